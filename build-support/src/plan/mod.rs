@@ -1,0 +1,284 @@
+//! The checked plan: what the checks prove and code generation sees, and nothing else.
+//!
+//! A plan is a tree. A [`Block`] is sequential: steps with jumps between them. A step may be a
+//! [`Region`]: tasks that run in parallel, each with a block of its own, ordered by `needs`. The
+//! whole workflow is one block; a dataflow file is a block with a single region.
+
+use std::time::Duration;
+
+use crate::{
+    source::{Span, Spanned},
+    syntax::{CircuitBreaker, Retry, Rust, Strategy},
+};
+
+/// Index of a key in [`Plan::keys`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(pub u32);
+
+/// Everything that is generated.
+#[derive(Debug)]
+pub struct Plan {
+    /// `name` of the workflow.
+    pub name: Spanned<String>,
+    /// `description`.
+    pub description: Option<String>,
+    /// The state's keys in written order.
+    pub keys: Vec<Key>,
+    /// The whole workflow.
+    pub root: Block,
+    /// Number of regions and maps: each has an `id` below this.
+    pub sites: u32,
+    /// `settings.parallel.max_workers`.
+    pub max_workers: Option<u32>,
+}
+
+/// A state key.
+#[derive(Debug)]
+pub struct Key {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// Its Rust type.
+    pub ty: Rust,
+    /// Numbers, `bool` and `char` are read by value.
+    pub by_value: bool,
+    /// The caller supplies it.
+    pub input: bool,
+    /// What it is where the caller does not.
+    pub default: Option<Rust>,
+    /// How several writes combine.
+    pub reduce: Option<Rust>,
+    /// Stays in this process.
+    pub transient: bool,
+    /// Readers see an `Option`.
+    pub optional: bool,
+    /// `description`.
+    pub description: Option<String>,
+    /// Set on every path to the end (inputs included); else `Output` holds an `Option`.
+    pub always_set: bool,
+    /// The places that send it over a process edge (`parallel_strategy: process` or what resolved to it);
+    /// empty if it never crosses.
+    pub crosses: Vec<Span>,
+}
+
+/// Steps run one after the other, with jumps.
+#[derive(Debug)]
+pub struct Block {
+    /// Where it starts.
+    pub entry: Next,
+    /// The steps; jumps go by index.
+    pub steps: Vec<Step>,
+    /// Every key that a step of this block reads or writes itself, ascending: the block's working set.
+    /// Keys that nested regions read or write are among them.
+    pub keys: Vec<KeyId>,
+}
+
+/// Something that is run, and what follows.
+#[derive(Debug)]
+pub struct Step {
+    /// The node's name; for a fan-out, the name of the node it starts from (`__start__` at the start).
+    pub name: String,
+    /// Where it is written.
+    pub span: Span,
+    /// What is run.
+    pub work: Work,
+    /// What follows.
+    pub next: Next,
+    /// Visits within one run of the block after which the run fails, naming the node.
+    pub max_visits: u64,
+}
+
+/// What a step runs.
+#[derive(Debug)]
+pub enum Work {
+    /// A node's Rust.
+    Run(Node),
+    /// A `dynamic_parallel` node.
+    Map(Box<Map>),
+    /// A fan-out, up to its fan-in.
+    FanOut(Box<Region>),
+}
+
+/// A node's Rust and what it writes.
+#[derive(Debug)]
+pub struct Node {
+    /// The Rust.
+    pub code: Code,
+    /// What it writes; `Tuple` if written as a list, even of one.
+    pub output: Output,
+}
+
+/// What a node writes.
+#[derive(Debug)]
+pub enum Output {
+    /// It gives `()`.
+    None,
+    /// It gives the key's value.
+    One(KeyId),
+    /// It gives a tuple of them.
+    Tuple(Vec<KeyId>),
+}
+
+/// Rust with what it needs in scope.
+#[derive(Debug)]
+pub struct Code {
+    /// The Rust.
+    pub rust: Rust,
+    /// The keys in scope, ascending.
+    pub reads: Vec<KeyId>,
+    /// `ctx` is used.
+    pub uses_ctx: bool,
+    /// `parallel_results` is used.
+    pub uses_results: bool,
+}
+
+/// What follows a step.
+#[derive(Debug)]
+pub enum Next {
+    /// That target.
+    Go(Target),
+    /// The first arm whose condition holds; the last one has none.
+    Choose(Vec<Arm>),
+    /// All of these tasks of the region, from a task's last step (inside a parallel region several plain edges
+    /// from one node are dependencies).
+    Fork(Vec<u32>),
+}
+
+/// Where a jump leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// The step of this index in the same block.
+    Step(u32),
+    /// The end of the block: the end of the run, or of the branch (it goes to the fan-in, or nowhere).
+    End,
+    /// From a task's block on to a task that needs it, by its index in the region. A task that others need
+    /// starts when all its needs are done and at least one of them ended by going to it.
+    Task(u32),
+}
+
+/// A conditional jump.
+#[derive(Debug)]
+pub struct Arm {
+    /// Taken if this holds; always, where there is none.
+    pub when: Option<Code>,
+    /// Where it leads.
+    pub to: Target,
+}
+
+/// A fan-out: tasks that run in parallel.
+#[derive(Debug)]
+pub struct Region {
+    /// Its number in the plan.
+    pub id: u32,
+    /// The edge that opens it (of a dataflow file: the `nodes` list).
+    pub span: Span,
+    /// The tasks: the branches in declared order, then what several of them lead to.
+    pub tasks: Vec<Task>,
+    /// Dataflow file: a task starts when its needs are done, whatever they ended with, and there are no
+    /// `Target::Task` jumps.
+    pub dataflow: bool,
+    /// How many tasks run at once.
+    pub max_workers: Option<u32>,
+    /// Cancel the others at the first failure.
+    pub fail_fast: bool,
+}
+
+/// One branch of a fan-out, or a part that several branches lead to.
+#[derive(Debug)]
+pub struct Task {
+    /// Name of its first node; the branch's name in results.
+    pub name: String,
+    /// The word that names it as a branch (in `to`), or its node's name.
+    pub span: Span,
+    /// Starts only if this holds; evaluated where the region starts.
+    pub when: Option<Code>,
+    /// Tasks that must be done first, ascending. Empty for branches.
+    pub needs: Vec<u32>,
+    /// What it runs.
+    pub block: Block,
+    /// The keys that it is sent.
+    pub reads: Vec<TaskRead>,
+    /// The keys that it may write and that outlive it.
+    pub writes: Vec<TaskWrite>,
+    /// How it runs.
+    pub policy: Policy,
+}
+
+/// A key that a task is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskRead {
+    /// The key.
+    pub key: KeyId,
+    /// How many of the region's writers of the key, in task order, the value includes.
+    pub after: u32,
+}
+
+/// A key that a task writes.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskWrite {
+    /// The key.
+    pub key: KeyId,
+    /// With `reduce`, and the task does not read the key: it starts without a value, and what it wrote is
+    /// combined with what is there, in task order. Otherwise what it wrote replaces what is there.
+    pub combine: bool,
+}
+
+/// A `dynamic_parallel` node.
+#[derive(Debug)]
+pub struct Map {
+    /// Its number in the plan.
+    pub id: u32,
+    /// What gives the items.
+    pub items: Code,
+    /// If `items` is just a key (`key`, `&key`, `key.iter()`): items are read in place, without a copy.
+    pub items_key: Option<KeyId>,
+    /// The item's name in `body`.
+    pub item_var: String,
+    /// The index's name in `body`.
+    pub index_var: Option<String>,
+    /// What is run for each item; `reads` holds keys only, not the item and index.
+    pub body: Code,
+    /// Where the results go, if anywhere.
+    pub output: Option<MapOutput>,
+    /// Where the failures go.
+    pub failures: Option<KeyId>,
+    /// How it runs.
+    pub policy: Policy,
+    /// How many items run at once.
+    pub max_workers: Option<u32>,
+    /// Cancel the rest at the first failure.
+    pub fail_fast: bool,
+}
+
+/// Where a map's results go.
+#[derive(Debug, Clone, Copy)]
+pub struct MapOutput {
+    /// The key.
+    pub key: KeyId,
+    /// It has `reduce` and takes the results one by one in item order; else it is a `Vec` of them.
+    pub reduce: bool,
+}
+
+/// How a task or an item runs: settings resolved, the nearest wins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// Where it runs.
+    pub strategy: Strategy,
+    /// Limit of one attempt.
+    pub timeout: Option<Duration>,
+    /// Limit of all attempts together.
+    pub timeout_total: Option<Duration>,
+    /// From asking to killing.
+    pub grace: Option<Duration>,
+    /// A failure does not fail the run.
+    pub allow_failure: bool,
+    /// Bytes.
+    pub memory_limit: Option<u64>,
+    /// Bytes.
+    pub max_payload: Option<u64>,
+    /// A worker is replaced after so many.
+    pub max_tasks_per_worker: Option<u32>,
+    /// What is tried again.
+    pub retry: Option<Retry>,
+    /// When to stop trying.
+    pub circuit_breaker: Option<CircuitBreaker>,
+}

@@ -1,0 +1,114 @@
+//! Source files and places in them. Every span carries its file, since workflows will come to include others.
+
+use std::path::{Path, PathBuf};
+
+/// Index of a file in [`Sources`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct FileId(pub u32);
+
+/// A byte range in one source file. Orders by file, then start, then end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// Byte offset of the first byte.
+    pub start: u32,
+    /// Byte offset after the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// The smallest span that covers both; both must be in the same file.
+    #[must_use]
+    pub fn to(self, other: Self) -> Self {
+        debug_assert_eq!(self.file, other.file);
+        Self { file: self.file, start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+}
+
+/// A value and where it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was written.
+    pub span: Span,
+}
+
+impl<T> Spanned<T> {
+    /// `value`, written at `span`.
+    pub const fn new(value: T, span: Span) -> Self {
+        Self { value, span }
+    }
+}
+
+/// A position for people: both numbers count from 1, the column in characters, as rustc counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LineColumn {
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+/// One file's path and text.
+#[derive(Debug)]
+pub struct Source {
+    /// The path as diagnostics show it.
+    pub path: PathBuf,
+    /// The whole text.
+    pub text: String,
+    line_starts: Vec<u32>,
+}
+
+impl Source {
+    fn new(path: PathBuf, text: String) -> Self {
+        let newlines = text.bytes().zip(1u32..).filter(|(byte, _)| *byte == b'\n');
+        let line_starts = std::iter::once(0).chain(newlines.map(|(_, next)| next)).collect();
+        Self { path, text, line_starts }
+    }
+
+    /// Line and column of a byte offset; offsets past the end count as the end.
+    #[must_use]
+    pub fn line_column(&self, offset: u32) -> LineColumn {
+        let line = self.line_starts.partition_point(|start| *start <= offset).max(1);
+        let start = self.line_starts[line - 1] as usize;
+        let end = (offset as usize).min(self.text.len());
+        let column = self.text.get(start..end).map_or(0, |text| text.chars().count());
+        LineColumn {
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+            column: u32::try_from(column).unwrap_or(u32::MAX - 1) + 1,
+        }
+    }
+}
+
+/// All files of one compilation.
+#[derive(Debug, Default)]
+pub struct Sources(Vec<Source>);
+
+impl Sources {
+    /// Adds a file.
+    ///
+    /// # Panics
+    /// After 2^32 files.
+    pub fn add(&mut self, path: impl AsRef<Path>, text: String) -> FileId {
+        let id = FileId(u32::try_from(self.0.len()).expect("fewer than 2^32 files"));
+        self.0.push(Source::new(path.as_ref().to_owned(), text));
+        id
+    }
+
+    /// The file with this id.
+    ///
+    /// # Panics
+    /// If the id came from another [`Sources`].
+    #[must_use]
+    pub fn get(&self, id: FileId) -> &Source {
+        &self.0[id.0 as usize]
+    }
+
+    /// Line and column at which `span` starts.
+    #[must_use]
+    pub fn locate(&self, span: Span) -> LineColumn {
+        self.get(span.file).line_column(span.start)
+    }
+}

@@ -1,0 +1,261 @@
+//! The workflow file as written: every name and setting with its place, nothing resolved yet.
+
+use std::time::Duration;
+
+use crate::source::{Span, Spanned};
+
+/// A whole workflow file.
+#[derive(Debug)]
+pub struct Workflow {
+    /// `name`.
+    pub name: Spanned<String>,
+    /// `description`.
+    pub description: Option<String>,
+    /// `state_schema`, in written order.
+    pub keys: Vec<Key>,
+    /// `settings.parallel`.
+    pub parallel: Parallel,
+    /// `nodes`, in written order.
+    pub nodes: Vec<Node>,
+    /// `edges`, in written order.
+    pub edges: Vec<Edge>,
+}
+
+/// One entry of `state_schema`.
+#[derive(Debug)]
+pub struct Key {
+    /// The key's name.
+    pub name: Spanned<String>,
+    /// Its Rust type.
+    pub ty: Rust,
+    /// `input: true`, at the place of that entry.
+    pub input: Option<Span>,
+    /// `default`.
+    pub default: Option<Rust>,
+    /// `reduce`.
+    pub reduce: Option<Rust>,
+    /// `transient: true`, at the place of that entry.
+    pub transient: Option<Span>,
+    /// `optional: true`, at the place of that entry.
+    pub optional: Option<Span>,
+    /// `description`.
+    pub description: Option<String>,
+}
+
+/// One entry of `nodes`.
+#[derive(Debug)]
+pub struct Node {
+    /// The node's name.
+    pub name: Spanned<String>,
+    /// What it does.
+    pub work: Work,
+    /// `output`: no key, one key, or a list for a tuple.
+    pub output: Output,
+    /// `goto`.
+    pub goto: Option<Goto>,
+    /// `needs`: makes the file a dataflow file.
+    pub needs: Option<Spanned<Vec<Spanned<String>>>>,
+    /// `max_visits`.
+    pub max_visits: Option<Spanned<u64>>,
+    /// Parallel settings written on the node (`dynamic_parallel` and dataflow nodes only).
+    pub parallel: Parallel,
+    /// The whole entry.
+    pub span: Span,
+}
+
+/// What a node does.
+#[derive(Debug)]
+pub enum Work {
+    /// `run`.
+    Run(Rust),
+    /// `type: dynamic_parallel`.
+    Map(Box<Map>),
+}
+
+/// `type: dynamic_parallel`.
+#[derive(Debug)]
+pub struct Map {
+    /// `items`.
+    pub items: Rust,
+    /// `item_var`; `None` means `item`.
+    pub item_var: Option<Spanned<String>>,
+    /// `index_var`.
+    pub index_var: Option<Spanned<String>>,
+    /// `run`.
+    pub run: Rust,
+    /// `failures`: the key that holds what failed.
+    pub failures: Option<Spanned<String>>,
+}
+
+/// What a node writes.
+#[derive(Debug)]
+pub enum Output {
+    /// No `output`: the node gives `()`.
+    None,
+    /// `output: key`.
+    One(Spanned<String>),
+    /// `output: [a, b]`: the node gives a tuple.
+    Tuple(Vec<Spanned<String>>),
+}
+
+impl Output {
+    /// The written keys, in order.
+    #[must_use]
+    pub fn keys(&self) -> &[Spanned<String>] {
+        match self {
+            Self::None => &[],
+            Self::One(key) => std::slice::from_ref(key),
+            Self::Tuple(keys) => keys,
+        }
+    }
+}
+
+/// `goto`, plain (one arm without a condition) or a list.
+#[derive(Debug)]
+pub struct Goto {
+    /// The arms in written order.
+    pub arms: Vec<Arm>,
+    /// The value of `goto`.
+    pub span: Span,
+}
+
+/// One arm of a `goto` list.
+#[derive(Debug)]
+pub struct Arm {
+    /// `if`.
+    pub condition: Option<Rust>,
+    /// `to`.
+    pub to: Spanned<String>,
+}
+
+/// One entry of `edges`.
+#[derive(Debug)]
+pub struct Edge {
+    /// `from`.
+    pub from: Spanned<String>,
+    /// `to`, one name or a list.
+    pub to: Vec<Spanned<String>>,
+    /// `when`.
+    pub when: Option<Rust>,
+    /// `parallel: true`, at the place of that entry.
+    pub parallel: Option<Span>,
+    /// `fan_in`.
+    pub fan_in: Option<Spanned<String>>,
+    /// Parallel settings written on the edge.
+    pub settings: Parallel,
+    /// The whole entry.
+    pub span: Span,
+}
+
+/// Parallel settings at one place; what is not written is `None` and taken from further out.
+#[derive(Debug, Clone, Default)]
+pub struct Parallel {
+    /// `strategy` in `settings.parallel`, `parallel_strategy` elsewhere.
+    pub strategy: Option<Spanned<Strategy>>,
+    /// `max_workers`, at least 1.
+    pub max_workers: Option<Spanned<u32>>,
+    /// `timeout` of one attempt.
+    pub timeout: Option<Spanned<Duration>>,
+    /// `timeout_total` of all attempts together.
+    pub timeout_total: Option<Spanned<Duration>>,
+    /// `grace`: from asking a worker to end to killing it.
+    pub grace: Option<Spanned<Duration>>,
+    /// `fail_fast`.
+    pub fail_fast: Option<Spanned<bool>>,
+    /// `allow_failure`.
+    pub allow_failure: Option<Spanned<bool>>,
+    /// `memory_limit` in bytes.
+    pub memory_limit: Option<Spanned<u64>>,
+    /// `max_payload` in bytes: the largest frame to or from a worker.
+    pub max_payload: Option<Spanned<u64>>,
+    /// `max_tasks_per_worker`: a worker is replaced after so many.
+    pub max_tasks_per_worker: Option<Spanned<u32>>,
+    /// `retry`.
+    pub retry: Option<Spanned<Retry>>,
+    /// `circuit_breaker`.
+    pub circuit_breaker: Option<Spanned<CircuitBreaker>>,
+}
+
+/// Where branches run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategy {
+    /// On threads of this process.
+    Thread,
+    /// In worker processes.
+    Process,
+}
+
+/// `retry`, with the defaults of the design filled in for what is not written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retry {
+    /// How often a failed attempt is tried again.
+    pub max_retries: u32,
+    /// Wait before the first retry.
+    pub base_delay: Duration,
+    /// The longest wait.
+    pub max_delay: Duration,
+    /// Growth of the wait from one retry to the next; at least 1.
+    pub backoff_multiplier: f64,
+    /// Whether waits are varied at random.
+    pub jitter: bool,
+    /// The kinds of failure that are retried.
+    pub retry_on: Vec<RetryOn>,
+}
+
+/// A kind of failure that may be retried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryOn {
+    /// The node's Rust gave an error.
+    Error,
+    /// It panicked.
+    Panic,
+    /// It ran over its time.
+    Timeout,
+    /// Its worker was lost, out of memory included.
+    Crash,
+}
+
+/// `circuit_breaker`, defaults filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CircuitBreaker {
+    /// Failures in a row that open the circuit; at least 1.
+    pub failure_threshold: u32,
+    /// How long it stays open.
+    pub reset_timeout: Duration,
+    /// Trial calls let through when half open; at least 1.
+    pub half_open_max_calls: u32,
+}
+
+/// Rust written inside YAML: its text, where each byte of it was written, and the names it uses.
+#[derive(Debug, Clone)]
+pub struct Rust {
+    /// The Rust text, as YAML's scalar rules give it.
+    pub text: String,
+    /// The place of the scalar's content.
+    pub span: Span,
+    /// From offsets in `text` to offsets in the file: `(text offset, file offset)` where a run starts, ascending.
+    /// Between two entries both advance together.
+    pub map: Vec<(u32, u32)>,
+    /// Free names: identifiers that stand as variables and are bound nowhere in the text, each use with its
+    /// place in the file, in text order. Empty for types.
+    pub names: Vec<Spanned<String>>,
+}
+
+impl Rust {
+    /// The place in the file of a byte range of the text.
+    #[must_use]
+    pub fn locate(&self, start: usize, end: usize) -> Span {
+        let at = |offset: usize| {
+            let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+            let run = self.map.partition_point(|(text, _)| *text <= offset);
+            match run.checked_sub(1).map(|run| self.map[run]) {
+                Some((text, file)) => file + (offset - text),
+                None => self.span.start,
+            }
+        };
+        let start_at = at(start);
+        // The end maps through the last byte inside, so that it never runs on into the next line.
+        let end_at = if end > start { at(end - 1) + 1 } else { start_at };
+        Span { file: self.span.file, start: start_at, end: end_at.max(start_at) }
+    }
+}

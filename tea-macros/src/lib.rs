@@ -1,0 +1,2 @@
+//! `include_workflow!`: a thin front of [`tea_build`].
+#![forbid(unsafe_code)]

@@ -1,0 +1,106 @@
+//! Why a node, branch or item failed. A failure crosses process edges, so it is plain data.
+
+use std::error::Error as StdError;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Place;
+
+/// What kind of failure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The node's Rust gave an error.
+    Error,
+    /// The node's Rust panicked.
+    Panic,
+    /// An attempt, or all attempts together, ran over the limit.
+    Timeout,
+    /// The worker was lost: a signal, or an exit without a result.
+    Crash,
+    /// The worker ran out of memory.
+    OutOfMemory,
+    /// The branch was cancelled.
+    Cancelled,
+    /// The circuit breaker was open.
+    CircuitOpen,
+    /// What was sent or received could not be encoded, decoded or carried.
+    Transport,
+}
+
+/// How a worker process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExitStatus {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+}
+
+/// Why a node, branch or item failed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Failure {
+    /// What kind.
+    pub kind: FailureKind,
+    /// One sentence.
+    pub message: String,
+    /// The messages of the causes, outermost first.
+    pub causes: Vec<String>,
+    /// The node that was running, where known.
+    pub node: Option<String>,
+    /// Where that node is written in the workflow file.
+    pub place: Option<Place>,
+    /// Where in the Rust source it panicked: `file:line:column`.
+    pub panicked_at: Option<String>,
+    /// How the worker ended, if it was lost.
+    pub exit: Option<ExitStatus>,
+    /// The last lines that the worker wrote, if it was lost.
+    pub output: Vec<String>,
+}
+
+impl Failure {
+    /// A failure of `kind` with a message and nothing else.
+    #[must_use]
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            causes: Vec::new(),
+            node: None,
+            place: None,
+            panicked_at: None,
+            exit: None,
+            output: Vec::new(),
+        }
+    }
+
+    pub(crate) fn still_shared(type_name: &str) -> Self {
+        Self::new(
+            FailureKind::Error,
+            format!(
+                "a branch that was left behind at its timeout still holds a `{type_name}`; \
+                 derive `Clone` for it, or use `parallel_strategy: process`"
+            ),
+        )
+    }
+}
+
+/// The error type of node functions: made by `?` from any error, as with `anyhow`.
+///
+/// It does not implement [`std::error::Error`] itself; that is what lets every error convert into it.
+#[derive(Debug)]
+pub struct NodeError(Box<dyn StdError + Send + Sync>);
+
+impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for NodeError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<NodeError> for Failure {
+    fn from(NodeError(error): NodeError) -> Self {
+        let causes = std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string).collect();
+        Self { causes, ..Self::new(FailureKind::Error, error.to_string()) }
+    }
+}

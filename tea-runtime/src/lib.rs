@@ -1,0 +1,12 @@
+//! Runs workflows that Tea compiled: on threads, or in worker processes that are this same program.
+#![forbid(unsafe_code)]
+
+pub mod cancel;
+pub mod context;
+pub mod engine;
+pub mod executor;
+pub mod failure;
+pub mod plan;
+pub mod policy;
+pub mod result;
+pub mod state;

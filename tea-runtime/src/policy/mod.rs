@@ -1,0 +1,4 @@
+//! Policies: how often, how long and how much, in one place for both strategies.
+
+pub mod config;
+pub use self::config::{CircuitBreakerConfig, ParallelConfig, RetryOn, RetryPolicy, Strategy};

@@ -1,0 +1,57 @@
+//! What became of branches and items.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+
+/// What became of one branch of a fan-out; `parallel_results` in the fan-in holds one a branch, in declared order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ParallelFlowResult {
+    /// The branch's name: that of its first node.
+    pub branch: String,
+    /// Whether it ended well.
+    pub success: bool,
+    /// Whether it did not start, since its `when` did not hold or nothing led to it. It is then no success and no failure.
+    pub skipped: bool,
+    /// Why it failed, if it did.
+    pub error: Option<Failure>,
+    /// How often it was started.
+    pub attempts: u32,
+    /// Why earlier attempts failed, oldest first; at most the last 16.
+    pub attempt_errors: Vec<Failure>,
+    /// From the first start to the end, waits between attempts included.
+    pub elapsed: Duration,
+    /// The state of its circuit breaker at the end, if it has one.
+    pub circuit: Option<CircuitState>,
+    /// The process that ran the last attempt.
+    pub pid: u32,
+    /// The worker that ran the last attempt, from 0; `None` under `thread`.
+    pub worker: Option<u32>,
+}
+
+/// The state of a circuit breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CircuitState {
+    /// Calls go through.
+    Closed,
+    /// Calls fail at once.
+    Open,
+    /// A few trial calls go through.
+    HalfOpen,
+}
+
+/// An item of a `dynamic_parallel` node that failed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ItemFailure {
+    /// The item's index.
+    pub index: usize,
+    /// What kind of failure.
+    pub kind: crate::failure::FailureKind,
+    /// One sentence.
+    pub message: String,
+    /// How often it was tried.
+    pub attempts: u32,
+}
