@@ -75,14 +75,14 @@ impl Failure {
         }
     }
 
-    pub(crate) fn still_shared(type_name: &str) -> Self {
-        Self::new(
+    pub(crate) fn still_shared(type_name: &str) -> Box<Self> {
+        Box::new(Self::new(
             FailureKind::Error,
             format!(
                 "a branch that was left behind at its timeout still holds a `{type_name}`; \
                  derive `Clone` for it, or use `parallel_strategy: process`"
             ),
-        )
+        ))
     }
 }
 
@@ -98,9 +98,9 @@ impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for NodeError {
     }
 }
 
-impl From<NodeError> for Failure {
+impl From<NodeError> for Box<Failure> {
     fn from(NodeError(error): NodeError) -> Self {
         let causes = std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string).collect();
-        Self { causes, ..Self::new(FailureKind::Error, error.to_string()) }
+        Self::new(Failure { causes, ..Failure::new(FailureKind::Error, error.to_string()) })
     }
 }

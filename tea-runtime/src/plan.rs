@@ -221,15 +221,15 @@ pub trait Body: Sync {
     ///
     /// # Errors
     /// What the node's Rust gives with `?`, or a reducer's failure.
-    fn run(&self, view: &mut View, context: &Context) -> Result<(), Failure>;
+    fn run(&self, view: &mut View, context: &Context) -> Result<(), Box<Failure>>;
 }
 
 /// A node: its function and the keys that take what it gives (`()`, one [`Key`](crate::state::Key), or a tuple of them).
 pub struct Run<K: Output>(pub fn(&View, &Context) -> Result<K::Value, NodeError>, pub K);
 
 impl<K: Output> Body for Run<K> {
-    fn run(&self, view: &mut View, context: &Context) -> Result<(), Failure> {
-        let value = (self.0)(view, context).map_err(Failure::from)?;
+    fn run(&self, view: &mut View, context: &Context) -> Result<(), Box<Failure>> {
+        let value = (self.0)(view, context)?;
         self.1.put(value, view)
     }
 }
@@ -242,19 +242,19 @@ pub trait Output: Copy + Sync {
     ///
     /// # Errors
     /// A reducer's failure.
-    fn put(self, value: Self::Value, view: &mut View) -> Result<(), Failure>;
+    fn put(self, value: Self::Value, view: &mut View) -> Result<(), Box<Failure>>;
 }
 
 impl Output for () {
     type Value = ();
-    fn put(self, (): (), _: &mut View) -> Result<(), Failure> {
+    fn put(self, (): (), _: &mut View) -> Result<(), Box<Failure>> {
         Ok(())
     }
 }
 
 impl<T: Send + Sync + 'static> Output for crate::state::Key<T> {
     type Value = T;
-    fn put(self, value: T, view: &mut View) -> Result<(), Failure> {
+    fn put(self, value: T, view: &mut View) -> Result<(), Box<Failure>> {
         view.put(self, value)
     }
 }
@@ -263,7 +263,7 @@ macro_rules! tuple_output {
     ($($key:ident $index:tt),+) => {
         impl<$($key: Output),+> Output for ($($key,)+) {
             type Value = ($($key::Value,)+);
-            fn put(self, value: Self::Value, view: &mut View) -> Result<(), Failure> {
+            fn put(self, value: Self::Value, view: &mut View) -> Result<(), Box<Failure>> {
                 $(self.$index.put(value.$index, view)?;)+
                 Ok(())
             }

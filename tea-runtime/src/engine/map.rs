@@ -29,5 +29,5 @@ pub trait Batch: Send {}
 /// Takes the end of each item.
 pub trait ItemSink: Send + Sync {
     /// The item with this index ended.
-    fn done(&self, index: usize, outcome: Result<Box<dyn Any + Send>, Failure>);
+    fn done(&self, index: usize, outcome: Result<Box<dyn Any + Send>, Box<Failure>>);
 }

@@ -70,7 +70,7 @@ pub enum JobWork {
 #[derive(Debug)]
 pub struct Attempt<T> {
     /// What it gave.
-    pub outcome: Result<T, Failure>,
+    pub outcome: Result<T, Box<Failure>>,
     /// The process that ran it.
     pub pid: u32,
     /// The worker that ran it; `None` under `thread`.

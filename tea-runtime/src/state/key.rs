@@ -51,7 +51,7 @@ pub struct KeySpec {
 }
 
 /// Combines what is there (first) with what is written (second).
-pub type Reduce = fn(&'static Kind, Value, Value) -> Result<Value, Failure>;
+pub type Reduce = fn(&'static Kind, Value, Value) -> Result<Value, Box<Failure>>;
 
 /// What can be done with the values of one Rust type. Generated code holds one a distinct type.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ pub struct Parse {
 ///
 /// # Errors
 /// If another branch still holds it (a branch left behind at its timeout) and the type is not `Clone`.
-pub fn owned<T: Send + Sync + 'static>(kind: &Kind, value: Value) -> Result<T, Failure> {
+pub fn owned<T: Send + Sync + 'static>(kind: &Kind, value: Value) -> Result<T, Box<Failure>> {
     let value = value.downcast::<T>().unwrap_or_else(|_| unreachable!("a key's value has the key's type"));
     match Arc::try_unwrap(value) {
         Ok(value) => Ok(value),

@@ -50,7 +50,7 @@ impl View {
     ///
     /// # Errors
     /// If the reducer fails.
-    pub fn put<T: Send + Sync + 'static>(&mut self, key: Key<T>, value: T) -> Result<(), Failure> {
+    pub fn put<T: Send + Sync + 'static>(&mut self, key: Key<T>, value: T) -> Result<(), Box<Failure>> {
         self.write(key.id, Arc::new(value))
     }
 
@@ -65,7 +65,7 @@ impl View {
         self.slots[self.slot(key)?].value.as_ref()
     }
 
-    pub(crate) fn write(&mut self, key: u32, value: Value) -> Result<(), Failure> {
+    pub(crate) fn write(&mut self, key: u32, value: Value) -> Result<(), Box<Failure>> {
         let spec = &self.plan.keys[key as usize];
         let slot = self.slot(key).unwrap_or_else(|| panic!("tea: `{}` is not in this block's working set", spec.name));
         let slot = &mut self.slots[slot];
