@@ -4,6 +4,7 @@
 pub mod cancel;
 pub mod context;
 pub mod engine;
+pub mod event;
 pub mod executor;
 pub mod failure;
 pub mod plan;
