@@ -1,0 +1,9 @@
+//! What the whole-program tests share: running programs under a deadline, looking for what they leave behind, and
+//! turning published workflow graphs into workflow files.
+#![forbid(unsafe_code)]
+
+pub mod process;
+pub mod program;
+pub mod project;
+pub mod trace;
+pub mod wfformat;

@@ -1,0 +1,115 @@
+//! Looking at processes from outside, through `/proc`.
+
+use std::{
+    fs, io,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long anything may take that should be immediate. Generous: the machine may be busy with other things.
+pub const DEADLINE: Duration = Duration::from_mins(1);
+
+/// The processes, zombies aside, whose environment holds `name=value`, ascending. Children inherit it, so it finds
+/// whatever a program started, directly or not.
+#[must_use]
+pub fn marked(name: &str, value: &str) -> Vec<u32> {
+    let wanted = format!("{name}={value}");
+    let holds = |pid: &u32| {
+        fs::read(format!("/proc/{pid}/environ"))
+            .is_ok_and(|variables| variables.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes()))
+    };
+    let mut pids: Vec<u32> = all().filter(holds).collect();
+    pids.sort_unstable();
+    pids
+}
+
+/// The children of `parent`, zombies included, ascending.
+#[must_use]
+pub fn children(parent: u32) -> Vec<u32> {
+    let mut pids: Vec<u32> = all().filter(|pid| stat(*pid).is_some_and(|stat| stat.parent == parent)).collect();
+    pids.sort_unstable();
+    pids
+}
+
+/// The number of open descriptors of a process; 0 if it is gone.
+#[must_use]
+pub fn descriptors(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// The number of threads of a process; 0 if it is gone.
+#[must_use]
+pub fn threads(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
+}
+
+/// Whether a process is stopped (`SIGSTOP`, `SIGTSTP`).
+#[must_use]
+pub fn is_stopped(pid: u32) -> bool {
+    stat(pid).is_some_and(|stat| stat.state == 'T')
+}
+
+/// Sends a signal.
+///
+/// # Errors
+/// If there is no such process.
+pub fn signal(pid: u32, signal: Signal) -> io::Result<()> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(kill_process(pid, signal)?)
+}
+
+/// Waits until `condition` gives something.
+///
+/// # Panics
+/// After [`DEADLINE`], with `what` it waited for.
+pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(start.elapsed() < DEADLINE, "waited {DEADLINE:?} for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+struct Stat {
+    state: char,
+    parent: u32,
+}
+
+fn stat(pid: u32) -> Option<Stat> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the name in parentheses and may hold anything.
+    let mut fields = text[text.rfind(')')? + 1..].split_whitespace();
+    Some(Stat { state: fields.next()?.chars().next()?, parent: fields.next()?.parse().ok()? })
+}
+
+fn all() -> impl Iterator<Item = u32> {
+    fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn children_are_counted_until_they_are_reaped() {
+        let mut child = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap();
+        let pid = child.id();
+        assert!(children(std::process::id()).contains(&pid));
+        assert!(descriptors(pid) > 0 && threads(pid) == 1);
+
+        signal(pid, Signal::STOP).unwrap();
+        wait_for("the stop", || is_stopped(pid).then_some(()));
+        signal(pid, Signal::KILL).unwrap();
+        wait_for("the end", || stat(pid).is_some_and(|stat| stat.state == 'Z').then_some(()));
+        assert!(children(std::process::id()).contains(&pid), "a zombie is a child");
+        child.wait().unwrap();
+        assert!(!children(std::process::id()).contains(&pid));
+        assert!(signal(pid, Signal::KILL).is_err());
+    }
+}

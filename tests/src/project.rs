@@ -1,0 +1,111 @@
+//! Cargo projects of a user's, outside of this workspace, built as a user would.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tempfile::TempDir;
+
+/// A project in a temporary directory that depends on `tea-runtime` by path.
+///
+/// Builds share this workspace's target directory and lock file: what the workspace has built is not built again, and
+/// nothing is fetched.
+pub struct Project {
+    directory: TempDir,
+    name: String,
+}
+
+/// How a build ended.
+pub struct Built {
+    /// Whether it succeeded.
+    pub success: bool,
+    /// All that Cargo and rustc said.
+    pub output: String,
+}
+
+impl Project {
+    /// A project called `name` with these files under `src`. `name` must be unique among all tests.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    #[must_use]
+    pub fn new(name: &str, files: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let root = workspace();
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n\
+             serde = {{ version = \"1\", features = [\"derive\"] }}\ntea-runtime = {{ path = \"{}\" }}\n\n[workspace]\n",
+            root.join("tea-runtime").display()
+        );
+        let project = Self { directory, name: name.to_owned() };
+        project.write("../Cargo.toml", &manifest);
+        fs::copy(root.join("Cargo.lock"), project.path("../Cargo.lock")).expect("the workspace's lock file");
+        for (file, text) in files {
+            project.write(file, text);
+        }
+        project
+    }
+
+    /// Writes a file under `src`.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn write(&self, file: &str, text: &str) {
+        fs::create_dir_all(self.directory.path().join("src")).expect("a writable directory");
+        fs::write(self.path(file), text).expect("a writable file");
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.directory.path().join("src").join(file)
+    }
+
+    /// Runs `cargo build`.
+    ///
+    /// # Panics
+    /// If Cargo cannot be started.
+    #[must_use]
+    pub fn build(&self) -> Built {
+        self.cargo("build")
+    }
+
+    /// Runs `cargo check`.
+    ///
+    /// # Panics
+    /// If Cargo cannot be started.
+    #[must_use]
+    pub fn check(&self) -> Built {
+        self.cargo("check")
+    }
+
+    fn cargo(&self, subcommand: &str) -> Built {
+        let output = Command::new(env!("CARGO"))
+            .args([subcommand, "--offline", "--quiet", "--color", "never"])
+            .current_dir(self.directory.path())
+            .env("CARGO_TARGET_DIR", target())
+            // As in the workspace, so that its dependencies serve.
+            .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
+            .output()
+            .expect("cargo runs");
+        let text = [output.stdout, output.stderr].concat();
+        Built { success: output.status.success(), output: String::from_utf8_lossy(&text).into_owned() }
+    }
+
+    /// The program that [`build`](Self::build) made.
+    #[must_use]
+    pub fn program(&self) -> PathBuf {
+        target().join("debug").join(&self.name)
+    }
+}
+
+/// The root of Tea's workspace.
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("`tests` lies in the workspace")
+}
+
+/// The target directory that the running test was built in: it is `TARGET/PROFILE/deps/TEST`.
+fn target() -> PathBuf {
+    let test = env::current_exe().expect("the path of this test");
+    test.ancestors().nth(3).expect("a target directory").to_owned()
+}
