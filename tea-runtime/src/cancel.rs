@@ -30,7 +30,20 @@ struct Inner {
 #[derive(Default)]
 struct Listeners {
     children: Vec<Weak<Inner>>,
+    /// How many children there may be before those that are gone are taken out.
+    room: usize,
     callbacks: Vec<Box<dyn FnOnce(CancelReason) + Send>>,
+}
+
+impl Listeners {
+    /// Looks for children that are gone only when their number has doubled since the last time: constant cost a child.
+    fn adopt(&mut self, child: Weak<Inner>) {
+        if self.children.len() >= self.room {
+            self.children.retain(|child| child.strong_count() > 0);
+            self.room = 2 * self.children.len().max(8);
+        }
+        self.children.push(child);
+    }
 }
 
 impl std::fmt::Debug for Inner {
@@ -51,15 +64,11 @@ impl CancellationToken {
     pub fn child(&self) -> Self {
         let child = Self::new();
         let mut listeners = self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.reason() {
-            Some(reason) => {
-                drop(listeners);
-                child.cancel_for(reason);
-            }
-            None => {
-                listeners.children.retain(|child| child.strong_count() > 0);
-                listeners.children.push(Arc::downgrade(&child.0));
-            }
+        if let Some(reason) = self.reason() {
+            drop(listeners);
+            child.cancel_for(reason);
+        } else {
+            listeners.adopt(Arc::downgrade(&child.0));
         }
         child
     }
@@ -106,12 +115,57 @@ impl CancellationToken {
     /// Calls `callback` once it is cancelled; at once if it already is.
     pub(crate) fn on_cancel(&self, callback: impl FnOnce(CancelReason) + Send + 'static) {
         let mut listeners = self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.reason() {
-            Some(reason) => {
-                drop(listeners);
-                callback(reason);
-            }
-            None => listeners.callbacks.push(Box::new(callback)),
+        if let Some(reason) = self.reason() {
+            drop(listeners);
+            callback(reason);
+        } else {
+            listeners.callbacks.push(Box::new(callback));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[test]
+    fn children_are_cancelled_with_their_parent_but_not_the_other_way() {
+        let parent = CancellationToken::new();
+        let (child, sibling) = (parent.child(), parent.child());
+        let grandchild = child.child();
+        child.cancel_for(CancelReason::Sibling);
+        assert_eq!(grandchild.reason(), Some(CancelReason::Sibling));
+        assert!(!parent.is_cancelled() && !sibling.is_cancelled());
+        parent.cancel();
+        assert_eq!(sibling.reason(), Some(CancelReason::Requested));
+        assert_eq!(child.reason(), Some(CancelReason::Sibling), "the first reason stays");
+        assert!(parent.child().is_cancelled());
+    }
+
+    #[test]
+    fn callbacks_are_called_once_also_when_late() {
+        let (token, calls) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
+        let count = || {
+            let calls = Arc::clone(&calls);
+            move |_| _ = calls.fetch_add(1, Ordering::Relaxed)
+        };
+        token.on_cancel(count());
+        assert_eq!(calls.load(Ordering::Relaxed), 0);
+        token.cancel();
+        token.cancel();
+        token.on_cancel(count());
+        assert_eq!(calls.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn children_that_are_gone_leave_nothing_behind() {
+        let parent = CancellationToken::new();
+        let kept: Vec<_> = (0..10_000).map(|_| parent.child()).collect();
+        (0..100_000).for_each(|_| drop(parent.child()));
+        assert!(parent.0.listeners.lock().unwrap().children.len() <= 2 * kept.len() + 1);
+        parent.cancel();
+        assert!(kept.iter().all(CancellationToken::is_cancelled));
     }
 }

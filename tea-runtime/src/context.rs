@@ -2,27 +2,41 @@
 
 use std::sync::Arc;
 
-use crate::cancel::CancellationToken;
+use crate::{
+    cancel::CancellationToken,
+    engine::Run,
+    event::{Event, Events, Scope},
+};
 
 /// `ctx` in a node's Rust.
 #[derive(Debug, Clone)]
 pub struct Context {
-    branch: Arc<str>,
+    pub(crate) run: Arc<Run>,
+    pub(crate) token: CancellationToken,
+    pub(crate) scope: Scope,
+    pub(crate) node: &'static str,
+    /// Whether it runs where it takes nobody's place in the pool.
+    pub(crate) isolated: bool,
     attempt: u32,
-    token: CancellationToken,
+    branch: &'static str,
 }
 
 impl Context {
     /// A context for `branch`, whose attempt (from 1) this is.
-    #[must_use]
-    pub fn new(branch: Arc<str>, attempt: u32, token: CancellationToken) -> Self {
-        Self { branch, attempt, token }
+    pub(crate) fn new(
+        run: Arc<Run>,
+        branch: &'static str,
+        scope: Scope,
+        attempt: u32,
+        token: CancellationToken,
+    ) -> Self {
+        Self { run, token, scope, node: branch, isolated: false, attempt, branch }
     }
 
-    /// The name of the branch that runs; the workflow's name outside of any.
+    /// The name of the branch or map that runs; the workflow's name outside of any.
     #[must_use]
     pub fn branch(&self) -> &str {
-        &self.branch
+        self.branch
     }
 
     /// Which attempt this is, from 1.
@@ -45,10 +59,19 @@ impl Context {
         if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
     }
 
+    /// Tells how far the node is: `done` of `total`, which is 0 where it is not known. Free if nobody listens.
+    pub fn progress(&self, done: u64, total: u64) {
+        self.events().emit(|| Event::Progress { scope: self.scope, node: self.node, done, total });
+    }
+
     /// The token behind this context.
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
         &self.token
+    }
+
+    pub(crate) fn events(&self) -> &Events {
+        &self.run.events
     }
 }
 

@@ -75,6 +75,15 @@ impl Failure {
         }
     }
 
+    /// The same, at `node`, unless it is already known to be at one.
+    pub(crate) fn at(mut self: Box<Self>, node: &str, place: Place) -> Box<Self> {
+        if self.node.is_none() {
+            self.node = Some(node.to_owned());
+            self.place = Some(place);
+        }
+        self
+    }
+
     pub(crate) fn still_shared(type_name: &str) -> Box<Self> {
         Box::new(Self::new(
             FailureKind::Error,

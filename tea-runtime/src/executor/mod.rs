@@ -3,13 +3,19 @@
 //! It keeps the attempt's own limits (`timeout`, `memory_limit`, cancellation). It does not decide what runs when, retry,
 //! or join: that is the engine's, the same for every strategy.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
     cancel::CancellationToken,
-    failure::Failure,
+    context::Context,
+    engine::{Run, map::Batch},
+    event::Scope,
+    failure::{Failure, FailureKind},
     plan::{Map, Region},
-    policy::ParallelConfig,
+    policy::{ParallelConfig, Strategy},
     state::View,
 };
 
@@ -21,19 +27,42 @@ pub trait ParallelExecutor: Send + Sync {
     /// How many attempts it runs at once.
     fn max_workers(&self) -> usize;
 
+    /// How many jobs it takes at once with profit: more than [`max_workers`](Self::max_workers) where a queue hides the
+    /// time that a job travels.
+    fn window(&self) -> usize {
+        self.max_workers()
+    }
+
     /// Starts `job`, now or as soon as a worker is free, and returns at once. The job's `done` is called exactly
     /// once, on any thread, also if the job is cancelled before it starts.
     fn submit(&self, job: Job);
+
+    /// The same, from the end of another job: it may run on this thread, as soon as that has returned.
+    fn submit_next(&self, job: Job) {
+        self.submit(job);
+    }
+
+    /// Ends its workers. Called once, when the run is over, from a thread that may wait.
+    fn close(&self) {}
 }
+
+/// Takes the end of an attempt.
+pub type Done<T> = Box<dyn FnOnce(Attempt<T>) + Send>;
 
 /// One attempt, handed to an executor.
 pub struct Job {
-    /// The branch's name (an item's: `name[index]`).
-    pub name: Arc<str>,
+    /// The run that it is part of.
+    pub run: Arc<Run>,
+    /// The branch or map, in events.
+    pub scope: Scope,
     /// Which attempt this is, from 1.
     pub attempt: u32,
     /// Its settings.
     pub config: &'static ParallelConfig,
+    /// Until when all attempts together must have ended; known from the second attempt on.
+    pub deadline: Option<Instant>,
+    /// Runs where it takes nobody's place, since it may be left behind (`fail_fast`, or within a limited branch).
+    pub isolated: bool,
     /// Cancels this attempt.
     pub cancel: CancellationToken,
     /// What is run.
@@ -51,26 +80,73 @@ pub enum JobWork {
         /// What it was sent: a view over its block's keys.
         view: View,
         /// Takes its end.
-        done: Box<dyn FnOnce(Attempt<BranchEnd>) + Send>,
+        done: Done<Result<BranchEnd, Box<Failure>>>,
     },
-    /// Items of a map, run in order. Each item's end is told as soon as it is known, each exactly once.
+    /// Items of a map, run in order.
     Items {
         /// Their map.
         map: &'static Map,
         /// What the body reads.
         view: Arc<View>,
         /// The items.
-        items: Box<dyn crate::engine::map::Batch>,
-        /// Takes each item's end.
-        sink: Arc<dyn crate::engine::map::ItemSink>,
+        batch: Box<dyn Batch>,
+        /// Takes their end.
+        done: Done<ItemsEnd>,
     },
+}
+
+impl Job {
+    /// The branch's name, or the map's.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match &self.work {
+            JobWork::Branch { region, task, .. } => region.tasks[*task].name,
+            JobWork::Items { map, .. } => map.name,
+        }
+    }
+
+    /// What the node's Rust gets as `ctx`.
+    pub(crate) fn context(&self) -> Context {
+        Context::new(Arc::clone(&self.run), self.name(), self.scope, self.attempt, self.cancel.clone())
+    }
+
+    /// How long the attempt may run if it starts now.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        let one = self.config.timeout.map(|allowed| Limit { after: allowed, setting: "timeout", allowed });
+        let all = self.config.timeout_total.map(|allowed| {
+            let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+            Limit { after: self.deadline.map_or(allowed, left), setting: "timeout_total", allowed }
+        });
+        one.into_iter().chain(all).min_by_key(|limit| limit.after)
+    }
+}
+
+/// How long an attempt may run, and by which setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// From its start to its deadline.
+    pub after: Duration,
+    /// `timeout` or `timeout_total`.
+    setting: &'static str,
+    /// What that is set to.
+    allowed: Duration,
+}
+
+impl Limit {
+    /// The failure of an attempt that ran over it.
+    #[must_use]
+    pub fn failure(&self) -> Box<Failure> {
+        let Self { setting, allowed, .. } = self;
+        Box::new(Failure::new(FailureKind::Timeout, format!("ran over its `{setting}` of {allowed:?}")))
+    }
 }
 
 /// How an attempt ended.
 #[derive(Debug)]
 pub struct Attempt<T> {
     /// What it gave.
-    pub outcome: Result<T, Box<Failure>>,
+    pub outcome: T,
     /// The process that ran it.
     pub pid: u32,
     /// The worker that ran it; `None` under `thread`.
@@ -86,4 +162,19 @@ pub struct BranchEnd {
     pub view: View,
     /// The tasks that it goes on to, besides the fan-in: empty, one, or several after a fork.
     pub goes_to: Vec<u32>,
+}
+
+/// The end of a batch.
+pub struct ItemsEnd {
+    /// The items with the results of those that did not fail; `None` if it was left behind, and all failed.
+    pub batch: Option<Box<dyn Batch>>,
+    /// The items that failed, by their position in the batch, ascending.
+    pub failures: Vec<(usize, Box<Failure>)>,
+}
+
+/// The executor of a strategy, which runs `max_workers` attempts at once.
+pub(crate) fn create(strategy: Strategy, _max_workers: usize) -> Result<Box<dyn ParallelExecutor>, Box<Failure>> {
+    match strategy {
+        Strategy::Thread | Strategy::Process => todo!(),
+    }
 }

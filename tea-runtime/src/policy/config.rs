@@ -83,7 +83,7 @@ impl RetryPolicy {
     pub const DEFAULT: Self = Self {
         max_retries: 0,
         base_delay: Duration::from_secs(1),
-        max_delay: Duration::from_secs(60),
+        max_delay: Duration::from_mins(1),
         backoff_multiplier: 2.0,
         jitter: true,
         retry_on: &[RetryOn::Error, RetryOn::Panic, RetryOn::Timeout, RetryOn::Crash],

@@ -10,8 +10,8 @@ use crate::{failure::Failure, plan::Plan, result::ParallelFlowResult};
 pub struct View {
     plan: &'static Plan,
     keys: &'static [u32],
-    slots: Vec<Slot>,
-    results: Arc<[ParallelFlowResult]>,
+    slots: Box<[Slot]>,
+    results: Vec<ParallelFlowResult>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -24,7 +24,7 @@ impl View {
     /// A view of `keys` (ascending), all unset.
     #[must_use]
     pub fn new(plan: &'static Plan, keys: &'static [u32]) -> Self {
-        Self { plan, keys, slots: vec![Slot::default(); keys.len()], results: Arc::new([]) }
+        Self { plan, keys, slots: vec![Slot::default(); keys.len()].into(), results: Vec::new() }
     }
 
     /// The value of a key that the compiler proved set.
@@ -61,14 +61,47 @@ impl View {
     }
 
     /// The value of key number `key`, if the view has it.
-    pub(crate) fn value(&self, key: u32) -> Option<&Value> {
+    #[must_use]
+    pub fn value(&self, key: u32) -> Option<&Value> {
         self.slots[self.slot(key)?].value.as_ref()
     }
 
+    /// The value of a key that the compiler proved set, as its own owner.
+    ///
+    /// # Panics
+    /// If it is unset, or not of the key's type: a defect of the compiler.
+    pub(crate) fn share<T: Send + Sync + 'static>(&self, key: Key<T>) -> Arc<T> {
+        let value =
+            self.value(key.id).unwrap_or_else(|| panic!("tea: `{}` is read before it is set", self.name(key.id)));
+        Arc::clone(value).downcast().expect("a key's value has the key's type")
+    }
+
+    /// Gives the block a value to start with. That is no write: [`written`](Self::written) leaves it out.
+    ///
+    /// # Panics
+    /// If the key is not in the block's working set.
+    pub fn set(&mut self, key: u32, value: Value) {
+        self.slot_mut(key).value = Some(value);
+    }
+
+    /// Replaces a key's value by one that is already combined, and counts it as written.
+    ///
+    /// # Panics
+    /// If the key is not in the block's working set.
+    pub fn replace(&mut self, key: u32, value: Value) {
+        *self.slot_mut(key) = Slot { value: Some(value), written: true };
+    }
+
+    /// What the block wrote: key numbers, ascending, and values.
+    pub fn written(&self) -> impl Iterator<Item = (u32, &Value)> {
+        let slots = self.keys.iter().zip(&self.slots).filter(|(_, slot)| slot.written);
+        slots.filter_map(|(key, slot)| Some((*key, slot.value.as_ref()?)))
+    }
+
+    /// Writes a key, combining with what is there if the key has `reduce`.
     pub(crate) fn write(&mut self, key: u32, value: Value) -> Result<(), Box<Failure>> {
         let spec = &self.plan.keys[key as usize];
-        let slot = self.slot(key).unwrap_or_else(|| panic!("tea: `{}` is not in this block's working set", spec.name));
-        let slot = &mut self.slots[slot];
+        let slot = self.slot_mut(key);
         let value = match (spec.reduce, slot.value.take()) {
             (Some(reduce), Some(before)) => reduce(spec.kind, before, value)?,
             _ => value,
@@ -77,8 +110,29 @@ impl View {
         Ok(())
     }
 
+    /// What the block wrote, without what it only read.
+    pub(crate) fn into_written(self) -> Vec<(u32, Value)> {
+        let written = |(key, slot): (&u32, Slot)| Some((*key, slot.value?));
+        self.keys.iter().zip(self.slots).filter(|(_, slot)| slot.written).filter_map(written).collect()
+    }
+
+    pub(crate) fn set_parallel_results(&mut self, results: Vec<ParallelFlowResult>) {
+        self.results = results;
+    }
+
+    pub(crate) fn plan(&self) -> &'static Plan {
+        self.plan
+    }
+
     fn slot(&self, key: u32) -> Option<usize> {
         self.keys.binary_search(&key).ok()
+    }
+
+    fn slot_mut(&mut self, key: u32) -> &mut Slot {
+        match self.slot(key) {
+            Some(slot) => &mut self.slots[slot],
+            None => panic!("tea: `{}` is not in this block's working set", self.name(key)),
+        }
     }
 
     fn name(&self, key: u32) -> &'static str {

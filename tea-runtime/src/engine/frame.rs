@@ -1,0 +1,218 @@
+//! A block that runs: its steps one after the other, with jumps.
+
+use std::time::Instant;
+
+use super::{panic::guard, schedule};
+use crate::{
+    cancel::CancelReason,
+    context::Context,
+    event::Event,
+    executor::BranchEnd,
+    failure::{Failure, FailureKind},
+    plan::{Block, Body, Condition, Map, Next, Region, Step, Target, Work},
+    state::View,
+};
+
+/// Takes the end of a block.
+pub(crate) type Ended = Box<dyn FnOnce(Result<BranchEnd, Box<Failure>>) + Send>;
+
+/// A block that runs, or waits for a fan-out of its.
+pub(crate) struct Frame {
+    pub(crate) context: Context,
+    pub(crate) view: View,
+    block: &'static Block,
+    visits: Visits,
+    at: usize,
+    ended: Ended,
+}
+
+/// Runs a branch on this thread. It returns at the branch's first fan-out or end, whichever comes first; `ended` is
+/// called at the end, on some thread.
+pub(crate) fn run_branch(context: Context, region: &'static Region, task: usize, view: View, ended: Ended) {
+    Frame::run(context, region.tasks[task].block, view, ended);
+}
+
+/// Runs the next item of a batch.
+pub(crate) fn run_item(
+    map: &'static Map,
+    batch: &mut dyn super::map::Batch,
+    view: &View,
+    context: &Context,
+) -> Result<(), Box<Failure>> {
+    let outcome = guard(|| batch.run(view, context, 1)).and_then(|outcome| outcome.map_err(Into::into));
+    outcome.map_err(|failure| failure.at(map.name, map.place))
+}
+
+/// What a step came to.
+enum Turn {
+    /// The next step.
+    Jump(Next),
+    /// A fan-out.
+    FanOut(&'static Region),
+    /// A map.
+    Map(&'static Map),
+}
+
+impl Frame {
+    /// Runs `block` from its entry.
+    pub(crate) fn run(context: Context, block: &'static Block, view: View, ended: Ended) {
+        let frame = Self { context, view, block, visits: Visits::new(block.steps.len()), at: 0, ended };
+        Box::new(frame).jump(block.entry);
+    }
+
+    /// Goes on after a fan-out or map that ended, on this thread when it is done with what it does, or on another.
+    pub(crate) fn resume(self: Box<Self>, outcome: Result<(), Box<Failure>>) {
+        let (isolated, run) = (self.context.isolated, self.context.run.clone());
+        let work: schedule::Work = Box::new(move || match outcome {
+            Ok(()) => {
+                let next = self.block.steps[self.at].next;
+                self.jump(next);
+            }
+            Err(failure) => self.end(Err(failure)),
+        });
+        if let Err(work) = schedule::put(isolated, work) {
+            run.spawn(isolated, work);
+        }
+    }
+
+    fn jump(mut self: Box<Self>, mut next: Next) {
+        loop {
+            let step = match self.target(next) {
+                Ok(Ok(step)) => step,
+                Ok(Err(goes_to)) => return self.finish(goes_to),
+                Err(failure) => return self.end(Err(failure)),
+            };
+            match self.step(step) {
+                Ok(Turn::Jump(to)) => next = to,
+                Ok(Turn::FanOut(_) | Turn::Map(_)) => todo!(),
+                Err(failure) => return self.end(Err(failure)),
+            }
+        }
+    }
+
+    /// The step that comes next, or the tasks that the block goes on to at its end.
+    fn target(&self, next: Next) -> Result<Result<usize, Vec<u32>>, Box<Failure>> {
+        let target = match next {
+            Next::Go(target) => target,
+            Next::Choose(arms) => {
+                let mut taken = None;
+                for arm in arms {
+                    if arm.when.map_or(Ok(true), |when| self.holds(when))? {
+                        taken = Some(arm.to);
+                        break;
+                    }
+                }
+                taken.expect("the last arm has no condition")
+            }
+            Next::Fork(tasks) => return Ok(Err(tasks.to_vec())),
+        };
+        Ok(match target {
+            Target::Step(step) => Ok(step as usize),
+            Target::End => Err(Vec::new()),
+            Target::Task(task) => Err(vec![task]),
+        })
+    }
+
+    fn holds(&self, when: Condition) -> Result<bool, Box<Failure>> {
+        let outcome = guard(|| when(&self.view, &self.context)).and_then(|outcome| outcome.map_err(Into::into));
+        outcome.map_err(|failure| self.here(failure))
+    }
+
+    fn step(&mut self, at: usize) -> Result<Turn, Box<Failure>> {
+        let step = &self.block.steps[at];
+        self.visits.count(at, step).map_err(|failure| failure.at(step.name, step.place))?;
+        self.at = at;
+        if let Some(reason) = self.context.token.reason() {
+            return Err(cancelled(reason).at(step.name, step.place));
+        }
+        match step.work {
+            Work::Run(body) => self.node(step, body).map(|()| Turn::Jump(step.next)),
+            Work::Map(map) => Ok(Turn::Map(map)),
+            Work::FanOut(region) => Ok(Turn::FanOut(region)),
+        }
+    }
+
+    fn node(&mut self, step: &'static Step, body: &'static dyn Body) -> Result<(), Box<Failure>> {
+        self.context.node = step.name;
+        let (scope, node, place) = (self.context.scope, step.name, step.place);
+        let started = self.context.events().is_active().then(Instant::now);
+        self.context.events().emit(|| Event::NodeStarted { scope, node, place });
+        let outcome = guard(|| body.run(&mut self.view, &self.context)).flatten();
+        let outcome = outcome.map_err(|failure| failure.at(node, place));
+        self.context.events().emit(|| {
+            let elapsed = started.map_or_else(Default::default, |started| started.elapsed());
+            Event::NodeFinished {
+                scope,
+                node,
+                place,
+                elapsed,
+                failure: outcome.as_ref().err().map(|failure| &**failure),
+            }
+        });
+        outcome
+    }
+
+    fn here(&self, failure: Box<Failure>) -> Box<Failure> {
+        match self.block.steps.get(self.at) {
+            Some(step) => failure.at(step.name, step.place),
+            None => failure,
+        }
+    }
+
+    fn finish(self, goes_to: Vec<u32>) {
+        let Self { view, ended, .. } = self;
+        ended(Ok(BranchEnd { view, goes_to }));
+    }
+
+    /// Ends a block that failed. What it worked with is dropped first.
+    fn end(self, outcome: Result<BranchEnd, Box<Failure>>) {
+        let Self { view, ended, .. } = self;
+        let dropped = guard(|| drop(view));
+        ended(outcome.and_then(|end| dropped.map(|()| end)));
+    }
+}
+
+/// The failure of something that was told to end.
+pub(crate) fn cancelled(reason: CancelReason) -> Box<Failure> {
+    let why = match reason {
+        CancelReason::Requested => "cancelled",
+        CancelReason::Sibling => "cancelled, since another branch failed",
+        CancelReason::Timeout => "told to end at its deadline",
+    };
+    Box::new(Failure::new(FailureKind::Cancelled, why))
+}
+
+/// How often each step was visited. A block that never goes back needs no counters.
+struct Visits {
+    /// The steps visited before the first jump back; of 64 steps at most.
+    once: u64,
+    counts: Vec<u64>,
+}
+
+impl Visits {
+    fn new(steps: usize) -> Self {
+        Self { once: 0, counts: if steps > 64 { vec![0; steps] } else { Vec::new() } }
+    }
+
+    fn count(&mut self, at: usize, step: &Step) -> Result<(), Box<Failure>> {
+        let before = if self.counts.is_empty() {
+            let bit = 1 << at;
+            if self.once & bit == 0 {
+                self.once |= bit;
+                0
+            } else {
+                self.counts = (0..64).map(|step| self.once >> step & 1).collect();
+                self.counts[at] += 1;
+                1
+            }
+        } else {
+            self.counts[at] += 1;
+            self.counts[at] - 1
+        };
+        if before < step.max_visits {
+            return Ok(());
+        }
+        let message = format!("visited {} times, which is its `max_visits`: the loop does not end", step.max_visits);
+        Err(Box::new(Failure::new(FailureKind::Error, message)))
+    }
+}

@@ -1,0 +1,104 @@
+//! Where a map's results go.
+
+use std::sync::Arc;
+
+use crate::{
+    failure::Failure,
+    plan::Plan,
+    state::{Key, Value, View},
+};
+
+/// Where a map's results of type `R` go: the key of a `Vec`, a [`reduced`] key, or `()` if there are none.
+pub trait MapOutput<R>: Copy + Send + Sync + 'static {
+    #[doc(hidden)]
+    type Gather: Gather<R>;
+
+    #[doc(hidden)]
+    fn gather(self, plan: &'static Plan) -> Self::Gather;
+}
+
+/// Takes results in item order.
+#[doc(hidden)]
+pub trait Gather<R>: Send {
+    fn add(&mut self, result: R) -> Result<(), Box<Failure>>;
+    fn finish(self, view: &mut View) -> Result<(), Box<Failure>>;
+}
+
+impl MapOutput<()> for () {
+    type Gather = ();
+    fn gather(self, _: &'static Plan) {}
+}
+
+impl Gather<()> for () {
+    fn add(&mut self, (): ()) -> Result<(), Box<Failure>> {
+        Ok(())
+    }
+    fn finish(self, _: &mut View) -> Result<(), Box<Failure>> {
+        Ok(())
+    }
+}
+
+impl<R: Send + Sync + 'static> MapOutput<R> for Key<Vec<R>> {
+    type Gather = (Self, Vec<R>);
+    fn gather(self, _: &'static Plan) -> Self::Gather {
+        (self, Vec::new())
+    }
+}
+
+impl<R: Send + Sync + 'static> Gather<R> for (Key<Vec<R>>, Vec<R>) {
+    fn add(&mut self, result: R) -> Result<(), Box<Failure>> {
+        self.1.push(result);
+        Ok(())
+    }
+    fn finish(self, view: &mut View) -> Result<(), Box<Failure>> {
+        view.put(self.0, self.1)
+    }
+}
+
+/// See [`reduced`].
+pub struct Reduced<R>(Key<R>);
+
+impl<R> Clone for Reduced<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Reduced<R> {}
+
+/// A key with `reduce`: the results are combined one by one in item order, then with what is there. Without any item
+/// the key stays as it is.
+#[must_use]
+pub const fn reduced<R>(key: Key<R>) -> Reduced<R> {
+    Reduced(key)
+}
+
+impl<R: Send + Sync + 'static> MapOutput<R> for Reduced<R> {
+    type Gather = Folding;
+    fn gather(self, plan: &'static Plan) -> Folding {
+        Folding { plan, key: self.0.id, value: None }
+    }
+}
+
+#[doc(hidden)]
+pub struct Folding {
+    plan: &'static Plan,
+    key: u32,
+    value: Option<Value>,
+}
+
+impl<R: Send + Sync + 'static> Gather<R> for Folding {
+    fn add(&mut self, result: R) -> Result<(), Box<Failure>> {
+        let result: Value = Arc::new(result);
+        let spec = &self.plan.keys[self.key as usize];
+        self.value = Some(match (self.value.take(), spec.reduce) {
+            (Some(before), Some(reduce)) => reduce(spec.kind, before, result)?,
+            _ => result,
+        });
+        Ok(())
+    }
+
+    fn finish(self, view: &mut View) -> Result<(), Box<Failure>> {
+        self.value.map_or(Ok(()), |value| view.write(self.key, value))
+    }
+}

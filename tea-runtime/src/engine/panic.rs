@@ -1,0 +1,90 @@
+//! Panics of nodes: caught, with their message and place.
+//!
+//! The place is known only to a panic hook. Ours replaces the hook that it finds, keeps quiet about panics of nodes,
+//! which are reported as failures, and passes every other panic on. With `RUST_BACKTRACE` set it passes all on.
+
+use std::{
+    any::Any,
+    cell::{Cell, RefCell},
+    panic::{self, AssertUnwindSafe},
+    sync::Once,
+};
+
+use crate::failure::{Failure, FailureKind};
+
+thread_local! {
+    /// How many guards this thread is in.
+    static GUARDS: Cell<u32> = const { Cell::new(0) };
+    /// Where the last panic inside a guard happened.
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Calls the user's Rust. A panic in it becomes a failure.
+pub(crate) fn guard<T>(call: impl FnOnce() -> T) -> Result<T, Box<Failure>> {
+    GUARDS.set(GUARDS.get() + 1);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(call));
+    GUARDS.set(GUARDS.get() - 1);
+    outcome.map_err(failure)
+}
+
+/// Sets the hook, once in a program.
+pub(crate) fn set_hook() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let former = panic::take_hook();
+        let backtraces = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0");
+        panic::set_hook(Box::new(move |info| {
+            let guarded = GUARDS.try_with(Cell::get).unwrap_or(0) > 0;
+            if guarded {
+                let place = info.location().map(ToString::to_string);
+                let _gone_as_the_thread_ends = PLACE.try_with(|slot| slot.replace(place));
+            }
+            if !guarded || backtraces {
+                former(info);
+            }
+        }));
+    });
+}
+
+fn failure(payload: Box<dyn Any + Send>) -> Box<Failure> {
+    let message = if let Some(text) = payload.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "panicked with a value that is no text".to_owned()
+    };
+    let panicked_at = PLACE.take();
+    // What was thrown may panic itself when it is dropped.
+    let _thrown_again = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))).map_err(std::mem::forget);
+    Box::new(Failure { panicked_at, ..Failure::new(FailureKind::Panic, message) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn message_and_place() {
+        set_hook();
+        let line = line!() + 1;
+        let failure = guard(|| panic!("{} eggs", 3)).unwrap_err();
+        assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::Panic, "3 eggs"));
+        assert!(failure.panicked_at.unwrap().starts_with(&format!("{}:{line}:", file!())));
+        assert_eq!(guard(|| panic!("plain")).unwrap_err().message, "plain");
+    }
+
+    #[test]
+    fn values_that_are_no_text_and_panic_again() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("again");
+            }
+        }
+        set_hook();
+        let failure = guard(|| panic::panic_any(Bomb)).unwrap_err();
+        assert_eq!(failure.message, "panicked with a value that is no text");
+        assert_eq!(guard(|| 1).unwrap(), 1);
+    }
+}
