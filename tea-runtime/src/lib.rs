@@ -8,7 +8,12 @@ pub mod engine;
 pub mod event;
 pub mod executor;
 pub mod failure;
+#[doc(hidden)]
+pub mod generated;
 pub mod plan;
 pub mod policy;
 pub mod result;
 pub mod state;
+
+#[doc(hidden)]
+pub use self::generated as __private;

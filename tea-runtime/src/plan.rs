@@ -7,7 +7,7 @@ use crate::{
     context::Context,
     failure::{Failure, NodeError},
     policy::ParallelConfig,
-    state::{KeySpec, View},
+    state::{KeySpec, Value, View},
 };
 
 /// A whole workflow.
@@ -252,7 +252,7 @@ impl Output for () {
     }
 }
 
-impl<T: Send + Sync + 'static> Output for crate::state::Key<T> {
+impl<T> Output for crate::state::Key<T> {
     type Value = T;
     fn put(self, value: T, view: &mut View) -> Result<(), Box<Failure>> {
         view.put(self, value)
@@ -283,6 +283,25 @@ tuple_output!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
 tuple_output!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
 tuple_output!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
 tuple_output!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
+
+/// A generated module: ties its typed `Input` and `Output` to its plan.
+pub trait Workflow: 'static {
+    /// What the caller supplies.
+    type Input;
+    /// What the run gives.
+    type Output;
+    /// The plan.
+    const PLAN: &'static Plan;
+
+    /// The values of all input keys, by key number.
+    fn inputs(input: Self::Input) -> Vec<(u32, Value)>;
+
+    /// Takes the output out of the view of the root block after the run.
+    ///
+    /// # Errors
+    /// If a branch that was left behind at its timeout still holds a value that is not `Clone`.
+    fn output(view: View) -> Result<Self::Output, Box<Failure>>;
+}
 
 /// Every workflow compiled into this program: how a worker finds its plan.
 pub struct Registered(pub &'static Plan);

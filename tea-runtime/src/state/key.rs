@@ -1,24 +1,60 @@
-//! Keys and what can be done with their values.
+//! Keys: the numbers, types and properties of the state's entries.
 
-use std::{any::Any, marker::PhantomData, sync::Arc};
+use std::{any::Any, sync::Arc};
 
+use super::kind::Kind;
 use crate::failure::Failure;
 
 /// A value of some key's type; shared between views, never copied to be read.
 pub type Value = Arc<dyn Any + Send + Sync>;
 
 /// A state key's number, with its type. Generated code holds one constant a key.
+///
+/// It carries the two functions that need `T: Send + Sync`, so that only making a key asks for it: a type that is not so
+/// gives one error, and not one a use.
 pub struct Key<T> {
     pub(crate) id: u32,
-    marker: PhantomData<fn() -> T>,
+    share: fn(T) -> Value,
+    open: fn(Value) -> Result<T, Value>,
 }
 
-impl<T> Key<T> {
+impl<T: Send + Sync + 'static> Key<T> {
     /// The key with this number in the plan's table.
     #[must_use]
     pub const fn new(id: u32) -> Self {
-        Self { id, marker: PhantomData }
+        Self { id, share: |value| Arc::new(value), open }
     }
+}
+
+impl<T> Key<T> {
+    /// Another key of the same type.
+    #[must_use]
+    pub const fn like(self, id: u32) -> Self {
+        Self { id, share: self.share, open: self.open }
+    }
+
+    /// Makes a value of the key's type ready for a view.
+    #[must_use]
+    pub fn share(self, value: T) -> Value {
+        (self.share)(value)
+    }
+
+    /// The owned value, copied only where another branch still holds it.
+    ///
+    /// # Errors
+    /// If another branch still holds it (one left behind at its timeout) and the type is not `Clone`.
+    pub fn owned(self, kind: &Kind, value: Value) -> Result<T, Box<Failure>> {
+        (self.open)(value).or_else(|shared| {
+            let copy = kind.clone.and_then(|clone| (self.open)(clone(&shared)).ok());
+            copy.ok_or_else(|| Failure::still_shared(kind.name))
+        })
+    }
+}
+
+/// Takes the value out, or gives it back if somebody else holds it too.
+fn open<T: Send + Sync + 'static>(value: Value) -> Result<T, Value> {
+    let value = value.downcast::<T>().unwrap_or_else(|_| unreachable!("a key's value has the key's type"));
+    Arc::try_unwrap(value).map_err(|shared| shared as Value)
 }
 
 impl<T> Clone for Key<T> {
@@ -53,50 +89,16 @@ pub struct KeySpec {
 /// Combines what is there (first) with what is written (second).
 pub type Reduce = fn(&'static Kind, Value, Value) -> Result<Value, Box<Failure>>;
 
-/// What can be done with the values of one Rust type. Generated code holds one a distinct type.
-#[derive(Debug)]
-pub struct Kind {
-    /// The type as the workflow file writes it.
-    pub name: &'static str,
-    /// Copies a value, where the type is `Clone`.
-    pub clone: fn(&Value) -> Option<Value>,
-    /// Writes it as JSON; `None` where the type is not `Serialize`.
-    pub to_json: fn(&Value) -> Option<serde_json::Result<serde_json::Value>>,
-    /// To and from bytes; only for types that cross a process edge.
-    pub wire: Option<Wire>,
-    /// From what a caller writes; only for types of inputs of programs.
-    pub parse: Option<Parse>,
-}
-
-/// To and from bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct Wire {
-    /// Appends the bytes of a value.
-    pub encode: fn(&Value, &mut Vec<u8>) -> Result<(), String>,
-    /// Reads a value; all bytes must be used.
-    pub decode: fn(&[u8]) -> Result<Value, String>,
-}
-
-/// From what a caller writes.
-#[derive(Debug, Clone, Copy)]
-pub struct Parse {
-    /// From a flag's text.
-    pub text: fn(&str) -> Result<Value, String>,
-    /// From an entry of an `--input` file.
-    pub json: fn(serde_json::Value) -> Result<Value, String>,
-}
-
-/// The owned value, copied only where another branch still holds it.
+/// Combines two values with the schema's `reduce`, which is associative, so that how branches are timed changes nothing.
 ///
 /// # Errors
-/// If another branch still holds it (a branch left behind at its timeout) and the type is not `Clone`.
-pub fn owned<T: Send + Sync + 'static>(kind: &Kind, value: Value) -> Result<T, Box<Failure>> {
-    let value = value.downcast::<T>().unwrap_or_else(|_| unreachable!("a key's value has the key's type"));
-    match Arc::try_unwrap(value) {
-        Ok(value) => Ok(value),
-        Err(shared) => {
-            let copy = (kind.clone)(&(shared as Value)).and_then(|copy| copy.downcast::<T>().ok());
-            copy.and_then(Arc::into_inner).ok_or_else(|| Failure::still_shared(kind.name))
-        }
-    }
+/// If another branch still holds one of them and the type is not `Clone`.
+pub fn reduce<T>(
+    key: Key<T>,
+    kind: &Kind,
+    before: Value,
+    written: Value,
+    combine: impl FnOnce(T, T) -> T,
+) -> Result<Value, Box<Failure>> {
+    Ok(key.share(combine(key.owned(kind, before)?, key.owned(kind, written)?)))
 }

@@ -1,9 +1,12 @@
 //! State: keys, their types, and the views through which blocks read and write them.
 
 pub mod key;
+pub mod kind;
 pub mod view;
+mod wire;
 
 pub use self::{
-    key::{Key, KeySpec, Kind, Parse, Reduce, Value, Wire},
+    key::{Key, KeySpec, Reduce, Value},
+    kind::{Kind, Parse, Wire},
     view::View,
 };

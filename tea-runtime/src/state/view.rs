@@ -46,12 +46,48 @@ impl View {
         Some(value.downcast_ref().expect("a key's value has the key's type"))
     }
 
+    /// As [`get`](Self::get), by value.
+    ///
+    /// # Panics
+    /// If it is unset: a defect of the compiler.
+    #[must_use]
+    pub fn copy<T: Copy + 'static>(&self, key: Key<T>) -> T {
+        *self.get(key)
+    }
+
+    /// As [`find`](Self::find), by value.
+    #[must_use]
+    pub fn find_copy<T: Copy + 'static>(&self, key: Key<T>) -> Option<T> {
+        self.find(key).copied()
+    }
+
     /// Writes a key, combining with what is there if the key has `reduce`.
     ///
     /// # Errors
     /// If the reducer fails.
-    pub fn put<T: Send + Sync + 'static>(&mut self, key: Key<T>, value: T) -> Result<(), Box<Failure>> {
-        self.write(key.id, Arc::new(value))
+    pub fn put<T>(&mut self, key: Key<T>, value: T) -> Result<(), Box<Failure>> {
+        self.write(key.id, key.share(value))
+    }
+
+    /// Takes the value of a key that the compiler proved set, copied only where another branch still holds it.
+    ///
+    /// # Errors
+    /// If another branch still holds it and the type is not `Clone`.
+    ///
+    /// # Panics
+    /// If it is unset: a defect of the compiler.
+    pub fn take<T>(&mut self, key: Key<T>) -> Result<T, Box<Failure>> {
+        let value = self.find_take(key)?;
+        Ok(value.unwrap_or_else(|| panic!("tea: `{}` is read before it is set", self.name(key.id))))
+    }
+
+    /// As [`take`](Self::take), for a key that may be unset.
+    ///
+    /// # Errors
+    /// If another branch still holds it and the type is not `Clone`.
+    pub fn find_take<T>(&mut self, key: Key<T>) -> Result<Option<T>, Box<Failure>> {
+        let value = self.slot(key.id).and_then(|slot| self.slots[slot].value.take());
+        value.map(|value| key.owned(self.plan.keys[key.id as usize].kind, value)).transpose()
     }
 
     /// The results of the fan-out just joined, in declared order.

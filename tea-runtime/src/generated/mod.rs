@@ -1,0 +1,80 @@
+//! What generated code is made of, besides the tables of [`plan`](crate::plan). Not for use by hand, and not stable.
+//!
+//! The pieces of generated code that the user's Rust stands in are made by macros defined here, for two reasons. rustc
+//! and clippy leave code of foreign macros alone, so that no lint level in a user's crate, not even `forbid`, meets our
+//! code; the user's own tokens keep their places and their lints. And a local name that a macro brings along is
+//! invisible to the user's Rust.
+
+mod macros;
+
+pub use inventory;
+pub use serde::{Serialize, de::DeserializeOwned};
+
+pub use crate::{
+    __condition as condition, __default as default, __key as key, __key_like as key_like, __map as map_node,
+    __node as node, __reduce as reduce, __register as register,
+    context::Context,
+    engine::map::{Codec, Local, MapSpec, Wired, given, in_place, map, reduced},
+    failure::{Failure, NodeError},
+    plan::{
+        Arm, Block, Map, Next, Place, Plan, Region, Registered, Run, Site, Step, Target, Task, TaskRead, TaskWrite,
+        Work, Workflow,
+    },
+    policy::{CircuitBreakerConfig, ParallelConfig, RetryOn, RetryPolicy, Strategy},
+    state::{
+        Key, KeySpec, Kind, Parse, Value, View, Wire,
+        key::reduce as combine,
+        kind::{Cannot, Probe},
+    },
+};
+
+/// The type of state key number `ID`, and what is known about it; for the generated struct of keys.
+pub trait KeyType<const ID: u32> {
+    /// The type.
+    type Value;
+    /// The key, its type checked.
+    const CHECKED: Checked<Self::Value>;
+    /// What can be done with its values.
+    const KIND: Kind;
+}
+
+/// A key, and the codec of its type if the type crosses process edges.
+pub struct Checked<T> {
+    /// The key.
+    pub key: Key<T>,
+    /// The codec.
+    pub wire: Option<Wire>,
+}
+
+impl<T> Checked<T> {
+    /// Another key of the same type.
+    #[must_use]
+    pub const fn like(self, id: u32) -> Self {
+        Self { key: self.key.like(id), wire: self.wire }
+    }
+}
+
+impl<T> Clone for Checked<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Checked<T> {}
+
+impl<T: Send + Sync + 'static> Checked<T> {
+    /// For a type that stays in this process.
+    #[must_use]
+    pub const fn shared(id: u32) -> Self {
+        Self { key: Key::new(id), wire: None }
+    }
+
+    /// For a type that crosses process edges.
+    #[must_use]
+    pub const fn crossing(id: u32) -> Self
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        Self { key: Key::new(id), wire: Some(Wire::new::<T>()) }
+    }
+}
