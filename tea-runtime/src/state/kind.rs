@@ -46,7 +46,10 @@ impl Wire {
     /// The codec of `T`.
     #[must_use]
     pub const fn new<T: Serialize + DeserializeOwned + Send + Sync + 'static>() -> Self {
-        Self { encode: wire::encode::<T>, decode: wire::decode::<T> }
+        Self {
+            encode: |value, buffer| wire::encode(get::<T>(value), buffer),
+            decode: |bytes| Ok(Arc::new(wire::decode::<T>(bytes)?)),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 pub mod key;
 pub mod kind;
 pub mod view;
-mod wire;
+pub(crate) mod wire;
 
 pub use self::{
     key::{Key, KeySpec, Reduce, Value},

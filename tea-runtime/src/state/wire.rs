@@ -3,45 +3,39 @@
 //! Bytes, text and vectors of numbers are copied as they lie in memory: both ends are the same program, on machines of
 //! the same kind (the hello compares fingerprints). Everything else is postcard.
 
-use std::{
-    any::{Any, TypeId},
-    sync::Arc,
-};
+use std::any::{Any, TypeId};
 
 use bytemuck::Pod;
 use postcard::ser_flavors::Flavor;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::key::Value;
-
-/// Appends the bytes of a `T` to `buffer`.
+/// Appends the bytes of `value` to `buffer`.
 ///
 /// # Errors
 /// If the type's `Serialize` fails.
-pub(super) fn encode<T: Serialize + 'static>(value: &Value, buffer: &mut Vec<u8>) -> Result<(), String> {
-    let value: &T = value.downcast_ref().expect("a key's value has the key's type");
+pub(crate) fn encode<T: Serialize + 'static>(value: &T, buffer: &mut Vec<u8>) -> Result<(), String> {
     if encode_plain(value, buffer) {
         return Ok(());
     }
-    postcard::serialize_with_flavor(value, Append(buffer)).map_err(|error| explain(error).to_owned())
+    postcard::serialize_with_flavor(value, Append(buffer)).map_err(|error| explain(&error).to_owned())
 }
 
 /// Reads a `T` that takes up all of `bytes`. Never allocates much more than `bytes` could hold.
 ///
 /// # Errors
 /// If `bytes` are not what [`encode`] gave for a `T`.
-pub(super) fn decode<T: DeserializeOwned + Send + Sync + 'static>(bytes: &[u8]) -> Result<Value, String> {
+pub(crate) fn decode<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T, String> {
     if let Some(plain) = decode_plain(TypeId::of::<T>(), bytes) {
-        return plain;
+        return plain.map(|value| *value.downcast().expect("it was asked for by its type"));
     }
     match postcard::take_from_bytes::<T>(bytes) {
-        Ok((value, [])) => Ok(Arc::new(value)),
+        Ok((value, [])) => Ok(value),
         Ok((_, rest)) => Err(format!("{} bytes too many", rest.len())),
-        Err(error) => Err(explain(error).to_owned()),
+        Err(error) => Err(explain(&error).to_owned()),
     }
 }
 
-fn explain(error: postcard::Error) -> &'static str {
+fn explain(error: &postcard::Error) -> &'static str {
     match error {
         postcard::Error::WontImplement | postcard::Error::SerializeSeqLengthUnknown => {
             "its serde form does not say what it holds before it is read (`untagged`, `flatten`, `skip_serializing_if` \
@@ -82,7 +76,7 @@ fn encode_plain(value: &dyn Any, buffer: &mut Vec<u8>) -> bool {
     false
 }
 
-fn decode_plain(id: TypeId, bytes: &[u8]) -> Option<Result<Value, String>> {
+fn decode_plain(id: TypeId, bytes: &[u8]) -> Option<Result<Box<dyn Any>, String>> {
     macro_rules! numbers {
         ($($number:ty)*) => {
             $(if id == TypeId::of::<Vec<$number>>() {
@@ -92,22 +86,22 @@ fn decode_plain(id: TypeId, bytes: &[u8]) -> Option<Result<Value, String>> {
     }
     if id == TypeId::of::<String>() {
         let text = std::str::from_utf8(bytes).map_err(|error| error.to_string());
-        return Some(text.map(|text| Arc::new(text.to_owned()) as Value));
+        return Some(text.map(|text| Box::new(text.to_owned()) as Box<dyn Any>));
     }
     if id == TypeId::of::<serde_json::Value>() {
         let json = serde_json::from_slice::<serde_json::Value>(bytes).map_err(|error| error.to_string());
-        return Some(json.map(|json| Arc::new(json) as Value));
+        return Some(json.map(|json| Box::new(json) as Box<dyn Any>));
     }
     with_number_vectors!(numbers);
     None
 }
 
-fn decode_numbers<N: Pod + Send + Sync>(bytes: &[u8]) -> Result<Value, String> {
+fn decode_numbers<N: Pod>(bytes: &[u8]) -> Result<Box<dyn Any>, String> {
     let size = size_of::<N>();
-    if bytes.len() % size != 0 {
+    if !bytes.len().is_multiple_of(size) {
         return Err(format!("{} bytes are no whole number of values of {size} bytes", bytes.len()));
     }
-    Ok(Arc::new(bytemuck::allocation::pod_collect_to_vec::<u8, N>(bytes)))
+    Ok(Box::new(bytemuck::allocation::pod_collect_to_vec::<u8, N>(bytes)))
 }
 
 /// Appends to a buffer, whole slices at a time.
@@ -135,36 +129,30 @@ impl Flavor for Append<'_> {
 mod tests {
     use super::*;
 
-    fn round_trip<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug + Send + Sync + 'static>(value: T) {
-        let value = Arc::new(value);
+    fn round_trip<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug + 'static>(value: &T) {
         let mut bytes = Vec::new();
-        encode::<T>(&(Arc::clone(&value) as Value), &mut bytes).unwrap();
-        let back = decode::<T>(&bytes).unwrap().downcast::<T>().unwrap();
-        assert_eq!(back, value);
-        // Whatever is cut off or added is noticed, or gives another value of the type; nothing panics.
+        encode(value, &mut bytes).unwrap();
+        assert_eq!(decode::<T>(&bytes).unwrap(), *value);
+        // What is cut off or added is noticed, or gives another value of the type; nothing panics.
         for cut in 0..bytes.len() {
-            if let Ok(shorter) = decode::<T>(&bytes[..cut]) {
-                assert_ne!(*shorter.downcast::<T>().unwrap(), *value);
-            }
+            assert_ne!(decode::<T>(&bytes[..cut]).ok().as_ref(), Some(value));
         }
         bytes.push(0);
-        if let Ok(longer) = decode::<T>(&bytes) {
-            assert_ne!(*longer.downcast::<T>().unwrap(), *value);
-        }
+        assert_ne!(decode::<T>(&bytes).ok().as_ref(), Some(value));
     }
 
     #[test]
     fn values_come_back_whole() {
-        round_trip(String::from("grüße"));
-        round_trip(vec![1u8, 2, 3]);
-        round_trip(vec![1.5f64, -0.0, f64::MAX]);
-        round_trip(vec![7i128]);
-        round_trip(Vec::<u16>::new());
-        round_trip(serde_json::json!({"a": [1, null, "x"]}));
-        round_trip(vec![(1u8, String::from("one")), (2, String::from("two"))]);
-        round_trip(std::collections::BTreeMap::from([("k", 1)].map(|(k, n)| (k.to_owned(), n))));
-        round_trip(Some(Box::new(3usize)));
-        round_trip(());
+        round_trip(&String::from("grüße"));
+        round_trip(&vec![1u8, 2, 3]);
+        round_trip(&vec![1.5f64, -0.0, f64::MAX]);
+        round_trip(&vec![7i128]);
+        round_trip(&Vec::<u16>::new());
+        round_trip(&serde_json::json!({"a": [1, null, "x"]}));
+        round_trip(&vec![(1u8, String::from("one")), (2, String::from("two"))]);
+        round_trip(&std::collections::BTreeMap::from([("k", 1)].map(|(k, n)| (k.to_owned(), n))));
+        round_trip(&Some(Box::new(3usize)));
+        round_trip(&());
     }
 
     #[test]
@@ -191,7 +179,7 @@ mod tests {
             Number(u8),
         }
         let mut bytes = Vec::new();
-        encode::<Loose>(&(Arc::new(Loose::Number(1)) as Value), &mut bytes).unwrap();
+        encode(&Loose::Number(1), &mut bytes).unwrap();
         assert!(decode::<Loose>(&bytes).unwrap_err().contains("untagged"));
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::state::wire;
+
 /// Writes and reads values of one type, or says that it cannot.
 pub trait Codec<T>: Copy {
     /// Appends the bytes of `value`.
@@ -35,16 +37,12 @@ impl<T> Codec<T> for Local {
 #[derive(Debug, Clone, Copy)]
 pub struct Wired;
 
-impl<T: Serialize + DeserializeOwned> Codec<T> for Wired {
+impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for Wired {
     fn encode(value: &T, into: &mut Vec<u8>) -> Result<(), String> {
-        postcard::to_io(value, into).map(|_| ()).map_err(|error| error.to_string())
+        wire::encode(value, into)
     }
 
     fn decode(bytes: &[u8]) -> Result<T, String> {
-        match postcard::take_from_bytes(bytes) {
-            Ok((value, [])) => Ok(value),
-            Ok((_, rest)) => Err(format!("{} bytes too many", rest.len())),
-            Err(error) => Err(error.to_string()),
-        }
+        wire::decode(bytes)
     }
 }
