@@ -53,6 +53,8 @@ codes! {
     FILE_LIMIT = 12, "the file is nested too deeply or is too large";
     /// A word where only certain words may stand.
     UNKNOWN_WORD = 13, "a word that has no meaning at this place";
+    /// A comma inside `{ }` that cuts Rust in two.
+    SPLIT_VALUE = 15, "a comma that splits a value";
     /// Two entries that exclude each other, or one that needs another.
     ENTRY_CONFLICT = 14, "entries that do not go together";
 

@@ -4,5 +4,8 @@
 pub mod codes;
 pub mod diagnostic;
 pub mod plan;
+pub mod render;
 pub mod source;
+pub mod suggest;
 pub mod syntax;
+mod yaml;

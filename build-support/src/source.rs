@@ -1,6 +1,9 @@
 //! Source files and places in them. Every span carries its file, since workflows will come to include others.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 /// Index of a file in [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -80,6 +83,16 @@ impl Source {
             column: u32::try_from(column).unwrap_or(u32::MAX - 1) + 1,
         }
     }
+
+    /// The bytes of the whole lines that `span` touches, without the last one's end.
+    #[must_use]
+    pub fn lines(&self, span: Span) -> Range<usize> {
+        let before = self.line_starts.partition_point(|start| *start <= span.start).max(1);
+        let after = self.line_starts.partition_point(|start| *start < span.end).max(before);
+        let end = self.line_starts.get(after).map_or(self.text.len(), |start| *start as usize);
+        let start = self.line_starts[before - 1] as usize;
+        start..start + self.text[start..end].trim_end_matches(['\n', '\r']).len()
+    }
 }
 
 /// All files of one compilation.
@@ -87,11 +100,14 @@ impl Source {
 pub struct Sources(Vec<Source>);
 
 impl Sources {
-    /// Adds a file.
+    /// Adds a file. A byte order mark is no part of its text.
     ///
     /// # Panics
     /// After 2^32 files.
-    pub fn add(&mut self, path: impl AsRef<Path>, text: String) -> FileId {
+    pub fn add(&mut self, path: impl AsRef<Path>, mut text: String) -> FileId {
+        if text.starts_with('\u{feff}') {
+            text.drain(..'\u{feff}'.len_utf8());
+        }
         let id = FileId(u32::try_from(self.0.len()).expect("fewer than 2^32 files"));
         self.0.push(Source::new(path.as_ref().to_owned(), text));
         id

@@ -1,6 +1,17 @@
 //! The workflow file as written: every name and setting with its place, nothing resolved yet.
 
+mod language;
+mod names;
+mod nodes;
+mod parallel;
+mod reader;
+mod rust;
+mod units;
+mod workflow;
+
 use std::time::Duration;
+
+pub use workflow::parse;
 
 use crate::source::{Span, Spanned};
 
@@ -19,6 +30,9 @@ pub struct Workflow {
     pub nodes: Vec<Node>,
     /// `edges`, in written order.
     pub edges: Vec<Edge>,
+    /// Every key, node, edge and name of the file is here. If not, what is wrong with the others has been reported,
+    /// and what seems to be missing may have been there.
+    pub complete: bool,
 }
 
 /// One entry of `state_schema`.

@@ -1,0 +1,256 @@
+//! The language's entries, in tables: what may stand in which mapping, in what shape. The parser checks against
+//! them, and the JSON Schema is made from them.
+
+/// What may stand in one kind of mapping.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// What such a mapping is, for messages: "a node".
+    pub(crate) what: &'static str,
+    /// Its entries.
+    pub(crate) entries: &'static [Entry],
+    /// Further entries: parallel settings stand in several mappings.
+    pub(crate) more: &'static [Entry],
+}
+
+/// One entry that may stand in a mapping.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What its value is.
+    pub(crate) shape: Shape,
+    /// Whether the mapping is nothing without it.
+    pub(crate) required: bool,
+    /// What it is for, one sentence for the schema.
+    #[allow(dead_code, reason = "the schema reads it")]
+    pub(crate) about: &'static str,
+}
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Any text.
+    Text,
+    /// The name that something gets here.
+    Name,
+    /// The name of something that is defined elsewhere.
+    Reference,
+    /// One [`Shape::Reference`] or a list of them.
+    References,
+    /// Rust of the given kind.
+    Rust(Piece),
+    /// `true` or `false`.
+    Bool,
+    /// A whole number, at least this.
+    Count(u64),
+    /// A number, at least 1.
+    Factor,
+    /// A time with its unit; zero only where it says so.
+    Duration {
+        /// Whether zero has a meaning.
+        zero: bool,
+    },
+    /// A number of bytes with its unit.
+    Size,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A list of these words.
+    Words(&'static [&'static str]),
+    /// A mapping.
+    Mapping(&'static Table),
+    /// A mapping with any names, each one's value either a Rust type or this mapping.
+    Keys(&'static Table),
+    /// A list of mappings.
+    Mappings(&'static Table),
+    /// A [`Shape::Reference`] or a list of mappings.
+    ReferenceOrMappings(&'static Table),
+}
+
+/// A kind of Rust text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// Statements, the last of which may be an expression.
+    Body,
+    /// An expression.
+    Expression,
+    /// A type.
+    Type,
+    /// A path to a function, or a closure.
+    Function,
+}
+
+impl PartialEq for Table {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Table {}
+
+impl Table {
+    /// All entries.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &'static Entry> + Clone {
+        self.entries.iter().chain(self.more)
+    }
+
+    /// The entry of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&'static Entry> {
+        self.all().find(|entry| entry.name == name)
+    }
+}
+
+const fn required(name: &'static str, shape: Shape, about: &'static str) -> Entry {
+    Entry { name, shape, required: true, about }
+}
+
+const fn entry(name: &'static str, shape: Shape, about: &'static str) -> Entry {
+    Entry { name, shape, required: false, about }
+}
+
+/// Words of `type` on a node.
+pub(crate) const NODE_TYPES: &[&str] = &["dynamic_parallel"];
+/// Words of `strategy` and `parallel_strategy`.
+pub(crate) const STRATEGIES: &[&str] = &["thread", "process"];
+/// Words of `retry_on`.
+pub(crate) const RETRY_ON: &[&str] = &["error", "panic", "timeout", "crash"];
+
+/// The file.
+pub(crate) static WORKFLOW: Table = Table {
+    what: "a workflow",
+    entries: &[
+        required("name", Shape::Name, "The workflow's name; the generated module is called so, with `_` for `-`."),
+        entry("description", Shape::Text, "What the workflow does."),
+        entry("state_schema", Shape::Keys(&KEY), "The state: each key with its Rust type."),
+        entry("settings", Shape::Mapping(&SETTINGS), "Settings for the whole workflow."),
+        required("nodes", Shape::Mappings(&NODE), "The work, in order."),
+        entry("edges", Shape::Mappings(&EDGE), "Where the order is not that of the list: fan-outs and conditions."),
+    ],
+    more: &[],
+};
+
+/// The long form of a state key.
+pub(crate) static KEY: Table = Table {
+    what: "a state key",
+    entries: &[
+        required("type", Shape::Rust(Piece::Type), "A Rust type, resolved in the module that calls the macro."),
+        entry("input", Shape::Bool, "The caller supplies it."),
+        entry("default", Shape::Rust(Piece::Expression), "A Rust expression: its value where the caller gives none."),
+        entry("reduce", Shape::Rust(Piece::Function), "`fn(T, T) -> T`, associative: how several writes combine."),
+        entry("transient", Shape::Bool, "Stays in this process: not in the output, never sent to a worker."),
+        entry("optional", Shape::Bool, "Readers see an `Option`; it may be unset."),
+        entry("description", Shape::Text, "What it holds; shown in the program's help."),
+    ],
+    more: &[],
+};
+
+static SETTINGS: Table = Table {
+    what: "`settings`",
+    entries: &[entry(
+        "parallel",
+        Shape::Mapping(&PARALLEL),
+        "How everything that is parallel runs, unless it says so itself.",
+    )],
+    more: &[],
+};
+
+/// `settings.parallel`.
+pub(crate) static PARALLEL: Table = Table {
+    what: "`settings.parallel`",
+    entries: &[entry("strategy", Shape::Word(STRATEGIES), "Where branches run: on threads, or in worker processes.")],
+    more: LIMITS,
+};
+
+/// One entry of `nodes`.
+pub(crate) static NODE: Table = Table {
+    what: "a node",
+    entries: &[
+        required("name", Shape::Name, "The node's name."),
+        entry("type", Shape::Word(NODE_TYPES), "`dynamic_parallel` runs the node once for each item."),
+        required("run", Shape::Rust(Piece::Body), "A Rust expression, or statements below a `|`."),
+        entry("output", Shape::References, "The key that gets the value; a list takes a tuple apart."),
+        entry("goto", Shape::ReferenceOrMappings(&ARM), "Where to go on: a node, or a list of conditions."),
+        entry("needs", Shape::References, "Starts when these are done; makes the file a dataflow file."),
+        entry(
+            "max_visits",
+            Shape::Count(1),
+            "How often a loop may come by before that is an error; 10,000 if not given.",
+        ),
+        entry(
+            "items",
+            Shape::Rust(Piece::Expression),
+            "What `dynamic_parallel` runs over: a key or any `IntoIterator`.",
+        ),
+        entry("item_var", Shape::Name, "The item's name in `run`; `item` if not given."),
+        entry("index_var", Shape::Name, "The name of the item's index in `run`."),
+        entry("failures", Shape::Reference, "The key that gets what failed, with `allow_failure`."),
+        STRATEGY,
+    ],
+    more: LIMITS,
+};
+
+/// One arm of a `goto` list.
+pub(crate) static ARM: Table = Table {
+    what: "an arm of `goto`",
+    entries: &[
+        entry("if", Shape::Rust(Piece::Expression), "A Rust condition; the last arm has none."),
+        required("to", Shape::Reference, "Where to go on."),
+    ],
+    more: &[],
+};
+
+/// One entry of `edges`.
+pub(crate) static EDGE: Table = Table {
+    what: "an edge",
+    entries: &[
+        required("from", Shape::Reference, "Where it starts: a node or `__start__`."),
+        required("to", Shape::References, "Where it leads: a node or `__end__`, or a list of branches."),
+        entry("when", Shape::Rust(Piece::Expression), "A Rust condition: the edge is taken if it holds."),
+        entry("parallel", Shape::Bool, "What it leads to are branches, which run at the same time."),
+        entry("fan_in", Shape::Reference, "The node where the branches meet."),
+        STRATEGY,
+    ],
+    more: LIMITS,
+};
+
+const STRATEGY: Entry =
+    entry("parallel_strategy", Shape::Word(STRATEGIES), "Where branches run: on threads, or in worker processes.");
+
+/// The parallel settings, beside the strategy.
+const LIMITS: &[Entry] = &[
+    entry("max_workers", Shape::Count(1), "How many run at once; the machine's parallelism if not given."),
+    entry("timeout", Shape::Duration { zero: false }, "The time of one attempt, such as `30s`."),
+    entry("timeout_total", Shape::Duration { zero: false }, "The time of all attempts together."),
+    entry("grace", Shape::Duration { zero: true }, "From asking a worker to end to killing it; `1s` if not given."),
+    entry("fail_fast", Shape::Bool, "Cancel the siblings at the first failure."),
+    entry("allow_failure", Shape::Bool, "A failure does not fail the run."),
+    entry("memory_limit", Shape::Size, "What a worker process may use, such as `512MiB`."),
+    entry("max_payload", Shape::Size, "The most that is sent to or from a worker at once; `1GiB` if not given."),
+    entry("max_tasks_per_worker", Shape::Count(1), "A worker process is replaced after so many."),
+    entry("retry", Shape::Mapping(&RETRY), "What is tried again, and when."),
+    entry("circuit_breaker", Shape::Mapping(&CIRCUIT_BREAKER), "When to stop trying."),
+];
+
+/// `retry`.
+pub(crate) static RETRY: Table = Table {
+    what: "`retry`",
+    entries: &[
+        entry("max_retries", Shape::Count(0), "How often a failed attempt is tried again; 0 if not given."),
+        entry("base_delay", Shape::Duration { zero: true }, "The wait before the first retry; `1s` if not given."),
+        entry("max_delay", Shape::Duration { zero: true }, "The longest wait; `60s` if not given."),
+        entry("backoff_multiplier", Shape::Factor, "Growth of the wait from one retry to the next; 2 if not given."),
+        entry("jitter", Shape::Bool, "Whether waits are varied at random; `true` if not given."),
+        entry("retry_on", Shape::Words(RETRY_ON), "The kinds of failure that are tried again; all if not given."),
+    ],
+    more: &[],
+};
+
+/// `circuit_breaker`.
+pub(crate) static CIRCUIT_BREAKER: Table = Table {
+    what: "`circuit_breaker`",
+    entries: &[
+        entry("failure_threshold", Shape::Count(1), "Failures in a row that open the circuit; 5 if not given."),
+        entry("reset_timeout", Shape::Duration { zero: false }, "How long it stays open; `30s` if not given."),
+        entry("half_open_max_calls", Shape::Count(1), "Trial calls let through when half open; 1 if not given."),
+    ],
+    more: &[],
+};

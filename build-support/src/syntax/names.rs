@@ -1,0 +1,94 @@
+//! What may be a name: it has to stand in Rust, and must not be one of Tea's own.
+
+use crate::{codes, diagnostic::Diagnostic, source::Spanned};
+
+/// What the name is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The workflow: `-` is allowed, a module is named after it.
+    Workflow,
+    /// A node: `-` is allowed, a function is named after it.
+    Node,
+    /// A state key: a variable in the user's Rust.
+    Key,
+    /// A map's item or index: a variable in the user's Rust.
+    Variable,
+}
+
+impl Role {
+    fn what(self) -> &'static str {
+        match self {
+            Self::Workflow => "a workflow's name",
+            Self::Node => "a node's name",
+            Self::Key => "a state key",
+            Self::Variable => "a variable",
+        }
+    }
+
+    fn takes_dashes(self) -> bool {
+        matches!(self, Self::Workflow | Self::Node)
+    }
+}
+
+/// Names that stand for something else.
+const RESERVED: &[&str] = &["ctx", "parallel_results"];
+
+/// What is wrong with the name, if anything is.
+pub(super) fn check(name: &Spanned<String>, role: Role) -> Option<Diagnostic> {
+    let text = name.value.as_str();
+    if RESERVED.contains(&text) || text.starts_with("__") {
+        let message = format!("`{}` is reserved", shown(text));
+        let help = if text.starts_with("__") {
+            "names that start with `__` are Tea's own: choose another one"
+        } else {
+            "it stands for something else in a node's Rust: choose another name"
+        };
+        return Some(Diagnostic::error(codes::RESERVED_NAME, name.span, message).help(help));
+    }
+    let rust = rust_name(text, role);
+    if is_identifier(&rust) {
+        return None;
+    }
+    let message = format!("`{}` cannot be {}", shown(text), role.what());
+    let error = Diagnostic::error(codes::BAD_NAME, name.span, message);
+    Some(if is_keyword(&rust) {
+        error.label("a keyword of Rust").help(format!("choose another name, such as `{text}_`"))
+    } else if role.takes_dashes() {
+        error.help("use letters, digits, `_` and `-`, a letter first")
+    } else {
+        error.help("use letters, digits and `_`, a letter first")
+    })
+}
+
+/// The Rust identifier that is made from a name.
+pub(super) fn rust_name(name: &str, role: Role) -> String {
+    if role.takes_dashes() { name.replace('-', "_") } else { name.to_owned() }
+}
+
+fn is_identifier(text: &str) -> bool {
+    let ascii = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && !text.starts_with(|first: char| first.is_ascii_digit());
+    if text.is_ascii() {
+        return ascii && !matches!(text, "" | "_") && !is_keyword(text);
+    }
+    text.len() < 1000 && syn::parse_str::<syn::Ident>(text).is_ok()
+}
+
+/// Strict and reserved keywords of all editions.
+pub(super) fn is_keyword(text: &str) -> bool {
+    #[rustfmt::skip]
+    const KEYWORDS: &[&str] = &[
+        "Self", "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do",
+        "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop",
+        "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static",
+        "struct", "super", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where",
+        "while", "yield",
+    ];
+    KEYWORDS.binary_search(&text).is_ok()
+}
+
+/// A name in a message: one of a megabyte is cut.
+fn shown(name: &str) -> String {
+    const MOST: usize = 60;
+    if name.chars().count() <= MOST { name.to_owned() } else { name.chars().take(MOST).chain("…".chars()).collect() }
+}

@@ -1,0 +1,172 @@
+//! `nodes`.
+
+use std::collections::{HashMap, hash_map};
+
+use super::{
+    Arm, Goto, Map, Node, Output, Work, language,
+    names::{self, Role},
+    reader::{Fields, Reader},
+    rust,
+};
+use crate::{
+    codes,
+    diagnostic::Diagnostic,
+    source::{Span, Spanned},
+    yaml::Value,
+};
+
+/// Entries that only `dynamic_parallel` has.
+const MAP_ONLY: [&str; 4] = ["items", "item_var", "index_var", "failures"];
+
+impl<'a> Reader<'a, '_> {
+    /// All nodes, or `None` if the file has no list of them.
+    pub(super) fn nodes(&mut self, fields: &Fields<'_, 'a>) -> Option<Vec<Node>> {
+        let entry = fields.any("nodes")?;
+        let Value::List(items) = &entry.value.value else {
+            self.wrong_value(entry, "a list, `- name: …`");
+            return None;
+        };
+        if items.is_empty() {
+            self.missing_names(entry.value.span, "nodes");
+            return None;
+        }
+        let mut nodes = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let node = self.fields(item, &language::NODE).map(|fields| self.node(index, &fields));
+            self.complete &= node.is_some();
+            nodes.extend(node);
+        }
+        self.duplicates(&nodes);
+        Some(nodes)
+    }
+
+    /// Reports an empty list where names must be.
+    pub(super) fn missing_names(&mut self, span: Span, name: &str) {
+        let error = Diagnostic::error(codes::WRONG_SHAPE, span, format!("`{name}` is an empty list"));
+        self.error(error.help("name at least one"));
+    }
+
+    fn node(&mut self, index: usize, fields: &Fields<'_, 'a>) -> Node {
+        // A node without a name keeps its place in the order.
+        let unnamed = || Spanned::new(format!("__unnamed_{index}"), fields.place);
+        let name = self.name(fields, "name", Role::Node).unwrap_or_else(unnamed);
+        let run = self.rust(fields, "run").unwrap_or_else(|| rust::nothing(fields.place));
+        let output = self.output(fields);
+        let goto = self.goto(fields);
+        let needs = self.references(fields, "needs").map(|(names, _)| names);
+        let max_visits = self.count(fields, "max_visits");
+        let parallel = self.parallel(fields, "parallel_strategy");
+        let work = self.work(fields, run, &name.value);
+        Node { name, work, output, goto, needs, max_visits, parallel, span: fields.span }
+    }
+
+    fn work(&mut self, fields: &Fields<'_, 'a>, run: super::Rust, name: &str) -> Work {
+        let is_map = self.word(fields, "type").is_some();
+        if !is_map {
+            // One that has a misspelt `type` has been reported already.
+            let stray = MAP_ONLY.iter().find_map(|only| fields.written(only).map(|span| (only, span)));
+            if let Some((only, span)) = stray
+                && fields.written("type").is_none()
+            {
+                let message = format!("`{only}` on a node that runs once");
+                self.error(
+                    Diagnostic::error(codes::ENTRY_CONFLICT, span, message)
+                        .help(format!("add `type: dynamic_parallel` to run `{name}` once for each item")),
+                );
+            } else if stray.is_none() {
+                return Work::Run(run);
+            }
+        }
+        let items = self.rust(fields, "items");
+        if is_map && fields.written("items").is_none() {
+            self.missing(fields.place, "a `dynamic_parallel` node", "items");
+        }
+        let items = items.unwrap_or_else(|| rust::nothing(fields.place));
+        let item_var = self.name(fields, "item_var", Role::Variable);
+        let index_var = self.name(fields, "index_var", Role::Variable);
+        let item_name = item_var.as_ref().map_or("item", |name| &name.value);
+        if let Some(index) = index_var.as_ref().filter(|index| index.value == item_name) {
+            let message = format!("`{item_name}` is both the item and its index");
+            let error = Diagnostic::error(codes::DUPLICATE_NAME, index.span, message).label("the index");
+            self.error(
+                match &item_var {
+                    Some(item) => error.also(item.span, "the item"),
+                    None => error.note("`item_var` is `item` if not given"),
+                }
+                .help("call one of them something else"),
+            );
+        }
+        let failures = self.reference(fields, "failures");
+        Work::Map(Box::new(Map { items, item_var, index_var, run, failures }))
+    }
+
+    fn output(&mut self, fields: &Fields<'_, 'a>) -> Output {
+        match self.references(fields, "output") {
+            None => Output::None,
+            Some((mut names, false)) => names.value.pop().map_or(Output::None, Output::One),
+            Some((names, true)) if names.value.is_empty() => {
+                self.missing_names(names.span, "output");
+                Output::None
+            }
+            Some((names, true)) => Output::Tuple(names.value),
+        }
+    }
+
+    fn goto(&mut self, fields: &Fields<'_, 'a>) -> Option<Goto> {
+        let entry = fields.any("goto")?;
+        let arms = match &entry.value.value {
+            Value::Scalar(scalar) if !scalar.is_null() => {
+                vec![Arm { condition: None, to: Spanned::new(scalar.text.to_string(), entry.value.span) }]
+            }
+            Value::List(items) if items.is_empty() => {
+                self.missing_names(entry.value.span, "goto");
+                return None;
+            }
+            Value::List(items) => {
+                let mut arms = Vec::with_capacity(items.len());
+                for item in items {
+                    let arm = self.fields(item, &language::ARM).and_then(|fields| {
+                        let condition = self.rust(&fields, "if");
+                        Some(Arm { condition, to: self.reference(&fields, "to")? })
+                    });
+                    self.complete &= arm.is_some();
+                    arms.extend(arm);
+                }
+                arms
+            }
+            _ => {
+                self.complete = false;
+                self.wrong_value(entry, "a node's name, or a list of `{ if: …, to: … }`");
+                return None;
+            }
+        };
+        Some(Goto { arms, span: entry.value.span })
+    }
+
+    /// Nodes are told apart by the Rust names made from theirs.
+    fn duplicates(&mut self, nodes: &[Node]) {
+        let mut first = HashMap::<_, &Spanned<String>>::with_capacity(nodes.len());
+        for node in nodes {
+            let rust_name = names::rust_name(&node.name.value, Role::Node);
+            let before = match first.entry(rust_name) {
+                hash_map::Entry::Occupied(before) => *before.get(),
+                hash_map::Entry::Vacant(place) => {
+                    place.insert(&node.name);
+                    continue;
+                }
+            };
+            let name = &node.name.value;
+            let message = if *name == before.value {
+                format!("two nodes are called `{name}`")
+            } else {
+                format!("`{name}` and `{}` are the same name in Rust", before.value)
+            };
+            self.error(
+                Diagnostic::error(codes::DUPLICATE_NAME, node.name.span, message)
+                    .label("again here")
+                    .also(before.span, "first used here")
+                    .help("give one of them another name"),
+            );
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! Reads tree nodes as what the language's tables say they are. Everything that does not fit is reported, and
+//! reading goes on.
+
+use std::{collections::HashMap, time::Duration};
+
+use super::{
+    Rust,
+    language::{self, Piece, Shape, Table},
+    names::{self, Role},
+    rust, units,
+};
+use crate::{
+    codes,
+    diagnostic::{Code, Diagnostic, Diagnostics},
+    source::{FileId, Source, Sources, Span, Spanned},
+    suggest,
+    yaml::{Entry, Node, Scalar, Style, Value},
+};
+
+/// Reads one file.
+pub(super) struct Reader<'a, 'd> {
+    source: &'a Source,
+    diagnostics: &'d mut Diagnostics,
+    /// Nothing was left out of which other parts of the file could speak.
+    pub(super) complete: bool,
+}
+
+/// The entries of a mapping, checked against its table.
+pub(super) struct Fields<'t, 'a> {
+    table: &'static Table,
+    values: HashMap<&'static str, &'t Entry<'a>>,
+    /// Where to point when something is missing: its first line.
+    pub(super) place: Span,
+    /// The whole mapping.
+    pub(super) span: Span,
+}
+
+impl<'t, 'a> Fields<'t, 'a> {
+    /// The entry `name`, which the table must have in a shape that `fits`.
+    fn get(&self, name: &str, fits: impl Fn(Shape) -> bool) -> Option<&'t Entry<'a>> {
+        debug_assert!(self.table.get(name).is_some_and(|entry| fits(entry.shape)), "`{name}` is read as another shape");
+        self.values.get(name).copied()
+    }
+
+    /// The entry `name` as it stands, for values of more than one shape.
+    pub(super) fn any(&self, name: &str) -> Option<&'t Entry<'a>> {
+        self.get(name, |_| true)
+    }
+
+    /// A section whose entries are all commented out is as good as none.
+    pub(super) fn is_empty(&self, name: &str) -> bool {
+        self.any(name).is_none_or(|entry| entry.value.is_null() && entry.value.anchor.is_none())
+    }
+
+    /// Where the entry `name` is written, key and value.
+    pub(super) fn written(&self, name: &str) -> Option<Span> {
+        self.values.get(name).map(|entry| entry.key.span)
+    }
+}
+
+impl<'a, 'd> Reader<'a, 'd> {
+    pub(super) fn new(sources: &'a Sources, file: FileId, diagnostics: &'d mut Diagnostics) -> Self {
+        Self { source: sources.get(file), diagnostics, complete: true }
+    }
+
+    pub(super) fn error(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// The entries of a mapping. Unknown ones are reported, and taken for the known one that was meant.
+    pub(super) fn fields<'t>(&mut self, node: &'t Node<'a>, table: &'static Table) -> Option<Fields<'t, 'a>> {
+        let Value::Map(entries) = &node.value else {
+            self.wrong_shape(node, table.what, "a mapping, `name: value`");
+            return None;
+        };
+        let mut values = HashMap::with_capacity(entries.len());
+        let mut unknown = Vec::new();
+        for entry in entries {
+            match table.get(&entry.key.value) {
+                Some(known) => _ = values.insert(known.name, entry),
+                None => unknown.push(entry),
+            }
+        }
+        for entry in &unknown {
+            self.unknown_entry(entry, table, &mut values);
+        }
+        let place = self.first_line(node.span);
+        // An unknown entry is what was meant to be the missing one.
+        if unknown.is_empty() {
+            for entry in table.all().filter(|entry| entry.required && !values.contains_key(entry.name)) {
+                self.missing(place, table.what, entry.name);
+            }
+        }
+        Some(Fields { table, values, place, span: node.span })
+    }
+
+    fn unknown_entry<'t>(
+        &mut self,
+        entry: &'t Entry<'a>,
+        table: &'static Table,
+        values: &mut HashMap<&'static str, &'t Entry<'a>>,
+    ) {
+        let word = &*entry.key.value;
+        let names = table.all().map(|entry| entry.name);
+        let mut error = Diagnostic::error(
+            codes::UNKNOWN_ENTRY,
+            entry.key.span,
+            format!("unknown entry `{word}` in {}", table.what),
+        );
+        // The one setting with two names.
+        let twin = match word {
+            "strategy" => table.get("parallel_strategy"),
+            "parallel_strategy" => table.get("strategy"),
+            _ => None,
+        };
+        let meant = twin.or_else(|| suggest::nearest(word, names.clone()).and_then(|name| table.get(name)));
+        if let Some(meant) = meant {
+            error = error.help(format!("did you mean `{}`?", meant.name));
+            values.entry(meant.name).or_insert(entry);
+        } else {
+            let list: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+            error = error.help(format!("{} may have: {}", table.what, list.join(", ")));
+        }
+        self.error(error);
+    }
+
+    /// Reports an entry that must be there and is not.
+    pub(super) fn missing(&mut self, place: Span, what: &str, name: &str) {
+        let message = format!("{what} without `{name}`");
+        self.error(Diagnostic::error(codes::MISSING_ENTRY, place, message).help(format!("add an entry `{name}: …`")));
+    }
+
+    /// The part of `span` on its first line.
+    pub(super) fn first_line(&self, span: Span) -> Span {
+        let text = &self.source.text[span.start as usize..span.end as usize];
+        let line = text.split(['\n', '\r']).next().unwrap_or("").trim_end();
+        Span { end: span.start + u32::try_from(line.len()).unwrap_or(0), ..span }
+    }
+
+    /// Reports that `node` is something else than `expected`.
+    pub(super) fn wrong_shape(&mut self, node: &Node, what: &str, expected: &str) {
+        if let Value::Broken = node.value {
+            return;
+        }
+        let message = format!("{what} must be {expected}, and this is {}", node.kind());
+        let span = self.first_line(node.span);
+        self.error(Diagnostic::error(codes::WRONG_SHAPE, span, message));
+    }
+
+    /// Like [`Self::wrong_shape`], for the value of an entry, which may be missing.
+    pub(super) fn wrong_value(&mut self, entry: &Entry<'a>, expected: &str) {
+        let node = &entry.value;
+        if !node.is_null() {
+            self.wrong_shape(node, &format!("`{}`", entry.key.value), expected);
+            return;
+        }
+        // Where nothing is written, the key is what can be pointed at.
+        let place = if node.span.start < node.span.end { node.span } else { entry.key.span };
+        let error = Diagnostic::error(codes::WRONG_SHAPE, place, format!("`{}` has no value", entry.key.value));
+        self.error(match node.anchor {
+            Some(anchor) => {
+                let text = &self.source.text[anchor.start as usize..anchor.end as usize];
+                Diagnostic { span: anchor, ..error }
+                    .label("YAML takes this as an anchor, a name for the value behind it")
+                    .help(format!("put it in quotes: \"{text}\""))
+            }
+            None => error.help(format!("give {expected}, or remove the entry")),
+        });
+    }
+
+    /// A single value that is there.
+    fn scalar<'t>(&mut self, entry: &'t Entry<'a>, expected: &str) -> Option<&'t Scalar<'a>> {
+        match &entry.value.value {
+            Value::Scalar(scalar) if !scalar.is_null() => Some(scalar),
+            _ => {
+                self.wrong_value(entry, expected);
+                None
+            }
+        }
+    }
+
+    /// `description`.
+    pub(super) fn text(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<String> {
+        let entry = fields.get(name, |shape| shape == Shape::Text)?;
+        self.scalar(entry, "text").map(|scalar| scalar.text.trim_end().to_owned())
+    }
+
+    /// A name that something gets.
+    pub(super) fn name(&mut self, fields: &Fields<'_, 'a>, name: &str, role: Role) -> Option<Spanned<String>> {
+        let entry = fields.get(name, |shape| shape == Shape::Name)?;
+        let scalar = self.scalar(entry, "a name")?;
+        let name = Spanned::new(scalar.text.to_string(), entry.value.span);
+        if let Some(error) = names::check(&name, role) {
+            self.error(error);
+        }
+        Some(name)
+    }
+
+    /// A name of something defined elsewhere.
+    pub(super) fn reference(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<String>> {
+        let entry = fields.get(name, |shape| shape == Shape::Reference)?;
+        let reference =
+            self.scalar(entry, "a name").map(|scalar| Spanned::new(scalar.text.to_string(), entry.value.span));
+        self.complete &= reference.is_some();
+        reference
+    }
+
+    /// One name or a list of names; the second value says that it was a list.
+    pub(super) fn references(
+        &mut self,
+        fields: &Fields<'_, 'a>,
+        name: &str,
+    ) -> Option<(Spanned<Vec<Spanned<String>>>, bool)> {
+        let entry = fields.get(name, |shape| shape == Shape::References)?;
+        let Value::List(items) = &entry.value.value else {
+            let Some(scalar) = self.scalar(entry, "a name or a list of names") else {
+                self.complete = false;
+                return None;
+            };
+            let span = entry.value.span;
+            return Some((Spanned::new(vec![Spanned::new(scalar.text.to_string(), span)], span), false));
+        };
+        let mut names = Vec::with_capacity(items.len());
+        for item in items {
+            match &item.value {
+                Value::Scalar(scalar) if !scalar.is_null() => {
+                    names.push(Spanned::new(scalar.text.to_string(), item.span));
+                }
+                _ => {
+                    self.complete = false;
+                    self.wrong_shape(item, &format!("an item of `{name}`"), "a name");
+                }
+            }
+        }
+        Some((Spanned::new(names, entry.value.span), true))
+    }
+
+    /// Rust text.
+    pub(super) fn rust(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Rust> {
+        let entry = fields.get(name, |shape| matches!(shape, Shape::Rust(_)))?;
+        let Some(Shape::Rust(piece)) = fields.table.get(name).map(|entry| entry.shape) else { return None };
+        self.rust_value(&format!("`{name}`"), entry, piece)
+    }
+
+    /// Rust text of an entry that no table names: a key's type in its short form.
+    pub(super) fn rust_value(&mut self, what: &str, entry: &Entry<'a>, piece: Piece) -> Option<Rust> {
+        let expected = match piece {
+            Piece::Body | Piece::Expression => "Rust code",
+            Piece::Type => "a Rust type",
+            Piece::Function => "a path to a Rust function, or a closure",
+        };
+        if let Value::List(_) | Value::Map(_) = &entry.value.value {
+            let message = format!("{what} must be {expected}, and YAML reads this as {}", entry.value.kind());
+            let place = self.first_line(entry.value.span);
+            self.error(
+                Diagnostic::error(codes::WRONG_SHAPE, place, message).help("put it in quotes, or write it below a `|`"),
+            );
+            return None;
+        }
+        let scalar = self.scalar(entry, expected)?;
+        Some(rust::parse(what, scalar, &entry.value, piece, self.source, self.diagnostics))
+    }
+
+    /// `true` or `false`.
+    pub(super) fn bool(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<bool>> {
+        let entry = fields.get(name, |shape| shape == Shape::Bool)?;
+        let scalar = self.scalar(entry, "`true` or `false`")?;
+        let value = match (&*scalar.text, scalar.style) {
+            ("true", Style::Plain) => true,
+            ("false", Style::Plain) => false,
+            (text, _) => {
+                let meant = match text.to_ascii_lowercase().as_str() {
+                    "true" | "yes" | "on" | "y" | "1" => "write `true`",
+                    "false" | "no" | "off" | "n" | "0" => "write `false`",
+                    _ => "write `true` or `false`",
+                };
+                let message = format!("`{name}` must be `true` or `false`");
+                self.error(Diagnostic::error(codes::WRONG_SHAPE, entry.value.span, message).help(meant));
+                return None;
+            }
+        };
+        Some(Spanned::new(value, entry.value.span))
+    }
+
+    /// The place of an entry that is there and `true`.
+    pub(super) fn flag(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Span> {
+        let value = self.bool(fields, name)?;
+        value.value.then(|| fields.values[name].key.span.to(value.span))
+    }
+
+    /// A whole number, at least what the table says.
+    pub(super) fn count<T: TryFrom<u64>>(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<T>> {
+        let entry = fields.get(name, |shape| matches!(shape, Shape::Count(_)))?;
+        let Some(Shape::Count(least)) = fields.table.get(name).map(|entry| entry.shape) else { return None };
+        let scalar = self.scalar(entry, "a whole number")?;
+        let value = self.unit(entry, units::count(scalar, least))?;
+        let value = T::try_from(value).ok();
+        if value.is_none() {
+            let message = format!("`{name}` is too large");
+            self.error(
+                Diagnostic::error(codes::OUT_OF_RANGE, entry.value.span, message).help("the most is 4294967295"),
+            );
+        }
+        value.map(|value| Spanned::new(value, entry.value.span))
+    }
+
+    /// A number, at least 1.
+    pub(super) fn factor(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<f64>> {
+        let entry = fields.get(name, |shape| shape == Shape::Factor)?;
+        let scalar = self.scalar(entry, "a number")?;
+        self.unit(entry, units::factor(scalar)).map(|value| Spanned::new(value, entry.value.span))
+    }
+
+    /// A time.
+    pub(super) fn duration(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<Duration>> {
+        let entry = fields.get(name, |shape| matches!(shape, Shape::Duration { .. }))?;
+        let zero = matches!(fields.table.get(name).map(|entry| entry.shape), Some(Shape::Duration { zero: true }));
+        let scalar = self.scalar(entry, "a time such as `30s`")?;
+        self.unit(entry, units::duration(scalar, zero)).map(|value| Spanned::new(value, entry.value.span))
+    }
+
+    /// A number of bytes.
+    pub(super) fn size(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<u64>> {
+        let entry = fields.get(name, |shape| shape == Shape::Size)?;
+        let scalar = self.scalar(entry, "a size such as `512MiB`")?;
+        self.unit(entry, units::size(scalar)).map(|value| Spanned::new(value, entry.value.span))
+    }
+
+    fn unit<T>(&mut self, entry: &Entry<'a>, value: Result<T, units::Wrong>) -> Option<T> {
+        value
+            .map_err(|units::Wrong { code, message, help }| {
+                let message = format!("`{}` {message}", entry.key.value);
+                self.error(Diagnostic::error(code, entry.value.span, message).help(help));
+            })
+            .ok()
+    }
+
+    /// One of the words that the table allows.
+    pub(super) fn word(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<&'static str>> {
+        let entry = fields.get(name, |shape| matches!(shape, Shape::Word(_)))?;
+        let Some(Shape::Word(words)) = fields.table.get(name).map(|entry| entry.shape) else { return None };
+        let scalar = self.scalar(entry, "a word")?;
+        self.known_word(&scalar.text, entry.value.span, name, words)
+    }
+
+    /// A list of the words that the table allows.
+    pub(super) fn words(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Vec<Spanned<&'static str>>> {
+        let entry = fields.get(name, |shape| matches!(shape, Shape::Words(_)))?;
+        let Some(Shape::Words(words)) = fields.table.get(name).map(|entry| entry.shape) else { return None };
+        let Value::List(items) = &entry.value.value else {
+            self.wrong_shape(&entry.value, &format!("`{name}`"), "a list of words, `[a, b]`");
+            return None;
+        };
+        let mut found = Vec::with_capacity(items.len());
+        for item in items {
+            match &item.value {
+                Value::Scalar(scalar) => found.extend(self.known_word(&scalar.text, item.span, name, words)),
+                _ => self.wrong_shape(item, &format!("an item of `{name}`"), "a word"),
+            }
+        }
+        Some(found)
+    }
+
+    fn known_word(
+        &mut self,
+        word: &str,
+        span: Span,
+        name: &str,
+        words: &[&'static str],
+    ) -> Option<Spanned<&'static str>> {
+        if let Some(known) = words.iter().find(|known| **known == word) {
+            return Some(Spanned::new(known, span));
+        }
+        let (code, message): (Code, _) = if words == language::STRATEGIES {
+            (codes::UNKNOWN_STRATEGY, format!("unknown parallel strategy `{word}`"))
+        } else {
+            (codes::UNKNOWN_WORD, format!("`{word}` means nothing in `{name}`"))
+        };
+        let error = Diagnostic::error(code, span, message);
+        let help = suggest::help(word, "words", words.iter().copied());
+        self.error(match help {
+            Some(help) => error.help(help),
+            None => error,
+        });
+        None
+    }
+
+    /// A mapping of its own.
+    pub(super) fn table<'t>(&mut self, fields: &Fields<'t, 'a>, name: &str) -> Option<Fields<'t, 'a>> {
+        let entry = fields.get(name, |shape| matches!(shape, Shape::Mapping(_)))?;
+        let Some(Shape::Mapping(table)) = fields.table.get(name).map(|entry| entry.shape) else { return None };
+        if let Value::Map(_) = entry.value.value {
+            self.fields(&entry.value, table)
+        } else {
+            self.wrong_value(entry, "a mapping, `name: value`");
+            None
+        }
+    }
+}

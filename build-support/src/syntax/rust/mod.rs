@@ -1,0 +1,156 @@
+//! Rust written inside YAML: whether it parses, and which names it uses. Types are rustc's business.
+
+mod delimiters;
+mod format;
+mod free;
+mod nesting;
+mod tokens;
+
+use std::ops::Range;
+
+use proc_macro2::{LexError, TokenStream};
+use syn::{
+    Block, Expr, Type,
+    parse::{Parse, Parser},
+};
+
+use super::{Rust, language::Piece};
+use crate::{
+    codes,
+    diagnostic::{Diagnostic, Diagnostics},
+    source::{Source, Span, Spanned},
+    yaml::{Node, Scalar, Style},
+};
+
+/// What parsing found out: names and where they are used, or what is wrong and where.
+type Parsed = Result<Vec<Name>, (String, Range<usize>)>;
+
+/// A name and its place in the Rust text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Name {
+    name: String,
+    place: Range<usize>,
+}
+
+/// Rust for where it is missing, which has been reported.
+pub(super) fn nothing(place: Span) -> Rust {
+    Rust { text: String::new(), span: place, map: Vec::new(), names: Vec::new() }
+}
+
+/// The Rust in `scalar`. Text that does not parse is reported, and comes with the names that its words look like.
+pub(super) fn parse(
+    what: &str,
+    scalar: &Scalar,
+    node: &Node,
+    piece: Piece,
+    source: &Source,
+    diagnostics: &mut Diagnostics,
+) -> Rust {
+    let quotes = u32::from(matches!(scalar.style, Style::Single | Style::Double));
+    let span = Span { start: node.span.start + quotes, end: node.span.end.saturating_sub(quotes), ..node.span };
+    let text = scalar.text.to_string();
+    let map = scalar.place_map(node, &source.text);
+    let mut rust = Rust { text, span, map, names: Vec::new() };
+    let names = match examine(&rust.text, piece) {
+        Ok(names) => names,
+        Err((message, place)) => {
+            let at = rust.locate(place.start, place.end);
+            diagnostics.push(explain(what, &message, at, &rust, scalar, piece, source));
+            tokens::names_in_text(&rust.text)
+        }
+    };
+    let names = names.into_iter().map(|Name { name, place }| Spanned::new(name, rust.locate(place.start, place.end)));
+    rust.names = names.collect();
+    rust
+}
+
+/// Parses, on a larger stack where the text asks for one.
+fn examine(text: &str, piece: Piece) -> Parsed {
+    let tokens: TokenStream = match text.parse() {
+        Ok(tokens) => tokens,
+        Err(error) => return Err(delimiters::unbalanced(text).unwrap_or_else(|| not_a_token(&error, text))),
+    };
+    match nesting::estimate(&tokens) {
+        0..=nesting::SMALL => examine_tokens(tokens, text, piece),
+        nesting::TOO_DEEP.. => {
+            Err(("this is nested too deeply, or one expression is too long".to_owned(), 0..text.len()))
+        }
+        _ => std::thread::scope(|scope| {
+            let examine = || examine_tokens(text.parse().unwrap_or_default(), text, piece);
+            let thread = std::thread::Builder::new().stack_size(nesting::LARGE_STACK).spawn_scoped(scope, examine);
+            let parsed = thread.ok().and_then(|thread| thread.join().ok());
+            parsed.unwrap_or_else(|| Err(("no memory to parse this".to_owned(), 0..text.len())))
+        }),
+    }
+}
+
+fn examine_tokens(tokens: TokenStream, text: &str, piece: Piece) -> Parsed {
+    fn parsed<T>(
+        parser: impl Parser<Output = T>,
+        tokens: TokenStream,
+        text: &str,
+    ) -> Result<T, (String, Range<usize>)> {
+        parser.parse2(tokens).map_err(|error| place_of(&error, text))
+    }
+    match piece {
+        Piece::Body => Ok(free::names_of_body(&parsed(Block::parse_within, tokens, text)?, text)),
+        Piece::Expression => Ok(free::names_of(&parsed(Expr::parse, tokens, text)?, text)),
+        Piece::Type => parsed(Type::parse, tokens, text).map(|_| Vec::new()),
+        Piece::Function => {
+            let function = parsed(Expr::parse, tokens, text)?;
+            if let Expr::Path(_) | Expr::Closure(_) = function {
+                Ok(free::names_of(&function, text))
+            } else {
+                Err(("this is neither a path to a function nor a closure".to_owned(), 0..text.trim_end().len()))
+            }
+        }
+    }
+}
+
+/// What syn says, and where. At the end of the text it has no place of its own.
+fn place_of(error: &syn::Error, text: &str) -> (String, Range<usize>) {
+    let mut place = error.span().byte_range();
+    if place.is_empty() {
+        let end = text.trim_end().len();
+        place = end..end;
+    }
+    (error.to_string(), place)
+}
+
+fn not_a_token(error: &LexError, text: &str) -> (String, Range<usize>) {
+    let start = error.span().byte_range().start.min(text.len());
+    let start = if text[start..].trim().is_empty() { text.trim_end().len() } else { start };
+    let end = start + text[start..].chars().next().map_or(0, char::len_utf8);
+    ("no Rust token starts like this".to_owned(), start..end)
+}
+
+fn explain(
+    what: &str,
+    message: &str,
+    at: Span,
+    rust: &Rust,
+    scalar: &Scalar,
+    piece: Piece,
+    source: &Source,
+) -> Diagnostic {
+    let (code, kind) = match piece {
+        Piece::Body | Piece::Expression => (codes::BAD_EXPRESSION, "is not Rust"),
+        Piece::Type => (codes::BAD_TYPE, "is not a Rust type"),
+        Piece::Function => (codes::BAD_FUNCTION, "is not a Rust function"),
+    };
+    let error = Diagnostic::error(code, at, format!("{what} {kind}: {message}"));
+    let behind = source.text[rust.span.end as usize..].lines().next().unwrap_or("").trim_start();
+    if rust.text.trim().is_empty() {
+        error.help("write the Rust here")
+    } else if scalar.style == Style::Plain && behind.starts_with('#') {
+        error.help("YAML takes ` #` as the start of a comment: put the value in quotes, or write it below a `|`")
+    } else if matches!(scalar.style, Style::Plain | Style::Folded) && rust.text.contains("//") {
+        error.help("YAML joins these lines, and a `//` then comments out the rest: write them below a `|`")
+    } else if piece == Piece::Expression && Block::parse_within.parse_str(&rust.text).is_ok() {
+        error.help("put statements in braces: `{ …; … }`")
+    } else if piece == Piece::Function {
+        error.help("such as `\"Profile::merge\"` or `\"|a, b| a + b\"`")
+    } else {
+        error
+    }
+}

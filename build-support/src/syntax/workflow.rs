@@ -1,0 +1,137 @@
+//! The whole file: its sections, the state's keys and the edges.
+
+use super::{
+    Edge, Key, Parallel, Workflow,
+    language::{self, Piece},
+    names::{self, Role},
+    reader::{Fields, Reader},
+};
+use crate::{
+    diagnostic::Diagnostics,
+    source::{FileId, Sources, Spanned},
+    yaml::{self, Entry, Value},
+};
+
+/// Reads a workflow file. Everything wrong in it goes to `diagnostics`; a broken entry is left out and the rest is
+/// read all the same. `None` if there is no workflow to speak of.
+///
+/// From the first call on, `proc_macro2` uses its own implementation in this process: spans inside YAML are not the
+/// compiler's.
+pub fn parse(sources: &Sources, file: FileId, diagnostics: &mut Diagnostics) -> Option<Workflow> {
+    proc_macro2::fallback::force();
+    let root = yaml::build(sources, file, diagnostics)?;
+    let mut reader = Reader::new(sources, file, diagnostics);
+    let fields = reader.fields(&root, &language::WORKFLOW)?;
+    let name = reader.name(&fields, "name", Role::Workflow);
+    let description = reader.text(&fields, "description");
+    let keys = reader.keys(&fields);
+    let parallel = reader.settings(&fields);
+    let nodes = reader.nodes(&fields);
+    let edges = reader.edges(&fields);
+    let complete = reader.complete;
+    Some(Workflow {
+        name: name.unwrap_or_else(|| Spanned::new("workflow".to_owned(), fields.place)),
+        description,
+        keys,
+        parallel,
+        nodes: nodes?,
+        edges,
+        complete,
+    })
+}
+
+impl<'a> Reader<'a, '_> {
+    fn settings(&mut self, fields: &Fields<'_, 'a>) -> Parallel {
+        if fields.is_empty("settings") {
+            return Parallel::default();
+        }
+        let Some(settings) = self.table(fields, "settings") else { return Parallel::default() };
+        if settings.is_empty("parallel") {
+            return Parallel::default();
+        }
+        match self.table(&settings, "parallel") {
+            Some(parallel) => self.parallel(&parallel, "strategy"),
+            None => Parallel::default(),
+        }
+    }
+
+    fn keys(&mut self, fields: &Fields<'_, 'a>) -> Vec<Key> {
+        if fields.is_empty("state_schema") {
+            return Vec::new();
+        }
+        let Some(entry) = fields.any("state_schema") else { return Vec::new() };
+        let Value::Map(entries) = &entry.value.value else {
+            self.complete = false;
+            self.wrong_value(entry, "a mapping, `key: Type`");
+            return Vec::new();
+        };
+        entries.iter().filter_map(|entry| self.key(entry)).collect()
+    }
+
+    fn key(&mut self, entry: &Entry<'a>) -> Option<Key> {
+        let name = Spanned::new(entry.key.value.to_string(), entry.key.span);
+        if let Some(error) = names::check(&name, Role::Key) {
+            self.error(error);
+        }
+        let key = match entry.value.value {
+            Value::Map(_) => self.fields(&entry.value, &language::KEY).and_then(|fields| {
+                Some(Key {
+                    name,
+                    input: self.flag(&fields, "input"),
+                    default: self.rust(&fields, "default"),
+                    reduce: self.rust(&fields, "reduce"),
+                    transient: self.flag(&fields, "transient"),
+                    optional: self.flag(&fields, "optional"),
+                    description: self.text(&fields, "description"),
+                    ty: self.rust(&fields, "type")?,
+                })
+            }),
+            _ => self.rust_value(&format!("the type of `{}`", name.value), entry, Piece::Type).map(|ty| Key {
+                name,
+                ty,
+                input: None,
+                default: None,
+                reduce: None,
+                transient: None,
+                optional: None,
+                description: None,
+            }),
+        };
+        self.complete &= key.is_some();
+        key
+    }
+
+    fn edges(&mut self, fields: &Fields<'_, 'a>) -> Vec<Edge> {
+        if fields.is_empty("edges") {
+            return Vec::new();
+        }
+        let Some(entry) = fields.any("edges") else { return Vec::new() };
+        let Value::List(items) = &entry.value.value else {
+            self.complete = false;
+            self.wrong_value(entry, "a list, `- from: …`");
+            return Vec::new();
+        };
+        let mut edges = Vec::with_capacity(items.len());
+        for item in items {
+            let edge = self.fields(item, &language::EDGE).and_then(|fields| self.edge(&fields));
+            self.complete &= edge.is_some();
+            edges.extend(edge);
+        }
+        edges
+    }
+
+    fn edge(&mut self, fields: &Fields<'_, 'a>) -> Option<Edge> {
+        let from = self.reference(fields, "from");
+        let to = self.references(fields, "to").map(|(names, _)| names);
+        let when = self.rust(fields, "when");
+        let parallel = self.flag(fields, "parallel");
+        let fan_in = self.reference(fields, "fan_in");
+        let settings = self.parallel(fields, "parallel_strategy");
+        let to = to?;
+        if to.value.is_empty() {
+            self.missing_names(to.span, "to");
+            return None;
+        }
+        Some(Edge { from: from?, to: to.value, when, parallel, fan_in, settings, span: fields.span })
+    }
+}
