@@ -54,9 +54,9 @@ codes! {
     /// A word where only certain words may stand.
     UNKNOWN_WORD = 13, "a word that has no meaning at this place";
     /// A comma inside `{ }` that cuts Rust in two.
-    SPLIT_VALUE = 15, "a comma that splits a value";
+    SPLIT_VALUE = 14, "a comma that splits a value";
     /// Two entries that exclude each other, or one that needs another.
-    ENTRY_CONFLICT = 14, "entries that do not go together";
+    ENTRY_CONFLICT = 15, "entries that do not go together";
 
     // 01xx: names.
     /// Not a name that can stand in Rust.
