@@ -12,8 +12,26 @@ pub mod failure;
 pub mod generated;
 pub mod plan;
 pub mod policy;
+#[cfg(feature = "cli")]
+pub mod program;
 pub mod result;
 pub mod state;
 
 #[doc(hidden)]
 pub use self::generated as __private;
+
+/// Passes items on with the feature `cli`, and drops them without it: what generated code wraps its `main` in.
+#[doc(hidden)]
+#[cfg(feature = "cli")]
+#[macro_export]
+macro_rules! with_cli {
+    ($($item:item)*) => { $($item)* };
+}
+
+/// Passes items on with the feature `cli`, and drops them without it: what generated code wraps its `main` in.
+#[doc(hidden)]
+#[cfg(not(feature = "cli"))]
+#[macro_export]
+macro_rules! with_cli {
+    ($($item:item)*) => {};
+}

@@ -3,6 +3,9 @@
 //! Whoever does something emits it here; nobody decides anything by an event. A handle without listeners costs one
 //! branch and builds no event.
 
+pub mod timing;
+pub mod tracing;
+
 use std::{
     fmt,
     sync::{

@@ -1,0 +1,251 @@
+//! A trace of what ran when and where, for <https://ui.perfetto.dev> and `chrome://tracing`.
+
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread::ThreadId,
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Event, Listener, Scope};
+use crate::failure::Failure;
+
+/// Collects a trace in the Trace Event Format. Each process is a group, each thread and worker a track; attempts and
+/// nodes are slices with their payload bytes, and retries are marks.
+pub struct Timing {
+    start: Instant,
+    trace: Mutex<Trace>,
+}
+
+/// What is known so far.
+#[derive(Default)]
+struct Trace {
+    /// The entries as JSON, with commas between them: most of a run's trace is text that nobody touches again.
+    entries: Vec<u8>,
+    threads: HashMap<ThreadId, u64>,
+    /// Bytes sent to attempts that run.
+    sent: HashMap<(Scope, String, u32), u64>,
+    /// The process that runs the branch, if that is a worker.
+    workers: HashMap<Scope, u32>,
+}
+
+/// An entry, by the names of the format.
+#[derive(Serialize)]
+struct Entry<'a> {
+    ph: &'a str,
+    name: &'a str,
+    cat: &'a str,
+    pid: u32,
+    tid: u64,
+    /// Microseconds.
+    ts: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dur: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    s: Option<&'a str>,
+    args: &'a Value,
+}
+
+/// A track: a process and a thread of it.
+#[derive(Clone, Copy)]
+struct Track {
+    pid: u32,
+    tid: u64,
+}
+
+/// A time that ended.
+struct Span {
+    end: Duration,
+    elapsed: Duration,
+}
+
+impl Timing {
+    /// An empty trace that starts now.
+    #[must_use]
+    pub fn new() -> Self {
+        let timing = Self { start: Instant::now(), trace: Mutex::default() };
+        timing.lock().label("process_name", Track { pid: std::process::id(), tid: 0 }, "this process");
+        timing
+    }
+
+    /// Writes the trace as it is now.
+    ///
+    /// # Errors
+    /// If `out` cannot be written to.
+    pub fn write(&self, mut out: impl Write) -> io::Result<()> {
+        out.write_all(br#"{"displayTimeUnit":"ms","traceEvents":["#)?;
+        out.write_all(&self.lock().entries)?;
+        out.write_all(b"]}\n")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Trace> {
+        self.trace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Listener for Timing {
+    fn on_event(&self, event: &Event<'_>) {
+        let now = self.start.elapsed();
+        let mut log = self.lock();
+        match *event {
+            Event::RunFinished { elapsed, success } => {
+                let at = log.this_thread();
+                log.slice("run", "run", at, &Span { end: now, elapsed }, &json!({ "success": success }));
+            }
+            Event::NodeFinished { scope, node, place, elapsed, failure } => {
+                let at = log.workers.get(&scope).map(|&pid| Track::worker(pid));
+                let at = at.unwrap_or_else(|| log.this_thread());
+                let args = json!({ "line": place.line, "column": place.column, "failure": told(failure) });
+                log.slice(node, "node", at, &Span { end: now, elapsed }, &args);
+            }
+            Event::AttemptStarted { scope, name, attempt, worker: Some(_), pid, sent } => {
+                log.workers.insert(scope, pid);
+                log.sent.insert((scope, name.to_owned(), attempt), sent);
+            }
+            Event::AttemptFinished { scope, name, attempt, worker, pid, elapsed, received, failure } => {
+                let at = if worker.is_some() { Track::worker(pid) } else { log.this_thread() };
+                let mut args = json!({ "attempt": attempt, "failure": told(failure) });
+                if let Some(worker) = worker {
+                    args["worker"] = worker.into();
+                    args["sent_bytes"] = log.sent.remove(&(scope, name.to_owned(), attempt)).unwrap_or(0).into();
+                    args["received_bytes"] = received.into();
+                }
+                log.slice(name, "attempt", at, &Span { end: now, elapsed }, &args);
+            }
+            Event::RetryScheduled { scope: _, name, attempt, delay, failure } => {
+                let at = log.this_thread();
+                let delay = delay.as_secs_f64();
+                let args = json!({ "attempt": attempt, "delay_seconds": delay, "failure": told(Some(failure)) });
+                log.mark(&format!("retry {name}"), at, now, &args);
+            }
+            Event::BranchFinished { scope, result } => {
+                log.workers.remove(&scope);
+                if result.skipped {
+                    let at = log.this_thread();
+                    log.mark(&format!("skipped {}", result.branch), at, now, &Value::Null);
+                }
+            }
+            Event::MapFinished { scope, elapsed, done, failed } => {
+                log.workers.remove(&scope);
+                let at = log.this_thread();
+                log.slice("map", "map", at, &Span { end: now, elapsed }, &json!({ "items": done, "failed": failed }));
+            }
+            Event::WorkerStarted { worker, pid, elapsed } => {
+                log.label("process_name", Track::worker(pid), &format!("worker {worker}"));
+                log.slice("starts", "worker", Track::worker(pid), &Span { end: now, elapsed }, &Value::Null);
+            }
+            Event::WorkerLost { worker: _, pid, exit, running } => {
+                log.mark("lost", Track::worker(pid), now, &json!({ "exit": exit, "running": running }));
+            }
+            Event::WorkerEnded { worker: _, pid } => log.mark("ended", Track::worker(pid), now, &Value::Null),
+            _ => {}
+        }
+    }
+}
+
+impl Track {
+    /// A worker runs one attempt at a time: it has one track.
+    fn worker(pid: u32) -> Self {
+        Self { pid, tid: u64::from(pid) }
+    }
+}
+
+impl Trace {
+    /// The track of the thread that told of the event: the one that ran it.
+    fn this_thread(&mut self) -> Track {
+        let pid = std::process::id();
+        let thread = std::thread::current();
+        if let Some(&tid) = self.threads.get(&thread.id()) {
+            return Track { pid, tid };
+        }
+        let tid = self.threads.len() as u64 + 1;
+        self.threads.insert(thread.id(), tid);
+        self.label("thread_name", Track { pid, tid }, thread.name().unwrap_or("thread"));
+        Track { pid, tid }
+    }
+
+    fn label(&mut self, what: &str, at: Track, label: &str) {
+        let args = json!({ "name": label });
+        let Track { pid, tid } = at;
+        self.push(&Entry { ph: "M", name: what, cat: "", pid, tid, ts: 0.0, dur: None, s: None, args: &args });
+    }
+
+    fn slice(&mut self, name: &str, cat: &str, at: Track, span: &Span, args: &Value) {
+        let Track { pid, tid } = at;
+        let (ts, dur) = (microseconds(span.end.saturating_sub(span.elapsed)), Some(microseconds(span.elapsed)));
+        self.push(&Entry { ph: "X", name, cat, pid, tid, ts, dur, s: None, args });
+    }
+
+    fn mark(&mut self, name: &str, at: Track, time: Duration, args: &Value) {
+        let Track { pid, tid } = at;
+        self.push(&Entry { ph: "i", name, cat: "", pid, tid, ts: microseconds(time), dur: None, s: Some("t"), args });
+    }
+
+    fn push(&mut self, entry: &Entry<'_>) {
+        self.entries.extend_from_slice(if self.entries.is_empty() { b"" } else { b",\n" });
+        serde_json::to_writer(&mut self.entries, entry).expect("plain data can be written as JSON");
+    }
+}
+
+fn told(failure: Option<&Failure>) -> Value {
+    failure.map_or(Value::Null, |failure| json!({ "kind": failure.kind, "message": failure.message }))
+}
+
+fn microseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::FailureKind;
+
+    #[test]
+    fn attempts_stand_on_the_track_of_their_worker() {
+        let timing = Timing::new();
+        let failure = Failure::new(FailureKind::Crash, "lost \"it\"");
+        let (scope, name, pid) = (Scope::ROOT, "count", 4242);
+        let second = Duration::from_secs(1);
+        timing.on_event(&Event::WorkerStarted { worker: 3, pid, elapsed: Duration::ZERO });
+        timing.on_event(&Event::AttemptStarted { scope, name, attempt: 1, worker: Some(3), pid, sent: 100 });
+        timing.on_event(&Event::AttemptFinished {
+            scope,
+            name,
+            attempt: 1,
+            worker: Some(3),
+            pid,
+            elapsed: second,
+            received: 7,
+            failure: Some(&failure),
+        });
+        timing.on_event(&Event::RetryScheduled { scope, name, attempt: 2, delay: second, failure: &failure });
+        timing.on_event(&Event::RunFinished { elapsed: second, success: false });
+        let mut text = Vec::new();
+        timing.write(&mut text).unwrap();
+        let trace: Value = serde_json::from_slice(&text).unwrap();
+        let entries = trace["traceEvents"].as_array().unwrap();
+        let find = |name: &str| entries.iter().find(|entry| entry["name"] == name).unwrap();
+        let attempt = find("count");
+        assert_eq!(attempt["ph"], "X");
+        assert_eq!((&attempt["pid"], &attempt["tid"]), (&json!(pid), &json!(pid)));
+        assert_eq!(attempt["dur"], 1e6);
+        assert_eq!(attempt["args"]["sent_bytes"], 100);
+        assert_eq!(attempt["args"]["received_bytes"], 7);
+        assert_eq!(attempt["args"]["failure"]["kind"], "crash");
+        assert_eq!(find("retry count")["ph"], "i");
+        assert_eq!(find("run")["pid"], std::process::id());
+        let labels: Vec<_> =
+            entries.iter().filter(|entry| entry["ph"] == "M").map(|entry| &entry["args"]["name"]).collect();
+        assert!(labels.contains(&&json!("worker 3")), "{labels:?}");
+    }
+}

@@ -1,0 +1,192 @@
+//! Events as `tracing` spans and events, for whatever subscriber the program has.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tracing::{Span, debug, debug_span, info, info_span, span::EnteredSpan, trace, warn};
+
+use super::{Event, Listener, Scope};
+
+/// Tells every event to `tracing`, with the target `tea`. A run, a branch and a map are spans; so is a node that runs
+/// on a thread of this process, and what its Rust logs stands within. Lines of workers have the target `tea::output`.
+#[derive(Debug, Default)]
+pub struct Tracing {
+    /// The spans of running branches and maps.
+    spans: Mutex<HashMap<Scope, Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    span: Span,
+    in_worker: bool,
+}
+
+thread_local! {
+    /// The nodes that run on this thread, innermost last.
+    static ENTERED: RefCell<Vec<(Scope, EnteredSpan)>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Tracing {
+    /// A listener that tells `tracing`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Scope, Running>> {
+        self.spans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn span(&self, scope: Scope) -> Option<tracing::Id> {
+        self.lock().get(&scope).and_then(|running| running.span.id())
+    }
+
+    fn open(&self, scope: Scope, span: Span) {
+        self.lock().insert(scope, Running { span, in_worker: false });
+    }
+
+    fn close(&self, scope: Scope) -> Option<Span> {
+        self.lock().remove(&scope).map(|running| running.span)
+    }
+}
+
+impl Listener for Tracing {
+    fn on_event(&self, event: &Event<'_>) {
+        match *event {
+            Event::NodeStarted { scope, .. } | Event::NodeFinished { scope, .. } => self.node(scope, event),
+            Event::RunStarted { .. }
+            | Event::RunFinished { .. }
+            | Event::BranchStarted { .. }
+            | Event::BranchFinished { .. }
+            | Event::MapStarted { .. }
+            | Event::MapProgress { .. }
+            | Event::MapFinished { .. } => self.scope(event),
+            Event::AttemptStarted { .. } | Event::AttemptFinished { .. } | Event::RetryScheduled { .. } => {
+                self.attempt(event);
+            }
+            _ => other(event),
+        }
+    }
+}
+
+impl Tracing {
+    fn scope(&self, event: &Event<'_>) {
+        match *event {
+            Event::RunStarted { plan } => {
+                let span = info_span!(target: "tea", parent: None, "run", workflow = plan.name);
+                debug!(target: "tea", parent: &span, "`{}` starts", plan.name);
+                self.open(Scope::ROOT, span);
+            }
+            Event::RunFinished { elapsed, success } => {
+                let span = self.close(Scope::ROOT).unwrap_or_else(Span::none);
+                info!(target: "tea", parent: &span, ?elapsed, success, "the run ended after {elapsed:.1?}");
+            }
+            Event::BranchStarted { scope, parent, name, strategy, .. } => {
+                let span = info_span!(target: "tea", parent: self.span(parent), "branch", branch = name);
+                debug!(target: "tea", parent: &span, ?strategy, "branch `{name}` starts");
+                self.open(scope, span);
+            }
+            Event::BranchFinished { scope, result } => {
+                let span = self.close(scope).unwrap_or_else(Span::none);
+                let (branch, attempts, elapsed) = (result.branch.as_str(), result.attempts, result.elapsed);
+                if let Some(failure) = &result.error {
+                    let (kind, message) = (failure.kind, failure.message.as_str());
+                    warn!(target: "tea", parent: &span, branch, attempts, ?elapsed, ?kind, "branch `{branch}` failed: {message}");
+                } else if result.skipped {
+                    info!(target: "tea", parent: &span, branch, "branch `{branch}` is skipped");
+                } else {
+                    let pid = result.pid;
+                    info!(target: "tea", parent: &span, branch, attempts, ?elapsed, pid, "branch `{branch}` is done after {elapsed:.1?}");
+                }
+            }
+            Event::MapStarted { scope, parent, map, total, strategy } => {
+                let span = info_span!(target: "tea", parent: self.span(parent), "map", node = map.name);
+                debug!(target: "tea", parent: &span, ?total, ?strategy, "map `{}` starts", map.name);
+                self.open(scope, span);
+            }
+            Event::MapProgress { scope, done, failed, total } => {
+                trace!(target: "tea", parent: self.span(scope), done, failed, total, "{done} items ended");
+            }
+            Event::MapFinished { scope, elapsed, done, failed } => {
+                let span = self.close(scope).unwrap_or_else(Span::none);
+                info!(target: "tea", parent: &span, ?elapsed, done, failed, "{done} items ended, {failed} failed");
+            }
+            _ => {}
+        }
+    }
+
+    fn attempt(&self, event: &Event<'_>) {
+        match *event {
+            Event::AttemptStarted { scope, name, attempt, worker, pid, sent } => {
+                if let Some(running) = self.lock().get_mut(&scope) {
+                    running.in_worker = worker.is_some();
+                }
+                debug!(target: "tea", parent: self.span(scope), attempt, worker, pid, sent, "`{name}` runs");
+            }
+            Event::AttemptFinished { scope, name, attempt, worker, pid, elapsed, received, failure } => {
+                let kind = failure.map(|failure| tracing::field::debug(failure.kind));
+                debug!(
+                    target: "tea", parent: self.span(scope), attempt, worker, pid, ?elapsed, received, kind,
+                    "`{name}` ended after {elapsed:.1?}"
+                );
+            }
+            Event::RetryScheduled { scope, name, attempt, delay, failure } => warn!(
+                target: "tea", parent: self.span(scope), attempt, ?delay, kind = ?failure.kind,
+                "`{name}` failed and is tried again in {delay:.1?}: {}", failure.message
+            ),
+            _ => {}
+        }
+    }
+
+    fn node(&self, scope: Scope, event: &Event<'_>) {
+        let (parent, in_worker) = match self.lock().get(&scope) {
+            Some(running) => (running.span.id(), running.in_worker),
+            None => (None, false),
+        };
+        match *event {
+            Event::NodeStarted { node, place, .. } => {
+                let span = debug_span!(target: "tea", parent: parent, "node", node, line = place.line);
+                trace!(target: "tea", parent: &span, "node `{node}` starts");
+                if !in_worker {
+                    ENTERED.with_borrow_mut(|entered| entered.push((scope, span.entered())));
+                }
+            }
+            Event::NodeFinished { node, elapsed, failure, .. } => {
+                let span = if in_worker { None } else { leave(scope) };
+                let parent = span.as_ref().map_or(parent, Span::id);
+                let kind = failure.map(|failure| tracing::field::debug(failure.kind));
+                debug!(target: "tea", parent: parent, node, ?elapsed, kind, "node `{node}` ended after {elapsed:.1?}");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Leaves the span of the scope's node on this thread.
+fn leave(scope: Scope) -> Option<Span> {
+    ENTERED.with_borrow_mut(|entered| {
+        let index = entered.iter().rposition(|(other, _)| *other == scope)?;
+        Some(entered.remove(index).1.exit())
+    })
+}
+
+fn other(event: &Event<'_>) {
+    match *event {
+        Event::Progress { node, done, total, .. } => trace!(target: "tea", node, done, total, "progress"),
+        Event::WorkerStarted { worker, pid, elapsed } => {
+            debug!(target: "tea", worker, pid, ?elapsed, "worker {worker} is ready");
+        }
+        Event::WorkerEnded { worker, pid } => debug!(target: "tea", worker, pid, "worker {worker} ended"),
+        Event::WorkerLost { worker, pid, exit, running } => {
+            info!(target: "tea", worker, pid, ?exit, running, "worker {worker} (process {pid}) is lost");
+        }
+        Event::WorkerOutput { worker, pid, label, line } => {
+            info!(target: "tea::output", worker, pid, label, "{line}");
+        }
+        Event::Warning { message } => warn!(target: "tea", "{message}"),
+        _ => {}
+    }
+}

@@ -1,0 +1,285 @@
+//! The command line: one flag an input, and those that every program has.
+
+use std::{
+    ffi::OsString,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
+
+use clap::{
+    Arg, ArgAction, ArgMatches, Command, ValueHint,
+    builder::{PossibleValuesParser, TypedValueParser},
+    value_parser,
+};
+
+use super::{flags::Flag, graph};
+use crate::plan::Plan;
+
+/// What the caller asked for.
+#[derive(Debug)]
+pub(super) enum Action {
+    /// Run the workflow.
+    Run(Box<Options>),
+    /// Draw it.
+    Graph(graph::Format),
+    /// Print the completions of a shell.
+    Completions(clap_complete::Shell),
+}
+
+/// How to run.
+#[derive(Debug)]
+pub(super) struct Options {
+    /// Values of inputs as flags gave them, with the index of their flag.
+    pub(super) given: Vec<(usize, String)>,
+    /// `--input`; `-` is standard input.
+    pub(super) input: Option<PathBuf>,
+    /// `--output`.
+    pub(super) output: Option<PathBuf>,
+    /// `--max-workers`.
+    pub(super) max_workers: Option<NonZeroUsize>,
+    /// `--parallel-strategy thread`.
+    pub(super) all_on_threads: bool,
+    /// `--progress`.
+    pub(super) progress: When,
+    /// `-q` counts down, `-v` up.
+    pub(super) verbosity: i16,
+    /// `--log-format`.
+    pub(super) log_format: Style,
+    /// `--error-format`.
+    pub(super) error_format: Style,
+    /// `--timing`.
+    pub(super) timing: Option<PathBuf>,
+}
+
+/// `auto`: if standard error is a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// For people, or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    Text,
+    Json,
+}
+
+/// Parses the command line; the first argument is the program.
+pub(super) fn parse(plan: &'static Plan, flags: &[Flag], args: &[OsString]) -> Result<Action, clap::Error> {
+    // Defaults are the user's Rust: it runs here only if it is asked for.
+    let name = program_name(plan, args);
+    let help = args.iter().any(|arg| arg == "-h" || arg == "--help");
+    let matches = command(plan, flags, &name, help).try_get_matches_from(args)?;
+    Ok(match matches.subcommand() {
+        Some(("graph", matches)) => Action::Graph(get(matches, "format")),
+        Some(("completions", matches)) => Action::Completions(get(matches, "shell")),
+        _ => Action::Run(Box::new(options(flags, &matches))),
+    })
+}
+
+/// The name by which the program was started: what the user would type again.
+pub(super) fn program_name(plan: &Plan, args: &[OsString]) -> String {
+    let name = args.first().and_then(|path| Path::new(path).file_name());
+    name.map_or_else(|| plan.name.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// What was asked for on the command line about the format of errors, for errors of the command line itself.
+pub(super) fn wants_json_errors(args: &[OsString]) -> bool {
+    args.iter().any(|arg| arg == "--error-format=json")
+        || args.windows(2).any(|pair| pair[0] == "--error-format" && pair[1] == "json")
+}
+
+fn options(flags: &[Flag], matches: &ArgMatches) -> Options {
+    let given = |(index, flag): (usize, &Flag)| Some((index, matches.get_one::<String>(&flag.name)?.clone()));
+    Options {
+        given: flags.iter().enumerate().filter_map(given).collect(),
+        input: matches.get_one("input").cloned(),
+        output: matches.get_one("output").cloned(),
+        max_workers: matches.get_one("max-workers").copied(),
+        all_on_threads: matches.contains_id("parallel-strategy"),
+        progress: get(matches, "progress"),
+        verbosity: i16::from(matches.get_count("verbose")) - i16::from(matches.get_count("quiet")),
+        log_format: get(matches, "log-format"),
+        error_format: get(matches, "error-format"),
+        timing: matches.get_one("timing").cloned(),
+    }
+}
+
+fn get<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, id: &str) -> T {
+    matches.get_one::<T>(id).cloned().expect("the argument is required or has a default")
+}
+
+/// The whole command line.
+pub(super) fn command(plan: &'static Plan, flags: &[Flag], name: &str, defaults: bool) -> Command {
+    Command::new(name.to_owned())
+        .about(plan.description)
+        .override_usage(usage(name, flags))
+        .args(flags.iter().map(|flag| input_arg(flag, defaults)))
+        .args(built_in())
+        .next_line_help(false)
+        .subcommand_negates_reqs(true)
+        .args_conflicts_with_subcommands(true)
+        .disable_help_subcommand(true)
+        .subcommand(
+            Command::new("graph")
+                .about("Draws the workflow on standard output")
+                .arg(choice("format", graph::FORMATS).help("The language of the drawing")),
+        )
+        .subcommand(
+            Command::new("completions")
+                .about("Prints completions for a shell, to be put where that shell looks for them")
+                .arg(Arg::new("shell").required(true).value_parser(value_parser!(clap_complete::Shell))),
+        )
+}
+
+fn usage(name: &str, flags: &[Flag]) -> String {
+    let required = flags.iter().filter(|flag| flag.required());
+    let required: String = required.map(|flag| [" --", &flag.name, " <", flag.spec.kind.name, ">"].concat()).collect();
+    format!("{name}{required} [OPTIONS]\n       {name} graph [--format <FORMAT>]\n       {name} completions <SHELL>")
+}
+
+fn input_arg(flag: &Flag, defaults: bool) -> Arg {
+    let kind = flag.spec.kind.name;
+    let mut help = flag.spec.description.to_owned();
+    let mut note = |text: String| {
+        if !help.is_empty() {
+            help.push(' ');
+        }
+        help += &text;
+    };
+    match flag.spec.default {
+        Some(default) => match defaults.then(|| shown_default(flag, default)).flatten() {
+            Some(text) => note(format!("[default: {text}]")),
+            None => note("[has a default]".to_owned()),
+        },
+        None if flag.spec.optional => note("[optional]".to_owned()),
+        None => note("[required]".to_owned()),
+    }
+    let arg = Arg::new(flag.name.clone())
+        .long(flag.name.clone())
+        .help(help)
+        .help_heading("Inputs")
+        .value_name(kind)
+        .allow_negative_numbers(true)
+        .value_parser(value_parser!(String));
+    if flag.is_switch() {
+        arg.num_args(0..=1).require_equals(true).default_missing_value("true")
+    } else if kind.ends_with("PathBuf") {
+        arg.value_hint(ValueHint::AnyPath)
+    } else {
+        arg
+    }
+}
+
+/// The default as the caller would write it, if it is short; types that are not `Serialize` have no such form.
+fn shown_default(flag: &Flag, default: fn() -> crate::state::Value) -> Option<String> {
+    let mut json = Vec::new();
+    (flag.spec.kind.to_json?)(&default(), &mut json).ok()?;
+    let json = String::from_utf8(json).ok()?;
+    let text = serde_json::from_str::<String>(&json).ok().filter(|text| !text.is_empty()).unwrap_or(json);
+    (text.len() <= 40 && !text.contains('\n')).then_some(text)
+}
+
+fn built_in() -> [Arg; 10] {
+    let file = |id: &'static str| Arg::new(id).long(id).value_name("FILE").value_parser(value_parser!(PathBuf));
+    let count = |id: &'static str, short| Arg::new(id).long(id).short(short).action(ArgAction::Count);
+    [
+        file("input")
+            .value_hint(ValueHint::FilePath)
+            .help("Takes inputs from a JSON object; `-` is standard input, and flags win over it"),
+        file("output")
+            .value_hint(ValueHint::FilePath)
+            .help("Writes the final state to a file, whole or not at all, instead of standard output"),
+        Arg::new("max-workers")
+            .long("max-workers")
+            .value_name("N")
+            .value_parser(value_parser!(NonZeroUsize))
+            .help("Runs at most so many branches at once, everywhere"),
+        Arg::new("parallel-strategy")
+            .long("parallel-strategy")
+            .value_name("STRATEGY")
+            .value_parser(["thread"])
+            .help("Runs all branches on threads of this process, for debugging: no isolation, no memory limits"),
+        choice("progress", &[("auto", When::Auto), ("always", When::Always), ("never", When::Never)])
+            .help("Shows progress on standard error; `auto` if that is a terminal"),
+        count("quiet", 'q').help("Says nothing but failures"),
+        count("verbose", 'v').help("Tells of every branch; twice, of every node and worker"),
+        choice("log-format", STYLES).help("Format of what is told during the run"),
+        choice("error-format", STYLES).help("Format of failures"),
+        file("timing")
+            .value_hint(ValueHint::FilePath)
+            .help("Writes what ran when and where, as a trace for ui.perfetto.dev or chrome://tracing"),
+    ]
+}
+
+const STYLES: &[(&str, Style)] = &[("text", Style::Text), ("json", Style::Json)];
+
+/// A flag that takes one of these words; the first is the default.
+fn choice<T: Copy + Send + Sync + 'static>(id: &'static str, choices: &'static [(&'static str, T)]) -> Arg {
+    let value = |word: String| choices.iter().find(|(name, _)| *name == word).expect("clap lets only these pass").1;
+    let parser = PossibleValuesParser::new(choices.iter().map(|(name, _)| *name)).map(value);
+    Arg::new(id).long(id).value_parser(parser).default_value(choices[0].0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::{flags, sample::READ_QC};
+
+    fn parsed(args: &[&str]) -> Result<Action, clap::Error> {
+        let args: Vec<_> = ["read-qc"].iter().chain(args).map(OsString::from).collect();
+        parse(&READ_QC, &flags::of(&READ_QC), &args)
+    }
+
+    #[test]
+    fn clap_finds_no_fault() {
+        command(&READ_QC, &flags::of(&READ_QC), "read-qc", true).debug_assert();
+    }
+
+    #[test]
+    fn help_tells_types_descriptions_and_defaults() {
+        let help = parsed(&["--help"]).unwrap_err().to_string();
+        let inputs = help.split("\n\n").find(|part| part.starts_with("Inputs:")).unwrap();
+        assert_eq!(
+            inputs.trim_end(),
+            "Inputs:
+      --reads <PathBuf>        FASTQ file [required]
+      --k <usize>              length of a k-mer [default: 21]
+      --all-reads[=<bool>]     [default: false]
+      --input-output <String>  name of the report [optional]"
+        );
+        assert!(help.contains("Usage: read-qc --reads <PathBuf> [OPTIONS]\n"), "{help}");
+    }
+
+    #[test]
+    fn commands_need_no_inputs() {
+        assert!(matches!(parsed(&["graph"]), Ok(Action::Graph(graph::Format::Mermaid))));
+        assert!(matches!(parsed(&["graph", "--format", "dot"]), Ok(Action::Graph(graph::Format::Dot))));
+        assert!(matches!(parsed(&["completions", "bash"]), Ok(Action::Completions(_))));
+    }
+
+    #[test]
+    fn wrong_flags_are_refused() {
+        for wrong in [
+            &["--max-workers", "0"][..],
+            &["--parallel-strategy", "process"],
+            &["--progress", "sometimes"],
+            &["--raeds", "a"],
+            &["a.fq"],
+            &["--k", "1", "--k", "2"],
+        ] {
+            assert_eq!(parsed(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn verbosity_counts_both_ways() {
+        let verbosity = |args: &[&str]| match parsed(args) {
+            Ok(Action::Run(options)) => options.verbosity,
+            _ => panic!("bad flags"),
+        };
+        assert_eq!([verbosity(&[]), verbosity(&["-q"]), verbosity(&["-vv"])], [0, -1, 2]);
+    }
+}

@@ -1,0 +1,41 @@
+//! Standard error, shared by the bars of `--progress` and everything that is said beside them.
+
+use std::io::{IsTerminal, Write};
+
+use anstream::AutoStream;
+use indicatif::{MultiProgress, ProgressDrawTarget};
+
+/// Where people read. Cheap to clone. What cannot be written is lost: there is nowhere else to say so.
+#[derive(Debug, Clone)]
+pub(super) struct Console {
+    bars: MultiProgress,
+}
+
+impl Console {
+    /// Standard error without bars.
+    pub(super) fn plain() -> Self {
+        Self { bars: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()) }
+    }
+
+    /// Standard error, a terminal, with room for bars.
+    pub(super) fn with_bars() -> Self {
+        Self { bars: MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)) }
+    }
+
+    /// The bars.
+    pub(super) fn bars(&self) -> &MultiProgress {
+        &self.bars
+    }
+
+    /// Writes text, whole lines with their ends, above the bars. Colours are dropped where nobody would see them.
+    pub(super) fn print(&self, text: &str) {
+        self.bars.suspend(|| {
+            let _ = AutoStream::auto(std::io::stderr().lock()).write_all(text.as_bytes());
+        });
+    }
+}
+
+/// Whether standard error is a terminal that can redraw lines.
+pub(super) fn is_terminal() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}

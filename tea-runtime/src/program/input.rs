@@ -1,0 +1,342 @@
+//! The values of the inputs: from flags, and from the JSON object of `--input`.
+
+use std::{
+    fmt,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use serde::de::{MapAccess, Visitor};
+
+use super::{args::Options, flags::Flag};
+use crate::{plan::Plan, state::Value};
+
+/// Why the inputs cannot be used.
+#[derive(Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub(super) struct BadInput {
+    /// One sentence.
+    pub(super) message: String,
+    /// The input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) input: Option<String>,
+    /// The type that it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) expected: Option<String>,
+    /// What stands there instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) found: Option<String>,
+    /// What is wrong with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) why: Option<String>,
+    /// A way out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) help: Option<String>,
+}
+
+/// The values of the inputs, by number of their key. Inputs that the caller leaves to their defaults are not among them.
+///
+/// # Errors
+/// All that is wrong, at once.
+pub(super) fn values(plan: &Plan, flags: &[Flag], options: &Options) -> Result<Vec<(u32, Value)>, Vec<BadInput>> {
+    let mut found: Vec<Option<Value>> = vec![None; flags.len()];
+    let mut wrong = Vec::new();
+    let mut tried = vec![false; flags.len()];
+    let mut settle = |index: usize, value: Result<Option<Value>, Box<BadInput>>| {
+        tried[index] = true;
+        match value {
+            Ok(value) => found[index] = value,
+            Err(bad) => wrong.push(*bad),
+        }
+    };
+    for (index, text) in &options.given {
+        settle(*index, from_text(&flags[*index], text).map(Some));
+    }
+    let mut strangers = Vec::new();
+    if let Some(path) = &options.input {
+        for (name, json) in read_object(path).map_err(|bad| vec![*bad])? {
+            match flags.iter().position(|flag| flag.spec.name == name) {
+                Some(index) if options.given.iter().any(|(given, _)| *given == index) => {}
+                Some(index) => settle(index, from_json(&flags[index], json, path)),
+                None => strangers.push(stranger(plan, flags, &name, path)),
+            }
+        }
+    }
+    for (flag, _) in flags.iter().zip(&tried).filter(|(flag, tried)| flag.required() && !**tried) {
+        wrong.push(missing(flag));
+    }
+    wrong.extend(strangers);
+    if wrong.is_empty() {
+        Ok(flags.iter().zip(found).filter_map(|(flag, value)| Some((flag.key, value?))).collect())
+    } else {
+        Err(wrong)
+    }
+}
+
+fn from_text(flag: &Flag, text: &str) -> Result<Value, Box<BadInput>> {
+    let parse = flag.spec.kind.parse.ok_or_else(|| Box::new(unparsable(flag)))?;
+    (parse.text)(text).map_err(|why| {
+        let help = json_hint(text, &why);
+        Box::new(BadInput { help, ..unfit(flag, format!("`{}` in `--{}`", shortened(text), flag.name), why) })
+    })
+}
+
+fn from_json(flag: &Flag, json: serde_json::Value, path: &Path) -> Result<Option<Value>, Box<BadInput>> {
+    if json.is_null() && !flag.required() && !flag.spec.kind.name.starts_with("Option<") {
+        return Ok(None);
+    }
+    let parse = flag.spec.kind.parse.ok_or_else(|| Box::new(unparsable(flag)))?;
+    let shown = shortened(&json.to_string());
+    (parse.json)(json)
+        .map(Some)
+        .map_err(|why| Box::new(unfit(flag, format!("`{shown}` in {}", source_name(path)), why)))
+}
+
+fn unfit(flag: &Flag, found: String, why: String) -> BadInput {
+    BadInput {
+        message: format!("input `{}` has a bad value", flag.spec.name),
+        input: Some(flag.spec.name.to_owned()),
+        expected: Some(expected(flag)),
+        found: Some(found),
+        why: Some(why),
+        help: None,
+    }
+}
+
+fn missing(flag: &Flag) -> BadInput {
+    let (name, kind) = (flag.spec.name, flag.spec.kind.name);
+    BadInput {
+        message: format!("input `{name}` is missing"),
+        input: Some(name.to_owned()),
+        expected: Some(expected(flag)),
+        help: Some(format!("give it as `--{} <{kind}>`, or as `{name}` in the object of `--input`", flag.name)),
+        ..BadInput::default()
+    }
+}
+
+fn unparsable(flag: &Flag) -> BadInput {
+    BadInput {
+        message: format!("input `{}` cannot be read from text", flag.spec.name),
+        input: Some(flag.spec.name.to_owned()),
+        expected: Some(expected(flag)),
+        help: Some("derive `serde::Deserialize` for its type".to_owned()),
+        ..BadInput::default()
+    }
+}
+
+fn expected(flag: &Flag) -> String {
+    match flag.spec.description {
+        "" => format!("`{}`", flag.spec.kind.name),
+        description => format!("`{}`: {description}", flag.spec.kind.name),
+    }
+}
+
+fn stranger(plan: &Plan, flags: &[Flag], name: &str, path: &Path) -> BadInput {
+    let written = plan.keys.iter().any(|spec| spec.name == name);
+    let nearest = nearest(name, flags.iter().map(|flag| flag.spec.name));
+    BadInput {
+        message: if written {
+            format!("`{name}` in {} is no input: the workflow writes it itself", source_name(path))
+        } else {
+            format!("`{name}` in {} is no input of this workflow", source_name(path))
+        },
+        input: Some(name.to_owned()),
+        help: Some(match nearest {
+            Some(near) if !written => format!("did you mean `{near}`?"),
+            _ if flags.is_empty() => "it has no inputs".to_owned(),
+            _ => format!(
+                "its inputs are {}",
+                flags.iter().map(|f| format!("`{}`", f.spec.name)).collect::<Vec<_>>().join(", ")
+            ),
+        }),
+        ..BadInput::default()
+    }
+}
+
+fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .map(|other| (strsim::damerau_levenshtein(name, other), other))
+        .filter(|(distance, other)| *distance <= other.len().max(name.len()) / 3)
+        .min()
+        .map(|(_, other)| other)
+}
+
+/// Whoever writes a bare word where JSON is wanted is told so.
+fn json_hint(text: &str, why: &str) -> Option<String> {
+    let is_json = serde_json::from_str::<serde_json::Value>(text).is_ok();
+    (!is_json && why.contains("at line")).then(|| "this type is written as JSON; quote it for the shell".to_owned())
+}
+
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 60;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn source_name(path: &Path) -> String {
+    if is_stdin(path) { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn read_object(path: &PathBuf) -> Result<Vec<(String, serde_json::Value)>, Box<BadInput>> {
+    let read = || {
+        if is_stdin(path) {
+            let mut text = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut text).map(|_| text)
+        } else {
+            std::fs::read(path)
+        }
+    };
+    let text = read().map_err(|error| {
+        let message = format!("cannot read {}", source_name(path));
+        Box::new(BadInput { message, why: Some(error.to_string()), ..BadInput::default() })
+    })?;
+    serde_json::from_slice::<Object>(&text).map(|object| object.0).map_err(|error| {
+        Box::new(BadInput {
+            message: format!("{} does not hold a JSON object with the inputs", source_name(path)),
+            expected: Some("an object such as `{\"reads\": \"a.fq\"}`, with a value for each input".to_owned()),
+            why: Some(error.to_string()),
+            ..BadInput::default()
+        })
+    })
+}
+
+/// A JSON object that keeps its order, and refuses a key that stands there twice.
+struct Object(Vec<(String, serde_json::Value)>);
+
+impl<'de> serde::Deserialize<'de> for Object {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut entries: Vec<(String, serde_json::Value)> = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, _>()? {
+                    if entries.iter().any(|(other, _)| *other == name) {
+                        return Err(serde::de::Error::custom(format_args!("`{name}` stands there twice")));
+                    }
+                    entries.push((name, value));
+                }
+                Ok(Object(entries))
+            }
+        }
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::{
+        args::{self, Action},
+        flags,
+        sample::READ_QC,
+    };
+
+    fn given(args: &[&str]) -> Result<Vec<(u32, Value)>, Vec<BadInput>> {
+        let flags = flags::of(&READ_QC);
+        let args: Vec<_> = ["read-qc"].iter().chain(args).map(Into::into).collect();
+        let Ok(Action::Run(options)) = args::parse(&READ_QC, &flags, &args) else { panic!("bad flags") };
+        values(&READ_QC, &flags, &options)
+    }
+
+    fn bad(args: &[&str]) -> Vec<String> {
+        let show = |bad: &BadInput| {
+            let parts =
+                [Some(&bad.message), bad.expected.as_ref(), bad.found.as_ref(), bad.why.as_ref(), bad.help.as_ref()];
+            parts.into_iter().flatten().cloned().collect::<Vec<_>>().join("; ")
+        };
+        given(args).unwrap_err().iter().map(show).collect()
+    }
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    #[test]
+    fn flags_give_values_and_the_rest_has_defaults() {
+        let values = given(&["--reads", "a.fq", "--k=-0", "--all-reads", "--input-output", "x"]);
+        // `-0` is no usize: a negative number reaches the type's own parser.
+        assert_eq!(values.unwrap_err()[0].found.as_deref(), Some("`-0` in `--k`"));
+        let values = given(&["--reads", "a.fq", "--k", "31", "--all-reads", "--input-output", "x"]).unwrap();
+        assert_eq!(values.iter().map(|(key, _)| *key).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert_eq!(values[0].1.downcast_ref::<PathBuf>().unwrap(), Path::new("a.fq"));
+        assert_eq!(values[1].1.downcast_ref(), Some(&31_usize));
+        assert_eq!(values[2].1.downcast_ref(), Some(&true));
+        let values = given(&["--reads", "a.fq", "--all-reads=false"]).unwrap();
+        assert_eq!(values.len(), 2);
+        assert_eq!(values[1].1.downcast_ref(), Some(&false));
+    }
+
+    #[test]
+    fn says_which_what_was_expected_and_what_was_found() {
+        assert_eq!(
+            bad(&["--k", "2x"]),
+            [
+                "input `k` has a bad value; `usize`: length of a k-mer; `2x` in `--k`; invalid digit found in string",
+                "input `reads` is missing; `PathBuf`: FASTQ file; \
+                 give it as `--reads <PathBuf>`, or as `reads` in the object of `--input`",
+            ]
+        );
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let file = file(r#"{"reads": "a.fq", "k": "wrong, but not used", "output": null}"#);
+        let values = given(&["--input", file.path().to_str().unwrap(), "--k", "5"]).unwrap();
+        assert_eq!(values.iter().map(|(key, _)| *key).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(values[1].1.downcast_ref(), Some(&5_usize));
+    }
+
+    #[test]
+    fn everything_wrong_in_the_file_is_told_at_once() {
+        let file = file(r#"{"raeds": "a.fq", "k": "31", "report": "", "zebra": 1}"#);
+        let path = file.path().display();
+        assert_eq!(
+            bad(&["--input", file.path().to_str().unwrap()]),
+            [
+                format!(
+                    "input `k` has a bad value; `usize`: length of a k-mer; `\"31\"` in {path}; \
+                     invalid type: string \"31\", expected usize"
+                ),
+                "input `reads` is missing; `PathBuf`: FASTQ file; \
+                 give it as `--reads <PathBuf>`, or as `reads` in the object of `--input`"
+                    .to_owned(),
+                format!("`raeds` in {path} is no input of this workflow; did you mean `reads`?"),
+                format!(
+                    "`report` in {path} is no input: the workflow writes it itself; \
+                     its inputs are `reads`, `k`, `all_reads`, `output`"
+                ),
+                format!(
+                    "`zebra` in {path} is no input of this workflow; its inputs are `reads`, `k`, `all_reads`, `output`"
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_no_object_says_where() {
+        for (text, why) in [
+            ("[1]", "invalid type: sequence, expected a JSON object at line 1 column 0"),
+            ("{\"k\": 1, \"k\": 2}", "`k` stands there twice at line 1 column 16"),
+            ("{\"k\": 1} x", "trailing characters at line 1 column 10"),
+            ("", "EOF while parsing a value at line 1 column 0"),
+        ] {
+            let file = file(text);
+            let bad = given(&["--input", file.path().to_str().unwrap()]).unwrap_err();
+            assert_eq!(bad[0].why.as_deref(), Some(why), "{text}");
+        }
+        assert!(bad(&["--input", "/nowhere"])[0].starts_with("cannot read /nowhere; "));
+    }
+}

@@ -1,0 +1,138 @@
+//! What is told during the run, on standard error: the events of Tea and whatever the user's Rust logs with `tracing`.
+
+use std::{fmt, fmt::Write as _, io, str::FromStr, time::Instant};
+
+use anstyle::{AnsiColor, Style};
+use tracing::{
+    Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, format::Writer},
+    layer::SubscriberExt,
+    registry::LookupSpan,
+    util::SubscriberInitExt,
+};
+
+use super::{args, console::Console};
+
+/// The target of what workers write.
+const OUTPUT: &str = "tea::output";
+
+/// Sets up the subscriber, unless the program already has one. `RUST_LOG` (without regular expressions) wins.
+pub(super) fn init(console: &Console, style: args::Style, verbosity: i16) {
+    let asked = std::env::var("RUST_LOG").ok().and_then(|text| Targets::from_str(&text).ok());
+    let filter = asked.unwrap_or_else(|| filter(verbosity));
+    let registry = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer().with_writer(Lines(console.clone()));
+    // An error says that there is a subscriber already: the program's own, and then it is right.
+    let _ = match style {
+        args::Style::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+        args::Style::Text => {
+            let start = (verbosity > 0).then(Instant::now);
+            registry.with(layer.event_format(Plain { start })).try_init()
+        }
+    };
+}
+
+fn filter(verbosity: i16) -> Targets {
+    match verbosity {
+        ..=-1 => Targets::new().with_default(LevelFilter::ERROR),
+        0 => Targets::new().with_default(LevelFilter::WARN).with_target(OUTPUT, LevelFilter::INFO),
+        1 => Targets::new().with_default(LevelFilter::INFO),
+        2 => Targets::new().with_default(LevelFilter::DEBUG),
+        3.. => Targets::new().with_default(LevelFilter::TRACE),
+    }
+}
+
+/// Hands whole records to the console.
+struct Lines(Console);
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line(&self.0)
+    }
+}
+
+struct Line<'a>(&'a Console);
+
+impl io::Write for Line<'_> {
+    fn write(&mut self, record: &[u8]) -> io::Result<usize> {
+        self.0.print(&String::from_utf8_lossy(record));
+        Ok(record.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Lines for people: `warning: …`, and `[label] …` for what workers write.
+struct Plain {
+    /// Times are shown, from here.
+    start: Option<Instant>,
+}
+
+impl<S, N> FormatEvent<S, N> for Plain
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &tracing::Event<'_>,
+    ) -> fmt::Result {
+        let metadata = event.metadata();
+        let mut fields = Fields { own: metadata.target().starts_with("tea"), ..Fields::default() };
+        event.record(&mut fields);
+        let dim = Style::new().dimmed();
+        if let Some(start) = self.start {
+            write!(writer, "{dim}{:9.3}s{dim:#} ", start.elapsed().as_secs_f64())?;
+        }
+        if metadata.target() == OUTPUT {
+            let label = if fields.label.is_empty() { "worker" } else { &fields.label };
+            return writeln!(writer, "{dim}[{label}]{dim:#} {}", fields.message);
+        }
+        let (word, color) = match *metadata.level() {
+            Level::ERROR => ("error", AnsiColor::Red),
+            Level::WARN => ("warning", AnsiColor::Yellow),
+            Level::INFO => ("info", AnsiColor::Green),
+            Level::DEBUG => ("debug", AnsiColor::Blue),
+            Level::TRACE => ("trace", AnsiColor::Magenta),
+        };
+        let style = color.on_default().bold();
+        writeln!(writer, "{style}{word}{style:#}: {}{}", fields.message, fields.rest)
+    }
+}
+
+/// The fields of an event. Our own messages say what their fields do.
+#[derive(Default)]
+struct Fields {
+    own: bool,
+    message: String,
+    label: String,
+    rest: String,
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "label" if self.own => value.clone_into(&mut self.label),
+            _ => self.record_debug(field, &value),
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let result = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            _ if self.own => Ok(()),
+            name => write!(self.rest, " {name}={value:?}"),
+        };
+        result.expect("a string takes everything");
+    }
+}

@@ -1,0 +1,158 @@
+//! The final state as JSON: an object with a line a key, in schema order.
+//!
+//! The bytes depend on the state alone: objects within a value are sorted by name, so a `HashMap` does not let its order
+//! show.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+use serde_json::value::RawValue;
+
+use crate::{plan::Plan, state::Value};
+
+/// The final state, ready to be written.
+#[derive(Debug)]
+pub(super) struct Document {
+    /// The bytes, with a newline at the end.
+    pub(super) bytes: Vec<u8>,
+    /// Keys that were left out, since their types are not `Serialize`.
+    pub(super) left_out: Vec<&'static str>,
+}
+
+/// Makes the document of what `value` finds for each key. Keys that are unset or `transient` are not in it.
+///
+/// # Errors
+/// The key whose value cannot be JSON, and why.
+pub(super) fn document<'a>(plan: &Plan, value: impl Fn(u32) -> Option<&'a Value>) -> Result<Document, String> {
+    let mut bytes = Vec::from(b"{");
+    let mut left_out = Vec::new();
+    let mut text = Vec::new();
+    for (key, spec) in (0..).zip(plan.keys).filter(|(_, spec)| !spec.transient) {
+        let Some(value) = value(key) else { continue };
+        let Some(to_json) = spec.kind.to_json else {
+            left_out.push(spec.name);
+            continue;
+        };
+        text.clear();
+        bytes.extend_from_slice(if bytes.len() > 1 { b",\n  " } else { b"\n  " });
+        write_name(&mut bytes, spec.name);
+        bytes.push(b' ');
+        to_json(value, &mut text)
+            .and_then(|()| write_sorted(&mut bytes, std::str::from_utf8(&text).map_err(serde::de::Error::custom)?))
+            .map_err(|why| format!("`{}` cannot be written as JSON: {why}", spec.name))?;
+    }
+    bytes.extend_from_slice(if bytes.len() > 1 { b"\n}\n" } else { b"}\n" });
+    Ok(Document { bytes, left_out })
+}
+
+/// Appends JSON with its objects sorted. Numbers stay as they are written: not every one fits a number of ours.
+fn write_sorted(bytes: &mut Vec<u8>, text: &str) -> serde_json::Result<()> {
+    match text.as_bytes().first() {
+        Some(b'{') => {
+            let entries: BTreeMap<String, &RawValue> = serde_json::from_str(text)?;
+            bytes.push(b'{');
+            for (index, (name, value)) in entries.into_iter().enumerate() {
+                bytes.extend_from_slice(if index > 0 { b"," } else { b"" });
+                write_name(bytes, &name);
+                write_sorted(bytes, value.get())?;
+            }
+            bytes.push(b'}');
+        }
+        Some(b'[') if text.contains('{') => {
+            let items: Vec<&RawValue> = serde_json::from_str(text)?;
+            bytes.push(b'[');
+            for (index, value) in items.into_iter().enumerate() {
+                bytes.extend_from_slice(if index > 0 { b"," } else { b"" });
+                write_sorted(bytes, value.get())?;
+            }
+            bytes.push(b']');
+        }
+        _ => bytes.extend_from_slice(text.as_bytes()),
+    }
+    Ok(())
+}
+
+fn write_name(bytes: &mut Vec<u8>, name: &str) {
+    serde_json::to_writer(&mut *bytes, name).expect("memory takes everything");
+    bytes.push(b':');
+}
+
+/// Writes to standard output.
+///
+/// # Errors
+/// If it cannot be written; not if whoever reads it has left.
+pub(super) fn write(mut stdout: impl Write, bytes: &[u8]) -> io::Result<()> {
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, path::PathBuf, sync::Arc};
+
+    use super::*;
+    use crate::program::sample::READ_QC;
+
+    #[test]
+    fn a_line_a_key_in_schema_order_and_sorted_within() {
+        let counts: HashMap<_, _> = ["z", "b", "a"].into_iter().map(|name| (name.to_owned(), 0.1)).collect();
+        let lists = vec![counts.clone(), HashMap::new()];
+        let values: [Option<Value>; 8] = [
+            Some(Arc::new(PathBuf::from("a \"b\".fq"))),
+            Some(Arc::new(21_usize)),
+            None,
+            None,
+            Some(Arc::new(lists)),
+            Some(Arc::new(())),
+            Some(Arc::new(())),
+            Some(Arc::new("two\nlines".to_owned())),
+        ];
+        let document = document(&READ_QC, |key| values[key as usize].as_ref()).unwrap();
+        assert_eq!(
+            String::from_utf8(document.bytes).unwrap(),
+            r#"{
+  "reads": "a \"b\".fq",
+  "k": 21,
+  "counts": [{"a":0.1,"b":0.1,"z":0.1},{}],
+  "report": "two\nlines"
+}
+"#
+        );
+        assert_eq!(document.left_out, ["opaque"]);
+    }
+
+    #[test]
+    fn numbers_stay_as_they_are() {
+        let text = r#"{"b":340282366920938463463374607431768211455,"a":[{"y":1e300,"x":0.1}],"c":"{not,an]object"}"#;
+        let mut bytes = Vec::new();
+        write_sorted(&mut bytes, text).unwrap();
+        assert_eq!(
+            String::from_utf8(bytes).unwrap(),
+            r#"{"a":[{"x":0.1,"y":1e300}],"b":340282366920938463463374607431768211455,"c":"{not,an]object"}"#
+        );
+    }
+
+    #[test]
+    fn nothing_is_an_empty_object() {
+        assert_eq!(document(&READ_QC, |_| None).unwrap().bytes, b"{}\n");
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_error() {
+        struct Full(io::ErrorKind);
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(self.0.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        write(Full(io::ErrorKind::BrokenPipe), b"{}").unwrap();
+        assert_eq!(write(Full(io::ErrorKind::StorageFull), b"{}").unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+}

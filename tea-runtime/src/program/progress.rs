@@ -1,0 +1,268 @@
+//! `--progress`: what runs right now.
+//!
+//! The listener only keeps a table; one thread draws it ten times a second, so that a branch more or less costs the
+//! run nothing. On a terminal each row is a bar; elsewhere (`--progress always`) a line tells it now and then.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::console::Console;
+use crate::event::{Event, Listener, Scope};
+
+const REDRAW: Duration = Duration::from_millis(100);
+/// What ends sooner than this never gets a row: it would only flicker.
+const SHOWN_AFTER: Duration = Duration::from_millis(150);
+const LINE_EVERY: Duration = Duration::from_secs(2);
+const MOST_BARS: usize = 16;
+
+/// Progress, shown until it is dropped.
+pub(super) struct Progress {
+    table: Arc<Shared>,
+    painter: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    table: Mutex<Table>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct Table {
+    /// Names of branches that were handed out, also of those that wait for a worker.
+    branches: BTreeMap<Scope, String>,
+    rows: BTreeMap<Scope, Row>,
+    done: usize,
+    failed: usize,
+    over: bool,
+}
+
+#[derive(Clone)]
+struct Row {
+    name: String,
+    started: Instant,
+    note: String,
+    done: u64,
+    failed: u64,
+    /// `Some(0)` while it is not known.
+    total: Option<u64>,
+}
+
+impl Row {
+    fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), started: Instant::now(), note: String::new(), done: 0, failed: 0, total: None }
+    }
+}
+
+/// The listener that keeps the table.
+pub(super) struct Watcher(Arc<Shared>);
+
+impl Progress {
+    /// Starts to show progress on a console: bars, or now and then a line.
+    pub(super) fn start(console: Console, bars: bool) -> (Self, Watcher) {
+        let table = Arc::new(Shared { table: Mutex::default(), wake: Condvar::new() });
+        let shared = Arc::clone(&table);
+        let paint = move || if bars { paint_bars(&shared, &console) } else { paint_lines(&shared, &console) };
+        // Without a thread to spare the run goes on unseen.
+        let painter = thread::Builder::new().name("tea-progress".to_owned()).spawn(paint).ok();
+        (Self { table: Arc::clone(&table), painter }, Watcher(table))
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.table.lock().over = true;
+        self.table.wake.notify_all();
+        if let Some(painter) = self.painter.take() {
+            let _ = painter.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for `period`, or the end of the run.
+    fn wait(&self, period: Duration) -> MutexGuard<'_, Table> {
+        let waited = self.wake.wait_timeout_while(self.lock(), period, |table| !table.over);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl Listener for Watcher {
+    fn on_event(&self, event: &Event<'_>) {
+        let mut table = self.0.lock();
+        match *event {
+            Event::NodeStarted { scope: Scope::ROOT, node, .. } => {
+                table.rows.insert(Scope::ROOT, Row::new(node));
+            }
+            Event::NodeFinished { scope: Scope::ROOT, .. } => {
+                table.rows.remove(&Scope::ROOT);
+            }
+            Event::BranchStarted { scope, name, .. } => {
+                table.branches.insert(scope, name.to_owned());
+            }
+            Event::AttemptStarted { scope, attempt, worker, .. } => {
+                let Some(name) = table.branches.get(&scope) else { return };
+                let mut row = Row::new(name);
+                if let Some(worker) = worker {
+                    row.note = format!("worker {worker}");
+                }
+                if attempt > 1 {
+                    write!(row.note, "{}attempt {attempt}", if row.note.is_empty() { "" } else { ", " })
+                        .expect("a string takes everything");
+                }
+                table.rows.insert(scope, row);
+            }
+            Event::AttemptFinished { scope, .. } if table.branches.contains_key(&scope) => {
+                table.rows.remove(&scope);
+            }
+            Event::BranchFinished { scope, result } => {
+                table.rows.remove(&scope);
+                if table.branches.remove(&scope).is_some() {
+                    table.done += 1;
+                    table.failed += usize::from(result.error.is_some());
+                }
+            }
+            Event::MapStarted { scope, map, total, .. } => {
+                table.rows.insert(scope, Row { total: total.or(Some(0)), ..Row::new(map.name) });
+            }
+            Event::MapProgress { scope, done, failed, total } => {
+                if let Some(row) = table.rows.get_mut(&scope) {
+                    (row.done, row.failed, row.total) = (done, failed, total.or(row.total));
+                }
+            }
+            Event::MapFinished { scope, .. } => {
+                table.rows.remove(&scope);
+            }
+            Event::Progress { scope, done, total, .. } => {
+                if let Some(row) = table.rows.get_mut(&scope) {
+                    (row.done, row.total) = (done, Some(total));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn paint_bars(shared: &Shared, console: &Console) {
+    let mut bars: BTreeMap<Scope, (Instant, ProgressBar)> = BTreeMap::new();
+    loop {
+        let table = shared.wait(REDRAW);
+        let over = table.over;
+        let rows = if over { BTreeMap::new() } else { table.rows.clone() };
+        drop(table);
+        bars.retain(|scope, (started, bar)| {
+            let stays = rows.get(scope).is_some_and(|row| row.started == *started);
+            if !stays {
+                bar.finish_and_clear();
+                console.bars().remove(bar);
+            }
+            stays
+        });
+        if over {
+            return;
+        }
+        for (scope, row) in rows {
+            let elapsed = row.started.elapsed();
+            if !bars.contains_key(&scope) && (elapsed < SHOWN_AFTER || bars.len() >= MOST_BARS) {
+                continue;
+            }
+            let (_, bar) = bars.entry(scope).or_insert_with(|| {
+                let bar = ProgressBar::new_spinner().with_elapsed(elapsed).with_prefix(row.name.clone());
+                (row.started, console.bars().add(bar))
+            });
+            show(bar, &row);
+        }
+    }
+}
+
+fn show(bar: &ProgressBar, row: &Row) {
+    const SPINNER: &str = "{spinner:.cyan} {prefix:20!} {elapsed:>4}  {msg}";
+    const COUNT: &str = "{spinner:.cyan} {prefix:20!} {elapsed:>4}  {human_pos}, {per_sec}{msg}";
+    const BAR: &str = "{spinner:.cyan} {prefix:20!} {elapsed:>4}  {bar:24.cyan/blue} {human_pos}/{human_len}, {per_sec}, {eta} left{msg}";
+    let (template, length) = match row.total {
+        None => (SPINNER, None),
+        Some(0) => (COUNT, None),
+        Some(total) => (BAR, Some(total)),
+    };
+    bar.set_style(ProgressStyle::with_template(template).expect("the templates are right").progress_chars("=> "));
+    if let Some(length) = length {
+        bar.set_length(length);
+    }
+    bar.set_position(row.done);
+    let mut message = if row.failed > 0 { format!(", {} failed", row.failed) } else { String::new() };
+    if !row.note.is_empty() {
+        write!(message, "{}{}", if row.total.is_some() { "  " } else { "" }, row.note)
+            .expect("a string takes everything");
+    }
+    bar.set_message(message);
+    bar.tick();
+}
+
+fn paint_lines(shared: &Shared, console: &Console) {
+    let mut last = String::new();
+    loop {
+        let table = shared.wait(LINE_EVERY);
+        if table.over {
+            return;
+        }
+        let line = line(&table);
+        drop(table);
+        if line != last {
+            console.print(&format!("progress: {line}\n"));
+            last = line;
+        }
+    }
+}
+
+/// All rows on a line.
+fn line(table: &Table) -> String {
+    const MOST_NAMES: usize = 8;
+    let mut parts = Vec::new();
+    if table.done > 0 {
+        parts.push(format!("{} branches done", table.done));
+    }
+    if table.failed > 0 {
+        parts.push(format!("{} failed", table.failed));
+    }
+    let waiting = table.branches.keys().filter(|scope| !table.rows.contains_key(scope)).count();
+    parts.extend(table.rows.values().take(MOST_NAMES).map(row_text));
+    if table.rows.len() > MOST_NAMES {
+        parts.push(format!("{} more run", table.rows.len() - MOST_NAMES));
+    }
+    if waiting > 0 {
+        parts.push(format!("{waiting} wait"));
+    }
+    parts.join("; ")
+}
+
+fn row_text(row: &Row) -> String {
+    let mut parts = Vec::new();
+    match row.total {
+        None => parts.push(row.name.clone()),
+        Some(0) => parts.push(format!("{} {}", row.name, row.done)),
+        Some(total) => parts.push(format!("{} {}/{total}", row.name, row.done)),
+    }
+    if row.failed > 0 {
+        parts.push(format!("{} failed", row.failed));
+    }
+    let seconds = row.started.elapsed().as_secs_f64();
+    if row.done > 0 && seconds > 0.0 {
+        #[expect(clippy::cast_precision_loss, reason = "an estimate, shown with one digit")]
+        let (done, total) = (row.done as f64, row.total.unwrap_or(0) as f64);
+        parts.push(format!("{:.1}/s", done / seconds));
+        if total > done {
+            parts.push(format!("{:.0} s left", (total - done) * seconds / done));
+        }
+    }
+    parts.join(", ")
+}

@@ -1,0 +1,97 @@
+//! The report for programs: one JSON object on one line.
+
+use serde::Serialize;
+
+use super::Report;
+use crate::{
+    failure::{ExitStatus, Failure, FailureKind},
+    plan::Place,
+};
+
+/// The whole line.
+#[derive(Serialize)]
+struct Line<'a> {
+    error: &'static str,
+    workflow: &'a str,
+    file: &'a str,
+    signal: Option<i32>,
+    elapsed_seconds: f64,
+    failures: Vec<Entry<'a>>,
+    done: &'a [String],
+    branches_done: u64,
+    branches_failed: u64,
+    items_done: u64,
+    items_failed: u64,
+    retries: u64,
+    workers_lost: u64,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    branch: Option<&'a str>,
+    #[serde(flatten)]
+    failure: Cause<'a>,
+    attempts: u32,
+    attempt_errors: Vec<Cause<'a>>,
+    elapsed_seconds: Option<f64>,
+    pid: Option<u32>,
+    worker: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Cause<'a> {
+    kind: FailureKind,
+    message: &'a str,
+    causes: &'a [String],
+    node: Option<&'a str>,
+    place: Option<Place>,
+    panicked_at: Option<&'a str>,
+    exit: Option<ExitStatus>,
+    output: &'a [String],
+}
+
+impl<'a> From<&'a Failure> for Cause<'a> {
+    fn from(failure: &'a Failure) -> Self {
+        Self {
+            kind: failure.kind,
+            message: &failure.message,
+            causes: &failure.causes,
+            node: failure.node.as_deref(),
+            place: failure.place,
+            panicked_at: failure.panicked_at.as_deref(),
+            exit: failure.exit,
+            output: &failure.output,
+        }
+    }
+}
+
+pub(super) fn render(report: &Report<'_>) -> String {
+    let failures = report.failures.iter().map(|failed| Entry {
+        branch: failed.branch,
+        failure: failed.failure.into(),
+        attempts: failed.attempts,
+        attempt_errors: failed.earlier.iter().map(Into::into).collect(),
+        elapsed_seconds: failed.elapsed.map(|elapsed| elapsed.as_secs_f64()),
+        pid: failed.pid,
+        worker: failed.worker,
+    });
+    let history = report.history;
+    let line = Line {
+        error: if report.signal.is_some() { "interrupted" } else { "run_failed" },
+        workflow: report.plan.name,
+        file: report.plan.file,
+        signal: report.signal,
+        elapsed_seconds: report.elapsed.as_secs_f64(),
+        failures: failures.collect(),
+        done: &history.done,
+        branches_done: history.branches_done,
+        branches_failed: history.branches_failed,
+        items_done: history.items_done,
+        items_failed: history.items_failed,
+        retries: history.retries,
+        workers_lost: history.workers_lost,
+    };
+    let mut text = serde_json::to_string(&line).expect("plain data can be written as JSON");
+    text.push('\n');
+    text
+}

@@ -1,0 +1,213 @@
+//! The report of a run that failed: what, where, why, and what had been done.
+
+mod json;
+mod text;
+
+use std::time::Duration;
+
+use super::{args::Style, history::History};
+use crate::{failure::Failure, plan::Plan};
+
+/// A run that failed.
+pub(super) struct Report<'a> {
+    /// Its plan.
+    pub(super) plan: &'a Plan,
+    /// What failed it, in declared order.
+    pub(super) failures: Vec<Failed<'a>>,
+    /// What happened besides.
+    pub(super) history: &'a History,
+    /// How long it took.
+    pub(super) elapsed: Duration,
+    /// The signal that ended it, if one did.
+    pub(super) signal: Option<i32>,
+}
+
+/// One failure.
+pub(super) struct Failed<'a> {
+    /// The branch or item; `None` outside of any.
+    pub(super) branch: Option<&'a str>,
+    /// The last attempt's failure.
+    pub(super) failure: &'a Failure,
+    /// How often it was tried.
+    pub(super) attempts: u32,
+    /// Why earlier attempts failed, oldest first.
+    pub(super) earlier: &'a [Failure],
+    /// From its first start.
+    pub(super) elapsed: Option<Duration>,
+    /// The process of the last attempt.
+    pub(super) pid: Option<u32>,
+    /// The worker of the last attempt.
+    pub(super) worker: Option<u32>,
+}
+
+impl Report<'_> {
+    /// The report for people, with colours, or for programs, on one line.
+    pub(super) fn render(&self, style: Style) -> String {
+        match style {
+            Style::Text => text::render(self),
+            Style::Json => json::render(self),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        failure::{ExitStatus, FailureKind},
+        plan::Place,
+        program::sample::READ_QC,
+    };
+
+    fn crash() -> Failure {
+        Failure {
+            node: Some("count".to_owned()),
+            place: Some(Place { line: 12, column: 5 }),
+            exit: Some(ExitStatus::Signal(11)),
+            output: vec!["reading part 3".to_owned(), "assertion failed: x".to_owned()],
+            ..Failure::new(FailureKind::Crash, "worker 1 was lost")
+        }
+    }
+
+    fn error() -> Failure {
+        Failure {
+            node: Some("gc".to_owned()),
+            place: Some(Place { line: 18, column: 5 }),
+            causes: vec!["cannot open a.fq".to_owned(), "No such file or directory (os error 2)".to_owned()],
+            ..Failure::new(FailureKind::Error, "cannot profile chunk 7\nof a.fq")
+        }
+    }
+
+    fn failed<'a>(branch: &'a str, failure: &'a Failure) -> Failed<'a> {
+        Failed { branch: Some(branch), failure, attempts: 1, earlier: &[], elapsed: None, pid: None, worker: None }
+    }
+
+    fn history() -> History {
+        History {
+            done: vec!["load".to_owned(), "sum".to_owned()],
+            branches_done: 1,
+            branches_failed: 3,
+            items_done: 120,
+            items_failed: 3,
+            retries: 1,
+            workers_lost: 1,
+            ..History::default()
+        }
+    }
+
+    fn text(report: &Report<'_>) -> String {
+        anstream::adapter::strip_str(&report.render(Style::Text)).to_string()
+    }
+
+    #[test]
+    fn every_failure_says_what_where_and_why() {
+        let (crash, error) = (crash(), error());
+        let timeout = Failure::new(FailureKind::Timeout, "ran over its `timeout` of 30s");
+        let cancelled = Failure::new(FailureKind::Cancelled, "cancelled");
+        let earlier = [timeout];
+        let report = Report {
+            plan: &READ_QC,
+            failures: vec![
+                Failed {
+                    attempts: 2,
+                    earlier: &earlier,
+                    elapsed: Some(Duration::from_millis(2150)),
+                    pid: Some(4242),
+                    worker: Some(1),
+                    ..failed("count", &crash)
+                },
+                failed("gc", &error),
+                failed("left", &cancelled),
+            ],
+            history: &history(),
+            elapsed: Duration::from_secs(75),
+            signal: None,
+        };
+        assert_eq!(
+            text(&report),
+            "\
+error[crash]: worker 1 was lost
+  --> src/flow.yaml:12:5, node `count`
+   = in: branch `count`, attempt 2, after 2.1 s, worker 1 (process 4242)
+   = the worker ended by: signal 11 (SIGSEGV)
+   = its last output:
+       reading part 3
+       assertion failed: x
+   = attempt 1: timeout: ran over its `timeout` of 30s
+   = help: under a debugger it crashes in this process with `--parallel-strategy thread`
+
+error[error]: cannot profile chunk 7
+       of a.fq
+  --> src/flow.yaml:18:5, node `gc`
+   = in: branch `gc`
+   = caused by: cannot open a.fq
+   = caused by: No such file or directory (os error 2)
+
+error: `read-qc` failed after 1 min 15 s
+   = cancelled: `left`
+   = done before: `load`, `sum`
+   = in all: 4 branches (3 failed), 123 items (3 failed), 1 retry, 1 worker lost
+   = to see more: `-v` tells of every branch, `-vv` of every node; `--timing FILE` draws the run
+"
+        );
+    }
+
+    #[test]
+    fn an_interrupted_run_says_by_what() {
+        let cancelled = Failure::new(FailureKind::Cancelled, "cancelled");
+        let report = Report {
+            plan: &READ_QC,
+            failures: vec![Failed { branch: None, ..failed("", &cancelled) }],
+            history: &History::default(),
+            elapsed: Duration::from_millis(800),
+            signal: Some(2),
+        };
+        assert_eq!(
+            text(&report),
+            "error: `read-qc` was interrupted by SIGINT after 800 ms\n   = done before: nothing\n"
+        );
+    }
+
+    #[test]
+    fn many_failures_are_counted() {
+        let error = Failure::new(FailureKind::Error, "no");
+        let report = Report {
+            plan: &READ_QC,
+            failures: (0..40).map(|_| failed("gc", &error)).collect(),
+            history: &History::default(),
+            elapsed: Duration::ZERO,
+            signal: None,
+        };
+        let text = text(&report);
+        assert_eq!(text.matches("error[error]: no\n").count(), 10);
+        assert!(text.contains("   = not shown: 30 more failures; `--error-format json` has all of them\n"), "{text}");
+    }
+
+    #[test]
+    fn json_is_one_line_with_the_same_facts() {
+        let (crash, history) = (crash(), history());
+        let earlier = [error()];
+        let report = Report {
+            plan: &READ_QC,
+            failures: vec![Failed { attempts: 2, earlier: &earlier, pid: Some(4242), ..failed("count", &crash) }],
+            history: &history,
+            elapsed: Duration::from_millis(1500),
+            signal: None,
+        };
+        let line = report.render(Style::Json);
+        assert_eq!(line.matches('\n').count(), 1);
+        let json: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(json["error"], "run_failed");
+        assert_eq!(json["workflow"], "read-qc");
+        assert_eq!(json["elapsed_seconds"], 1.5);
+        assert_eq!(json["done"], serde_json::json!(["load", "sum"]));
+        let failure = &json["failures"][0];
+        assert_eq!(failure["kind"], "crash");
+        assert_eq!(failure["exit"], serde_json::json!({ "signal": 11 }));
+        assert_eq!(failure["place"], serde_json::json!({ "line": 12, "column": 5 }));
+        assert_eq!(failure["output"][0], "reading part 3");
+        assert_eq!(failure["attempts"], 2);
+        assert_eq!(failure["attempt_errors"][0]["kind"], "error");
+        assert_eq!(failure["attempt_errors"][0]["causes"][0], "cannot open a.fq");
+    }
+}

@@ -1,0 +1,145 @@
+//! The report for people, in the layout of rustc's errors.
+
+use std::fmt::Write;
+
+use super::{Failed, Report};
+use crate::{
+    failure::{Failure, FailureKind},
+    program::{human, page::Page},
+};
+
+/// More failures than this are counted, not shown.
+const MOST_SHOWN: usize = 10;
+const MOST_NAMES: usize = 12;
+
+pub(super) fn render(report: &Report<'_>) -> String {
+    let mut page = Page::default();
+    // Whoever was cancelled since another failed, or since the user asked for it, has nothing to tell.
+    let (cancelled, failed): (Vec<_>, Vec<_>) =
+        report.failures.iter().partition(|failed| failed.failure.kind == FailureKind::Cancelled);
+    for failed in failed.iter().take(MOST_SHOWN) {
+        write_failure(&mut page, report, failed);
+    }
+    write_total(&mut page, report, failed.len().saturating_sub(MOST_SHOWN), &cancelled);
+    page.into_text()
+}
+
+fn write_failure(page: &mut Page, report: &Report<'_>, failed: &Failed<'_>) {
+    let failure = failed.failure;
+    page.headline(&format!("error[{}]", kind(failure.kind)), &failure.message);
+    if let Some(place) = place(report, failure) {
+        page.place(&place);
+    }
+    page.note("in", &place_in_run(failed));
+    if let Some(place) = &failure.panicked_at {
+        page.note("panicked at", place);
+    }
+    for cause in &failure.causes {
+        page.note("caused by", cause);
+    }
+    if let Some(exit) = failure.exit {
+        page.note("the worker ended by", &human::exit(exit));
+    }
+    if !failure.output.is_empty() {
+        page.note("its last output", "");
+        page.continued(failure.output.iter().map(String::as_str));
+    }
+    let earlier = u32::try_from(failed.earlier.len()).unwrap_or(u32::MAX);
+    for (attempt, earlier) in (failed.attempts.saturating_sub(earlier).max(1)..).zip(failed.earlier) {
+        page.note(&format!("attempt {attempt}"), &format!("{}: {}", kind(earlier.kind), first_line(&earlier.message)));
+    }
+    if let Some(help) = help(failure.kind) {
+        page.note("help", help);
+    }
+    page.line("");
+}
+
+fn write_total(page: &mut Page, report: &Report<'_>, hidden: usize, cancelled: &[&Failed<'_>]) {
+    let name = report.plan.name;
+    let elapsed = human::time(report.elapsed);
+    let what = match report.signal {
+        Some(signal) => format!("`{name}` was interrupted by {}", human::signal_name(signal).unwrap_or("a signal")),
+        None => format!("`{name}` failed"),
+    };
+    page.headline("error", &format!("{what} after {elapsed}"));
+    if hidden > 0 {
+        page.note("not shown", &format!("{hidden} more failures; `--error-format json` has all of them"));
+    }
+    let names: Vec<_> = cancelled.iter().filter_map(|failed| failed.branch).collect();
+    if !names.is_empty() {
+        page.note("cancelled", &list(&names));
+    }
+    let done: Vec<_> = report.history.done.iter().map(String::as_str).collect();
+    page.note("done before", if done.is_empty() { "nothing".to_owned() } else { list(&done) }.as_str());
+    let counts = report.history.counts();
+    if !counts.is_empty() {
+        page.note("in all", &counts);
+    }
+    if report.signal.is_none() {
+        page.note("to see more", "`-v` tells of every branch, `-vv` of every node; `--timing FILE` draws the run");
+    }
+}
+
+fn place(report: &Report<'_>, failure: &Failure) -> Option<String> {
+    let node = failure.node.as_ref().map(|node| format!("node `{node}`"));
+    let place = failure.place.map(|place| format!("{}:{}:{}", report.plan.file, place.line, place.column));
+    match (place, node) {
+        (Some(place), Some(node)) => Some(format!("{place}, {node}")),
+        (place, node) => place.or(node),
+    }
+}
+
+fn place_in_run(failed: &Failed<'_>) -> String {
+    let mut text = match failed.branch {
+        Some(branch) => format!("branch `{branch}`"),
+        None => "the main line".to_owned(),
+    };
+    if failed.attempts > 1 {
+        write!(text, ", attempt {}", failed.attempts).expect("a string takes everything");
+    }
+    if let Some(elapsed) = failed.elapsed {
+        write!(text, ", after {}", human::time(elapsed)).expect("a string takes everything");
+    }
+    match (failed.worker, failed.pid) {
+        (Some(worker), Some(pid)) => write!(text, ", worker {worker} (process {pid})"),
+        _ => Ok(()),
+    }
+    .expect("a string takes everything");
+    text
+}
+
+/// The kind as JSON and `retry_on` have it.
+fn kind(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Error => "error",
+        FailureKind::Panic => "panic",
+        FailureKind::Timeout => "timeout",
+        FailureKind::Crash => "crash",
+        FailureKind::OutOfMemory => "out_of_memory",
+        FailureKind::Cancelled => "cancelled",
+        FailureKind::CircuitOpen => "circuit_open",
+        FailureKind::Transport => "transport",
+    }
+}
+
+fn help(kind: FailureKind) -> Option<&'static str> {
+    match kind {
+        FailureKind::Crash => Some("under a debugger it crashes in this process with `--parallel-strategy thread`"),
+        FailureKind::OutOfMemory => Some("raise `memory_limit`, lower `max_workers`, or give it less at a time"),
+        FailureKind::Timeout => Some("raise `timeout`, or let it end early: `ctx.check()?` in its loop"),
+        FailureKind::CircuitOpen => Some("earlier failures opened the circuit breaker; they are what went wrong"),
+        FailureKind::Error | FailureKind::Panic | FailureKind::Cancelled | FailureKind::Transport => None,
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+fn list(names: &[&str]) -> String {
+    let shown = names.iter().take(MOST_NAMES).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST_NAMES) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}

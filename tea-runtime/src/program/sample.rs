@@ -1,0 +1,217 @@
+//! Hand-written plans for the tests of this room: what they say is drawn and reported, never run.
+
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
+
+use crate::{
+    context::Context,
+    engine::map::{Local, in_place, map},
+    failure::NodeError,
+    plan::{Arm, Block, Map, Next, Place, Plan, Region, Run, Site, Step, Target, Task, Work},
+    policy::{ParallelConfig, Strategy},
+    state::{
+        Key, KeySpec, Kind, Parse, View,
+        kind::{Cannot, Probe},
+    },
+};
+
+macro_rules! kinds {
+    ($($name:ident: $type:ty = $text:literal;)*) => {
+        $(static $name: Kind = Kind {
+            name: $text,
+            clone: None,
+            to_json: Probe::<$type>::TO_JSON,
+            wire: None,
+            parse: Parse::best(
+                Probe::<$type>::FROM_STR,
+                Probe::<$type>::FROM_JSON,
+                Probe::<$type>::FROM_JSON_TEXT,
+                Probe::<$type>::FROM_JSON_STR,
+            ),
+        };)*
+    };
+}
+
+kinds! {
+    PATH: PathBuf = "PathBuf";
+    USIZE: usize = "usize";
+    BOOL: bool = "bool";
+    STRING: String = "String";
+    COUNTS: Vec<HashMap<String, f64>> = "Vec<HashMap<String, f64>>";
+    OPAQUE: Opaque = "Opaque";
+}
+
+/// Neither serde nor `FromStr`.
+struct Opaque;
+
+const fn key(name: &'static str, kind: &'static Kind) -> KeySpec {
+    KeySpec {
+        name,
+        kind,
+        input: false,
+        default: None,
+        reduce: None,
+        transient: false,
+        optional: false,
+        description: "",
+    }
+}
+
+const fn input(name: &'static str, kind: &'static Kind, description: &'static str) -> KeySpec {
+    KeySpec { input: true, description, ..key(name, kind) }
+}
+
+/// `read-qc`: a fan-out over both strategies with another one in it, a loop, a condition, and a map.
+pub(super) static READ_QC: Plan = Plan {
+    name: "read-qc",
+    description: "Quality control of reads",
+    file: "src/flow.yaml",
+    module: "sample::read_qc",
+    keys: &[
+        input("reads", &PATH, "FASTQ file"),
+        KeySpec { default: Some(|| Arc::new(21_usize)), ..input("k", &USIZE, "length of a k-mer") },
+        KeySpec { default: Some(|| Arc::new(false)), ..input("all_reads", &BOOL, "") },
+        KeySpec { optional: true, ..input("output", &STRING, "name of the report") },
+        key("counts", &COUNTS),
+        key("opaque", &OPAQUE),
+        KeySpec { transient: true, ..key("index", &OPAQUE) },
+        key("report", &STRING),
+    ],
+    root: &Block {
+        entry: Next::Go(Target::Step(0)),
+        steps: &[
+            Step { next: Next::Go(Target::Step(1)), ..node("load", 10) },
+            Step { work: Work::FanOut(&BRANCHES), next: Next::Go(Target::Step(2)), ..node("load", 30) },
+            Step {
+                next: Next::Choose(&[
+                    Arm { when: Some(never), to: Target::Step(0), text: "report.is_empty() && k < 31" },
+                    Arm { when: None, to: Target::Step(3), text: "" },
+                ]),
+                ..node("end", 20)
+            },
+            Step { work: Work::Map(&EACH), next: Next::Go(Target::End), ..node("each", 24) },
+        ],
+        keys: &[],
+    },
+    sites: &[Site::Region(&BRANCHES), Site::Region(&INNER), Site::Map(&EACH)],
+    max_workers: None,
+};
+
+static BRANCHES: Region = Region {
+    id: 0,
+    place: place(30),
+    tasks: &[
+        Task {
+            block: &Block {
+                entry: Next::Go(Target::Step(0)),
+                steps: &[
+                    Step { next: Next::Go(Target::Step(1)), ..node("count", 12) },
+                    Step { work: Work::FanOut(&INNER), next: Next::Go(Target::Step(2)), ..node("count", 40) },
+                    node("sum", 16),
+                ],
+                keys: &[],
+            },
+            config: &PROCESS,
+            ..task("count", &COUNT)
+        },
+        Task { when: Some(never), when_text: "k > 3", ..task("gc", &Block { steps: &[node("gc", 18)], ..COUNT }) },
+    ],
+    dataflow: false,
+    max_workers: Some(4),
+    fail_fast: true,
+};
+
+static INNER: Region = Region {
+    id: 1,
+    place: place(40),
+    tasks: &[
+        task("left", &Block { steps: &[node("left", 14)], ..COUNT }),
+        task("right", &Block { steps: &[node("right", 15)], ..COUNT }),
+    ],
+    dataflow: false,
+    max_workers: None,
+    fail_fast: false,
+};
+
+static EACH: Map = Map {
+    id: 2,
+    name: "each",
+    place: place(24),
+    spec: &map(in_place(Key::<Vec<u8>>::new(4)), |_, _, _: &u8, _| Ok(()), (), None, Local),
+    reads: &[],
+    writes: &[],
+    max_workers: Some(8),
+    fail_fast: false,
+    config: &PROCESS,
+};
+
+/// A dataflow file: `a` and `b`, then `c` after both, then `d`.
+pub(super) static DIAMOND: Plan = Plan {
+    name: "diamond",
+    description: "",
+    file: "flow.yaml",
+    module: "sample::diamond",
+    keys: &[],
+    root: &Block {
+        entry: Next::Go(Target::Step(0)),
+        steps: &[Step { work: Work::FanOut(&NEEDS), ..node("__start__", 1) }],
+        keys: &[],
+    },
+    sites: &[Site::Region(&NEEDS)],
+    max_workers: None,
+};
+
+static NEEDS: Region = Region {
+    id: 0,
+    place: place(1),
+    tasks: &[
+        task("a", &Block { steps: &[node("a", 2)], ..COUNT }),
+        task("b", &Block { steps: &[node("b", 3)], ..COUNT }),
+        Task { needs: &[0, 1], ..task("c", &Block { steps: &[node("c", 4)], ..COUNT }) },
+        Task { needs: &[2], ..task("d", &Block { steps: &[node("d", 5)], ..COUNT }) },
+    ],
+    dataflow: true,
+    max_workers: None,
+    fail_fast: false,
+};
+
+const COUNT: Block = Block { entry: Next::Go(Target::Step(0)), steps: &[node("count", 12)], keys: &[] };
+
+static PROCESS: ParallelConfig = ParallelConfig { strategy: Strategy::Process, ..ParallelConfig::DEFAULT };
+
+const fn task(name: &'static str, block: &'static Block) -> Task {
+    Task {
+        name,
+        place: place(30),
+        when: None,
+        when_text: "",
+        needs: &[],
+        block,
+        reads: &[],
+        writes: &[],
+        config: &ParallelConfig::DEFAULT,
+    }
+}
+
+const fn node(name: &'static str, line: u32) -> Step {
+    Step {
+        name,
+        place: place(line),
+        work: Work::Run(&Run(nothing, ())),
+        next: Next::Go(Target::End),
+        max_visits: 10_000,
+    }
+}
+
+const fn place(line: u32) -> Place {
+    Place { line, column: 5 }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a node")]
+fn nothing(_: &View, _: &Context) -> Result<(), NodeError> {
+    Ok(())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a condition")]
+fn never(_: &View, _: &Context) -> Result<bool, NodeError> {
+    Ok(false)
+}

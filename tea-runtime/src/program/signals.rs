@@ -1,0 +1,94 @@
+//! Ctrl-C and its like: the first one cancels the run, the second ends the program at once.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
+
+use super::console::Console;
+use crate::{
+    cancel::CancellationToken,
+    plan::{Plan, Site},
+};
+
+/// How long a run may take to end after its branches had their grace.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// The signals that came so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Interrupt(Arc<AtomicI32>);
+
+impl Interrupt {
+    /// The first signal that came, if any.
+    pub(super) fn signal(&self) -> Option<i32> {
+        match self.0.load(Ordering::Acquire) {
+            0 => None,
+            signal => Some(signal),
+        }
+    }
+}
+
+/// The exit status that shells give to a program that a signal ended.
+pub(super) fn exit_status(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(u8::MAX)
+}
+
+/// Cancels `token` at the first signal. The program ends without more ado at the second, or if the run has not ended
+/// when every branch has had its grace: a node on a thread cannot be made to end.
+pub(super) fn watch(plan: &'static Plan, token: CancellationToken, console: Console) -> std::io::Result<Interrupt> {
+    let ignored = ignored_signals();
+    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let mut signals = Signals::new(wanted)?;
+    let interrupt = Interrupt::default();
+    let seen = interrupt.clone();
+    thread::Builder::new().name("tea-signals".to_owned()).spawn(move || {
+        for signal in signals.forever() {
+            if seen.0.compare_exchange(0, signal, Ordering::AcqRel, Ordering::Acquire).is_err() {
+                std::process::exit(exit_status(signal).into());
+            }
+            let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+            console.print(&format!("{name}: ending the branches; once more ends everything at once\n"));
+            token.cancel();
+            end_after(longest_grace(plan) + SLACK, signal, console.clone());
+        }
+    })?;
+    Ok(interrupt)
+}
+
+fn end_after(limit: Duration, signal: i32, console: Console) {
+    let end = move || {
+        let deadline = Instant::now() + limit;
+        while let Some(rest) = deadline.checked_duration_since(Instant::now()) {
+            thread::park_timeout(rest);
+        }
+        console.print("error: the run did not end in time after the signal; it was left where it stood\n");
+        std::process::exit(exit_status(signal).into());
+    };
+    // Without a thread to spare there is still the second signal.
+    let _ = thread::Builder::new().name("tea-signal-deadline".to_owned()).spawn(end);
+}
+
+/// The longest grace that a branch of the plan has.
+fn longest_grace(plan: &Plan) -> Duration {
+    let of_site = |site: &Site| match site {
+        Site::Region(region) => region.tasks.iter().map(|task| task.config.grace).max(),
+        Site::Map(map) => Some(map.config.grace),
+    };
+    plan.sites.iter().filter_map(of_site).max().unwrap_or_default()
+}
+
+/// The signals that were ignored when the program started, as under `nohup`; they stay so. Bit 0 is signal 1.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
