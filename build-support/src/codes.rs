@@ -65,10 +65,68 @@ codes! {
     RESERVED_NAME = 102, "a reserved name";
     /// Two nodes of one name, or two names that become the same Rust name.
     DUPLICATE_NAME = 103, "the same name twice";
+    /// `from`, `to`, `fan_in`, `goto` or `needs` with a name that no node has.
+    UNKNOWN_NODE = 104, "unknown node";
+    /// `output` or `failures` with a name that no key has.
+    UNKNOWN_KEY = 105, "unknown state key";
+    /// `item_var` or `index_var` with the name of a key.
+    HIDDEN_KEY = 106, "a variable that hides a state key";
 
     // 02xx: graph.
+    /// No way leads to a node.
+    NEVER_REACHED = 201, "a node that is never reached";
+    /// A `goto` list, or edges with `when`, without a way on if no condition holds.
+    FALLS_THROUGH = 202, "no way on if no condition holds";
+    /// A way after one that is always taken.
+    NEVER_TAKEN = 203, "a way that is never taken";
+    /// Ways on from one node that exclude each other.
+    CONFLICTING_WAYS = 204, "ways on that exclude each other";
+    /// Several ways on at once outside a fan-out.
+    SEVERAL_WAYS = 205, "several ways on at the same time";
+    /// An edge from `__end__`.
+    MISPLACED_END = 206, "`__end__` where nothing can end";
+    /// Back to a `__start__` that depends on conditions.
+    MISPLACED_START = 207, "`__start__` where nothing can start";
+    /// `fan_in` or parallel settings on a plain edge, or parallel settings on a node that is not parallel.
+    NOT_PARALLEL = 208, "parallel settings on something that is not parallel";
+    /// A fan-out without a fan-in, with two, or with one that cannot be.
+    BAD_FAN_IN = 209, "a fan-out without one clear fan-in";
+    /// A head that is no node, is a branch twice, or is the fan-in itself.
+    BAD_BRANCH = 210, "something that cannot be a branch";
+    /// A way out of a fan-out other than its fan-in.
+    LEAVES_FAN_OUT = 211, "a way out of a fan-out";
+    /// A way into a fan-out other than its edges.
+    ENTERS_FAN_OUT = 212, "a way into a fan-out";
+    /// A branch from which the fan-in is out of reach.
+    NEVER_JOINS = 213, "a branch that never reaches its fan-in";
+    /// Nodes that wait for each other.
+    DEPENDENCY_CYCLE = 214, "a cycle of dependencies";
+    /// `edges` or `goto` in a dataflow file.
+    ORDER_IN_DATAFLOW = 215, "an order besides `needs`";
+    /// `__start__` or `__end__` in `needs`.
+    BAD_NEED = 216, "a need that is no node";
+    /// Fan-outs in fan-outs in fan-outs.
+    TOO_DEEP = 217, "fan-outs nested too deeply";
 
     // 03xx: dataflow.
+    /// A key that some way leaves unset where it is read.
+    MAYBE_UNSET = 301, "a read that may come before any write";
+    /// A key that is read and that nothing writes.
+    NEVER_WRITTEN = 302, "a key that is read and never written";
+    /// Two writers at the same time, without `reduce`.
+    CONCURRENT_WRITES = 303, "two writers at the same time";
+    /// A writer and a reader at the same time.
+    READ_RACE = 304, "a reader and a writer at the same time";
+    /// A `transient` key that a worker process would need.
+    TRANSIENT_CROSSES = 305, "a transient key across a process edge";
+    /// `parallel_results` where there are none.
+    NO_RESULTS = 306, "`parallel_results` outside a fan-in";
+    /// One node writes a key twice.
+    DUPLICATE_OUTPUT = 307, "a key twice among a node's outputs";
+    /// `failures` without `allow_failure`.
+    NO_FAILURES = 308, "`failures` where none are allowed";
+    /// `default` on a key that is no input.
+    UNUSED_DEFAULT = 309, "a default that is never used";
 
     // 04xx: Rust in YAML.
     /// Not a Rust expression, or not statements with a tail expression.
@@ -91,8 +149,18 @@ codes! {
     OUT_OF_RANGE = 505, "a setting out of its range";
     /// Two settings that contradict each other.
     SETTING_CONFLICT = 506, "settings that contradict each other";
+    /// A setting for worker processes under `thread`.
+    NOT_HONOURED = 507, "a setting that the strategy cannot honour";
+    /// Settings that belong to one thing and are written differently on its parts.
+    DISAGREEING_EDGES = 508, "edges that disagree";
 
     // 09xx: warnings.
+    /// A key that no node reads or writes, or that is written for nobody.
+    UNUSED_KEY = 901, "a key that is never used";
+    /// An optional key that is read and never written.
+    ALWAYS_UNSET = 902, "an optional key that is never set";
+    /// `settings.parallel` in a file without anything parallel.
+    UNUSED_SETTINGS = 903, "parallel settings without anything parallel";
 }
 
 #[cfg(test)]

@@ -1,11 +1,26 @@
 //! The Tea compiler: YAML text → spanned tree → syntax → graph → checked plan → Rust.
 #![forbid(unsafe_code)]
 
+mod check;
 pub mod codes;
 pub mod diagnostic;
+pub mod graph;
 pub mod plan;
 pub mod render;
 pub mod source;
 pub mod suggest;
 pub mod syntax;
 mod yaml;
+
+use diagnostic::Diagnostics;
+use source::{FileId, Sources};
+
+/// The way through the compiler as far as code generation: YAML text → syntax → graph → checked plan. Everything
+/// wrong goes to `found`; `None` if that forbids generating code.
+pub fn plan(sources: &Sources, file: FileId, found: &mut Diagnostics) -> Option<plan::Plan> {
+    let workflow = syntax::parse(sources, file, found)?;
+    let graph = graph::build(&workflow, found);
+    let access = graph::access::analyse(&graph);
+    check::check(&graph, &access, found);
+    (!found.has_errors()).then(|| plan::lower(&graph, &access))
+}

@@ -4,12 +4,18 @@
 //! [`Region`]: tasks that run in parallel, each with a block of its own, ordered by `needs`. The
 //! whole workflow is one block; a dataflow file is a block with a single region.
 
+pub(crate) mod crossing;
+mod json;
+mod lower;
+
 use std::time::Duration;
 
 use crate::{
     source::{Span, Spanned},
     syntax::{CircuitBreaker, Retry, Rust, Strategy},
 };
+
+pub use lower::lower;
 
 /// Index of a key in [`Plan::keys`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,0 +1,184 @@
+//! Dataflow files: one region, a task for every node, ordered by `needs`.
+
+use super::{
+    Block, Next, Region, Step, Task,
+    blocks::{Shape, index_u32},
+    names::{NodeNames, Place},
+    settings, tasks,
+};
+use crate::{
+    codes,
+    diagnostic::{Diagnostic, Diagnostics},
+    plan::Target,
+    source::Spanned,
+    syntax::{Parallel, Work, Workflow},
+};
+
+/// Whether any node says `needs`.
+pub(super) fn is_dataflow(workflow: &Workflow) -> bool {
+    workflow.nodes.iter().any(|node| node.needs.is_some())
+}
+
+/// The shape of a dataflow file.
+pub(super) fn shape<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Shape<'a> {
+    refuse_order(workflow, found);
+    let needs = needs(workflow, found);
+    let (order, cyclic) = order(workflow, &needs, found);
+    let count = workflow.nodes.len();
+    let mut position = vec![0; count];
+    for (index, node) in order.iter().enumerate() {
+        position[*node] = index;
+    }
+    let mut blocks = vec![Block {
+        task: None,
+        entry: Next::go(Target::Step(0)),
+        steps: vec![Step { node: count, region: Some(0), next: Next::go(Target::End) }],
+    }];
+    let mut block_of = vec![None; count + 1];
+    block_of[count] = Some(0);
+    let mut tasks = Vec::with_capacity(count);
+    for (index, &node) in order.iter().enumerate() {
+        // What does not stand before it is part of a cycle, which was reported.
+        let before = needs[node].iter().map(|need| position[need.value]).filter(|need| *need < index);
+        let mut task_needs: Vec<_> = before.map(index_u32).collect();
+        task_needs.sort_unstable();
+        task_needs.dedup();
+        let written = &workflow.nodes[node];
+        block_of[node] = Some(blocks.len());
+        tasks.push(Task {
+            head: node,
+            span: written.name.span,
+            when: None,
+            needs: task_needs,
+            block: blocks.len(),
+            settings: match written.work {
+                Work::Run(_) => settings::resolve(&written.parallel, &workflow.parallel),
+                // A map's settings are those of its items. The map itself is driven where the workflow runs.
+                Work::Map(_) => Parallel::default(),
+            },
+        });
+        blocks.push(Block {
+            task: Some((0, index)),
+            entry: Next::go(Target::Step(0)),
+            steps: vec![Step { node, region: None, next: Next::go(Target::End) }],
+        });
+    }
+    let region = Region {
+        from: count,
+        span: workflow.name.span,
+        fan_in: None,
+        block: 0,
+        tasks,
+        settings: settings::resolve(&Parallel::default(), &workflow.parallel),
+    };
+    Shape { blocks, regions: vec![region], dataflow: true, block_of, doubtful: vec![cyclic] }
+}
+
+/// `edges` and `goto` have no meaning where the order follows from needs.
+fn refuse_order(workflow: &Workflow, found: &mut Diagnostics) {
+    let needs = workflow.nodes.iter().find_map(|node| node.needs.as_ref());
+    let mut refuse = |span, what: &str| {
+        let mut error = Diagnostic::error(
+            codes::ORDER_IN_DATAFLOW,
+            span,
+            format!("`{what}` in a file whose order follows from `needs`"),
+        )
+        .label("has no meaning here");
+        if let Some(needs) = needs {
+            error = error.also(needs.span, "makes this a dataflow file");
+        }
+        found.push(error.help("say what each node needs, or remove every `needs`"));
+    };
+    if let Some(edge) = workflow.edges.first() {
+        refuse(edge.span, "edges");
+    }
+    for node in &workflow.nodes {
+        if let Some(goto) = &node.goto {
+            refuse(goto.span, "goto");
+        }
+    }
+}
+
+fn needs(workflow: &Workflow, found: &mut Diagnostics) -> Vec<Vec<Spanned<usize>>> {
+    let mut names = NodeNames::new(workflow);
+    let mut all = Vec::with_capacity(workflow.nodes.len());
+    for (index, node) in workflow.nodes.iter().enumerate() {
+        let mut own: Vec<Spanned<usize>> = Vec::new();
+        for name in node.needs.iter().flat_map(|needs| &needs.value) {
+            match names.resolve(name, found).map(|to| to.place) {
+                Some(Place::Node(need)) if need == index => {
+                    found.push(tasks::cycle(name.span, &[&name.value, &name.value]));
+                }
+                Some(Place::Node(need)) => own.push(Spanned::new(need, name.span)),
+                Some(Place::Start | Place::End) => found.push(
+                    Diagnostic::error(codes::BAD_NEED, name.span, format!("`{}` is no node to wait for", name.value))
+                        .label("not a node")
+                        .help("remove it: a node without `needs` starts at once"),
+                ),
+                None => {}
+            }
+        }
+        all.push(own);
+    }
+    all
+}
+
+/// Topological order, by the listing among those that could be next. Nodes of cycles stand last.
+fn order(workflow: &Workflow, needs: &[Vec<Spanned<usize>>], found: &mut Diagnostics) -> (Vec<usize>, bool) {
+    use std::cmp::Reverse;
+    let count = needs.len();
+    let mut dependents = vec![Vec::new(); count];
+    let mut waiting = vec![0_usize; count];
+    for (node, needs) in needs.iter().enumerate() {
+        for need in needs {
+            dependents[need.value].push(node);
+            waiting[node] += 1;
+        }
+    }
+    let mut ready: std::collections::BinaryHeap<_> =
+        (0..count).filter(|node| waiting[*node] == 0).map(Reverse).collect();
+    let mut order = Vec::with_capacity(count);
+    while let Some(Reverse(node)) = ready.pop() {
+        order.push(node);
+        for dependent in &dependents[node] {
+            waiting[*dependent] -= 1;
+            if waiting[*dependent] == 0 {
+                ready.push(Reverse(*dependent));
+            }
+        }
+    }
+    let cyclic = order.len() < count;
+    if cyclic {
+        report_cycles(workflow, needs, &waiting, found);
+        order.extend((0..count).filter(|node| waiting[*node] > 0));
+    }
+    (order, cyclic)
+}
+
+/// From what still waits, needs that still wait lead round in a circle: each circle found is reported once.
+fn report_cycles(workflow: &Workflow, needs: &[Vec<Spanned<usize>>], waiting: &[usize], found: &mut Diagnostics) {
+    let mut walk_of = vec![usize::MAX; needs.len()];
+    for start in (0..needs.len()).filter(|node| waiting[*node] > 0) {
+        let mut path: Vec<(usize, &Spanned<usize>)> = Vec::new();
+        let mut at = start;
+        while walk_of[at] == usize::MAX {
+            walk_of[at] = start;
+            let need = needs[at].iter().find(|need| waiting[need.value] > 0).expect("it waits for one that waits");
+            path.push((at, need));
+            at = need.value;
+        }
+        if walk_of[at] != start {
+            continue;
+        }
+        let first = path.iter().position(|(node, _)| *node == at).unwrap_or(0);
+        let circle = &path[first..];
+        // Start with the node that is listed first, and go the way of the data: against the needs.
+        let low = (0..circle.len()).min_by_key(|index| circle[*index].0).unwrap_or(0);
+        let mut names: Vec<&str> = (0..=circle.len())
+            .map(|offset| circle[(low + offset) % circle.len()].0)
+            .map(|node| workflow.nodes[node].name.value.as_str())
+            .collect();
+        names.reverse();
+        found.push(tasks::cycle(circle[low].1.span, &names));
+    }
+}

@@ -1,0 +1,251 @@
+//! Names to indices: state keys, nodes, and what a piece of Rust uses of them.
+
+use std::collections::HashMap;
+
+use super::{Node, NodeWrite};
+use crate::{
+    codes,
+    diagnostic::{Diagnostic, Diagnostics},
+    plan::KeyId,
+    source::{Span, Spanned},
+    suggest,
+    syntax::{self, Rust, Work, Workflow},
+};
+
+/// The first node is preceded by this.
+pub(super) const START: &str = "__start__";
+/// The last node is followed by this.
+pub(super) const END: &str = "__end__";
+/// What `item_var` is if not written.
+pub(crate) const ITEM: &str = "item";
+/// The names that Tea puts into scope.
+const CONTEXT: &str = "ctx";
+const RESULTS: &str = "parallel_results";
+
+/// A node's name; the index after the last node is `__start__`.
+pub(super) fn node_name(workflow: &Workflow, node: usize) -> &str {
+    workflow.nodes.get(node).map_or(START, |node| &node.name.value)
+}
+
+/// A way through the workflow, for people; the middle of a long one is left out.
+pub(crate) fn path(names: &[&str]) -> String {
+    /// More than so many names nobody follows.
+    const SHOWN: usize = 9;
+    if names.len() <= SHOWN {
+        return names.join(" → ");
+    }
+    let (first, last) = (&names[..SHOWN / 2], &names[names.len() - SHOWN / 2..]);
+    format!("{} → … → {}", first.join(" → "), last.join(" → "))
+}
+
+/// The state's keys by name.
+#[derive(Debug)]
+pub struct Keys<'a> {
+    list: &'a [syntax::Key],
+    by_name: HashMap<&'a str, KeyId>,
+}
+
+/// What a piece of Rust uses.
+#[derive(Debug, Default)]
+pub struct Uses {
+    /// State keys, each with its first place, in text order.
+    pub keys: Vec<(KeyId, Span)>,
+    /// `ctx`.
+    pub context: bool,
+    /// `parallel_results`.
+    pub results: Option<Span>,
+}
+
+impl<'a> Keys<'a> {
+    pub(super) fn new(workflow: &'a Workflow) -> Self {
+        let mut by_name = HashMap::with_capacity(workflow.keys.len());
+        for (key, id) in workflow.keys.iter().zip(0..) {
+            by_name.entry(key.name.value.as_str()).or_insert(KeyId(id));
+        }
+        Self { list: &workflow.keys, by_name }
+    }
+
+    /// The key of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<KeyId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The entry of a key.
+    #[must_use]
+    pub fn entry(&self, key: KeyId) -> &'a syntax::Key {
+        &self.list[key.0 as usize]
+    }
+
+    /// A key's name.
+    #[must_use]
+    pub fn name(&self, key: KeyId) -> &'a str {
+        &self.entry(key).name.value
+    }
+
+    /// All keys in written order.
+    pub fn iter(&self) -> impl Iterator<Item = (KeyId, &'a syntax::Key)> + use<'a> {
+        (0..).map(KeyId).zip(self.list)
+    }
+
+    /// The number of keys.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// What `rust` uses; `hidden` names stand for something else in it.
+    #[must_use]
+    pub fn uses(&self, rust: &Rust, hidden: &[&str]) -> Uses {
+        let mut uses = Uses::default();
+        for name in &rust.names {
+            match name.value.as_str() {
+                word if hidden.contains(&word) => {}
+                CONTEXT => uses.context = true,
+                RESULTS => uses.results = uses.results.or(Some(name.span)),
+                word => uses.keys.extend(self.get(word).map(|key| (key, name.span))),
+            }
+        }
+        // Stable, so that the first place of each key stays.
+        uses.keys.sort_by_key(|(key, _)| *key);
+        uses.keys.dedup_by_key(|(key, _)| *key);
+        uses
+    }
+
+    /// The key that a node writes; an unknown one is an error, and the nearest is meant.
+    fn resolve(&self, name: &Spanned<String>, found: &mut Diagnostics) -> Option<KeyId> {
+        if let Some(key) = self.get(&name.value) {
+            return Some(key);
+        }
+        let names = self.list.iter().map(|key| key.name.value.as_str());
+        let mut error =
+            Diagnostic::error(codes::UNKNOWN_KEY, name.span, format!("there is no state key `{}`", name.value))
+                .label("not in `state_schema`");
+        error.helps.extend(suggest::help(&name.value, "keys", names.clone()));
+        found.push(error);
+        suggest::nearest(&name.value, names).and_then(|near| self.get(near))
+    }
+}
+
+/// What a node reads and writes.
+pub(super) fn accesses(node: &syntax::Node, keys: &Keys<'_>, found: &mut Diagnostics) -> Node {
+    let mut access = Node::default();
+    match &node.work {
+        Work::Run(rust) => access.reads = keys.uses(rust, &[]).keys,
+        Work::Map(map) => {
+            access.reads = keys.uses(&map.items, &[]).keys;
+            access.reads.extend(keys.uses(&map.run, &hidden(map)).keys);
+            access.reads.sort_by_key(|(key, _)| *key);
+            access.reads.dedup_by_key(|(key, _)| *key);
+        }
+    }
+    for name in node.output.keys() {
+        let Some(key) = keys.resolve(name, found) else { continue };
+        if let Some(first) = access.writes.iter().find(|write| write.key == key) {
+            if keys.name(key) == name.value {
+                found.push(
+                    Diagnostic::error(
+                        codes::DUPLICATE_OUTPUT,
+                        name.span,
+                        format!("`{}` is written twice by one node", name.value),
+                    )
+                    .label("written again here")
+                    .also(first.span, "written here")
+                    .help("give each part of the tuple a key of its own"),
+                );
+            }
+            continue;
+        }
+        let reduced_map = matches!(node.work, Work::Map(_)) && keys.entry(key).reduce.is_some();
+        access.writes.push(NodeWrite { key, span: name.span, always: !reduced_map });
+    }
+    if let Work::Map(map) = &node.work
+        && let Some(name) = &map.failures
+        && let Some(key) = keys.resolve(name, found)
+    {
+        if let Some(first) = access.writes.iter().find(|write| write.key == key) {
+            found.push(
+                Diagnostic::error(
+                    codes::DUPLICATE_OUTPUT,
+                    name.span,
+                    format!("`{}` is both the output and the failures of one node", name.value),
+                )
+                .label("written again here")
+                .also(first.span, "written here")
+                .help("give the failures a key of their own, of type `Vec<tea_runtime::ItemFailure>`"),
+            );
+        } else {
+            access.writes.push(NodeWrite { key, span: name.span, always: true });
+        }
+    }
+    access
+}
+
+/// The names that stand for the item and its index in a map's body.
+pub(crate) fn hidden(map: &syntax::Map) -> Vec<&str> {
+    let item = map.item_var.as_ref().map_or(ITEM, |name| &name.value);
+    std::iter::once(item).chain(map.index_var.as_ref().map(|name| name.value.as_str())).collect()
+}
+
+/// A place in the flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Start,
+    Node(usize),
+    End,
+}
+
+/// A name of a place, resolved.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct To {
+    pub(super) place: Place,
+    pub(super) span: Span,
+}
+
+/// The nodes by name.
+pub(super) struct NodeNames<'a> {
+    workflow: &'a Workflow,
+    by_name: HashMap<&'a str, usize>,
+    /// After an error a way on is missing.
+    pub(super) lost: bool,
+}
+
+impl<'a> NodeNames<'a> {
+    pub(super) fn new(workflow: &'a Workflow) -> Self {
+        let mut by_name = HashMap::with_capacity(workflow.nodes.len());
+        for (index, node) in workflow.nodes.iter().enumerate() {
+            by_name.entry(node.name.value.as_str()).or_insert(index);
+        }
+        Self { workflow, by_name, lost: false }
+    }
+
+    fn get(&self, name: &str) -> Option<Place> {
+        match name {
+            START => Some(Place::Start),
+            END => Some(Place::End),
+            _ => self.by_name.get(name).copied().map(Place::Node),
+        }
+    }
+
+    /// The place of this name; an unknown one is an error, and the nearest is meant.
+    pub(super) fn resolve(&mut self, name: &Spanned<String>, found: &mut Diagnostics) -> Option<To> {
+        let to = |place| To { place, span: name.span };
+        if let Some(place) = self.get(&name.value) {
+            return Some(to(place));
+        }
+        let names = self.workflow.nodes.iter().map(|node| node.name.value.as_str());
+        let mut error = Diagnostic::error(codes::UNKNOWN_NODE, name.span, format!("there is no node `{}`", name.value))
+            .label("not in `nodes`");
+        error.helps.extend(suggest::help(&name.value, "nodes", names.clone().chain([START, END])));
+        found.push(error);
+        let near = suggest::nearest(&name.value, names.chain([START, END])).and_then(|near| self.get(near)).map(to);
+        self.lost |= near.is_none();
+        near
+    }
+}

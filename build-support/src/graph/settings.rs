@@ -1,0 +1,138 @@
+//! Parallel settings: the nearest wins, key by key.
+
+use super::Task;
+use crate::{
+    codes,
+    diagnostic::{Diagnostic, Diagnostics},
+    plan::Policy,
+    source::{Span, Spanned},
+    syntax::{Edge, Parallel, Strategy, Workflow},
+};
+
+/// Does something for each setting, with its name in the language: `$each!(field, "name")`.
+macro_rules! for_each_setting {
+    ($each:ident) => {
+        $each!(strategy, "parallel_strategy");
+        $each!(max_workers, "max_workers");
+        $each!(timeout, "timeout");
+        $each!(timeout_total, "timeout_total");
+        $each!(grace, "grace");
+        $each!(fail_fast, "fail_fast");
+        $each!(allow_failure, "allow_failure");
+        $each!(memory_limit, "memory_limit");
+        $each!(max_payload, "max_payload");
+        $each!(max_tasks_per_worker, "max_tasks_per_worker");
+        $each!(retry, "retry");
+        $each!(circuit_breaker, "circuit_breaker");
+    };
+}
+
+/// `near` completed from `far`.
+pub(crate) fn resolve(near: &Parallel, far: &Parallel) -> Parallel {
+    let mut settings = near.clone();
+    macro_rules! complete {
+        ($field:ident, $name:literal) => {
+            if settings.$field.is_none() {
+                settings.$field.clone_from(&far.$field);
+            }
+        };
+    }
+    for_each_setting!(complete);
+    settings
+}
+
+/// The setting that is written first, with its name.
+pub(crate) fn first_written(settings: &Parallel) -> Option<(&'static str, Span)> {
+    let mut first: Option<(&'static str, Span)> = None;
+    macro_rules! look {
+        ($field:ident, $name:literal) => {
+            if let Some(setting) = &settings.$field
+                && first.is_none_or(|(_, span)| setting.span < span)
+            {
+                first = Some(($name, setting.span));
+            }
+        };
+    }
+    for_each_setting!(look);
+    first
+}
+
+/// `max_workers` and `fail_fast`, which belong to a fan-out as a whole. Written on one edge they hold for all.
+pub(super) fn shared(workflow: &Workflow, edges: &[&Edge], found: &mut Diagnostics) -> Parallel {
+    let mut shared = Parallel::default();
+    for edge in edges {
+        agree("max_workers", &mut shared.max_workers, edge.settings.max_workers.as_ref(), found);
+        agree("fail_fast", &mut shared.fail_fast, edge.settings.fail_fast.as_ref(), found);
+    }
+    resolve(&shared, &workflow.parallel)
+}
+
+fn agree<T: Clone + PartialEq>(
+    name: &str,
+    first: &mut Option<Spanned<T>>,
+    other: Option<&Spanned<T>>,
+    found: &mut Diagnostics,
+) {
+    let Some(other) = other else { return };
+    match first {
+        None => *first = Some(other.clone()),
+        Some(first) if first.value != other.value => found.push(
+            Diagnostic::error(
+                codes::DISAGREEING_EDGES,
+                other.span,
+                format!("the edges of one fan-out disagree about `{name}`"),
+            )
+            .label("another value here")
+            .also(first.span, "one value here")
+            .note(format!("`{name}` belongs to the fan-out as a whole"))
+            .help("write it on one of the edges, or the same on all"),
+        ),
+        Some(_) => {}
+    }
+}
+
+/// The settings of what several branches lead to: theirs, which must agree.
+pub(super) fn inherit(name: &Spanned<String>, needs: &[u32], tasks: &[Task<'_>], found: &mut Diagnostics) -> Parallel {
+    let mut needs = needs.iter().map(|need| &tasks[*need as usize]);
+    let Some(first) = needs.next() else { return Parallel::default() };
+    let own = policy(&first.settings);
+    if let Some(other) = needs.find(|other| policy(&other.settings) != own) {
+        found.push(
+            Diagnostic::error(
+                codes::DISAGREEING_EDGES,
+                name.span,
+                format!("it is not clear with which settings `{}` runs", name.value),
+            )
+            .label("branches with different settings lead here")
+            .also(first.span, "one of them")
+            .also(other.span, "another one")
+            .help("give their edges the same settings")
+            .help("or let the branches end at a fan-in before it"),
+        );
+    }
+    first.settings.clone()
+}
+
+/// What a task or item does with its settings.
+pub(crate) fn policy(settings: &Parallel) -> Policy {
+    fn value<T: Clone>(setting: Option<&Spanned<T>>) -> Option<T> {
+        setting.map(|setting| setting.value.clone())
+    }
+    Policy {
+        strategy: strategy(settings),
+        timeout: value(settings.timeout.as_ref()),
+        timeout_total: value(settings.timeout_total.as_ref()),
+        grace: value(settings.grace.as_ref()),
+        allow_failure: value(settings.allow_failure.as_ref()).unwrap_or(false),
+        memory_limit: value(settings.memory_limit.as_ref()),
+        max_payload: value(settings.max_payload.as_ref()),
+        max_tasks_per_worker: value(settings.max_tasks_per_worker.as_ref()),
+        retry: value(settings.retry.as_ref()),
+        circuit_breaker: value(settings.circuit_breaker.as_ref()),
+    }
+}
+
+/// Where it runs; on threads if nothing is written anywhere.
+pub(crate) fn strategy(settings: &Parallel) -> Strategy {
+    settings.strategy.as_ref().map_or(Strategy::Thread, |strategy| strategy.value)
+}

@@ -1,0 +1,197 @@
+//! Graph → plan. Everything has been checked; this only gathers.
+
+use super::{
+    Arm, Block, Code, Key, KeyId, Map, MapOutput, Next, Node, Output, Plan, Region, Step, Task, Work, crossing,
+};
+use crate::{
+    graph::{self, Graph, access::Access, names, settings},
+    source::Spanned,
+    syntax::{self, Rust},
+};
+
+/// The plan of a graph in which no error was found.
+#[must_use]
+pub fn lower(graph: &Graph<'_>, access: &Access) -> Plan {
+    let workflow = graph.workflow;
+    let mut lower = Lower { graph, access, sites: 0 };
+    let root = lower.block(0);
+    let mut crosses = crossing::crossings(graph, access);
+    let keys = graph.keys.iter().map(|(id, key)| Key {
+        name: key.name.clone(),
+        ty: key.ty.clone(),
+        by_value: is_by_value(&key.ty.text),
+        input: key.input.is_some(),
+        default: key.default.clone(),
+        reduce: key.reduce.clone(),
+        transient: key.transient.is_some(),
+        optional: key.optional.is_some(),
+        description: key.description.clone(),
+        always_set: access.blocks[0].sets.binary_search(&id).is_ok(),
+        crosses: crosses.remove(&id).unwrap_or_default(),
+    });
+    Plan {
+        name: workflow.name.clone(),
+        description: workflow.description.clone(),
+        keys: keys.collect(),
+        root,
+        sites: lower.sites,
+        max_workers: workflow.parallel.max_workers.as_ref().map(|setting| setting.value),
+    }
+}
+
+/// Numbers, `bool` and `char`, as they are written.
+fn is_by_value(ty: &str) -> bool {
+    #[rustfmt::skip]
+    const BY_VALUE: [&str; 16] = [
+        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
+        "usize",
+    ];
+    BY_VALUE.contains(&ty.trim())
+}
+
+struct Lower<'a, 'g> {
+    graph: &'g Graph<'a>,
+    access: &'g Access,
+    sites: u32,
+}
+
+// Recursion goes as deep as fan-outs are nested, which the graph bounds.
+impl Lower<'_, '_> {
+    fn block(&mut self, index: usize) -> Block {
+        let block = &self.graph.blocks[index];
+        Block {
+            entry: self.next(&block.entry),
+            steps: block.steps.iter().map(|step| self.step(step)).collect(),
+            keys: self.access.blocks[index].keys.clone(),
+        }
+    }
+
+    fn step(&mut self, step: &graph::Step<'_>) -> Step {
+        let workflow = self.graph.workflow;
+        let node = workflow.nodes.get(step.node);
+        let work = match (step.region, node) {
+            (Some(region), _) => Work::FanOut(Box::new(self.region(region))),
+            (None, Some(node)) => self.node(step.node, node),
+            (None, None) => unreachable!("`__start__` is a step only as a fan-out"),
+        };
+        let span = match step.region {
+            Some(region) => self.graph.regions[region].span,
+            None => node.map_or(workflow.name.span, |node| node.name.span),
+        };
+        Step {
+            name: self.graph.name(step.node).to_owned(),
+            span,
+            work,
+            next: self.next(&step.next),
+            max_visits: node.and_then(|node| node.max_visits.as_ref()).map_or(MAX_VISITS, |visits| visits.value),
+        }
+    }
+
+    fn next(&self, next: &graph::Next<'_>) -> Next {
+        match next {
+            graph::Next::Fork(tasks) => Next::Fork(tasks.clone()),
+            graph::Next::Choose(arms) => match arms[..] {
+                [(None, target)] => Next::Go(target),
+                _ => Next::Choose(
+                    arms.iter()
+                        .map(|(when, to)| Arm { when: when.map(|rust| self.code(rust, &[])), to: *to })
+                        .collect(),
+                ),
+            },
+        }
+    }
+
+    fn code(&self, rust: &Rust, hidden: &[&str]) -> Code {
+        let uses = self.graph.keys.uses(rust, hidden);
+        Code {
+            rust: rust.clone(),
+            reads: uses.keys.into_iter().map(|(key, _)| key).collect(),
+            uses_ctx: uses.context,
+            uses_results: uses.results.is_some(),
+        }
+    }
+
+    fn node(&mut self, index: usize, node: &syntax::Node) -> Work {
+        match &node.work {
+            syntax::Work::Run(rust) => {
+                Work::Run(Node { code: self.code(rust, &[]), output: self.output(&node.output) })
+            }
+            syntax::Work::Map(map) => {
+                let settings = settings::resolve(&node.parallel, &self.graph.workflow.parallel);
+                let items = self.code(&map.items, &[]);
+                Work::Map(Box::new(Map {
+                    id: self.site(),
+                    items_key: self.just_a_key(&items),
+                    items,
+                    item_var: map.item_var.as_ref().map_or(names::ITEM, |name| &name.value).to_owned(),
+                    index_var: map.index_var.as_ref().map(|name| name.value.clone()),
+                    body: self.code(&map.run, &names::hidden(map)),
+                    output: self
+                        .graph
+                        .map_output(index)
+                        .map(|key| MapOutput { key, reduce: self.graph.keys.entry(key).reduce.is_some() }),
+                    failures: map.failures.as_ref().and_then(|name| self.graph.keys.get(&name.value)),
+                    max_workers: value(settings.max_workers.as_ref()),
+                    fail_fast: value(settings.fail_fast.as_ref()).unwrap_or(false),
+                    policy: settings::policy(&settings),
+                }))
+            }
+        }
+    }
+
+    fn output(&self, output: &syntax::Output) -> Output {
+        let key = |name: &Spanned<String>| self.graph.keys.get(&name.value).expect("unknown keys are errors");
+        match output {
+            syntax::Output::None => Output::None,
+            syntax::Output::One(name) => Output::One(key(name)),
+            syntax::Output::Tuple(names) => Output::Tuple(names.iter().map(key).collect()),
+        }
+    }
+
+    /// `key`, `&key` or `key.iter()`.
+    fn just_a_key(&self, code: &Code) -> Option<KeyId> {
+        let &[key] = code.reads.as_slice() else { return None };
+        let text = code.rust.text.trim();
+        let text = text.strip_prefix('&').map(str::trim_start).or_else(|| text.strip_suffix(".iter()")).unwrap_or(text);
+        (text == self.graph.keys.name(key) && self.graph.keys.entry(key).optional.is_none()).then_some(key)
+    }
+
+    fn site(&mut self) -> u32 {
+        self.sites += 1;
+        self.sites - 1
+    }
+
+    fn region(&mut self, index: usize) -> Region {
+        let region = &self.graph.regions[index];
+        let id = self.site();
+        let tasks = region.tasks.iter().enumerate().map(|(number, task)| {
+            let access = &self.access.regions[index].tasks[number];
+            Task {
+                name: self.graph.name(task.head).to_owned(),
+                span: task.span,
+                when: task.when.map(|rust| self.code(rust, &[])),
+                needs: task.needs.clone(),
+                block: self.block(task.block),
+                reads: access.reads.clone(),
+                writes: access.writes.clone(),
+                policy: settings::policy(&task.settings),
+            }
+        });
+        let tasks = tasks.collect();
+        Region {
+            id,
+            span: region.span,
+            tasks,
+            dataflow: self.graph.dataflow,
+            max_workers: value(region.settings.max_workers.as_ref()),
+            fail_fast: value(region.settings.fail_fast.as_ref()).unwrap_or(false),
+        }
+    }
+}
+
+/// Visits of a node within one run of its block, if it does not say otherwise.
+const MAX_VISITS: u64 = 10_000;
+
+fn value<T: Copy>(setting: Option<&Spanned<T>>) -> Option<T> {
+    setting.map(|setting| setting.value)
+}
