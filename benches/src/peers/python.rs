@@ -1,0 +1,55 @@
+//! Python's process pools, through `pools.py` beside this file.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+/// A Python process that holds a warm pool and measures what it is told to.
+pub(crate) struct Python {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+/// The pools that `pools.py` knows, as tables name them.
+pub(crate) const POOLS: [&str; 3] = ["ProcessPoolExecutor (fork)", "ProcessPoolExecutor (spawn)", "loky"];
+
+impl Python {
+    /// Starts a pool; an error says in a word what is missing.
+    pub(crate) fn start(pool: &str, workers: usize) -> Result<Self> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/peers/pools.py");
+        let mut command = Command::new("python3");
+        command.arg(script).arg(pool).arg(workers.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().context("no python3")?;
+        let input = child.stdin.take().context("no stdin")?;
+        let output = BufReader::new(child.stdout.take().context("no stdout")?);
+        let mut python = Self { child, input, output };
+        match python.line()?.as_str() {
+            "ready" => Ok(python),
+            reason => bail!("{reason}"),
+        }
+    }
+
+    /// Seconds a task: one at a time (`round_trip`), or handed in together (`throughput`), or in chunks of 100 (`chunked`).
+    pub(crate) fn measure(&mut self, what: &str, tasks: u32) -> Result<f64> {
+        writeln!(self.input, "{what} {tasks}")?;
+        let line = self.line()?;
+        line.parse().with_context(|| format!("python said {line:?}"))
+    }
+
+    fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        self.output.read_line(&mut line)?;
+        Ok(line.trim().to_owned())
+    }
+}
+
+impl Drop for Python {
+    fn drop(&mut self) {
+        let _ = writeln!(self.input, "end 0");
+        let _ = self.child.wait();
+    }
+}

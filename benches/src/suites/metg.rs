@@ -1,0 +1,119 @@
+//! METG(50%), after Task Bench (Slaughter et al., SC20): the smallest granularity of a task at which still half of the
+//! peak rate of work is reached.
+//!
+//! Granularity is time × workers / tasks: at 50 % efficiency as much of it is overhead as work.
+
+use anyhow::Result;
+
+use crate::{
+    Effort,
+    harness::{Contender, race, seconds_per_call},
+    machine, peers,
+    report::{Report, time},
+    work,
+};
+
+/// A way to run so many tasks of so many turns each.
+struct System {
+    name: &'static str,
+    tasks: usize,
+    run: Box<dyn Fn(usize, u64) -> Result<()>>,
+}
+
+impl System {
+    fn contender(&self, turns: u64) -> Contender<'_> {
+        Contender::new(self.name, move || seconds_per_call(1, || (self.run)(self.tasks, turns)))
+    }
+}
+
+/// Runs the suite.
+pub(crate) fn run(effort: Effort) -> Result<Report> {
+    let mut report = Report::default();
+    let systems = systems();
+    let figures = measure(effort, &systems)?;
+    let row = |(system, figure): (&System, &Option<f64>)| {
+        let figure = figure.map_or_else(|| "none".into(), time);
+        vec![system.name.to_owned(), system.tasks.to_string(), figure]
+    };
+    let rows = systems.iter().zip(&figures).map(row).collect();
+    report.table("METG(50%), on all cores", &["", "tasks", "METG(50%)"], rows);
+    Ok(report)
+}
+
+fn systems() -> Vec<System> {
+    let system = |name, tasks, run: fn(usize, u64)| {
+        let run = Box::new(move |tasks, turns| {
+            run(tasks, turns);
+            Ok(())
+        });
+        System { name, tasks, run }
+    };
+    vec![
+        system("rayon `scope`", 1_000, peers::rayon::scope),
+        system("rayon `par_iter`", 10_000, peers::rayon::par_iter),
+    ]
+}
+
+/// The figure of each system, measured side by side, size by size.
+fn measure(effort: Effort, systems: &[System]) -> Result<Vec<Option<f64>>> {
+    let largest = work::turns(200_000);
+    let sizes = std::iter::successors(Some(largest), |turns| (*turns > 4).then_some(turns / 2));
+    let mut curves = vec![Vec::new(); systems.len()];
+    for turns in sizes {
+        let mut contenders: Vec<_> = systems.iter().map(|system| system.contender(turns)).collect();
+        let laps = race(effort.rounds().min(7), &mut contenders)?;
+        for ((curve, lap), system) in curves.iter_mut().zip(&laps).zip(systems) {
+            curve.push(Point::new(system.tasks, turns, lap.median));
+        }
+    }
+    Ok(curves.iter().map(|curve: &Vec<Point>| metg(curve)).collect())
+}
+
+/// What one size of task gave.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    /// Seconds of a core a task.
+    granularity: f64,
+    /// Turns a second.
+    rate: f64,
+}
+
+impl Point {
+    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    fn new(tasks: usize, turns: u64, seconds: f64) -> Self {
+        let (tasks, turns, workers) = (tasks as f64, turns as f64, machine::workers() as f64);
+        Self { granularity: seconds * workers / tasks, rate: tasks * turns / seconds }
+    }
+}
+
+/// Where the curve, from large tasks to small ones, falls through half of its peak; `None` if it is below from the start.
+fn metg(curve: &[Point]) -> Option<f64> {
+    let half = curve.iter().map(|point| point.rate).fold(0.0, f64::max) / 2.0;
+    let first_below = curve.iter().position(|point| point.rate < half)?;
+    let (above, below) = (curve.get(first_below.checked_sub(1)?)?, curve[first_below]);
+    // Straight between the two, in rate against granularity.
+    let share = (half - below.rate) / (above.rate - below.rate);
+    Some(below.granularity + share * (above.granularity - below.granularity))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fixed_overhead_is_its_own_metg() {
+        // One worker, 2 µs of overhead a task: at 50 % a task takes 4 µs.
+        let point = |microseconds: f64| {
+            let seconds = (microseconds + 2.0) * 1e-6;
+            Point { granularity: seconds, rate: microseconds / seconds }
+        };
+        let curve = [1536.0, 768.0, 48.0, 24.0, 12.0, 6.0, 3.0, 1.5, 0.75].map(point);
+        let figure = metg(&curve).unwrap();
+        assert!((3.9e-6..4.2e-6).contains(&figure), "{figure}");
+    }
+
+    #[test]
+    fn no_figure_where_nothing_falls_below_half() {
+        assert_eq!(metg(&[Point { granularity: 1.0, rate: 1.0 }]), None);
+    }
+}

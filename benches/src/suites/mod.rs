@@ -1,0 +1,8 @@
+//! What is measured: a suite a file.
+
+pub(crate) mod build;
+pub(crate) mod cold;
+pub(crate) mod metg;
+pub(crate) mod processes;
+pub(crate) mod threads;
+pub(crate) mod transfer;
