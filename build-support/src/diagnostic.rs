@@ -107,10 +107,15 @@ impl Diagnostics {
         self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    /// The findings, sorted by place.
+    /// The findings, sorted by place, each once: what an alias stands for is read at every use. Warnings only if
+    /// there is no error, since many would be about what the error has hidden.
     #[must_use]
     pub fn into_sorted(mut self) -> Vec<Diagnostic> {
-        self.0.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.severity, diagnostic.code));
+        if self.has_errors() {
+            self.0.retain(|diagnostic| diagnostic.severity == Severity::Error);
+        }
+        self.0.sort_by(|a, b| (a.span, a.code, &a.message).cmp(&(b.span, b.code, &b.message)));
+        self.0.dedup_by(|a, b| (a.span, a.code, &a.message) == (b.span, b.code, &b.message));
         self.0
     }
 }

@@ -5,6 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::{
+    codes,
+    diagnostic::{Diagnostic, Diagnostics},
+};
+
 /// Index of a file in [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct FileId(pub u32);
@@ -111,6 +116,33 @@ impl Sources {
         let id = FileId(u32::try_from(self.0.len()).expect("fewer than 2^32 files"));
         self.0.push(Source::new(path.as_ref().to_owned(), text));
         id
+    }
+
+    /// Adds a file as it was read. Bytes that are no UTF-8 are reported, and the file is not to be used then.
+    pub fn add_bytes(
+        &mut self,
+        path: impl AsRef<Path>,
+        bytes: Vec<u8>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<FileId> {
+        match String::from_utf8(bytes) {
+            Ok(text) => Some(self.add(path, text)),
+            Err(error) => {
+                let before = error.utf8_error().valid_up_to();
+                let utf16 = error.as_bytes().starts_with(b"\xff\xfe") || error.as_bytes().starts_with(b"\xfe\xff");
+                // The replacement character stands where the bad byte is: the text before it keeps its places.
+                let file = self.add(path, String::from_utf8_lossy(error.as_bytes()).into_owned());
+                let start = u32::try_from(before).unwrap_or(u32::MAX);
+                let span = Span { file, start, end: start.saturating_add(1) };
+                let error = Diagnostic::error(codes::YAML_SYNTAX, span, "the file is not UTF-8");
+                diagnostics.push(error.help(if utf16 {
+                    "it looks like UTF-16: save it as UTF-8"
+                } else {
+                    "save it as UTF-8"
+                }));
+                None
+            }
+        }
     }
 
     /// The file with this id.

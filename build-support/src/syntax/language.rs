@@ -6,6 +6,8 @@
 pub(crate) struct Table {
     /// What such a mapping is, for messages: "a node".
     pub(crate) what: &'static str,
+    /// One as it is written, for help lines.
+    pub(crate) example: &'static str,
     /// Its entries.
     pub(crate) entries: &'static [Entry],
     /// Further entries: parallel settings stand in several mappings.
@@ -117,6 +119,7 @@ pub(crate) const RETRY_ON: &[&str] = &["error", "panic", "timeout", "crash"];
 /// The file.
 pub(crate) static WORKFLOW: Table = Table {
     what: "a workflow",
+    example: "name: sample",
     entries: &[
         required("name", Shape::Name, "The workflow's name; the generated module is called so, with `_` for `-`."),
         entry("description", Shape::Text, "What the workflow does."),
@@ -131,6 +134,7 @@ pub(crate) static WORKFLOW: Table = Table {
 /// The long form of a state key.
 pub(crate) static KEY: Table = Table {
     what: "a state key",
+    example: "{ type: u32 }",
     entries: &[
         required("type", Shape::Rust(Piece::Type), "A Rust type, resolved in the module that calls the macro."),
         entry("input", Shape::Bool, "The caller supplies it."),
@@ -145,6 +149,7 @@ pub(crate) static KEY: Table = Table {
 
 static SETTINGS: Table = Table {
     what: "`settings`",
+    example: "{ parallel: { strategy: process } }",
     entries: &[entry(
         "parallel",
         Shape::Mapping(&PARALLEL),
@@ -156,6 +161,7 @@ static SETTINGS: Table = Table {
 /// `settings.parallel`.
 pub(crate) static PARALLEL: Table = Table {
     what: "`settings.parallel`",
+    example: "{ strategy: process }",
     entries: &[entry("strategy", Shape::Word(STRATEGIES), "Where branches run: on threads, or in worker processes.")],
     more: LIMITS,
 };
@@ -163,6 +169,7 @@ pub(crate) static PARALLEL: Table = Table {
 /// One entry of `nodes`.
 pub(crate) static NODE: Table = Table {
     what: "a node",
+    example: "- name: load",
     entries: &[
         required("name", Shape::Name, "The node's name."),
         entry("type", Shape::Word(NODE_TYPES), "`dynamic_parallel` runs the node once for each item."),
@@ -191,6 +198,7 @@ pub(crate) static NODE: Table = Table {
 /// One arm of a `goto` list.
 pub(crate) static ARM: Table = Table {
     what: "an arm of `goto`",
+    example: "{ to: __end__ }",
     entries: &[
         entry("if", Shape::Rust(Piece::Expression), "A Rust condition; the last arm has none."),
         required("to", Shape::Reference, "Where to go on."),
@@ -201,6 +209,7 @@ pub(crate) static ARM: Table = Table {
 /// One entry of `edges`.
 pub(crate) static EDGE: Table = Table {
     what: "an edge",
+    example: "- from: load",
     entries: &[
         required("from", Shape::Reference, "Where it starts: a node or `__start__`."),
         required("to", Shape::References, "Where it leads: a node or `__end__`, or a list of branches."),
@@ -233,6 +242,7 @@ const LIMITS: &[Entry] = &[
 /// `retry`.
 pub(crate) static RETRY: Table = Table {
     what: "`retry`",
+    example: "{ max_retries: 3 }",
     entries: &[
         entry("max_retries", Shape::Count(0), "How often a failed attempt is tried again; 0 if not given."),
         entry("base_delay", Shape::Duration { zero: true }, "The wait before the first retry; `1s` if not given."),
@@ -247,6 +257,7 @@ pub(crate) static RETRY: Table = Table {
 /// `circuit_breaker`.
 pub(crate) static CIRCUIT_BREAKER: Table = Table {
     what: "`circuit_breaker`",
+    example: "{ failure_threshold: 5 }",
     entries: &[
         entry("failure_threshold", Shape::Count(1), "Failures in a row that open the circuit; 5 if not given."),
         entry("reset_timeout", Shape::Duration { zero: false }, "How long it stays open; `30s` if not given."),

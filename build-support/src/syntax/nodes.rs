@@ -23,7 +23,7 @@ impl<'a> Reader<'a, '_> {
     pub(super) fn nodes(&mut self, fields: &Fields<'_, 'a>) -> Option<Vec<Node>> {
         let entry = fields.any("nodes")?;
         let Value::List(items) = &entry.value.value else {
-            self.wrong_value(entry, "a list, `- name: …`");
+            self.wrong_value(entry, "a list, such as `- name: load`");
             return None;
         };
         if items.is_empty() {
@@ -136,7 +136,7 @@ impl<'a> Reader<'a, '_> {
             }
             _ => {
                 self.complete = false;
-                self.wrong_value(entry, "a node's name, or a list of `{ if: …, to: … }`");
+                self.wrong_value(entry, "a node's name or a list, such as `[{ if: done, to: last }, { to: first }]`");
                 return None;
             }
         };

@@ -70,7 +70,7 @@ impl<'a, 'd> Reader<'a, 'd> {
     /// The entries of a mapping. Unknown ones are reported, and taken for the known one that was meant.
     pub(super) fn fields<'t>(&mut self, node: &'t Node<'a>, table: &'static Table) -> Option<Fields<'t, 'a>> {
         let Value::Map(entries) = &node.value else {
-            self.wrong_shape(node, table.what, "a mapping, `name: value`");
+            self.wrong_shape(node, table.what, &format!("a mapping, such as `{}`", table.example));
             return None;
         };
         let mut values = HashMap::with_capacity(entries.len());
@@ -142,9 +142,10 @@ impl<'a, 'd> Reader<'a, 'd> {
         if let Value::Broken = node.value {
             return;
         }
-        let message = format!("{what} must be {expected}, and this is {}", node.kind());
+        let short = expected.split(',').next().unwrap_or(expected);
+        let message = format!("{what} must be {short}, and this is {}", node.kind());
         let span = self.first_line(node.span);
-        self.error(Diagnostic::error(codes::WRONG_SHAPE, span, message));
+        self.error(Diagnostic::error(codes::WRONG_SHAPE, span, message).help(format!("write {expected}")));
     }
 
     /// Like [`Self::wrong_shape`], for the value of an entry, which may be missing.
@@ -348,7 +349,7 @@ impl<'a, 'd> Reader<'a, 'd> {
         let entry = fields.get(name, |shape| matches!(shape, Shape::Words(_)))?;
         let Some(Shape::Words(words)) = fields.table.get(name).map(|entry| entry.shape) else { return None };
         let Value::List(items) = &entry.value.value else {
-            self.wrong_shape(&entry.value, &format!("`{name}`"), "a list of words, `[a, b]`");
+            self.wrong_shape(&entry.value, &format!("`{name}`"), "a list of words, such as `[error, panic]`");
             return None;
         };
         let mut found = Vec::with_capacity(items.len());
@@ -392,7 +393,7 @@ impl<'a, 'd> Reader<'a, 'd> {
         if let Value::Map(_) = entry.value.value {
             self.fields(&entry.value, table)
         } else {
-            self.wrong_value(entry, "a mapping, `name: value`");
+            self.wrong_value(entry, &format!("a mapping, such as `{}`", table.example));
             None
         }
     }

@@ -62,7 +62,7 @@ impl<'a> Reader<'a, '_> {
         let Some(entry) = fields.any("state_schema") else { return Vec::new() };
         let Value::Map(entries) = &entry.value.value else {
             self.complete = false;
-            self.wrong_value(entry, "a mapping, `key: Type`");
+            self.wrong_value(entry, "a mapping, such as `count: u32`");
             return Vec::new();
         };
         entries.iter().filter_map(|entry| self.key(entry)).collect()
@@ -108,7 +108,7 @@ impl<'a> Reader<'a, '_> {
         let Some(entry) = fields.any("edges") else { return Vec::new() };
         let Value::List(items) = &entry.value.value else {
             self.complete = false;
-            self.wrong_value(entry, "a list, `- from: …`");
+            self.wrong_value(entry, "a list, such as `- from: load`");
             return Vec::new();
         };
         let mut edges = Vec::with_capacity(items.len());

@@ -108,7 +108,16 @@ impl<'a> Builder<'a, '_> {
                     }
                 }
                 Event::MappingEnd | Event::SequenceEnd => root = self.close(span).or(root),
-                Event::Alias(_) | Event::UnresolvedAlias(_) => root = self.alias(&event, span).or(root),
+                Event::Alias(_) | Event::UnresolvedAlias(_) => {
+                    root = self.alias(&event, span).or(root);
+                    if self.expansion > MAX_EXPANSION {
+                        self.error(codes::EXPANSION_LIMIT, span, "aliases stand for more than 4 MiB of YAML", |it| {
+                            it.label("too much from here on")
+                                .help("repeat work with `type: dynamic_parallel` or a loop, not with aliases")
+                        });
+                        return None;
+                    }
+                }
                 Event::Scalar(..) | Event::MappingStart(..) | Event::SequenceStart(..) => {
                     if self.open.len() >= MAX_DEPTH {
                         self.error(codes::FILE_LIMIT, span, "the YAML is nested more than 64 deep", |it| it);
@@ -198,11 +207,7 @@ impl<'a> Builder<'a, '_> {
         let built = match (target, event) {
             (Some(target), _) => {
                 self.expansion = self.expansion.saturating_add(target.weight);
-                (self.expansion <= MAX_EXPANSION).then_some(target).ok_or_else(|| {
-                    Diagnostic::error(codes::EXPANSION_LIMIT, span, "aliases stand for more than 4 MiB of YAML")
-                        .label("too much from here on")
-                        .help("repeat work with `type: dynamic_parallel` or a loop, not with aliases")
-                })
+                Ok(target)
             }
             (None, Event::UnresolvedAlias(name)) => {
                 let message = format!("no anchor `&{name}` stands before this alias");

@@ -12,7 +12,10 @@ const QUOTE: &str = "if this is Rust, put the whole value in quotes, or write it
 
 /// The error at byte `at` of `text`.
 pub(super) fn explain(kind: &ErrorKind, text: &str, file: FileId, at: usize) -> Diagnostic {
-    let at = text.floor_char_boundary(at);
+    let mut at = text.floor_char_boundary(at);
+    if let ErrorKind::UnknownQuotedScalarEscape = kind {
+        at += unknown_escape(&text[at..]);
+    }
     // A caret needs something to stand under: the end of the file moves back to the last word.
     let start = if text[at..].trim().is_empty() { text.trim_end().len() } else { at };
     let length = text[start..].chars().next().filter(|char| *char != '\n').map_or(0, char::len_utf8);
@@ -71,6 +74,11 @@ pub(super) fn explain(kind: &ErrorKind, text: &str, file: FileId, at: usize) -> 
             "expected an entry, `name: value`".to_owned(),
             "check the `:` and the indentation: entries of one mapping start in the same column",
         ),
+        ErrorKind::ExpectedBlockSequenceEntry => (
+            codes::YAML_SYNTAX,
+            "expected an item of the list, `- …`".to_owned(),
+            "check the indentation: items of one list start in the same column, and so do entries of one mapping",
+        ),
         ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator => {
             (codes::YAML_SYNTAX, "expected `,` or the closing bracket".to_owned(), QUOTE)
         }
@@ -78,4 +86,18 @@ pub(super) fn explain(kind: &ErrorKind, text: &str, file: FileId, at: usize) -> 
     };
     let error = Diagnostic::error(code, span, message);
     if help.is_empty() { error } else { error.help(help) }
+}
+
+/// Where in a double-quoted value the escape stands that YAML does not know.
+fn unknown_escape(quoted: &str) -> usize {
+    let mut escapes = quoted.match_indices('\\');
+    let mut from = 0;
+    escapes
+        .find(|(at, _)| {
+            let known = quoted[at + 1..].starts_with(|code: char| "0abt\tnvfre \"/\\N_LPxuU\r\n".contains(code));
+            let is_start = *at >= from;
+            from = if is_start { at + 2 } else { from };
+            is_start && !known
+        })
+        .map_or(0, |(at, _)| at)
 }

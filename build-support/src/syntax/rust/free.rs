@@ -63,6 +63,10 @@ impl<'t> Free<'t> {
                     self.bind(inner);
                 }
             }
+            Pat::Guard(pat) => {
+                self.bind(&pat.pat);
+                self.visit_expr(&pat.guard);
+            }
             Pat::Or(pat) => pat.cases.iter().for_each(|case| self.bind(case)),
             Pat::Paren(pat) => self.bind(&pat.pat),
             Pat::Reference(pat) => self.bind(&pat.pat),
@@ -214,7 +218,7 @@ impl<'ast> Visit<'ast> for Free<'_> {
     fn visit_arm(&mut self, arm: &'ast Arm) {
         self.scope(|free| {
             free.bind(&arm.pat);
-            visit::visit_arm(free, arm);
+            free.visit_expr(&arm.body);
         });
     }
 

@@ -66,6 +66,9 @@ pub(super) fn parse(
 
 /// Parses, on a larger stack where the text asks for one.
 fn examine(text: &str, piece: Piece) -> Parsed {
+    if text.trim().is_empty() {
+        return Err(("there is nothing".to_owned(), 0..text.len()));
+    }
     let tokens: TokenStream = match text.parse() {
         Ok(tokens) => tokens,
         Err(error) => return Err(delimiters::unbalanced(text).unwrap_or_else(|| not_a_token(&error, text))),
@@ -107,14 +110,25 @@ fn examine_tokens(tokens: TokenStream, text: &str, piece: Piece) -> Parsed {
     }
 }
 
-/// What syn says, and where. At the end of the text it has no place of its own.
+/// What syn says, and where. Where very much could stand, the list of it is no help. At the end of the text it has no place of its own.
 fn place_of(error: &syn::Error, text: &str) -> (String, Range<usize>) {
     let mut place = error.span().byte_range();
     if place.is_empty() {
         let end = text.trim_end().len();
         place = end..end;
     }
-    (error.to_string(), place)
+    let mut message = error.to_string();
+    if let Some(list) = message.find("expected one of: ")
+        && message.matches(", ").count() > 4
+    {
+        message.truncate(list);
+        message.push_str(if text[place.start..].trim().is_empty() {
+            "expected more"
+        } else {
+            "this cannot stand here"
+        });
+    }
+    (message, place)
 }
 
 fn not_a_token(error: &LexError, text: &str) -> (String, Range<usize>) {
@@ -141,7 +155,7 @@ fn explain(
     let error = Diagnostic::error(code, at, format!("{what} {kind}: {message}"));
     let behind = source.text[rust.span.end as usize..].lines().next().unwrap_or("").trim_start();
     if rust.text.trim().is_empty() {
-        error.help("write the Rust here")
+        error.help(if piece == Piece::Body { "`()` does nothing" } else { "write the Rust, or remove the entry" })
     } else if scalar.style == Style::Plain && behind.starts_with('#') {
         error.help("YAML takes ` #` as the start of a comment: put the value in quotes, or write it below a `|`")
     } else if matches!(scalar.style, Style::Plain | Style::Folded) && rust.text.contains("//") {
