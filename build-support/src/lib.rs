@@ -4,16 +4,22 @@
 mod check;
 pub mod codes;
 pub mod diagnostic;
+mod expand;
+pub mod generate;
 pub mod graph;
 pub mod plan;
 pub mod render;
+mod script;
 pub mod source;
+mod stub;
 pub mod suggest;
 pub mod syntax;
 mod yaml;
 
 use diagnostic::Diagnostics;
 use source::{FileId, Sources};
+
+pub use self::{expand::expand, script::compile};
 
 /// The way through the compiler as far as code generation: YAML text → syntax → graph → checked plan. Everything
 /// wrong goes to `found`; `None` if that forbids generating code.

@@ -19,6 +19,7 @@ pub mod state;
 
 #[doc(hidden)]
 pub use self::generated as __private;
+pub use tea_macros::include_workflow;
 
 /// Passes items on with the feature `cli`, and drops them without it: what generated code wraps its `main` in.
 #[doc(hidden)]

@@ -291,33 +291,27 @@ mod read_qc {
         config: &CONFIG_0,
     };
 
-    tea::register!(PLAN);
+    tea::entries! { (pub(super)) }
 }
 
 const _: () = {
     use ::tea_runtime::__private as __tea;
 
-    __tea::key! { read_qc 0 ("PathBuf" json = true, parse = true) (shared) => PathBuf }
-    __tea::key! { read_qc 1 ("usize" json = true, parse = true) (crossing) => usize }
+    __tea::key! { read_qc 0 (READS Reads default_reads reduce_reads) (first ("PathBuf" json = true, parse = true) (shared)) ty(PathBuf) }
+    __tea::key! { read_qc 1 (K K default_k reduce_k) (first ("usize" json = true, parse = true) (crossing)) ty(usize) default(21) }
     __tea::key! {
-        read_qc 2 ("Vec<Chunk>" json = true, parse = false)
-        (
+        read_qc 2 (CHUNKS Chunks default_chunks reduce_chunks) (first ("Vec<Chunk>" json = true, parse = false) (
             shared "state key `chunks` cannot be shared between threads" "is not `Send + Sync`" "declared at flow.yaml:7:3",
             crossing "state key `chunks` cannot cross to a worker process" "is not `Serialize`" "declared at flow.yaml:7:3"
-        )
-        => Vec<Chunk>
+        )) ty(Vec<Chunk>)
     }
     __tea::key! {
-        read_qc 3 ("Profile" json = true, parse = false)
-        (shared "state key `profile` cannot be shared between threads" "is not `Send + Sync`")
-        => Profile
+        read_qc 3 (PROFILE Profile default_profile reduce_profile) (first ("Profile" json = true, parse = false) (shared "state key `profile` cannot be shared between threads" "is not `Send + Sync`")) ty(Profile) reduce(Profile::merge)
     }
-    __tea::key! { read_qc 4 ("Index" json = false, parse = false) (shared) => Index }
-    __tea::key! { read_qc 5 ("Vec<usize>" json = false, parse = false) (shared) => Vec<usize> }
+    __tea::key! { read_qc 4 (INDEX Index default_index reduce_index) (first ("Index" json = false, parse = false) (shared)) ty(Index) }
+    __tea::key! { read_qc 5 (SIZES Sizes default_sizes reduce_sizes) (first ("Vec<usize>" json = false, parse = false) (shared)) ty(Vec<usize>) }
 
     impl read_qc::Nodes {
-        __tea::default! { read_qc default_k K => 21 }
-        __tea::reduce! { read_qc reduce_profile PROFILE => Profile::merge }
         __tea::node! { read_qc load(Chunks) [reads: get READS] (;) => load_chunks(reads)? }
         __tea::node! { read_qc count(Profile,) [chunks: get CHUNKS, k: copy K] (;) => (count_kmers(chunks, k),) }
         __tea::node! { read_qc gc(Index) [chunks: get CHUNKS] (ctx;) => ctx.check()?; Index(chunks.len()) }
@@ -331,11 +325,10 @@ const _: () = {
         }
         __tea::condition! { read_qc merge_when_1 [k: copy K] (;) => k > 3 }
         __tea::map_node! {
-            read_qc SIZES
-            (given [chunks: get CHUNKS] (;) => chunks.clone())
-            ((chunk, index) [k: copy K] (;) => chunk.0.len() / k + index)
-            (SIZES) ()
+            read_qc SIZES (SIZES) ()
             (crossing "items and results of `sizes` cannot cross to a worker process" "is not `Serialize`")
+            items(given [chunks: get CHUNKS] (;) => chunks.clone())
+            body((chunk, index) [k: copy K] (;) => chunk.0.len() / k + index)
         }
     }
 };

@@ -1,32 +1,59 @@
 //! The macros around the user's Rust. `$flow` is the generated module.
 
-/// State key number `$id`, the first of its type: says what the type is, checks it, and lists what it can do.
-///
-/// The checks are made here, once a type and with the messages that the compiler wrote for it, at the type's own words.
-/// Everything else takes what they let through, so that a mistake gives one error.
+/// State key number `$id`: its type, and if it has them the default and the reducer, in any order.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __key {
-    ($flow:ident $id:literal $kind:tt $check:tt => $($ty:tt)+) => {
-        impl $crate::__private::KeyType<$id> for $flow::Keys {
-            type Value = $($ty)+;
-            const CHECKED: $crate::__private::Checked<Self::Value> = $crate::__checked!($id $check $($ty)+);
-            const KIND: $crate::__private::Kind =
-                $crate::__kind!($kind $crate::__private::KeyType<$id>);
-        }
+    ($flow:ident $id:literal $names:tt $of_type:tt $($what:ident($($rust:tt)*))+) => {
+        $($crate::__key_part!($what $flow $id $names $of_type $($rust)*);)+
     };
 }
 
-/// A further key, of the same type as key number `$like`.
+/// A part of a key: its type, what gives its `default`, or what combines two values by its `reduce`.
+///
+/// The `first` key of a type checks it and lists what it can do, further ones are `like` that one. The check is made
+/// with the messages that the compiler wrote for it, at the type's own words. Everything else takes what it lets
+/// through, so that a mistake gives one error.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __key_like {
-    ($flow:ident $id:literal $like:literal => $($ty:tt)+) => {
+macro_rules! __key_part {
+    (ty $flow:ident $id:literal $names:tt (like $like:literal) $($ty:tt)+) => {
         impl $crate::__private::KeyType<$id> for $flow::Keys {
             type Value = $($ty)+;
             const CHECKED: $crate::__private::Checked<Self::Value> =
                 <Self as $crate::__private::KeyType<$like>>::CHECKED.like($id);
             const KIND: $crate::__private::Kind = <Self as $crate::__private::KeyType<$like>>::KIND;
+        }
+    };
+    (ty $flow:ident $id:literal $names:tt (first $kind:tt $check:tt) $($ty:tt)+) => {
+        impl $crate::__private::KeyType<$id> for $flow::Keys {
+            type Value = $($ty)+;
+            const CHECKED: $crate::__private::Checked<Self::Value> = $crate::__checked!($id $check $($ty)+);
+            const KIND: $crate::__private::Kind = $crate::__kind!($kind $crate::__private::KeyType<$id>);
+        }
+    };
+    (
+        default $flow:ident $id:literal ($KEY:ident $alias:ident $default:ident $reduce:ident) $of_type:tt
+        $($body:tt)*
+    ) => {
+        impl $flow::Nodes {
+            fn $default() -> $flow::types::$alias {
+                $($body)*
+            }
+        }
+    };
+    (
+        reduce $flow:ident $id:literal ($KEY:ident $alias:ident $default:ident $reduce:ident) $of_type:tt
+        $($body:tt)*
+    ) => {
+        impl $flow::Nodes {
+            fn $reduce(
+                kind: &'static $crate::__private::Kind,
+                before: $crate::__private::Value,
+                written: $crate::__private::Value,
+            ) -> ::core::result::Result<$crate::__private::Value, ::std::boxed::Box<$crate::__private::Failure>> {
+                $crate::__private::combine($flow::key::$KEY, kind, before, written, $($body)*)
+            }
         }
     };
 }
@@ -160,7 +187,10 @@ macro_rules! __bind {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __map {
-    ($flow:ident $name:ident $items:tt $body:tt $output:tt $failures:tt ($($wire:tt)*)) => {
+    ($flow:ident $name:ident $output:tt $failures:tt $wire:tt body $body:tt items $items:tt) => {
+        $crate::__map!($flow $name $output $failures $wire items $items body $body);
+    };
+    ($flow:ident $name:ident $output:tt $failures:tt ($($wire:tt)*) items $items:tt body $body:tt) => {
         const $name: &'static dyn $crate::__private::MapSpec = {
             $crate::__wire!($($wire)*);
             &$crate::__private::map(
@@ -258,37 +288,39 @@ macro_rules! __wire {
     };
 }
 
-/// The function that gives a key's `default`.
+/// A value for `Debug`: as its type shows it, or the type's name.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __default {
-    ($flow:ident $name:ident $out:ident => $($body:tt)*) => {
-        fn $name() -> $flow::types::$out {
-            $($body)*
-        }
+macro_rules! __shown {
+    ($ty:ty, $value:expr) => {{
+        use $crate::__private::{Cannot as _, Probe, Shown};
+        Shown($value, <Probe<$ty>>::DEBUG)
+    }};
+}
+
+/// The ways to run the workflow.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __entries {
+    (($vis:vis)) => {
+        $crate::__private::inventory::submit! { $crate::__private::Registered(&PLAN) }
     };
 }
 
-/// The function that combines two values of a key by its `reduce`.
+/// The ways to run a workflow that does not compile.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __reduce {
-    ($flow:ident $name:ident $KEY:ident => $($body:tt)*) => {
-        fn $name(
-            kind: &'static $crate::__private::Kind,
-            before: $crate::__private::Value,
-            written: $crate::__private::Value,
-        ) -> ::core::result::Result<$crate::__private::Value, ::std::boxed::Box<$crate::__private::Failure>> {
-            $crate::__private::combine($flow::key::$KEY, kind, before, written, $($body)*)
-        }
-    };
+macro_rules! __stub {
+    (($vis:vis)) => {};
 }
 
-/// Makes a plan known to the workers of this program.
+/// The program's `main`.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __register {
-    ($plan:ident) => {
-        $crate::__private::inventory::submit! { $crate::__private::Registered(&$plan) }
+macro_rules! __entry {
+    ($flow:ident) => {
+        fn main() -> ::std::process::ExitCode {
+            $flow::main()
+        }
     };
 }

@@ -11,8 +11,8 @@ pub use inventory;
 pub use serde::{Serialize, de::DeserializeOwned};
 
 pub use crate::{
-    __condition as condition, __default as default, __key as key, __key_like as key_like, __map as map_node,
-    __node as node, __reduce as reduce, __register as register,
+    __condition as condition, __entries as entries, __entry as entry, __key as key, __map as map_node, __node as node,
+    __shown as shown, __stub as stub,
     context::Context,
     engine::map::{Codec, Local, MapSpec, Wired, given, in_place, map, reduced},
     failure::{Failure, NodeError},
@@ -24,7 +24,7 @@ pub use crate::{
     state::{
         Key, KeySpec, Kind, Parse, Value, View, Wire,
         key::reduce as combine,
-        kind::{Cannot, Probe},
+        kind::{Cannot, Probe, ShowValue},
     },
 };
 
@@ -36,6 +36,18 @@ pub trait KeyType<const ID: u32> {
     const CHECKED: Checked<Self::Value>;
     /// What can be done with its values.
     const KIND: Kind;
+}
+
+/// A value for `Debug`, and how its type shows it, if it does.
+pub struct Shown<'a, T>(pub &'a T, pub Option<ShowValue<T>>);
+
+impl<T> std::fmt::Debug for Shown<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.1 {
+            Some(show) => show(self.0, f),
+            None => f.write_str(std::any::type_name::<T>()),
+        }
+    }
 }
 
 /// A key, and the codec of its type if the type crosses process edges.

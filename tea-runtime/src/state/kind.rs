@@ -3,7 +3,13 @@
 //! Most of it is optional: a type is asked for nothing that its keys do not need. Whether a type can do something is
 //! found by [`Probe`] at compile time.
 
-use std::{fmt::Display, io::Write, marker::PhantomData, str::FromStr, sync::Arc};
+use std::{
+    fmt::{Debug, Display},
+    io::Write,
+    marker::PhantomData,
+    str::FromStr,
+    sync::Arc,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -13,6 +19,8 @@ use super::{key::Value, wire};
 pub type CloneValue = fn(&Value) -> Value;
 /// Writes a value as JSON on one line.
 pub type ToJson = fn(&Value, &mut dyn Write) -> serde_json::Result<()>;
+/// Writes a value for people.
+pub type ShowValue<T> = fn(&T, &mut std::fmt::Formatter<'_>) -> std::fmt::Result;
 /// Reads a value from text; the error is a sentence.
 pub type FromText = fn(&str) -> Result<Value, String>;
 /// Reads a value from JSON; the error is a sentence.
@@ -68,7 +76,9 @@ pub struct Parse {
 pub struct Probe<T>(PhantomData<T>);
 
 /// What [`Probe`] finds where the type can not.
-pub trait Cannot {
+pub trait Cannot<T> {
+    /// `Debug`.
+    const DEBUG: Option<ShowValue<T>> = None;
     /// See [`Kind::clone`].
     const CLONE: Option<CloneValue> = None;
     /// See [`Kind::to_json`].
@@ -83,7 +93,12 @@ pub trait Cannot {
     const FROM_JSON_STR: Option<FromJson> = None;
 }
 
-impl<T> Cannot for Probe<T> {}
+impl<T> Cannot<T> for Probe<T> {}
+
+impl<T: Debug> Probe<T> {
+    /// `Debug`.
+    pub const DEBUG: Option<ShowValue<T>> = Some(T::fmt);
+}
 
 impl<T: Clone + Send + Sync + 'static> Probe<T> {
     /// See [`Kind::clone`].

@@ -1,0 +1,145 @@
+//! `include_workflow!`: from the macro's arguments to the Rust that takes its place.
+
+use std::{
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use syn::{
+    LitBool, LitStr, Token,
+    parse::{Parse, ParseStream},
+};
+
+use crate::{
+    diagnostic::{Diagnostic, Diagnostics, Severity},
+    generate::{self, Surface, join},
+    render::render,
+    script,
+    source::Sources,
+    stub, syntax,
+};
+
+/// The arguments of `include_workflow!`.
+#[derive(Debug)]
+struct Arguments {
+    path: String,
+    surface: Surface,
+    warnings: bool,
+}
+
+impl Parse for Arguments {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let path: LitStr = input.parse()?;
+        let mut arguments = Self { path: path.value(), surface: Surface::default(), warnings: true };
+        while !input.is_empty() {
+            input.parse::<Token![,]>()?;
+            if input.is_empty() {
+                break;
+            }
+            let option: syn::Ident = input.parse()?;
+            input.parse::<Token![=]>()?;
+            let surface = &mut arguments.surface;
+            match option.to_string().as_str() {
+                "main" => surface.main = input.parse::<LitBool>()?.value,
+                "runtime" => surface.runtime = words(&input.call(syn::Path::parse_mod_style)?),
+                "visibility" => surface.visibility = words(&input.parse::<syn::Visibility>()?),
+                "warnings" => arguments.warnings = input.parse::<LitBool>()?.value,
+                other => {
+                    return Err(input.error(format!(
+                        "unknown option `{other}`; there are `main`, `runtime`, `visibility` and `warnings`"
+                    )));
+                }
+            }
+        }
+        Ok(arguments)
+    }
+}
+
+fn words(tokens: &impl quote::ToTokens) -> String {
+    tokens.to_token_stream().to_string()
+}
+
+/// What takes the place of `include_workflow!(arguments)` in the file `caller`.
+///
+/// Never fails: what is wrong is in the text, as `compile_error!`s beside items that keep the caller's own code whole.
+#[must_use]
+pub fn expand(arguments: &str, caller: &Path) -> String {
+    // This is no part of the compiler's own token stream: see `syntax::parse`.
+    proc_macro2::fallback::force();
+    let arguments: Arguments = match syn::parse_str(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return error_text(&format!("include_workflow!: {error}")),
+    };
+    let path = caller.parent().unwrap_or(Path::new("")).join(&arguments.path);
+    let mut text = match fs::read(&path) {
+        // An absolute path, since `include_bytes!` would take a relative one from the calling file.
+        Ok(bytes) => workflow(&path, &bytes, &arguments),
+        Err(error) => {
+            let message = format!("include_workflow!: cannot read `{}`: {error}", path.display());
+            return error_text(&message) + &stub::write(None, &arguments.surface);
+        }
+    };
+    if let Ok(absolute) = std::path::absolute(&path) {
+        let absolute = absolute.display().to_string();
+        let _ = writeln!(text, "const _: &[u8] = ::core::include_bytes!({absolute:?});");
+    }
+    text
+}
+
+fn workflow(path: &Path, bytes: &[u8], arguments: &Arguments) -> String {
+    let surface = &arguments.surface;
+    if let Some(compiled) = script::find(path, bytes) {
+        let sheets = compiled.sheets.iter().map(|sheet| format!("::core::include!({:?})", sheet.display().to_string()));
+        let warnings = if arguments.warnings { compiled.warnings.as_str() } else { "" };
+        return surface.finish(&compiled.name, &compiled.module, sheets) + warnings;
+    }
+    let mut sources = Sources::default();
+    let mut found = Diagnostics::default();
+    let file = sources.add(path, String::from_utf8_lossy(bytes).into_owned());
+    let plan = crate::plan(&sources, file, &mut found);
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        found.into_sorted().into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
+    let mut text = if let Some(plan) = plan {
+        let generated = generate::generate(&plan, &sources);
+        surface.finish(&generated.name, generated.module(), [generated.inline()])
+    } else {
+        let workflow = syntax::parse(&sources, file, &mut Diagnostics::default());
+        error_texts(&sources, &errors) + &stub::write(workflow.as_ref(), surface)
+    };
+    if arguments.warnings {
+        text += &warning_texts(&sources, &warnings);
+    }
+    text
+}
+
+fn error_texts(sources: &Sources, errors: &[Diagnostic]) -> String {
+    join(errors, "", |error| error_text(&message(sources, error)))
+}
+
+fn error_text(message: &str) -> String {
+    format!("::core::compile_error! {{ {message:?} }}\n")
+}
+
+/// Warnings on stable: the use of something deprecated, whose note is the warning.
+pub(crate) fn warning_texts(sources: &Sources, warnings: &[Diagnostic]) -> String {
+    let text = |warning| {
+        format!(
+            "const _: () = {{\n#[deprecated(note = {:?})]\nconst WORKFLOW: () = ();\nWORKFLOW\n}};\n",
+            message(sources, warning)
+        )
+    };
+    join(warnings, "", text)
+}
+
+/// A finding for rustc to show, which puts its own `error: ` before it.
+fn message(sources: &Sources, diagnostic: &Diagnostic) -> String {
+    let text = render(sources, std::slice::from_ref(diagnostic), false);
+    let (_, body) = text.split_once('\n').unwrap_or_default();
+    format!("[{}] {}\n{body}", diagnostic.code, diagnostic.message)
+}
+
+/// The folder whose files the package may call its own.
+pub(crate) fn manifest_dir() -> Option<PathBuf> {
+    std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from)
+}

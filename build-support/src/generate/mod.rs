@@ -1,0 +1,141 @@
+//! The checked plan as Rust text.
+//!
+//! What is generated has two parts. The *module* is ours alone: typed `Input` and `Output`, the tables of the plan, the
+//! ways to run it. The *pieces* are the user's Rust, each inside a macro call of the runtime's that makes a function or
+//! a type of it; they stand in a `const _` block beside the module, so that names in them mean what they mean where the
+//! macro is called, and nothing of ours stands in their way.
+//!
+//! Pieces are written one after the other for the macro ([`Generated::inline`]), or for build scripts at the lines and
+//! columns that they have in the workflow file ([`Generated::sheets`]).
+
+mod module;
+mod names;
+mod pieces;
+mod sheet;
+mod tables;
+mod text;
+mod types;
+
+use self::{
+    names::Names,
+    pieces::{Part, Pieces},
+};
+use std::fmt::Write;
+
+pub(crate) use self::{
+    names::{snake as module_name, variable},
+    text::join,
+};
+use crate::{plan::Plan, source::Sources};
+
+// What stands in a module's text for what its `Surface` says.
+/// The visibility of the module.
+const MODULE_VISIBILITY: &str = "/*tea:module visibility*/";
+/// The visibility of what is in it.
+const VISIBILITY: &str = "/*tea:visibility*/";
+/// The visibility of what is in modules in it.
+const INNER_VISIBILITY: &str = "/*tea:inner visibility*/";
+/// The path of the runtime.
+const RUNTIME: &str = "/*tea:runtime*/";
+
+/// How the generated items are to look from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surface {
+    /// Path of the runtime crate.
+    pub runtime: String,
+    /// Visibility of the module and what is in it, as Rust writes it. Empty: private to the module that calls the macro.
+    pub visibility: String,
+    /// Whether there is a `fn main` that calls the module's.
+    pub main: bool,
+}
+
+impl Default for Surface {
+    fn default() -> Self {
+        Self { runtime: "::tea_runtime".to_owned(), visibility: String::new(), main: true }
+    }
+}
+
+/// A workflow as Rust text, its [`Surface`] still open.
+#[derive(Debug)]
+pub struct Generated<'a> {
+    /// Name of the generated module.
+    pub name: String,
+    module: String,
+    pieces: Pieces<'a>,
+    sources: &'a Sources,
+}
+
+/// Turns a plan into Rust.
+#[must_use]
+pub fn generate<'a>(plan: &'a Plan, sources: &'a Sources) -> Generated<'a> {
+    let names = Names::new(plan);
+    let mut pieces = Pieces::new(&names.module);
+    let tables = tables::write(plan, &names, &mut pieces, sources);
+    let module = module::write(plan, &names, &tables, sources);
+    pieces.keys(plan, &names, sources);
+    pieces.sort();
+    Generated { name: names.module, module, pieces, sources }
+}
+
+impl Generated<'_> {
+    /// The module, with the marks that [`Surface::finish`] replaces.
+    #[must_use]
+    pub fn module(&self) -> &str {
+        &self.module
+    }
+
+    /// The pieces one after the other: an expression, a block of items.
+    #[must_use]
+    pub fn inline(&self) -> String {
+        let mut text = String::from("{\n");
+        let mut level = None;
+        for piece in &self.pieces.list {
+            text += &self.pieces.between(level, Some(piece.level));
+            level = Some(piece.level);
+            for part in &piece.parts {
+                match part {
+                    Part::Glue(glue) => text += glue,
+                    // A newline, since the Rust may end in a line comment.
+                    Part::Rust(rust) => text = text + " " + &rust.text + "\n",
+                }
+            }
+            text.push('\n');
+        }
+        text += &self.pieces.between(level, None);
+        text + "}\n"
+    }
+
+    /// The pieces at the places that they have in the workflow file. Nearly always one text; a further one takes what
+    /// has no room in those before. Each is an expression, a block of items.
+    #[must_use]
+    pub fn sheets(&self) -> Vec<String> {
+        sheet::layout(&self.pieces, self.sources)
+    }
+}
+
+impl Surface {
+    /// Everything that the macro gives: the module, the pieces (each text an expression, such as an `include!`), and
+    /// `main`.
+    #[must_use]
+    pub fn finish<S: AsRef<str>>(&self, name: &str, module: &str, pieces: impl IntoIterator<Item = S>) -> String {
+        let Self { runtime, visibility, main } = self;
+        let (outer, inner) = match visibility.as_str() {
+            "" => ("pub(super)", "pub(in super::super)"),
+            written => (written, written),
+        };
+        let marks = [
+            (MODULE_VISIBILITY, visibility.as_str()),
+            (VISIBILITY, outer),
+            (INNER_VISIBILITY, inner),
+            (RUNTIME, runtime),
+        ];
+        let mut text = marks.iter().fold(module.to_owned(), |text, (mark, meant)| text.replace(mark, meant));
+        for piece in pieces {
+            let _ = write!(text, "const _: () = {{\nuse {runtime}::__private as __tea;\n{}}};\n", piece.as_ref());
+        }
+        if *main {
+            let _ = writeln!(text, "{runtime}::__private::entry! {{ {name} }}");
+        }
+        text
+    }
+}

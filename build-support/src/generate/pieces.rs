@@ -1,0 +1,239 @@
+//! The user's Rust, piece by piece, each in the macro call of the runtime's that makes something of it.
+
+use super::{
+    join,
+    names::{Names, Unique, snake, variable},
+    types,
+};
+use crate::{
+    plan::{Code, Key, KeyId, Map, Node, Output, Plan},
+    source::{Sources, Span},
+    syntax::{Rust, Strategy},
+};
+
+/// All pieces of a workflow.
+#[derive(Debug)]
+pub(super) struct Pieces<'a> {
+    /// The pieces; sorted by place once all are there.
+    pub(super) list: Vec<Piece<'a>>,
+    module: String,
+    functions: Unique,
+}
+
+/// One item.
+#[derive(Debug)]
+pub(super) struct Piece<'a> {
+    /// Where it must stand.
+    pub(super) level: Level,
+    /// Our text and the user's, in turns; begins and ends with ours.
+    pub(super) parts: Vec<Part<'a>>,
+}
+
+/// What surrounds a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    /// Nothing: it is an item.
+    Item,
+    /// `impl read_qc::Nodes`.
+    Nodes,
+}
+
+/// Some text of a piece.
+#[derive(Debug)]
+pub(super) enum Part<'a> {
+    /// Ours, on one line.
+    Glue(String),
+    /// The user's.
+    Rust(&'a Rust),
+}
+
+impl Piece<'_> {
+    /// The place of the user's Rust that comes first.
+    pub(super) fn span(&self) -> Span {
+        let spans = self.parts.iter().filter_map(|part| match part {
+            Part::Glue(_) => None,
+            Part::Rust(rust) => Some(rust.span),
+        });
+        spans.min().unwrap_or_default()
+    }
+}
+
+impl<'a> Pieces<'a> {
+    pub(super) fn new(module: &str) -> Self {
+        Self { list: Vec::new(), module: module.to_owned(), functions: Unique::default() }
+    }
+
+    /// What stands between a piece of one level (`None`: the start) and one of another (`None`: the end).
+    pub(super) fn between(&self, from: Option<Level>, to: Option<Level>) -> String {
+        let close = if from == Some(Level::Nodes) && to != from { "}\n" } else { "" };
+        match to {
+            Some(Level::Nodes) if from != to => format!("impl {}::Nodes {{\n", self.module),
+            _ => close.to_owned(),
+        }
+    }
+
+    /// Brings the pieces into the order of the workflow file.
+    pub(super) fn sort(&mut self) {
+        self.list.sort_by_key(Piece::span);
+    }
+
+    /// Adds what keys consist of: types, defaults, reducers.
+    pub(super) fn keys(&mut self, plan: &'a Plan, names: &Names, sources: &Sources) {
+        for ty in types::distinct(plan) {
+            let first = ty.keys[0];
+            let text = plan.keys[first.0 as usize].ty.text.trim();
+            let check = ty.check(plan, sources);
+            let checked = format!("(first ({text:?} json = {}, parse = {}) {check})", ty.output, ty.input);
+            for key in &ty.keys {
+                let own = names.key(*key);
+                let of_type = if *key == first { checked.clone() } else { format!("(like {})", first.0) };
+                let default = default_of(own);
+                let head = format!(
+                    "__tea::key! {{ {} {} ({} {} {default} {}) {of_type}",
+                    self.module,
+                    key.0,
+                    own.constant,
+                    own.alias,
+                    reduce_of(own)
+                );
+                self.key(head, &plan.keys[key.0 as usize]);
+            }
+        }
+    }
+
+    fn key(&mut self, head: String, key: &'a Key) {
+        let mut written = vec![("ty", &key.ty)];
+        written.extend(key.default.iter().map(|default| ("default", default)));
+        written.extend(key.reduce.iter().map(|reduce| ("reduce", reduce)));
+        // In the order in which they are written, so that each can stand at its place.
+        written.sort_by_key(|(_, rust)| rust.span);
+        let mut glue = head + " ";
+        let mut parts = Vec::new();
+        for (what, rust) in written {
+            parts.push(Part::Glue(format!("{glue}{what}(")));
+            parts.push(Part::Rust(rust));
+            glue.clear();
+            glue.push(')');
+        }
+        parts.push(Part::Glue(") }".to_owned()));
+        self.list.push(Piece { level: Level::Item, parts });
+    }
+
+    /// Adds a node's function, and gives its name.
+    pub(super) fn node(&mut self, name: &str, node: &'a Node, plan: &Plan, names: &Names) -> String {
+        let function = self.functions.take(&snake(name));
+        let alias = |key: &KeyId| names.key(*key).alias.as_str();
+        let output = match &node.output {
+            Output::None => String::new(),
+            Output::One(key) => alias(key).to_owned(),
+            Output::Tuple(keys) => join(keys, " ", |key| format!("{},", alias(key))),
+        };
+        let scope = scope(&node.code, plan, names);
+        let head = format!("__tea::node! {{ {} {function}({}) {scope} =>", self.module, output.trim_end());
+        self.function(head, &node.code.rust);
+        function
+    }
+
+    /// Adds a condition's function, named after whose it is, and gives its name.
+    pub(super) fn condition(&mut self, of: &str, code: &'a Code, plan: &Plan, names: &Names) -> String {
+        let function = self.functions.take(&format!("{}_when", snake(of)));
+        let head = format!("__tea::condition! {{ {} {function} {} =>", self.module, scope(code, plan, names));
+        self.function(head, &code.rust);
+        function
+    }
+
+    /// Adds a map, and gives the name of its constant.
+    pub(super) fn map(
+        &mut self,
+        name: &str,
+        span: Span,
+        map: &'a Map,
+        plan: &Plan,
+        names: &Names,
+        sources: &Sources,
+    ) -> String {
+        let constant = self.functions.take(&snake(name).to_uppercase());
+        let index = map.index_var.as_deref().map(variable).unwrap_or_default();
+        let separator = if index.is_empty() { "" } else { ", " };
+        let body_head =
+            format!("body(({}{separator}{index}) {} =>", variable(&map.item_var), scope(&map.body, plan, names));
+        let constant_of = |key: KeyId| &names.key(key).constant;
+        let output = match map.output {
+            None => "()".to_owned(),
+            Some(output) if output.reduce => format!("(reduced {})", constant_of(output.key)),
+            Some(output) => format!("({})", constant_of(output.key)),
+        };
+        let failures = map.failures.map(constant_of).map_or("()".to_owned(), |key| format!("({key})"));
+        let wire =
+            if map.policy.strategy == Strategy::Process { crossing(name, span, sources) } else { "local".into() };
+        let head = format!("__tea::map_node! {{ {} {constant} {output} {failures} ({wire})", self.module);
+        let parts = if let Some(key) = map.items_key {
+            vec![
+                Part::Glue(format!("{head} items(in_place {}) {body_head}", constant_of(key))),
+                Part::Rust(&map.body.rust),
+                Part::Glue(") }".to_owned()),
+            ]
+        } else {
+            let items_head = format!("items(given {} =>", scope(&map.items, plan, names));
+            // In the order in which they are written, so that each can stand at its place.
+            let mut both = [(items_head, &map.items.rust), (body_head, &map.body.rust)];
+            both.sort_by_key(|(_, rust)| rust.span);
+            let [(first_head, first), (second_head, second)] = both;
+            vec![
+                Part::Glue(format!("{head} {first_head}")),
+                Part::Rust(first),
+                Part::Glue(format!(") {second_head}")),
+                Part::Rust(second),
+                Part::Glue(") }".to_owned()),
+            ]
+        };
+        self.list.push(Piece { level: Level::Nodes, parts });
+        constant
+    }
+
+    fn function(&mut self, head: String, rust: &'a Rust) {
+        let parts = vec![Part::Glue(head), Part::Rust(rust), Part::Glue("}".to_owned())];
+        self.list.push(Piece { level: Level::Nodes, parts });
+    }
+}
+
+/// Name of the function that gives a key's default.
+pub(super) fn default_of(key: &super::names::KeyNames) -> String {
+    format!("default_{}", key.constant.to_lowercase())
+}
+
+/// Name of the function that combines two values of a key.
+pub(super) fn reduce_of(key: &super::names::KeyNames) -> String {
+    format!("reduce_{}", key.constant.to_lowercase())
+}
+
+/// What some Rust reads: `[chunks: get CHUNKS, k: copy K] (ctx; parallel_results)`.
+fn scope(code: &Code, plan: &Plan, names: &Names) -> String {
+    let reads: Vec<String> = code
+        .reads
+        .iter()
+        .map(|&id| {
+            let key = &plan.keys[id.0 as usize];
+            let method = match (key.optional, key.by_value) {
+                (false, false) => "get",
+                (false, true) => "copy",
+                (true, false) => "find",
+                (true, true) => "find_copy",
+            };
+            format!("{}: {method} {}", names.key(id).variable, names.key(id).constant)
+        })
+        .collect();
+    let context = if code.uses_ctx { "ctx" } else { "" };
+    let results = if code.uses_results { "parallel_results" } else { "" };
+    format!("[{}] ({context};{results})", reads.join(", "))
+}
+
+fn crossing(name: &str, span: Span, sources: &Sources) -> String {
+    format!(
+        "crossing {:?} \"is not `Serialize` and `Deserialize`\" {:?} {:?}",
+        format!("items and results of `{name}` cannot cross to a worker process"),
+        format!("`{name}` at {} runs its items with `process`", types::place(span, sources)),
+        "derive `serde::Serialize` and `serde::Deserialize` for the type, or run the node with \
+         `parallel_strategy: thread`",
+    )
+}

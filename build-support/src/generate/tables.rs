@@ -1,0 +1,267 @@
+//! The tables of a plan: blocks, regions and maps as literals of the runtime's types. Topology is data: rustc has little
+//! to do for it.
+
+use std::{fmt::Write, time::Duration};
+
+use super::{join, names::Names, pieces::Pieces};
+use crate::{
+    plan::{Arm, Block, KeyId, Map, Next, Output, Plan, Policy, Region, Step, Target, Task, Work},
+    source::{Sources, Span},
+    syntax::{CircuitBreaker, Retry, RetryOn, Strategy},
+};
+
+/// The tables, as text.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    /// The block of the whole workflow, an expression.
+    pub(super) root: String,
+    /// Statics: regions and maps by id, then settings.
+    pub(super) statics: String,
+    /// What the plan lists as its sites.
+    pub(super) sites: String,
+}
+
+/// Writes the tables of `plan`, and hands the Rust that they refer to on to `pieces`.
+pub(super) fn write<'a>(plan: &'a Plan, names: &Names, pieces: &mut Pieces<'a>, sources: &Sources) -> Tables {
+    let mut writer = Writer { plan, names, pieces, sources, policies: Vec::new(), sites: Vec::new() };
+    // The root's working set is every key: inputs that no node reads are part of the output too.
+    let all: Vec<KeyId> = (0..).take(plan.keys.len()).map(KeyId).collect();
+    let root = writer.block(&plan.root, &all);
+    let mut sites = std::mem::take(&mut writer.sites);
+    sites.sort_by_key(|site| site.id);
+    let mut tables = Tables { root, ..Tables::default() };
+    for site in &sites {
+        tables.statics += &site.text;
+        let _ = write!(tables.sites, "tea::Site::{}(&{}_{}), ", site.kind, site.kind.to_uppercase(), site.id);
+    }
+    for (policy, number) in writer.policies.iter().zip(0..) {
+        let config = config(policy);
+        let _ = writeln!(tables.statics, "    static CONFIG_{number}: tea::ParallelConfig = {config};");
+    }
+    tables
+}
+
+struct Writer<'a, 'b> {
+    plan: &'a Plan,
+    names: &'b Names,
+    pieces: &'b mut Pieces<'a>,
+    sources: &'b Sources,
+    policies: Vec<&'a Policy>,
+    sites: Vec<Site>,
+}
+
+struct Site {
+    id: u32,
+    kind: &'static str,
+    text: String,
+}
+
+impl<'a> Writer<'a, '_> {
+    fn block(&mut self, block: &'a Block, keys: &[KeyId]) -> String {
+        let entry_name = block.steps.first().map_or("start", |step| step.name.as_str());
+        let entry = self.next(entry_name, &block.entry);
+        let steps: String = block.steps.iter().map(|step| self.step(step)).collect();
+        format!("&tea::Block {{ entry: {entry}, keys: &{}, steps: &[\n{steps}        ] }}", ids(keys))
+    }
+
+    fn step(&mut self, step: &'a Step) -> String {
+        let work = match &step.work {
+            Work::Run(node) => {
+                let function = self.pieces.node(&step.name, node, self.plan, self.names);
+                let key = |key: &KeyId| format!("key::{}", self.names.key(*key).constant);
+                let output = match &node.output {
+                    Output::None => "()".to_owned(),
+                    Output::One(one) => key(one),
+                    Output::Tuple(keys) => {
+                        format!("({})", join(keys, " ", |one| key(one) + ","))
+                    }
+                };
+                format!("Run(&tea::Run(Nodes::{function}, {output}))")
+            }
+            Work::Map(map) => {
+                self.map(step, map);
+                format!("Map(&MAP_{})", map.id)
+            }
+            Work::FanOut(region) => {
+                self.region(region);
+                format!("FanOut(&REGION_{})", region.id)
+            }
+        };
+        format!(
+            "            tea::Step {{ name: {:?}, place: {}, work: tea::Work::{work}, next: {}, max_visits: {} }},\n",
+            step.name,
+            self.place(step.span),
+            self.next(&step.name, &step.next),
+            step.max_visits,
+        )
+    }
+
+    fn next(&mut self, of: &str, next: &'a Next) -> String {
+        match next {
+            Next::Go(to) => format!("tea::Next::Go({})", target(*to)),
+            Next::Choose(arms) => {
+                let arms: String = arms.iter().map(|arm| self.arm(of, arm)).collect();
+                format!("tea::Next::Choose(&[{arms}])")
+            }
+            Next::Fork(tasks) => format!("tea::Next::Fork(&{tasks:?})"),
+        }
+    }
+
+    fn arm(&mut self, of: &str, arm: &'a Arm) -> String {
+        let (when, text) = self.when(of, arm.when.as_ref());
+        format!("tea::Arm {{ when: {when}, to: {}, text: {text:?} }}, ", target(arm.to))
+    }
+
+    fn when(&mut self, of: &str, when: Option<&'a crate::plan::Code>) -> (String, &'a str) {
+        match when {
+            Some(code) => {
+                let function = self.pieces.condition(of, code, self.plan, self.names);
+                (format!("Some(Nodes::{function})"), code.rust.text.trim())
+            }
+            None => ("None".to_owned(), ""),
+        }
+    }
+
+    fn region(&mut self, region: &'a Region) {
+        let tasks: String = region.tasks.iter().map(|task| self.task(task)).collect();
+        let text = format!(
+            "    static REGION_{id}: tea::Region = tea::Region {{ id: {id}, place: {}, dataflow: {}, max_workers: {:?}, \
+             fail_fast: {}, tasks: &[\n{tasks}    ] }};\n",
+            self.place(region.span),
+            region.dataflow,
+            region.max_workers,
+            region.fail_fast,
+            id = region.id,
+        );
+        self.sites.push(Site { id: region.id, kind: "Region", text });
+    }
+
+    fn task(&mut self, task: &'a Task) -> String {
+        let (when, when_text) = self.when(&task.name, task.when.as_ref());
+        let reads =
+            join(&task.reads, ", ", |read| format!("tea::TaskRead {{ key: {}, after: {} }}", read.key.0, read.after));
+        let writes = join(&task.writes, ", ", |write| {
+            format!("tea::TaskWrite {{ key: {}, combine: {} }}", write.key.0, write.combine)
+        });
+        format!(
+            "        tea::Task {{ name: {:?}, place: {}, when: {when}, when_text: {when_text:?}, needs: &{:?}, \
+             config: &{}, reads: &[{reads}], writes: &[{writes}], block: {} }},\n",
+            task.name,
+            self.place(task.span),
+            task.needs,
+            self.config(&task.policy),
+            self.block(&task.block, &task.block.keys),
+        )
+    }
+
+    fn map(&mut self, step: &'a Step, map: &'a Map) {
+        let constant = self.pieces.map(&step.name, step.span, map, self.plan, self.names, self.sources);
+        let mut writes: Vec<KeyId> = map.output.iter().map(|output| output.key).chain(map.failures).collect();
+        writes.sort_unstable();
+        let text = format!(
+            "    static MAP_{id}: tea::Map = tea::Map {{ id: {id}, name: {:?}, place: {}, spec: Nodes::{constant}, \
+             reads: &{}, writes: &{}, max_workers: {:?}, fail_fast: {}, config: &{} }};\n",
+            step.name,
+            self.place(step.span),
+            ids(&map.body.reads),
+            ids(&writes),
+            map.max_workers,
+            map.fail_fast,
+            self.config(&map.policy),
+            id = map.id,
+        );
+        self.sites.push(Site { id: map.id, kind: "Map", text });
+    }
+
+    /// The static that holds these settings.
+    fn config(&mut self, policy: &'a Policy) -> String {
+        let number = self.policies.iter().position(|known| *known == policy).unwrap_or_else(|| {
+            self.policies.push(policy);
+            self.policies.len() - 1
+        });
+        format!("CONFIG_{number}")
+    }
+
+    fn place(&self, span: Span) -> String {
+        let at = self.sources.locate(span);
+        format!("tea::Place {{ line: {}, column: {} }}", at.line, at.column)
+    }
+}
+
+fn target(target: Target) -> String {
+    match target {
+        Target::Step(step) => format!("tea::Target::Step({step})"),
+        Target::End => "tea::Target::End".to_owned(),
+        Target::Task(task) => format!("tea::Target::Task({task})"),
+    }
+}
+
+fn ids(keys: &[KeyId]) -> String {
+    format!("{:?}", keys.iter().map(|key| key.0).collect::<Vec<_>>())
+}
+
+/// Settings; what is as in `ParallelConfig::DEFAULT` is left out.
+fn config(policy: &Policy) -> String {
+    let Policy {
+        strategy,
+        timeout,
+        timeout_total,
+        grace,
+        allow_failure,
+        memory_limit,
+        max_payload,
+        max_tasks_per_worker,
+        retry,
+        circuit_breaker,
+    } = policy;
+    let mut fields = String::new();
+    let mut field = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            let _ = write!(fields, "{name}: {value}, ");
+        }
+    };
+    let some = |value: String| format!("Some({value})");
+    field("strategy", (*strategy == Strategy::Process).then(|| "tea::Strategy::Process".to_owned()));
+    field("timeout", timeout.map(duration).map(some));
+    field("timeout_total", timeout_total.map(duration).map(some));
+    field("grace", grace.map(duration));
+    field("allow_failure", allow_failure.then(|| "true".to_owned()));
+    field("memory_limit", memory_limit.map(|bytes| some(bytes.to_string())));
+    field("max_payload", max_payload.map(|bytes| bytes.to_string()));
+    field("max_tasks_per_worker", max_tasks_per_worker.map(|tasks| some(tasks.to_string())));
+    field("retry", retry.as_ref().map(retry_policy));
+    field("circuit_breaker", circuit_breaker.as_ref().map(breaker).map(some));
+    format!("tea::ParallelConfig {{ {fields}..tea::ParallelConfig::DEFAULT }}")
+}
+
+fn retry_policy(retry: &Retry) -> String {
+    let Retry { max_retries, base_delay, max_delay, backoff_multiplier, jitter, retry_on } = retry;
+    let retry_on: String = retry_on
+        .iter()
+        .map(|kind| match kind {
+            RetryOn::Error => "tea::RetryOn::Error, ",
+            RetryOn::Panic => "tea::RetryOn::Panic, ",
+            RetryOn::Timeout => "tea::RetryOn::Timeout, ",
+            RetryOn::Crash => "tea::RetryOn::Crash, ",
+        })
+        .collect();
+    format!(
+        "tea::RetryPolicy {{ max_retries: {max_retries}, base_delay: {}, max_delay: {}, backoff_multiplier: \
+         {backoff_multiplier:?}, jitter: {jitter}, retry_on: &[{retry_on}] }}",
+        duration(*base_delay),
+        duration(*max_delay),
+    )
+}
+
+fn breaker(breaker: &CircuitBreaker) -> String {
+    let CircuitBreaker { failure_threshold, reset_timeout, half_open_max_calls } = breaker;
+    format!(
+        "tea::CircuitBreakerConfig {{ failure_threshold: {failure_threshold}, reset_timeout: {}, \
+         half_open_max_calls: {half_open_max_calls} }}",
+        duration(*reset_timeout),
+    )
+}
+
+fn duration(duration: Duration) -> String {
+    format!("::core::time::Duration::new({}, {})", duration.as_secs(), duration.subsec_nanos())
+}

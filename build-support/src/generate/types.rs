@@ -1,0 +1,156 @@
+//! The distinct types of a workflow's keys: what each is asked for, and what to say of one that cannot give it.
+
+use std::collections::HashMap;
+
+use syn::{GenericArgument, PathArguments, Type};
+
+use crate::{
+    plan::{Key, KeyId, Plan},
+    source::{Sources, Span},
+};
+
+/// A type that one or more keys have, compared by its words.
+#[derive(Debug)]
+pub(super) struct KeyType {
+    /// The keys that have it, ascending.
+    pub(super) keys: Vec<KeyId>,
+    /// One of them is part of the output.
+    pub(super) output: bool,
+    /// One of them is an input.
+    pub(super) input: bool,
+    /// One of them crosses process edges.
+    pub(super) crosses: bool,
+    /// It is made of well-known types of the standard library, which can do all that is asked for.
+    pub(super) plain: bool,
+}
+
+/// The distinct types in the order of their first keys.
+pub(super) fn distinct(workflow: &Plan) -> Vec<KeyType> {
+    let mut types: Vec<KeyType> = Vec::new();
+    let mut known = HashMap::new();
+    for (key, id) in workflow.keys.iter().zip(0..) {
+        let words: String = key.ty.text.split_whitespace().collect();
+        let at = *known.entry(words).or_insert_with(|| {
+            let ty = syn::parse_str::<Type>(&key.ty.text);
+            let plain = ty.is_ok_and(|ty| is_plain(&ty));
+            types.push(KeyType { keys: Vec::new(), output: false, input: false, crosses: false, plain });
+            types.len() - 1
+        });
+        let ty = &mut types[at];
+        ty.keys.push(KeyId(id));
+        ty.output |= !key.transient;
+        ty.input |= key.input;
+        ty.crosses |= !key.crosses.is_empty();
+    }
+    types
+}
+
+/// Whether a type is known to be `Send + Sync`, `Serialize` and `Deserialize`, so that no check need be generated.
+fn is_plain(ty: &Type) -> bool {
+    const LEAVES: &[&str] = &[
+        "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64", "bool",
+        "char", "String", "PathBuf",
+    ];
+    const CONTAINERS: &[&str] =
+        &["Vec", "Option", "Box", "VecDeque", "BTreeMap", "BTreeSet", "HashMap", "HashSet", "Result"];
+    match ty {
+        Type::Path(path) if path.qself.is_none() => {
+            let Some(last) = path.path.segments.last() else { return false };
+            let name = last.ident.to_string();
+            match &last.arguments {
+                PathArguments::None => path.path.segments.len() == 1 && LEAVES.contains(&name.as_str()),
+                PathArguments::AngleBracketed(arguments) => {
+                    let plain = |argument: &_| matches!(argument, GenericArgument::Type(ty) if is_plain(ty));
+                    CONTAINERS.contains(&name.as_str()) && arguments.args.iter().all(plain)
+                }
+                PathArguments::Parenthesized(_) => false,
+            }
+        }
+        Type::Tuple(tuple) => tuple.elems.len() <= 8 && tuple.elems.iter().all(is_plain),
+        Type::Paren(inner) => is_plain(&inner.elem),
+        _ => false,
+    }
+}
+
+impl KeyType {
+    /// The check in a `key!` call: which capabilities the type is asked for, with the words for one that lacks them.
+    pub(super) fn check(&self, plan: &Plan, sources: &Sources) -> String {
+        if self.plain {
+            return if self.crosses { "(crossing)" } else { "(shared)" }.to_owned();
+        }
+        let keys: Vec<&Key> = self.keys.iter().map(|key| &plan.keys[key.0 as usize]).collect();
+        let shared = shared_message(&keys, sources);
+        if !self.crosses {
+            return format!("({shared})");
+        }
+        let crossing: Vec<&Key> = keys.into_iter().filter(|key| !key.crosses.is_empty()).collect();
+        format!("({shared}, {})", crossing_message(&crossing, sources))
+    }
+}
+
+fn shared_message(keys: &[&Key], sources: &Sources) -> String {
+    let message = format!("{} cannot be shared between threads", listed(keys));
+    format!(
+        "shared {message:?} \"is not `Send + Sync`\" {:?} {:?}",
+        declared(keys, sources),
+        "the type of a state key must be `Send + Sync`: branches read it from several threads; a `Mutex` around it \
+         makes a `Send` type so, an `Arc` in the place of an `Rc` too",
+    )
+}
+
+fn crossing_message(keys: &[&Key], sources: &Sources) -> String {
+    let message = format!("{} cannot cross to a worker process", listed(keys));
+    let first = place(keys[0].crosses[0], sources);
+    let sent = match keys.iter().map(|key| key.crosses.len()).max() {
+        Some(1) | None => format!("it is sent to worker processes by {first} (`process`)"),
+        Some(edges) => format!("it is sent to worker processes by {first} (`process`) and {} more", edges - 1),
+    };
+    format!(
+        "crossing {message:?} \"is not `Serialize` and `Deserialize`\" {:?} {:?}",
+        format!("{}; {sent}", declared(keys, sources)),
+        "derive `serde::Serialize` and `serde::Deserialize` for the type, or run that edge with \
+         `parallel_strategy: thread`, or make the key `transient: true` and keep process branches from it",
+    )
+}
+
+fn listed(keys: &[&Key]) -> String {
+    let names: Vec<String> = keys.iter().map(|key| format!("`{}`", key.name.value)).collect();
+    match &names[..] {
+        [one] => format!("state key {one}"),
+        [before @ .., last] if names.len() < 5 => format!("state keys {} and {last}", before.join(", ")),
+        _ => format!("state keys {}, {} and {} more", names[0], names[1], names.len() - 2),
+    }
+}
+
+fn declared(keys: &[&Key], sources: &Sources) -> String {
+    format!("`{}: {}` is declared at {}", keys[0].name.value, keys[0].ty.text.trim(), place(keys[0].ty.span, sources))
+}
+
+/// `flow.yaml:7:3`.
+pub(super) fn place(span: Span, sources: &Sources) -> String {
+    let at = sources.locate(span);
+    format!("{}:{}:{}", sources.get(span.file).path.display(), at.line, at.column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_surely_fine_goes_unchecked() {
+        let plain = |text: &str| is_plain(&syn::parse_str(text).unwrap());
+        for text in [
+            "u8",
+            "Vec<String>",
+            "BTreeMap<String, Vec<(u8, f64)>>",
+            "Option<std::collections::HashMap<u8, char>>",
+            "()",
+        ] {
+            assert!(plain(text), "{text}");
+        }
+        for text in ["Chunk", "Vec<Chunk>", "my::String", "Rc<u8>", "&'static str", "Box<dyn Fn()>", "[u8; 64]", "fn()"]
+        {
+            assert!(!plain(text), "{text}");
+        }
+    }
+}

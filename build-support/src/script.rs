@@ -1,0 +1,151 @@
+//! Build-script mode: the generated code in `OUT_DIR`, with the user's Rust on the lines and columns of the workflow
+//! file, so that rustc's own errors point there.
+
+use std::{
+    env, fs, io,
+    path::{Component, Path, PathBuf},
+};
+
+use crate::{
+    diagnostic::Diagnostics,
+    expand,
+    generate::{self, Generated},
+    source::Sources,
+};
+
+/// Compiles the workflow at `path` (relative to the package) for `include_workflow!` of the same file, which finds what
+/// is written here by itself. To be called from `build.rs`:
+///
+/// ```no_run
+/// tea_build::compile("src/flow.yaml");
+/// ```
+///
+/// rustc's errors in Rust inside the YAML then read `…/flow.yaml.rs:17:22`, and 17:22 is the place in the YAML. Errors
+/// in the workflow itself are reported by the macro, as without a build script.
+///
+/// # Panics
+/// Outside of a build script, or if `OUT_DIR` cannot be written.
+pub fn compile(path: impl AsRef<Path>) {
+    let path = path.as_ref();
+    println!("cargo::rerun-if-changed={}", path.display());
+    let place = Place::of(path).expect("`tea_build::compile` is called from a build script");
+    if let Err(error) = place.fill(path) {
+        panic!("{}: {error}", place.folder.display());
+    }
+}
+
+/// Where the generated code of a workflow file is.
+struct Place {
+    folder: PathBuf,
+    file: String,
+}
+
+/// What a build script made of a workflow file.
+pub(crate) struct Compiled {
+    /// Name of the generated module.
+    pub(crate) name: String,
+    /// The module's text.
+    pub(crate) module: String,
+    /// The files with the user's Rust.
+    pub(crate) sheets: Vec<PathBuf>,
+    /// Items that make rustc warn.
+    pub(crate) warnings: String,
+}
+
+/// What the build script of this package made of the file at `path` as it is now, if anything.
+pub(crate) fn find(path: &Path, bytes: &[u8]) -> Option<Compiled> {
+    let place = Place::of(path)?;
+    let module = fs::read_to_string(place.module()).ok()?;
+    let mut lines = module.lines();
+    // What an older build script left behind does not count.
+    let name = lines.next()?.strip_prefix(&header(bytes))?.to_owned();
+    let sheets = lines.next()?.strip_prefix("// sheets: ")?.parse().ok()?;
+    let sheets = (0..sheets).map(|number| place.sheet(number)).collect();
+    let warnings = fs::read_to_string(place.warnings()).ok()?;
+    Some(Compiled { name, module, sheets, warnings })
+}
+
+/// The first line of a module's text but for the module's name: what it was made from, and by which compiler.
+fn header(workflow: &[u8]) -> String {
+    // FNV-1a: nobody attacks this, they only change the file.
+    let hash = workflow
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("// tea-build {}, {hash:016x}: ", env!("CARGO_PKG_VERSION"))
+}
+
+impl Place {
+    /// `None` where there is no build script.
+    fn of(path: &Path) -> Option<Self> {
+        let out = PathBuf::from(env::var_os("OUT_DIR")?);
+        let manifest = expand::manifest_dir()?;
+        let path = manifest.join(std::path::absolute(path).ok()?);
+        let relative = path.strip_prefix(&manifest).unwrap_or(&path);
+        let mut folder = out.join("tea");
+        for component in relative.parent()?.components() {
+            match component {
+                Component::Normal(name) => folder.push(name),
+                Component::ParentDir => folder.push("__"),
+                Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
+            }
+        }
+        Some(Self { folder, file: path.file_name()?.to_str()?.to_owned() })
+    }
+
+    /// All but the user's Rust.
+    fn module(&self) -> PathBuf {
+        self.folder.join(format!("{}.module.rs", self.file))
+    }
+
+    fn warnings(&self) -> PathBuf {
+        self.folder.join(format!("{}.warnings.rs", self.file))
+    }
+
+    /// The user's Rust. Every sheet's file has the same name.
+    fn sheet(&self, number: usize) -> PathBuf {
+        let file = format!("{}.rs", self.file);
+        if number == 0 {
+            self.folder.join(file)
+        } else {
+            self.folder.join(format!("{}.{number}", self.file)).join(file)
+        }
+    }
+
+    fn fill(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        let mut sources = Sources::default();
+        let mut found = Diagnostics::default();
+        // What cannot be read or compiled is left to the macro to report.
+        let bytes = fs::read(path).unwrap_or_default();
+        let file = sources.add(path, String::from_utf8_lossy(&bytes).into_owned());
+        match crate::plan(&sources, file, &mut found) {
+            Some(plan) => {
+                let generated = generate::generate(&plan, &sources);
+                let warnings = expand::warning_texts(&sources, &found.into_sorted());
+                write(&self.warnings(), &warnings)?;
+                self.write(&generated, &bytes)
+            }
+            None => match fs::remove_file(self.module()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    fn write(&self, generated: &Generated<'_>, bytes: &[u8]) -> io::Result<()> {
+        let sheets = generated.sheets();
+        for (number, sheet) in sheets.iter().enumerate() {
+            write(&self.sheet(number), sheet)?;
+        }
+        let module =
+            format!("{}{}\n// sheets: {}\n{}", header(bytes), generated.name, sheets.len(), generated.module());
+        write(&self.module(), &module)
+    }
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, text)
+}

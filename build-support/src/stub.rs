@@ -1,0 +1,34 @@
+//! What stands in for a workflow that does not compile, so that the caller's own code gives no errors of its own.
+
+use crate::{
+    generate::{Surface, join, module_name, variable},
+    syntax::{Key, Workflow},
+};
+
+/// Items of the names that the caller may use; `workflow` is what could be read of the file.
+pub(crate) fn write(workflow: Option<&Workflow>, surface: &Surface) -> String {
+    let module = workflow.map_or_else(String::new, |workflow| module(workflow, surface));
+    let main = "fn main() -> ::std::process::ExitCode { ::std::process::ExitCode::FAILURE }\n";
+    module + if surface.main { main } else { "" }
+}
+
+fn module(workflow: &Workflow, surface: &Surface) -> String {
+    let Surface { runtime, visibility, main: _ } = surface;
+    let inner = if visibility.is_empty() { "pub(super)" } else { visibility };
+    let typed = |name: &str, key: &Key| format!("{name}: {}, ", key.ty.text.trim());
+    let field = |key: &Key| format!("#[doc(hidden)] {inner} {}", typed(&variable(&key.name.value), key));
+    let inputs = || workflow.keys.iter().filter(|key| key.input.is_some());
+    let outputs = workflow.keys.iter().filter(|key| key.transient.is_none());
+    format!(
+        "/// Stands in for a workflow that does not compile.\n{visibility} mod {name} {{\nuse super::*;\n\
+         /// Stand-in.\n{inner} struct Input {{ {input} }}\n\
+         impl Input {{\n/// Stand-in.\n{inner} fn new({parameters}) -> Self {{ ::core::panic!() }}\n}}\n\
+         impl ::core::default::Default for Input {{ fn default() -> Self {{ ::core::panic!() }} }}\n\
+         /// Stand-in.\n{inner} struct Output {{ {output} }}\n\
+         {runtime}::__private::stub! {{ ({inner}) }}\n}}\n",
+        name = module_name(&workflow.name.value),
+        input = join(inputs(), "", field),
+        parameters = join(inputs().filter(|key| key.default.is_none()), "", |key| typed("_", key)),
+        output = join(outputs, "", field),
+    )
+}
