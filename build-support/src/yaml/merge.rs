@@ -77,12 +77,10 @@ impl<'a> Keys<'a> {
             self.few.push((key.clone(), span));
             return None;
         }
-        match self.many.get(key) {
-            Some(first) => Some(*first),
-            None => {
-                self.many.insert(key.clone(), span);
-                None
-            }
+        let first = self.many.get(key).copied();
+        if first.is_none() {
+            self.many.insert(key.clone(), span);
         }
+        first
     }
 }
