@@ -33,6 +33,11 @@ impl Context {
         Self { run, token, scope, node: branch, isolated: false, attempt, branch }
     }
 
+    /// The same, on a thread of its own.
+    pub(crate) fn isolated(self) -> Self {
+        Self { isolated: true, ..self }
+    }
+
     /// The name of the branch or map that runs; the workflow's name outside of any.
     #[must_use]
     pub fn branch(&self) -> &str {

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Place;
+use crate::{plan::Place, result::ParallelFlowResult};
 
 /// What kind of failure it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,6 +57,11 @@ pub struct Failure {
     pub exit: Option<ExitStatus>,
     /// The last lines that the worker wrote, if it was lost.
     pub output: Vec<String>,
+    /// Of a node that is a fan-out or a map: the branches or items that failed, in declared order. Of items at most the
+    /// first 1,000.
+    pub branches: Vec<ParallelFlowResult>,
+    /// Of a fan-out: the branches that ended well.
+    pub finished: Vec<String>,
 }
 
 impl Failure {
@@ -72,6 +77,8 @@ impl Failure {
             panicked_at: None,
             exit: None,
             output: Vec::new(),
+            branches: Vec::new(),
+            finished: Vec::new(),
         }
     }
 

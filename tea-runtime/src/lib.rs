@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 #![allow(dead_code, unused_imports, clippy::boxed_local)] // until the rooms are furnished
 
+pub mod builder;
 pub mod cancel;
 pub mod context;
 pub mod engine;
+pub mod error;
 pub mod event;
 pub mod executor;
 pub mod failure;

@@ -1,6 +1,6 @@
 //! What became of branches and items.
 
-use std::time::Duration;
+use std::{borrow::Cow, sync::LazyLock, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,14 +9,14 @@ use crate::failure::Failure;
 /// What became of one branch of a fan-out; `parallel_results` in the fan-in holds one a branch, in declared order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ParallelFlowResult {
-    /// The branch's name: that of its first node.
-    pub branch: String,
+    /// The branch's name: that of its first node. In an [`Error`](crate::Error), an item of a map is `map[index]`.
+    pub branch: Cow<'static, str>,
     /// Whether it ended well.
     pub success: bool,
     /// Whether it did not start, since its `when` did not hold or nothing led to it. It is then no success and no failure.
     pub skipped: bool,
     /// Why it failed, if it did.
-    pub error: Option<Failure>,
+    pub error: Option<Box<Failure>>,
     /// How often it was started.
     pub attempts: u32,
     /// Why earlier attempts failed, oldest first; at most the last 16.
@@ -29,6 +29,30 @@ pub struct ParallelFlowResult {
     pub pid: u32,
     /// The worker that ran the last attempt, from 0; `None` under `thread`.
     pub worker: Option<u32>,
+}
+
+impl ParallelFlowResult {
+    /// The result of something that was not started.
+    pub(crate) fn new(branch: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            branch: branch.into(),
+            success: false,
+            skipped: false,
+            error: None,
+            attempts: 0,
+            attempt_errors: Vec::new(),
+            elapsed: Duration::ZERO,
+            circuit: None,
+            pid: pid(),
+            worker: None,
+        }
+    }
+}
+
+/// This process. Asking the system costs as much as starting a branch.
+pub(crate) fn pid() -> u32 {
+    static PID: LazyLock<u32> = LazyLock::new(std::process::id);
+    *PID
 }
 
 /// The state of a circuit breaker.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{panic::guard, schedule};
+use super::{each, panic::guard, region, root::Failed};
 use crate::{
     cancel::CancelReason,
     context::Context,
@@ -16,6 +16,9 @@ use crate::{
 /// Takes the end of a block.
 pub(crate) type Ended = Box<dyn FnOnce(Result<BranchEnd, Box<Failure>>) + Send>;
 
+/// Takes the end of the root block: its view, or why it failed and which of its nodes were done.
+pub(crate) type RootEnded = Box<dyn FnOnce(Result<View, Failed>) + Send>;
+
 /// A block that runs, or waits for a fan-out of its.
 pub(crate) struct Frame {
     pub(crate) context: Context,
@@ -23,13 +26,21 @@ pub(crate) struct Frame {
     block: &'static Block,
     visits: Visits,
     at: usize,
-    ended: Ended,
+    ended: Takes,
+}
+
+/// Who takes the end of a block.
+enum Takes {
+    /// The fan-out that it is a branch of.
+    Branch(Ended),
+    /// The run.
+    Root(RootEnded),
 }
 
 /// Runs a branch on this thread. It returns at the branch's first fan-out or end, whichever comes first; `ended` is
 /// called at the end, on some thread.
 pub(crate) fn run_branch(context: Context, region: &'static Region, task: usize, view: View, ended: Ended) {
-    Frame::run(context, region.tasks[task].block, view, ended);
+    Frame::run(context, region.tasks[task].block, view, Takes::Branch(ended));
 }
 
 /// Runs the next item of a batch.
@@ -54,25 +65,30 @@ enum Turn {
 }
 
 impl Frame {
-    /// Runs `block` from its entry.
-    pub(crate) fn run(context: Context, block: &'static Block, view: View, ended: Ended) {
+    /// Runs a plan's root block.
+    pub(crate) fn run_root(context: Context, block: &'static Block, view: View, ended: RootEnded) {
+        Self::run(context, block, view, Takes::Root(ended));
+    }
+
+    fn run(context: Context, block: &'static Block, view: View, ended: Takes) {
         let frame = Self { context, view, block, visits: Visits::new(block.steps.len()), at: 0, ended };
         Box::new(frame).jump(block.entry);
     }
 
-    /// Goes on after a fan-out or map that ended, on this thread when it is done with what it does, or on another.
-    pub(crate) fn resume(self: Box<Self>, outcome: Result<(), Box<Failure>>) {
-        let (isolated, run) = (self.context.isolated, self.context.run.clone());
-        let work: schedule::Work = Box::new(move || match outcome {
-            Ok(()) => {
-                let next = self.block.steps[self.at].next;
-                self.jump(next);
-            }
-            Err(failure) => self.end(Err(failure)),
-        });
-        if let Err(work) = schedule::put(isolated, work) {
-            run.spawn(isolated, work);
+    /// Goes on after a fan-out or map. It runs the block's next steps, so it is called where nothing is left to be done
+    /// on this thread but what was put down for later.
+    pub(crate) fn resume_here(self: Box<Self>, outcome: Result<(), Box<Failure>>) {
+        let step = &self.block.steps[self.at];
+        match outcome {
+            Ok(()) => self.jump(step.next),
+            Err(failure) => self.fail(failure),
         }
+    }
+
+    /// Takes the view for the time of a fan-out or map.
+    pub(crate) fn take_view(&mut self) -> View {
+        let nothing = View::new(self.view.plan(), &[]);
+        std::mem::replace(&mut self.view, nothing)
     }
 
     fn jump(mut self: Box<Self>, mut next: Next) {
@@ -80,12 +96,13 @@ impl Frame {
             let step = match self.target(next) {
                 Ok(Ok(step)) => step,
                 Ok(Err(goes_to)) => return self.finish(goes_to),
-                Err(failure) => return self.end(Err(failure)),
+                Err(failure) => return self.fail(failure),
             };
             match self.step(step) {
                 Ok(Turn::Jump(to)) => next = to,
-                Ok(Turn::FanOut(_) | Turn::Map(_)) => todo!(),
-                Err(failure) => return self.end(Err(failure)),
+                Ok(Turn::FanOut(region)) => return region::start(self, region),
+                Ok(Turn::Map(map)) => return each::start(self, map),
+                Err(failure) => return self.fail(failure),
             }
         }
     }
@@ -97,7 +114,7 @@ impl Frame {
             Next::Choose(arms) => {
                 let mut taken = None;
                 for arm in arms {
-                    if arm.when.map_or(Ok(true), |when| self.holds(when))? {
+                    if arm.when.map_or(Ok(true), |when| self.holds(when).map_err(|failure| self.here(failure)))? {
                         taken = Some(arm.to);
                         break;
                     }
@@ -113,15 +130,14 @@ impl Frame {
         })
     }
 
-    fn holds(&self, when: Condition) -> Result<bool, Box<Failure>> {
-        let outcome = guard(|| when(&self.view, &self.context)).and_then(|outcome| outcome.map_err(Into::into));
-        outcome.map_err(|failure| self.here(failure))
+    pub(crate) fn holds(&self, when: Condition) -> Result<bool, Box<Failure>> {
+        guard(|| when(&self.view, &self.context)).and_then(|outcome| outcome.map_err(Into::into))
     }
 
     fn step(&mut self, at: usize) -> Result<Turn, Box<Failure>> {
         let step = &self.block.steps[at];
-        self.visits.count(at, step).map_err(|failure| failure.at(step.name, step.place))?;
         self.at = at;
+        self.visits.count(at, step).map_err(|failure| failure.at(step.name, step.place))?;
         if let Some(reason) = self.context.token.reason() {
             return Err(cancelled(reason).at(step.name, step.place));
         }
@@ -160,15 +176,29 @@ impl Frame {
     }
 
     fn finish(self, goes_to: Vec<u32>) {
-        let Self { view, ended, .. } = self;
-        ended(Ok(BranchEnd { view, goes_to }));
+        let Self { context, view, ended, .. } = self;
+        // A branch that is no more must not hold its run.
+        drop(context);
+        match ended {
+            Takes::Branch(ended) => ended(Ok(BranchEnd { view, goes_to })),
+            Takes::Root(ended) => ended(Ok(view)),
+        }
     }
 
     /// Ends a block that failed. What it worked with is dropped first.
-    fn end(self, outcome: Result<BranchEnd, Box<Failure>>) {
-        let Self { view, ended, .. } = self;
-        let dropped = guard(|| drop(view));
-        ended(outcome.and_then(|end| dropped.map(|()| end)));
+    fn fail(self, failure: Box<Failure>) {
+        let Self { context, view, block, visits, at, ended } = self;
+        drop(context);
+        // It is the failure that counts, not what else goes wrong in a `Drop`.
+        let _dropped = guard(|| drop(view));
+        match ended {
+            Takes::Branch(ended) => ended(Err(failure)),
+            Takes::Root(ended) => {
+                let nodes = block.steps.iter().enumerate().filter(|(_, step)| !matches!(step.work, Work::FanOut(_)));
+                let done = nodes.filter(|(step, _)| *step != at && visits.any(*step)).map(|(_, step)| step.name);
+                ended(Err((failure, done.collect())));
+            }
+        }
     }
 }
 
@@ -192,6 +222,10 @@ struct Visits {
 impl Visits {
     fn new(steps: usize) -> Self {
         Self { once: 0, counts: if steps > 64 { vec![0; steps] } else { Vec::new() } }
+    }
+
+    fn any(&self, at: usize) -> bool {
+        if self.counts.is_empty() { self.once >> at & 1 == 1 } else { self.counts[at] > 0 }
     }
 
     fn count(&mut self, at: usize, step: &Step) -> Result<(), Box<Failure>> {

@@ -5,14 +5,26 @@
 //! on which the last branch ends. So a branch in a worker process holds no thread, nesting uses no stack, and a fan-out
 //! within a pool of one thread cannot block itself.
 
+mod attempt;
+mod each;
 mod frame;
 pub mod map;
 mod panic;
+mod region;
+mod root;
 mod run;
-mod schedule;
+pub(crate) mod schedule;
+mod site;
+pub(crate) mod timer;
 
-pub use self::run::{Options, Run};
+#[cfg(test)]
+mod tests;
+
 pub(crate) use self::{
-    frame::{run_branch, run_item},
+    frame::{cancelled, run_branch, run_item},
     panic::guard,
+};
+pub use self::{
+    root::run,
+    run::{Options, Run},
 };

@@ -1,14 +1,17 @@
 //! One run of a plan: what all its blocks share.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    num::NonZero,
+    sync::{Arc, OnceLock},
+};
 
-use super::{panic, schedule};
+use super::{panic, schedule, site::Site};
 use crate::{
     cancel::CancellationToken,
     event::Events,
-    executor::{self, ParallelExecutor},
-    failure::Failure,
-    plan::Plan,
+    executor::{ParallelExecutor, ThreadExecutor},
+    failure::{Failure, FailureKind},
+    plan::{self, Map, Plan, Region},
     policy::{ParallelConfig, Strategy},
 };
 
@@ -17,8 +20,8 @@ use crate::{
 pub struct Options {
     /// A ceiling on how much runs at once, in each pool and each fan-out.
     pub max_workers: Option<usize>,
-    /// Runs every branch by this strategy.
-    pub strategy: Option<Strategy>,
+    /// Runs every branch on threads.
+    pub all_on_threads: bool,
     /// Takes events.
     pub events: Events,
     /// Cancels the run.
@@ -31,12 +34,11 @@ pub struct Run {
     pub(crate) events: Events,
     pub(crate) cancel: CancellationToken,
     max_workers: Option<usize>,
-    strategy: Option<Strategy>,
-    threads: Executor,
-    processes: Executor,
+    all_on_threads: bool,
+    threads: OnceLock<(ThreadExecutor, Arc<dyn ParallelExecutor>)>,
+    processes: OnceLock<Result<Arc<dyn ParallelExecutor>, Box<Failure>>>,
+    sites: Box<[OnceLock<Site>]>,
 }
-
-type Executor = OnceLock<Result<Arc<dyn ParallelExecutor>, Box<Failure>>>;
 
 impl std::fmt::Debug for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -48,9 +50,18 @@ impl Run {
     /// A run of `plan`, or the part of one that a worker runs.
     pub(crate) fn new(plan: &'static Plan, options: Options) -> Arc<Self> {
         panic::set_hook();
-        let Options { max_workers, strategy, events, cancel } = options;
-        let (threads, processes) = (OnceLock::new(), OnceLock::new());
-        Arc::new(Self { plan, events, cancel, max_workers, strategy, threads, processes })
+        let Options { max_workers, all_on_threads, events, cancel } = options;
+        Arc::new(Self {
+            plan,
+            events,
+            // Its own, so that what the run leaves at it goes with the run.
+            cancel: cancel.child(),
+            max_workers,
+            all_on_threads,
+            threads: OnceLock::new(),
+            processes: OnceLock::new(),
+            sites: plan.sites.iter().map(|_| OnceLock::new()).collect(),
+        })
     }
 
     /// The plan.
@@ -67,24 +78,74 @@ impl Run {
 
     /// By which strategy branches with these settings run.
     pub(crate) fn strategy(&self, config: &ParallelConfig) -> Strategy {
-        self.strategy.unwrap_or(config.strategy)
+        if self.all_on_threads { Strategy::Thread } else { config.strategy }
     }
 
     /// The executor of a strategy, made when it is first needed.
     pub(crate) fn executor(&self, strategy: Strategy) -> Result<&Arc<dyn ParallelExecutor>, Box<Failure>> {
-        let slot = match strategy {
-            Strategy::Thread => &self.threads,
-            Strategy::Process => &self.processes,
-        };
-        slot.get_or_init(|| executor::create(strategy, self.workers()).map(Arc::from)).as_ref().map_err(Clone::clone)
+        match strategy {
+            Strategy::Thread => Ok(&self.threads().1),
+            Strategy::Process => {
+                let none = Failure::new(FailureKind::Transport, "there are no worker processes yet");
+                self.processes.get_or_init(|| Err(Box::new(none))).as_ref().map_err(Clone::clone)
+            }
+        }
     }
 
-    fn workers(&self) -> usize {
-        self.max_workers.unwrap_or(1)
+    /// Ends all workers.
+    pub(crate) fn close(&self) {
+        if let Some(Ok(processes)) = self.processes.get() {
+            processes.close();
+        }
     }
 
-    /// Runs `work` on a thread of this process.
-    pub(crate) fn spawn(&self, _isolated: bool, _work: schedule::Work) {
-        todo!()
+    /// How much of a fan-out that says `max_workers` runs at once.
+    pub(super) fn workers(&self, max_workers: Option<u32>) -> usize {
+        let asked = max_workers.or(self.plan.max_workers).map(|workers| workers as usize);
+        let workers = asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get));
+        workers.min(self.max_workers.unwrap_or(usize::MAX)).max(1)
+    }
+
+    /// What is known about a region.
+    pub(super) fn region(&self, region: &'static Region) -> &Site {
+        self.sites[region.id as usize].get_or_init(|| Site::of_region(self, region))
+    }
+
+    /// What is known about a map.
+    pub(super) fn map(&self, map: &'static Map) -> &Site {
+        self.sites[map.id as usize].get_or_init(|| Site::of_map(self, map))
+    }
+
+    /// Runs `work` on a thread of this process: its own, if it may be left behind.
+    pub(super) fn spawn(&self, isolated: bool, work: schedule::Work) {
+        if isolated { ThreadExecutor::spawn_own(work) } else { self.threads().0.spawn(work) }
+    }
+
+    fn threads(&self) -> &(ThreadExecutor, Arc<dyn ParallelExecutor>) {
+        self.threads.get_or_init(|| {
+            let threads = ThreadExecutor::new(self.pool_size(Strategy::Thread));
+            (threads.clone(), Arc::new(threads))
+        })
+    }
+
+    /// As many workers as the largest fan-out by `strategy` asks for.
+    fn pool_size(&self, strategy: Strategy) -> usize {
+        let uses = |config: &ParallelConfig| self.strategy(config) == strategy;
+        let asked = self.plan.sites.iter().filter_map(|site| match site {
+            plan::Site::Region(region) => {
+                region.tasks.iter().any(|task| uses(task.config)).then(|| self.workers(region.max_workers))
+            }
+            plan::Site::Map(map) => uses(map.config).then(|| self.workers(map.max_workers)),
+        });
+        asked.max().unwrap_or(1)
+    }
+
+    /// How long what is told to end may take before the run ends without it.
+    pub(super) fn grace(&self) -> std::time::Duration {
+        let configs = self.plan.sites.iter().filter_map(|site| match site {
+            plan::Site::Region(region) => region.tasks.iter().map(|task| task.config.grace).max(),
+            plan::Site::Map(map) => Some(map.config.grace),
+        });
+        configs.max().unwrap_or(ParallelConfig::DEFAULT.grace)
     }
 }

@@ -6,10 +6,20 @@ use std::cell::RefCell;
 /// Something to run.
 pub(crate) type Work = Box<dyn FnOnce() + Send>;
 
-/// What runs now on this thread, and what will after it.
-#[derive(Default)]
+/// What kind of thread it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The thread that called for the run. It runs blocks, but no branches: it has no place in the pool.
+    Caller,
+    /// A thread of the pool.
+    Pool,
+    /// A thread that one attempt has for itself, and that may be left behind.
+    Own,
+}
+
+/// What runs after what runs now on this thread.
 struct Scope {
-    isolated: bool,
+    place: Place,
     next: Option<Work>,
 }
 
@@ -19,31 +29,44 @@ thread_local! {
 
 /// Runs `first`, then what was put down meanwhile, until nothing is left. It may be called within another scope, as
 /// when a node runs a workflow, or waits in rayon and takes up another branch.
-pub(crate) fn enter(isolated: bool, first: impl FnOnce()) {
-    /// Also when the outermost guard is missing, the thread's next scope begins clean.
+pub(crate) fn enter(place: Place, first: impl FnOnce()) {
+    /// Also when something here panics, what the thread did before goes on.
     struct Restore(Option<Scope>);
     impl Drop for Restore {
         fn drop(&mut self) {
             SCOPE.set(self.0.take());
         }
     }
-    let _restore = Restore(SCOPE.replace(Some(Scope { isolated, next: None })));
+    let _restore = Restore(SCOPE.replace(Some(Scope { place, next: None })));
     first();
     while let Some(work) = SCOPE.with_borrow_mut(|scope| scope.as_mut().and_then(|scope| scope.next.take())) {
         work();
     }
 }
 
-/// Puts `work` down to be run on this thread. It is given back if the thread does not run frames of that kind, or has
-/// something to do next already.
-pub(crate) fn put(isolated: bool, work: Work) -> Result<(), Work> {
+/// Puts `work` down to be run on this thread. It is given back if the thread is of another kind, or has something to do
+/// next already.
+pub(crate) fn put(place: Place, work: Work) -> Result<(), Work> {
     SCOPE.with_borrow_mut(|scope| match scope {
-        Some(scope) if scope.isolated == isolated && scope.next.is_none() => {
+        Some(scope) if scope.place == place && scope.next.is_none() => {
             scope.next = Some(work);
             Ok(())
         }
         _ => Err(work),
     })
+}
+
+/// As [`put`], for the rest of a block, which runs in the pool or on the caller's thread unless it may be left behind.
+pub(crate) fn put_block(isolated: bool, work: Work) -> Result<(), Work> {
+    if isolated {
+        return put(Place::Own, work);
+    }
+    put(Place::Pool, work).or_else(|work| put(Place::Caller, work))
+}
+
+/// Whether this thread runs frames.
+pub(crate) fn is_inside() -> bool {
+    SCOPE.with_borrow(Option::is_some)
 }
 
 #[cfg(test)]
@@ -60,22 +83,31 @@ mod tests {
             move || log.lock().unwrap().push(text)
         };
         let (second, third, inner) = (add("second"), add("third"), add("inner"));
-        enter(false, || {
+        enter(Place::Pool, || {
             let put_third = move || {
                 second();
-                assert!(put(false, Box::new(third)).is_ok());
+                assert!(put(Place::Pool, Box::new(third)).is_ok());
             };
-            assert!(put(false, Box::new(put_third)).is_ok());
-            assert!(put(false, Box::new(|| ())).is_err(), "one at a time");
-            enter(false, || assert!(put(false, Box::new(inner)).is_ok()));
+            assert!(put(Place::Pool, Box::new(put_third)).is_ok());
+            assert!(put(Place::Pool, Box::new(|| ())).is_err(), "one at a time");
+            enter(Place::Pool, || assert!(put(Place::Pool, Box::new(inner)).is_ok()));
             add("first")();
         });
         assert_eq!(*log.lock().unwrap(), ["inner", "first", "second", "third"]);
-        assert!(put(false, Box::new(|| ())).is_err(), "no scope");
+        assert!(put(Place::Pool, Box::new(|| ())).is_err(), "no scope");
     }
 
     #[test]
-    fn a_thread_that_may_be_left_behind_takes_no_other_work() {
-        enter(true, || assert!(put(false, Box::new(|| ())).is_err()));
+    fn work_goes_only_where_it_may() {
+        let nothing = || -> Work { Box::new(|| ()) };
+        enter(Place::Own, || {
+            assert!(put(Place::Pool, nothing()).is_err());
+            assert!(put_block(false, nothing()).is_err());
+            assert!(put_block(true, nothing()).is_ok());
+        });
+        enter(Place::Caller, || {
+            assert!(put(Place::Pool, nothing()).is_err(), "a branch takes a place in the pool");
+            assert!(put_block(false, nothing()).is_ok());
+        });
     }
 }

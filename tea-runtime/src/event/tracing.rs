@@ -91,7 +91,7 @@ impl Tracing {
             }
             Event::BranchFinished { scope, result } => {
                 let span = self.close(scope).unwrap_or_else(Span::none);
-                let (branch, attempts, elapsed) = (result.branch.as_str(), result.attempts, result.elapsed);
+                let (branch, attempts, elapsed) = (&*result.branch, result.attempts, result.elapsed);
                 if let Some(failure) = &result.error {
                     let (kind, message) = (failure.kind, failure.message.as_str());
                     warn!(target: "tea", parent: &span, branch, attempts, ?elapsed, ?kind, "branch `{branch}` failed: {message}");

@@ -3,6 +3,10 @@
 //! It keeps the attempt's own limits (`timeout`, `memory_limit`, cancellation). It does not decide what runs when, retry,
 //! or join: that is the engine's, the same for every strategy.
 
+pub mod thread;
+
+pub use self::thread::ThreadExecutor;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -15,7 +19,7 @@ use crate::{
     event::Scope,
     failure::{Failure, FailureKind},
     plan::{Map, Region},
-    policy::{ParallelConfig, Strategy},
+    policy::ParallelConfig,
     state::View,
 };
 
@@ -86,7 +90,7 @@ pub enum JobWork {
     Items {
         /// Their map.
         map: &'static Map,
-        /// What the body reads.
+        /// What the body reads. It is dropped before `done` is called: then the node after the map owns the values.
         view: Arc<View>,
         /// The items.
         batch: Box<dyn Batch>,
@@ -102,6 +106,18 @@ impl Job {
         match &self.work {
             JobWork::Branch { region, task, .. } => region.tasks[*task].name,
             JobWork::Items { map, .. } => map.name,
+        }
+    }
+
+    /// What it is called in events: the branch's name, or `map[3]` or `map[3..7]`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match &self.work {
+            JobWork::Branch { .. } => self.name().to_owned(),
+            JobWork::Items { batch, .. } if batch.len() == 1 => format!("{}[{}]", self.name(), batch.start()),
+            JobWork::Items { batch, .. } => {
+                format!("{}[{}..{}]", self.name(), batch.start(), batch.start() + batch.len())
+            }
         }
     }
 
@@ -172,9 +188,26 @@ pub struct ItemsEnd {
     pub failures: Vec<(usize, Box<Failure>)>,
 }
 
-/// The executor of a strategy, which runs `max_workers` attempts at once.
-pub(crate) fn create(strategy: Strategy, _max_workers: usize) -> Result<Box<dyn ParallelExecutor>, Box<Failure>> {
+/// The executor of the strategy with this name, with as many workers as the machine runs at once.
+///
+/// # Errors
+/// If there is no such strategy, or it cannot work here.
+pub fn get_executor(strategy: &str) -> Result<Box<dyn ParallelExecutor>, UnknownStrategy> {
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     match strategy {
-        Strategy::Thread | Strategy::Process => todo!(),
+        "thread" => Ok(Box::new(ThreadExecutor::new(workers))),
+        _ => Err(UnknownStrategy(strategy.to_owned())),
     }
 }
+
+/// The error of [`get_executor`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownStrategy(String);
+
+impl std::fmt::Display for UnknownStrategy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "there is no strategy `{}`: it is `thread` or `process`", self.0)
+    }
+}
+
+impl std::error::Error for UnknownStrategy {}

@@ -120,6 +120,13 @@ impl View {
         self.slot_mut(key).value = Some(value);
     }
 
+    /// As [`set`](Self::set), for a key that no block may use.
+    pub(crate) fn set_if_there(&mut self, key: u32, value: Value) {
+        if self.slot(key).is_some() {
+            self.set(key, value);
+        }
+    }
+
     /// Replaces a key's value by one that is already combined, and counts it as written.
     ///
     /// # Panics

@@ -111,6 +111,9 @@ pub trait Batch: Send {
 
 /// Takes the results of a map in item order.
 pub trait Collector: Send {
+    /// Whether it only keeps results, and runs no reducer.
+    fn is_quick(&self) -> bool;
+
     /// Takes the results of the next batch.
     ///
     /// # Errors
@@ -298,6 +301,10 @@ where
     O: MapOutput<R>,
     W: Codec<S::Item> + Codec<R> + 'static,
 {
+    fn is_quick(&self) -> bool {
+        O::QUICK
+    }
+
     fn add(&mut self, batch: Box<dyn Batch>) -> Result<(), Box<Failure>> {
         let part = batch.into_any().downcast::<Part<S, B, R, O, W>>();
         let part = part.unwrap_or_else(|_| unreachable!("it is a batch of the same map"));

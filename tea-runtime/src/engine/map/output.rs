@@ -14,6 +14,9 @@ pub trait MapOutput<R>: Copy + Send + Sync + 'static {
     type Gather: Gather<R>;
 
     #[doc(hidden)]
+    const QUICK: bool = true;
+
+    #[doc(hidden)]
     fn gather(self, plan: &'static Plan) -> Self::Gather;
 }
 
@@ -75,6 +78,7 @@ pub const fn reduced<R>(key: Key<R>) -> Reduced<R> {
 
 impl<R: Send + Sync + 'static> MapOutput<R> for Reduced<R> {
     type Gather = Folding;
+    const QUICK: bool = false;
     fn gather(self, plan: &'static Plan) -> Folding {
         Folding { plan, key: self.0.id, value: None }
     }

@@ -1,0 +1,85 @@
+//! Runs a compiled workflow from Rust.
+
+use std::{fmt, marker::PhantomData, num::NonZero, sync::Arc};
+
+use crate::{
+    cancel::CancellationToken,
+    engine::{self, Options},
+    error::Error,
+    event::{Event, Events, Listener},
+    plan::Workflow,
+};
+
+/// How a workflow is run: `read_qc::builder().max_workers(4).run(input)`.
+pub struct Builder<W> {
+    max_workers: Option<usize>,
+    all_on_threads: bool,
+    cancel: CancellationToken,
+    listeners: Vec<Arc<dyn Listener>>,
+    workflow: PhantomData<fn() -> W>,
+}
+
+impl<W> fmt::Debug for Builder<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("max_workers", &self.max_workers).finish_non_exhaustive()
+    }
+}
+
+impl<W: Workflow> Default for Builder<W> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<W: Workflow> Builder<W> {
+    /// A run as the workflow file says.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            max_workers: None,
+            all_on_threads: false,
+            cancel: CancellationToken::new(),
+            listeners: Vec::new(),
+            workflow: PhantomData,
+        }
+    }
+
+    /// A ceiling on how much runs at once: in each pool, and in each fan-out.
+    #[must_use]
+    pub fn max_workers(mut self, workers: NonZero<usize>) -> Self {
+        self.max_workers = Some(workers.get());
+        self
+    }
+
+    /// Runs every branch on threads, whatever the workflow file says.
+    #[must_use]
+    pub fn all_on_threads(mut self) -> Self {
+        self.all_on_threads = true;
+        self
+    }
+
+    /// Ends the run when `token` is cancelled: branches get their grace, then it ends without them.
+    #[must_use]
+    pub fn cancellation(mut self, token: CancellationToken) -> Self {
+        self.cancel = token;
+        self
+    }
+
+    /// Calls `listener` with everything that happens, on whichever thread it does.
+    #[must_use]
+    pub fn on_event(mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.listeners.push(Arc::new(listener));
+        self
+    }
+
+    /// Runs the workflow. It returns when everything has ended, or was left behind at its deadline.
+    ///
+    /// # Errors
+    /// If the run fails or is cancelled.
+    pub fn run(self, input: W::Input) -> Result<W::Output, Error> {
+        let Self { max_workers, all_on_threads, cancel, listeners, workflow: _ } = self;
+        let options = Options { max_workers, all_on_threads, cancel, events: Events::new(listeners) };
+        let view = engine::run(W::PLAN, W::inputs(input), options)?;
+        W::output(view).map_err(|failure| Error::failed(W::PLAN, failure, Vec::new()))
+    }
+}

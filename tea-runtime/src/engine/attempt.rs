@@ -1,0 +1,146 @@
+//! What follows the end of an attempt: success, another attempt after a wait, or failure. The same for branches and
+//! items, and for every strategy.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::timer;
+use crate::{
+    cancel::CancellationToken,
+    failure::{Failure, FailureKind},
+    policy::{CircuitBreaker, ParallelConfig},
+    result::ParallelFlowResult,
+};
+
+/// How many failures of earlier attempts are kept.
+const KEPT: usize = 16;
+
+/// The attempts at a branch or an item.
+#[derive(Clone, Default)]
+pub(crate) struct Attempts {
+    /// How many were started.
+    pub(crate) started: u32,
+    /// When the first one started to run.
+    since: Option<Instant>,
+    errors: Vec<Failure>,
+}
+
+/// What follows a failed attempt.
+pub(crate) enum Verdict {
+    /// Another attempt after this wait.
+    Again(Duration, Box<Failure>),
+    /// No other.
+    Failed(Box<Failure>),
+}
+
+impl Attempts {
+    /// Counts an attempt that is about to start, unless the circuit is open.
+    pub(crate) fn start(&mut self, breaker: Option<&CircuitBreaker>) -> Result<(), Box<Failure>> {
+        if breaker.is_none_or(|breaker| breaker.allows(Instant::now())) {
+            self.started += 1;
+            return Ok(());
+        }
+        let mut failure = Failure::new(FailureKind::CircuitOpen, "the circuit breaker is open");
+        failure.causes.extend(self.errors.last().map(|error| error.message.clone()));
+        Err(Box::new(failure))
+    }
+
+    /// When all attempts together must have ended, once the first one has run.
+    pub(crate) fn deadline(&self, config: &ParallelConfig) -> Option<Instant> {
+        self.since?.checked_add(config.timeout_total?)
+    }
+
+    /// An attempt that ran for `elapsed` failed.
+    pub(crate) fn failed(
+        &mut self,
+        failure: Box<Failure>,
+        elapsed: Duration,
+        config: &ParallelConfig,
+        breaker: Option<&CircuitBreaker>,
+        cancel: &CancellationToken,
+    ) -> Verdict {
+        let now = Instant::now();
+        self.ran(now, elapsed);
+        if let Some(breaker) = breaker {
+            if failure.kind == FailureKind::Cancelled { breaker.withdrawn() } else { breaker.failed(now) }
+        }
+        if self.started > config.retry.max_retries || !config.retry.covers(failure.kind) || cancel.is_cancelled() {
+            return Verdict::Failed(failure);
+        }
+        let delay = config.retry.delay(self.started);
+        match self.deadline(config) {
+            Some(deadline) if now + delay >= deadline => Verdict::Failed(self.no_time(failure, config)),
+            _ => {
+                if self.errors.len() == KEPT {
+                    self.errors.remove(0);
+                }
+                self.errors.push((*failure).clone());
+                Verdict::Again(delay, failure)
+            }
+        }
+    }
+
+    /// An attempt that ran for `elapsed` ended well.
+    pub(crate) fn succeeded(&mut self, elapsed: Duration, breaker: Option<&CircuitBreaker>) {
+        self.ran(Instant::now(), elapsed);
+        if let Some(breaker) = breaker {
+            breaker.succeeded();
+        }
+    }
+
+    /// Fills in what the attempts came to.
+    pub(crate) fn report(self, elapsed: Duration, breaker: Option<&CircuitBreaker>, into: &mut ParallelFlowResult) {
+        into.attempts = self.started;
+        into.elapsed = if self.started > 1 { self.since.map_or(elapsed, |since| since.elapsed()) } else { elapsed };
+        into.attempt_errors = self.errors;
+        into.circuit = breaker.map(CircuitBreaker::state);
+    }
+
+    fn ran(&mut self, now: Instant, elapsed: Duration) {
+        if self.since.is_none() {
+            self.since = now.checked_sub(elapsed).or(Some(now));
+        }
+    }
+
+    /// There is no time left for another attempt: that is what ends it, and the last attempt's failure is the cause.
+    fn no_time(&self, mut failure: Box<Failure>, config: &ParallelConfig) -> Box<Failure> {
+        if failure.kind != FailureKind::Timeout {
+            let (number, total) = (self.started, config.timeout_total.unwrap_or_default());
+            let message =
+                format!("gave up after attempt {number}: `timeout_total` of {total:?} leaves no time for another");
+            failure.kind = FailureKind::Timeout;
+            let cause = std::mem::replace(&mut failure.message, message);
+            failure.causes.insert(0, cause);
+        }
+        failure
+    }
+}
+
+/// Calls `then` after `delay`, or as soon as `cancel` is cancelled.
+pub(crate) fn wait(cancel: &CancellationToken, delay: Duration, then: impl FnOnce() + Send + 'static) {
+    if delay.is_zero() {
+        return then();
+    }
+    let then = Arc::new(Mutex::new(Some(then)));
+    let take = |then: &Mutex<Option<_>>| then.lock().unwrap_or_else(PoisonError::into_inner).take();
+    // A token of its own, so that a wait that is over leaves nothing at `cancel`.
+    let cancel = cancel.child();
+    let late = Arc::clone(&then);
+    let alarm = timer::after(delay, {
+        let cancel = cancel.clone();
+        Box::new(move || {
+            if let Some(then) = take(&late) {
+                then();
+            }
+            drop(cancel);
+        })
+    });
+    cancel.on_cancel(move |_| {
+        if let Some(then) = take(&then) {
+            alarm.cancel();
+            then();
+        }
+    });
+}

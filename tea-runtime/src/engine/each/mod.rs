@@ -1,0 +1,313 @@
+//! A `dynamic_parallel` node that runs: its items are handed out in batches, and their results collected in item order.
+//!
+//! How many items a batch holds follows from how long items take, so that cheap ones cost little each and dear ones
+//! travel alone. An iterator is asked for items only as they are needed.
+
+mod progress;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use self::progress::{Progress, Step};
+use super::{
+    Run,
+    attempt::{self, Attempts, Verdict},
+    frame::{Frame, cancelled},
+    map::{Batch, Source},
+    panic::guard,
+    region::summary,
+    schedule,
+    site::Site,
+};
+use crate::{
+    cancel::{CancelReason, CancellationToken},
+    event::{Event, Scope},
+    executor::{Attempt, ItemsEnd, Job, JobWork},
+    failure::Failure,
+    plan::Map,
+    policy::Strategy,
+    result::{ParallelFlowResult, pid},
+    state::View,
+};
+
+/// A `dynamic_parallel` node that runs.
+struct MapRun {
+    run: Arc<Run>,
+    map: &'static Map,
+    scope: Scope,
+    started: Instant,
+    isolated: bool,
+    /// Items run one by one, since something counts or limits each attempt.
+    alone: bool,
+    /// Cancels the items.
+    cancel: CancellationToken,
+    /// Cancels the branch that the node stands in.
+    outer: CancellationToken,
+    view: Arc<View>,
+    /// `None` once it is exhausted.
+    source: Mutex<Option<Box<dyn Source>>>,
+    progress: Mutex<Progress>,
+}
+
+/// An attempt at a batch.
+struct Try {
+    batch: Box<dyn Batch>,
+    attempts: Attempts,
+    /// The batch that the item was first tried in, if this is another attempt, and its position there.
+    home: Option<(usize, usize)>,
+}
+
+/// Starts a map of `frame`, which goes on when it has ended.
+pub(super) fn start(mut frame: Box<Frame>, map: &'static Map) {
+    let items = guard(|| map.spec.items(&frame.view, &frame.context)).and_then(|items| items.map_err(Into::into));
+    let source = match items {
+        Ok(source) => source,
+        Err(failure) => return frame.resume_here(Err(failure.at(map.name, map.place))),
+    };
+    let context = &frame.context;
+    let run = Arc::clone(&context.run);
+    let scope = run.events.scope();
+    let (parent, total, strategy) = (context.scope, source.total(), run.strategy(map.config));
+    run.events.emit(|| Event::MapStarted { scope, parent, map, total: total.map(|total| total as u64), strategy });
+    let isolated = context.isolated || map.fail_fast;
+    let limited = map.config.timeout.is_some() || map.config.timeout_total.is_some();
+    let state = Arc::new(MapRun {
+        map,
+        scope,
+        started: Instant::now(),
+        isolated,
+        alone: isolated || limited || map.config.circuit_breaker.is_some(),
+        cancel: if map.fail_fast { context.token.child() } else { context.token.clone() },
+        outer: context.token.clone(),
+        view: Arc::new(frame.take_view()),
+        progress: Mutex::new(Progress::new(map.spec.collector(run.plan), total, frame)),
+        source: Mutex::new(Some(source)),
+        run,
+    });
+    state.drive();
+}
+
+impl MapRun {
+    /// Starts what may start: the first of it on this thread.
+    fn drive(self: &Arc<Self>) {
+        let mut here = true;
+        loop {
+            let step = self.progress().step(self.site().limit, self.alone);
+            let attempt = match step {
+                Step::Wait => return,
+                Step::Join => return self.join_later(),
+                Step::Again(again) => again,
+                Step::Pull(count) => match self.pull(count) {
+                    Some(batch) => Try { batch, attempts: Attempts::default(), home: None },
+                    None => continue,
+                },
+            };
+            match self.start(attempt, here) {
+                Ok(()) => here = false,
+                Err((attempt, failure)) => self.all_failed(attempt, &failure),
+            }
+        }
+    }
+
+    /// The next items, or the knowledge that there are no more.
+    fn pull(&self, count: usize) -> Option<Box<dyn Batch>> {
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let stopped = match self.outer.reason() {
+            Some(reason) => Some(Err(cancelled(reason))),
+            // With `allow_failure` each item is accounted for, also those that `fail_fast` keeps from starting.
+            None if self.cancel.is_cancelled() && !self.map.config.allow_failure => Some(Ok(None)),
+            None => None,
+        };
+        let next = stopped.unwrap_or_else(|| guard(|| source.as_mut().and_then(|source| source.next(count))));
+        if let Ok(Some(batch)) = next {
+            return Some(batch);
+        }
+        let dropped = guard(|| *source = None);
+        self.progress().exhausted(next.err().or(dropped.err()));
+        None
+    }
+
+    /// Starts an attempt, or gives it back if it fails without one.
+    fn start(self: &Arc<Self>, attempt: Try, here: bool) -> Result<(), (Try, Box<Failure>)> {
+        let Try { batch, mut attempts, home } = attempt;
+        let config = self.map.config;
+        let started = match self.cancel.reason() {
+            Some(reason) => Err(cancelled(reason)),
+            None => attempts.start(self.site().breaker(0)),
+        };
+        let strategy = self.run.strategy(config);
+        let executor = match started.and_then(|()| self.run.executor(strategy)) {
+            Ok(executor) => Arc::clone(executor),
+            Err(failure) => return Err((Try { batch, attempts, home }, failure)),
+        };
+        // A batch that is left behind does not come back.
+        let kept = self.alone.then(|| batch.only(0));
+        let own_token = self.isolated || self.alone || strategy == Strategy::Process;
+        let (number, deadline) = (attempts.started, attempts.deadline(config));
+        let state = Arc::clone(self);
+        let done = Box::new(move |attempt| state.ended(attempts, home, kept, attempt));
+        let job = Job {
+            run: Arc::clone(&self.run),
+            scope: self.scope,
+            attempt: number,
+            config,
+            deadline,
+            isolated: self.isolated,
+            cancel: if own_token { self.cancel.child() } else { self.cancel.clone() },
+            work: JobWork::Items { map: self.map, view: Arc::clone(&self.view), batch, done },
+        };
+        if here {
+            executor.submit_next(job);
+        } else {
+            executor.submit(job);
+        }
+        Ok(())
+    }
+
+    /// An attempt ended.
+    fn ended(
+        self: Arc<Self>,
+        mut attempts: Attempts,
+        home: Option<(usize, usize)>,
+        kept: Option<Box<dyn Batch>>,
+        attempt: Attempt<ItemsEnd>,
+    ) {
+        let breaker = self.site().breaker(0);
+        let Attempt { outcome: ItemsEnd { batch, failures }, pid, worker, elapsed } = attempt;
+        let Some(batch) = batch.or(kept) else { unreachable!("only a batch that is alone is left behind") };
+        if home.is_none() && !self.alone {
+            let strategy = self.run.strategy(self.map.config);
+            self.progress().took(batch.len(), elapsed, strategy, self.site().limit);
+        }
+        if failures.is_empty() {
+            attempts.succeeded(elapsed, breaker);
+        }
+        let mut again = Vec::new();
+        for (at, failure) in failures {
+            let mut attempts = attempts.clone();
+            match attempts.failed(failure, elapsed, self.map.config, breaker, &self.cancel) {
+                Verdict::Again(delay, failure) => {
+                    self.tell_retry(batch.start() + at, &attempts, delay, &failure);
+                    let home = home.unwrap_or((batch.start(), at));
+                    again.push((delay, Try { batch: batch.only(at), attempts, home: Some(home) }));
+                }
+                Verdict::Failed(failure) => self.item_failed(batch.start() + at, attempts, failure, pid, worker),
+            }
+        }
+        self.progress().landed(batch, home, again.len());
+        for (delay, attempt) in again {
+            let state = Arc::clone(&self);
+            attempt::wait(&self.cancel, delay, move || {
+                state.progress().again(attempt);
+                state.drive();
+            });
+        }
+        self.collect();
+        self.tell_progress();
+        self.drive();
+    }
+
+    /// An attempt was not made.
+    fn all_failed(self: &Arc<Self>, attempt: Try, failure: &Failure) {
+        let Try { batch, attempts, home } = attempt;
+        for at in 0..batch.len() {
+            let failure = Box::new(failure.clone());
+            self.item_failed(batch.start() + at, attempts.clone(), failure, pid(), None);
+        }
+        self.progress().landed(batch, home, 0);
+        self.collect();
+    }
+
+    fn item_failed(&self, index: usize, attempts: Attempts, failure: Box<Failure>, pid: u32, worker: Option<u32>) {
+        let name = format!("{}[{index}]", self.map.name);
+        let failure = failure.at(self.map.name, self.map.place);
+        let mut result = ParallelFlowResult { error: Some(failure), pid, worker, ..ParallelFlowResult::new(name) };
+        attempts.report(std::time::Duration::ZERO, self.site().breaker(0), &mut result);
+        self.progress().failed(index, result, self.map.config.allow_failure);
+        if self.map.fail_fast {
+            self.cancel.cancel_for(CancelReason::Sibling);
+        }
+    }
+
+    /// Collects what has come in, up to the first batch that has not. The output's reducer is the user's Rust, which is
+    /// not run on the thread of an executor.
+    fn collect(self: &Arc<Self>) {
+        let Some(collecting) = self.progress().collectable() else { return };
+        if collecting.is_quick() || schedule::is_inside() {
+            self.progress().collected(collecting.run());
+            return;
+        }
+        let state = Arc::clone(self);
+        self.run.spawn(
+            self.isolated,
+            Box::new(move || {
+                let collected = collecting.run();
+                state.progress().collected(collected);
+                state.collect();
+                state.drive();
+            }),
+        );
+    }
+
+    /// Ends the node, on a thread that may run the user's Rust.
+    fn join_later(self: &Arc<Self>) {
+        let state = Arc::clone(self);
+        let isolated = self.progress().parent_isolated();
+        let join: schedule::Work = Box::new(move || state.join());
+        if let Err(join) = schedule::put_block(isolated, join) {
+            self.run.spawn(isolated, join);
+        }
+    }
+
+    fn join(self: Arc<Self>) {
+        let Some(end) = self.progress().take() else { return };
+        let (scope, elapsed) = (self.scope, self.started.elapsed());
+        let (done, failed) = (end.done as u64, end.failed as u64);
+        self.run.events.emit(|| Event::MapProgress { scope, done, failed, total: Some(done) });
+        self.run.events.emit(|| Event::MapFinished { scope, elapsed, done, failed });
+        let (map, view) = (self.map, Arc::clone(&self.view));
+        drop(self);
+        let mut frame = end.frame;
+        let failure = end.error.or_else(|| summary(end.branches, Vec::new(), end.done, "items"));
+        let outcome = guard(|| {
+            if let Some(failure) = failure {
+                drop((end.collector, view));
+                return Err(failure);
+            }
+            // A batch that was left behind may hold the view for ever.
+            let mut view = Arc::try_unwrap(view).unwrap_or_else(|shared| (*shared).clone());
+            end.collector.finish(end.failures, &mut view)?;
+            frame.view = view;
+            Ok(())
+        });
+        frame.resume_here(outcome.flatten().map_err(|failure| failure.at(map.name, map.place)));
+    }
+
+    fn site(&self) -> &Site {
+        self.run.map(self.map)
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell_retry(&self, index: usize, attempts: &Attempts, delay: std::time::Duration, failure: &Failure) {
+        let scope = self.scope;
+        if self.run.events.is_active() {
+            let name = format!("{}[{index}]", self.map.name);
+            let (name, attempt) = (name.as_str(), attempts.started + 1);
+            self.run.events.emit(|| Event::RetryScheduled { scope, name, attempt, delay, failure });
+        }
+    }
+
+    fn tell_progress(&self) {
+        let scope = self.scope;
+        if self.run.events.is_active()
+            && let Some((done, failed, total)) = self.progress().news()
+        {
+            self.run.events.emit(|| Event::MapProgress { scope, done, failed, total });
+        }
+    }
+}

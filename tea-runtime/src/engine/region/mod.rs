@@ -1,0 +1,317 @@
+//! A fan-out that runs: which task starts when, and what becomes of its parent in the end.
+
+pub(super) use self::join::summary;
+mod join;
+mod ready;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
+
+use self::ready::{Claim, Ready, Step};
+use super::{
+    Run,
+    attempt::{self, Attempts, Verdict},
+    frame::{Frame, cancelled},
+    panic::guard,
+    schedule,
+    site::Site,
+};
+use crate::{
+    cancel::{CancelReason, CancellationToken},
+    event::{Event, Scope},
+    executor::{Attempt, BranchEnd, Job, JobWork},
+    failure::Failure,
+    plan::{Region, Task},
+    policy::Strategy,
+    result::ParallelFlowResult,
+    state::{Value, View},
+};
+
+/// A fan-out that runs.
+struct RegionRun {
+    run: Arc<Run>,
+    region: &'static Region,
+    /// Where the fan-out stands.
+    parent: Scope,
+    isolated: bool,
+    cancel: CancellationToken,
+    base: RwLock<Base>,
+    ready: Mutex<Ready>,
+}
+
+/// What tasks read: what was there before, and what finished tasks wrote as far as others had to read it.
+struct Base {
+    view: View,
+    /// How many writers of a key are included.
+    included: BTreeMap<u32, usize>,
+}
+
+/// The end of a task.
+struct TaskEnd {
+    result: ParallelFlowResult,
+    writes: Vec<(u32, Value)>,
+    goes_to: Vec<u32>,
+}
+
+/// Another attempt at a task.
+struct Again {
+    task: usize,
+    scope: Scope,
+    attempts: Attempts,
+    view: View,
+}
+
+/// Starts a fan-out of `frame`, which goes on when it has ended.
+pub(super) fn start(mut frame: Box<Frame>, region: &'static Region) {
+    let mut skipped = Vec::new();
+    for (index, task) in region.tasks.iter().enumerate() {
+        match task.when.map_or(Ok(true), |when| frame.holds(when)) {
+            Ok(true) => {}
+            Ok(false) => skipped.push(index),
+            Err(failure) => return frame.resume_here(Err(failure.at(task.name, task.place))),
+        }
+    }
+    let run = Arc::clone(&frame.context.run);
+    let cancel = &frame.context.token;
+    let state = Arc::new(RegionRun {
+        region,
+        parent: frame.context.scope,
+        isolated: frame.context.isolated || region.fail_fast,
+        cancel: if region.fail_fast { cancel.child() } else { cancel.clone() },
+        base: RwLock::new(Base { view: frame.take_view(), included: BTreeMap::new() }),
+        ready: Mutex::new(Ready::new(region, run.region(region), frame)),
+        run,
+    });
+    for task in skipped {
+        state.ready().skip(task, state.site());
+    }
+    state.drive(None);
+}
+
+impl RegionRun {
+    /// Takes the end of a task, and starts what may start now: the first of it on this thread.
+    fn drive(self: &Arc<Self>, mut ended: Option<(usize, TaskEnd)>) {
+        let mut here = true;
+        loop {
+            let step = self.ready().step(ended.take(), self.site());
+            match step {
+                Step::Wait => return,
+                Step::Join => return self.join_later(),
+                Step::Start(claim, more) => {
+                    ended = self.start(claim, here);
+                    if ended.is_none() && !more {
+                        return;
+                    }
+                    here = false;
+                }
+            }
+        }
+    }
+
+    /// Starts an attempt, unless the task ends without one.
+    fn start(self: &Arc<Self>, claim: Claim, here: bool) -> Option<(usize, TaskEnd)> {
+        let again = match claim {
+            Claim::Again(again) => again,
+            Claim::Task(index) => {
+                let scope = self.run.events.scope();
+                let task = &self.region.tasks[index];
+                let attempts = Attempts::default();
+                match self.cancel.reason().map_or_else(|| self.view(task), |reason| Err(cancelled(reason))) {
+                    Ok(view) => {
+                        self.tell_start(scope, index);
+                        Again { task: index, scope, attempts, view }
+                    }
+                    Err(failure) => return Some(self.failed(index, scope, attempts, failure, None)),
+                }
+            }
+        };
+        let Again { task: index, scope, mut attempts, view } = again;
+        let task = &self.region.tasks[index];
+        let started = match self.cancel.reason() {
+            Some(reason) => Err(cancelled(reason)),
+            None => attempts.start(self.site().breaker(index)),
+        };
+        let executor = started.and_then(|()| self.run.executor(self.run.strategy(task.config)));
+        let executor = match executor {
+            Ok(executor) => Arc::clone(executor),
+            Err(failure) => return Some(self.failed(index, scope, attempts, failure, None)),
+        };
+        let kept = (attempts.started <= task.config.retry.max_retries).then(|| view.clone());
+        let number = attempts.started;
+        let deadline = attempts.deadline(task.config);
+        let state = Arc::clone(self);
+        let done = Box::new(move |attempt| state.ended(index, scope, attempts, kept, attempt));
+        let job = Job {
+            run: Arc::clone(&self.run),
+            scope,
+            attempt: number,
+            config: task.config,
+            deadline,
+            isolated: self.isolated,
+            cancel: self.attempt_token(task),
+            work: JobWork::Branch { region: self.region, task: index, view, done },
+        };
+        if here {
+            executor.submit_next(job);
+        } else {
+            executor.submit(job);
+        }
+        None
+    }
+
+    /// A token that is the attempt's own, where something may cancel it or listen to it.
+    fn attempt_token(&self, task: &Task) -> CancellationToken {
+        let limited = task.config.timeout.is_some() || task.config.timeout_total.is_some();
+        if self.isolated || limited || self.run.strategy(task.config) == Strategy::Process {
+            self.cancel.child()
+        } else {
+            self.cancel.clone()
+        }
+    }
+
+    /// An attempt ended.
+    fn ended(
+        self: Arc<Self>,
+        index: usize,
+        scope: Scope,
+        mut attempts: Attempts,
+        kept: Option<View>,
+        attempt: Attempt<Result<BranchEnd, Box<Failure>>>,
+    ) {
+        let breaker = self.site().breaker(index);
+        let Attempt { outcome, pid, worker, elapsed } = attempt;
+        let ran = Some((pid, worker, elapsed));
+        let end = match outcome {
+            Ok(BranchEnd { view, goes_to }) => {
+                attempts.succeeded(elapsed, breaker);
+                let mut result = self.result(index, attempts, ran);
+                result.success = true;
+                self.tell_end(scope, &result);
+                (index, TaskEnd { result, writes: view.into_written(), goes_to })
+            }
+            Err(failure) => {
+                let config = self.region.tasks[index].config;
+                let verdict = attempts.failed(failure, elapsed, config, breaker, &self.cancel);
+                match (verdict, kept) {
+                    (Verdict::Again(delay, failure), Some(view)) => {
+                        let (name, attempt) = (self.region.tasks[index].name, attempts.started + 1);
+                        let failure = &failure;
+                        self.run.events.emit(|| Event::RetryScheduled { scope, name, attempt, delay, failure });
+                        self.ready().release();
+                        let state = Arc::clone(&self);
+                        let again = Again { task: index, scope, attempts, view };
+                        attempt::wait(&self.cancel, delay, move || {
+                            state.ready().again(again);
+                            state.drive(None);
+                        });
+                        return self.drive(None);
+                    }
+                    (Verdict::Again(_, failure) | Verdict::Failed(failure), kept) => {
+                        drop(kept);
+                        self.failed(index, scope, attempts, failure, ran)
+                    }
+                }
+            }
+        };
+        self.drive(Some(end));
+    }
+
+    /// A task ended with a failure.
+    fn failed(
+        &self,
+        index: usize,
+        scope: Scope,
+        attempts: Attempts,
+        failure: Box<Failure>,
+        ran: Option<Ran>,
+    ) -> (usize, TaskEnd) {
+        let mut result = self.result(index, attempts, ran);
+        result.error = Some(failure);
+        self.tell_end(scope, &result);
+        if self.region.fail_fast && (!self.region.tasks[index].config.allow_failure || self.site().all_may_fail) {
+            self.cancel.cancel_for(CancelReason::Sibling);
+        }
+        (index, TaskEnd { result, writes: Vec::new(), goes_to: Vec::new() })
+    }
+
+    fn result(&self, index: usize, attempts: Attempts, ran: Option<Ran>) -> ParallelFlowResult {
+        let mut result = ParallelFlowResult::new(self.region.tasks[index].name);
+        let (pid, worker, elapsed) = ran.unwrap_or((result.pid, None, result.elapsed));
+        (result.pid, result.worker) = (pid, worker);
+        attempts.report(elapsed, self.site().breaker(index), &mut result);
+        result
+    }
+
+    /// What a task starts with.
+    fn view(&self, task: &'static Task) -> Result<View, Box<Failure>> {
+        let mut view = View::new(self.run.plan, task.block.keys);
+        if self.site().graph.is_some() && task.reads.iter().any(|read| read.after > 0) {
+            guard(|| self.include(task)).flatten()?;
+        }
+        let base = self.base.read().unwrap_or_else(PoisonError::into_inner);
+        for read in task.reads {
+            if let Some(value) = base.view.value(read.key) {
+                view.set(read.key, Value::clone(value));
+            }
+        }
+        Ok(view)
+    }
+
+    /// Includes in the base what `task` reads of finished tasks. Those are all that will ever be included before it,
+    /// in task order, since nobody may write a key while others read it.
+    fn include(&self, task: &'static Task) -> Result<(), Box<Failure>> {
+        let Some(graph) = &self.site().graph else { return Ok(()) };
+        let mut base = self.base.write().unwrap_or_else(PoisonError::into_inner);
+        let Base { view, included } = &mut *base;
+        for read in task.reads.iter().filter(|read| read.after > 0) {
+            let included = included.entry(read.key).or_default();
+            for writer in graph.writers(read.key).take(read.after as usize).skip(*included) {
+                *included += 1;
+                let written = self.ready().take_write(writer, read.key);
+                if let Some(value) = written {
+                    join::merge(&self.region.tasks[writer], read.key, value, view)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn site(&self) -> &Site {
+        self.run.region(self.region)
+    }
+
+    fn ready(&self) -> MutexGuard<'_, Ready> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Joins, on a thread that may run the user's Rust.
+    fn join_later(self: &Arc<Self>) {
+        let state = Arc::clone(self);
+        let isolated = self.ready().parent_isolated();
+        let join: schedule::Work = Box::new(move || state.join());
+        if let Err(join) = schedule::put_block(isolated, join) {
+            self.run.spawn(isolated, join);
+        }
+    }
+
+    fn tell_start(&self, scope: Scope, index: usize) {
+        let (region, task) = (self.region, &self.region.tasks[index]);
+        self.run.events.emit(|| Event::BranchStarted {
+            scope,
+            parent: self.parent,
+            region,
+            task: u32::try_from(index).unwrap_or(u32::MAX),
+            name: task.name,
+            strategy: self.run.strategy(task.config),
+        });
+    }
+
+    fn tell_end(&self, scope: Scope, result: &ParallelFlowResult) {
+        self.run.events.emit(|| Event::BranchFinished { scope, result });
+    }
+}
+
+/// Process, worker and time of an attempt.
+type Ran = (u32, Option<u32>, std::time::Duration);

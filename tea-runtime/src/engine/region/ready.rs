@@ -1,0 +1,214 @@
+//! Which task of a fan-out may start.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+};
+
+use super::{Again, TaskEnd};
+use crate::{
+    engine::{
+        frame::Frame,
+        site::{Graph, Site},
+    },
+    plan::Region,
+    result::ParallelFlowResult,
+    state::Value,
+};
+
+/// The tasks that ended, that run, and that may start.
+pub(super) struct Ready {
+    region: &'static Region,
+    parent: Option<Box<Frame>>,
+    ends: Vec<Option<TaskEnd>>,
+    remaining: usize,
+    in_flight: usize,
+    joined: bool,
+    /// Tasks that waited to be tried again.
+    again: VecDeque<Again>,
+    queue: Queue,
+}
+
+/// The tasks that were not started.
+enum Queue {
+    /// In listed order, from this one on.
+    Listed(usize),
+    /// Each when what it needs is done, those first on which the longest way follows.
+    Graph { free: BinaryHeap<(u32, Reverse<usize>)>, waiting: Vec<Waiting> },
+}
+
+/// A task that may not be free yet.
+struct Waiting {
+    /// Needs that are not done.
+    needs: usize,
+    /// One of its needs went on to it, or it is not for its needs to decide.
+    led_to: bool,
+    /// One of its needs failed for good, or was not started for that reason.
+    barred: bool,
+}
+
+/// What may start.
+pub(super) enum Claim {
+    /// A task, for the first time.
+    Task(usize),
+    /// Another attempt.
+    Again(Again),
+}
+
+/// What is to be done now.
+pub(super) enum Step {
+    /// Nothing.
+    Wait,
+    /// Start this. There may be more.
+    Start(Claim, bool),
+    /// All tasks have ended. Said once.
+    Join,
+}
+
+impl Ready {
+    pub(super) fn new(region: &'static Region, site: &Site, parent: Box<Frame>) -> Self {
+        let queue = match &site.graph {
+            None => Queue::Listed(0),
+            Some(graph) => {
+                let waiting = |task: &crate::plan::Task| Waiting {
+                    needs: task.needs.len(),
+                    led_to: region.dataflow,
+                    barred: false,
+                };
+                let free = (0..region.tasks.len()).filter(|&task| region.tasks[task].needs.is_empty());
+                Queue::Graph {
+                    free: free.map(|task| graph.priority(task)).collect(),
+                    waiting: region.tasks.iter().map(waiting).collect(),
+                }
+            }
+        };
+        Self {
+            region,
+            parent: Some(parent),
+            ends: std::iter::repeat_with(|| None).take(region.tasks.len()).collect(),
+            remaining: region.tasks.len(),
+            in_flight: 0,
+            joined: false,
+            again: VecDeque::new(),
+            queue,
+        }
+    }
+
+    /// Takes the end of a task that was in flight, and says what may start.
+    pub(super) fn step(&mut self, ended: Option<(usize, TaskEnd)>, site: &Site) -> Step {
+        if let Some((task, end)) = ended {
+            self.in_flight -= 1;
+            self.end(task, end, site.graph.as_ref());
+        }
+        if self.remaining == 0 {
+            return if std::mem::replace(&mut self.joined, true) { Step::Wait } else { Step::Join };
+        }
+        if self.in_flight >= site.limit {
+            return Step::Wait;
+        }
+        let claim = match self.again.pop_front() {
+            Some(again) => Claim::Again(again),
+            None => match self.next() {
+                Some(task) => Claim::Task(task),
+                None => return Step::Wait,
+            },
+        };
+        self.in_flight += 1;
+        Step::Start(claim, self.in_flight < site.limit && self.has_more())
+    }
+
+    /// A task is not started, since its condition does not hold.
+    pub(super) fn skip(&mut self, task: usize, site: &Site) {
+        let end = self.skipped(task);
+        self.end(task, end, site.graph.as_ref());
+    }
+
+    /// A task waits to be tried again: another may run meanwhile.
+    pub(super) fn release(&mut self) {
+        self.in_flight -= 1;
+    }
+
+    /// Its wait is over.
+    pub(super) fn again(&mut self, again: Again) {
+        self.again.push_back(again);
+    }
+
+    /// Takes what a finished task wrote to a key.
+    pub(super) fn take_write(&mut self, task: usize, key: u32) -> Option<Value> {
+        let writes = &mut self.ends[task].as_mut()?.writes;
+        let at = writes.iter().position(|write| write.0 == key)?;
+        Some(writes.remove(at).1)
+    }
+
+    /// Whether the fan-out stands in a block that may be left behind.
+    pub(super) fn parent_isolated(&self) -> bool {
+        self.parent.as_ref().is_some_and(|parent| parent.context.isolated)
+    }
+
+    /// Takes what is joined: the parent and all ends, in listed order.
+    pub(super) fn take(&mut self) -> Option<(Box<Frame>, Vec<TaskEnd>)> {
+        Some((self.parent.take()?, std::mem::take(&mut self.ends).into_iter().flatten().collect()))
+    }
+
+    fn next(&mut self) -> Option<usize> {
+        loop {
+            let task = match &mut self.queue {
+                Queue::Listed(next) if *next < self.ends.len() => {
+                    *next += 1;
+                    *next - 1
+                }
+                Queue::Listed(_) => return None,
+                Queue::Graph { free, .. } => free.pop()?.1.0,
+            };
+            if self.ends[task].is_none() {
+                return Some(task);
+            }
+        }
+    }
+
+    fn has_more(&self) -> bool {
+        let queued = match &self.queue {
+            Queue::Listed(next) => *next < self.ends.len(),
+            Queue::Graph { free, .. } => !free.is_empty(),
+        };
+        queued || !self.again.is_empty()
+    }
+
+    /// Takes an end, and frees or skips what waited for it.
+    fn end(&mut self, task: usize, end: TaskEnd, graph: Option<&Graph>) {
+        let (Some(graph), Queue::Graph { .. }) = (graph, &self.queue) else {
+            self.ends[task] = Some(end);
+            self.remaining -= 1;
+            return;
+        };
+        let failed = !end.result.success && !end.result.skipped;
+        let mut ended = vec![(task, end, failed && !self.region.tasks[task].config.allow_failure)];
+        while let Some((task, end, bars)) = ended.pop() {
+            for &follower in graph.followers(task) {
+                let Queue::Graph { free, waiting } = &mut self.queue else { continue };
+                let index = follower as usize;
+                let state = &mut waiting[index];
+                state.needs -= 1;
+                state.led_to |= end.goes_to.contains(&follower);
+                state.barred |= bars;
+                if state.needs > 0 || self.ends[index].is_some() {
+                    continue;
+                }
+                if state.led_to && !state.barred {
+                    free.push(graph.priority(index));
+                } else {
+                    let bars = state.barred;
+                    let end = self.skipped(index);
+                    ended.push((index, end, bars));
+                }
+            }
+            self.ends[task] = Some(end);
+            self.remaining -= 1;
+        }
+    }
+
+    fn skipped(&self, task: usize) -> TaskEnd {
+        let result = ParallelFlowResult { skipped: true, ..ParallelFlowResult::new(self.region.tasks[task].name) };
+        TaskEnd { result, writes: Vec::new(), goes_to: Vec::new() }
+    }
+}

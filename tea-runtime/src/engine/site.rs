@@ -1,0 +1,108 @@
+//! What is worked out once a run about a region or map, however often it runs.
+
+use std::cmp::Reverse;
+
+use super::Run;
+use crate::{
+    plan::{Map, Region, Task},
+    policy::{CircuitBreaker, ParallelConfig, Strategy},
+};
+
+/// What is known about a region or map.
+pub(super) struct Site {
+    /// How many attempts are in flight at most.
+    pub(super) limit: usize,
+    /// The circuit breakers of its tasks, or of its items.
+    breakers: Vec<Option<CircuitBreaker>>,
+    /// Every task may fail.
+    pub(super) all_may_fail: bool,
+    /// Which tasks wait for which; `None` where none does.
+    pub(super) graph: Option<Graph>,
+}
+
+/// A region whose tasks need others.
+pub(super) struct Graph {
+    /// `followers[starts[task]..starts[task + 1]]` need the task.
+    starts: Vec<usize>,
+    followers: Vec<u32>,
+    /// The longest way from each task to an end of the region: what is far from the end starts first.
+    heights: Vec<u32>,
+    /// Who writes what: pairs of key and task, ascending.
+    writers: Vec<(u32, u32)>,
+}
+
+impl Site {
+    pub(super) fn of_region(run: &Run, region: &Region) -> Self {
+        Self {
+            limit: limit(run, region.max_workers, region.tasks.iter().map(|task| task.config)),
+            breakers: region.tasks.iter().map(|task| breaker(task.config)).collect(),
+            all_may_fail: region.tasks.iter().all(|task| task.config.allow_failure),
+            graph: region.tasks.iter().any(|task| !task.needs.is_empty()).then(|| Graph::new(region.tasks)),
+        }
+    }
+
+    pub(super) fn of_map(run: &Run, map: &Map) -> Self {
+        Self {
+            limit: limit(run, map.max_workers, [map.config]),
+            breakers: vec![breaker(map.config)],
+            all_may_fail: map.config.allow_failure,
+            graph: None,
+        }
+    }
+
+    /// The circuit breaker of a task, or that of the items (0).
+    pub(super) fn breaker(&self, task: usize) -> Option<&CircuitBreaker> {
+        self.breakers[task].as_ref()
+    }
+}
+
+impl Graph {
+    fn new(tasks: &[Task]) -> Self {
+        let mut edges: Vec<(u32, u32)> = Vec::new();
+        let mut writers: Vec<(u32, u32)> = Vec::new();
+        for (index, task) in (0..).zip(tasks) {
+            edges.extend(task.needs.iter().map(|&need| (need, index)));
+            writers.extend(task.writes.iter().map(|write| (write.key, index)));
+        }
+        edges.sort_unstable();
+        writers.sort_unstable();
+        let starts = (0..).take(tasks.len() + 1).map(|task| edges.partition_point(|edge| edge.0 < task)).collect();
+        let mut heights = vec![0; tasks.len()];
+        for &(task, follower) in edges.iter().rev() {
+            heights[task as usize] = heights[task as usize].max(heights[follower as usize] + 1);
+        }
+        Self { starts, followers: edges.into_iter().map(|edge| edge.1).collect(), heights, writers }
+    }
+
+    /// The tasks that need `task`.
+    pub(super) fn followers(&self, task: usize) -> &[u32] {
+        &self.followers[self.starts[task]..self.starts[task + 1]]
+    }
+
+    /// What starts first is greatest.
+    pub(super) fn priority(&self, task: usize) -> (u32, Reverse<usize>) {
+        (self.heights[task], Reverse(task))
+    }
+
+    /// The tasks that write `key`, ascending.
+    pub(super) fn writers(&self, key: u32) -> impl Iterator<Item = usize> {
+        let from = self.writers.partition_point(|writer| writer.0 < key);
+        self.writers[from..].iter().take_while(move |writer| writer.0 == key).map(|writer| writer.1 as usize)
+    }
+}
+
+/// As many as `max_workers` says; where the pool is no larger than that, as many as it takes with profit.
+fn limit<'a>(run: &Run, max_workers: Option<u32>, configs: impl IntoIterator<Item = &'a ParallelConfig>) -> usize {
+    let workers = run.workers(max_workers);
+    if configs.into_iter().any(|config| run.strategy(config) == Strategy::Thread) {
+        return workers;
+    }
+    match run.executor(Strategy::Process) {
+        Ok(executor) if workers >= executor.max_workers() => executor.window(),
+        _ => workers,
+    }
+}
+
+fn breaker(config: &ParallelConfig) -> Option<CircuitBreaker> {
+    config.circuit_breaker.clone().map(CircuitBreaker::new)
+}

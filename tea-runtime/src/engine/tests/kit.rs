@@ -1,0 +1,256 @@
+//! Plans by hand, as generated code would hold them. What is made here lives for ever, as it would there.
+
+use std::sync::Arc;
+
+use crate::{
+    context::Context,
+    engine::{self, Options, map::MapSpec},
+    error::Error,
+    failure::{Failure, FailureKind, NodeError},
+    plan::{
+        Arm, Block, Body, Condition, Map, Next, Place, Plan, Region, Site, Step, Target, Task, TaskRead, TaskWrite,
+        Work,
+    },
+    policy::ParallelConfig,
+    state::{Key, KeySpec, Kind, Reduce, Value, View},
+};
+
+pub(crate) const PLACE: Place = Place { line: 1, column: 1 };
+pub(crate) const THREAD: &ParallelConfig = &ParallelConfig::DEFAULT;
+pub(crate) const END: Next = Next::Go(Target::End);
+
+pub(crate) fn leak<T>(value: T) -> &'static T {
+    Box::leak(Box::new(value))
+}
+
+/// A plan in the making.
+#[derive(Default)]
+pub(crate) struct Kit {
+    keys: Vec<KeySpec>,
+    sites: Vec<Option<Site>>,
+}
+
+impl Kit {
+    pub(crate) fn key<T: Clone + Send + Sync + 'static>(&mut self, name: &'static str) -> Key<T> {
+        let clone = |value: &Value| -> Value { Arc::new(value.downcast_ref::<T>().unwrap().clone()) };
+        self.kind(
+            name,
+            Kind { name: std::any::type_name::<T>(), clone: Some(clone), to_json: None, wire: None, parse: None },
+        )
+    }
+
+    /// A key whose type cannot be copied.
+    pub(crate) fn unique<T: Send + Sync + 'static>(&mut self, name: &'static str) -> Key<T> {
+        self.kind(name, Kind { name: std::any::type_name::<T>(), clone: None, to_json: None, wire: None, parse: None })
+    }
+
+    fn kind<T: Send + Sync + 'static>(&mut self, name: &'static str, kind: Kind) -> Key<T> {
+        self.keys.push(KeySpec {
+            name,
+            kind: leak(kind),
+            input: false,
+            default: None,
+            reduce: None,
+            transient: false,
+            optional: true,
+            description: "",
+        });
+        Key::new(u32::try_from(self.keys.len() - 1).unwrap())
+    }
+
+    /// A list whose writes are put one behind the other: any wrong order shows.
+    pub(crate) fn list(&mut self, name: &'static str) -> Key<Vec<i64>> {
+        fn append(kind: &'static Kind, before: Value, written: Value) -> Result<Value, Box<Failure>> {
+            let key = Key::<Vec<i64>>::new(0);
+            let (mut all, more) = (key.owned(kind, before)?, key.owned(kind, written)?);
+            all.extend(more);
+            Ok(Arc::new(all))
+        }
+        let key = self.key(name);
+        self.reduce(key, append);
+        key
+    }
+
+    pub(crate) fn reduce<T>(&mut self, key: Key<T>, reduce: Reduce) {
+        self.keys[key.id as usize].reduce = Some(reduce);
+    }
+
+    pub(crate) fn input<T>(&mut self, key: Key<T>, default: Option<fn() -> Value>) {
+        let spec = &mut self.keys[key.id as usize];
+        (spec.input, spec.default, spec.optional) = (true, default, false);
+    }
+
+    /// A block over all keys so far.
+    pub(crate) fn block(&self, steps: Vec<Step>) -> Block {
+        let keys = (0..u32::try_from(self.keys.len()).unwrap()).collect::<Vec<_>>();
+        let entry = if steps.is_empty() { END } else { to(0) };
+        Block { entry, steps: steps.leak(), keys: keys.leak() }
+    }
+
+    pub(crate) fn region(&mut self, tasks: Vec<Task>) -> &'static Region {
+        self.region_with(tasks, |_| ())
+    }
+
+    pub(crate) fn region_with(&mut self, tasks: Vec<Task>, with: impl FnOnce(&mut Region)) -> &'static Region {
+        let id = u32::try_from(self.sites.len()).unwrap();
+        let mut region =
+            Region { id, place: PLACE, tasks: tasks.leak(), dataflow: false, max_workers: None, fail_fast: false };
+        with(&mut region);
+        let region = leak(region);
+        self.sites.push(Some(Site::Region(region)));
+        region
+    }
+
+    pub(crate) fn map(
+        &mut self,
+        name: &'static str,
+        spec: &'static dyn MapSpec,
+        config: ParallelConfig,
+        with: impl FnOnce(&mut Map),
+    ) -> Step {
+        let id = u32::try_from(self.sites.len()).unwrap();
+        let mut map = Map {
+            id,
+            name,
+            place: PLACE,
+            spec,
+            reads: &[],
+            writes: &[],
+            max_workers: None,
+            fail_fast: false,
+            config: leak(config),
+        };
+        with(&mut map);
+        let map = leak(map);
+        self.sites.push(Some(Site::Map(map)));
+        step(name, Work::Map(map))
+    }
+
+    pub(crate) fn plan(self, root: Block) -> &'static Plan {
+        leak(Plan {
+            name: "test",
+            description: "",
+            file: "test.yaml",
+            module: "test",
+            keys: self.keys.leak(),
+            root: leak(root),
+            sites: self.sites.into_iter().flatten().collect::<Vec<_>>().leak(),
+            max_workers: None,
+        })
+    }
+}
+
+/// A node's Rust as a closure.
+struct Code<F>(F);
+
+impl<F: Fn(&mut View, &Context) -> Result<(), NodeError> + Sync> Body for Code<F> {
+    fn run(&self, view: &mut View, context: &Context) -> Result<(), Box<Failure>> {
+        Ok((self.0)(view, context)?)
+    }
+}
+
+pub(crate) fn node(
+    name: &'static str,
+    code: impl Fn(&mut View, &Context) -> Result<(), NodeError> + Sync + 'static,
+) -> Step {
+    step(name, Work::Run(leak(Code(code))))
+}
+
+/// A node that puts a value.
+pub(crate) fn puts<T: Clone + Send + Sync + 'static>(name: &'static str, key: Key<T>, value: T) -> Step {
+    node(name, move |view, _| put(view, key, value.clone()))
+}
+
+/// A node that appends to a list.
+pub(crate) fn appends(name: &'static str, key: Key<Vec<i64>>, value: i64) -> Step {
+    puts(name, key, vec![value])
+}
+
+pub(crate) fn put<T>(view: &mut View, key: Key<T>, value: T) -> Result<(), NodeError> {
+    view.put(key, value).map_err(|failure| failure.message.into())
+}
+
+pub(crate) fn step(name: &'static str, work: Work) -> Step {
+    Step { name, place: PLACE, work, next: END, max_visits: 10_000 }
+}
+
+pub(crate) fn fan_out(region: &'static Region) -> Step {
+    step("fan-out", Work::FanOut(region))
+}
+
+pub(crate) const fn to(step: u32) -> Next {
+    Next::Go(Target::Step(step))
+}
+
+/// Steps one after the other.
+pub(crate) fn chain(mut steps: Vec<Step>) -> Vec<Step> {
+    let last = steps.len().saturating_sub(1);
+    for (next, step) in (1..).zip(&mut steps[..last]) {
+        step.next = to(next);
+    }
+    steps
+}
+
+pub(crate) fn choose(arms: Vec<(Option<Condition>, Target)>) -> Next {
+    let arm = |(when, to)| Arm { when, to, text: "" };
+    Next::Choose(arms.into_iter().map(arm).collect::<Vec<_>>().leak())
+}
+
+pub(crate) fn task(name: &'static str, block: Block) -> Task {
+    Task {
+        name,
+        place: PLACE,
+        when: None,
+        when_text: "",
+        needs: &[],
+        block: leak(block),
+        reads: &[],
+        writes: &[],
+        config: THREAD,
+    }
+}
+
+impl Task {
+    pub(crate) fn reads<T>(mut self, key: Key<T>, after: u32) -> Self {
+        self.reads = [self.reads, &[TaskRead { key: key.id, after }]].concat().leak();
+        self
+    }
+
+    pub(crate) fn writes<T>(mut self, key: Key<T>, combine: bool) -> Self {
+        self.writes = [self.writes, &[TaskWrite { key: key.id, combine }]].concat().leak();
+        self
+    }
+
+    pub(crate) fn needs(mut self, needs: &[u32]) -> Self {
+        self.needs = needs.to_vec().leak();
+        self
+    }
+
+    pub(crate) fn config(mut self, config: ParallelConfig) -> Self {
+        self.config = leak(config);
+        self
+    }
+}
+
+pub(crate) fn run(plan: &'static Plan) -> Result<View, Error> {
+    engine::run(plan, Vec::new(), Options::default())
+}
+
+/// Runs with a ceiling on workers.
+pub(crate) fn run_with(plan: &'static Plan, workers: usize) -> Result<View, Error> {
+    engine::run(plan, Vec::new(), Options { max_workers: Some(workers), ..Options::default() })
+}
+
+/// The kinds of all failures.
+pub(crate) fn kinds(error: &Error) -> Vec<FailureKind> {
+    error.failures().iter().map(|failure| failure.failure.kind).collect()
+}
+
+/// Waits for something that another thread does. The bound is for a machine that does nothing else but swap.
+pub(crate) fn wait_for(what: &str, done: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !done() {
+        assert!(start.elapsed().as_secs() < 60, "{what} did not happen");
+        std::thread::yield_now();
+    }
+}

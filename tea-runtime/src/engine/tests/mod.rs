@@ -1,0 +1,8 @@
+//! The engine on plans written by hand.
+
+mod blocks;
+mod fan_out;
+pub(crate) mod kit;
+mod maps;
+mod policies;
+mod scale;

@@ -1,0 +1,176 @@
+//! The error of a run.
+
+use std::{
+    error::Error as StdError,
+    fmt::{self, Write as _},
+};
+
+use crate::{
+    failure::{Failure, FailureKind},
+    plan::Plan,
+    result::ParallelFlowResult,
+};
+
+/// Why a run gave no output.
+#[derive(Debug)]
+pub struct Error(Box<Facts>);
+
+#[derive(Debug)]
+struct Facts {
+    workflow: &'static str,
+    failure: Option<Box<Failure>>,
+    message: String,
+    finished: Vec<String>,
+    cause: Option<Box<Cause>>,
+}
+
+/// A cause of which only the message is left: it may have crossed from another process.
+#[derive(Debug)]
+struct Cause {
+    message: String,
+    cause: Option<Box<Self>>,
+}
+
+/// A branch, item or node that failed.
+#[derive(Debug, Clone)]
+pub struct BranchFailure<'a> {
+    /// The way to it: names of branches and items, outermost first; empty for a node outside of any.
+    pub branch: Vec<&'a str>,
+    /// Why it failed.
+    pub failure: &'a Failure,
+    /// Its result as a branch or item; `None` outside of any.
+    pub result: Option<&'a ParallelFlowResult>,
+}
+
+impl Error {
+    pub(crate) fn failed(plan: &Plan, failure: Box<Failure>, nodes: Vec<&'static str>) -> Self {
+        let finished = nodes.into_iter().map(str::to_owned).chain(failure.finished.iter().cloned()).collect();
+        let mut leaves = Vec::new();
+        collect(&failure, None, &mut Vec::new(), &mut leaves);
+        let message = message(plan.name, &failure, &leaves);
+        let cause = leaves.first().and_then(|first| cause(&first.failure.causes));
+        drop(leaves);
+        Self(Box::new(Facts { workflow: plan.name, failure: Some(failure), message, finished, cause }))
+    }
+
+    pub(crate) fn missing_input(plan: &Plan, key: &str) -> Self {
+        Self::input(plan, format!("the input `{key}` is missing"))
+    }
+
+    /// Inputs that are no good.
+    pub(crate) fn input(plan: &Plan, message: String) -> Self {
+        Self(Box::new(Facts { workflow: plan.name, failure: None, message, finished: Vec::new(), cause: None }))
+    }
+
+    /// The name of the workflow.
+    #[must_use]
+    pub fn workflow(&self) -> &str {
+        self.0.workflow
+    }
+
+    /// Why the run failed: the failure of the node at which it ended. `None` if it did not start, since its inputs are
+    /// no good.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        self.0.failure.as_deref()
+    }
+
+    /// Every node, branch and item that failed, in declared order; of items of a map at most the first 1,000.
+    #[must_use]
+    pub fn failures(&self) -> Vec<BranchFailure<'_>> {
+        let mut failures = Vec::new();
+        if let Some(failure) = &self.0.failure {
+            collect(failure, None, &mut Vec::new(), &mut failures);
+        }
+        failures
+    }
+
+    /// What had been done: the nodes outside of branches that ended, in the order of the workflow, then the branches of
+    /// the failed fan-out that ended well.
+    #[must_use]
+    pub fn finished(&self) -> &[String] {
+        &self.0.finished
+    }
+
+    /// Whether the run ended because it was cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.failure().is_some_and(|failure| failure.kind == FailureKind::Cancelled)
+    }
+
+    /// Whether it did not start, since its inputs are no good.
+    #[must_use]
+    pub fn is_input(&self) -> bool {
+        self.0.failure.is_none()
+    }
+}
+
+/// Collects the failures that are not made of others.
+fn collect<'a>(
+    failure: &'a Failure,
+    result: Option<&'a ParallelFlowResult>,
+    path: &mut Vec<&'a str>,
+    into: &mut Vec<BranchFailure<'a>>,
+) {
+    if failure.branches.is_empty() {
+        into.push(BranchFailure { branch: path.clone(), failure, result });
+    }
+    for branch in &failure.branches {
+        path.push(&branch.branch);
+        if let Some(failure) = &branch.error {
+            collect(failure, Some(branch), path, into);
+        }
+        path.pop();
+    }
+}
+
+fn message(workflow: &str, failure: &Failure, leaves: &[BranchFailure<'_>]) -> String {
+    let first = leaves.iter().find(|leaf| leaf.failure.kind != FailureKind::Cancelled).or(leaves.first());
+    let Some(first) = first else { return format!("workflow `{workflow}` failed: {}", failure.message) };
+    let mut message = format!("workflow `{workflow}` failed: {first}");
+    if leaves.len() > 1 {
+        _ = write!(message, " (and {} more)", leaves.len() - 1);
+    }
+    message
+}
+
+fn cause(causes: &[String]) -> Option<Box<Cause>> {
+    let (message, causes) = causes.split_first()?;
+    Some(Box::new(Cause { message: message.clone(), cause: cause(causes) }))
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.cause.as_ref().map(|cause| &**cause as _)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for Cause {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause.as_ref().map(|cause| &**cause as _)
+    }
+}
+
+impl fmt::Display for BranchFailure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.branch.is_empty() {
+            write!(f, "branch `{}`: ", self.branch.join("/"))?;
+        }
+        if let Some(node) = self.failure.node.as_deref().filter(|node| self.branch.last() != Some(node)) {
+            write!(f, "node `{node}`: ")?;
+        }
+        f.write_str(&self.failure.message)
+    }
+}

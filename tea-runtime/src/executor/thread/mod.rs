@@ -1,0 +1,146 @@
+//! Attempts on threads of this process.
+//!
+//! An attempt that may have to be left behind (it has a limit, or stands in a `fail_fast` fan-out) runs on a thread of
+//! its own: nothing can end a thread, and one that hangs must not take a place in the pool.
+
+mod items;
+mod own;
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
+
+use self::own::Own;
+use super::{Attempt, BranchEnd, Done, ItemsEnd, Job, JobWork, ParallelExecutor};
+use crate::{
+    engine::{cancelled, run_branch, schedule},
+    event::{Event, Events, Scope},
+    failure::Failure,
+    result::pid,
+};
+
+/// Runs attempts on threads of this process.
+#[derive(Clone)]
+pub struct ThreadExecutor(Arc<Threads>);
+
+struct Threads {
+    workers: usize,
+    /// Made when it is first needed; `None` if the system gives no threads at all.
+    pool: OnceLock<Option<rayon::ThreadPool>>,
+    own: Own,
+}
+
+impl ThreadExecutor {
+    /// Runs `max_workers` attempts at once, at least one.
+    #[must_use]
+    pub fn new(max_workers: usize) -> Self {
+        let workers = max_workers.max(1);
+        Self(Arc::new(Threads { workers, pool: OnceLock::new(), own: Own::new(workers) }))
+    }
+
+    /// Runs `work` on a thread of the pool.
+    pub(crate) fn spawn(&self, work: schedule::Work) {
+        let run = move || schedule::enter(schedule::Place::Pool, work);
+        match self.0.pool.get_or_init(|| pool(self.0.workers)) {
+            Some(pool) => pool.spawn(run),
+            None => run(),
+        }
+    }
+
+    /// Runs `work` on a thread of its own.
+    pub(crate) fn spawn_own(work: schedule::Work) {
+        own::spawn(work).unwrap_or_else(|work| schedule::enter(schedule::Place::Own, work));
+    }
+}
+
+/// A pool of `workers`, or of as many as the system gives.
+fn pool(workers: usize) -> Option<rayon::ThreadPool> {
+    let sizes = std::iter::successors(Some(workers), |size| Some(size / 2)).take_while(|size| *size > 0);
+    let build = |size| rayon::ThreadPoolBuilder::new().num_threads(size).thread_name(|i| format!("tea-{i}")).build();
+    sizes.map(build).find_map(Result::ok)
+}
+
+impl ParallelExecutor for ThreadExecutor {
+    fn name(&self) -> &'static str {
+        "thread"
+    }
+
+    fn max_workers(&self) -> usize {
+        self.0.workers
+    }
+
+    fn submit(&self, job: Job) {
+        if job.isolated || job.limit().is_some() {
+            return own::submit(self, job);
+        }
+        self.spawn(Box::new(move || start(job)));
+    }
+
+    fn submit_next(&self, job: Job) {
+        if job.isolated || job.limit().is_some() {
+            return own::submit(self, job);
+        }
+        if let Err(work) = schedule::put(schedule::Place::Pool, Box::new(move || start(job))) {
+            self.spawn(work);
+        }
+    }
+}
+
+/// Runs a job on this thread.
+fn start(job: Job) {
+    let telling = Telling::start(&job);
+    let context = job.context();
+    match job.work {
+        JobWork::Branch { region, task, view, done } => match context.token.reason() {
+            Some(reason) => telling.branch(done, Err(cancelled(reason))),
+            None => run_branch(context, region, task, view, Box::new(move |outcome| telling.branch(done, outcome))),
+        },
+        JobWork::Items { map, view, batch, done } => {
+            let end = items::run(map, &view, batch, &context);
+            drop((view, context));
+            telling.items(done, end);
+        }
+    }
+}
+
+/// Tells the start and end of an attempt.
+struct Telling {
+    started: Instant,
+    pid: u32,
+    attempt: u32,
+    scope: Scope,
+    /// Only if somebody listens.
+    heard: Option<(Events, String)>,
+}
+
+impl Telling {
+    fn start(job: &Job) -> Self {
+        let (scope, attempt, pid) = (job.scope, job.attempt, pid());
+        let heard = job.run.events.is_active().then(|| (job.run.events.clone(), job.label()));
+        if let Some((events, name)) = &heard {
+            events.emit(|| Event::AttemptStarted { scope, name, attempt, worker: None, pid, sent: 0 });
+        }
+        Self { started: Instant::now(), pid, attempt, scope, heard }
+    }
+
+    fn end(&self, failure: Option<&Failure>) -> std::time::Duration {
+        let elapsed = self.started.elapsed();
+        if let Some((events, name)) = &self.heard {
+            let &Self { pid, attempt, scope, .. } = self;
+            let (worker, received) = (None, 0);
+            events.emit(|| Event::AttemptFinished { scope, name, attempt, worker, pid, elapsed, received, failure });
+        }
+        elapsed
+    }
+
+    fn branch(self, done: Done<Result<BranchEnd, Box<Failure>>>, outcome: Result<BranchEnd, Box<Failure>>) {
+        let elapsed = self.end(outcome.as_ref().err().map(|failure| &**failure));
+        done(Attempt { outcome, pid: self.pid, worker: None, elapsed });
+    }
+
+    fn items(self, done: Done<ItemsEnd>, end: ItemsEnd) {
+        let elapsed = self.end(end.failures.first().map(|(_, failure)| &**failure));
+        done(Attempt { outcome: end, pid: self.pid, worker: None, elapsed });
+    }
+}

@@ -1,0 +1,191 @@
+//! Attempts on threads of their own, which are left behind when they do not end in time.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{Telling, ThreadExecutor, items};
+use crate::{
+    cancel::CancelReason,
+    engine::{cancelled, run_branch, schedule, timer},
+    executor::{Attempt, BranchEnd, Done, ItemsEnd, Job, JobWork},
+    failure::Failure,
+};
+
+/// How many attempts run on threads of their own, and which wait. Those left behind do not count.
+pub(super) struct Own {
+    workers: usize,
+    places: Mutex<Places>,
+}
+
+#[derive(Default)]
+struct Places {
+    taken: usize,
+    waiting: VecDeque<Job>,
+}
+
+impl Own {
+    pub(super) fn new(workers: usize) -> Self {
+        Self { workers, places: Mutex::default() }
+    }
+
+    /// Takes a place for `job`, or lets it wait.
+    fn enter(&self, job: Job) -> Option<Job> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.taken == self.workers {
+            places.waiting.push_back(job);
+            return None;
+        }
+        places.taken += 1;
+        Some(job)
+    }
+
+    /// Gives a place back, or to the job that waits for it.
+    fn leave(&self) -> Option<Job> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = places.waiting.pop_front();
+        places.taken -= usize::from(next.is_none());
+        next
+    }
+}
+
+/// Runs a job when there is a place.
+pub(super) fn submit(executor: &ThreadExecutor, job: Job) {
+    if let Some(job) = executor.0.own.enter(job) {
+        launch(executor, job);
+    }
+}
+
+fn launch(executor: &ThreadExecutor, job: Job) {
+    let on = executor.clone();
+    let work: schedule::Work = Box::new(move || run(on, job));
+    let work = schedule::put(schedule::Place::Own, work).or_else(spawn);
+    // Without a thread to spare it may as well take one of the pool.
+    work.unwrap_or_else(|work| executor.spawn(work));
+}
+
+/// Runs `work` on a new thread, or gives it back if there is none to be had.
+pub(super) fn spawn(work: schedule::Work) -> Result<(), schedule::Work> {
+    let slot = Arc::new(Mutex::new(Some(work)));
+    let take = |slot: &Mutex<Option<schedule::Work>>| slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let there = Arc::clone(&slot);
+    let spawned = std::thread::Builder::new().name("tea-own".to_owned()).spawn(move || {
+        if let Some(work) = take(&there) {
+            schedule::enter(schedule::Place::Own, work);
+        }
+    });
+    match spawned {
+        Ok(_) => Ok(()),
+        Err(_) => take(&slot).map_or(Ok(()), Err),
+    }
+}
+
+/// An attempt that runs, until it ends or is left behind.
+struct Running {
+    executor: ThreadExecutor,
+    end: Mutex<Option<End>>,
+}
+
+struct End {
+    telling: Telling,
+    done: Takes,
+    alarms: Vec<timer::Handle>,
+}
+
+/// Who takes the end.
+enum Takes {
+    Branch(Done<Result<BranchEnd, Box<Failure>>>),
+    Items(Done<ItemsEnd>, usize),
+}
+
+fn run(executor: ThreadExecutor, job: Job) {
+    let telling = Telling::start(&job);
+    let context = job.context().isolated();
+    let (limit, grace, cancel) = (job.limit(), job.config.grace, job.cancel);
+    let running = |done| {
+        let running = Arc::new(Running { executor, end: Mutex::new(Some(End { telling, done, alarms: Vec::new() })) });
+        if let Some(limit) = limit {
+            let (late, cancel) = (Arc::clone(&running), cancel.clone());
+            running.alarm(limit.after, move || {
+                // First the end, so that it is reported as what it is; then the branch is told.
+                if let Some(end) = late.take() {
+                    cancel.cancel_for(CancelReason::Timeout);
+                    late.leave_behind(end, &limit.failure());
+                }
+            });
+        }
+        let told = Arc::clone(&running);
+        cancel.on_cancel(move |reason| {
+            let late = Arc::clone(&told);
+            told.alarm(grace, move || {
+                if let Some(end) = late.take() {
+                    late.leave_behind(end, &cancelled(reason));
+                }
+            });
+        });
+        running
+    };
+    match job.work {
+        JobWork::Branch { region, task, view, done } => {
+            let running = running(Takes::Branch(done));
+            match context.token.reason() {
+                Some(reason) => running.branch(Err(cancelled(reason))),
+                None => run_branch(context, region, task, view, Box::new(move |outcome| running.branch(outcome))),
+            }
+        }
+        JobWork::Items { map, view, batch, done } => {
+            let running = running(Takes::Items(done, batch.len()));
+            let end = items::run(map, &view, batch, &context);
+            drop((view, context));
+            running.items(end);
+        }
+    }
+}
+
+impl Running {
+    /// Sets an alarm that is forgotten at the end.
+    fn alarm(&self, delay: std::time::Duration, alarm: impl FnOnce() + Send + 'static) {
+        if let Some(end) = &mut *self.end.lock().unwrap_or_else(PoisonError::into_inner) {
+            end.alarms.push(timer::after(delay, Box::new(alarm)));
+        }
+    }
+
+    /// The right to end it, which one has.
+    fn take(&self) -> Option<End> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn branch(&self, outcome: Result<BranchEnd, Box<Failure>>) {
+        let Some(End { telling, done: Takes::Branch(done), alarms }) = self.take() else { return };
+        self.make_room(&alarms);
+        telling.branch(done, outcome);
+    }
+
+    fn items(&self, end: ItemsEnd) {
+        let Some(End { telling, done: Takes::Items(done, _), alarms }) = self.take() else { return };
+        self.make_room(&alarms);
+        telling.items(done, end);
+    }
+
+    fn leave_behind(&self, end: End, failure: &Failure) {
+        let End { telling, done, alarms } = end;
+        self.make_room(&alarms);
+        let failure = Box::new(failure.clone());
+        match done {
+            Takes::Branch(done) => telling.branch(done, Err(failure)),
+            Takes::Items(done, items) => {
+                let failures = (0..items).map(|at| (at, failure.clone())).collect();
+                telling.items(done, ItemsEnd { batch: None, failures });
+            }
+        }
+    }
+
+    /// Lets the next attempt have the place.
+    fn make_room(&self, alarms: &[timer::Handle]) {
+        alarms.iter().for_each(timer::Handle::cancel);
+        if let Some(next) = self.executor.0.own.leave() {
+            launch(&self.executor, next);
+        }
+    }
+}
