@@ -17,8 +17,8 @@ mod text;
 mod types;
 
 use self::{
-    names::Names,
-    pieces::{Part, Pieces},
+    names::{Names, Unique},
+    pieces::{Part, Piece, Pieces},
 };
 use std::fmt::Write;
 
@@ -71,8 +71,9 @@ pub fn generate<'a>(plan: &'a Plan, sources: &'a Sources) -> Generated<'a> {
     let names = Names::new(plan);
     let mut pieces = Pieces::new(&names.module);
     let tables = tables::write(plan, &names, &mut pieces, sources);
-    let module = module::write(plan, &names, &tables, sources);
-    pieces.keys(plan, &names, sources);
+    let types = types::distinct(plan);
+    let module = module::write(plan, &names, &types, &tables, sources);
+    pieces.keys(plan, &names, &types);
     pieces.sort();
     Generated { name: names.module, module, pieces, sources }
 }
@@ -88,21 +89,36 @@ impl Generated<'_> {
     #[must_use]
     pub fn inline(&self) -> String {
         let mut text = String::from("{\n");
-        let mut level = None;
+        let mut names = Unique::default();
         for piece in &self.pieces.list {
-            text += &self.pieces.between(level, Some(piece.level));
-            level = Some(piece.level);
+            let mut item = String::new();
             for part in &piece.parts {
                 match part {
-                    Part::Glue(glue) => text += glue,
+                    Part::Glue(glue) => item += glue,
                     // A newline, since the Rust may end in a line comment.
-                    Part::Rust(rust) => text = text + " " + &rust.text + "\n",
+                    Part::Rust(rust) => item = item + " " + &rust.text + "\n",
                 }
             }
-            text.push('\n');
+            let level = Some(piece.level);
+            let (open, close) = (self.pieces.between(None, level), self.pieces.between(level, None));
+            if item.contains('$') {
+                // It holds a macro, and cannot stand in another.
+                let _ = writeln!(text, "{open}{item}\n{close}");
+            } else {
+                // All of this has the place of `include_workflow!`. But rustc names the innermost macro that an error
+                // comes from: so that is what tells the user where to look.
+                let name = names.take(&self.place_name(piece));
+                let _ = writeln!(text, "macro_rules! {name} {{ () => {{\n{item}\n}} }}\n{open}{name}! {{}}\n{close}");
+            }
         }
-        text += &self.pieces.between(level, None);
         text + "}\n"
+    }
+
+    /// `flow_yaml_line_17_count`.
+    fn place_name(&self, piece: &Piece<'_>) -> String {
+        let span = piece.span();
+        let file = self.sources.get(span.file).path.file_name().unwrap_or_default().to_string_lossy();
+        format!("{}_line_{}_{}", module_name(&file), self.sources.locate(span).line, piece.name)
     }
 
     /// The pieces at the places that they have in the workflow file. Nearly always one text; a further one takes what

@@ -5,8 +5,9 @@ use std::fmt::Write;
 use super::{
     INNER_VISIBILITY, MODULE_VISIBILITY, RUNTIME, VISIBILITY,
     names::Names,
-    pieces::{default_of, reduce_of},
+    pieces::{check_of, default_of, reduce_of},
     tables::Tables,
+    types::{Complaint, KeyType},
 };
 use crate::{
     plan::{Key, KeyId, Plan},
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// Writes the module, its visibility and the path of the runtime left open.
-pub(super) fn write(plan: &Plan, names: &Names, tables: &Tables, sources: &Sources) -> String {
+pub(super) fn write(plan: &Plan, names: &Names, types: &[KeyType], tables: &Tables, sources: &Sources) -> String {
     let file = sources.get(plan.name.span.file).path.display().to_string();
     let mut text = format!("#[doc = {:?}]\n", format!("Workflow `{}`, compiled from `{file}`.", plan.name.value));
     if let Some(description) = &plan.description {
@@ -25,7 +26,8 @@ pub(super) fn write(plan: &Plan, names: &Names, tables: &Tables, sources: &Sourc
     output(&mut text, plan, names);
     workflow(&mut text, plan, names);
     keys(&mut text, plan, names);
-    key_table(&mut text, plan, names);
+    checks(&mut text, plan, names, types, sources);
+    key_table(&mut text, plan, names, types);
     let _ = write!(
         text,
         "    /// The plan: what runs when, and with which settings.\n    {VISIBILITY} static PLAN: tea::Plan = tea::Plan {{\n        \
@@ -179,7 +181,63 @@ fn keys(text: &mut String, plan: &Plan, names: &Names) {
     );
 }
 
-fn key_table(text: &mut String, plan: &Plan, names: &Names) {
+/// What every type that is not plain must prove, once a type.
+fn checks(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType], sources: &Sources) {
+    let _ = writeln!(
+        text,
+        "    /// What the types of the keys are asked for.\n    #[doc(hidden)]\n    {VISIBILITY} mod check {{"
+    );
+    let mut capability = |name: &str, bounds: &str, complaint: Complaint| {
+        let Complaint { message, label, notes: [first, second] } = complaint;
+        let _ = write!(
+            text,
+            "        #[diagnostic::on_unimplemented(message = {message:?}, label = {label:?}, note = {first:?}, note = \
+             {second:?})]\n        {INNER_VISIBILITY} trait {name}: {bounds} {{}}\n        \
+             #[diagnostic::do_not_recommend]\n        impl<T: {bounds}> {name} for T {{}}\n",
+        );
+    };
+    let mut functions = String::new();
+    for ty in types.iter().filter(|ty| !ty.plain) {
+        let own = names.key(ty.keys[0]);
+        let shared = format!("{}Shared", own.alias);
+        capability(&shared, "::core::marker::Send + ::core::marker::Sync + 'static", ty.not_shared(plan, sources));
+        let (bounds, kind) = if ty.crosses {
+            let crosses = format!("{}Crosses", own.alias);
+            capability(
+                &crosses,
+                "super::tea::Serialize + super::tea::DeserializeOwned",
+                ty.not_crossing(plan, sources),
+            );
+            (format!("{shared} + {crosses}"), "crossing")
+        } else {
+            (shared, "shared")
+        };
+        let _ = write!(
+            functions,
+            "        {INNER_VISIBILITY} const fn {}<T: {bounds}>(id: u32) -> super::tea::Checked<T> {{\n            \
+             super::tea::Checked::{kind}(id)\n        }}\n",
+            check_of(own),
+        );
+    }
+    *text += &functions;
+    *text += "    }\n\n";
+}
+
+fn key_table(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType]) {
+    let mut kinds = vec![0; plan.keys.len()];
+    for (ty, number) in types.iter().zip(0..) {
+        let first = ty.keys[0].0 as usize;
+        let _ = writeln!(
+            text,
+            "    static KIND_{number}: tea::Kind = tea::kind!({:?}, json = {}, parse = {}, tea::KeyType<{first}>);",
+            plan.keys[first].ty.text.trim(),
+            ty.output,
+            ty.input,
+        );
+        for key in &ty.keys {
+            kinds[key.0 as usize] = number;
+        }
+    }
     let _ = writeln!(text, "    static KEYS: [tea::KeySpec; {}] = [", plan.keys.len());
     for (id, key) in numbered(plan) {
         let own = names.key(id);
@@ -193,10 +251,10 @@ fn key_table(text: &mut String, plan: &Plan, names: &Names) {
         };
         let _ = writeln!(
             text,
-            "        tea::KeySpec {{ name: {:?}, kind: &<Keys as tea::KeyType<{}>>::KIND, input: {}, default: {default}, \
+            "        tea::KeySpec {{ name: {:?}, kind: &KIND_{}, input: {}, default: {default}, \
              reduce: {reduce}, transient: {}, optional: {}, description: {:?} }},",
             key.name.value,
-            id.0,
+            kinds[id.0 as usize],
             key.input,
             key.transient,
             !key.always_set,

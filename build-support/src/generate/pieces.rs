@@ -3,7 +3,7 @@
 use super::{
     join,
     names::{Names, Unique, snake, variable},
-    types,
+    types::{self, KeyType},
 };
 use crate::{
     plan::{Code, Key, KeyId, Map, Node, Output, Plan},
@@ -23,6 +23,8 @@ pub(super) struct Pieces<'a> {
 /// One item.
 #[derive(Debug)]
 pub(super) struct Piece<'a> {
+    /// Whose it is.
+    pub(super) name: String,
     /// Where it must stand.
     pub(super) level: Level,
     /// Our text and the user's, in turns; begins and ends with ours.
@@ -78,30 +80,32 @@ impl<'a> Pieces<'a> {
     }
 
     /// Adds what keys consist of: types, defaults, reducers.
-    pub(super) fn keys(&mut self, plan: &'a Plan, names: &Names, sources: &Sources) {
-        for ty in types::distinct(plan) {
+    pub(super) fn keys(&mut self, plan: &'a Plan, names: &Names, types: &[KeyType]) {
+        for ty in types {
             let first = ty.keys[0];
-            let text = plan.keys[first.0 as usize].ty.text.trim();
-            let check = ty.check(plan, sources);
-            let checked = format!("(first ({text:?} json = {}, parse = {}) {check})", ty.output, ty.input);
             for key in &ty.keys {
                 let own = names.key(*key);
-                let of_type = if *key == first { checked.clone() } else { format!("(like {})", first.0) };
-                let default = default_of(own);
+                let check = match (*key == first, ty.plain, ty.crosses) {
+                    (false, ..) => format!("like {}", first.0),
+                    (true, false, _) => format!("by {}", check_of(own)),
+                    (true, true, true) => "crossing".to_owned(),
+                    (true, true, false) => "shared".to_owned(),
+                };
                 let head = format!(
-                    "__tea::key! {{ {} {} ({} {} {default} {}) {of_type}",
+                    "__tea::key! {{ {} {} ({} {} {} {}) ({check})",
                     self.module,
                     key.0,
                     own.constant,
                     own.alias,
+                    default_of(own),
                     reduce_of(own)
                 );
-                self.key(head, &plan.keys[key.0 as usize]);
+                self.key(own.constant.to_lowercase(), head, &plan.keys[key.0 as usize]);
             }
         }
     }
 
-    fn key(&mut self, head: String, key: &'a Key) {
+    fn key(&mut self, name: String, head: String, key: &'a Key) {
         let mut written = vec![("ty", &key.ty)];
         written.extend(key.default.iter().map(|default| ("default", default)));
         written.extend(key.reduce.iter().map(|reduce| ("reduce", reduce)));
@@ -116,7 +120,7 @@ impl<'a> Pieces<'a> {
             glue.push(')');
         }
         parts.push(Part::Glue(") }".to_owned()));
-        self.list.push(Piece { level: Level::Item, parts });
+        self.list.push(Piece { name, level: Level::Item, parts });
     }
 
     /// Adds a node's function, and gives its name.
@@ -130,7 +134,7 @@ impl<'a> Pieces<'a> {
         };
         let scope = scope(&node.code, plan, names);
         let head = format!("__tea::node! {{ {} {function}({}) {scope} =>", self.module, output.trim_end());
-        self.function(head, &node.code.rust);
+        self.function(&function, head, &node.code.rust);
         function
     }
 
@@ -138,7 +142,7 @@ impl<'a> Pieces<'a> {
     pub(super) fn condition(&mut self, of: &str, code: &'a Code, plan: &Plan, names: &Names) -> String {
         let function = self.functions.take(&format!("{}_when", snake(of)));
         let head = format!("__tea::condition! {{ {} {function} {} =>", self.module, scope(code, plan, names));
-        self.function(head, &code.rust);
+        self.function(&function, head, &code.rust);
         function
     }
 
@@ -187,14 +191,19 @@ impl<'a> Pieces<'a> {
                 Part::Glue(") }".to_owned()),
             ]
         };
-        self.list.push(Piece { level: Level::Nodes, parts });
+        self.list.push(Piece { name: constant.to_lowercase(), level: Level::Nodes, parts });
         constant
     }
 
-    fn function(&mut self, head: String, rust: &'a Rust) {
+    fn function(&mut self, name: &str, head: String, rust: &'a Rust) {
         let parts = vec![Part::Glue(head), Part::Rust(rust), Part::Glue("}".to_owned())];
-        self.list.push(Piece { level: Level::Nodes, parts });
+        self.list.push(Piece { name: name.to_owned(), level: Level::Nodes, parts });
     }
+}
+
+/// Name of the function that checks a key's type.
+pub(super) fn check_of(key: &super::names::KeyNames) -> String {
+    key.constant.to_lowercase() + "_type"
 }
 
 /// Name of the function that gives a key's default.

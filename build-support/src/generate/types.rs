@@ -72,45 +72,53 @@ fn is_plain(ty: &Type) -> bool {
     }
 }
 
+/// What is to be said of a type that lacks something.
+#[derive(Debug)]
+pub(super) struct Complaint {
+    pub(super) message: String,
+    pub(super) label: &'static str,
+    pub(super) notes: [String; 2],
+}
+
 impl KeyType {
-    /// The check in a `key!` call: which capabilities the type is asked for, with the words for one that lacks them.
-    pub(super) fn check(&self, plan: &Plan, sources: &Sources) -> String {
-        if self.plain {
-            return if self.crosses { "(crossing)" } else { "(shared)" }.to_owned();
-        }
+    /// For one that is not `Send + Sync`.
+    pub(super) fn not_shared(&self, plan: &Plan, sources: &Sources) -> Complaint {
         let keys: Vec<&Key> = self.keys.iter().map(|key| &plan.keys[key.0 as usize]).collect();
-        let shared = shared_message(&keys, sources);
-        if !self.crosses {
-            return format!("({shared})");
+        Complaint {
+            message: format!("{} cannot be shared between threads", listed(&keys)),
+            label: "is not `Send + Sync`",
+            notes: [
+                declared(&keys, sources),
+                "the type of a state key must be `Send + Sync`, since branches read it from several threads; a `Mutex` \
+                 around it makes a `Send` type so, as does an `Arc` in the place of an `Rc`"
+                    .to_owned(),
+            ],
         }
-        let crossing: Vec<&Key> = keys.into_iter().filter(|key| !key.crosses.is_empty()).collect();
-        format!("({shared}, {})", crossing_message(&crossing, sources))
     }
-}
 
-fn shared_message(keys: &[&Key], sources: &Sources) -> String {
-    let message = format!("{} cannot be shared between threads", listed(keys));
-    format!(
-        "shared {message:?} \"is not `Send + Sync`\" {:?} {:?}",
-        declared(keys, sources),
-        "the type of a state key must be `Send + Sync`: branches read it from several threads; a `Mutex` around it \
-         makes a `Send` type so, an `Arc` in the place of an `Rc` too",
-    )
-}
-
-fn crossing_message(keys: &[&Key], sources: &Sources) -> String {
-    let message = format!("{} cannot cross to a worker process", listed(keys));
-    let first = place(keys[0].crosses[0], sources);
-    let sent = match keys.iter().map(|key| key.crosses.len()).max() {
-        Some(1) | None => format!("it is sent to worker processes by {first} (`process`)"),
-        Some(edges) => format!("it is sent to worker processes by {first} (`process`) and {} more", edges - 1),
-    };
-    format!(
-        "crossing {message:?} \"is not `Serialize` and `Deserialize`\" {:?} {:?}",
-        format!("{}; {sent}", declared(keys, sources)),
-        "derive `serde::Serialize` and `serde::Deserialize` for the type, or run that edge with \
-         `parallel_strategy: thread`, or make the key `transient: true` and keep process branches from it",
-    )
+    /// For one that crosses, and is not `Serialize` and `Deserialize`.
+    pub(super) fn not_crossing(&self, plan: &Plan, sources: &Sources) -> Complaint {
+        let keys = self.keys.iter().map(|key| &plan.keys[key.0 as usize]);
+        let keys: Vec<&Key> = keys.filter(|key| !key.crosses.is_empty()).collect();
+        let edge = place(keys[0].crosses[0], sources);
+        let more = match keys.iter().map(|key| key.crosses.len()).max() {
+            Some(edges) if edges > 1 => format!(", and by {} more", edges - 1),
+            _ => String::new(),
+        };
+        Complaint {
+            message: format!("{} cannot cross to a worker process", listed(&keys)),
+            label: "is not `Serialize` and `Deserialize`",
+            notes: [
+                format!(
+                    "{}; it is sent to worker processes by the `process` at {edge}{more}",
+                    declared(&keys, sources)
+                ),
+                "derive `serde::Serialize` and `serde::Deserialize` for the type, or run that edge with \
+                 `parallel_strategy: thread`, or make the key `transient: true` and keep it out of process branches"
+                    .to_owned(),
+            ],
+        }
+    }
 }
 
 fn listed(keys: &[&Key]) -> String {

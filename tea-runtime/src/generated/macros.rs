@@ -4,48 +4,33 @@
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __key {
-    ($flow:ident $id:literal $names:tt $of_type:tt $($what:ident($($rust:tt)*))+) => {
-        $($crate::__key_part!($what $flow $id $names $of_type $($rust)*);)+
+    ($flow:ident $id:literal $names:tt $check:tt $($what:ident($($rust:tt)*))+) => {
+        $($crate::__key_part!($what $flow $id $names $check $($rust)*);)+
     };
 }
 
 /// A part of a key: its type, what gives its `default`, or what combines two values by its `reduce`.
 ///
-/// The `first` key of a type checks it and lists what it can do, further ones are `like` that one. The check is made
-/// with the messages that the compiler wrote for it, at the type's own words. Everything else takes what it lets
-/// through, so that a mistake gives one error.
+/// The first key of a type has it checked, at the type's own words and with the messages that the compiler wrote for
+/// it; further ones are `like` that one. Everything else takes what the check lets through, so that a mistake gives one
+/// error.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __key_part {
-    (ty $flow:ident $id:literal $names:tt (like $like:literal) $($ty:tt)+) => {
+    (ty $flow:ident $id:literal $names:tt $check:tt $($ty:tt)+) => {
         impl $crate::__private::KeyType<$id> for $flow::Keys {
             type Value = $($ty)+;
-            const CHECKED: $crate::__private::Checked<Self::Value> =
-                <Self as $crate::__private::KeyType<$like>>::CHECKED.like($id);
-            const KIND: $crate::__private::Kind = <Self as $crate::__private::KeyType<$like>>::KIND;
+            const CHECKED: $crate::__private::Checked<Self::Value> = $crate::__checked!($flow $id $check $($ty)+);
         }
     };
-    (ty $flow:ident $id:literal $names:tt (first $kind:tt $check:tt) $($ty:tt)+) => {
-        impl $crate::__private::KeyType<$id> for $flow::Keys {
-            type Value = $($ty)+;
-            const CHECKED: $crate::__private::Checked<Self::Value> = $crate::__checked!($id $check $($ty)+);
-            const KIND: $crate::__private::Kind = $crate::__kind!($kind $crate::__private::KeyType<$id>);
-        }
-    };
-    (
-        default $flow:ident $id:literal ($KEY:ident $alias:ident $default:ident $reduce:ident) $of_type:tt
-        $($body:tt)*
-    ) => {
+    (default $flow:ident $id:literal ($KEY:ident $alias:ident $default:ident $reduce:ident) $check:tt $($body:tt)*) => {
         impl $flow::Nodes {
             fn $default() -> $flow::types::$alias {
                 $($body)*
             }
         }
     };
-    (
-        reduce $flow:ident $id:literal ($KEY:ident $alias:ident $default:ident $reduce:ident) $of_type:tt
-        $($body:tt)*
-    ) => {
+    (reduce $flow:ident $id:literal ($KEY:ident $alias:ident $default:ident $reduce:ident) $check:tt $($body:tt)*) => {
         impl $flow::Nodes {
             fn $reduce(
                 kind: &'static $crate::__private::Kind,
@@ -58,66 +43,42 @@ macro_rules! __key_part {
     };
 }
 
-/// The check of a key's type. `shared`: a type of the standard library, nothing to prove with a message of its own.
+/// The check of a key's type: by a function of the generated module, or `shared` or `crossing` for a type of the
+/// standard library, of which nothing need be proved with a message of its own.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __checked {
-    ($id:literal (shared) $($ty:tt)+) => {
+    ($flow:ident $id:literal (like $like:literal) $($ty:tt)+) => {
+        <Self as $crate::__private::KeyType<$like>>::CHECKED.like($id)
+    };
+    ($flow:ident $id:literal (shared) $($ty:tt)+) => {
         $crate::__private::Checked::shared($id)
     };
-    ($id:literal (crossing) $($ty:tt)+) => {
+    ($flow:ident $id:literal (crossing) $($ty:tt)+) => {
         $crate::__private::Checked::crossing($id)
     };
-    ($id:literal (shared $message:literal $label:literal $($note:literal)*) $($ty:tt)+) => {{
-        #[diagnostic::on_unimplemented(message = $message, label = $label, $(note = $note),*)]
-        trait TeaShared: Send + Sync + 'static {}
-        #[diagnostic::do_not_recommend]
-        impl<T: Send + Sync + 'static> TeaShared for T {}
-        const fn check<T: TeaShared>() -> $crate::__private::Checked<T> {
-            $crate::__private::Checked::shared($id)
-        }
-        check::<$($ty)+>()
-    }};
-    (
-        $id:literal
-        (
-            shared $message:literal $label:literal $($note:literal)*,
-            crossing $cannot:literal $cross_label:literal $($cross_note:literal)*
-        )
-        $($ty:tt)+
-    ) => {{
-        #[diagnostic::on_unimplemented(message = $message, label = $label, $(note = $note),*)]
-        trait TeaShared: Send + Sync + 'static {}
-        #[diagnostic::do_not_recommend]
-        impl<T: Send + Sync + 'static> TeaShared for T {}
-        #[diagnostic::on_unimplemented(message = $cannot, label = $cross_label, $(note = $cross_note),*)]
-        trait TeaCrosses: $crate::__private::Serialize + $crate::__private::DeserializeOwned {}
-        #[diagnostic::do_not_recommend]
-        impl<T: $crate::__private::Serialize + $crate::__private::DeserializeOwned> TeaCrosses for T {}
-        const fn check<T: TeaShared + TeaCrosses>() -> $crate::__private::Checked<T> {
-            $crate::__private::Checked::crossing($id)
-        }
-        check::<$($ty)+>()
-    }};
+    ($flow:ident $id:literal (by $check:ident) $($ty:tt)+) => {
+        $flow::check::$check::<$($ty)+>($id)
+    };
 }
 
 /// What a type can do, as far as its keys need it: `json` where one is part of the output, `parse` where one is an input.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __kind {
-    (($name:literal json = $json:literal, parse = $parse:literal) $key:path) => {{
+    ($name:literal, json = $json:literal, parse = $parse:literal, $key:path) => {{
         use $crate::__private::{Cannot as _, Parse, Probe};
         $crate::__private::Kind {
             name: $name,
-            clone: <Probe<<Self as $key>::Value>>::CLONE,
-            to_json: if $json { <Probe<<Self as $key>::Value>>::TO_JSON } else { None },
-            wire: <Self as $key>::CHECKED.wire,
+            clone: <Probe<<Keys as $key>::Value>>::CLONE,
+            to_json: if $json { <Probe<<Keys as $key>::Value>>::TO_JSON } else { None },
+            wire: <Keys as $key>::CHECKED.wire,
             parse: if $parse {
                 Parse::best(
-                    <Probe<<Self as $key>::Value>>::FROM_STR,
-                    <Probe<<Self as $key>::Value>>::FROM_JSON,
-                    <Probe<<Self as $key>::Value>>::FROM_JSON_TEXT,
-                    <Probe<<Self as $key>::Value>>::FROM_JSON_STR,
+                    <Probe<<Keys as $key>::Value>>::FROM_STR,
+                    <Probe<<Keys as $key>::Value>>::FROM_JSON,
+                    <Probe<<Keys as $key>::Value>>::FROM_JSON_TEXT,
+                    <Probe<<Keys as $key>::Value>>::FROM_JSON_STR,
                 )
             } else {
                 None

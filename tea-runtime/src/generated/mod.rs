@@ -11,8 +11,8 @@ pub use inventory;
 pub use serde::{Serialize, de::DeserializeOwned};
 
 pub use crate::{
-    __condition as condition, __entries as entries, __entry as entry, __key as key, __map as map_node, __node as node,
-    __shown as shown, __stub as stub,
+    __condition as condition, __entries as entries, __entry as entry, __key as key, __kind as kind, __map as map_node,
+    __node as node, __shown as shown, __stub as stub,
     context::Context,
     engine::map::{Codec, Local, MapSpec, Wired, given, in_place, map, reduced},
     failure::{Failure, NodeError},
@@ -34,8 +34,6 @@ pub trait KeyType<const ID: u32> {
     type Value;
     /// The key, its type checked.
     const CHECKED: Checked<Self::Value>;
-    /// What can be done with its values.
-    const KIND: Kind;
 }
 
 /// A value for `Debug`, and how its type shows it, if it does.
