@@ -264,6 +264,20 @@ macro_rules! __shown {
 #[macro_export]
 macro_rules! __entries {
     (($vis:vis)) => {
+        /// Runs the workflow as its file says.
+        ///
+        /// # Errors
+        /// If the run fails.
+        $vis fn run(input: Input) -> ::core::result::Result<Output, $crate::__private::Error> {
+            builder().run(input)
+        }
+
+        /// A run with limits, cancellation or listeners of its own.
+        #[must_use]
+        $vis fn builder() -> $crate::__private::Builder<Workflow> {
+            $crate::__private::Builder::new()
+        }
+
         $crate::__private::inventory::submit! { $crate::__private::Registered(&PLAN) }
     };
 }
@@ -272,7 +286,40 @@ macro_rules! __entries {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __stub {
-    (($vis:vis)) => {};
+    (($vis:vis)) => {
+        /// Stands in for the workflow.
+        $vis struct Workflow;
+
+        impl $crate::__private::Workflow for Workflow {
+            type Input = Input;
+            type Output = Output;
+            const PLAN: &'static $crate::__private::Plan = ::core::panic!();
+            fn inputs(_: Input) -> ::std::vec::Vec<(u32, $crate::__private::Value)> {
+                ::core::panic!()
+            }
+            fn output(
+                _: $crate::__private::View,
+            ) -> ::core::result::Result<Output, ::std::boxed::Box<$crate::__private::Failure>> {
+                ::core::panic!()
+            }
+        }
+
+        /// Stands in for the workflow's.
+        $vis fn run(_: Input) -> ::core::result::Result<Output, $crate::__private::Error> {
+            ::core::panic!()
+        }
+
+        /// Stands in for the workflow's.
+        #[must_use]
+        $vis fn builder() -> $crate::__private::Builder<Workflow> {
+            ::core::panic!()
+        }
+
+        /// Stands in for the workflow's.
+        $vis fn main() -> ::std::process::ExitCode {
+            ::core::panic!()
+        }
+    };
 }
 
 /// The program's `main`.

@@ -13,8 +13,10 @@ pub use serde::{Serialize, de::DeserializeOwned};
 pub use crate::{
     __condition as condition, __entries as entries, __entry as entry, __key as key, __kind as kind, __map as map_node,
     __node as node, __shown as shown, __stub as stub,
+    builder::Builder,
     context::Context,
     engine::map::{Codec, Local, MapSpec, Wired, given, in_place, map, reduced},
+    error::Error,
     failure::{Failure, NodeError},
     plan::{
         Arm, Block, Map, Next, Place, Plan, Region, Registered, Run, Site, Step, Target, Task, TaskRead, TaskWrite,
