@@ -163,6 +163,23 @@ codes! {
     UNUSED_SETTINGS = 903, "parallel settings without anything parallel";
 }
 
+/// Whether a finding may be about something that seems to be missing only because a broken entry was left out.
+pub(crate) fn may_follow(code: Code) -> bool {
+    matches!(
+        code,
+        UNKNOWN_NODE
+            | UNKNOWN_KEY
+            | NEVER_REACHED
+            | FALLS_THROUGH
+            | BAD_FAN_IN
+            | NEVER_JOINS
+            | MAYBE_UNSET
+            | NEVER_WRITTEN
+            | NO_RESULTS
+            | NO_FAILURES
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::ALL;

@@ -1,6 +1,6 @@
 //! What the compiler has to say: errors and warnings with places, collected and never returned early.
 
-use crate::source::Span;
+use crate::{codes, source::Span};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,6 +99,12 @@ impl Diagnostics {
     /// Adds a finding.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.0.push(diagnostic);
+    }
+
+    /// Adds the findings of a later stage. If an earlier one left something out, those that may be about its absence
+    /// are dropped: one mistake is one error.
+    pub(crate) fn append(&mut self, later: Self, complete: bool) {
+        self.0.extend(later.0.into_iter().filter(|finding| complete || !codes::may_follow(finding.code)));
     }
 
     /// Whether anything found so far forbids generating code.

@@ -25,8 +25,10 @@ pub use self::{expand::expand, script::compile};
 /// wrong goes to `found`; `None` if that forbids generating code.
 pub fn plan(sources: &Sources, file: FileId, found: &mut Diagnostics) -> Option<plan::Plan> {
     let workflow = syntax::parse(sources, file, found)?;
-    let graph = graph::build(&workflow, found);
+    let mut later = Diagnostics::default();
+    let graph = graph::build(&workflow, &mut later);
     let access = graph::access::analyse(&graph);
-    check::check(&graph, &access, found);
+    check::check(&graph, &access, &mut later);
+    found.append(later, workflow.complete);
     (!found.has_errors()).then(|| plan::lower(&graph, &access))
 }

@@ -119,6 +119,8 @@ impl<'a, 'd> Reader<'a, 'd> {
             values.entry(meant.name).or_insert(entry);
         } else {
             let list: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+            // It may have been meant to name something that others speak of.
+            self.complete = false;
             error = error.help(format!("{} may have: {}", table.what, list.join(", ")));
         }
         self.error(error);
@@ -236,15 +238,15 @@ impl<'a, 'd> Reader<'a, 'd> {
         Some((Spanned::new(names, entry.value.span), true))
     }
 
-    /// Rust text.
+    /// Rust text, also where what is written is none: that has been reported then.
     pub(super) fn rust(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Rust> {
         let entry = fields.get(name, |shape| matches!(shape, Shape::Rust(_)))?;
         let Some(Shape::Rust(piece)) = fields.table.get(name).map(|entry| entry.shape) else { return None };
-        self.rust_value(&format!("`{name}`"), entry, piece)
+        Some(self.rust_value(&format!("`{name}`"), entry, piece))
     }
 
     /// Rust text of an entry that no table names: a key's type in its short form.
-    pub(super) fn rust_value(&mut self, what: &str, entry: &Entry<'a>, piece: Piece) -> Option<Rust> {
+    pub(super) fn rust_value(&mut self, what: &str, entry: &Entry<'a>, piece: Piece) -> Rust {
         let expected = match piece {
             Piece::Body | Piece::Expression => "Rust code",
             Piece::Type => "a Rust type",
@@ -256,10 +258,10 @@ impl<'a, 'd> Reader<'a, 'd> {
             self.error(
                 Diagnostic::error(codes::WRONG_SHAPE, place, message).help("put it in quotes, or write it below a `|`"),
             );
-            return None;
+        } else if let Some(scalar) = self.scalar(entry, expected) {
+            return rust::parse(what, scalar, &entry.value, piece, self.source, self.diagnostics);
         }
-        let scalar = self.scalar(entry, expected)?;
-        Some(rust::parse(what, scalar, &entry.value, piece, self.source, self.diagnostics))
+        rust::nothing(entry.value.span)
     }
 
     /// `true` or `false`.

@@ -86,9 +86,9 @@ impl<'a> Reader<'a, '_> {
                     ty: self.rust(&fields, "type")?,
                 })
             }),
-            _ => self.rust_value(&format!("the type of `{}`", name.value), entry, Piece::Type).map(|ty| Key {
+            _ => Some(Key {
+                ty: self.rust_value(&format!("the type of `{}`", name.value), entry, Piece::Type),
                 name,
-                ty,
                 input: None,
                 default: None,
                 reduce: None,
