@@ -71,8 +71,8 @@ pub struct Source {
 
 impl Source {
     fn new(path: PathBuf, text: String) -> Self {
-        let newlines = text.bytes().zip(1u32..).filter(|(byte, _)| *byte == b'\n');
-        let line_starts = std::iter::once(0).chain(newlines.map(|(_, next)| next)).collect();
+        let after = |(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX);
+        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(after)).collect();
         Self { path, text, line_starts }
     }
 

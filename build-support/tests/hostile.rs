@@ -13,6 +13,11 @@ fn with_run(run: &str) -> String {
     format!("name: n\nnodes:\n  - name: only\n    run: |\n      {run}\n")
 }
 
+/// `line` for each number.
+fn lines(numbers: std::ops::Range<usize>, line: impl Fn(usize) -> String) -> String {
+    numbers.map(line).collect()
+}
+
 const VALID: &str = r#"name: read-qc
 state_schema:
   reads: { type: PathBuf, input: true, description: "FASTQ file" }
@@ -32,7 +37,7 @@ nodes:
       count_kmers(item,
         k)
     output: profile
-    goto: [{ if: k > 3, to: merge }, { to: __end__ }]
+    goto: [{ if: k > 3, to: count }, { to: merge }]
   - name: merge
     run: |
       let slowest = parallel_results.iter().max_by_key(|r| r.elapsed);
@@ -59,10 +64,7 @@ fn yaml_nested_deeply_is_an_error() {
             format!("name: {}", "[".repeat(depth)),
             format!("name: {}{}", "[".repeat(depth), "]".repeat(depth)),
             format!("name: {}", "{a: ".repeat(depth)),
-            format!(
-                "name:\n{}",
-                (0..depth.min(2_000)).map(|at| format!("{}a:\n", " ".repeat(at + 1))).collect::<String>()
-            ),
+            format!("name:\n{}", lines(0..depth.min(2_000), |at| format!("{}a:\n", " ".repeat(at + 1)))),
             format!("name: {}x", "- ".repeat(depth)),
             format!("{}x", "? ".repeat(depth)),
         ] {
@@ -73,14 +75,14 @@ fn yaml_nested_deeply_is_an_error() {
 
 #[test]
 fn aliases_neither_explode_nor_nest_without_end() {
-    let bomb: String = (1..40).map(|at| format!("a{at}: &a{at} [*a{0}, *a{0}, *a{0}]\n", at - 1)).collect();
+    let bomb = lines(1..40, |at| format!("a{at}: &a{at} [*a{0}, *a{0}, *a{0}]\n", at - 1));
     assert!(said(format!("a0: &a0 x\n{bomb}")).codes.contains(&"TEA0009".to_owned()));
-    let chain: String = (1..5_000).map(|at| format!("a{at}: &a{at} [[[[*a{}]]]]\n", at - 1)).collect();
+    let chain = lines(1..5_000, |at| format!("a{at}: &a{at} [[[[*a{}]]]]\n", at - 1));
     assert!(said(format!("a0: &a0 x\n{chain}")).codes.contains(&"TEA0012".to_owned()));
-    let merges: String = (1..3_000).map(|at| format!("a{at}: &a{at} {{ <<: *a{}, k{at}: 1 }}\n", at - 1)).collect();
+    let merges = lines(1..3_000, |at| format!("a{at}: &a{at} {{ <<: *a{}, k{at}: 1 }}\n", at - 1));
     said(format!("a0: &a0 {{ k: 1 }}\n{merges}"));
     let long = "x".repeat(1 << 20);
-    let texts: String = (0..100).map(|at| format!("k{at}: *long\n")).collect();
+    let texts = lines(0..100, |at| format!("k{at}: *long\n"));
     assert!(said(format!("long: &long {long}\n{texts}")).codes.contains(&"TEA0009".to_owned()));
     said("a: &a\n  b: *a\n  <<: *a\n");
 }
@@ -174,7 +176,7 @@ fn bytes_that_are_no_text_are_one_error() {
 
 #[test]
 fn many_errors_are_found_and_shown_in_time() {
-    let nodes: String = (0..3_000).map(|at| format!("  - colour{at}: x\n    run: work((\n    timeout: 3\n")).collect();
+    let nodes = lines(0..3_000, |at| format!("  - colour{at}: x\n    run: work((\n    timeout: 3\n"));
     let said = said(format!("name: n\nnodes:\n{nodes}"));
     assert_eq!(said.codes.len(), 3 * 3_000);
     assert!(said.text.len() < 200_000);

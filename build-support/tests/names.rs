@@ -32,8 +32,8 @@ fn names_of(yaml: String) -> Vec<String> {
 }
 
 fn literal(rust: &str) -> Vec<String> {
-    let indented: String = rust.lines().map(|line| format!("      {line}\n")).collect();
-    names_of(format!("name: n\nnodes:\n  - name: only\n    run: |\n{indented}"))
+    let indented = rust.replace('\n', "\n      ");
+    names_of(format!("name: n\nnodes:\n  - name: only\n    run: |\n      {indented}\n"))
 }
 
 #[track_caller]

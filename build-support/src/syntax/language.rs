@@ -225,7 +225,7 @@ const STRATEGY: Entry =
     entry("parallel_strategy", Shape::Word(STRATEGIES), "Where branches run: on threads, or in worker processes.");
 
 /// The parallel settings, beside the strategy.
-const LIMITS: &[Entry] = &[
+pub(crate) const LIMITS: &[Entry] = &[
     entry("max_workers", Shape::Count(1), "How many run at once; the machine's parallelism if not given."),
     entry("timeout", Shape::Duration { zero: false }, "The time of one attempt, such as `30s`."),
     entry("timeout_total", Shape::Duration { zero: false }, "The time of all attempts together."),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    CircuitBreaker, Parallel, Retry, RetryOn, Strategy,
+    CircuitBreaker, Parallel, Retry, RetryOn, Strategy, language,
     reader::{Fields, Reader},
 };
 use crate::{codes, diagnostic::Diagnostic, source::Spanned};
@@ -30,6 +30,9 @@ impl Default for CircuitBreaker {
 impl<'a> Reader<'a, '_> {
     /// The parallel settings among `fields`. `strategy` is what the strategy is called there.
     pub(super) fn parallel(&mut self, fields: &Fields<'_, 'a>, strategy: &str) -> Parallel {
+        if !fields.any_of(|name| name == strategy || language::LIMITS.iter().any(|limit| limit.name == name)) {
+            return Parallel::default();
+        }
         let strategy = self.word(fields, strategy).map(|word| {
             let strategy = if word.value == "process" { Strategy::Process } else { Strategy::Thread };
             Spanned::new(strategy, word.span)

@@ -1,7 +1,7 @@
 //! Reads tree nodes as what the language's tables say they are. Everything that does not fit is reported, and
 //! reading goes on.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use super::{
     Rust,
@@ -25,10 +25,13 @@ pub(super) struct Reader<'a, 'd> {
     pub(super) complete: bool,
 }
 
+/// Entries by their known names; so few that a search is fastest.
+type Values<'t, 'a> = Vec<(&'static str, &'t Entry<'a>)>;
+
 /// The entries of a mapping, checked against its table.
 pub(super) struct Fields<'t, 'a> {
     table: &'static Table,
-    values: HashMap<&'static str, &'t Entry<'a>>,
+    values: Values<'t, 'a>,
     /// Where to point when something is missing: its first line.
     pub(super) place: Span,
     /// The whole mapping.
@@ -39,7 +42,7 @@ impl<'t, 'a> Fields<'t, 'a> {
     /// The entry `name`, which the table must have in a shape that `fits`.
     fn get(&self, name: &str, fits: impl Fn(Shape) -> bool) -> Option<&'t Entry<'a>> {
         debug_assert!(self.table.get(name).is_some_and(|entry| fits(entry.shape)), "`{name}` is read as another shape");
-        self.values.get(name).copied()
+        self.values.iter().find(|(known, _)| *known == name).map(|(_, entry)| *entry)
     }
 
     /// The entry `name` as it stands, for values of more than one shape.
@@ -54,8 +57,17 @@ impl<'t, 'a> Fields<'t, 'a> {
 
     /// Where the entry `name` is written, key and value.
     pub(super) fn written(&self, name: &str) -> Option<Span> {
-        self.values.get(name).map(|entry| entry.key.span)
+        self.any(name).map(|entry| entry.key.span)
     }
+
+    /// Whether any entry of `names` is written.
+    pub(super) fn any_of(&self, names: impl Fn(&str) -> bool) -> bool {
+        self.values.iter().any(|(known, _)| names(known))
+    }
+}
+
+fn has(values: &Values, name: &str) -> bool {
+    values.iter().any(|(known, _)| *known == name)
 }
 
 impl<'a, 'd> Reader<'a, 'd> {
@@ -73,11 +85,11 @@ impl<'a, 'd> Reader<'a, 'd> {
             self.wrong_shape(node, table.what, &format!("a mapping, such as `{}`", table.example));
             return None;
         };
-        let mut values = HashMap::with_capacity(entries.len());
+        let mut values = Vec::with_capacity(entries.len());
         let mut unknown = Vec::new();
         for entry in entries {
             match table.get(&entry.key.value) {
-                Some(known) => _ = values.insert(known.name, entry),
+                Some(known) => values.push((known.name, entry)),
                 None => unknown.push(entry),
             }
         }
@@ -87,19 +99,14 @@ impl<'a, 'd> Reader<'a, 'd> {
         let place = self.first_line(node.span);
         // An unknown entry is what was meant to be the missing one.
         if unknown.is_empty() {
-            for entry in table.all().filter(|entry| entry.required && !values.contains_key(entry.name)) {
+            for entry in table.all().filter(|entry| entry.required && !has(&values, entry.name)) {
                 self.missing(place, table.what, entry.name);
             }
         }
         Some(Fields { table, values, place, span: node.span })
     }
 
-    fn unknown_entry<'t>(
-        &mut self,
-        entry: &'t Entry<'a>,
-        table: &'static Table,
-        values: &mut HashMap<&'static str, &'t Entry<'a>>,
-    ) {
+    fn unknown_entry<'t>(&mut self, entry: &'t Entry<'a>, table: &'static Table, values: &mut Values<'t, 'a>) {
         let word = &*entry.key.value;
         let names = table.all().map(|entry| entry.name);
         let mut error = Diagnostic::error(
@@ -116,7 +123,9 @@ impl<'a, 'd> Reader<'a, 'd> {
         let meant = twin.or_else(|| suggest::nearest(word, names.clone()).and_then(|name| table.get(name)));
         if let Some(meant) = meant {
             error = error.help(format!("did you mean `{}`?", meant.name));
-            values.entry(meant.name).or_insert(entry);
+            if !has(values, meant.name) {
+                values.push((meant.name, entry));
+            }
         } else {
             let list: Vec<_> = names.map(|name| format!("`{name}`")).collect();
             // It may have been meant to name something that others speak of.
@@ -288,7 +297,8 @@ impl<'a, 'd> Reader<'a, 'd> {
     /// The place of an entry that is there and `true`.
     pub(super) fn flag(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Span> {
         let value = self.bool(fields, name)?;
-        value.value.then(|| fields.values[name].key.span.to(value.span))
+        let key = fields.written(name)?;
+        value.value.then(|| key.to(value.span))
     }
 
     /// A whole number, at least what the table says.

@@ -1,10 +1,6 @@
 //! Entries of one mapping: duplicates, and what `<<` brings in.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, hash_map},
-    rc::Rc,
-};
+use std::{borrow::Cow, collections::HashMap, rc::Rc};
 
 use super::{Entry, Value};
 use crate::{
@@ -15,29 +11,22 @@ use crate::{
 
 /// Drops duplicates, then adds what `<<` brings. Entries of the mapping itself win, then earlier merges.
 pub(super) fn merge<'a>(written: Vec<Entry<'a>>, diagnostics: &mut Diagnostics) -> Vec<Entry<'a>> {
-    let mut places: HashMap<Cow<'a, str>, Span> = HashMap::with_capacity(written.len());
+    let mut keys = Keys::default();
     let mut entries = Vec::with_capacity(written.len());
     let mut merges = Vec::new();
     for entry in written {
-        match places.entry(entry.key.value.clone()) {
-            hash_map::Entry::Occupied(first) => diagnostics.push(
-                Diagnostic::error(
-                    codes::DUPLICATE_ENTRY,
-                    entry.key.span,
-                    format!("`{}` is written twice", entry.key.value),
-                )
-                .label("again here")
-                .also(*first.get(), "first written here")
-                .help("remove one of the two"),
-            ),
-            hash_map::Entry::Vacant(place) => {
-                place.insert(entry.key.span);
-                if entry.key.value == "<<" {
-                    merges.push(entry.value);
-                } else {
-                    entries.push(entry);
-                }
-            }
+        if let Some(first) = keys.insert(&entry) {
+            let message = format!("`{}` is written twice", entry.key.value);
+            diagnostics.push(
+                Diagnostic::error(codes::DUPLICATE_ENTRY, entry.key.span, message)
+                    .label("again here")
+                    .also(first, "first written here")
+                    .help("remove one of the two"),
+            );
+        } else if entry.key.value == "<<" {
+            merges.push(entry.value);
+        } else {
+            entries.push(entry);
         }
     }
     for value in merges {
@@ -49,23 +38,49 @@ pub(super) fn merge<'a>(written: Vec<Entry<'a>>, diagnostics: &mut Diagnostics) 
             match &mapping.value {
                 Value::Map(inherited) => {
                     for entry in inherited {
-                        if let hash_map::Entry::Vacant(place) = places.entry(entry.key.value.clone()) {
-                            place.insert(entry.key.span);
+                        if keys.insert(entry).is_none() {
                             entries.push(Entry { key: entry.key.clone(), value: Rc::clone(&entry.value) });
                         }
                     }
                 }
                 Value::Broken => {}
-                _ => diagnostics.push(
-                    Diagnostic::error(
-                        codes::BAD_MERGE,
-                        mapping.span,
-                        format!("`<<` merges mappings, and this is {}", mapping.kind()),
-                    )
-                    .help("give the alias of a mapping, `<<: *name`, or a list of such aliases"),
-                ),
+                _ => {
+                    let message = format!("`<<` merges mappings, and this is {}", mapping.kind());
+                    diagnostics.push(
+                        Diagnostic::error(codes::BAD_MERGE, mapping.span, message)
+                            .help("give the alias of a mapping, `<<: *name`, or a list of such aliases"),
+                    );
+                }
             }
         }
     }
     entries
+}
+
+/// The keys of a mapping. Most mappings are small: those are searched, and only a large one is hashed.
+#[derive(Default)]
+struct Keys<'a> {
+    few: Vec<(Cow<'a, str>, Span)>,
+    many: HashMap<Cow<'a, str>, Span>,
+}
+
+impl<'a> Keys<'a> {
+    const FEW: usize = 16;
+
+    /// Adds the entry's key, or gives the place where it is written already.
+    fn insert(&mut self, entry: &Entry<'a>) -> Option<Span> {
+        let (key, span) = (&entry.key.value, entry.key.span);
+        if let Some((_, first)) = self.few.iter().find(|(known, _)| known == key) {
+            return Some(*first);
+        }
+        if self.few.len() < Self::FEW {
+            self.few.push((key.clone(), span));
+            return None;
+        }
+        let first = self.many.get(key).copied();
+        if first.is_none() {
+            self.many.insert(key.clone(), span);
+        }
+        first
+    }
 }

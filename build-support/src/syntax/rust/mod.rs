@@ -4,6 +4,7 @@ mod delimiters;
 mod format;
 mod free;
 mod nesting;
+mod simple;
 mod tokens;
 
 use std::ops::Range;
@@ -68,6 +69,14 @@ pub(super) fn parse(
 fn examine(text: &str, piece: Piece) -> Parsed {
     if text.trim().is_empty() {
         return Err(("there is nothing".to_owned(), 0..text.len()));
+    }
+    let simple = match piece {
+        Piece::Body | Piece::Expression => simple::expression(text),
+        Piece::Type => simple::is_type(text).then(Vec::new),
+        Piece::Function => None,
+    };
+    if let Some(names) = simple {
+        return Ok(names);
     }
     let tokens: TokenStream = match text.parse() {
         Ok(tokens) => tokens,
