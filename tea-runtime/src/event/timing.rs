@@ -202,7 +202,7 @@ fn told(failure: Option<&Failure>) -> Value {
 }
 
 fn microseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e6
+    (duration.as_secs_f64() * 1e9).round() / 1e3
 }
 
 #[cfg(test)]

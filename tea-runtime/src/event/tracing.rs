@@ -82,7 +82,7 @@ impl Tracing {
             }
             Event::RunFinished { elapsed, success } => {
                 let span = self.close(Scope::ROOT).unwrap_or_else(Span::none);
-                info!(target: "tea", parent: &span, ?elapsed, success, "the run ended after {elapsed:.1?}");
+                debug!(target: "tea", parent: &span, elapsed_seconds = elapsed.as_secs_f64(), success, "the run ended after {elapsed:.1?}");
             }
             Event::BranchStarted { scope, parent, name, strategy, .. } => {
                 let span = info_span!(target: "tea", parent: self.span(parent), "branch", branch = name);
@@ -94,17 +94,17 @@ impl Tracing {
                 let (branch, attempts, elapsed) = (&*result.branch, result.attempts, result.elapsed);
                 if let Some(failure) = &result.error {
                     let (kind, message) = (failure.kind, failure.message.as_str());
-                    warn!(target: "tea", parent: &span, branch, attempts, ?elapsed, ?kind, "branch `{branch}` failed: {message}");
+                    warn!(target: "tea", parent: &span, branch, attempts, elapsed_seconds = elapsed.as_secs_f64(), ?kind, "branch `{branch}` failed: {message}");
                 } else if result.skipped {
                     info!(target: "tea", parent: &span, branch, "branch `{branch}` is skipped");
                 } else {
                     let pid = result.pid;
-                    info!(target: "tea", parent: &span, branch, attempts, ?elapsed, pid, "branch `{branch}` is done after {elapsed:.1?}");
+                    info!(target: "tea", parent: &span, branch, attempts, elapsed_seconds = elapsed.as_secs_f64(), pid, "branch `{branch}` is done after {elapsed:.1?}");
                 }
             }
             Event::MapStarted { scope, parent, map, total, strategy } => {
                 let span = info_span!(target: "tea", parent: self.span(parent), "map", node = map.name);
-                debug!(target: "tea", parent: &span, ?total, ?strategy, "map `{}` starts", map.name);
+                debug!(target: "tea", parent: &span, total, ?strategy, "map `{}` starts", map.name);
                 self.open(scope, span);
             }
             Event::MapProgress { scope, done, failed, total } => {
@@ -112,7 +112,7 @@ impl Tracing {
             }
             Event::MapFinished { scope, elapsed, done, failed } => {
                 let span = self.close(scope).unwrap_or_else(Span::none);
-                info!(target: "tea", parent: &span, ?elapsed, done, failed, "{done} items ended, {failed} failed");
+                info!(target: "tea", parent: &span, elapsed_seconds = elapsed.as_secs_f64(), done, failed, "{done} items ended, {failed} failed");
             }
             _ => {}
         }
@@ -129,12 +129,12 @@ impl Tracing {
             Event::AttemptFinished { scope, name, attempt, worker, pid, elapsed, received, failure } => {
                 let kind = failure.map(|failure| tracing::field::debug(failure.kind));
                 debug!(
-                    target: "tea", parent: self.span(scope), attempt, worker, pid, ?elapsed, received, kind,
+                    target: "tea", parent: self.span(scope), attempt, worker, pid, elapsed_seconds = elapsed.as_secs_f64(), received, kind,
                     "`{name}` ended after {elapsed:.1?}"
                 );
             }
             Event::RetryScheduled { scope, name, attempt, delay, failure } => warn!(
-                target: "tea", parent: self.span(scope), attempt, ?delay, kind = ?failure.kind,
+                target: "tea", parent: self.span(scope), attempt, delay_seconds = delay.as_secs_f64(), kind = ?failure.kind,
                 "`{name}` failed and is tried again in {delay:.1?}: {}", failure.message
             ),
             _ => {}
@@ -158,7 +158,7 @@ impl Tracing {
                 let span = if in_worker { None } else { leave(scope) };
                 let parent = span.as_ref().map_or(parent, Span::id);
                 let kind = failure.map(|failure| tracing::field::debug(failure.kind));
-                debug!(target: "tea", parent: parent, node, ?elapsed, kind, "node `{node}` ended after {elapsed:.1?}");
+                debug!(target: "tea", parent: parent, node, elapsed_seconds = elapsed.as_secs_f64(), kind, "node `{node}` ended after {elapsed:.1?}");
             }
             _ => {}
         }
@@ -177,7 +177,7 @@ fn other(event: &Event<'_>) {
     match *event {
         Event::Progress { node, done, total, .. } => trace!(target: "tea", node, done, total, "progress"),
         Event::WorkerStarted { worker, pid, elapsed } => {
-            debug!(target: "tea", worker, pid, ?elapsed, "worker {worker} is ready");
+            debug!(target: "tea", worker, pid, elapsed_seconds = elapsed.as_secs_f64(), "worker {worker} is ready");
         }
         Event::WorkerEnded { worker, pid } => debug!(target: "tea", worker, pid, "worker {worker} ended"),
         Event::WorkerLost { worker, pid, exit, running } => {

@@ -279,6 +279,14 @@ macro_rules! __entries {
         }
 
         $crate::__private::inventory::submit! { $crate::__private::Registered(&PLAN) }
+
+        $crate::with_cli! {
+            /// Runs the workflow as a program.
+            #[must_use]
+            $vis fn main() -> ::std::process::ExitCode {
+                $crate::program::main(&PLAN)
+            }
+        }
     };
 }
 

@@ -79,6 +79,19 @@ pub(super) fn parse(plan: &'static Plan, flags: &[Flag], args: &[OsString]) -> R
     })
 }
 
+/// The completions of a shell.
+pub(super) fn completions(
+    plan: &'static Plan,
+    flags: &[Flag],
+    args: &[OsString],
+    shell: clap_complete::Shell,
+) -> String {
+    let name = program_name(plan, args);
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(plan, flags, &name, false), name, &mut script);
+    String::from_utf8(script).expect("completions are made of the command line's own texts")
+}
+
 /// The name by which the program was started: what the user would type again.
 pub(super) fn program_name(plan: &Plan, args: &[OsString]) -> String {
     let name = args.first().and_then(|path| Path::new(path).file_name());
@@ -117,15 +130,19 @@ pub(super) fn command(plan: &'static Plan, flags: &[Flag], name: &str, defaults:
         .about(plan.description)
         .override_usage(usage(name, flags))
         .args(flags.iter().map(|flag| input_arg(flag, defaults)))
-        .args(built_in())
+        .args(built_in().map(|arg| arg.help_heading("Options")))
+        .disable_help_flag(true)
         .next_line_help(false)
         .subcommand_negates_reqs(true)
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
         .subcommand(
-            Command::new("graph")
-                .about("Draws the workflow on standard output")
-                .arg(choice("format", graph::FORMATS).help("The language of the drawing")),
+            Command::new("graph").about("Draws the workflow on standard output").arg(
+                choice("format", graph::FORMATS)
+                    .value_name("FORMAT")
+                    .help("The language of the drawing")
+                    .help_heading("Options"),
+            ),
         )
         .subcommand(
             Command::new("completions")
@@ -182,7 +199,7 @@ fn shown_default(flag: &Flag, default: fn() -> crate::state::Value) -> Option<St
     (text.len() <= 40 && !text.contains('\n')).then_some(text)
 }
 
-fn built_in() -> [Arg; 10] {
+fn built_in() -> [Arg; 11] {
     let file = |id: &'static str| Arg::new(id).long(id).value_name("FILE").value_parser(value_parser!(PathBuf));
     let count = |id: &'static str, short| Arg::new(id).long(id).short(short).action(ArgAction::Count);
     [
@@ -203,14 +220,19 @@ fn built_in() -> [Arg; 10] {
             .value_parser(["thread"])
             .help("Runs all branches on threads of this process, for debugging: no isolation, no memory limits"),
         choice("progress", &[("auto", When::Auto), ("always", When::Always), ("never", When::Never)])
+            .value_name("WHEN")
             .help("Shows progress on standard error; `auto` if that is a terminal"),
         count("quiet", 'q').help("Says nothing but failures"),
         count("verbose", 'v').help("Tells of every branch; twice, of every node and worker"),
-        choice("log-format", STYLES).help("Format of what is told during the run"),
-        choice("error-format", STYLES).help("Format of failures"),
+        choice("log-format", STYLES)
+            .value_name("FORMAT")
+            .default_value_if("error-format", "json", "json")
+            .help("Format of what is told during the run; that of failures, if only that is given"),
+        choice("error-format", STYLES).value_name("FORMAT").help("Format of failures"),
         file("timing")
             .value_hint(ValueHint::FilePath)
             .help("Writes what ran when and where, as a trace for ui.perfetto.dev or chrome://tracing"),
+        Arg::new("help").long("help").short('h').action(ArgAction::Help).global(true).help("Prints this"),
     ]
 }
 

@@ -36,6 +36,11 @@ impl Target {
         Ok(target)
     }
 
+    /// Where it is written.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Writes it: whoever reads the file sees what was there before, or all of `bytes`.
     ///
     /// # Errors
@@ -45,8 +50,7 @@ impl Target {
             return File::options().write(true).open(&self.path)?.write_all(bytes);
         }
         let mut file = self.temporary()?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
+        file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(plain)?;
         file.persist(&self.path).map(drop).map_err(|error| error.error)
     }
 
@@ -62,7 +66,7 @@ impl Target {
         builder.prefix(&prefix).suffix(".tmp");
         #[cfg(unix)]
         builder.permissions(self.permissions());
-        builder.tempfile_in(directory).map_err(|error| io::Error::new(error.kind(), plain(&error)))
+        builder.tempfile_in(directory).map_err(plain)
     }
 
     /// Those of the file that is replaced; else what any new file gets.
@@ -73,10 +77,12 @@ impl Target {
     }
 }
 
-/// The system's words, without the name of the temporary file that `tempfile` adds: nobody asked for that one.
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split_once(" at path ").map(|(words, _)| words.to_owned()).unwrap_or(text)
+/// The error in the system's words, without the name of the temporary file that `tempfile` adds: nobody asked for that.
+fn plain(error: io::Error) -> io::Error {
+    match error.to_string().split_once(" at path ") {
+        Some((words, _)) => io::Error::new(error.kind(), words),
+        None => error,
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ use super::{args, console::Console};
 
 /// The target of what workers write.
 const OUTPUT: &str = "tea::output";
+/// The target of the line at the end of a run that went well.
+pub(super) const SUMMARY: &str = "tea::summary";
 
 /// Sets up the subscriber, unless the program already has one. `RUST_LOG` (without regular expressions) wins.
 pub(super) fn init(console: &Console, style: args::Style, verbosity: i16) {
@@ -39,7 +41,10 @@ pub(super) fn init(console: &Console, style: args::Style, verbosity: i16) {
 fn filter(verbosity: i16) -> Targets {
     match verbosity {
         ..=-1 => Targets::new().with_default(LevelFilter::ERROR),
-        0 => Targets::new().with_default(LevelFilter::WARN).with_target(OUTPUT, LevelFilter::INFO),
+        0 => Targets::new()
+            .with_default(LevelFilter::WARN)
+            .with_target(OUTPUT, LevelFilter::INFO)
+            .with_target(SUMMARY, LevelFilter::INFO),
         1 => Targets::new().with_default(LevelFilter::INFO),
         2 => Targets::new().with_default(LevelFilter::DEBUG),
         3.. => Targets::new().with_default(LevelFilter::TRACE),
@@ -97,6 +102,9 @@ where
         if metadata.target() == OUTPUT {
             let label = if fields.label.is_empty() { "worker" } else { &fields.label };
             return writeln!(writer, "{dim}[{label}]{dim:#} {}", fields.message);
+        }
+        if metadata.target() == SUMMARY {
+            return writeln!(writer, "{}", fields.message);
         }
         let (word, color) = match *metadata.level() {
             Level::ERROR => ("error", AnsiColor::Red),

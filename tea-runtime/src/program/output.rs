@@ -5,7 +5,9 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     io::{self, Write},
+    os::fd::AsFd,
 };
 
 use serde_json::value::RawValue;
@@ -79,15 +81,33 @@ fn write_name(bytes: &mut Vec<u8>, name: &str) {
     bytes.push(b':');
 }
 
-/// Writes to standard output.
-///
-/// # Errors
-/// If it cannot be written; not if whoever reads it has left.
-pub(super) fn write(mut stdout: impl Write, bytes: &[u8]) -> io::Result<()> {
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+/// Standard output, kept for the final state.
+#[derive(Debug)]
+pub(super) struct Stdout(File);
+
+impl Stdout {
+    /// Takes it. From here on what the user's Rust prints goes to standard error, as it does in a worker, so that it
+    /// cannot stand in the middle of the final state.
+    ///
+    /// # Errors
+    /// If there are no descriptors left.
+    pub(super) fn take() -> io::Result<Self> {
+        let stdout = io::stdout().as_fd().try_clone_to_owned()?;
+        rustix::stdio::dup2_stdout(io::stderr())?;
+        Ok(Self(stdout.into()))
     }
+
+    /// Writes to it.
+    ///
+    /// # Errors
+    /// If it cannot be written; not if whoever reads it has left.
+    pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        ignoring_a_reader_that_left((&self.0).write_all(bytes))
+    }
+}
+
+fn ignoring_a_reader_that_left(written: io::Result<()>) -> io::Result<()> {
+    written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }
 
 #[cfg(test)]
@@ -143,16 +163,8 @@ mod tests {
 
     #[test]
     fn a_reader_that_left_is_no_error() {
-        struct Full(io::ErrorKind);
-        impl Write for Full {
-            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-                Err(self.0.into())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        write(Full(io::ErrorKind::BrokenPipe), b"{}").unwrap();
-        assert_eq!(write(Full(io::ErrorKind::StorageFull), b"{}").unwrap_err().kind(), io::ErrorKind::StorageFull);
+        let left = |kind: io::ErrorKind| ignoring_a_reader_that_left(Err(kind.into()));
+        left(io::ErrorKind::BrokenPipe).unwrap();
+        assert_eq!(left(io::ErrorKind::StorageFull).unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 }

@@ -13,7 +13,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::console::Console;
+use super::{console::Console, human};
 use crate::event::{Event, Listener, Scope};
 
 const REDRAW: Duration = Duration::from_millis(100);
@@ -52,11 +52,37 @@ struct Row {
     failed: u64,
     /// `Some(0)` while it is not known.
     total: Option<u64>,
+    /// Its items count, not what one of them says of itself.
+    is_map: bool,
 }
 
 impl Row {
     fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), started: Instant::now(), note: String::new(), done: 0, failed: 0, total: None }
+        let (name, started, note) = (name.to_owned(), Instant::now(), String::new());
+        Self { name, started, note, done: 0, failed: 0, total: None, is_map: false }
+    }
+}
+
+impl Row {
+    /// `3 of 10`, what failed, how fast it goes, and when it may end; nothing for a row that does not count.
+    fn counts(&self) -> Vec<String> {
+        let Some(total) = self.total else { return Vec::new() };
+        let mut parts =
+            vec![if total > 0 { format!("{} of {total}", self.done) } else { format!("{} done", self.done) }];
+        if self.failed > 0 {
+            parts.push(format!("{} failed", self.failed));
+        }
+        let seconds = self.started.elapsed().as_secs_f64();
+        if self.done > 0 && seconds > 0.0 {
+            #[expect(clippy::cast_precision_loss, reason = "an estimate, shown with one digit")]
+            let (done, total) = (self.done as f64, total as f64);
+            parts.push(format!("{:.1}/s", done / seconds));
+            if total > done {
+                let left = Duration::try_from_secs_f64((total - done) * seconds / done).unwrap_or(Duration::MAX);
+                parts.push(format!("{} left", human::time(left)));
+            }
+        }
+        parts
     }
 }
 
@@ -133,7 +159,7 @@ impl Listener for Watcher {
                 }
             }
             Event::MapStarted { scope, map, total, .. } => {
-                table.rows.insert(scope, Row { total: total.or(Some(0)), ..Row::new(map.name) });
+                table.rows.insert(scope, Row { total: total.or(Some(0)), is_map: true, ..Row::new(map.name) });
             }
             Event::MapProgress { scope, done, failed, total } => {
                 if let Some(row) = table.rows.get_mut(&scope) {
@@ -144,7 +170,7 @@ impl Listener for Watcher {
                 table.rows.remove(&scope);
             }
             Event::Progress { scope, done, total, .. } => {
-                if let Some(row) = table.rows.get_mut(&scope) {
+                if let Some(row) = table.rows.get_mut(&scope).filter(|row| !row.is_map) {
                     (row.done, row.total) = (done, Some(total));
                 }
             }
@@ -187,24 +213,16 @@ fn paint_bars(shared: &Shared, console: &Console) {
 
 fn show(bar: &ProgressBar, row: &Row) {
     const SPINNER: &str = "{spinner:.cyan} {prefix:20!} {elapsed:>4}  {msg}";
-    const COUNT: &str = "{spinner:.cyan} {prefix:20!} {elapsed:>4}  {human_pos}, {per_sec}{msg}";
-    const BAR: &str = "{spinner:.cyan} {prefix:20!} {elapsed:>4}  {bar:24.cyan/blue} {human_pos}/{human_len}, {per_sec}, {eta} left{msg}";
-    let (template, length) = match row.total {
-        None => (SPINNER, None),
-        Some(0) => (COUNT, None),
-        Some(total) => (BAR, Some(total)),
-    };
+    const BAR: &str = "{spinner:.cyan} {prefix:20!} {elapsed:>4}  {bar:24.cyan/blue} {msg}";
+    let length = row.total.filter(|total| *total > 0);
+    let template = if length.is_some() { BAR } else { SPINNER };
     bar.set_style(ProgressStyle::with_template(template).expect("the templates are right").progress_chars("=> "));
     if let Some(length) = length {
         bar.set_length(length);
     }
     bar.set_position(row.done);
-    let mut message = if row.failed > 0 { format!(", {} failed", row.failed) } else { String::new() };
-    if !row.note.is_empty() {
-        write!(message, "{}{}", if row.total.is_some() { "  " } else { "" }, row.note)
-            .expect("a string takes everything");
-    }
-    bar.set_message(message);
+    let parts = row.counts().into_iter().chain((!row.note.is_empty()).then(|| row.note.clone()));
+    bar.set_message(parts.collect::<Vec<_>>().join(", "));
     bar.tick();
 }
 
@@ -226,7 +244,7 @@ fn paint_lines(shared: &Shared, console: &Console) {
 
 /// All rows on a line.
 fn line(table: &Table) -> String {
-    const MOST_NAMES: usize = 8;
+    const MOST_ROWS: usize = 8;
     let mut parts = Vec::new();
     if table.done > 0 {
         parts.push(format!("{} branches done", table.done));
@@ -234,35 +252,17 @@ fn line(table: &Table) -> String {
     if table.failed > 0 {
         parts.push(format!("{} failed", table.failed));
     }
-    let waiting = table.branches.keys().filter(|scope| !table.rows.contains_key(scope)).count();
-    parts.extend(table.rows.values().take(MOST_NAMES).map(row_text));
-    if table.rows.len() > MOST_NAMES {
-        parts.push(format!("{} more run", table.rows.len() - MOST_NAMES));
+    let text = |row: &Row| match row.counts() {
+        counts if counts.is_empty() => row.name.clone(),
+        counts => format!("{} {}", row.name, counts.join(", ")),
+    };
+    parts.extend(table.rows.values().take(MOST_ROWS).map(text));
+    if table.rows.len() > MOST_ROWS {
+        parts.push(format!("{} more run", table.rows.len() - MOST_ROWS));
     }
+    let waiting = table.branches.keys().filter(|scope| !table.rows.contains_key(scope)).count();
     if waiting > 0 {
         parts.push(format!("{waiting} wait"));
     }
     parts.join("; ")
-}
-
-fn row_text(row: &Row) -> String {
-    let mut parts = Vec::new();
-    match row.total {
-        None => parts.push(row.name.clone()),
-        Some(0) => parts.push(format!("{} {}", row.name, row.done)),
-        Some(total) => parts.push(format!("{} {}/{total}", row.name, row.done)),
-    }
-    if row.failed > 0 {
-        parts.push(format!("{} failed", row.failed));
-    }
-    let seconds = row.started.elapsed().as_secs_f64();
-    if row.done > 0 && seconds > 0.0 {
-        #[expect(clippy::cast_precision_loss, reason = "an estimate, shown with one digit")]
-        let (done, total) = (row.done as f64, row.total.unwrap_or(0) as f64);
-        parts.push(format!("{:.1}/s", done / seconds));
-        if total > done {
-            parts.push(format!("{:.0} s left", (total - done) * seconds / done));
-        }
-    }
-    parts.join(", ")
 }

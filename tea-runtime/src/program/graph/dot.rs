@@ -14,8 +14,12 @@ pub(super) fn render(drawing: &Drawing) -> String {
     page.items(1, &drawing.root);
     page.line(1, "end [shape=oval];");
     for arrow in &drawing.arrows {
-        let label = if arrow.label.is_empty() { String::new() } else { format!(" [label={}]", quoted(&arrow.label)) };
-        page.line(1, &format!("{} -> {}{label};", id(arrow.from), id(arrow.to)));
+        let label = (!arrow.label.is_empty()).then(|| format!("label={}", quoted(&arrow.label)));
+        // A way back must not turn the drawing upside down.
+        let back = drawing.leads_back(arrow).then(|| "constraint=false".to_owned());
+        let looks: Vec<_> = label.into_iter().chain(back).collect();
+        let looks = if looks.is_empty() { String::new() } else { format!(" [{}]", looks.join(", ")) };
+        page.line(1, &format!("{} -> {}{looks};", id(arrow.from), id(arrow.to)));
     }
     page.line(0, "}");
     page.text

@@ -7,6 +7,8 @@ mod dot;
 mod json;
 mod mermaid;
 
+use std::collections::HashMap;
+
 use crate::{
     plan::{Block, Map, Next, Place, Plan, Region, Target, Task, Work},
     policy::{ParallelConfig, Strategy},
@@ -39,6 +41,7 @@ struct Drawing {
     plan: &'static Plan,
     root: Vec<Item>,
     arrows: Vec<Arrow>,
+    order: HashMap<&'static str, usize>,
 }
 
 /// What stands in the drawing or in a box of it.
@@ -80,11 +83,20 @@ enum End {
 
 impl Drawing {
     fn of(plan: &'static Plan) -> Self {
-        let mut drawing = Self { plan, root: Vec::new(), arrows: Vec::new() };
+        let mut drawing = Self { plan, root: Vec::new(), arrows: Vec::new(), order: HashMap::new() };
         let frame = Frame { block: plan.root, within: None };
         drawing.arrows_to(End::Start, &frame, &plan.root.entry);
         drawing.root = drawing.block(&frame);
+        number(&drawing.root, &mut drawing.order);
         drawing
+    }
+
+    /// Whether an arrow leads to a node that stands before the one it comes from.
+    fn leads_back(&self, arrow: &Arrow) -> bool {
+        match (arrow.from, arrow.to) {
+            (End::Node(from), End::Node(to)) => self.order[to] <= self.order[from],
+            _ => false,
+        }
     }
 
     fn block(&mut self, frame: &Frame<'_>) -> Vec<Item> {
@@ -116,11 +128,25 @@ impl Drawing {
     fn arrows_to(&mut self, from: End, frame: &Frame<'_>, next: &Next) {
         let mut ends = Vec::new();
         frame.follow(next, &Labels::default(), &mut ends);
+        let first = self.arrows.len();
         for (to, labels) in ends {
             let arrow = Arrow { from, to, label: labels.0.join(", ") };
-            if !self.arrows.contains(&arrow) {
+            if !self.arrows[first..].contains(&arrow) {
                 self.arrows.push(arrow);
             }
+        }
+    }
+}
+
+/// The places of nodes in the order in which they are drawn.
+fn number(items: &[Item], order: &mut HashMap<&'static str, usize>) {
+    for item in items {
+        match item {
+            Item::Node(node) => {
+                let next = order.len();
+                order.entry(node.name).or_insert(next);
+            }
+            Item::FanOut(fan_out) => number(&fan_out.items, order),
         }
     }
 }

@@ -28,7 +28,7 @@ struct Line<'a> {
 
 #[derive(Serialize)]
 struct Entry<'a> {
-    branch: Option<&'a str>,
+    branch: &'a str,
     #[serde(flatten)]
     failure: Cause<'a>,
     attempts: u32,
@@ -67,7 +67,7 @@ impl<'a> From<&'a Failure> for Cause<'a> {
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let failures = report.failures.iter().map(|failed| Entry {
-        branch: failed.branch,
+        branch: &failed.branch,
         failure: failed.failure.into(),
         attempts: failed.attempts,
         attempt_errors: failed.earlier.iter().map(Into::into).collect(),

@@ -6,7 +6,7 @@ mod text;
 use std::time::Duration;
 
 use super::{args::Style, history::History};
-use crate::{failure::Failure, plan::Plan};
+use crate::{error::BranchFailure, failure::Failure, plan::Plan};
 
 /// A run that failed.
 pub(super) struct Report<'a> {
@@ -24,8 +24,8 @@ pub(super) struct Report<'a> {
 
 /// One failure.
 pub(super) struct Failed<'a> {
-    /// The branch or item; `None` outside of any.
-    pub(super) branch: Option<&'a str>,
+    /// The branch or item, with those around it; empty outside of any.
+    pub(super) branch: String,
     /// The last attempt's failure.
     pub(super) failure: &'a Failure,
     /// How often it was tried.
@@ -38,6 +38,22 @@ pub(super) struct Failed<'a> {
     pub(super) pid: Option<u32>,
     /// The worker of the last attempt.
     pub(super) worker: Option<u32>,
+}
+
+impl<'a> Failed<'a> {
+    /// What the error of a run tells of one failure.
+    pub(super) fn of(failure: &BranchFailure<'a>) -> Self {
+        let result = failure.result;
+        Self {
+            branch: failure.branch.join("/"),
+            failure: failure.failure,
+            attempts: result.map_or(1, |result| result.attempts),
+            earlier: result.map_or(&[], |result| &result.attempt_errors),
+            elapsed: result.map(|result| result.elapsed),
+            pid: result.map(|result| result.pid),
+            worker: result.and_then(|result| result.worker),
+        }
+    }
 }
 
 impl Report<'_> {
@@ -79,7 +95,7 @@ mod tests {
     }
 
     fn failed<'a>(branch: &'a str, failure: &'a Failure) -> Failed<'a> {
-        Failed { branch: Some(branch), failure, attempts: 1, earlier: &[], elapsed: None, pid: None, worker: None }
+        Failed { branch: branch.to_owned(), failure, attempts: 1, earlier: &[], elapsed: None, pid: None, worker: None }
     }
 
     fn history() -> History {
@@ -136,7 +152,7 @@ error[crash]: worker 1 was lost
    = attempt 1: timeout: ran over its `timeout` of 30s
    = help: under a debugger it crashes in this process with `--parallel-strategy thread`
 
-error[error]: cannot profile chunk 7
+error: cannot profile chunk 7
        of a.fq
   --> src/flow.yaml:18:5, node `gc`
    = in: branch `gc`
@@ -145,7 +161,7 @@ error[error]: cannot profile chunk 7
 
 error: `read-qc` failed after 1 min 15 s
    = cancelled: `left`
-   = done before: `load`, `sum`
+   = done: `load`, `sum`
    = in all: 4 branches (3 failed), 123 items (3 failed), 1 retry, 1 worker lost
    = to see more: `-v` tells of every branch, `-vv` of every node; `--timing FILE` draws the run
 "
@@ -157,15 +173,12 @@ error: `read-qc` failed after 1 min 15 s
         let cancelled = Failure::new(FailureKind::Cancelled, "cancelled");
         let report = Report {
             plan: &READ_QC,
-            failures: vec![Failed { branch: None, ..failed("", &cancelled) }],
+            failures: vec![failed("", &cancelled)],
             history: &History::default(),
             elapsed: Duration::from_millis(800),
             signal: Some(2),
         };
-        assert_eq!(
-            text(&report),
-            "error: `read-qc` was interrupted by SIGINT after 800 ms\n   = done before: nothing\n"
-        );
+        assert_eq!(text(&report), "error: `read-qc` was interrupted by SIGINT after 800 ms\n   = done: nothing\n");
     }
 
     #[test]
@@ -179,7 +192,7 @@ error: `read-qc` failed after 1 min 15 s
             signal: None,
         };
         let text = text(&report);
-        assert_eq!(text.matches("error[error]: no\n").count(), 10);
+        assert_eq!(text.matches("error: no\n").count(), 10);
         assert!(text.contains("   = not shown: 30 more failures; `--error-format json` has all of them\n"), "{text}");
     }
 

@@ -26,11 +26,17 @@ pub(super) fn render(report: &Report<'_>) -> String {
 
 fn write_failure(page: &mut Page, report: &Report<'_>, failed: &Failed<'_>) {
     let failure = failed.failure;
-    page.headline(&format!("error[{}]", kind(failure.kind)), &failure.message);
+    let word = match failure.kind {
+        FailureKind::Error => "error".to_owned(),
+        kind => format!("error[{}]", kind_name(kind)),
+    };
+    page.headline(&word, &failure.message);
     if let Some(place) = place(report, failure) {
         page.place(&place);
     }
-    page.note("in", &place_in_run(failed));
+    if !failed.branch.is_empty() {
+        page.note("in", &place_in_run(failed));
+    }
     if let Some(place) = &failure.panicked_at {
         page.note("panicked at", place);
     }
@@ -46,7 +52,10 @@ fn write_failure(page: &mut Page, report: &Report<'_>, failed: &Failed<'_>) {
     }
     let earlier = u32::try_from(failed.earlier.len()).unwrap_or(u32::MAX);
     for (attempt, earlier) in (failed.attempts.saturating_sub(earlier).max(1)..).zip(failed.earlier) {
-        page.note(&format!("attempt {attempt}"), &format!("{}: {}", kind(earlier.kind), first_line(&earlier.message)));
+        page.note(
+            &format!("attempt {attempt}"),
+            &format!("{}: {}", kind_name(earlier.kind), first_line(&earlier.message)),
+        );
     }
     if let Some(help) = help(failure.kind) {
         page.note("help", help);
@@ -65,12 +74,12 @@ fn write_total(page: &mut Page, report: &Report<'_>, hidden: usize, cancelled: &
     if hidden > 0 {
         page.note("not shown", &format!("{hidden} more failures; `--error-format json` has all of them"));
     }
-    let names: Vec<_> = cancelled.iter().filter_map(|failed| failed.branch).collect();
+    let names: Vec<_> = cancelled.iter().map(|failed| &*failed.branch).filter(|name| !name.is_empty()).collect();
     if !names.is_empty() {
         page.note("cancelled", &list(&names));
     }
     let done: Vec<_> = report.history.done.iter().map(String::as_str).collect();
-    page.note("done before", if done.is_empty() { "nothing".to_owned() } else { list(&done) }.as_str());
+    page.note("done", if done.is_empty() { "nothing".to_owned() } else { list(&done) }.as_str());
     let counts = report.history.counts();
     if !counts.is_empty() {
         page.note("in all", &counts);
@@ -90,10 +99,7 @@ fn place(report: &Report<'_>, failure: &Failure) -> Option<String> {
 }
 
 fn place_in_run(failed: &Failed<'_>) -> String {
-    let mut text = match failed.branch {
-        Some(branch) => format!("branch `{branch}`"),
-        None => "the main line".to_owned(),
-    };
+    let mut text = format!("branch `{}`", failed.branch);
     if failed.attempts > 1 {
         write!(text, ", attempt {}", failed.attempts).expect("a string takes everything");
     }
@@ -109,7 +115,7 @@ fn place_in_run(failed: &Failed<'_>) -> String {
 }
 
 /// The kind as JSON and `retry_on` have it.
-fn kind(kind: FailureKind) -> &'static str {
+fn kind_name(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::Error => "error",
         FailureKind::Panic => "panic",

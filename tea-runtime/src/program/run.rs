@@ -1,0 +1,180 @@
+//! Runs the workflow as the command line asks: inputs in, events to whoever shows them, the final state out.
+
+use std::{
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    args::{Options, Style, When},
+    console::{self, Console},
+    file::Target,
+    flags::Flag,
+    history::Historian,
+    human, input, log,
+    output::{self, Stdout},
+    progress::Progress,
+    report::{Failed, Report},
+    signals, usage,
+};
+use crate::{
+    cancel::CancellationToken,
+    engine,
+    event::{Events, Listener, timing::Timing, tracing::Tracing},
+    plan::Plan,
+    state::{Value, View},
+};
+
+/// Runs it, and says how it went.
+pub(super) fn run(plan: &'static Plan, flags: &[Flag], options: &Options) -> ExitCode {
+    let console = if shows_bars(options) { Console::with_bars() } else { Console::plain() };
+    match prepare(plan, flags, options, &console) {
+        Ok(prepared) => prepared.run(plan, options, &console),
+        Err(refusal) => refusal,
+    }
+}
+
+/// All that may be refused before anything runs.
+struct Prepared {
+    inputs: Vec<(u32, Value)>,
+    output: Option<Target>,
+    timing: Option<Target>,
+    stdout: Stdout,
+}
+
+fn prepare(plan: &'static Plan, flags: &[Flag], options: &Options, console: &Console) -> Result<Prepared, ExitCode> {
+    let style = options.error_format;
+    let target = |flag: &str, path: &Option<std::path::PathBuf>| match path {
+        None => Ok(None),
+        Some(path) => Target::new(path).map(Some).map_err(|error| {
+            usage::refuse(console, style, &format!("cannot write `--{flag} {}`: {error}", path.display()))
+        }),
+    };
+    Ok(Prepared {
+        inputs: input::values(plan, flags, options).map_err(|bad| usage::refuse_inputs(console, style, plan, &bad))?,
+        output: target("output", &options.output)?,
+        timing: target("timing", &options.timing)?,
+        stdout: Stdout::take()
+            .map_err(|error| usage::refuse(console, style, &format!("cannot take standard output: {error}")))?,
+    })
+}
+
+impl Prepared {
+    fn run(mut self, plan: &'static Plan, options: &Options, console: &Console) -> ExitCode {
+        log::init(console, options.log_format, options.verbosity);
+        let cancel = CancellationToken::new();
+        let interrupt = match signals::watch(plan, cancel.clone(), console.clone()) {
+            Ok(interrupt) => interrupt,
+            Err(error) => {
+                tracing::warn!(target: "tea", "signals end the program without any grace: {error}");
+                signals::Interrupt::default()
+            }
+        };
+        let historian = Arc::new(Historian::default());
+        let timing = self.timing.as_ref().map(|_| Arc::new(Timing::new()));
+        let progress = shows_progress(options).then(|| Progress::start(console.clone(), shows_bars(options)));
+        let mut listeners: Vec<Arc<dyn Listener>> = vec![historian.clone(), Arc::new(Tracing::new())];
+        listeners.extend(timing.clone().map(|timing| timing as Arc<dyn Listener>));
+        let progress = progress.map(|(progress, watcher)| {
+            listeners.push(Arc::new(watcher));
+            progress
+        });
+
+        let started = Instant::now();
+        let outcome = engine::run(
+            plan,
+            std::mem::take(&mut self.inputs),
+            engine::Options {
+                max_workers: options.max_workers.map(Into::into),
+                all_on_threads: options.all_on_threads,
+                events: Events::new(listeners),
+                cancel,
+            },
+        );
+        let elapsed = started.elapsed();
+        drop(progress);
+
+        let history = historian.history();
+        let traced = match (&self.timing, &timing) {
+            (Some(target), Some(timing)) => write_timing(target, timing, console, options.error_format),
+            _ => true,
+        };
+        match outcome {
+            Ok(view) => {
+                let written = self.write(plan, &view, options, console);
+                summarize(plan, elapsed, &history.counts());
+                if written && traced { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            }
+            Err(error) => {
+                let report = Report {
+                    plan,
+                    failures: error.failures().iter().map(Failed::of).collect(),
+                    history: &history,
+                    elapsed,
+                    signal: interrupt.signal(),
+                };
+                console.print(&report.render(options.error_format));
+                interrupt.signal().map_or(ExitCode::FAILURE, |signal| signals::exit_status(signal).into())
+            }
+        }
+    }
+}
+
+impl Prepared {
+    /// Writes the final state where it belongs, and says what is missing in it. Whether that went well.
+    fn write(&self, plan: &Plan, view: &View, options: &Options, console: &Console) -> bool {
+        let complain = |message: &str| usage::complain(console, options.error_format, message);
+        let document = match output::document(plan, |key| view.value(key)) {
+            Ok(document) => document,
+            Err(why) => {
+                complain(&why);
+                return false;
+            }
+        };
+        for key in &document.left_out {
+            tracing::warn!(target: "tea", key, "`{key}` is not in the output: its type is not `Serialize`");
+        }
+        let Some(target) = &self.output else {
+            let written = self.stdout.write(&document.bytes);
+            return written.map_err(|error| complain(&format!("cannot write to standard output: {error}"))).is_ok();
+        };
+        let Err(error) = target.write(&document.bytes) else { return true };
+        // What was computed is not thrown away for that.
+        let saved = self.stdout.write(&document.bytes).is_ok();
+        let instead = if saved { "; it went to standard output instead" } else { "" };
+        complain(&format!("cannot write `--output {}`: {error}{instead}", target.path().display()));
+        false
+    }
+}
+
+fn write_timing(target: &Target, timing: &Timing, console: &Console, style: Style) -> bool {
+    let mut trace = Vec::new();
+    let written = timing.write(&mut trace).and_then(|()| target.write(&trace));
+    let complain = |error| format!("cannot write `--timing {}`: {error}", target.path().display());
+    written.map_err(|error| usage::complain(console, style, &complain(error))).is_ok()
+}
+
+/// The line at the end of a run that went well.
+fn summarize(plan: &Plan, elapsed: Duration, counts: &str) {
+    let (name, after) = (plan.name, human::time(elapsed));
+    let separator = if counts.is_empty() { "" } else { ": " };
+    tracing::info!(
+        target: log::SUMMARY,
+        workflow = name,
+        elapsed_seconds = elapsed.as_secs_f64(),
+        "{name}: done in {after}{separator}{counts}"
+    );
+}
+
+fn shows_progress(options: &Options) -> bool {
+    match options.progress {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => console::is_terminal() && options.verbosity >= 0 && options.log_format == Style::Text,
+    }
+}
+
+fn shows_bars(options: &Options) -> bool {
+    shows_progress(options) && console::is_terminal()
+}
