@@ -24,7 +24,6 @@ pub(crate) struct Entry {
     /// Whether the mapping is nothing without it.
     pub(crate) required: bool,
     /// What it is for, one sentence for the schema.
-    #[allow(dead_code, reason = "the schema reads it")]
     pub(crate) about: &'static str,
 }
 

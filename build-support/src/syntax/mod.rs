@@ -6,11 +6,13 @@ mod nodes;
 mod parallel;
 mod reader;
 mod rust;
+mod schema;
 mod units;
 mod workflow;
 
 use std::time::Duration;
 
+pub use schema::schema;
 pub use workflow::parse;
 
 use crate::source::{Span, Spanned};
