@@ -177,6 +177,9 @@ pub(crate) fn may_follow(code: Code) -> bool {
             | NEVER_WRITTEN
             | NO_RESULTS
             | NO_FAILURES
+            | UNUSED_KEY
+            | ALWAYS_UNSET
+            | UNUSED_SETTINGS
     )
 }
 

@@ -23,7 +23,7 @@ state_schema:
   reads: { type: PathBuf, input: true, description: "FASTQ file" }
   k: &number { type: usize, input: true, default: "21" }
   chunks: Vec<Chunk>
-  profile: { type: Profile, reduce: "|a, b| Profile::merge(a, b)" }
+  profile: { type: Profile, optional: true, reduce: "|a, b| Profile::merge(a, b)" }
 settings:
   parallel: { strategy: thread, max_workers: 4 }
 nodes:

@@ -1,9 +1,52 @@
 //! The checks, each a pass of its own over the graph. What rustc says better is left to rustc.
+//!
+//! What an earlier finding may have caused is not reported again: nodes that are never reached and regions whose
+//! shape is in doubt say nothing certain about the keys that they touch.
+
+mod assigned;
+mod keys;
+mod races;
+mod reach;
+mod results;
+mod settings;
+mod transient;
+mod unused;
+mod ways;
+
+use std::collections::HashSet;
 
 use crate::{
     diagnostic::Diagnostics,
     graph::{Graph, access::Access},
+    plan::KeyId,
 };
 
 /// Runs every check.
-pub(crate) fn check(_graph: &Graph<'_>, _access: &Access, _found: &mut Diagnostics) {}
+pub(crate) fn check(graph: &Graph<'_>, access: &Access, found: &mut Diagnostics) {
+    keys::check(graph, found);
+    settings::check(graph, found);
+    results::check(graph, found);
+    transient::check(graph, access, found);
+    let mut settled = doubtful_keys(graph);
+    races::check(graph, access, &mut settled, found);
+    assigned::check(graph, access, &settled, found);
+    if !found.has_errors() {
+        unused::check(graph, found);
+        settings::check_use(graph, found);
+    }
+}
+
+/// Keys about which nothing certain can be said.
+fn doubtful_keys(graph: &Graph<'_>) -> HashSet<KeyId> {
+    let uncertain = |node: &usize| match graph.block_of[*node] {
+        None => true,
+        Some(block) => ways::outwards(graph, block).any(|(region, _)| graph.doubtful[region]),
+    };
+    let nodes = (0..graph.nodes.len()).filter(uncertain).map(|node| &graph.nodes[node]);
+    nodes
+        .flat_map(|node| {
+            let reads = node.reads.iter().map(|(key, _)| *key);
+            reads.chain(node.writes.iter().map(|write| write.key))
+        })
+        .collect()
+}

@@ -146,7 +146,10 @@ pub(super) fn accesses(node: &syntax::Node, keys: &Keys<'_>, found: &mut Diagnos
         }
     }
     for name in node.output.keys() {
-        let Some(key) = keys.resolve(name, found) else { continue };
+        let Some(key) = keys.resolve(name, found) else {
+            access.lost = true;
+            continue;
+        };
         if let Some(first) = access.writes.iter().find(|write| write.key == key) {
             if keys.name(key) == name.value {
                 found.push(

@@ -60,7 +60,7 @@ pub(super) fn assign<'a>(
         }
     }
     let regions = Regions { list: Vec::new(), owner: vec![None; start + 1], doubtful: Vec::new(), lost: false };
-    let mut walk = Walk { workflow, fan_outs, head_of, regions, found };
+    let mut walk = Walk { workflow, fan_outs, head_of, reached_from: vec![start; start + 1], regions, found };
     walk.owned(None, flows, &mut vec![start]);
     let mut next = 0;
     while next < walk.regions.list.len() {
@@ -90,6 +90,8 @@ struct Walk<'a, 'b> {
     fan_outs: &'b [FanOut<'a>],
     /// The fan-out that each node is a head of.
     head_of: Vec<Option<usize>>,
+    /// The node from which each was first reached.
+    reached_from: Vec<usize>,
     regions: Regions,
     found: &'b mut Diagnostics,
 }
@@ -210,6 +212,7 @@ impl<'a> Walk<'a, '_> {
                     self.enters(node, *to, fan_out);
                 } else if self.regions.owner[next].is_none() {
                     self.claim(next, owner);
+                    self.reached_from[next] = node;
                     stack.push(next);
                     return;
                 } else if self.regions.owner[next] == Some(owner) {
@@ -329,16 +332,23 @@ impl<'a> Walk<'a, '_> {
             Place::Start => "starts the workflow again".to_owned(),
             Place::End => "ends the workflow".to_owned(),
         };
-        self.found.push(
-            Diagnostic::error(
-                codes::LEAVES_FAN_OUT,
-                to.span,
-                format!("`{}` leaves the fan-out from `{}`", self.name(node), self.name(fan_out.from)),
-            )
-            .label(label)
-            .also(fan_out.fan_in.span, "its branches end here")
-            .help(format!("go to `{fan_in}`, and from there where you want")),
-        );
+        let mut error = Diagnostic::error(
+            codes::LEAVES_FAN_OUT,
+            to.span,
+            format!("`{}` leaves the fan-out from `{}`", self.name(node), self.name(fan_out.from)),
+        )
+        .label(label)
+        .also(fan_out.fan_in.span, "its branches end here")
+        .help(format!("go to `{fan_in}`, and from there where you want"));
+        if let Place::Node(next) = to.place {
+            let from = self.reached_from[next];
+            let how = if from + 1 == next { ", after which it is listed" } else { "" };
+            error = error.note(format!("`{}` is also reached from `{}`{how}", self.name(next), self.name(from)));
+            if from + 1 == next {
+                error = error.help(format!("or end the workflow at `{}`: `goto: __end__`", self.name(from)));
+            }
+        }
+        self.found.push(error);
     }
 
     /// From everything in a region its fan-in must be in reach.

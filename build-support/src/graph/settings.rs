@@ -41,20 +41,21 @@ pub(crate) fn resolve(near: &Parallel, far: &Parallel) -> Parallel {
     settings
 }
 
-/// The setting that is written first, with its name.
-pub(crate) fn first_written(settings: &Parallel) -> Option<(&'static str, Span)> {
-    let mut first: Option<(&'static str, Span)> = None;
+/// The settings that are written, with their names.
+pub(crate) fn all_written(settings: &Parallel) -> impl Iterator<Item = (&'static str, Span)> {
+    let mut written = Vec::new();
     macro_rules! look {
         ($field:ident, $name:literal) => {
-            if let Some(setting) = &settings.$field
-                && first.is_none_or(|(_, span)| setting.span < span)
-            {
-                first = Some(($name, setting.span));
-            }
+            written.extend(settings.$field.as_ref().map(|setting| ($name, setting.span)));
         };
     }
     for_each_setting!(look);
-    first
+    written.into_iter()
+}
+
+/// The one of them that stands first.
+pub(crate) fn first_written(settings: &Parallel) -> Option<(&'static str, Span)> {
+    all_written(settings).min_by_key(|(_, span)| *span)
 }
 
 /// `max_workers` and `fail_fast`, which belong to a fan-out as a whole. Written on one edge they hold for all.

@@ -44,6 +44,10 @@ pub(super) fn shape(
     found: &mut Diagnostics,
 ) -> (Vec<Shape>, bool) {
     let fan_out = &fan_outs[frame.fan_out];
+    if frame.members.is_empty() {
+        // Nested too deeply, which was reported.
+        return (Vec::new(), true);
+    }
     let graph = Members::new(flows, fan_outs, frame);
     let order = graph.reverse_postorder(fan_out);
     let leader = graph.leaders(&order, fan_out, flows);
@@ -191,17 +195,17 @@ impl<'a> Members<'a> {
         let names: Vec<_> = path.iter().map(|member| node_name(workflow, self.nodes[*member])).collect();
         let span =
             way(&flows[self.nodes[last]], self.nodes[first]).unwrap_or(workflow.nodes[self.nodes[last]].name.span);
-        found.push(cycle(span, &names));
+        found
+            .push(cycle(span, &names).note("in a fan-out, a node that several branches lead to waits for all of them"));
     }
 }
 
 /// The error for a cycle; the first name stands at the end again.
 pub(super) fn cycle(span: Span, names: &[&str]) -> Diagnostic {
-    Diagnostic::error(codes::DEPENDENCY_CYCLE, span, "nodes of a parallel part wait for each other")
+    Diagnostic::error(codes::DEPENDENCY_CYCLE, span, format!("`{}` would wait for itself", names[0]))
         .label("closes the cycle")
         .note(format!("the cycle: {}", super::names::path(names)))
-        .note("in a parallel part, what several nodes lead to waits for all of them")
-        .help("remove one of these ways")
+        .help("remove one of its steps")
 }
 
 /// The place of the way from a flow to a node.

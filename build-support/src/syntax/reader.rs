@@ -294,11 +294,10 @@ impl<'a, 'd> Reader<'a, 'd> {
         Some(Spanned::new(value, entry.value.span))
     }
 
-    /// The place of an entry that is there and `true`.
+    /// The place of an entry that is there and `true`. What is neither has been reported, and was meant as `true`.
     pub(super) fn flag(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Span> {
-        let value = self.bool(fields, name)?;
-        let key = fields.written(name)?;
-        value.value.then(|| key.to(value.span))
+        let holds = self.bool(fields, name).is_none_or(|flag| flag.value);
+        fields.any(name).filter(|_| holds).map(|entry| entry.key.span.to(entry.value.span))
     }
 
     /// A whole number, at least what the table says.

@@ -1,0 +1,104 @@
+//! Definite assignment: what is read has been written on every way to the read.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::ways;
+use crate::{
+    codes,
+    diagnostic::{Diagnostic, Diagnostics},
+    graph::{
+        Graph, NodeWrite,
+        access::{Access, Read},
+        names,
+    },
+    plan::KeyId,
+};
+
+/// More places than this say nothing new.
+const SHOWN: usize = 3;
+
+/// Reports each key that some way leaves unset where it is read: one finding a key, with all its places.
+pub(super) fn check(graph: &Graph<'_>, access: &Access, settled: &HashSet<KeyId>, found: &mut Diagnostics) {
+    let mut unset: BTreeMap<KeyId, Vec<Read>> = BTreeMap::new();
+    for read in &access.blocks[0].reads {
+        if read.unset && graph.keys.entry(read.key).optional.is_none() && !settled.contains(&read.key) {
+            unset.entry(read.key).or_default().push(*read);
+        }
+    }
+    if unset.is_empty() {
+        return;
+    }
+    let mut writers: BTreeMap<KeyId, Vec<(usize, NodeWrite)>> = BTreeMap::new();
+    for (node, own) in graph.nodes.iter().enumerate() {
+        for write in own.writes.iter().filter(|write| unset.contains_key(&write.key)) {
+            writers.entry(write.key).or_default().push((node, *write));
+        }
+    }
+    for (key, mut reads) in unset {
+        reads.sort_unstable_by_key(|read| read.span);
+        let error = match writers.get(&key) {
+            // It may be the one that an unknown output was meant to be.
+            None if graph.nodes.iter().any(|node| node.lost) => continue,
+            None => never_written(graph, key, &reads),
+            Some(writers) => maybe_unset(graph, access, key, &reads, writers),
+        };
+        found.push(reads.iter().skip(1).take(SHOWN).fold(error, |error, read| error.also(read.span, "read here too")));
+    }
+}
+
+fn never_written(graph: &Graph<'_>, key: KeyId, reads: &[Read]) -> Diagnostic {
+    let name = graph.keys.name(key);
+    Diagnostic::error(codes::NEVER_WRITTEN, reads[0].span, format!("`{name}` is read, but nothing writes it"))
+        .label("never set")
+        .also(graph.keys.entry(key).name.span, "declared here")
+        .help(format!("write it: `output: {name}` on a node that comes before"))
+        .help(format!("or take it from the caller: `input: true` on `{name}`"))
+}
+
+fn maybe_unset(
+    graph: &Graph<'_>,
+    access: &Access,
+    key: KeyId,
+    reads: &[Read],
+    writers: &[(usize, NodeWrite)],
+) -> Diagnostic {
+    let name = graph.keys.name(key);
+    let read = &reads[0];
+    let mut error =
+        Diagnostic::error(codes::MAYBE_UNSET, read.span, format!("`{name}` may be read before it is written"))
+            .label("may be unset here");
+    let (around, _) = ways::place(graph, read);
+    for (node, write) in writers.iter().take(SHOWN) {
+        error = error.also(write.span, reason(graph, *node, write, read, &around));
+    }
+    let way = ways::way_that_misses(graph, access, read);
+    if way.len() > 1 {
+        error = error.note(format!("it is unset on this way: {}", names::path(&way)));
+    }
+    let write = if writers.iter().all(|(_, write)| write.always) {
+        format!("write `{name}` on every way to this place")
+    } else {
+        format!("write a first value to `{name}` on a node before, for the items to be combined with")
+    };
+    error.help(write).help("or declare it `optional: true` and read it as an `Option`")
+}
+
+/// Why a write does not do for a read.
+fn reason(graph: &Graph<'_>, node: usize, write: &NodeWrite, read: &Read, around: &[(usize, usize)]) -> String {
+    if !write.always {
+        return "written here, if there are items".to_owned();
+    }
+    let block = graph.block_of[node].unwrap_or(0);
+    for (region, task) in ways::outwards(graph, block).filter(|task| !around.contains(task)) {
+        let task = &graph.regions[region].tasks[task];
+        let branch = graph.name(task.head);
+        if task.when.is_some() {
+            return format!("written here, if the branch `{branch}` starts");
+        }
+        if task.allow_failure() {
+            return format!("written here, but `{branch}` may fail: it has `allow_failure`");
+        }
+    }
+    if node == read.node { "written here, after it is read" } else { "written here, but not on every way to the read" }
+        .to_owned()
+}

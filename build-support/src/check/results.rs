@@ -1,0 +1,73 @@
+//! `parallel_results` stands in the scope of a fan-in: in its Rust and in the conditions of its ways on.
+
+use std::collections::HashSet;
+
+use crate::{
+    codes,
+    diagnostic::{Diagnostic, Diagnostics},
+    graph::{Graph, names},
+    source::Span,
+    syntax::{Rust, Work},
+};
+
+/// Reports uses elsewhere.
+pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
+    let count = graph.workflow.nodes.len();
+    let mut fan_in = vec![false; count];
+    let mut apart = vec![false; count];
+    for region in &graph.regions {
+        if let Some(node) = region.fan_in {
+            fan_in[node] = true;
+            apart[node] |= graph.block_of[node] != Some(region.block);
+        }
+    }
+    let mut refuse = |rust: &Rust, hidden: &[&str], why: &str| {
+        if let Some(span) = graph.keys.uses(rust, hidden).results {
+            found.push(error(span, why));
+        }
+    };
+    for (index, node) in graph.workflow.nodes.iter().enumerate() {
+        let why = match (fan_in[index], apart[index]) {
+            (true, false) => None,
+            (true, true) => Some("this fan-in waits for other branches too, and runs apart from its fan-out"),
+            (false, _) => Some("this node is not the `fan_in` of any fan-out"),
+        };
+        match &node.work {
+            Work::Run(rust) => {
+                if let Some(why) = why {
+                    refuse(rust, &[], why);
+                }
+            }
+            Work::Map(map) => {
+                if let Some(why) = why {
+                    refuse(&map.items, &[], why);
+                }
+                refuse(&map.run, &names::hidden(map), "items may run elsewhere");
+            }
+        }
+        if let Some(why) = why {
+            for arm in node.goto.iter().flat_map(|goto| &goto.arms) {
+                if let Some(condition) = &arm.condition {
+                    refuse(condition, &[], why);
+                }
+            }
+        }
+    }
+    let together = (0..count).filter(|node| fan_in[*node] && !apart[*node]).map(|node| graph.name(node));
+    let together: HashSet<_> = together.collect();
+    for edge in &graph.workflow.edges {
+        let Some(when) = &edge.when else { continue };
+        if edge.parallel.is_some() {
+            refuse(when, &[], "this is the condition of a branch");
+        } else if !together.contains(edge.from.value.as_str()) {
+            refuse(when, &[], "this edge does not start from a fan-in");
+        }
+    }
+}
+
+fn error(span: Span, why: &str) -> Diagnostic {
+    Diagnostic::error(codes::NO_RESULTS, span, "`parallel_results` outside a fan-in")
+        .label("there are none here")
+        .note(why)
+        .help("read it in the fan-in, and write what you need of it to a key")
+}

@@ -1,0 +1,139 @@
+//! Parallel settings: nothing is accepted and ignored.
+
+use std::collections::HashSet;
+
+use crate::{
+    codes,
+    diagnostic::{Diagnostic, Diagnostics},
+    graph::{Graph, settings},
+    source::Span,
+    syntax::{Node, Parallel, Strategy, Work},
+};
+
+/// Settings of worker processes.
+const PROCESS_ONLY: &str = "only a worker process can be held to it";
+
+/// Reports settings where nothing is parallel, that contradict each other, or that the strategy cannot honour.
+pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
+    let file = &graph.workflow.parallel;
+    let mut sites = Sites { graph, reported: HashSet::new(), found };
+    for region in graph.regions.iter().filter(|_| !graph.dataflow) {
+        for task in &region.tasks {
+            sites.check(&task.settings, task.span, "this branch");
+        }
+    }
+    for node in &graph.workflow.nodes {
+        match &node.work {
+            Work::Run(_) if graph.dataflow => {
+                sites.check(&settings::resolve(&node.parallel, file), node.name.span, "this node");
+                shared_in_dataflow(node, sites.found);
+            }
+            Work::Run(_) => not_parallel(node, sites.found),
+            Work::Map(map) => {
+                let resolved = settings::resolve(&node.parallel, file);
+                sites.check(&resolved, node.name.span, "this node");
+                let allowed = resolved.allow_failure.as_ref().is_some_and(|setting| setting.value);
+                if let (Some(failures), false) = (&map.failures, allowed) {
+                    sites.found.push(
+                        Diagnostic::error(codes::NO_FAILURES, failures.span, "`failures` without `allow_failure`")
+                            .label("would always be empty")
+                            .note("a failed item fails the run")
+                            .help(format!("add `allow_failure: true` to `{}`", node.name.value))
+                            .help("or remove `failures`"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+struct Sites<'a, 'g, 'f> {
+    graph: &'g Graph<'a>,
+    /// A setting that several branches share is reported once.
+    reported: HashSet<Span>,
+    found: &'f mut Diagnostics,
+}
+
+impl Sites<'_, '_, '_> {
+    /// `settings` are resolved; `place` names what they hold for.
+    fn check(&mut self, settings: &Parallel, place: Span, what: &str) {
+        if settings::strategy(settings) == Strategy::Thread {
+            self.unhonoured("memory_limit", settings.memory_limit.as_ref().map(|setting| setting.span), place, what);
+            self.unhonoured("max_payload", settings.max_payload.as_ref().map(|setting| setting.span), place, what);
+            let tasks = settings.max_tasks_per_worker.as_ref().map(|setting| setting.span);
+            self.unhonoured("max_tasks_per_worker", tasks, place, what);
+            self.unhonoured("grace", settings.grace.as_ref().map(|setting| setting.span), place, what);
+        }
+        if let (Some(one), Some(total)) = (&settings.timeout, &settings.timeout_total)
+            && one.value > total.value
+            && self.of_file(one.span) != self.of_file(total.span)
+        {
+            // Of the two, the one that is written here is the one to change.
+            let (here, there) = if self.of_file(one.span) { (total.span, one.span) } else { (one.span, total.span) };
+            if self.reported.insert(here) {
+                self.found.push(
+                    Diagnostic::error(codes::SETTING_CONFLICT, here, "`timeout` is longer than `timeout_total`")
+                        .label("written here")
+                        .also(there, "the other one holds for the whole file")
+                        .help("make `timeout_total` at least as long as `timeout`"),
+                );
+            }
+        }
+    }
+
+    fn unhonoured(&mut self, name: &str, setting: Option<Span>, place: Span, what: &str) {
+        let Some(span) = setting.filter(|span| self.reported.insert(*span)) else { return };
+        let error = Diagnostic::error(codes::NOT_HONOURED, span, format!("`{name}` has no effect on threads"))
+            .label(PROCESS_ONLY)
+            .also(place, format!("{what} runs on threads"));
+        self.found.push(if self.of_file(span) {
+            error
+                .help(format!("write `{name}` on what has `parallel_strategy: process`, not in `settings.parallel`"))
+                .help("or run everything in worker processes: `strategy: process`")
+        } else {
+            error.help("run it in a worker process: `parallel_strategy: process`").help(format!("or remove `{name}`"))
+        });
+    }
+
+    /// Whether a setting is written in `settings.parallel`.
+    fn of_file(&self, span: Span) -> bool {
+        settings::all_written(&self.graph.workflow.parallel).any(|(_, own)| own == span)
+    }
+}
+
+fn not_parallel(node: &Node, found: &mut Diagnostics) {
+    let Some((name, span)) = settings::first_written(&node.parallel) else { return };
+    found.push(
+        Diagnostic::error(codes::NOT_PARALLEL, span, format!("`{name}` on a node that runs once"))
+            .label("has no meaning here")
+            .help("write it on the parallel edge that leads here")
+            .help(format!("or add `type: dynamic_parallel` to run `{}` once for each item", node.name.value)),
+    );
+}
+
+/// `max_workers` and `fail_fast` belong to a dataflow file as a whole.
+fn shared_in_dataflow(node: &Node, found: &mut Diagnostics) {
+    let shared = settings::all_written(&node.parallel).find(|(name, _)| ["max_workers", "fail_fast"].contains(name));
+    let Some((name, span)) = shared else { return };
+    found.push(
+        Diagnostic::error(codes::NOT_PARALLEL, span, format!("`{name}` on one node of a dataflow file"))
+            .label("holds for all nodes or none")
+            .help(format!("write it in `settings.parallel`: `{name}: …`")),
+    );
+}
+
+/// Warns of settings for the whole file where nothing is parallel.
+pub(super) fn check_use(graph: &Graph<'_>, found: &mut Diagnostics) {
+    let parallel =
+        !graph.regions.is_empty() || graph.workflow.nodes.iter().any(|node| matches!(node.work, Work::Map(_)));
+    if let (Some((name, span)), false) = (settings::first_written(&graph.workflow.parallel), parallel) {
+        found.push(
+            Diagnostic::warning(
+                codes::UNUSED_SETTINGS,
+                span,
+                format!("`{name}` has no effect: nothing is parallel here"),
+            )
+            .help("remove `settings.parallel`, or write `parallel: true` on an edge"),
+        );
+    }
+}
