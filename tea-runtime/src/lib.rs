@@ -16,11 +16,13 @@ pub mod plan;
 pub mod policy;
 #[cfg(feature = "cli")]
 pub mod program;
+pub mod process;
 pub mod result;
 pub mod state;
 
 #[doc(hidden)]
 pub use self::generated as __private;
+pub use self::process::{init, test_entry};
 pub use tea_macros::include_workflow;
 
 /// Passes items on with the feature `cli`, and drops them without it: what generated code wraps its `main` in.

@@ -3,9 +3,10 @@
 //! It keeps the attempt's own limits (`timeout`, `memory_limit`, cancellation). It does not decide what runs when, retry,
 //! or join: that is the engine's, the same for every strategy.
 
+mod process;
 pub mod thread;
 
-pub use self::thread::ThreadExecutor;
+pub use self::{process::ProcessExecutor, thread::ThreadExecutor};
 
 use std::{
     sync::Arc,
@@ -196,6 +197,7 @@ pub fn get_executor(strategy: &str) -> Result<Box<dyn ParallelExecutor>, Unknown
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     match strategy {
         "thread" => Ok(Box::new(ThreadExecutor::new(workers))),
+        "process" => Ok(Box::new(ProcessExecutor::new(workers))),
         _ => Err(UnknownStrategy(strategy.to_owned())),
     }
 }

@@ -1,0 +1,103 @@
+//! Frames: how messages stand on the stream between a parent and its worker.
+//!
+//! A frame is a header and a payload. The header carries a checksum of its own, so that a damaged length is never
+//! believed, and a number counted up per direction, so that a frame that is missing or came twice is noticed. What a
+//! payload means is the duty of [`message`](super::message); nothing here looks into it.
+
+mod read;
+
+pub(crate) use self::read::{Frame, FrameReader};
+
+use std::fmt;
+
+/// First bytes of every frame. Also what the parent looks for behind the noise that may come before a worker's hello.
+pub(crate) const MAGIC: [u8; 4] = *b"\xf7TEA";
+
+/// Bytes of a header: magic, kind, three zeros, number, length, payload checksum, header checksum.
+pub(crate) const HEADER: usize = 32;
+
+/// What is wrong with a stream of frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FrameError {
+    /// These bytes are no frame.
+    NotAFrame([u8; 4]),
+    /// The header is damaged.
+    Header,
+    /// The payload is damaged.
+    Payload,
+    /// A frame is missing, or came twice.
+    Number { expected: u64, found: u64 },
+    /// The payload is larger than allowed.
+    TooLarge { length: u64, limit: u64 },
+    /// The stream ends in the middle of a frame.
+    Cut,
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAFrame(bytes) => {
+                write!(f, "expected a frame, found the bytes {:?}", bytes.escape_ascii().to_string())
+            }
+            Self::Header => f.write_str("a frame's header is damaged"),
+            Self::Payload => f.write_str("a frame's payload is damaged"),
+            Self::Number { expected, found } => write!(f, "expected frame number {expected}, found number {found}"),
+            Self::TooLarge { length, limit } => {
+                write!(f, "a frame of {length} bytes is over the limit of {limit} bytes")
+            }
+            Self::Cut => f.write_str("the stream ends in the middle of a frame"),
+        }
+    }
+}
+
+impl std::error::Error for FrameError {}
+
+/// A frame's header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) kind: u8,
+    pub(crate) number: u64,
+    pub(crate) length: u64,
+    pub(crate) checksum: u32,
+}
+
+impl Header {
+    /// The header of a frame whose payload is `parts`, one after the other.
+    pub(crate) fn of<'a>(kind: u8, number: u64, parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut hasher = crc32fast::Hasher::new();
+        let mut length = 0;
+        for part in parts {
+            hasher.update(part);
+            length += part.len() as u64;
+        }
+        Self { kind, number, length, checksum: hasher.finalize() }
+    }
+
+    pub(crate) fn to_bytes(self) -> [u8; HEADER] {
+        let mut bytes = [0; HEADER];
+        bytes[..4].copy_from_slice(&MAGIC);
+        bytes[4] = self.kind;
+        bytes[8..16].copy_from_slice(&self.number.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.length.to_le_bytes());
+        bytes[24..28].copy_from_slice(&self.checksum.to_le_bytes());
+        let checksum = crc32fast::hash(&bytes[..28]);
+        bytes[28..].copy_from_slice(&checksum.to_le_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8; HEADER]) -> Result<Self, FrameError> {
+        let magic = *bytes.first_chunk().expect("a header is longer than its magic");
+        if magic != MAGIC {
+            return Err(FrameError::NotAFrame(magic));
+        }
+        let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+        let short = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+        if short(28) != crc32fast::hash(&bytes[..28]) {
+            return Err(FrameError::Header);
+        }
+        Ok(Self { kind: bytes[4], number: long(8), length: long(16), checksum: short(24) })
+    }
+}
+
+#[cfg(test)]
+mod tests;

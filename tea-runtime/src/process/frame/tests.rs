@@ -1,0 +1,103 @@
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+
+fn frame(kind: u8, number: u64, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Header::of(kind, number, [payload]).to_bytes().to_vec();
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// All frames of a stream that ends; or its first error.
+fn read(bytes: &[u8], chunk: usize) -> Result<Vec<(u8, Vec<u8>)>, FrameError> {
+    let mut reader = FrameReader::new(1 << 20);
+    let mut frames = Vec::new();
+    for piece in bytes.chunks(chunk.max(1)) {
+        reader.push(piece);
+        while let Some(frame) = reader.next()? {
+            frames.push((frame.kind, frame.payload.to_vec()));
+        }
+        assert!(reader.capacity() <= 2 * bytes.len() + (256 << 10), "the buffer grows with what has arrived");
+    }
+    reader.end()?;
+    Ok(frames)
+}
+
+#[test]
+fn a_header_of_2_to_the_63_is_refused_before_any_allocation() {
+    let header = Header { kind: 1, number: 0, length: 1 << 63, checksum: 0 };
+    assert_eq!(read(&header.to_bytes(), 64), Err(FrameError::TooLarge { length: 1 << 63, limit: 1 << 20 }));
+}
+
+#[test]
+fn a_frame_is_cut_at_every_byte() {
+    let bytes = frame(3, 0, b"some payload");
+    for end in 1..bytes.len() {
+        assert_eq!(read(&bytes[..end], 7), Err(FrameError::Cut), "cut at {end}");
+    }
+    assert_eq!(read(&bytes, 7), Ok(vec![(3, b"some payload".to_vec())]));
+}
+
+#[test]
+fn every_bit_is_flipped() {
+    let bytes = [frame(3, 0, b"some payload"), frame(4, 1, b"more")].concat();
+    for bit in 0..bytes.len() * 8 {
+        let mut bytes = bytes.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        read(&bytes, 1000).expect_err("a flipped bit is noticed");
+    }
+}
+
+#[test]
+fn a_frame_comes_twice_or_never() {
+    let (first, second, third) = (frame(1, 0, b"a"), frame(1, 1, b"b"), frame(1, 2, b"c"));
+    let doubled = [first.clone(), second.clone(), second].concat();
+    assert_eq!(read(&doubled, 9), Err(FrameError::Number { expected: 2, found: 1 }));
+    let missing = [first, third].concat();
+    assert_eq!(read(&missing, 9), Err(FrameError::Number { expected: 1, found: 2 }));
+}
+
+#[test]
+fn noise_is_skipped_up_to_the_first_frame() {
+    let mut reader = FrameReader::new(1 << 20);
+    reader.push(b"\nrunning 1 test\n\xf7");
+    assert_eq!(reader.skip_noise(), b"\nrunning 1 test\n");
+    assert_eq!(reader.next(), Ok(None));
+    let bytes = frame(1, 0, b"hello");
+    reader.push(&bytes[1..]);
+    assert_eq!(reader.skip_noise(), b"");
+    assert_eq!(reader.next(), Ok(Some(Frame { kind: 1, payload: b"hello" })));
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(payloads in vec(vec(any::<u8>(), 0..300), 0..8), chunk in 1..200_usize) {
+        let bytes: Vec<u8> = payloads.iter().zip(0..).flat_map(|(payload, number)| frame(7, number, payload)).collect();
+        let expected: Vec<_> = payloads.into_iter().map(|payload| (7, payload)).collect();
+        prop_assert_eq!(read(&bytes, chunk), Ok(expected));
+    }
+
+    #[test]
+    fn byte_soup_is_an_error(mut bytes in vec(any::<u8>(), 1..4000), magic in any::<bool>(), chunk in 1..500_usize) {
+        if magic {
+            let n = bytes.len().min(4);
+            bytes[..n].copy_from_slice(&MAGIC[..n]);
+        }
+        prop_assert!(read(&bytes, chunk).is_err());
+    }
+
+    #[test]
+    fn a_stream_cut_or_doubled_anywhere_gives_no_wrong_frame(
+        payloads in vec(vec(any::<u8>(), 0..100), 1..5), from in any::<prop::sample::Index>(), to in any::<prop::sample::Index>(),
+    ) {
+        let bytes: Vec<u8> = payloads.iter().zip(0..).flat_map(|(payload, number)| frame(7, number, payload)).collect();
+        let (from, to) = (from.index(bytes.len()), to.index(bytes.len()));
+        prop_assume!(from != to);
+        // Bytes between the two are lost (from < to) or come twice.
+        let damaged = [&bytes[..from], &bytes[to..]].concat();
+        if let Ok(frames) = read(&damaged, 64) {
+            let whole: Vec<_> = payloads.into_iter().map(|payload| (7, payload)).collect();
+            prop_assert!(whole.starts_with(&frames));
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! A worker's process and its group: signals, and how it ended.
+
+use std::{
+    process::Child,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+
+use crate::failure::ExitStatus;
+
+/// A worker's process, until it is reaped. Its number is its group's.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pid: Pid,
+    /// Taken when it is reaped: from then on its number may be another process's.
+    child: Mutex<Option<Child>>,
+}
+
+/// What a process is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    Running,
+    Stopped,
+    Ended,
+}
+
+impl Group {
+    pub(crate) fn new(child: Child) -> Self {
+        let pid =
+            Pid::from_raw(i32::try_from(child.id()).expect("a process id fits")).expect("a process id is positive");
+        Self { pid, child: Mutex::new(Some(child)) }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// Signals the process and all of its group; nothing if it has been reaped.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        if child.is_some() {
+            // It fails only if all of the group have ended.
+            let _ = kill_process_group(self.pid, signal);
+        }
+    }
+
+    /// What the process is doing now.
+    pub(crate) fn status(&self) -> Status {
+        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        if child.is_none() {
+            return Status::Ended;
+        }
+        let options = WaitIdOptions::EXITED | WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        match waitid(WaitId::Pid(self.pid), options) {
+            Ok(None) => Status::Running,
+            Ok(Some(status)) if status.stopped() => Status::Stopped,
+            // Somebody else has reaped it: a handler of the caller's that waits for all children.
+            Ok(Some(_)) | Err(_) => Status::Ended,
+        }
+    }
+
+    /// Waits for its end, at most so long. Gives whether it ended.
+    pub(crate) fn wait(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        loop {
+            if self.status() == Status::Ended {
+                return true;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            self.wait_for_change(left);
+        }
+    }
+
+    /// Kills what is left of the group and reaps the process. Gives how that ended.
+    pub(crate) fn end(&self) -> Option<ExitStatus> {
+        self.signal(Signal::KILL);
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = child.take()?.wait().ok()?;
+        exit_status(status)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn wait_for_change(&self, limit: Duration) {
+        use rustix::event::{PollFd, PollFlags, poll};
+        let limit = limit.try_into().ok();
+        match rustix::process::pidfd_open(self.pid, rustix::process::PidfdFlags::empty()) {
+            Ok(process) => drop(poll(&mut [PollFd::new(&process, PollFlags::IN)], limit.as_ref())),
+            Err(_) => std::thread::sleep(Duration::from_millis(2)),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn wait_for_change(&self, limit: Duration) {
+        std::thread::sleep(limit.min(Duration::from_millis(2)));
+    }
+}
+
+fn exit_status(status: std::process::ExitStatus) -> Option<ExitStatus> {
+    use std::os::unix::process::ExitStatusExt;
+    status.signal().map(ExitStatus::Signal).or_else(|| status.code().map(ExitStatus::Code))
+}

@@ -1,0 +1,142 @@
+//! Who this process is: the program that a user started, or a worker of another one.
+//!
+//! A worker is marked by an environment variable that names its parent. It cannot be taken out of the environment
+//! (that is `unsafe`), so a grandchild may inherit it; but a grandchild's parent is the worker, and its standard input
+//! is not the worker's socket. Both are asked, so the mark holds for the worker alone.
+
+use std::{
+    fs::Metadata,
+    hash::{DefaultHasher, Hash, Hasher},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::{
+        LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use rustix::net::{AddressFamily, SocketType, sockopt};
+
+use crate::plan::Registered;
+
+/// The mark: `PARENT:DEPTH`.
+pub(crate) const MARK: &str = "TEA_WORKER";
+
+/// How deep process fan-outs may nest.
+pub(crate) const MAX_DEPTH: u32 = 20;
+
+static READY: AtomicBool = AtomicBool::new(false);
+
+static MARKED: LazyLock<Option<Mark>> = LazyLock::new(|| std::env::var(MARK).ok()?.parse().ok());
+
+/// Asked once, before the worker moves its standard input away.
+static WORKER: LazyLock<bool> = LazyLock::new(|| {
+    let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
+    MARKED
+        .is_some_and(|mark| i32::try_from(mark.parent).is_ok_and(|marked| Some(marked) == parent) && stdin_is_socket())
+});
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    parent: u32,
+    depth: u32,
+}
+
+impl std::str::FromStr for Mark {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (parent, depth) = text.split_once(':').unwrap_or((text, ""));
+        Ok(Self { parent: parent.parse()?, depth: depth.parse()? })
+    }
+}
+
+fn stdin_is_socket() -> bool {
+    let stdin = rustix::stdio::stdin();
+    sockopt::socket_domain(stdin) == Ok(AddressFamily::UNIX) && sockopt::socket_type(stdin) == Ok(SocketType::STREAM)
+}
+
+/// Whether this process was started as a worker.
+pub(crate) fn is_worker() -> bool {
+    *WORKER
+}
+
+/// How deep in process fan-outs this process stands: 0 in the program that the user started. Programs that a branch
+/// starts count too, so that a program which starts itself in a branch comes to an end.
+pub(crate) fn depth() -> u32 {
+    MARKED.map_or(0, |mark| mark.depth)
+}
+
+/// What a worker of this process is marked with.
+pub(crate) fn child_mark() -> String {
+    format!("{}:{}", std::process::id(), depth() + 1)
+}
+
+/// Notes that this program can serve as its own worker.
+pub(crate) fn set_ready() {
+    READY.store(true, Ordering::Relaxed);
+}
+
+/// A test that serves as a worker's entry in a test program: its path, as `module_path!()` and the function's name
+/// give it. Generated code registers one a workflow.
+pub struct TestEntry(pub &'static str);
+inventory::collect!(TestEntry);
+
+/// How a copy of this program comes to serve as a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// Its `main` calls `tea_runtime::init`.
+    Main,
+    /// It is a test program, and this test calls `tea_runtime::test_entry`.
+    Test(String),
+}
+
+/// How a copy of this program would serve as a worker, if it would.
+pub(crate) fn entry() -> Option<Entry> {
+    if READY.load(Ordering::Relaxed) {
+        return Some(Entry::Main);
+    }
+    let path = inventory::iter::<TestEntry>().next()?.0;
+    // The test harness names tests without their crate.
+    let name = path.split_once("::").map_or(path, |(_, name)| name);
+    Some(Entry::Test(name.to_owned()))
+}
+
+/// The program to start as a worker: the image that runs, also if its file has been replaced.
+pub(crate) fn image() -> std::io::Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if cfg!(target_os = "linux") && running.exists() { Ok(running.to_owned()) } else { std::env::current_exe() }
+}
+
+/// Tells builds of a program apart: its workflows, and the file that runs.
+pub(crate) fn fingerprint() -> u64 {
+    static FINGERPRINT: LazyLock<u64> = LazyLock::new(|| {
+        let mut hasher = DefaultHasher::new();
+        env!("CARGO_PKG_VERSION").hash(&mut hasher);
+        let mut plans: Vec<_> = inventory::iter::<Registered>().map(|plan| (plan.0.module, plan.0.name)).collect();
+        plans.sort_unstable();
+        plans.hash(&mut hasher);
+        if let Ok(file) = image().and_then(std::fs::metadata) {
+            let file: &Metadata = &file;
+            (file.dev(), file.ino(), file.size(), file.mtime(), file.mtime_nsec()).hash(&mut hasher);
+        }
+        hasher.finish()
+    });
+    *FINGERPRINT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_read_as_written() {
+        assert_eq!(child_mark().parse(), Ok(Mark { parent: std::process::id(), depth: depth() + 1 }));
+        assert!("17".parse::<Mark>().is_err());
+    }
+
+    #[test]
+    fn a_build_has_one_fingerprint() {
+        assert_eq!(fingerprint(), fingerprint());
+    }
+}

@@ -1,0 +1,123 @@
+//! What a lost worker's end says about the task that it ran.
+
+use crate::failure::{ExitStatus, Failure, FailureKind};
+
+/// All that is known about a worker that ended before its task did.
+#[derive(Debug)]
+pub(crate) struct Loss {
+    pub(crate) pid: u32,
+    pub(crate) exit: Option<ExitStatus>,
+    /// The last lines that it wrote.
+    pub(crate) output: Vec<String>,
+    pub(crate) memory_limit: Option<u64>,
+    /// The system says that it killed a process of ours to free memory.
+    pub(crate) killed_for_memory: bool,
+    /// What was wrong with what it sent, or with it.
+    pub(crate) reason: Option<String>,
+}
+
+/// What programs write when an allocation fails: Rust's standard library, C++'s, Python's.
+const OUT_OF_MEMORY: &[&str] = &["memory allocation of ", "std::bad_alloc", "MemoryError"];
+
+/// What Rust's standard library writes when a thread's stack is used up.
+const STACK_OVERFLOW: &str = "has overflowed its stack";
+
+impl Loss {
+    /// The failure of what the worker was running.
+    pub(crate) fn failure(self) -> Box<Failure> {
+        let says = |text: &str| self.output.iter().any(|line| line.contains(text));
+        let mut causes = Vec::new();
+        let worker = format!("worker process {}", self.pid);
+        let ended = match self.exit {
+            Some(ExitStatus::Signal(signal)) => format!("was ended by {}", signal_name(signal)),
+            Some(ExitStatus::Code(0)) => "exited with status 0 before its task was done".to_owned(),
+            Some(ExitStatus::Code(code)) => format!("exited with status {code}"),
+            None => "ended, nobody knows how".to_owned(),
+        };
+        let (kind, message) = if self.killed_for_memory && self.exit == Some(ExitStatus::Signal(9)) {
+            (FailureKind::OutOfMemory, format!("{worker} was killed by the system, which had run out of memory"))
+        } else if OUT_OF_MEMORY.iter().any(|text| says(text)) {
+            let limit = match self.memory_limit {
+                Some(limit) => format!("its `memory_limit` is {}", size(limit)),
+                None => "it has no `memory_limit`".to_owned(),
+            };
+            causes.push(format!("it {ended}"));
+            (FailureKind::OutOfMemory, format!("{worker} ran out of memory: {limit}"))
+        } else if says(STACK_OVERFLOW) {
+            causes.push(
+                "hint: recurse less, or run the work on a thread with a larger stack \
+                (`std::thread::Builder::stack_size`)"
+                    .to_owned(),
+            );
+            (FailureKind::Crash, format!("{worker} {ended}: a stack overflowed"))
+        } else if let Some(reason) = self.reason {
+            causes.push(format!("it {ended}"));
+            (FailureKind::Transport, format!("{worker} was lost: {reason}"))
+        } else {
+            (FailureKind::Crash, format!("{worker} {ended}"))
+        };
+        Box::new(Failure { causes, exit: self.exit, output: self.output, ..Failure::new(kind, message) })
+    }
+}
+
+/// `signal 9 (SIGKILL)`.
+pub(crate) fn signal_name(signal: i32) -> String {
+    match signal_hook::low_level::signal_name(signal) {
+        Some(name) => format!("signal {signal} ({name})"),
+        None => format!("signal {signal}"),
+    }
+}
+
+/// A size as workflow files write it.
+pub(crate) fn size(bytes: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    match units.into_iter().find(|(shift, _)| bytes >= 1 << shift && bytes % (1 << shift) == 0) {
+        Some((shift, unit)) => format!("{} {unit}", bytes >> shift),
+        None => format!("{bytes} bytes"),
+    }
+}
+
+/// How many processes the system has killed to free memory: in our control group, or else anywhere.
+pub(crate) fn memory_kills() -> u64 {
+    let count = |text: &str| {
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix("oom_kill "));
+        lines.next().and_then(|count| count.trim().parse().ok())
+    };
+    let group = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let group = group.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
+    let files = [format!("/sys/fs/cgroup{group}/memory.events"), "/proc/vmstat".to_owned()];
+    files.iter().find_map(|file| count(&std::fs::read_to_string(file).ok()?)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loss(exit: ExitStatus, output: &[&str]) -> Loss {
+        let output = output.iter().map(|&line| line.to_owned()).collect();
+        Loss { pid: 7, exit: Some(exit), output, memory_limit: None, killed_for_memory: false, reason: None }
+    }
+
+    #[test]
+    fn each_end_has_its_name() {
+        let failure = loss(ExitStatus::Signal(11), &["last words"]).failure();
+        assert_eq!(failure.message, "worker process 7 was ended by signal 11 (SIGSEGV)");
+        assert_eq!((failure.kind, failure.output), (FailureKind::Crash, vec!["last words".to_owned()]));
+        let failure = loss(ExitStatus::Code(0), &[]).failure();
+        assert_eq!(failure.message, "worker process 7 exited with status 0 before its task was done");
+        let failure = loss(ExitStatus::Signal(6), &["thread 'main' has overflowed its stack"]).failure();
+        assert_eq!(failure.message, "worker process 7 was ended by signal 6 (SIGABRT): a stack overflowed");
+        assert!(failure.causes[0].starts_with("hint: "));
+    }
+
+    #[test]
+    fn memory_is_told_with_its_limit() {
+        let mut limited = loss(ExitStatus::Signal(6), &["memory allocation of 800 bytes failed"]);
+        limited.memory_limit = Some(512 << 20);
+        let failure = limited.failure();
+        assert_eq!(failure.kind, FailureKind::OutOfMemory);
+        assert_eq!(failure.message, "worker process 7 ran out of memory: its `memory_limit` is 512 MiB");
+        let killed = Loss { killed_for_memory: true, ..loss(ExitStatus::Signal(9), &[]) };
+        assert_eq!(killed.failure().kind, FailureKind::OutOfMemory);
+    }
+}

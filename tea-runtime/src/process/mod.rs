@@ -1,0 +1,64 @@
+//! The process strategy: branches in worker processes, which are this same program.
+//!
+//! | module | duty |
+//! |---|---|
+//! | [`identity`] | who this process is: a program, or a worker of one |
+//! | [`frame`], [`message`], [`payload`] | what stands on the stream between the two |
+//! | [`spawn`], [`group`], [`loss`] | starting a process, ending it with its group, and what its end means |
+//! | [`worker`] | the worker's side, from its start to its end |
+//! | [`pool`] | the parent's side: queue, workers, deadlines |
+//!
+//! `docs/platforms.md` says what differs between systems.
+
+mod frame;
+mod group;
+mod identity;
+mod loss;
+mod message;
+mod payload;
+pub(crate) mod pool;
+mod spawn;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::identity::TestEntry;
+
+/// Lets this program serve as its own worker. Call it first thing in `main`, before any thread is started.
+///
+/// In the program that the user started it returns at once. In a worker it serves the parent, and never returns. The
+/// `main` that `include_workflow!` generates calls it; a program with a `main` of its own must.
+pub fn init() {
+    if identity::is_worker() {
+        worker::serve();
+    }
+    identity::set_ready();
+}
+
+/// The worker's entry in a test program, whose `main` is the harness's. Generated code calls it from a test that is
+/// registered as [`TestEntry`].
+pub fn test_entry() {
+    if identity::is_worker() {
+        worker::serve();
+    }
+}
+
+/// Ends this process if it was started as a worker and yet came to run a workflow of its own: its `main` does not call
+/// [`init`], or not first thing. Without this, every worker would start workers.
+pub(crate) fn refuse_unserved_worker() {
+    if identity::is_worker() {
+        eprintln!("tea: this process is a worker, but its `main` does not call `tea_runtime::init()` first thing");
+        std::process::exit(worker::NO_ENTRY);
+    }
+}
+
+/// How many threads this process should use: all of the machine's, or a worker's share of them.
+pub(crate) fn parallelism() -> usize {
+    let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::env::var("RAYON_NUM_THREADS")
+        .ok()
+        .and_then(|threads| threads.parse().ok())
+        .filter(|n| *n > 0)
+        .unwrap_or_else(all)
+}

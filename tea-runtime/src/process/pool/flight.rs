@@ -1,0 +1,146 @@
+//! An attempt in flight: given to a worker, and not ended.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::errand::{Errand, Ran};
+use crate::{
+    cancel::CancelReason,
+    engine::cancelled,
+    executor::Limit,
+    failure::{ExitStatus, Failure},
+    process::loss::signal_name,
+};
+
+/// From the second signal to the third, for a branch that was cancelled and had its grace.
+const LAST_GRACE: Duration = Duration::from_millis(250);
+
+/// An attempt that a worker has. Workers run what they have in order; the first runs, the others wait.
+pub(crate) struct Flight {
+    pub(crate) id: u64,
+    /// `None` if it was cancelled before it began, and has been told so.
+    pub(crate) errand: Option<Errand>,
+    pub(crate) kind: usize,
+    pub(crate) grace: Duration,
+    /// Bytes sent for it.
+    pub(crate) sent: u64,
+    /// When it began, as far as the parent can tell.
+    pub(crate) began: Option<Instant>,
+    /// When the current item began; for a branch, the same.
+    pub(crate) turn: Option<Instant>,
+    limit: Option<Limit>,
+    deadline: Option<Instant>,
+    ending: Option<Ending>,
+}
+
+/// How far the end of a running attempt is.
+#[derive(Debug, Clone, Copy)]
+struct Ending {
+    why: CancelReason,
+    /// When the next step is due.
+    next: Option<Instant>,
+    terminated: bool,
+    killed: bool,
+}
+
+impl Flight {
+    pub(crate) fn new(errand: Errand, sent: u64) -> Self {
+        Self {
+            id: errand.id,
+            kind: errand.kind(),
+            grace: errand.config().grace,
+            errand: Some(errand),
+            sent,
+            began: None,
+            turn: None,
+            limit: None,
+            deadline: None,
+            ending: None,
+        }
+    }
+
+    /// It is the first now, and runs. Gives its deadline.
+    pub(crate) fn begin(&mut self, now: Instant) -> Option<Instant> {
+        self.began = Some(now);
+        self.next_turn(now)
+    }
+
+    /// Its next item runs now. Gives that item's deadline.
+    pub(crate) fn next_turn(&mut self, now: Instant) -> Option<Instant> {
+        self.turn = Some(now);
+        if self.ending.is_some() {
+            return None;
+        }
+        self.limit = self.errand.as_ref().and_then(|errand| errand.job.limit());
+        self.deadline = self.limit.map(|limit| now + limit.after);
+        self.deadline
+    }
+
+    /// Time in which it could not run.
+    pub(crate) fn postpone(&mut self, by: Duration) {
+        if self.ending.is_none() {
+            self.deadline = self.deadline.map(|deadline| deadline + by);
+        }
+    }
+
+    /// It is told to end, for a reason other than its own deadline.
+    pub(crate) fn cancel(&mut self, why: CancelReason, now: Instant) {
+        if self.ending.is_none() {
+            // A deadline set by the engine is a deadline: no second grace.
+            let grace = if why == CancelReason::Timeout { Duration::ZERO } else { self.grace };
+            self.ending = Some(Ending { why, next: Some(now + grace), terminated: false, killed: false });
+        }
+    }
+
+    /// What is due now: a signal to its worker's group. And when to look again.
+    pub(crate) fn look(&mut self, now: Instant) -> (Option<Signal>, Option<Instant>) {
+        if self.ending.is_none() && self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.ending =
+                Some(Ending { why: CancelReason::Timeout, next: Some(now), terminated: false, killed: false });
+        }
+        let Some(ending) = &mut self.ending else { return (None, self.deadline) };
+        if ending.next.is_none_or(|next| now < next) {
+            return (None, ending.next);
+        }
+        if ending.terminated {
+            ending.killed = true;
+            ending.next = None;
+            return (Some(Signal::KILL), None);
+        }
+        ending.terminated = true;
+        let grace = if ending.why == CancelReason::Timeout { self.grace } else { LAST_GRACE };
+        ending.next = Some(now + grace);
+        (Some(Signal::TERM), ending.next)
+    }
+
+    /// Whether its worker was sent a signal.
+    pub(crate) fn was_signalled(&self) -> bool {
+        self.ending.is_some_and(|ending| ending.terminated)
+    }
+
+    /// Where it ran, as far as the parent can tell.
+    pub(crate) fn ran(&self, pid: u32, worker: u32) -> Ran {
+        Ran { pid, worker: Some(worker), elapsed: self.began.map_or(Duration::ZERO, |began| began.elapsed()) }
+    }
+
+    /// The failure of one that was ended by us, if it was.
+    pub(crate) fn ended(&self, exit: Option<ExitStatus>) -> Option<Box<Failure>> {
+        let ending = self.ending.filter(|ending| ending.terminated || ending.why != CancelReason::Timeout)?;
+        let mut failure = match (ending.why, self.limit) {
+            (CancelReason::Timeout, Some(limit)) => limit.failure(),
+            (why, _) => cancelled(why),
+        };
+        if ending.killed {
+            let signal = signal_name(Signal::TERM.as_raw());
+            failure.causes.push(format!(
+                "its worker was sent {signal}, did not end within {:?}, and was killed",
+                if ending.why == CancelReason::Timeout { self.grace } else { LAST_GRACE },
+            ));
+        } else if let (true, Some(ExitStatus::Signal(signal))) = (ending.terminated, exit) {
+            failure.causes.push(format!("its worker was ended by {}", signal_name(signal)));
+        }
+        failure.exit = exit.filter(|_| ending.terminated);
+        Some(failure)
+    }
+}

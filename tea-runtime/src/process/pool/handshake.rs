@@ -1,0 +1,154 @@
+//! From a worker's start to its hello.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+    net::RecvFlags,
+};
+
+use super::{outbox::Outbox, output::Output};
+use crate::{
+    failure::Failure,
+    process::{
+        frame::FrameReader,
+        group::Group,
+        identity,
+        loss::Loss,
+        message::{self, FromWorker, Hello, PROTOCOL, Setup, ToWorker, WORK},
+        spawn::Program,
+    },
+};
+
+/// How much may come before the hello: what a test harness or a library prints as the program starts.
+const NOISE: usize = 64 << 10;
+
+/// Why there is no worker.
+#[derive(Debug)]
+pub(crate) enum StartError {
+    /// The pool is closing.
+    Closing,
+    /// The system did not start a process.
+    System(io::Error),
+    /// Something else than a worker of this build answers; trying again will not help.
+    Wrong(String),
+    /// The process ended, or said nothing.
+    Ended(Box<Failure>),
+}
+
+/// A worker that has said hello.
+pub(crate) struct Ready {
+    pub(crate) group: Group,
+    pub(crate) outbox: Outbox,
+    pub(crate) output: Output,
+    pub(crate) frames: FrameReader,
+}
+
+/// Starts a process and waits for its hello. Lines that it writes meanwhile go to `tell`.
+pub(crate) fn start(
+    program: io::Result<Program>,
+    setup: Setup,
+    limit: Duration,
+    mut tell: impl FnMut(u32, &str),
+) -> Result<Ready, StartError> {
+    let started = program.and_then(|program| program.start()).map_err(StartError::System)?;
+    let outbox = Outbox::new(started.socket).map_err(StartError::System)?;
+    let memory_limit = setup.memory_limit;
+    let pid = started.group.pid();
+    let mut ready = Ready {
+        group: started.group,
+        outbox,
+        output: Output::new(started.stderr),
+        frames: FrameReader::new(NOISE as u64),
+    };
+    // If it is gone already, that shows when its hello is read.
+    let _ = ready.outbox.send(&mut ready.outbox.lock(), WORK, [message::encode(&ToWorker::Setup(setup))]);
+    match ready.hello(limit, |line| tell(pid, line)) {
+        Ok(()) => Ok(ready),
+        Err(Broken::Wrong(message)) => {
+            ready.group.end();
+            Err(StartError::Wrong(message))
+        }
+        Err(Broken::Lost(reason)) => {
+            let killed = !ready.group.wait(Duration::from_millis(200));
+            let exit = ready.group.end();
+            ready.output.read(|line| tell(pid, line));
+            let output = ready.output.last_lines(|line| tell(pid, line));
+            let reason = killed.then_some(reason);
+            Err(StartError::Ended(Loss { pid, exit, output, memory_limit, killed_for_memory: false, reason }.failure()))
+        }
+    }
+}
+
+enum Broken {
+    Wrong(String),
+    Lost(String),
+}
+
+impl Ready {
+    fn hello(&mut self, limit: Duration, mut tell: impl FnMut(&str)) -> Result<(), Broken> {
+        let deadline = Instant::now() + limit;
+        let mut noise = Vec::new();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let after = quoted(&noise).map(|noise| format!(", after {noise}")).unwrap_or_default();
+                return Err(Broken::Lost(format!("it did not say hello within {limit:?}{after}")));
+            }
+            let timeout = left.try_into().ok();
+            let mut sources = vec![PollFd::new(self.outbox.socket(), PollFlags::IN)];
+            sources.extend(self.output.pipe().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
+            let _interrupted = poll(&mut sources, timeout.as_ref());
+            let readable = !sources[0].revents().is_empty();
+            drop(sources);
+            self.output.read(&mut tell);
+            if !readable {
+                continue;
+            }
+            match self.frames.fill(self.outbox.socket(), RecvFlags::DONTWAIT) {
+                Ok(0) => return Err(Broken::Lost("it closed its connection before its hello".to_owned())),
+                Ok(_) => {}
+                Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::AGAIN | Errno::INTR)) => continue,
+                Err(error) => return Err(Broken::Lost(error.to_string())),
+            }
+            noise.extend(self.frames.skip_noise());
+            if noise.len() > NOISE {
+                let noise = quoted(&noise).unwrap_or_default();
+                return Err(Broken::Wrong(format!(
+                    "the started program is no worker of this workflow: it wrote {noise}"
+                )));
+            }
+            match self.frames.next() {
+                Ok(None) => {}
+                Ok(Some(frame)) => return check(frame.payload),
+                Err(error) => return Err(Broken::Wrong(format!("the started program is no worker: {error}"))),
+            }
+        }
+    }
+}
+
+fn check(payload: &[u8]) -> Result<(), Broken> {
+    let Ok((FromWorker::Hello(hello), _)) = message::decode(payload) else {
+        return Err(Broken::Wrong("the started program speaks another protocol: its first message is no hello".into()));
+    };
+    let Hello { protocol, fingerprint, pid: _ } = hello;
+    let ours = (PROTOCOL, identity::fingerprint());
+    if (protocol, fingerprint) == ours {
+        return Ok(());
+    }
+    Err(Broken::Wrong(format!(
+        "the started program is another build: its protocol is {protocol} and its fingerprint {fingerprint:016x}; \
+         this program's are {} and {:016x}",
+        ours.0, ours.1,
+    )))
+}
+
+/// The start of what came instead of a hello.
+fn quoted(noise: &[u8]) -> Option<String> {
+    let start = &noise[..noise.len().min(200)];
+    (!noise.is_empty()).then(|| format!("{:?}", String::from_utf8_lossy(start)))
+}

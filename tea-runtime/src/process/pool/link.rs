@@ -1,0 +1,209 @@
+//! One worker, as the parent sees it. Its thread starts it, reads what it says, and reaps it.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+
+use super::{
+    Pool,
+    errand::{Errand, KeptView, Ran},
+    flight::Flight,
+    handshake::{self, Ready, StartError},
+    outbox::Outbox,
+    reader,
+};
+use crate::{
+    cancel::CancelReason,
+    engine::cancelled,
+    event::Event,
+    process::{
+        group::Group,
+        message::{self, CANCEL, ToWorker, WORK},
+    },
+};
+
+/// How long a worker may take from a goodbye to its end.
+pub(super) const GOODBYE: Duration = Duration::from_secs(1);
+
+/// One worker.
+pub(crate) struct Link {
+    number: u32,
+    memory_limit: Option<u64>,
+    pub(super) group: Group,
+    pub(super) outbox: Outbox,
+    /// Held while something is made ready and sent, so that flights are in the order of their frames.
+    sending: Mutex<KeptView>,
+    flights: Mutex<Flights>,
+}
+
+/// What the worker has.
+#[derive(Default)]
+pub(super) struct Flights {
+    pub(super) queue: VecDeque<Flight>,
+    /// When it was told that there will be no more.
+    goodbye: Option<Instant>,
+    /// Its thread has taken what was here; nothing can be added.
+    pub(super) gone: bool,
+}
+
+/// The life of a worker's thread.
+pub(super) fn serve(pool: &Arc<Pool>, number: u32, memory_limit: Option<u64>, delay: Duration) {
+    if !pool.wait_unless_closing(delay) {
+        return pool.start_failed(memory_limit, &StartError::Closing);
+    }
+    let start = Instant::now();
+    let tell = |pid, line: &str| pool.tell_line(number, pid, "", line);
+    match handshake::start(pool.program(), pool.setup(memory_limit), pool.options.handshake, tell) {
+        Ok(Ready { group, outbox, output, frames }) => {
+            let (sending, flights) = (Mutex::default(), Mutex::default());
+            let link = Arc::new(Link { number, memory_limit, group, outbox, sending, flights });
+            pool.emit(|| Event::WorkerStarted { worker: number, pid: link.pid(), elapsed: start.elapsed() });
+            if !pool.add(&link) {
+                link.say_goodbye();
+            }
+            reader::read(pool, &link, frames, output);
+        }
+        Err(error) => pool.start_failed(memory_limit, &error),
+    }
+}
+
+impl Link {
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.group.pid()
+    }
+
+    pub(crate) fn memory_limit(&self) -> Option<u64> {
+        self.memory_limit
+    }
+
+    /// Gives it an attempt, for which its slot has been taken. The attempt comes back if the worker is gone.
+    pub(super) fn give(self: &Arc<Self>, pool: &Arc<Pool>, mut errand: Errand) -> Result<(), Errand> {
+        loop {
+            let mut kept = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+            match errand.parcel(&mut kept) {
+                Ok(parcel) => {
+                    let deadline = self.send(pool, errand, parcel)?;
+                    drop(kept);
+                    if let Some(deadline) = deadline {
+                        pool.look_at(deadline);
+                    }
+                    return Ok(());
+                }
+                Err(failure) => {
+                    drop(kept);
+                    match errand.fail_current(failure, Ran::nowhere()) {
+                        Some(rest) => errand = rest,
+                        None => {
+                            pool.settled(self, None);
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn send(&self, pool: &Pool, errand: Errand, parcel: super::errand::Parcel) -> Result<Option<Instant>, Errand> {
+        let id = errand.id;
+        let mut flights = self.flights();
+        if flights.gone {
+            return Err(errand);
+        }
+        flights.queue.push_back(Flight::new(errand, parcel.bytes));
+        let deadline = if flights.queue.len() == 1 { self.begin(pool, &mut flights) } else { None };
+        drop(flights);
+        if self.outbox.send(&mut self.outbox.lock(), WORK, parcel.parts).is_ok() {
+            return Ok(deadline);
+        }
+        // It did not get it, so it did not begin it.
+        let mut flights = self.flights();
+        let at = flights.queue.iter().position(|flight| flight.id == id);
+        match at.and_then(|at| flights.queue.remove(at)).and_then(|flight| flight.errand) {
+            Some(errand) => Err(errand),
+            None => Ok(None),
+        }
+    }
+
+    /// The first flight runs from now on. Gives its deadline.
+    pub(super) fn begin(&self, pool: &Pool, flights: &mut Flights) -> Option<Instant> {
+        let flight = flights.queue.front_mut()?;
+        let deadline = flight.begin(Instant::now());
+        if let Some(errand) = &flight.errand {
+            let Errand { job, .. } = errand;
+            pool.emit(|| Event::AttemptStarted {
+                scope: job.scope,
+                name: job.name(),
+                attempt: job.attempt,
+                worker: Some(self.number),
+                pid: self.pid(),
+                sent: flight.sent,
+            });
+        }
+        deadline
+    }
+
+    /// Cancels an attempt if it is here. Gives whether the supervisor must look.
+    pub(super) fn cancel(&self, id: u64, reason: CancelReason) -> bool {
+        let mut flights = self.flights();
+        let Some(at) = flights.queue.iter().position(|flight| flight.id == id) else { return false };
+        let waiting = if at == 0 {
+            flights.queue[0].cancel(reason, Instant::now());
+            None
+        } else {
+            flights.queue[at].errand.take()
+        };
+        drop(flights);
+        let message = message::encode(&ToWorker::Cancel { task: id, sibling: reason == CancelReason::Sibling });
+        // If it cannot be sent, the worker is gone, and its thread tells the end of all that it had.
+        let _ = self.outbox.send(&mut self.outbox.lock(), CANCEL, [message]);
+        if let Some(errand) = waiting {
+            errand.fail(&cancelled(reason), Ran::nowhere());
+        }
+        at == 0
+    }
+
+    /// Does what is due, and gives when to look again.
+    pub(super) fn look(&self, now: Instant) -> Option<Instant> {
+        let mut flights = self.flights();
+        let goodbye = flights.goodbye.map(|told| told + GOODBYE);
+        if goodbye.is_some_and(|until| until <= now) {
+            self.group.signal(Signal::KILL);
+            return None;
+        }
+        let (signal, next) = flights.queue.front_mut().map_or((None, None), |flight| flight.look(now));
+        if let Some(signal) = signal {
+            self.group.signal(signal);
+        }
+        goodbye.into_iter().chain(next).min()
+    }
+
+    /// Time in which nothing could run.
+    pub(super) fn postpone(&self, by: Duration) {
+        if let Some(flight) = self.flights().queue.front_mut() {
+            flight.postpone(by);
+        }
+    }
+
+    /// Tells it that there will be no more.
+    pub(super) fn say_goodbye(&self) {
+        self.flights().goodbye.get_or_insert_with(Instant::now);
+        let _ = self.outbox.send(&mut self.outbox.lock(), WORK, [message::encode(&ToWorker::Goodbye)]);
+    }
+
+    /// Ends it at once.
+    pub(super) fn kill(&self) {
+        self.group.signal(Signal::KILL);
+    }
+
+    pub(super) fn flights(&self) -> MutexGuard<'_, Flights> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,498 @@
+//! The parent's side: a pool of warm workers, and the attempts that wait for them.
+//!
+//! Nothing here blocks the caller. Each worker has a [link](self::link) with a thread that starts it, reads from it and
+//! reaps it; one [supervisor](self::supervisor) keeps the deadlines of all. An attempt is in one of two places: in a
+//! queue here, or in flight on a link. Locks are taken in the order pool, link, outbox, and none is held when the end
+//! of an attempt is told.
+
+mod errand;
+mod flight;
+mod handshake;
+mod link;
+mod outbox;
+mod output;
+mod pace;
+mod reader;
+mod supervisor;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use self::{
+    errand::{Errand, Ran},
+    handshake::StartError,
+    link::Link,
+    pace::Paces,
+};
+use super::{
+    identity::{self, MAX_DEPTH},
+    loss,
+    message::Setup,
+    spawn::Program,
+};
+use crate::{
+    cancel::CancelReason,
+    engine::cancelled,
+    event::{Event, Events},
+    executor::Job,
+    failure::{Failure, FailureKind},
+};
+
+/// Workers that may end in a row before they are ready.
+const FAILED_STARTS: u32 = 10;
+
+/// A pool's settings.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// Workers at once.
+    pub(crate) max_workers: usize,
+    /// Started as a worker instead of this program.
+    pub(crate) program: Option<PathBuf>,
+    /// How long a worker may take from its start to its hello.
+    pub(crate) handshake: Duration,
+}
+
+/// Workers, and what they are to run.
+pub(crate) struct Pool {
+    options: Options,
+    /// Those of the run that the first attempt belongs to.
+    events: OnceLock<Events>,
+    state: Mutex<State>,
+    /// For the supervisor, and for whoever waits for workers to end.
+    changed: Condvar,
+    /// When it was made, and how many processes the system had killed to free memory.
+    memory_kills: u64,
+}
+
+#[derive(Default)]
+struct State {
+    /// What waits, by the memory limit that its worker must have, then in the order in which it came.
+    queues: BTreeMap<Option<u64>, BTreeMap<u64, Errand>>,
+    slots: Vec<Slot>,
+    /// Workers that are being started, by memory limit.
+    starting: BTreeMap<Option<u64>, usize>,
+    /// Workers at once; fewer than asked for where the system has no more.
+    limit: usize,
+    failed_starts: u32,
+    last_errand: u64,
+    next_worker: u32,
+    paces: Paces,
+    /// Why nothing can run.
+    refusal: Option<Box<Failure>>,
+    closing: bool,
+    /// When the supervisor looks next.
+    next_look: Option<Instant>,
+    supervised: bool,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What a task that ended says about its kind.
+struct Settled {
+    kind: usize,
+    elapsed: Duration,
+    bytes: u64,
+}
+
+/// A worker that is ready, as the queue sees it.
+struct Slot {
+    link: Arc<Link>,
+    in_flight: usize,
+    given: u32,
+    /// It gets nothing more, and is told to end once it has nothing.
+    retiring: bool,
+}
+
+impl Pool {
+    pub(crate) fn new(options: Options) -> Arc<Self> {
+        let state = State { limit: options.max_workers.max(1), ..State::default() };
+        Arc::new(Self {
+            options,
+            events: OnceLock::new(),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            memory_kills: loss::memory_kills(),
+        })
+    }
+
+    pub(crate) fn max_workers(&self) -> usize {
+        self.options.max_workers
+    }
+
+    /// Attempts that are taken with profit at once.
+    pub(crate) fn window(&self) -> usize {
+        self.options.max_workers * pace::MOST
+    }
+
+    /// Takes an attempt.
+    pub(crate) fn submit(self: &Arc<Self>, job: Job) {
+        self.events.get_or_init(|| job.run.events().clone());
+        let cancel = job.cancel.clone();
+        let mut state = self.lock();
+        state.last_errand += 1;
+        let errand = Errand::new(state.last_errand, job);
+        let id = errand.id;
+        if let Some(refusal) = state.refusal.clone().or_else(|| self.refusal()) {
+            state.refusal = Some(refusal.clone());
+            drop(state);
+            return errand.fail(&refusal, Ran::nowhere());
+        }
+        if state.closing {
+            drop(state);
+            return errand.fail(&cancelled(CancelReason::Requested), Ran::nowhere());
+        }
+        state.queues.entry(errand.memory_limit()).or_default().insert(id, errand);
+        drop(state);
+        let pool = Arc::downgrade(self);
+        cancel.on_cancel(move |reason| {
+            if let Some(pool) = pool.upgrade() {
+                pool.cancel(id, reason);
+            }
+        });
+        self.pump();
+    }
+
+    /// Why this process can have no workers, if it cannot.
+    fn refusal(&self) -> Option<Box<Failure>> {
+        let message = if identity::depth() >= MAX_DEPTH {
+            format!("process fan-outs nest deeper than {MAX_DEPTH}: a branch seems to run its own workflow")
+        } else if self.options.program.is_none() && identity::entry().is_none() {
+            "this program cannot start workers of itself: call `tea_runtime::init()` first thing in `main`".to_owned()
+        } else {
+            return None;
+        };
+        Some(Box::new(Failure::new(FailureKind::Error, message)))
+    }
+
+    /// Cancels an attempt, wherever it is.
+    fn cancel(self: &Arc<Self>, id: u64, reason: CancelReason) {
+        let mut state = self.lock();
+        if let Some(errand) = state.queues.values_mut().find_map(|queue| queue.remove(&id)) {
+            drop(state);
+            return errand.fail(&cancelled(reason), Ran::nowhere());
+        }
+        let links: Vec<_> = state.slots.iter().map(|slot| Arc::clone(&slot.link)).collect();
+        drop(state);
+        if links.iter().any(|link| link.cancel(id, reason)) {
+            self.look_now();
+        }
+    }
+
+    /// Gives work to workers, and starts workers for work, as far as possible.
+    fn pump(self: &Arc<Self>) {
+        loop {
+            let mut state = self.lock();
+            if state.closing {
+                let waiting = state.take_queue();
+                drop(state);
+                for errand in waiting {
+                    errand.fail(&cancelled(CancelReason::Requested), Ran::nowhere());
+                }
+                return;
+            }
+            let given = state.assign();
+            let starts = state.starts();
+            for limit in starts {
+                self.start(&mut state, limit);
+            }
+            drop(state);
+            if given.is_empty() {
+                return;
+            }
+            for (link, errand) in given {
+                if let Err(errand) = link.give(self, errand) {
+                    // That worker is gone; its thread takes it out of the pool.
+                    self.put_back(&link, vec![errand]);
+                }
+            }
+        }
+    }
+
+    /// A worker's task ended, unless it could not be sent to it.
+    fn settled(self: &Arc<Self>, link: &Arc<Link>, task: Option<Settled>) {
+        let mut state = self.lock();
+        if let Some(Settled { kind, elapsed, bytes }) = task {
+            state.paces.add(kind, elapsed, bytes);
+        }
+        let mut goodbye = false;
+        if let Some(slot) = state.slot(link) {
+            slot.in_flight -= 1;
+            goodbye = slot.retiring && slot.in_flight == 0;
+        }
+        if goodbye {
+            link.say_goodbye();
+            self.changed.notify_all();
+        }
+        let waiting = state.queues.values().any(|queue| !queue.is_empty());
+        drop(state);
+        if waiting {
+            self.pump();
+        }
+    }
+
+    /// There is more of an attempt that a worker had.
+    fn again(&self, errand: Errand) {
+        self.lock().queues.entry(errand.memory_limit()).or_default().insert(errand.id, errand);
+    }
+
+    /// Work that a worker did not begin goes back to where it stood.
+    fn put_back(&self, link: &Arc<Link>, errands: Vec<Errand>) {
+        let mut state = self.lock();
+        if let Some(slot) = state.slot(link) {
+            slot.in_flight -= errands.len();
+            slot.retiring = true;
+        }
+        for errand in errands {
+            state.queues.entry(errand.memory_limit()).or_default().insert(errand.id, errand);
+        }
+    }
+
+    /// Starts a worker, on a thread of its own.
+    fn start(self: &Arc<Self>, state: &mut State, memory_limit: Option<u64>) {
+        let number = state.next_worker;
+        let delay = match state.failed_starts {
+            0 => Duration::ZERO,
+            failed => Duration::from_millis(5 << failed.min(7)),
+        };
+        let pool = Arc::clone(self);
+        let name = format!("tea-worker-{number}");
+        let thread = thread::Builder::new()
+            .name(name)
+            .stack_size(512 << 10)
+            .spawn(move || link::serve(&pool, number, memory_limit, delay));
+        match thread {
+            Ok(thread) => {
+                state.next_worker += 1;
+                *state.starting.entry(memory_limit).or_default() += 1;
+                state.threads.retain(|thread| !thread.is_finished());
+                state.threads.push(thread);
+                supervisor::ensure(self, state);
+            }
+            // Fewer workers then; with none, the queue fails.
+            Err(error) => self.no_more(state, &error),
+        }
+    }
+
+    /// The system has nothing left to start a worker with.
+    fn no_more(&self, state: &mut State, error: &std::io::Error) {
+        let here = state.slots.len() + state.starting.values().sum::<usize>();
+        state.limit = here;
+        if here == 0 {
+            let message = format!("no worker process can be started: {error}");
+            state.refusal = Some(Box::new(Failure::new(FailureKind::Error, message)));
+        }
+    }
+
+    /// A worker is ready. `false` if none is needed any more.
+    fn add(self: &Arc<Self>, link: &Arc<Link>) -> bool {
+        let mut state = self.lock();
+        state.started(link.memory_limit());
+        if state.closing {
+            self.changed.notify_all();
+            return false;
+        }
+        state.failed_starts = 0;
+        state.slots.push(Slot { link: Arc::clone(link), in_flight: 0, given: 0, retiring: false });
+        drop(state);
+        self.pump();
+        true
+    }
+
+    /// A worker could not be started.
+    fn start_failed(self: &Arc<Self>, memory_limit: Option<u64>, error: &StartError) {
+        let mut state = self.lock();
+        state.started(memory_limit);
+        match error {
+            StartError::Closing => {}
+            StartError::System(error) => {
+                self.no_more(&mut state, error);
+                if let workers @ 1.. = state.limit {
+                    let message = format!("only {workers} worker processes run, no more can be started: {error}");
+                    drop(state);
+                    self.warn(&message);
+                    state = self.lock();
+                }
+            }
+            StartError::Wrong(message) => {
+                state.refusal = Some(Box::new(Failure::new(FailureKind::Transport, message.clone())));
+            }
+            StartError::Ended(failure) => {
+                state.failed_starts += 1;
+                if state.failed_starts >= FAILED_STARTS {
+                    let message = format!(
+                        "{FAILED_STARTS} worker processes in a row ended before they were ready; the last: {}",
+                        failure.message
+                    );
+                    state.refusal = Some(Box::new(Failure { message, ..(**failure).clone() }));
+                }
+            }
+        }
+        self.changed.notify_all();
+        let refused = state.refusal.clone();
+        let all = if refused.is_some() { state.take_queue() } else { Vec::new() };
+        drop(state);
+        if let Some(refusal) = refused {
+            for errand in all {
+                errand.fail(&refusal, Ran::nowhere());
+            }
+        } else {
+            self.pump();
+        }
+    }
+
+    /// A worker is gone.
+    fn remove(self: &Arc<Self>, link: &Arc<Link>) {
+        let mut state = self.lock();
+        state.slots.retain(|slot| !Arc::ptr_eq(&slot.link, link));
+        drop(state);
+        self.changed.notify_all();
+        self.pump();
+    }
+
+    /// Ends all workers: those that run something at once, the others after a goodbye. Waits for them, unless this is
+    /// one of the pool's own threads.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closing = true;
+        let waiting = state.take_queue();
+        let threads = std::mem::take(&mut state.threads);
+        for slot in &mut state.slots {
+            slot.retiring = true;
+            if slot.in_flight == 0 {
+                slot.link.say_goodbye();
+            } else {
+                slot.link.kill();
+            }
+        }
+        drop(state);
+        self.changed.notify_all();
+        for errand in waiting {
+            errand.fail(&cancelled(CancelReason::Requested), Ran::nowhere());
+        }
+        if threads.iter().all(|thread| thread.thread().id() != thread::current().id()) {
+            for thread in threads {
+                // A panic there has been told by the panic hook.
+                let _ = thread.join();
+            }
+        }
+    }
+
+    fn setup(&self, memory_limit: Option<u64>) -> Setup {
+        Setup { memory_limit, max_workers: None, strategy: None }
+    }
+
+    fn program(&self) -> std::io::Result<Program> {
+        let threads = (super::parallelism() / self.options.max_workers.max(1)).max(1);
+        match (&self.options.program, identity::entry()) {
+            (Some(path), _) => Ok(Program::other(path.clone(), threads)),
+            (None, Some(entry)) => Program::current(&entry, threads),
+            (None, None) => Err(std::io::Error::other("no entry")),
+        }
+    }
+
+    /// Waits; `false` as soon as the pool is closing.
+    fn wait_unless_closing(&self, delay: Duration) -> bool {
+        let deadline = Instant::now() + delay;
+        let mut state = self.lock();
+        while !state.closing {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        false
+    }
+
+    /// Passes on a line that a worker wrote.
+    fn tell_line(&self, worker: u32, pid: u32, label: &str, line: &str) {
+        if self.events.get().is_some_and(Events::is_active) {
+            self.emit(|| Event::WorkerOutput { worker, pid, label, line });
+        } else {
+            let label = if label.is_empty() { "worker" } else { label };
+            eprintln!("{label}: {line}");
+        }
+    }
+
+    fn warn(&self, message: &str) {
+        if self.events.get().is_some_and(Events::is_active) {
+            self.emit(|| Event::Warning { message });
+        } else {
+            eprintln!("warning: {message}");
+        }
+    }
+
+    fn emit<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+        if let Some(events) = self.events.get() {
+            events.emit(event);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn slot(&mut self, link: &Arc<Link>) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|slot| Arc::ptr_eq(&slot.link, link))
+    }
+
+    fn started(&mut self, memory_limit: Option<u64>) {
+        let starting = self.starting.entry(memory_limit).or_default();
+        *starting = starting.saturating_sub(1);
+    }
+
+    fn take_queue(&mut self) -> Vec<Errand> {
+        std::mem::take(&mut self.queues).into_values().flat_map(BTreeMap::into_values).collect()
+    }
+
+    /// Work for workers that have room for it: the least busy first.
+    fn assign(&mut self) -> Vec<(Arc<Link>, Errand)> {
+        let mut given = Vec::new();
+        for (limit, queue) in &mut self.queues {
+            while let Some(first) = queue.first_entry() {
+                let window = self.paces.window(first.get().kind());
+                let fits =
+                    |slot: &&mut Slot| !slot.retiring && slot.link.memory_limit() == *limit && slot.in_flight < window;
+                let Some(slot) = self.slots.iter_mut().filter(fits).min_by_key(|slot| slot.in_flight) else { break };
+                let errand = first.remove();
+                slot.in_flight += 1;
+                slot.given += 1;
+                slot.retiring = errand.config().max_tasks_per_worker.is_some_and(|most| slot.given >= most);
+                given.push((Arc::clone(&slot.link), errand));
+            }
+        }
+        given
+    }
+
+    /// The memory limits of workers to start for what waits.
+    fn starts(&mut self) -> Vec<Option<u64>> {
+        let mut starts = Vec::new();
+        let mut all = self.slots.len() + self.starting.values().sum::<usize>();
+        for (limit, queue) in &self.queues {
+            let coming = self.starting.get(limit).copied().unwrap_or(0);
+            let mut wanted = queue.len().saturating_sub(coming);
+            if self.failed_starts > 0 {
+                // One at a time until one is ready again.
+                wanted = wanted.min(1_usize.saturating_sub(coming));
+            }
+            let room = self.limit.saturating_sub(all);
+            starts.extend(std::iter::repeat_n(*limit, wanted.min(room)));
+            all += wanted.min(room);
+            let served = coming > 0 || self.slots.iter().any(|slot| slot.link.memory_limit() == *limit);
+            if wanted > 0 && room == 0 && !served {
+                // A worker with another limit makes room.
+                if let Some(slot) = self.slots.iter_mut().find(|slot| slot.in_flight == 0 && !slot.retiring) {
+                    slot.retiring = true;
+                    slot.link.say_goodbye();
+                }
+            }
+        }
+        starts
+    }
+}

@@ -1,0 +1,128 @@
+//! Sending to a worker without waiting for it: what the socket does not take at once is sent by the link's thread.
+
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice, Read, Write},
+    os::unix::net::UnixStream,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use rustix::{
+    io::Errno,
+    net::{SendAncillaryBuffer, SendFlags, sendmsg},
+};
+
+use crate::process::frame::Header;
+
+/// How many pieces are given to the system at once.
+const VECTORED: usize = 16;
+
+/// The way to a worker.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    socket: UnixStream,
+    queue: Mutex<Queue>,
+    /// Written to when the link's thread has something to send.
+    wake: UnixStream,
+    woken: UnixStream,
+}
+
+/// Frames in the order of their numbers, the first perhaps sent in part. Whoever holds it decides what comes next.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    number: u64,
+    waiting: VecDeque<Vec<u8>>,
+    /// Bytes of the first that are sent.
+    sent: usize,
+}
+
+impl Outbox {
+    /// A way to the worker behind `socket`, which must not block.
+    pub(crate) fn new(socket: UnixStream) -> io::Result<Self> {
+        let (wake, woken) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        woken.set_nonblocking(true)?;
+        Ok(Self { socket, queue: Mutex::new(Queue::default()), wake, woken })
+    }
+
+    pub(crate) fn socket(&self) -> &UnixStream {
+        &self.socket
+    }
+
+    /// Readable once [`send`](Self::send) has left something to [`flush`](Self::flush).
+    pub(crate) fn woken(&self) -> &UnixStream {
+        &self.woken
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a frame, or as much of it as the socket takes now.
+    ///
+    /// # Errors
+    /// If the worker has closed its end. Then nothing of the frame was read by it.
+    pub(crate) fn send(&self, queue: &mut Queue, kind: u8, parts: impl IntoIterator<Item = Vec<u8>>) -> io::Result<()> {
+        let idle = queue.waiting.is_empty();
+        let header_at = queue.waiting.len();
+        queue.waiting.push_back(Vec::new());
+        queue.waiting.extend(parts.into_iter().filter(|part| !part.is_empty()));
+        let header = Header::of(kind, queue.number, queue.waiting.range(header_at + 1..).map(Vec::as_slice));
+        queue.waiting[header_at] = header.to_bytes().to_vec();
+        queue.number += 1;
+        if idle {
+            self.flush_queue(queue)?;
+            if !queue.waiting.is_empty() {
+                // It is full only if the thread has been woken already.
+                let _ = (&self.wake).write(&[0]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what is left, as much as the socket takes now. Gives whether that was all.
+    pub(crate) fn flush(&self) -> io::Result<bool> {
+        let mut queue = self.lock();
+        self.flush_queue(&mut queue)?;
+        Ok(queue.waiting.is_empty())
+    }
+
+    /// Forgets that it was woken.
+    pub(crate) fn clear_wake(&self) {
+        let _ = (&self.woken).read(&mut [0; 64]);
+    }
+
+    fn flush_queue(&self, queue: &mut Queue) -> io::Result<()> {
+        while let Some(first) = queue.waiting.front() {
+            let rest = queue.waiting.iter().skip(1).take(VECTORED - 1).map(|piece| IoSlice::new(piece));
+            let parts: Vec<_> = std::iter::once(IoSlice::new(&first[queue.sent..])).chain(rest).collect();
+            let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+            match sendmsg(&self.socket, &parts, &mut SendAncillaryBuffer::default(), flags) {
+                Ok(sent) => queue.advance(sent),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN | Errno::NOBUFS) => return Ok(()),
+                Err(error) => {
+                    // Nobody reads it any more.
+                    *queue = Queue::default();
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Queue {
+    fn advance(&mut self, mut sent: usize) {
+        while let Some(first) = self.waiting.front() {
+            let left = first.len() - self.sent;
+            if sent < left {
+                self.sent += sent;
+                return;
+            }
+            sent -= left;
+            self.sent = 0;
+            self.waiting.pop_front();
+        }
+    }
+}

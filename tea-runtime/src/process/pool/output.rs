@@ -1,0 +1,112 @@
+//! What a worker writes to its standard error (and output): lines, labelled, the last ones kept.
+
+use std::{collections::VecDeque, io::Read, process::ChildStderr};
+
+/// Lines kept for the failure of what ran when the worker was lost.
+const KEPT: usize = 20;
+
+/// A line is cut here.
+const LONGEST: usize = 8 << 10;
+
+/// The reading end of a worker's standard error.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pipe: Option<ChildStderr>,
+    partial: Vec<u8>,
+    last: VecDeque<String>,
+}
+
+impl Output {
+    /// Reads `pipe`, which must not block.
+    pub(crate) fn new(pipe: ChildStderr) -> Self {
+        Self { pipe: Some(pipe), partial: Vec::new(), last: VecDeque::new() }
+    }
+
+    /// The pipe, until its end.
+    pub(crate) fn pipe(&self) -> Option<&ChildStderr> {
+        self.pipe.as_ref()
+    }
+
+    /// Reads what is there, and gives each line to `tell`.
+    pub(crate) fn read(&mut self, mut tell: impl FnMut(&str)) {
+        let mut chunk = [0; 8 << 10];
+        while let Some(pipe) = &mut self.pipe {
+            match pipe.read(&mut chunk) {
+                Ok(0) => self.pipe = None,
+                Ok(read) => self.take(&chunk[..read], &mut tell),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+                Err(_) => self.pipe = None,
+            }
+        }
+    }
+
+    /// What was running has ended: a line that was begun is told as it is, and the next lines are another's.
+    pub(crate) fn turn(&mut self, mut tell: impl FnMut(&str)) {
+        if !self.partial.is_empty() {
+            self.line(&mut tell);
+        }
+        self.last.clear();
+    }
+
+    /// The last lines since the last [`turn`](Self::turn).
+    pub(crate) fn last_lines(&mut self, mut tell: impl FnMut(&str)) -> Vec<String> {
+        if !self.partial.is_empty() {
+            self.line(&mut tell);
+        }
+        self.last.iter().cloned().collect()
+    }
+
+    fn take(&mut self, bytes: &[u8], tell: &mut impl FnMut(&str)) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let room = LONGEST - self.partial.len();
+            self.partial.extend_from_slice(&piece[..piece.len().min(room)]);
+            if piece.ends_with(b"\n") || self.partial.len() == LONGEST {
+                self.line(tell);
+            }
+        }
+    }
+
+    fn line(&mut self, tell: &mut impl FnMut(&str)) {
+        let bytes = std::mem::take(&mut self.partial);
+        let line = String::from_utf8_lossy(bytes.trim_ascii_end()).into_owned();
+        tell(&line);
+        if self.last.len() == KEPT {
+            self.last.pop_front();
+        }
+        self.last.push_back(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    fn output_of(script: &str) -> (Vec<String>, Vec<String>) {
+        let mut child = Command::new("sh").args(["-c", script]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut output = Output::new(child.stderr.take().unwrap());
+        child.wait().unwrap();
+        let mut told = Vec::new();
+        output.read(|line| told.push(line.to_owned()));
+        let last = output.last_lines(|line| told.push(line.to_owned()));
+        assert!(output.pipe().is_none());
+        (told, last)
+    }
+
+    #[test]
+    fn lines_are_told_and_the_last_kept() {
+        let (told, last) = output_of("for i in $(seq 30); do echo line $i; done >&2; printf 'no end' >&2");
+        assert_eq!(told.len(), 31);
+        assert_eq!(last.len(), KEPT);
+        assert_eq!(last.last().unwrap(), "no end");
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut() {
+        let (told, _) = output_of("head -c 20000 /dev/zero | tr '\\0' x >&2; echo >&2");
+        assert_eq!(told.iter().map(String::len).max(), Some(LONGEST));
+        assert!(told.len() >= 2);
+    }
+}

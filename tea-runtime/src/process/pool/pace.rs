@@ -1,0 +1,64 @@
+//! How many tasks a worker may have in flight. A short task is over before the next could reach the worker, so several
+//! travel at once; a long one would only hold up those behind it while other workers have nothing to do.
+
+use std::{collections::HashMap, time::Duration};
+
+/// The most tasks in flight on one worker.
+pub(crate) const MOST: usize = 16;
+
+/// Work in flight that is worth having beyond the current task.
+const AHEAD: Duration = Duration::from_micros(500);
+
+/// Bytes in flight that are worth having.
+const BYTES: u64 = 1 << 20;
+
+/// How long, and how large, tasks of each kind have been lately.
+#[derive(Debug, Default)]
+pub(crate) struct Paces(HashMap<usize, Pace>);
+
+#[derive(Debug)]
+struct Pace {
+    nanos: u64,
+    bytes: u64,
+}
+
+impl Paces {
+    /// A task of this kind took so long, and so many bytes were sent for it.
+    pub(crate) fn add(&mut self, kind: usize, elapsed: Duration, bytes: u64) {
+        let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+        let pace = self.0.entry(kind).or_insert(Pace { nanos, bytes });
+        // Slower at once, faster by and by: one long task among short ones is what a window must not hold up.
+        pace.nanos = if nanos > pace.nanos { nanos } else { pace.nanos - (pace.nanos - nanos) / 4 };
+        pace.bytes = bytes;
+    }
+
+    /// How many tasks of this kind a worker may have.
+    pub(crate) fn window(&self, kind: usize) -> usize {
+        let Some(pace) = self.0.get(&kind) else { return 1 };
+        let ahead = u64::try_from(AHEAD.as_nanos()).expect("a short time");
+        let by_time = usize::try_from(ahead / pace.nanos.max(1)).unwrap_or(MOST);
+        let by_size = usize::try_from(BYTES / pace.bytes.max(1)).unwrap_or(MOST);
+        (1 + by_time.min(by_size)).min(MOST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_tasks_travel_together_and_long_ones_alone() {
+        let mut paces = Paces::default();
+        assert_eq!(paces.window(1), 1, "nothing is known");
+        paces.add(1, Duration::from_micros(1), 100);
+        assert_eq!(paces.window(1), MOST);
+        paces.add(1, Duration::from_millis(1), 100);
+        assert_eq!(paces.window(1), 1, "one long task is enough");
+        for _ in 0..40 {
+            paces.add(1, Duration::from_micros(1), 100);
+        }
+        assert_eq!(paces.window(1), MOST);
+        paces.add(2, Duration::from_micros(1), 64 << 20);
+        assert_eq!(paces.window(2), 1, "a large one fills the way alone");
+    }
+}

@@ -1,0 +1,309 @@
+//! Reading what a worker says, until it says no more.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    net::RecvFlags,
+    process::Signal,
+};
+
+use super::{Pool, Settled, flight::Flight, link::Link, output::Output};
+use crate::{
+    event::Event,
+    failure::Failure,
+    process::{
+        frame::{Frame, FrameReader},
+        group::Status,
+        loss::{self, Loss},
+        message::{self, FromWorker},
+    },
+};
+
+/// How often a worker that runs something, and says nothing, is looked at.
+const PULSE: Duration = Duration::from_millis(250);
+
+/// How often in a row it may be found stopped.
+const MISSED: u32 = 8;
+
+/// How long a process may take from closing its connection to its end.
+const ENDING: Duration = Duration::from_millis(200);
+
+/// How the reading ended.
+enum End {
+    /// It said goodbye.
+    Goodbye,
+    /// The stream ended, or the process did.
+    Closed,
+    /// What it said made no sense.
+    Broken(String),
+    /// It was stopped by a signal, and was not continued.
+    Stopped,
+}
+
+/// Reads until the worker is gone, then takes it out of the pool.
+pub(super) fn read(pool: &Arc<Pool>, link: &Arc<Link>, mut frames: FrameReader, mut output: Output) {
+    // Every frame has passed `max_payload` in the worker; what comes over that is no frame of it.
+    frames.set_limit(u64::MAX >> 1);
+    let end = listen(pool, link, &mut frames, &mut output).err().unwrap_or(End::Closed);
+    finish(pool, link, end, &mut output);
+}
+
+fn listen(pool: &Arc<Pool>, link: &Arc<Link>, frames: &mut FrameReader, output: &mut Output) -> Result<(), End> {
+    let pulse = Timespec::try_from(PULSE).expect("a short time");
+    let mut missed = 0;
+    // The hello may have come with more behind it.
+    take(pool, link, frames, output)?;
+    let mut unsent = false;
+    loop {
+        let mut interest = PollFlags::IN;
+        interest.set(PollFlags::OUT, unsent);
+        // The socket stands first: when it is readable, so is all that the worker wrote to stderr before.
+        let mut sources =
+            vec![PollFd::new(link.outbox.socket(), interest), PollFd::new(link.outbox.woken(), PollFlags::IN)];
+        sources.extend(output.pipe().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
+        let silent = poll(&mut sources, Some(&pulse)) == Ok(0);
+        let socket = sources[0].revents();
+        let woken = !sources[1].revents().is_empty();
+        let wrote = sources.get(2).is_some_and(|pipe| !pipe.revents().is_empty());
+        drop(sources);
+        if wrote {
+            output.read(|line| tell(pool, link, line));
+        }
+        if woken {
+            link.outbox.clear_wake();
+        }
+        if woken || socket.contains(PollFlags::OUT) {
+            // If it cannot be sent, the stream ends too.
+            unsent = !link.outbox.flush().unwrap_or(true);
+        }
+        if socket.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
+            missed = 0;
+            match frames.fill(link.outbox.socket(), RecvFlags::DONTWAIT) {
+                Ok(0) => return frames.end().map_err(|_| End::Closed),
+                Ok(_) => take(pool, link, frames, output)?,
+                Err(error) => match Errno::from_io_error(&error) {
+                    Some(Errno::AGAIN | Errno::INTR) => {}
+                    _ => return Ok(()),
+                },
+            }
+        } else if silent {
+            match link.group.status() {
+                // Somebody else may hold its end of the connection.
+                Status::Ended => return Ok(()),
+                Status::Running => missed = 0,
+                Status::Stopped if missed < MISSED => missed += 1,
+                Status::Stopped => return Err(End::Stopped),
+            }
+        }
+    }
+}
+
+/// Takes all frames that are there.
+fn take(pool: &Arc<Pool>, link: &Arc<Link>, frames: &mut FrameReader, output: &mut Output) -> Result<(), End> {
+    while let Some(Frame { payload, .. }) = frames.next().map_err(|error| End::Broken(error.to_string()))? {
+        let (message, values) = message::decode(payload).map_err(End::Broken)?;
+        match message {
+            FromWorker::BranchEnd { task, nanos, outcome } => {
+                let flight = land(pool, link, task, output)?;
+                branch_end(pool, link, flight, nanos, outcome.map(|end| (end, values)), payload.len() as u64);
+            }
+            FromWorker::ItemEnd { task, at, failure } => {
+                let outcome = failure.map_or(Ok(values), Err);
+                item_end(pool, link, task, at, outcome, output)?;
+            }
+            FromWorker::Goodbye => return Err(End::Goodbye),
+            FromWorker::Hello(_) => return Err(End::Broken("it said hello twice".to_owned())),
+        }
+    }
+    Ok(())
+}
+
+/// The first flight has ended; the next runs.
+fn land(pool: &Arc<Pool>, link: &Arc<Link>, task: u64, output: &mut Output) -> Result<Flight, End> {
+    output.turn(|line| tell(pool, link, line));
+    let mut flights = link.flights();
+    match flights.queue.front() {
+        Some(flight) if flight.id == task => {}
+        _ => return Err(End::Broken(format!("the end of task {task} came out of turn"))),
+    }
+    let flight = flights.queue.pop_front().expect("it was just there");
+    let deadline = link.begin(pool, &mut flights);
+    drop(flights);
+    if let Some(deadline) = deadline {
+        pool.look_at(deadline);
+    }
+    if flight.was_signalled() {
+        // The signal may still end it, or what it has started.
+        link.kill();
+    }
+    Ok(flight)
+}
+
+fn branch_end(
+    pool: &Arc<Pool>,
+    link: &Arc<Link>,
+    flight: Flight,
+    nanos: u64,
+    outcome: Result<(message::BranchEnd, &[u8]), Box<Failure>>,
+    received: u64,
+) {
+    let mut ran = flight.ran(link.pid(), link.number());
+    ran.elapsed = Duration::from_nanos(nanos);
+    pool.settled(link, Some(Settled { kind: flight.kind, elapsed: ran.elapsed, bytes: flight.sent.max(received) }));
+    // One that was cancelled may still give its result in its grace; one that is over its time may not.
+    let late = if flight.was_signalled() { flight.ended(None) } else { None };
+    let outcome = late.map_or(outcome, Err);
+    let Some(errand) = flight.errand else { return };
+    attempt_finished(pool, link, &errand.job, ran.elapsed, received, outcome.as_ref().err().map(|failure| &**failure));
+    errand.end_branch(outcome, ran);
+}
+
+fn item_end(
+    pool: &Arc<Pool>,
+    link: &Arc<Link>,
+    task: u64,
+    at: u64,
+    outcome: Result<&[u8], Box<Failure>>,
+    output: &mut Output,
+) -> Result<(), End> {
+    let mut flights = link.flights();
+    let Some(flight) = flights.queue.front_mut().filter(|flight| flight.id == task) else {
+        return Err(End::Broken(format!("item {at} of task {task} came out of turn")));
+    };
+    let Some(errand) = &mut flight.errand else {
+        drop(flights);
+        return Err(End::Broken(format!("item {at} came for task {task}, which was not running")));
+    };
+    errand.item(at, outcome).map_err(End::Broken)?;
+    if !errand.is_sent() {
+        let deadline = flight.next_turn(Instant::now());
+        drop(flights);
+        if let Some(deadline) = deadline {
+            pool.look_at(deadline);
+        }
+        return Ok(());
+    }
+    drop(flights);
+    let flight = land(pool, link, task, output)?;
+    let ran = flight.ran(link.pid(), link.number());
+    let Some(errand) = flight.errand else { return Ok(()) };
+    let settled = Settled { kind: flight.kind, elapsed: ran.elapsed, bytes: flight.sent };
+    if errand.is_done() {
+        pool.settled(link, Some(settled));
+        attempt_finished(pool, link, &errand.job, ran.elapsed, 0, errand.first_failure());
+        errand.end_items(ran);
+    } else {
+        // What did not fit into one message.
+        pool.again(errand);
+        pool.settled(link, Some(settled));
+    }
+    Ok(())
+}
+
+/// The worker is gone, or must go: ends its process, tells the end of what it ran, and gives back what it did not.
+fn finish(pool: &Arc<Pool>, link: &Arc<Link>, end: End, output: &mut Output) {
+    let limit = if matches!(end, End::Goodbye) { super::link::GOODBYE } else { ENDING };
+    let in_time = match end {
+        End::Stopped | End::Broken(_) => false,
+        End::Goodbye | End::Closed => link.group.wait(limit),
+    };
+    let exit = link.group.end();
+    output.read(|line| tell(pool, link, line));
+    if output.pipe().is_some() {
+        escaped(pool, link, output);
+    }
+    let lines = output.last_lines(|line| tell(pool, link, line));
+    let mut flights = link.flights();
+    flights.gone = true;
+    let mut queue = std::mem::take(&mut flights.queue);
+    drop(flights);
+    let running = queue.pop_front();
+    let rest = queue.into_iter().filter_map(|flight| flight.errand).collect();
+    let (worker, pid) = (link.number(), link.pid());
+    match (&end, &running) {
+        (End::Goodbye, None) => pool.emit(|| Event::WorkerEnded { worker, pid }),
+        _ => pool.emit(|| {
+            let errand = running.as_ref().and_then(|flight| flight.errand.as_ref());
+            let running = errand.map_or("", |errand| errand.job.name());
+            Event::WorkerLost { worker, pid, exit, running }
+        }),
+    }
+    pool.put_back(link, rest);
+    pool.remove(link);
+    let Some(running) = running else { return };
+    let ran = running.ran(pid, worker);
+    let failure = running.ended(exit).unwrap_or_else(|| {
+        let reason = match end {
+            End::Broken(reason) => Some(reason),
+            End::Stopped => Some("it was stopped by a signal and not continued, and was killed".to_owned()),
+            End::Closed if !in_time => Some("it closed its connection".to_owned()),
+            End::Goodbye => Some("it said goodbye in the middle of its task".to_owned()),
+            End::Closed => None,
+        };
+        let memory_limit = link.memory_limit();
+        let killed_for_memory = exit == Some(KILLED) && loss::memory_kills() > pool.memory_kills;
+        Loss { pid, exit, output: lines, memory_limit, killed_for_memory, reason }.failure()
+    });
+    let Some(errand) = running.errand else { return };
+    attempt_finished(pool, link, &errand.job, ran.elapsed, 0, Some(&failure));
+    if let Some(rest) = errand.fail_current(failure, ran) {
+        pool.again(rest);
+        pool.pump();
+    }
+}
+
+const KILLED: crate::failure::ExitStatus = crate::failure::ExitStatus::Signal(Signal::KILL.as_raw());
+
+/// Its group is killed, and still somebody holds its stderr: a process that left the group.
+fn escaped(pool: &Arc<Pool>, link: &Arc<Link>, output: &mut Output) {
+    let wait = Timespec::try_from(ENDING).expect("a short time");
+    let deadline = Instant::now() + ENDING;
+    while let Some(pipe) = output.pipe() {
+        let _ = poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&wait));
+        output.read(|line| tell(pool, link, line));
+        if Instant::now() > deadline {
+            break;
+        }
+    }
+    if output.pipe().is_some() {
+        let message = format!(
+            "a process that worker {} (process {}) started has left its process group and is still running",
+            link.number(),
+            link.pid(),
+        );
+        pool.warn(&message);
+    }
+}
+
+fn attempt_finished(
+    pool: &Pool,
+    link: &Link,
+    job: &crate::executor::Job,
+    elapsed: Duration,
+    received: u64,
+    failure: Option<&Failure>,
+) {
+    pool.emit(|| Event::AttemptFinished {
+        scope: job.scope,
+        name: job.name(),
+        attempt: job.attempt,
+        worker: Some(link.number()),
+        pid: link.pid(),
+        elapsed,
+        received,
+        failure,
+    });
+}
+
+/// Passes on a line that the worker wrote.
+fn tell(pool: &Pool, link: &Link, line: &str) {
+    let flights = link.flights();
+    let label = flights.queue.front().and_then(|flight| Some(flight.errand.as_ref()?.job.name())).unwrap_or("");
+    drop(flights);
+    pool.tell_line(link.number(), link.pid(), label, line);
+}

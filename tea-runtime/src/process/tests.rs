@@ -1,0 +1,308 @@
+//! The pool against real workers: this test program, re-executed. A branch does what its input says.
+
+use std::{
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
+
+use super::TestEntry;
+use crate::{
+    cancel::CancellationToken,
+    context::Context,
+    engine::{self, Run},
+    event::{Event, Events, Scope},
+    executor::{Attempt, BranchEnd, Job, JobWork, ParallelExecutor, ProcessExecutor},
+    failure::{ExitStatus, Failure, FailureKind, NodeError},
+    plan::{
+        Block, Next, Place, Plan, Region, Registered, Run as Node, Site, Step, Target, Task, TaskRead, TaskWrite, Work,
+    },
+    policy::{ParallelConfig, RetryPolicy, Strategy},
+    state::{Key, KeySpec, Kind, View, Wire},
+};
+
+#[test]
+fn tea_worker() {
+    super::test_entry();
+}
+
+inventory::submit!(TestEntry(concat!(module_path!(), "::tea_worker")));
+inventory::submit!(Registered(&PLAN));
+
+const DO: Key<String> = Key::new(0);
+const DONE: Key<String> = Key::new(1);
+
+static TEXT: Kind = Kind { name: "String", clone: None, to_json: None, wire: Some(Wire::new::<String>()), parse: None };
+
+const fn key(name: &'static str) -> KeySpec {
+    KeySpec {
+        name,
+        kind: &TEXT,
+        input: false,
+        default: None,
+        reduce: None,
+        transient: false,
+        optional: true,
+        description: "",
+    }
+}
+
+const HERE: Place = Place { line: 1, column: 1 };
+const CONFIG: ParallelConfig = ParallelConfig { strategy: Strategy::Process, ..ParallelConfig::DEFAULT };
+
+static PLAN: Plan = Plan {
+    name: "acts",
+    description: "",
+    file: "acts.yaml",
+    module: module_path!(),
+    keys: &[key("act"), key("done")],
+    root: &Block { entry: Next::Go(Target::End), steps: &[], keys: &[] },
+    sites: &[Site::Region(&REGION)],
+    max_workers: None,
+};
+
+static REGION: Region = Region {
+    id: 0,
+    place: HERE,
+    tasks: &[Task {
+        name: "act",
+        place: HERE,
+        when: None,
+        when_text: "",
+        needs: &[],
+        block: &Block {
+            entry: Next::Go(Target::Step(0)),
+            steps: &[Step {
+                name: "act",
+                place: HERE,
+                work: Work::Run(&Node(act, DONE)),
+                next: Next::Go(Target::End),
+                max_visits: 10_000,
+            }],
+            keys: &[0, 1],
+        },
+        reads: &[TaskRead { key: 0, after: 0 }],
+        writes: &[TaskWrite { key: 1, combine: false }],
+        config: &CONFIG,
+    }],
+    dataflow: false,
+    max_workers: None,
+    fail_fast: false,
+};
+
+fn act(view: &View, context: &Context) -> Result<String, NodeError> {
+    let text = view.get(DO);
+    let (act, rest) = text.split_once(' ').unwrap_or((text, ""));
+    match act {
+        "echo" => return Ok(rest.to_owned()),
+        "pid" => return Ok(std::process::id().to_string()),
+        "grow" => return Ok("x".repeat(rest.parse()?)),
+        "error" => return Err(rest.into()),
+        "panic" => panic!("{rest}"),
+        "exit" => std::process::exit(rest.parse()?),
+        "abort" => std::process::abort(),
+        "signal" => {
+            let signal = rustix::process::Signal::from_named_raw(rest.parse()?).ok_or("no such signal")?;
+            // Twice: the standard library's handler of SIGSEGV takes the first for itself, and gives up its place.
+            for _ in 0..2 {
+                rustix::process::kill_process(rustix::process::getpid(), signal)?;
+            }
+        }
+        "spin" => loop {
+            std::hint::black_box(());
+        },
+        "wait" => {
+            while !context.is_cancelled() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            return Ok("was told".to_owned());
+        }
+        _ => return Err(format!("unknown act {act}").into()),
+    }
+    Ok(String::new())
+}
+
+type End = Attempt<Result<BranchEnd, Box<Failure>>>;
+
+fn begins(tell: mpsc::Sender<()>) -> Events {
+    let listener = move |event: &Event<'_>| {
+        if let Event::AttemptStarted { .. } = event {
+            let _ = tell.send(());
+        }
+    };
+    Events::new(vec![Arc::new(listener)])
+}
+
+struct Sent {
+    cancel: CancellationToken,
+    began: mpsc::Receiver<()>,
+    end: mpsc::Receiver<End>,
+}
+
+impl Sent {
+    fn end(self) -> End {
+        self.end.recv_timeout(Duration::from_secs(60)).expect("every attempt ends")
+    }
+
+    fn wait_until_it_runs(&self) {
+        self.began.recv_timeout(Duration::from_secs(60)).expect("it begins");
+    }
+
+    fn text(self) -> String {
+        self.end().outcome.map(|end| end.view.get(DONE).clone()).expect("it ends well")
+    }
+
+    fn failure(self) -> Box<Failure> {
+        self.end().outcome.map(|_| ()).expect_err("it fails")
+    }
+}
+
+/// Sends a branch. Its begin is told only by the executor's first, whose events are the pool's.
+fn send(executor: &ProcessExecutor, config: &'static ParallelConfig, text: &str) -> Sent {
+    let (tell, end) = mpsc::channel();
+    let (tell_begin, began) = mpsc::channel();
+    let cancel = CancellationToken::new();
+    let mut view = View::new(&PLAN, REGION.tasks[0].block.keys);
+    view.set(0, Arc::new(text.to_owned()));
+    executor.submit(Job {
+        run: Run::new(&PLAN, engine::Options { events: begins(tell_begin), ..engine::Options::default() }),
+        scope: Scope::ROOT,
+        attempt: 1,
+        config,
+        deadline: None,
+        isolated: false,
+        cancel: cancel.clone(),
+        work: JobWork::Branch {
+            region: &REGION,
+            task: 0,
+            view,
+            done: Box::new(move |attempt| drop(tell.send(attempt))),
+        },
+    });
+    Sent { cancel, began, end }
+}
+
+#[test]
+fn a_branch_runs_in_a_worker_and_comes_back() {
+    let executor = ProcessExecutor::new(2);
+    let pid = send(&executor, &CONFIG, "pid").text();
+    assert_ne!(pid, std::process::id().to_string());
+    assert_eq!(send(&executor, &CONFIG, "pid").text(), pid, "the worker is kept");
+    assert_eq!(send(&executor, &CONFIG, "echo there and back").text(), "there and back");
+}
+
+#[test]
+fn a_killed_worker_is_a_crash_of_what_it_ran() {
+    let executor = ProcessExecutor::new(2);
+    let all: Vec<_> = (0..40)
+        .map(|n| send(&executor, &CONFIG, &if n == 5 { "signal 9".into() } else { format!("echo {n}") }))
+        .collect();
+    for (n, sent) in all.into_iter().enumerate() {
+        if n == 5 {
+            let end = sent.end();
+            let failure = end.outcome.unwrap_err();
+            assert_eq!((failure.kind, failure.exit), (FailureKind::Crash, Some(ExitStatus::Signal(9))));
+            assert_eq!(failure.message, format!("worker process {} was ended by signal 9 (SIGKILL)", end.pid));
+        } else {
+            assert_eq!(sent.text(), n.to_string());
+        }
+    }
+}
+
+#[test]
+fn every_way_to_end_is_named() {
+    let executor = ProcessExecutor::new(1);
+    for (act, exit) in [
+        ("exit 0", ExitStatus::Code(0)),
+        ("exit 7", ExitStatus::Code(7)),
+        ("abort", ExitStatus::Signal(6)),
+        ("signal 11", ExitStatus::Signal(11)),
+    ] {
+        let failure = send(&executor, &CONFIG, act).failure();
+        assert_eq!((failure.kind, failure.exit), (FailureKind::Crash, Some(exit)), "{act}");
+    }
+    assert_eq!(send(&executor, &CONFIG, "echo on").text(), "on");
+}
+
+#[test]
+fn errors_and_panics_leave_the_worker_alive() {
+    let executor = ProcessExecutor::new(1);
+    let pid = send(&executor, &CONFIG, "pid").text();
+    let failure = send(&executor, &CONFIG, "error no luck").failure();
+    assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::Error, "no luck"));
+    let failure = send(&executor, &CONFIG, "panic oh no").failure();
+    assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::Panic, "oh no"));
+    assert!(failure.panicked_at.unwrap().contains("process/tests.rs"));
+    assert_eq!(send(&executor, &CONFIG, "pid").text(), pid);
+}
+
+#[test]
+fn a_deadline_ends_the_worker() {
+    static LIMITED: ParallelConfig = ParallelConfig { timeout: Some(Duration::from_millis(200)), ..CONFIG };
+    let executor = ProcessExecutor::new(1);
+    assert_eq!(send(&executor, &CONFIG, "echo warm").text(), "warm");
+    let start = Instant::now();
+    let failure = send(&executor, &LIMITED, "spin").failure();
+    assert_eq!(failure.kind, FailureKind::Timeout);
+    assert_eq!(failure.exit, Some(ExitStatus::Signal(15)));
+    assert!(start.elapsed() >= Duration::from_millis(200));
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert_eq!(send(&executor, &LIMITED, "echo next").text(), "next");
+}
+
+#[test]
+fn a_cancelled_branch_is_told_and_then_ended() {
+    static SHORT: ParallelConfig = ParallelConfig { grace: Duration::from_millis(100), ..CONFIG };
+    let executor = ProcessExecutor::new(2);
+    let told = send(&executor, &CONFIG, "wait");
+    let deaf = send(&executor, &SHORT, "spin");
+    told.wait_until_it_runs();
+    told.wait_until_it_runs();
+    let queued = send(&executor, &CONFIG, "echo queued");
+    queued.cancel.cancel();
+    assert_eq!(queued.failure().kind, FailureKind::Cancelled);
+    told.cancel.cancel();
+    deaf.cancel.cancel();
+    assert!(matches!(told.end().outcome.map(|end| end.view.get(DONE).clone()), Ok(text) if text == "was told"));
+    assert_eq!(deaf.failure().kind, FailureKind::Cancelled);
+}
+
+#[test]
+fn large_values_go_both_ways_at_once() {
+    let executor = ProcessExecutor::new(2);
+    let large = format!("echo {}", "y".repeat(64 << 20));
+    let all: Vec<_> = (0..3).map(|_| send(&executor, &CONFIG, &large)).collect();
+    for sent in all {
+        assert_eq!(sent.text().len(), 64 << 20);
+    }
+}
+
+#[test]
+fn what_is_over_the_limit_is_not_sent() {
+    static SMALL: ParallelConfig = ParallelConfig { max_payload: 1 << 20, ..CONFIG };
+    let executor = ProcessExecutor::new(1);
+    let failure = send(&executor, &SMALL, &format!("echo {}", "y".repeat(1 << 20))).failure();
+    assert_eq!(failure.kind, FailureKind::Transport);
+    assert_eq!(
+        failure.message,
+        "state key `act` cannot cross to or from a worker: it takes 1048581 bytes, and `max_payload` is 1 MiB"
+    );
+    let failure = send(&executor, &SMALL, "grow 2000000").failure();
+    assert!(failure.message.contains("`done`") && failure.message.contains("2000000 bytes"), "{failure:?}");
+    assert_eq!(send(&executor, &SMALL, "echo on").text(), "on");
+}
+
+#[test]
+fn dropping_the_pool_ends_what_runs() {
+    let executor = ProcessExecutor::new(2);
+    let pid = send(&executor, &CONFIG, "pid").text();
+    let (running, waiting) = (send(&executor, &CONFIG, "spin"), send(&executor, &CONFIG, "echo late"));
+    drop(executor);
+    for sent in [running, waiting] {
+        let end = sent.end();
+        if let Err(failure) = end.outcome {
+            assert!(matches!(failure.kind, FailureKind::Cancelled | FailureKind::Crash), "{failure:?}");
+        }
+    }
+    let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
+    assert!(rustix::process::test_kill_process(pid).is_err(), "the worker is reaped");
+}

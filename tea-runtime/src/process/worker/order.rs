@@ -1,0 +1,125 @@
+//! What a worker is told to do, ready to be done.
+
+use std::sync::Arc;
+
+use crate::{
+    engine::map::Batch,
+    failure::Failure,
+    plan::{Map, Plan, Region, Registered, Site},
+    process::{
+        message::{self, Setup, ToWorker, ValueHead},
+        payload::{self, transport},
+    },
+    state::View,
+};
+
+/// A message from the parent, other than a cancellation.
+pub(crate) enum Order {
+    Setup(Setup),
+    Branch(Branch),
+    Items(Items),
+    Goodbye,
+}
+
+/// A branch to run.
+pub(crate) struct Branch {
+    pub(crate) head: message::Branch,
+    /// What it runs on; or why that could not be read.
+    pub(crate) ready: Result<Ready<Region, View>, Box<Failure>>,
+}
+
+/// Items to run.
+pub(crate) struct Items {
+    pub(crate) head: message::Items,
+    /// What they run on, and they themselves; or why those could not be read.
+    pub(crate) ready: Result<(Ready<Map, Arc<View>>, Box<dyn Batch>), Box<Failure>>,
+}
+
+/// A place in a plan, and what was sent for it.
+pub(crate) struct Ready<S: 'static, V> {
+    pub(crate) plan: &'static Plan,
+    pub(crate) site: &'static S,
+    pub(crate) view: V,
+}
+
+/// Reads orders. It keeps the last view that items came with: the next items may come without.
+#[derive(Default)]
+pub(crate) struct Orders {
+    view: Option<Arc<View>>,
+}
+
+impl Orders {
+    /// Reads a message and the values behind it.
+    pub(crate) fn read(&mut self, payload: &[u8]) -> Result<Order, String> {
+        let (message, values) = message::decode(payload)?;
+        Ok(match message {
+            ToWorker::Setup(setup) => Order::Setup(setup),
+            ToWorker::Branch(head) => {
+                let ready = branch(&head, values);
+                Order::Branch(Branch { head, ready })
+            }
+            ToWorker::Items(head) => {
+                let ready = self.items(&head, values);
+                Order::Items(Items { head, ready })
+            }
+            ToWorker::Goodbye => Order::Goodbye,
+            ToWorker::Cancel { .. } => return Err("a cancellation came as work".into()),
+        })
+    }
+
+    fn items(
+        &mut self,
+        head: &message::Items,
+        bytes: &[u8],
+    ) -> Result<(Ready<Map, Arc<View>>, Box<dyn Batch>), Box<Failure>> {
+        let plan = plan(&head.module, &head.workflow)?;
+        let Some(&Site::Map(map)) = plan.sites.get(head.map as usize) else {
+            return Err(transport(format!("workflow `{}` has no such map in the worker", plan.name)));
+        };
+        let all: u64 = head.lengths.iter().sum();
+        let split = usize::try_from(all).ok().and_then(|all| bytes.len().checked_sub(all));
+        let (values, mut rest) = bytes.split_at(split.ok_or_else(|| transport("items did not arrive as a whole"))?);
+        if let Some(heads) = &head.view {
+            // If it cannot be read, the items that come without must not get the one before it.
+            self.view = None;
+            self.view = Some(Arc::new(view(plan, map.reads, heads, values)?));
+        }
+        let view = self.view.clone().ok_or_else(|| transport("the state that these items read was not received"))?;
+        let mut items = Vec::with_capacity(head.lengths.len());
+        for length in &head.lengths {
+            let (item, after) = rest.split_at(usize::try_from(*length).expect("all of them fit"));
+            items.push(item);
+            rest = after;
+        }
+        let start = usize::try_from(head.start).map_err(|_| transport("an item's index is too large"))?;
+        let batch = payload::guarded(|| map.spec.decode(start, &items))
+            .map_err(|error| transport(format!("an item of `{}` cannot be decoded: {error}", map.name)))?;
+        Ok((Ready { plan, site: map, view }, batch))
+    }
+}
+
+fn branch(head: &message::Branch, values: &[u8]) -> Result<Ready<Region, View>, Box<Failure>> {
+    let plan = plan(&head.module, &head.workflow)?;
+    match plan.sites.get(head.region as usize) {
+        Some(Site::Region(region)) if (head.index as usize) < region.tasks.len() => {
+            let view = view(plan, region.tasks[head.index as usize].block.keys, &head.values, values)?;
+            Ok(Ready { plan, site: region, view })
+        }
+        _ => Err(transport(format!("workflow `{}` has no such branch in the worker", plan.name))),
+    }
+}
+
+fn plan(module: &str, name: &str) -> Result<&'static Plan, Box<Failure>> {
+    let mut plans = inventory::iter::<Registered>().map(|registered| registered.0);
+    plans
+        .find(|plan| plan.module == module && plan.name == name)
+        .ok_or_else(|| transport(format!("the worker's program has no workflow `{name}` in `{module}`")))
+}
+
+fn view(plan: &'static Plan, keys: &'static [u32], heads: &[ValueHead], values: &[u8]) -> Result<View, Box<Failure>> {
+    let mut view = View::new(plan, keys);
+    for (key, value) in payload::decode(plan, heads, values)? {
+        view.set(key, value);
+    }
+    Ok(view)
+}

@@ -1,0 +1,111 @@
+//! Running what the parent sent, and telling its end.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, mpsc},
+};
+
+use super::{
+    order::{Branch, Items, Ready},
+    outbox::Outbox,
+};
+use crate::{
+    cancel::CancellationToken,
+    context::Context,
+    engine::{self, Options, Run, map::Batch},
+    event::Scope,
+    executor::BranchEnd,
+    failure::Failure,
+    plan::Plan,
+    process::{
+        message::{self, FromWorker, Setup},
+        payload::{self, Encoded, transport},
+    },
+};
+
+/// Runs tasks, one after the other.
+#[derive(Default)]
+pub(crate) struct Runner {
+    setup: Option<Setup>,
+    /// What fan-outs within branches share, by plan.
+    runs: HashMap<*const Plan, Arc<Run>>,
+}
+
+impl Runner {
+    pub(crate) fn set_up(&mut self, setup: Setup) {
+        self.setup = Some(setup);
+    }
+
+    /// Runs a branch. Gives its end, and the values that it announces.
+    pub(crate) fn branch(
+        &mut self,
+        branch: Branch,
+        token: CancellationToken,
+    ) -> (Result<message::BranchEnd, Box<Failure>>, Vec<u8>) {
+        let Branch { head, ready } = branch;
+        let end = ready.and_then(|Ready { plan, site: region, view }| {
+            let task = head.index as usize;
+            let name = region.tasks[task].name;
+            let context = Context::new(self.run(plan), name, Scope::ROOT, head.attempt, token);
+            let (tell, told) = mpsc::sync_channel(1);
+            // The end comes on another thread if the branch has fan-outs of its own.
+            let ended = Box::new(move |end| tell.send(end).expect("the branch is waited for"));
+            engine::run_branch(context, region, task, view, ended);
+            let BranchEnd { view, goes_to } = told.recv().expect("every branch ends")?;
+            Ok((goes_to, payload::encode(plan, view.written(), head.max_payload)?))
+        });
+        match end {
+            Ok((goes_to, Encoded { heads, bytes })) => (Ok(message::BranchEnd { goes_to, values: heads }), bytes),
+            Err(failure) => (Err(failure), Vec::new()),
+        }
+    }
+
+    /// Runs items in order. The end of each is told at once, so that the parent knows which one runs.
+    pub(crate) fn items(&mut self, items: Items, token: &CancellationToken, outbox: &Outbox) {
+        let Items { head, ready } = items;
+        let task = head.task;
+        let count = head.lengths.len() as u64;
+        let tell = |at: u64, outcome: Result<&[u8], Box<Failure>>| {
+            let (failure, bytes) = outcome.map_or_else(|failure| (Some(failure), &[][..]), |bytes| (None, bytes));
+            outbox.send(&FromWorker::ItemEnd { task, at: head.first + at, failure }, bytes);
+        };
+        let (Ready { plan, site: map, view }, mut batch) = match ready {
+            Ok(ready) => ready,
+            Err(failure) => {
+                return (0..count).for_each(|at| tell(at, Err(failure.clone())));
+            }
+        };
+        let context = Context::new(self.run(plan), map.name, Scope::ROOT, head.attempt, token.clone());
+        let mut bytes = Vec::new();
+        for at in 0..count {
+            let outcome = match token.reason() {
+                Some(reason) => Err(engine::cancelled(reason)),
+                None => engine::run_item(map, &mut *batch, &view, &context),
+            };
+            let position = usize::try_from(at).expect("it was in memory");
+            let outcome = outcome.and_then(|()| {
+                bytes.clear();
+                encode(&*batch, position, &mut bytes, head.max_payload).map_err(|error| {
+                    transport(format!("the result of item {} of `{}` {error}", head.start + at, map.name))
+                })
+            });
+            tell(at, outcome.map(|()| &bytes[..]));
+        }
+    }
+
+    fn run(&mut self, plan: &'static Plan) -> Arc<Run> {
+        let setup = self.setup.as_ref();
+        let run = self.runs.entry(std::ptr::from_ref(plan)).or_insert_with(|| {
+            let max_workers = setup.and_then(|setup| usize::try_from(setup.max_workers?).ok());
+            let strategy = setup.and_then(|setup| setup.strategy);
+            Run::new(plan, Options { max_workers, strategy, ..Options::default() })
+        });
+        Arc::clone(run)
+    }
+}
+
+fn encode(batch: &dyn Batch, at: usize, bytes: &mut Vec<u8>, limit: u64) -> Result<(), String> {
+    payload::guarded(|| batch.encode_result(at, bytes)).map_err(|error| format!("cannot be encoded: {error}"))?;
+    let length = bytes.len() as u64;
+    if length <= limit { Ok(()) } else { Err(format!("cannot be sent: {}", payload::over_limit(length, limit))) }
+}

@@ -1,0 +1,25 @@
+//! The worker's first act: taking the descriptors that lead to the parent out of user code's way.
+
+use std::{fs::File, io};
+
+use rustix::{
+    fd::OwnedFd,
+    io::fcntl_dupfd_cloexec,
+    process::{Resource, getrlimit},
+    stdio::{dup2_stdin, dup2_stdout, stderr, stdin},
+};
+
+/// Above what user code reaches when it closes "all" descriptors.
+const PRIVATE: u64 = 200;
+
+/// Moves the socket to a descriptor of its own. From then on standard input is empty, and standard output goes where
+/// standard error goes.
+pub(crate) fn take() -> io::Result<OwnedFd> {
+    let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    // Where so few descriptors are allowed that there is no 200, the middle of what is allowed.
+    let private = if most > PRIVATE + 8 { PRIVATE } else { most / 2 };
+    let socket = fcntl_dupfd_cloexec(stdin(), i32::try_from(private).expect("a small number"))?;
+    dup2_stdin(File::open("/dev/null")?)?;
+    dup2_stdout(stderr())?;
+    Ok(socket)
+}
