@@ -14,9 +14,9 @@ pub mod failure;
 pub mod generated;
 pub mod plan;
 pub mod policy;
+pub mod process;
 #[cfg(feature = "cli")]
 pub mod program;
-pub mod process;
 pub mod result;
 pub mod state;
 

@@ -107,10 +107,14 @@ fn act(view: &View, context: &Context) -> Result<String, NodeError> {
                 rustix::process::kill_process(rustix::process::getpid(), signal)?;
             }
         }
-        "spin" => loop {
-            std::hint::black_box(());
-        },
+        "spin" => {
+            eprintln!("ready");
+            loop {
+                std::hint::black_box(());
+            }
+        }
         "wait" => {
+            eprintln!("ready");
             while !context.is_cancelled() {
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -125,7 +129,7 @@ type End = Attempt<Result<BranchEnd, Box<Failure>>>;
 
 fn begins(tell: mpsc::Sender<()>) -> Events {
     let listener = move |event: &Event<'_>| {
-        if let Event::AttemptStarted { .. } = event {
+        if let Event::WorkerOutput { line: "ready", .. } = event {
             let _ = tell.send(());
         }
     };
@@ -140,11 +144,11 @@ struct Sent {
 
 impl Sent {
     fn end(self) -> End {
-        self.end.recv_timeout(Duration::from_secs(60)).expect("every attempt ends")
+        self.end.recv_timeout(Duration::from_mins(1)).expect("every attempt ends")
     }
 
     fn wait_until_it_runs(&self) {
-        self.began.recv_timeout(Duration::from_secs(60)).expect("it begins");
+        self.began.recv_timeout(Duration::from_mins(1)).expect("it begins");
     }
 
     fn text(self) -> String {

@@ -84,28 +84,27 @@ impl FrameReader {
     /// The next frame, if it is there as a whole.
     pub(crate) fn next(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
         let waiting = &self.buffer[self.start..];
-        let (header, hasher, hashed) = match &mut self.arriving {
-            Some(arriving) => arriving,
-            None => {
-                let Some(bytes) = waiting.first_chunk() else {
-                    // Noise is told at its first byte, not once there is a header's worth of it.
-                    let start = &waiting[..waiting.len().min(MAGIC.len())];
-                    return if MAGIC.starts_with(start) { Ok(None) } else { Err(not_a_frame(start)) };
-                };
-                let header = Header::from_bytes(bytes)?;
-                if header.number != self.number {
-                    return Err(FrameError::Number { expected: self.number, found: header.number });
-                }
-                if header.length > self.limit || usize::try_from(header.length).is_err() {
-                    return Err(FrameError::TooLarge { length: header.length, limit: self.limit });
-                }
-                self.arriving.insert((header, crc32fast::Hasher::new(), 0))
+        let (header, hasher, done) = if let Some(arriving) = &mut self.arriving {
+            arriving
+        } else {
+            let Some(bytes) = waiting.first_chunk() else {
+                // Noise is told at its first byte, not once there is a header's worth of it.
+                let start = &waiting[..waiting.len().min(MAGIC.len())];
+                return if MAGIC.starts_with(start) { Ok(None) } else { Err(not_a_frame(start)) };
+            };
+            let header = Header::from_bytes(bytes)?;
+            if header.number != self.number {
+                return Err(FrameError::Number { expected: self.number, found: header.number });
             }
+            if header.length > self.limit || usize::try_from(header.length).is_err() {
+                return Err(FrameError::TooLarge { length: header.length, limit: self.limit });
+            }
+            self.arriving.insert((header, crc32fast::Hasher::new(), 0))
         };
         let length = usize::try_from(header.length).expect("checked when it arrived");
         let payload = &waiting[HEADER..waiting.len().min(HEADER + length)];
-        hasher.update(&payload[*hashed..]);
-        *hashed = payload.len();
+        hasher.update(&payload[*done..]);
+        *done = payload.len();
         if payload.len() < length {
             return Ok(None);
         }

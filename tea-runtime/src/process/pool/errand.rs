@@ -52,8 +52,8 @@ pub(crate) struct Parcel {
 pub(crate) struct KeptView(Option<Arc<View>>);
 
 impl Errand {
-    pub(crate) fn new(id: u64, job: Job) -> Self {
-        Self { id, job, items_done: 0, items_sent: 0, failures: Vec::new() }
+    pub(crate) fn new(id: u64, job: Job) -> Box<Self> {
+        Box::new(Self { id, job, items_done: 0, items_sent: 0, failures: Vec::new() })
     }
 
     /// Only workers with the same limit run it.
@@ -182,7 +182,7 @@ impl Errand {
     }
 
     /// What was running failed so: the branch, or the next item. Gives the errand back if there is more of it.
-    pub(crate) fn fail_current(mut self, failure: Box<Failure>, ran: Ran) -> Option<Self> {
+    pub(crate) fn fail_current(mut self: Box<Self>, failure: Box<Failure>, ran: Ran) -> Option<Box<Self>> {
         if let JobWork::Items { .. } = &self.job.work {
             self.failures.push((self.items_done, failure));
             self.items_done += 1;

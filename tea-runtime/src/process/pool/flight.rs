@@ -20,7 +20,7 @@ const LAST_GRACE: Duration = Duration::from_millis(250);
 pub(crate) struct Flight {
     pub(crate) id: u64,
     /// `None` if it was cancelled before it began, and has been told so.
-    pub(crate) errand: Option<Errand>,
+    pub(crate) errand: Option<Box<Errand>>,
     pub(crate) kind: usize,
     pub(crate) grace: Duration,
     /// Bytes sent for it.
@@ -45,7 +45,7 @@ struct Ending {
 }
 
 impl Flight {
-    pub(crate) fn new(errand: Errand, sent: u64) -> Self {
+    pub(crate) fn new(errand: Box<Errand>, sent: u64) -> Self {
         Self {
             id: errand.id,
             kind: errand.kind(),

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use super::{
     Pool,
-    errand::{Errand, KeptView, Ran},
+    errand::{Errand, KeptView, Parcel, Ran},
     flight::Flight,
     handshake::{self, Ready, StartError},
     outbox::Outbox,
@@ -22,7 +22,7 @@ use crate::{
     event::Event,
     process::{
         group::Group,
-        message::{self, CANCEL, ToWorker, WORK},
+        message::{self, CANCEL, Setup, ToWorker, WORK},
     },
 };
 
@@ -56,8 +56,9 @@ pub(super) fn serve(pool: &Arc<Pool>, number: u32, memory_limit: Option<u64>, de
         return pool.start_failed(memory_limit, &StartError::Closing);
     }
     let start = Instant::now();
+    let setup = Setup { memory_limit, max_workers: None, strategy: None };
     let tell = |pid, line: &str| pool.tell_line(number, pid, "", line);
-    match handshake::start(pool.program(), pool.setup(memory_limit), pool.options.handshake, tell) {
+    match handshake::start(pool.program(), setup, pool.options.handshake, tell) {
         Ok(Ready { group, outbox, output, frames }) => {
             let (sending, flights) = (Mutex::default(), Mutex::default());
             let link = Arc::new(Link { number, memory_limit, group, outbox, sending, flights });
@@ -85,7 +86,7 @@ impl Link {
     }
 
     /// Gives it an attempt, for which its slot has been taken. The attempt comes back if the worker is gone.
-    pub(super) fn give(self: &Arc<Self>, pool: &Arc<Pool>, mut errand: Errand) -> Result<(), Errand> {
+    pub(super) fn give(self: &Arc<Self>, pool: &Arc<Pool>, mut errand: Box<Errand>) -> Result<(), Box<Errand>> {
         loop {
             let mut kept = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
             match errand.parcel(&mut kept) {
@@ -99,19 +100,17 @@ impl Link {
                 }
                 Err(failure) => {
                     drop(kept);
-                    match errand.fail_current(failure, Ran::nowhere()) {
-                        Some(rest) => errand = rest,
-                        None => {
-                            pool.settled(self, None);
-                            return Ok(());
-                        }
-                    }
+                    let Some(rest) = errand.fail_current(failure, Ran::nowhere()) else {
+                        pool.settled(self, None);
+                        return Ok(());
+                    };
+                    errand = rest;
                 }
             }
         }
     }
 
-    fn send(&self, pool: &Pool, errand: Errand, parcel: super::errand::Parcel) -> Result<Option<Instant>, Errand> {
+    fn send(&self, pool: &Pool, errand: Box<Errand>, parcel: Parcel) -> Result<Option<Instant>, Box<Errand>> {
         let id = errand.id;
         let mut flights = self.flights();
         if flights.gone {
@@ -137,7 +136,7 @@ impl Link {
         let flight = flights.queue.front_mut()?;
         let deadline = flight.begin(Instant::now());
         if let Some(errand) = &flight.errand {
-            let Errand { job, .. } = errand;
+            let job = &errand.job;
             pool.emit(|| Event::AttemptStarted {
                 scope: job.scope,
                 name: job.name(),

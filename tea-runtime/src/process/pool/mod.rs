@@ -72,7 +72,7 @@ pub(crate) struct Pool {
 #[derive(Default)]
 struct State {
     /// What waits, by the memory limit that its worker must have, then in the order in which it came.
-    queues: BTreeMap<Option<u64>, BTreeMap<u64, Errand>>,
+    queues: BTreeMap<Option<u64>, BTreeMap<u64, Box<Errand>>>,
     slots: Vec<Slot>,
     /// Workers that are being started, by memory limit.
     starting: BTreeMap<Option<u64>, usize>,
@@ -206,16 +206,16 @@ impl Pool {
             for (link, errand) in given {
                 if let Err(errand) = link.give(self, errand) {
                     // That worker is gone; its thread takes it out of the pool.
-                    self.put_back(&link, vec![errand]);
+                    self.put_back(&link, std::iter::once(errand));
                 }
             }
         }
     }
 
     /// A worker's task ended, unless it could not be sent to it.
-    fn settled(self: &Arc<Self>, link: &Arc<Link>, task: Option<Settled>) {
+    fn settled(self: &Arc<Self>, link: &Arc<Link>, task: Option<&Settled>) {
         let mut state = self.lock();
-        if let Some(Settled { kind, elapsed, bytes }) = task {
+        if let Some(&Settled { kind, elapsed, bytes }) = task {
             state.paces.add(kind, elapsed, bytes);
         }
         let mut goodbye = false;
@@ -235,18 +235,18 @@ impl Pool {
     }
 
     /// There is more of an attempt that a worker had.
-    fn again(&self, errand: Errand) {
+    fn again(&self, errand: Box<Errand>) {
         self.lock().queues.entry(errand.memory_limit()).or_default().insert(errand.id, errand);
     }
 
     /// Work that a worker did not begin goes back to where it stood.
-    fn put_back(&self, link: &Arc<Link>, errands: Vec<Errand>) {
+    fn put_back(&self, link: &Arc<Link>, errands: impl Iterator<Item = Box<Errand>>) {
         let mut state = self.lock();
-        if let Some(slot) = state.slot(link) {
-            slot.in_flight -= errands.len();
-            slot.retiring = true;
-        }
         for errand in errands {
+            if let Some(slot) = state.slot(link) {
+                slot.in_flight -= 1;
+                slot.retiring = true;
+            }
             state.queues.entry(errand.memory_limit()).or_default().insert(errand.id, errand);
         }
     }
@@ -273,12 +273,12 @@ impl Pool {
                 supervisor::ensure(self, state);
             }
             // Fewer workers then; with none, the queue fails.
-            Err(error) => self.no_more(state, &error),
+            Err(error) => Self::no_more(state, &error),
         }
     }
 
     /// The system has nothing left to start a worker with.
-    fn no_more(&self, state: &mut State, error: &std::io::Error) {
+    fn no_more(state: &mut State, error: &std::io::Error) {
         let here = state.slots.len() + state.starting.values().sum::<usize>();
         state.limit = here;
         if here == 0 {
@@ -309,7 +309,7 @@ impl Pool {
         match error {
             StartError::Closing => {}
             StartError::System(error) => {
-                self.no_more(&mut state, error);
+                Self::no_more(&mut state, error);
                 if let workers @ 1.. = state.limit {
                     let message = format!("only {workers} worker processes run, no more can be started: {error}");
                     drop(state);
@@ -333,7 +333,7 @@ impl Pool {
         }
         self.changed.notify_all();
         let refused = state.refusal.clone();
-        let all = if refused.is_some() { state.take_queue() } else { Vec::new() };
+        let all = refused.is_some().then(|| state.take_queue()).into_iter().flatten();
         drop(state);
         if let Some(refusal) = refused {
             for errand in all {
@@ -379,10 +379,6 @@ impl Pool {
                 let _ = thread.join();
             }
         }
-    }
-
-    fn setup(&self, memory_limit: Option<u64>) -> Setup {
-        Setup { memory_limit, max_workers: None, strategy: None }
     }
 
     fn program(&self) -> std::io::Result<Program> {
@@ -447,12 +443,12 @@ impl State {
         *starting = starting.saturating_sub(1);
     }
 
-    fn take_queue(&mut self) -> Vec<Errand> {
-        std::mem::take(&mut self.queues).into_values().flat_map(BTreeMap::into_values).collect()
+    fn take_queue(&mut self) -> impl Iterator<Item = Box<Errand>> + use<> {
+        std::mem::take(&mut self.queues).into_values().flat_map(BTreeMap::into_values)
     }
 
     /// Work for workers that have room for it: the least busy first.
-    fn assign(&mut self) -> Vec<(Arc<Link>, Errand)> {
+    fn assign(&mut self) -> Vec<(Arc<Link>, Box<Errand>)> {
         let mut given = Vec::new();
         for (limit, queue) in &mut self.queues {
             while let Some(first) = queue.first_entry() {

@@ -15,6 +15,7 @@ use rustix::{
 use super::{Pool, Settled, flight::Flight, link::Link, output::Output};
 use crate::{
     event::Event,
+    executor::Job,
     failure::Failure,
     process::{
         frame::{Frame, FrameReader},
@@ -154,7 +155,7 @@ fn branch_end(
 ) {
     let mut ran = flight.ran(link.pid(), link.number());
     ran.elapsed = Duration::from_nanos(nanos);
-    pool.settled(link, Some(Settled { kind: flight.kind, elapsed: ran.elapsed, bytes: flight.sent.max(received) }));
+    pool.settled(link, Some(&Settled { kind: flight.kind, elapsed: ran.elapsed, bytes: flight.sent.max(received) }));
     // One that was cancelled may still give its result in its grace; one that is over its time may not.
     let late = if flight.was_signalled() { flight.ended(None) } else { None };
     let outcome = late.map_or(outcome, Err);
@@ -194,13 +195,13 @@ fn item_end(
     let Some(errand) = flight.errand else { return Ok(()) };
     let settled = Settled { kind: flight.kind, elapsed: ran.elapsed, bytes: flight.sent };
     if errand.is_done() {
-        pool.settled(link, Some(settled));
+        pool.settled(link, Some(&settled));
         attempt_finished(pool, link, &errand.job, ran.elapsed, 0, errand.first_failure());
         errand.end_items(ran);
     } else {
         // What did not fit into one message.
         pool.again(errand);
-        pool.settled(link, Some(settled));
+        pool.settled(link, Some(&settled));
     }
     Ok(())
 }
@@ -223,7 +224,7 @@ fn finish(pool: &Arc<Pool>, link: &Arc<Link>, end: End, output: &mut Output) {
     let mut queue = std::mem::take(&mut flights.queue);
     drop(flights);
     let running = queue.pop_front();
-    let rest = queue.into_iter().filter_map(|flight| flight.errand).collect();
+    let rest = queue.into_iter().filter_map(|flight| flight.errand);
     let (worker, pid) = (link.number(), link.pid());
     match (&end, &running) {
         (End::Goodbye, None) => pool.emit(|| Event::WorkerEnded { worker, pid }),
@@ -280,14 +281,7 @@ fn escaped(pool: &Arc<Pool>, link: &Arc<Link>, output: &mut Output) {
     }
 }
 
-fn attempt_finished(
-    pool: &Pool,
-    link: &Link,
-    job: &crate::executor::Job,
-    elapsed: Duration,
-    received: u64,
-    failure: Option<&Failure>,
-) {
+fn attempt_finished(pool: &Pool, link: &Link, job: &Job, elapsed: Duration, received: u64, failure: Option<&Failure>) {
     pool.emit(|| Event::AttemptFinished {
         scope: job.scope,
         name: job.name(),
@@ -301,9 +295,9 @@ fn attempt_finished(
 }
 
 /// Passes on a line that the worker wrote.
-fn tell(pool: &Pool, link: &Link, line: &str) {
+fn tell(pool: &Pool, link: &Link, text: &str) {
     let flights = link.flights();
     let label = flights.queue.front().and_then(|flight| Some(flight.errand.as_ref()?.job.name())).unwrap_or("");
     drop(flights);
-    pool.tell_line(link.number(), link.pid(), label, line);
+    pool.tell_line(link.number(), link.pid(), label, text);
 }

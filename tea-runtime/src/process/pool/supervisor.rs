@@ -22,7 +22,7 @@ pub(super) fn ensure(pool: &Arc<Pool>, state: &mut State) {
             state.supervised = true;
             state.threads.push(thread);
         }
-        Err(error) => pool.no_more(state, &error),
+        Err(error) => Pool::no_more(state, &error),
     }
 }
 

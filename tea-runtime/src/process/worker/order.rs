@@ -32,8 +32,11 @@ pub(crate) struct Branch {
 pub(crate) struct Items {
     pub(crate) head: message::Items,
     /// What they run on, and they themselves; or why those could not be read.
-    pub(crate) ready: Result<(Ready<Map, Arc<View>>, Box<dyn Batch>), Box<Failure>>,
+    pub(crate) ready: Result<ReadyItems, Box<Failure>>,
 }
+
+/// A map, what its body reads, and items.
+pub(crate) type ReadyItems = (Ready<Map, Arc<View>>, Box<dyn Batch>);
 
 /// A place in a plan, and what was sent for it.
 pub(crate) struct Ready<S: 'static, V> {
@@ -67,11 +70,7 @@ impl Orders {
         })
     }
 
-    fn items(
-        &mut self,
-        head: &message::Items,
-        bytes: &[u8],
-    ) -> Result<(Ready<Map, Arc<View>>, Box<dyn Batch>), Box<Failure>> {
+    fn items(&mut self, head: &message::Items, bytes: &[u8]) -> Result<ReadyItems, Box<Failure>> {
         let plan = plan(&head.module, &head.workflow)?;
         let Some(&Site::Map(map)) = plan.sites.get(head.map as usize) else {
             return Err(transport(format!("workflow `{}` has no such map in the worker", plan.name)));
