@@ -17,6 +17,7 @@ use crate::{
     event::{Event, Scope},
     failure::Failure,
     plan::Plan,
+    process,
     state::{Value, View},
 };
 
@@ -29,6 +30,7 @@ const SLACK: Duration = Duration::from_millis(500);
 /// # Errors
 /// If an input is missing or unknown, or the run fails or is cancelled.
 pub fn run(plan: &'static Plan, inputs: Vec<(u32, Value)>, options: Options) -> Result<View, Error> {
+    process::refuse_unserved_worker();
     let view = view(plan, inputs)?;
     let started = Instant::now();
     let run = Run::new(plan, options);

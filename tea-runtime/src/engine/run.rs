@@ -1,18 +1,16 @@
 //! One run of a plan: what all its blocks share.
 
-use std::{
-    num::NonZero,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use super::{panic, schedule, site::Site};
 use crate::{
     cancel::CancellationToken,
     event::Events,
-    executor::{ParallelExecutor, ThreadExecutor},
-    failure::{Failure, FailureKind},
+    executor::{ParallelExecutor, ProcessExecutor, ThreadExecutor},
+    failure::Failure,
     plan::{self, Map, Plan, Region},
     policy::{ParallelConfig, Strategy},
+    process,
 };
 
 /// How a plan is run.
@@ -36,7 +34,7 @@ pub struct Run {
     max_workers: Option<usize>,
     all_on_threads: bool,
     threads: OnceLock<(ThreadExecutor, Arc<dyn ParallelExecutor>)>,
-    processes: OnceLock<Result<Arc<dyn ParallelExecutor>, Box<Failure>>>,
+    processes: OnceLock<Arc<dyn ParallelExecutor>>,
     sites: Box<[OnceLock<Site>]>,
 }
 
@@ -86,23 +84,28 @@ impl Run {
         match strategy {
             Strategy::Thread => Ok(&self.threads().1),
             Strategy::Process => {
-                let none = Failure::new(FailureKind::Transport, "there are no worker processes yet");
-                self.processes.get_or_init(|| Err(Box::new(none))).as_ref().map_err(Clone::clone)
+                let make = || Arc::new(ProcessExecutor::new(self.pool_size(Strategy::Process))) as Arc<_>;
+                Ok(self.processes.get_or_init(make))
             }
         }
     }
 
     /// Ends all workers.
     pub(crate) fn close(&self) {
-        if let Some(Ok(processes)) = self.processes.get() {
+        if let Some(processes) = self.processes.get() {
             processes.close();
         }
+    }
+
+    /// The caller's ceiling on how much runs at once.
+    pub(crate) fn max_workers(&self) -> Option<usize> {
+        self.max_workers
     }
 
     /// How much of a fan-out that says `max_workers` runs at once.
     pub(super) fn workers(&self, max_workers: Option<u32>) -> usize {
         let asked = max_workers.or(self.plan.max_workers).map(|workers| workers as usize);
-        let workers = asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get));
+        let workers = asked.unwrap_or_else(process::parallelism);
         workers.min(self.max_workers.unwrap_or(usize::MAX)).max(1)
     }
 

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{failure::Failure, policy::Strategy};
+use crate::failure::Failure;
 
 /// Counted up with every change of a message or of the frames.
 pub(crate) const PROTOCOL: u32 = 1;
@@ -35,9 +35,8 @@ pub(crate) enum ToWorker {
 pub(crate) struct Setup {
     /// Bytes that it may allocate.
     pub(crate) memory_limit: Option<u64>,
-    /// What the caller of the run said about it, for fan-outs within branches.
+    /// The caller's ceiling on how much runs at once, for fan-outs within branches.
     pub(crate) max_workers: Option<u64>,
-    pub(crate) strategy: Option<Strategy>,
 }
 
 /// A branch to run; the values that it reads follow.

@@ -47,7 +47,7 @@ pub fn test_entry() {
 /// Ends this process if it was started as a worker and yet came to run a workflow of its own: its `main` does not call
 /// [`init`], or not first thing. Without this, every worker would start workers.
 pub(crate) fn refuse_unserved_worker() {
-    if identity::is_worker() {
+    if identity::is_worker() && !worker::is_serving() {
         eprintln!("tea: this process is a worker, but its `main` does not call `tea_runtime::init()` first thing");
         std::process::exit(worker::NO_ENTRY);
     }

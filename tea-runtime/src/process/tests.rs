@@ -100,13 +100,11 @@ fn act(view: &View, context: &Context) -> Result<String, NodeError> {
         "panic" => panic!("{rest}"),
         "exit" => std::process::exit(rest.parse()?),
         "abort" => std::process::abort(),
-        "signal" => {
+        "signal" => loop {
             let signal = rustix::process::Signal::from_named_raw(rest.parse()?).ok_or("no such signal")?;
-            // Twice: the standard library's handler of SIGSEGV takes the first for itself, and gives up its place.
-            for _ in 0..2 {
-                rustix::process::kill_process(rustix::process::getpid(), signal)?;
-            }
-        }
+            // Again: the standard library takes the first SIGSEGV for itself, and gives up its place.
+            rustix::process::kill_process(rustix::process::getpid(), signal)?;
+        },
         "spin" => {
             eprintln!("ready");
             loop {

@@ -56,7 +56,7 @@ pub(super) fn serve(pool: &Arc<Pool>, number: u32, memory_limit: Option<u64>, de
         return pool.start_failed(memory_limit, &StartError::Closing);
     }
     let start = Instant::now();
-    let setup = Setup { memory_limit, max_workers: None, strategy: None };
+    let setup = Setup { memory_limit, max_workers: pool.ceiling() };
     let tell = |pid, line: &str| pool.tell_line(number, pid, "", line);
     match handshake::start(pool.program(), setup, pool.options.handshake, tell) {
         Ok(Ready { group, outbox, output, frames }) => {

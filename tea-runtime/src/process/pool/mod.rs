@@ -60,8 +60,8 @@ pub(crate) struct Options {
 /// Workers, and what they are to run.
 pub(crate) struct Pool {
     options: Options,
-    /// Those of the run that the first attempt belongs to.
-    events: OnceLock<Events>,
+    /// The run that the first attempt belongs to: its events, and its caller's ceiling on workers.
+    run: OnceLock<(Events, Option<u64>)>,
     state: Mutex<State>,
     /// For the supervisor, and for whoever waits for workers to end.
     changed: Condvar,
@@ -112,7 +112,7 @@ impl Pool {
         let state = State { limit: options.max_workers.max(1), ..State::default() };
         Arc::new(Self {
             options,
-            events: OnceLock::new(),
+            run: OnceLock::new(),
             state: Mutex::new(state),
             changed: Condvar::new(),
             memory_kills: loss::memory_kills(),
@@ -130,7 +130,7 @@ impl Pool {
 
     /// Takes an attempt.
     pub(crate) fn submit(self: &Arc<Self>, job: Job) {
-        self.events.get_or_init(|| job.run.events().clone());
+        self.run.get_or_init(|| (job.run.events().clone(), job.run.max_workers().map(|most| most as u64)));
         let cancel = job.cancel.clone();
         let mut state = self.lock();
         state.last_errand += 1;
@@ -406,7 +406,7 @@ impl Pool {
 
     /// Passes on a line that a worker wrote.
     fn tell_line(&self, worker: u32, pid: u32, label: &str, line: &str) {
-        if self.events.get().is_some_and(Events::is_active) {
+        if self.run.get().is_some_and(|run| run.0.is_active()) {
             self.emit(|| Event::WorkerOutput { worker, pid, label, line });
         } else {
             let label = if label.is_empty() { "worker" } else { label };
@@ -415,7 +415,7 @@ impl Pool {
     }
 
     fn warn(&self, message: &str) {
-        if self.events.get().is_some_and(Events::is_active) {
+        if self.run.get().is_some_and(|run| run.0.is_active()) {
             self.emit(|| Event::Warning { message });
         } else {
             eprintln!("warning: {message}");
@@ -423,9 +423,13 @@ impl Pool {
     }
 
     fn emit<'a>(&self, event: impl FnOnce() -> Event<'a>) {
-        if let Some(events) = self.events.get() {
+        if let Some((events, _)) = self.run.get() {
             events.emit(event);
         }
+    }
+
+    fn ceiling(&self) -> Option<u64> {
+        self.run.get().and_then(|run| run.1)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -11,7 +11,14 @@ mod run;
 mod stdio;
 mod watch;
 
-use std::{process, sync::Arc, time::Instant};
+use std::{
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -27,8 +34,16 @@ const PROTOCOL_BROKEN: i32 = 76;
 /// Exit status of a worker whose `main` does not serve: `EX_UNAVAILABLE`.
 pub(crate) const NO_ENTRY: i32 = 69;
 
+static SERVING: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process serves a parent: its branches may run workflows of their own.
+pub(crate) fn is_serving() -> bool {
+    SERVING.load(Ordering::Relaxed)
+}
+
 /// Serves this process's parent until that says goodbye or is gone.
 pub(crate) fn serve() -> ! {
+    SERVING.store(true, Ordering::Relaxed);
     let socket = stdio::take().unwrap_or_else(|error| give_up(&format!("it has no connection to its parent: {error}")));
     let socket = Arc::new(socket);
     let outbox = Outbox::new(Arc::clone(&socket));

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     cancel::CancellationToken,
     context::Context,
-    engine::{self, Options, Run, map::Batch},
+    engine::{self, Options, Run, map::Batch, schedule},
     event::Scope,
     executor::BranchEnd,
     failure::Failure,
@@ -50,7 +50,7 @@ impl Runner {
             let (tell, told) = mpsc::sync_channel(1);
             // The end comes on another thread if the branch has fan-outs of its own.
             let ended = Box::new(move |end| tell.send(end).expect("the branch is waited for"));
-            engine::run_branch(context, region, task, view, ended);
+            schedule::enter(schedule::Place::Caller, || engine::run_branch(context, region, task, view, ended));
             let BranchEnd { view, goes_to } = told.recv().expect("every branch ends")?;
             Ok((goes_to, payload::encode(plan, view.written(), head.max_payload)?))
         });
@@ -97,8 +97,7 @@ impl Runner {
         let setup = self.setup.as_ref();
         let run = self.runs.entry(std::ptr::from_ref(plan)).or_insert_with(|| {
             let max_workers = setup.and_then(|setup| usize::try_from(setup.max_workers?).ok());
-            let strategy = setup.and_then(|setup| setup.strategy);
-            Run::new(plan, Options { max_workers, strategy, ..Options::default() })
+            Run::new(plan, Options { max_workers, ..Options::default() })
         });
         Arc::clone(run)
     }
