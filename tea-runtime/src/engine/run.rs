@@ -84,6 +84,7 @@ impl Run {
         match strategy {
             Strategy::Thread => Ok(&self.threads().1),
             Strategy::Process => {
+                process::can_have_workers()?;
                 let make = || Arc::new(ProcessExecutor::new(self.pool_size(Strategy::Process))) as Arc<_>;
                 Ok(self.processes.get_or_init(make))
             }

@@ -17,7 +17,10 @@ use std::{
 
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
-use crate::plan::Registered;
+use crate::{
+    failure::{Failure, FailureKind},
+    plan::Registered,
+};
 
 /// The mark: `PARENT:DEPTH`.
 pub(crate) const MARK: &str = "TEA_WORKER";
@@ -100,6 +103,21 @@ pub(crate) fn entry() -> Option<Entry> {
     // The test harness names tests without their crate.
     let name = path.split_once("::").map_or(path, |(_, name)| name);
     Some(Entry::Test(name.to_owned()))
+}
+
+/// Whether this process may start workers: copies of itself, or of another program.
+///
+/// # Errors
+/// If it may not.
+pub(crate) fn can_have_workers(other_program: bool) -> Result<(), Box<Failure>> {
+    let message = if depth() >= MAX_DEPTH {
+        format!("process fan-outs nest deeper than {MAX_DEPTH}: a branch seems to run its own workflow")
+    } else if !other_program && entry().is_none() {
+        "this program cannot start workers of itself: call `tea_runtime::init()` first thing in `main`".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Box::new(Failure::new(FailureKind::Error, message)))
 }
 
 /// The program to start as a worker: the image that runs, also if its file has been replaced.

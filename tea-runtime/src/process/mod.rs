@@ -53,6 +53,14 @@ pub(crate) fn refuse_unserved_worker() {
     }
 }
 
+/// Whether this process may start copies of itself as workers.
+///
+/// # Errors
+/// If it may not: its `main` does not call [`init`], or fan-outs nest too deep.
+pub(crate) fn can_have_workers() -> Result<(), Box<crate::failure::Failure>> {
+    identity::can_have_workers(false)
+}
+
 /// How many threads this process should use: all of the machine's, or a worker's share of them.
 pub(crate) fn parallelism() -> usize {
     let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -93,10 +93,10 @@ fn act(view: &View, context: &Context) -> Result<String, NodeError> {
     let text = view.get(DO);
     let (act, rest) = text.split_once(' ').unwrap_or((text, ""));
     match act {
-        "echo" => return Ok(rest.to_owned()),
-        "pid" => return Ok(std::process::id().to_string()),
-        "grow" => return Ok("x".repeat(rest.parse()?)),
-        "error" => return Err(rest.into()),
+        "echo" => Ok(rest.to_owned()),
+        "pid" => Ok(std::process::id().to_string()),
+        "grow" => Ok("x".repeat(rest.parse()?)),
+        "error" => Err(rest.into()),
         "panic" => panic!("{rest}"),
         "exit" => std::process::exit(rest.parse()?),
         "abort" => std::process::abort(),
@@ -116,11 +116,10 @@ fn act(view: &View, context: &Context) -> Result<String, NodeError> {
             while !context.is_cancelled() {
                 std::thread::sleep(Duration::from_millis(1));
             }
-            return Ok("was told".to_owned());
+            Ok("was told".to_owned())
         }
-        _ => return Err(format!("unknown act {act}").into()),
+        _ => Err(format!("unknown act {act}").into()),
     }
-    Ok(String::new())
 }
 
 type End = Attempt<Result<BranchEnd, Box<Failure>>>;

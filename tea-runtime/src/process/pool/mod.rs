@@ -29,12 +29,7 @@ use self::{
     link::Link,
     pace::Paces,
 };
-use super::{
-    identity::{self, MAX_DEPTH},
-    loss,
-    message::Setup,
-    spawn::Program,
-};
+use super::{identity, loss, message::Setup, spawn::Program};
 use crate::{
     cancel::CancelReason,
     engine::cancelled,
@@ -136,7 +131,9 @@ impl Pool {
         state.last_errand += 1;
         let errand = Errand::new(state.last_errand, job);
         let id = errand.id;
-        if let Some(refusal) = state.refusal.clone().or_else(|| self.refusal()) {
+        if let Some(refusal) =
+            state.refusal.clone().or_else(|| identity::can_have_workers(self.options.program.is_some()).err())
+        {
             state.refusal = Some(refusal.clone());
             drop(state);
             return errand.fail(&refusal, Ran::nowhere());
@@ -154,18 +151,6 @@ impl Pool {
             }
         });
         self.pump();
-    }
-
-    /// Why this process can have no workers, if it cannot.
-    fn refusal(&self) -> Option<Box<Failure>> {
-        let message = if identity::depth() >= MAX_DEPTH {
-            format!("process fan-outs nest deeper than {MAX_DEPTH}: a branch seems to run its own workflow")
-        } else if self.options.program.is_none() && identity::entry().is_none() {
-            "this program cannot start workers of itself: call `tea_runtime::init()` first thing in `main`".to_owned()
-        } else {
-            return None;
-        };
-        Some(Box::new(Failure::new(FailureKind::Error, message)))
     }
 
     /// Cancels an attempt, wherever it is.
