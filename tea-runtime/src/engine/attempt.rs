@@ -22,8 +22,15 @@ const KEPT: usize = 16;
 pub(crate) struct Attempts {
     /// How many were started.
     pub(crate) started: u32,
+    /// `None` as long as none failed: most never do.
+    failed: Option<Box<Failed>>,
+}
+
+#[derive(Clone)]
+struct Failed {
     /// When the first one started to run.
-    since: Option<Instant>,
+    since: Instant,
+    /// Why they failed, oldest first.
     errors: Vec<Failure>,
 }
 
@@ -43,13 +50,14 @@ impl Attempts {
             return Ok(());
         }
         let mut failure = Failure::new(FailureKind::CircuitOpen, "the circuit breaker is open");
-        failure.causes.extend(self.errors.last().map(|error| error.message.clone()));
+        let last = self.failed.as_ref().and_then(|failed| failed.errors.last());
+        failure.causes.extend(last.map(|error| error.message.clone()));
         Err(Box::new(failure))
     }
 
     /// When all attempts together must have ended, once the first one has run.
     pub(crate) fn deadline(&self, config: &ParallelConfig) -> Option<Instant> {
-        self.since?.checked_add(config.timeout_total?)
+        self.failed.as_ref()?.since.checked_add(config.timeout_total?)
     }
 
     /// An attempt that ran for `elapsed` failed.
@@ -62,7 +70,8 @@ impl Attempts {
         cancel: &CancellationToken,
     ) -> Verdict {
         let now = Instant::now();
-        self.ran(now, elapsed);
+        let since = || now.checked_sub(elapsed).unwrap_or(now);
+        self.failed.get_or_insert_with(|| Box::new(Failed { since: since(), errors: Vec::new() }));
         if let Some(breaker) = breaker {
             if failure.kind == FailureKind::Cancelled { breaker.withdrawn() } else { breaker.failed(now) }
         }
@@ -73,34 +82,25 @@ impl Attempts {
         match self.deadline(config) {
             Some(deadline) if now + delay >= deadline => Verdict::Failed(self.no_time(failure, config)),
             _ => {
-                if self.errors.len() == KEPT {
-                    self.errors.remove(0);
+                if let Some(failed) = &mut self.failed {
+                    if failed.errors.len() == KEPT {
+                        failed.errors.remove(0);
+                    }
+                    failed.errors.push((*failure).clone());
                 }
-                self.errors.push((*failure).clone());
                 Verdict::Again(delay, failure)
             }
         }
     }
 
-    /// An attempt that ran for `elapsed` ended well.
-    pub(crate) fn succeeded(&mut self, elapsed: Duration, breaker: Option<&CircuitBreaker>) {
-        self.ran(Instant::now(), elapsed);
-        if let Some(breaker) = breaker {
-            breaker.succeeded();
-        }
-    }
-
-    /// Fills in what the attempts came to.
+    /// Fills in what the attempts came to, of which the last one ran for `elapsed`.
     pub(crate) fn report(self, elapsed: Duration, breaker: Option<&CircuitBreaker>, into: &mut ParallelFlowResult) {
         into.attempts = self.started;
-        into.elapsed = if self.started > 1 { self.since.map_or(elapsed, |since| since.elapsed()) } else { elapsed };
-        into.attempt_errors = self.errors;
+        into.elapsed = elapsed;
         into.circuit = breaker.map(CircuitBreaker::state);
-    }
-
-    fn ran(&mut self, now: Instant, elapsed: Duration) {
-        if self.since.is_none() {
-            self.since = now.checked_sub(elapsed).or(Some(now));
+        if let Some(failed) = self.failed {
+            into.elapsed = failed.since.elapsed();
+            into.attempt_errors = failed.errors;
         }
     }
 

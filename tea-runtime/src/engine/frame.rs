@@ -7,7 +7,7 @@ use crate::{
     cancel::CancelReason,
     context::Context,
     event::Event,
-    executor::BranchEnd,
+    executor::{BranchEnd, Done, thread::Telling},
     failure::{Failure, FailureKind},
     plan::{Block, Body, Condition, Map, Next, Region, Step, Target, Work},
     state::View,
@@ -31,8 +31,10 @@ pub(crate) struct Frame {
 
 /// Who takes the end of a block.
 enum Takes {
-    /// The fan-out that it is a branch of.
+    /// Whoever started it.
     Branch(Ended),
+    /// The fan-out that it is a branch of.
+    Attempt(Telling, Done<Result<BranchEnd, Box<Failure>>>),
     /// The run.
     Root(RootEnded),
 }
@@ -41,6 +43,17 @@ enum Takes {
 /// called at the end, on some thread.
 pub(crate) fn run_branch(context: Context, region: &'static Region, task: usize, view: View, ended: Ended) {
     Frame::run(context, region.tasks[task].block, view, Takes::Branch(ended));
+}
+
+/// The same for an attempt in the pool, which costs less without a box.
+pub(crate) fn run_attempt(
+    context: Context,
+    region: &'static Region,
+    task: usize,
+    view: View,
+    ended: (Telling, Done<Result<BranchEnd, Box<Failure>>>),
+) {
+    Frame::run(context, region.tasks[task].block, view, Takes::Attempt(ended.0, ended.1));
 }
 
 /// Runs the next item of a batch.
@@ -181,6 +194,7 @@ impl Frame {
         drop(context);
         match ended {
             Takes::Branch(ended) => ended(Ok(BranchEnd { view, goes_to })),
+            Takes::Attempt(telling, done) => telling.branch(done, Ok(BranchEnd { view, goes_to })),
             Takes::Root(ended) => ended(Ok(view)),
         }
     }
@@ -193,6 +207,7 @@ impl Frame {
         let _dropped = guard(|| drop(view));
         match ended {
             Takes::Branch(ended) => ended(Err(failure)),
+            Takes::Attempt(telling, done) => telling.branch(done, Err(failure)),
             Takes::Root(ended) => {
                 let nodes = block.steps.iter().enumerate().filter(|(_, step)| !matches!(step.work, Work::FanOut(_)));
                 let done = nodes.filter(|(step, _)| *step != at && visits.any(*step)).map(|(_, step)| step.name);

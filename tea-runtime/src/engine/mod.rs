@@ -21,7 +21,7 @@ pub(crate) mod timer;
 mod tests;
 
 pub(crate) use self::{
-    frame::{cancelled, run_branch, run_item},
+    frame::{cancelled, run_attempt, run_branch, run_item},
     panic::guard,
 };
 pub use self::{

@@ -122,14 +122,18 @@ impl Job {
         }
     }
 
-    /// What the node's Rust gets as `ctx`.
-    pub(crate) fn context(&self) -> Context {
-        Context::new(Arc::clone(&self.run), self.name(), self.scope, self.attempt, self.cancel.clone())
+    /// What the node's Rust gets as `ctx`, and what is run.
+    pub(crate) fn into_context(self) -> (Context, JobWork) {
+        let name = self.name();
+        (Context::new(self.run, name, self.scope, self.attempt, self.cancel), self.work)
     }
 
     /// How long the attempt may run if it starts now.
     #[must_use]
     pub fn limit(&self) -> Option<Limit> {
+        if self.config.timeout.is_none() && self.config.timeout_total.is_none() {
+            return None;
+        }
         let one = self.config.timeout.map(|allowed| Limit { after: allowed, setting: "timeout", allowed });
         let all = self.config.timeout_total.map(|allowed| {
             let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());

@@ -11,7 +11,7 @@ pub struct View {
     plan: &'static Plan,
     keys: &'static [u32],
     slots: Box<[Slot]>,
-    results: Vec<ParallelFlowResult>,
+    results: Option<Arc<Vec<ParallelFlowResult>>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -24,7 +24,7 @@ impl View {
     /// A view of `keys` (ascending), all unset.
     #[must_use]
     pub fn new(plan: &'static Plan, keys: &'static [u32]) -> Self {
-        Self { plan, keys, slots: vec![Slot::default(); keys.len()].into(), results: Vec::new() }
+        Self { plan, keys, slots: vec![Slot::default(); keys.len()].into(), results: None }
     }
 
     /// The value of a key that the compiler proved set.
@@ -93,7 +93,7 @@ impl View {
     /// The results of the fan-out just joined, in declared order.
     #[must_use]
     pub fn parallel_results(&self) -> &[ParallelFlowResult] {
-        &self.results
+        self.results.as_deref().map_or(&[], Vec::as_slice)
     }
 
     /// The value of key number `key`, if the view has it.
@@ -160,7 +160,7 @@ impl View {
     }
 
     pub(crate) fn set_parallel_results(&mut self, results: Vec<ParallelFlowResult>) {
-        self.results = results;
+        self.results = Some(Arc::new(results));
     }
 
     pub(crate) fn plan(&self) -> &'static Plan {

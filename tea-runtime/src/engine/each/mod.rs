@@ -139,7 +139,7 @@ impl MapRun {
         };
         let strategy = self.run.strategy(config);
         let executor = match started.and_then(|()| self.run.executor(strategy)) {
-            Ok(executor) => Arc::clone(executor),
+            Ok(executor) => executor,
             Err(failure) => return Err((Try { batch, attempts, home }, failure)),
         };
         // A batch that is left behind does not come back.
@@ -169,7 +169,7 @@ impl MapRun {
     /// An attempt ended.
     fn ended(
         self: Arc<Self>,
-        mut attempts: Attempts,
+        attempts: Attempts,
         home: Option<(usize, usize)>,
         kept: Option<Box<dyn Batch>>,
         attempt: Attempt<ItemsEnd>,
@@ -181,8 +181,8 @@ impl MapRun {
             let strategy = self.run.strategy(self.map.config);
             self.progress().took(batch.len(), elapsed, strategy, self.site().limit);
         }
-        if failures.is_empty() {
-            attempts.succeeded(elapsed, breaker);
+        if let (true, Some(breaker)) = (failures.is_empty(), breaker) {
+            breaker.succeeded();
         }
         let mut again = Vec::new();
         for (at, failure) in failures {

@@ -135,10 +135,10 @@ impl RegionRun {
         };
         let executor = started.and_then(|()| self.run.executor(self.run.strategy(task.config)));
         let executor = match executor {
-            Ok(executor) => Arc::clone(executor),
+            Ok(executor) => executor,
             Err(failure) => return Some(self.failed(index, scope, attempts, failure, None)),
         };
-        let kept = (attempts.started <= task.config.retry.max_retries).then(|| view.clone());
+        let kept = (attempts.started <= task.config.retry.max_retries).then(|| Box::new(view.clone()));
         let number = attempts.started;
         let deadline = attempts.deadline(task.config);
         let state = Arc::clone(self);
@@ -177,7 +177,7 @@ impl RegionRun {
         index: usize,
         scope: Scope,
         mut attempts: Attempts,
-        kept: Option<View>,
+        kept: Option<Box<View>>,
         attempt: Attempt<Result<BranchEnd, Box<Failure>>>,
     ) {
         let breaker = self.site().breaker(index);
@@ -185,7 +185,9 @@ impl RegionRun {
         let ran = Some((pid, worker, elapsed));
         let end = match outcome {
             Ok(BranchEnd { view, goes_to }) => {
-                attempts.succeeded(elapsed, breaker);
+                if let Some(breaker) = breaker {
+                    breaker.succeeded();
+                }
                 let mut result = self.result(index, attempts, ran);
                 result.success = true;
                 self.tell_end(scope, &result);
@@ -201,7 +203,7 @@ impl RegionRun {
                         self.run.events.emit(|| Event::RetryScheduled { scope, name, attempt, delay, failure });
                         self.ready().release();
                         let state = Arc::clone(&self);
-                        let again = Again { task: index, scope, attempts, view };
+                        let again = Again { task: index, scope, attempts, view: *view };
                         attempt::wait(&self.cancel, delay, move || {
                             state.ready().again(again);
                             state.drive(None);

@@ -14,7 +14,7 @@ use std::{
 use self::own::Own;
 use super::{Attempt, BranchEnd, Done, ItemsEnd, Job, JobWork, ParallelExecutor};
 use crate::{
-    engine::{cancelled, run_branch, schedule},
+    engine::{cancelled, run_attempt, schedule},
     event::{Event, Events, Scope},
     failure::Failure,
     result::pid,
@@ -90,11 +90,11 @@ impl ParallelExecutor for ThreadExecutor {
 /// Runs a job on this thread.
 fn start(job: Job) {
     let telling = Telling::start(&job);
-    let context = job.context();
-    match job.work {
+    let (context, work) = job.into_context();
+    match work {
         JobWork::Branch { region, task, view, done } => match context.token.reason() {
             Some(reason) => telling.branch(done, Err(cancelled(reason))),
-            None => run_branch(context, region, task, view, Box::new(move |outcome| telling.branch(done, outcome))),
+            None => run_attempt(context, region, task, view, (telling, done)),
         },
         JobWork::Items { map, view, batch, done } => {
             let end = items::run(map, &view, batch, &context);
@@ -105,20 +105,20 @@ fn start(job: Job) {
 }
 
 /// Tells the start and end of an attempt.
-struct Telling {
+pub(crate) struct Telling {
     started: Instant,
     pid: u32,
     attempt: u32,
     scope: Scope,
     /// Only if somebody listens.
-    heard: Option<(Events, String)>,
+    heard: Option<Box<(Events, String)>>,
 }
 
 impl Telling {
     fn start(job: &Job) -> Self {
         let (scope, attempt, pid) = (job.scope, job.attempt, pid());
-        let heard = job.run.events.is_active().then(|| (job.run.events.clone(), job.label()));
-        if let Some((events, name)) = &heard {
+        let heard = job.run.events.is_active().then(|| Box::new((job.run.events.clone(), job.label())));
+        if let Some((events, name)) = heard.as_deref() {
             events.emit(|| Event::AttemptStarted { scope, name, attempt, worker: None, pid, sent: 0 });
         }
         Self { started: Instant::now(), pid, attempt, scope, heard }
@@ -126,7 +126,7 @@ impl Telling {
 
     fn end(&self, failure: Option<&Failure>) -> std::time::Duration {
         let elapsed = self.started.elapsed();
-        if let Some((events, name)) = &self.heard {
+        if let Some((events, name)) = self.heard.as_deref() {
             let &Self { pid, attempt, scope, .. } = self;
             let (worker, received) = (None, 0);
             events.emit(|| Event::AttemptFinished { scope, name, attempt, worker, pid, elapsed, received, failure });
@@ -134,7 +134,7 @@ impl Telling {
         elapsed
     }
 
-    fn branch(self, done: Done<Result<BranchEnd, Box<Failure>>>, outcome: Result<BranchEnd, Box<Failure>>) {
+    pub(crate) fn branch(self, done: Done<Result<BranchEnd, Box<Failure>>>, outcome: Result<BranchEnd, Box<Failure>>) {
         let elapsed = self.end(outcome.as_ref().err().map(|failure| &**failure));
         done(Attempt { outcome, pid: self.pid, worker: None, elapsed });
     }

@@ -101,8 +101,9 @@ enum Takes {
 
 fn run(executor: ThreadExecutor, job: Job) {
     let telling = Telling::start(&job);
-    let context = job.context().isolated();
-    let (limit, grace, cancel) = (job.limit(), job.config.grace, job.cancel);
+    let (limit, grace, cancel) = (job.limit(), job.config.grace, job.cancel.clone());
+    let (context, work) = job.into_context();
+    let context = context.isolated();
     let running = |done| {
         let running = Arc::new(Running { executor, end: Mutex::new(Some(End { telling, done, alarms: Vec::new() })) });
         if let Some(limit) = limit {
@@ -126,7 +127,7 @@ fn run(executor: ThreadExecutor, job: Job) {
         });
         running
     };
-    match job.work {
+    match work {
         JobWork::Branch { region, task, view, done } => {
             let running = running(Takes::Branch(done));
             match context.token.reason() {
