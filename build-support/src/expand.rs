@@ -96,15 +96,15 @@ fn workflow(path: &Path, bytes: &[u8], arguments: &Arguments) -> String {
     }
     let mut sources = Sources::default();
     let mut found = Diagnostics::default();
-    let file = sources.add(path, String::from_utf8_lossy(bytes).into_owned());
-    let plan = crate::plan(&sources, file, &mut found);
+    let file = sources.add_bytes(path, bytes.to_vec(), &mut found);
+    let plan = file.and_then(|file| crate::plan(&sources, file, &mut found));
     let (errors, warnings): (Vec<_>, Vec<_>) =
         found.into_sorted().into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
     let mut text = if let Some(plan) = plan {
         let generated = generate::generate(&plan, &sources);
         surface.finish(&generated.name, generated.module(), [generated.inline()])
     } else {
-        let workflow = syntax::parse(&sources, file, &mut Diagnostics::default());
+        let workflow = file.and_then(|file| syntax::parse(&sources, file, &mut Diagnostics::default()));
         error_texts(&sources, &errors) + &stub::write(workflow.as_ref(), surface)
     };
     if arguments.warnings {

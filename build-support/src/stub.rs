@@ -17,8 +17,13 @@ fn module(workflow: &Workflow, surface: &Surface) -> String {
     let inner = if visibility.is_empty() { "pub(super)" } else { visibility };
     let typed = |name: &str, key: &Key| format!("{name}: {}, ", key.ty.text.trim());
     let field = |key: &Key| format!("#[doc(hidden)] {inner} {}", typed(&variable(&key.name.value), key));
-    let inputs = || workflow.keys.iter().filter(|key| key.input.is_some());
-    let outputs = workflow.keys.iter().filter(|key| key.transient.is_none());
+    // A key whose name or type is the mistake has none to show.
+    let is_rust = |key: &&Key| {
+        syn::parse_str::<syn::Ident>(&variable(&key.name.value)).is_ok()
+            && syn::parse_str::<syn::Type>(&key.ty.text).is_ok()
+    };
+    let inputs = || workflow.keys.iter().filter(is_rust).filter(|key| key.input.is_some());
+    let outputs = workflow.keys.iter().filter(is_rust).filter(|key| key.transient.is_none());
     format!(
         "/// Stands in for a workflow that does not compile.\n{visibility} mod {name} {{\nuse super::*;\n\
          /// Stand-in.\n{inner} struct Input {{ {input} }}\n\

@@ -6,19 +6,27 @@
 
 mod support;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-#[test]
-fn the_compiler_says_what_is_written_beside_each_file() {
+/// The workflow files, each with its name.
+fn files() -> Vec<(String, PathBuf)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let bless = std::env::var_os("TEA_BLESS").is_some();
-    let mut wrong = Vec::new();
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();
-    for path in &files {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        let said = support::compile(name, fs::read(path).unwrap());
+    assert!(files.len() > 40, "the golden files are gone");
+    files.into_iter().map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), path)).collect()
+}
+
+#[test]
+fn the_compiler_says_what_is_written_beside_each_file() {
+    let bless = std::env::var_os("TEA_BLESS").is_some();
+    let mut wrong = Vec::new();
+    for (name, path) in files() {
+        let said = support::compile(&name, fs::read(&path).unwrap());
         let count = said.codes.len();
         match name.split('-').next().unwrap() {
             "ok" if count > 0 => wrong.push(format!("{name}: {count} findings in a file without a mistake")),
@@ -37,6 +45,16 @@ fn the_compiler_says_what_is_written_beside_each_file() {
             wrong.push(format!("{name}: expected\n{expected}\nsaid\n{}\n", said.text));
         }
     }
-    assert!(files.len() > 40, "the golden files are gone");
     assert!(wrong.is_empty(), "{}\n\n`TEA_BLESS=1` accepts what is said now", wrong.join("\n"));
+}
+
+/// Whatever is wrong with a workflow, what the macro leaves in its place is Rust: one mistake is one error.
+#[test]
+fn the_macro_gives_rust_for_each_file() {
+    for (name, path) in files() {
+        let text = tea_build::expand(&format!("{name:?}"), &path.with_file_name("main.rs"));
+        if let Err(error) = syn::parse_file(&text) {
+            panic!("{name}: {error} at {:?}\n{text}", error.span().start());
+        }
+    }
 }
