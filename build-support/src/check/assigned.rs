@@ -16,6 +16,8 @@ use crate::{
 
 /// More places than this say nothing new.
 const SHOWN: usize = 3;
+/// A way is searched through the whole workflow: for so many findings only, which is more than are printed.
+const WAYS: usize = 100;
 
 /// Reports each key that some way leaves unset where it is read: one finding a key, with all its places.
 pub(super) fn check(graph: &Graph<'_>, access: &Access, settled: &HashSet<KeyId>, found: &mut Diagnostics) {
@@ -34,13 +36,17 @@ pub(super) fn check(graph: &Graph<'_>, access: &Access, settled: &HashSet<KeyId>
             writers.entry(write.key).or_default().push((node, *write));
         }
     }
-    for (key, mut reads) in unset {
+    for reads in unset.values_mut() {
         reads.sort_unstable_by_key(|read| read.span);
+    }
+    let mut unset: Vec<_> = unset.into_iter().collect();
+    unset.sort_unstable_by_key(|(_, reads)| reads[0].span);
+    for (number, (key, reads)) in unset.into_iter().enumerate() {
         let error = match writers.get(&key) {
             // It may be the one that an unknown output was meant to be.
             None if graph.nodes.iter().any(|node| node.lost) => continue,
             None => never_written(graph, key, &reads),
-            Some(writers) => maybe_unset(graph, access, key, &reads, writers),
+            Some(writers) => maybe_unset(graph, access, &reads, writers, number < WAYS),
         };
         found.push(reads.iter().skip(1).take(SHOWN).fold(error, |error, read| error.also(read.span, "read here too")));
     }
@@ -58,12 +64,12 @@ fn never_written(graph: &Graph<'_>, key: KeyId, reads: &[Read]) -> Diagnostic {
 fn maybe_unset(
     graph: &Graph<'_>,
     access: &Access,
-    key: KeyId,
     reads: &[Read],
     writers: &[(usize, NodeWrite)],
+    show_way: bool,
 ) -> Diagnostic {
-    let name = graph.keys.name(key);
     let read = &reads[0];
+    let name = graph.keys.name(read.key);
     let mut error =
         Diagnostic::error(codes::MAYBE_UNSET, read.span, format!("`{name}` may be read before it is written"))
             .label("may be unset here");
@@ -71,7 +77,7 @@ fn maybe_unset(
     for (node, write) in writers.iter().take(SHOWN) {
         error = error.also(write.span, reason(graph, *node, write, read, &around));
     }
-    let way = ways::way_that_misses(graph, access, read);
+    let way = if show_way { ways::way_that_misses(graph, access, read) } else { Vec::new() };
     if way.len() > 1 {
         error = error.note(format!("it is unset on this way: {}", names::path(&way)));
     }

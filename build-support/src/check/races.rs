@@ -45,19 +45,25 @@ pub(super) fn check(graph: &Graph<'_>, access: &Access, settled: &mut HashSet<Ke
         let mut keys: Vec<_> =
             users.iter().filter(|(_, users)| users.writers.len() + users.readers.len() > 1).collect();
         keys.sort_unstable_by_key(|(key, _)| **key);
-        let pairs: Vec<Vec<_>> = keys
-            .iter()
-            .map(|(key, users)| if graph.keys.entry(**key).reduce.is_some() { users.reduced() } else { users.plain() })
-            .collect();
-        let all: Vec<_> = pairs.iter().flatten().copied().collect();
-        if all.is_empty() {
+        keys.retain(|(key, users)| graph.keys.entry(**key).reduce.is_none() || !users.readers.is_empty());
+        if keys.is_empty() {
             continue;
         }
-        let unordered: HashSet<_> = Reach::new(region).unordered(&all).into_iter().collect();
-        for ((key, users), pairs) in keys.into_iter().zip(pairs) {
-            if let Some(pair) = pairs.into_iter().find(|pair| unordered.contains(pair))
-                && settled.insert(*key)
-            {
+        let reach = Reach::new(region);
+        let (reduced, plain): (Vec<_>, Vec<_>) =
+            keys.into_iter().partition(|(key, _)| graph.keys.entry(**key).reduce.is_some());
+        let mut races: Vec<_> = reduced
+            .into_iter()
+            .filter_map(|(key, users)| Some((key, users, reach.unordered_reads(&users.writers, &users.readers)?)))
+            .collect();
+        let pairs: Vec<_> = plain.iter().map(|(_, users)| users.neighbours()).collect();
+        let all: Vec<_> = pairs.iter().flatten().copied().collect();
+        let unordered: HashSet<_> = reach.unordered(&all).into_iter().collect();
+        for ((key, users), pairs) in plain.into_iter().zip(pairs) {
+            races.extend(pairs.into_iter().find(|pair| unordered.contains(pair)).map(|pair| (key, users, pair)));
+        }
+        for (key, users, pair) in races {
+            if settled.insert(*key) {
                 found.push(Race { graph, access, region: index, key: *key }.report(users, pair));
             }
         }
@@ -65,8 +71,8 @@ pub(super) fn check(graph: &Graph<'_>, access: &Access, settled: &mut HashSet<Ke
 }
 
 impl Users {
-    /// Pairs that must be ordered so that all others are: neighbours.
-    fn plain(&self) -> Vec<(usize, usize)> {
+    /// Without `reduce`: the pairs that must be ordered so that all others are.
+    fn neighbours(&self) -> Vec<(usize, usize)> {
         let mut pairs: Vec<_> = self.writers.windows(2).map(|pair| (pair[0], pair[1])).collect();
         for reader in &self.readers {
             let before = self.writers.partition_point(|writer| writer < reader);
@@ -78,12 +84,6 @@ impl Users {
             }
         }
         pairs
-    }
-
-    /// Each reader with each writer.
-    fn reduced(&self) -> Vec<(usize, usize)> {
-        let pairs = self.readers.iter().flat_map(|reader| self.writers.iter().map(move |writer| (*reader, *writer)));
-        pairs.filter(|(one, other)| one != other).map(|(one, other)| (one.min(other), one.max(other))).collect()
     }
 }
 

@@ -77,6 +77,34 @@ impl<'g> Reach<'g> {
         unordered
     }
 
+    /// A reader and a writer, both ascending, of which neither always ends before the other one starts.
+    pub(super) fn unordered_reads(&self, writers: &[usize], readers: &[usize]) -> Option<(usize, usize)> {
+        let mut users: Vec<_> = writers.iter().chain(readers).copied().collect();
+        users.sort_unstable();
+        users.dedup();
+        let reads = |task: usize| readers.binary_search(&task).is_ok();
+        let written = |task: usize| writers.binary_search(&task).is_ok();
+        for sources in users.chunks(BATCH) {
+            let bits = |has: &dyn Fn(usize) -> bool| {
+                let bits = sources.iter().enumerate().filter(|(_, task)| has(**task)).map(|(bit, _)| 1 << bit);
+                bits.fold(0_u64, |bits, bit| bits | bit)
+            };
+            let (reading, writing) = (bits(&reads), bits(&written));
+            let reached = self.after(sources);
+            for &task in &users[users.partition_point(|task| *task <= sources[0])..] {
+                let mut missing = if reads(task) { writing } else { 0 } | if written(task) { reading } else { 0 };
+                missing &= !reached[task];
+                if sources.last().is_some_and(|last| *last >= task) {
+                    missing &= bits(&|source| source < task);
+                }
+                if missing != 0 {
+                    return Some((sources[missing.trailing_zeros() as usize], task));
+                }
+            }
+        }
+        None
+    }
+
     fn quick(&self, first: usize, second: usize) -> bool {
         (self.enter[first] <= self.enter[second] && self.leave[second] <= self.leave[first])
             || self.needs[second].iter().any(|need| *need as usize == first)

@@ -3,7 +3,11 @@
 
 use std::collections::HashMap;
 
-use super::{Block, Graph, Next, Region, reaching::Reaching, settings};
+use super::{
+    Block, Graph, Next, Region,
+    reaching::{Moment, Reaching},
+    settings,
+};
 use crate::{
     plan::{KeyId, Target, TaskRead, TaskWrite},
     source::Span,
@@ -121,7 +125,7 @@ enum Event {
     /// The node certainly writes the key.
     Set(usize),
     /// The node reads it, before or after it writes.
-    Read { at: usize, after: bool, read: Read },
+    Read { moment: Moment, read: Read },
 }
 
 impl<'a, 'g> BlockBuilder<'a, 'g> {
@@ -186,7 +190,7 @@ impl<'a, 'g> BlockBuilder<'a, 'g> {
 
     fn read(&mut self, at: usize, after: bool, read: Read) {
         self.out.keys.push(read.key);
-        self.events.push((read.key, Event::Read { at, after, read }));
+        self.events.push((read.key, Event::Read { moment: Moment { node: at, done: after }, read }));
     }
 
     /// The edges between entry, steps and exits; finds the exits.
@@ -214,25 +218,27 @@ impl<'a, 'g> BlockBuilder<'a, 'g> {
                 })
                 .collect();
             writes.dedup();
+            let reads = events.iter().filter_map(|(_, event)| match event {
+                Event::Read { moment, read } => Some((*moment, *read)),
+                Event::Set(_) => None,
+            });
+            let mut moments: Vec<_> = reads.clone().map(|(moment, _)| moment).collect();
+            if !writes.is_empty() {
+                moments.extend((first_exit..).zip(&self.out.exits).map(|(node, _)| Moment { node, done: false }));
+            }
+            let mut set = reaching.is_set(&writes, &moments).into_iter();
             let reduced = self.graph.keys.entry(key).reduce.is_some();
-            let set = reaching.key(&writes);
-            for (_, event) in events {
-                let Event::Read { at, after, mut read } = *event else { continue };
-                let is_set = if after { set.after(at) } else { set.before(at) };
-                read.unset &= !is_set;
+            for ((_, mut read), set) in reads.zip(&mut set) {
+                read.unset &= !set;
                 if read.unset || reduced {
                     self.out.reads.push(read);
                 }
             }
-            if writes.is_empty() {
-                continue;
-            }
-            let mut always = true;
-            for (at, exit) in (first_exit..).zip(&mut self.out.exits) {
-                if set.before(at) {
+            let mut always = !writes.is_empty();
+            for (exit, set) in self.out.exits.iter_mut().zip(set) {
+                always &= set;
+                if set {
                     exit.sets.push(key);
-                } else {
-                    always = false;
                 }
             }
             if always {

@@ -2,6 +2,8 @@
 //!
 //! Semi-NCA (Georgiadis 2005), as LLVM uses it: near linear, and without recursion.
 
+use std::cell::OnceCell;
+
 /// Marks what the entry does not lead to.
 const NONE: usize = usize::MAX;
 
@@ -12,16 +14,22 @@ pub(super) struct Dominators {
     /// Preorder and postorder in the tree: a node dominates those whose interval lies within its own.
     enter: Vec<usize>,
     leave: Vec<usize>,
-    frontier: Vec<Vec<usize>>,
+    before: Vec<Vec<usize>>,
+    /// Seldom needed, and large where loops are nested deeply.
+    frontier: OnceCell<Vec<Vec<usize>>>,
 }
 
 impl Dominators {
     /// Of the graph with these edges; `before` are the same edges turned round.
-    pub(super) fn new(after: &[Vec<usize>], before: &[Vec<usize>]) -> Self {
-        let parent = parents(after, before);
+    pub(super) fn new(after: &[Vec<usize>], before: Vec<Vec<usize>>) -> Self {
+        let parent = parents(after, &before);
         let (enter, leave) = intervals(&parent);
-        let frontier = frontiers(&parent, before);
-        Self { parent, enter, leave, frontier }
+        Self { parent, enter, leave, before, frontier: OnceCell::new() }
+    }
+
+    /// The nodes from which it is reached directly.
+    pub(super) fn before(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
+        self.before[node].iter().copied().filter(|from| self.reached(*from))
     }
 
     /// Whether the entry leads to it.
@@ -41,7 +49,7 @@ impl Dominators {
 
     /// Where ways through `node` meet others.
     pub(super) fn frontier(&self, node: usize) -> &[usize] {
-        &self.frontier[node]
+        &self.frontier.get_or_init(|| frontiers(&self.parent, &self.before))[node]
     }
 }
 
@@ -173,7 +181,7 @@ mod tests {
             after[*from].push(*to);
             before[*to].push(*from);
         }
-        Dominators::new(&after, &before)
+        Dominators::new(&after, before)
     }
 
     #[test]

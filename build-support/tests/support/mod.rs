@@ -11,6 +11,7 @@ pub(crate) struct Said {
     /// As a user sees it.
     pub(crate) text: String,
     /// The codes, in order.
+    #[allow(dead_code, reason = "not every test looks at them")]
     pub(crate) codes: Vec<String>,
     /// The findings.
     #[allow(dead_code, reason = "not every test looks at them")]
