@@ -15,7 +15,8 @@ pub(crate) fn write(workflow: Option<&Workflow>, surface: &Surface) -> String {
 fn module(workflow: &Workflow, surface: &Surface) -> String {
     let Surface { runtime, visibility, main: _ } = surface;
     let inner = if visibility.is_empty() { "pub(super)" } else { visibility };
-    let typed = |name: &str, key: &Key| format!("{name}: {}, ", key.ty.text.trim());
+    // A newline, since the type may end in a line comment.
+    let typed = |name: &str, key: &Key| format!("{name}: {}\n, ", key.ty.text);
     let field = |key: &Key| format!("#[doc(hidden)] {inner} {}", typed(&variable(&key.name.value), key));
     // A key whose name or type is the mistake has none to show.
     let is_rust = |key: &&Key| {

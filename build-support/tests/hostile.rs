@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::{fs, path::Path};
+
 use proptest::{collection::vec, prelude::*, sample::select};
 use support::{Said, compile};
 
@@ -304,6 +306,7 @@ proptest! {
         said(format!("name: n\nnodes:\n  - name: only\n    run: {}\n", pieces.concat()));
     }
 
+    /// Here much still compiles: what is generated has to be Rust then, and what stands in for it otherwise.
     #[test]
     fn valid_files_with_changes(changes in vec((0..VALID.len(), 0..6_usize, piece()), 1..5)) {
         let mut text = VALID.to_owned();
@@ -312,7 +315,10 @@ proptest! {
             let end = text.floor_char_boundary((start + cut).min(text.len())).max(start);
             text.replace_range(start..end, &piece);
         }
-        said(text);
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile.yaml");
+        fs::write(&path, &text).unwrap();
+        let rust = tea_build::expand("\"hostile.yaml\"", &path);
+        prop_assert!(syn::parse_file(&rust).is_ok(), "{text}\n{rust}");
     }
 
     #[test]
