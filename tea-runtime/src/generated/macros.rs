@@ -280,6 +280,18 @@ macro_rules! __entries {
 
         $crate::__private::inventory::submit! { $crate::__private::Registered(&PLAN) }
 
+        /// Serves as a worker of this test program; passes at once when it is run as a test.
+        #[cfg(test)]
+        #[test]
+        fn tea_worker() {
+            $crate::test_entry();
+        }
+
+        #[cfg(test)]
+        $crate::__private::inventory::submit! {
+            $crate::__private::TestEntry(::core::concat!(::core::module_path!(), "::tea_worker"))
+        }
+
         $crate::with_cli! {
             /// Runs the workflow as a program.
             #[must_use]

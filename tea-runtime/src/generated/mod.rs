@@ -23,6 +23,7 @@ pub use crate::{
         Work, Workflow,
     },
     policy::{CircuitBreakerConfig, ParallelConfig, RetryOn, RetryPolicy, Strategy},
+    process::TestEntry,
     state::{
         Key, KeySpec, Kind, Parse, Value, View, Wire,
         key::reduce as combine,

@@ -30,10 +30,11 @@ pub use self::identity::TestEntry;
 /// In the program that the user started it returns at once. In a worker it serves the parent, and never returns. The
 /// `main` that `include_workflow!` generates calls it; a program with a `main` of its own must.
 pub fn init() {
+    // A worker may start workers in its turn.
+    identity::set_ready();
     if identity::is_worker() {
         worker::serve();
     }
-    identity::set_ready();
 }
 
 /// The worker's entry in a test program, whose `main` is the harness's. Generated code calls it from a test that is

@@ -13,6 +13,9 @@ use crate::{
     process::loss::signal_name,
 };
 
+/// A program that comes later than this was stopped.
+const STOPPED: Duration = Duration::from_millis(500);
+
 /// From the second signal to the third, for a branch that was cancelled and had its grace.
 const LAST_GRACE: Duration = Duration::from_millis(250);
 
@@ -27,10 +30,9 @@ pub(crate) struct Flight {
     pub(crate) sent: u64,
     /// When it began, as far as the parent can tell.
     pub(crate) began: Option<Instant>,
-    /// When the current item began; for a branch, the same.
-    pub(crate) turn: Option<Instant>,
     limit: Option<Limit>,
     deadline: Option<Instant>,
+    postponed: bool,
     ending: Option<Ending>,
 }
 
@@ -53,9 +55,9 @@ impl Flight {
             errand: Some(errand),
             sent,
             began: None,
-            turn: None,
             limit: None,
             deadline: None,
+            postponed: false,
             ending: None,
         }
     }
@@ -68,7 +70,7 @@ impl Flight {
 
     /// Its next item runs now. Gives that item's deadline.
     pub(crate) fn next_turn(&mut self, now: Instant) -> Option<Instant> {
-        self.turn = Some(now);
+        self.postponed = false;
         if self.ending.is_some() {
             return None;
         }
@@ -77,9 +79,12 @@ impl Flight {
         self.deadline
     }
 
-    /// Time in which it could not run.
+    /// The supervisor comes so much too late: this program was stopped, or had no processor. Its end may wait to be
+    /// read, so it gets that time back; time in which only the supervisor was slow, but once.
     pub(crate) fn postpone(&mut self, by: Duration) {
-        if self.ending.is_none() {
+        let granted = by > STOPPED || !self.postponed;
+        if self.ending.is_none() && granted {
+            self.postponed = true;
             self.deadline = self.deadline.map(|deadline| deadline + by);
         }
     }

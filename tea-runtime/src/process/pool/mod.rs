@@ -241,7 +241,7 @@ impl Pool {
         let number = state.next_worker;
         let delay = match state.failed_starts {
             0 => Duration::ZERO,
-            failed => Duration::from_millis(5 << failed.min(7)),
+            failed => Duration::from_millis(5 << failed.min(6)),
         };
         let pool = Arc::clone(self);
         let name = format!("tea-worker-{number}");

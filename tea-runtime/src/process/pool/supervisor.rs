@@ -8,8 +8,8 @@ use std::{
 
 use super::{Pool, State};
 
-/// If it wakes this much too late, the whole program was stopped, or the machine was: nobody's time has passed.
-const STOPPED: Duration = Duration::from_millis(500);
+/// The supervisor is on time up to here.
+const LATE: Duration = Duration::from_millis(20);
 
 /// Starts the pool's supervisor if it has none.
 pub(super) fn ensure(pool: &Arc<Pool>, state: &mut State) {
@@ -31,7 +31,7 @@ fn supervise(pool: &Arc<Pool>) {
     loop {
         let now = Instant::now();
         if let Some(planned) = state.next_look
-            && now.saturating_duration_since(planned) > STOPPED
+            && now.saturating_duration_since(planned) > LATE
         {
             for slot in &state.slots {
                 slot.link.postpone(now - planned);

@@ -1,0 +1,141 @@
+//! What branches can be told to do.
+
+use std::{
+    error::Error,
+    fs,
+    hint::black_box,
+    io::Read,
+    process::{Command, Stdio},
+    sync::{Arc, atomic::AtomicBool},
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{Signal, getpid, kill_process};
+use tea_runtime::context::Context;
+
+/// Does what the branch's entry says.
+pub(crate) fn act(
+    acts: &[String],
+    index: usize,
+    ctx: &Context,
+) -> Result<Vec<(usize, String)>, Box<dyn Error + Send + Sync>> {
+    let text = &acts[index];
+    let (act, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let done = match act {
+        "ok" => index.to_string(),
+        "pid" => std::process::id().to_string(),
+        "kill" => die(rest.parse()?),
+        "kill-once" if ctx.attempt() == 1 => die(9),
+        "kill-once" => format!("attempt {}", ctx.attempt()),
+        "exit" => std::process::exit(rest.parse()?),
+        "abort" => std::process::abort(),
+        "overflow" => recurse(0).to_string(),
+        "allocate" => {
+            let mebibytes: usize = rest.parse()?;
+            let blocks: Vec<Vec<u8>> = (0..mebibytes).map(|_| vec![1; 1 << 20]).collect();
+            black_box(&blocks).len().to_string()
+        }
+        "panic-string" => panic!("{rest}"),
+        "panic-str" => panic!("a plain text"),
+        "panic-any" => std::panic::panic_any(7),
+        "panic-drop" => {
+            let _bomb = Bomb;
+            "unreachable".to_owned()
+        }
+        "spin" => spin(),
+        "ignore-term" => {
+            // Taken by a handler that does nothing.
+            signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::new(AtomicBool::new(false)))?;
+            spin()
+        }
+        "sleep" => {
+            thread::sleep(Duration::from_millis(rest.parse()?));
+            "slept".to_owned()
+        }
+        "grandchild" => {
+            // It holds stderr for longer than any test takes.
+            let child = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn()?;
+            child.id().to_string()
+        }
+        "escape" => {
+            let child = Command::new("setsid").args(["sleep", "3"]).stdin(Stdio::null()).spawn()?;
+            child.id().to_string()
+        }
+        "print" => {
+            print!("said with");
+            println!(" println");
+            eprintln!("said with eprintln");
+            let status = Command::new("sh").args(["-c", "printf 'said with %s\\n' printf; cat"]).status()?;
+            format!("{status}")
+        }
+        "close" => {
+            for descriptor in 0..64 {
+                // Most are not open.
+                let _ = nix::unistd::close(descriptor);
+            }
+            "closed".to_owned()
+        }
+        "close-all" => {
+            for descriptor in 0..1024 {
+                let _ = nix::unistd::close(descriptor);
+            }
+            "closed".to_owned()
+        }
+        "stdin" => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text)?;
+            format!("read {} bytes", text.len())
+        }
+        "elsewhere" => {
+            std::env::set_current_dir("/")?;
+            std::env::current_dir()?.display().to_string()
+        }
+        "echo" => rest.to_owned(),
+        "large" => "x".repeat(rest.parse::<usize>()? << 20),
+        "large-and-die" => {
+            let (mebibytes, after) = rest.split_once(' ').ok_or("large-and-die MIB MICROSECONDS")?;
+            let after = Duration::from_micros(after.parse()?);
+            thread::spawn(move || {
+                thread::sleep(after);
+                die(9)
+            });
+            "x".repeat(mebibytes.parse::<usize>()? << 20)
+        }
+        "thread" => {
+            let threads = std::env::var("RAYON_NUM_THREADS");
+            threads?
+        }
+        "environment" => fs::read_to_string("/proc/self/environ")?,
+        _ => return Err(format!("no act {act}").into()),
+    };
+    Ok(vec![(index, done)])
+}
+
+fn die(signal: i32) -> ! {
+    let signal = Signal::from_named_raw(signal).expect("a signal");
+    loop {
+        // Again: the standard library takes the first SIGSEGV for itself, and gives up its place.
+        kill_process(getpid(), signal).expect("it is there");
+    }
+}
+
+fn spin() -> ! {
+    loop {
+        black_box(());
+    }
+}
+
+#[expect(unconditional_recursion, reason = "it is what it is for")]
+fn recurse(depth: u64) -> u64 {
+    let deep = [depth; 64];
+    recurse(black_box(deep)[0] + 1) + deep[1]
+}
+
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("in a drop");
+    }
+}
