@@ -31,6 +31,8 @@ struct Trace {
     sent: HashMap<(Scope, String, u32), u64>,
     /// The process that runs the branch, if that is a worker.
     workers: HashMap<Scope, u32>,
+    /// The names of maps that run.
+    maps: HashMap<Scope, &'static str>,
 }
 
 /// An entry, by the names of the format.
@@ -135,10 +137,13 @@ impl Listener for Timing {
                     log.mark(&format!("skipped {}", result.branch), at, now, &Value::Null);
                 }
             }
+            Event::MapStarted { scope, map, .. } => {
+                log.maps.insert(scope, map.name);
+            }
             Event::MapFinished { scope, elapsed, done, failed } => {
                 log.workers.remove(&scope);
-                let at = log.this_thread();
-                log.slice("map", "map", at, &Span { end: now, elapsed }, &json!({ "items": done, "failed": failed }));
+                let (name, at) = (log.maps.remove(&scope).unwrap_or_default(), log.this_thread());
+                log.slice(name, "map", at, &Span { end: now, elapsed }, &json!({ "items": done, "failed": failed }));
             }
             Event::WorkerStarted { worker, pid, elapsed } => {
                 log.label("process_name", Track::worker(pid), &format!("worker {worker}"));

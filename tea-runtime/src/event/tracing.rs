@@ -20,6 +20,7 @@ pub struct Tracing {
 
 #[derive(Debug)]
 struct Running {
+    name: &'static str,
     span: Span,
     in_worker: bool,
 }
@@ -44,12 +45,12 @@ impl Tracing {
         self.lock().get(&scope).and_then(|running| running.span.id())
     }
 
-    fn open(&self, scope: Scope, span: Span) {
-        self.lock().insert(scope, Running { span, in_worker: false });
+    fn open(&self, scope: Scope, name: &'static str, span: Span) {
+        self.lock().insert(scope, Running { name, span, in_worker: false });
     }
 
-    fn close(&self, scope: Scope) -> Option<Span> {
-        self.lock().remove(&scope).map(|running| running.span)
+    fn close(&self, scope: Scope) -> (&'static str, Span) {
+        self.lock().remove(&scope).map_or_else(|| ("", Span::none()), |running| (running.name, running.span))
     }
 }
 
@@ -78,41 +79,54 @@ impl Tracing {
             Event::RunStarted { plan } => {
                 let span = info_span!(target: "tea", parent: None, "run", workflow = plan.name);
                 debug!(target: "tea", parent: &span, "`{}` starts", plan.name);
-                self.open(Scope::ROOT, span);
+                self.open(Scope::ROOT, plan.name, span);
             }
             Event::RunFinished { elapsed, success } => {
-                let span = self.close(Scope::ROOT).unwrap_or_else(Span::none);
-                debug!(target: "tea", parent: &span, elapsed_seconds = elapsed.as_secs_f64(), success, "the run ended after {elapsed:.1?}");
+                let (name, span) = self.close(Scope::ROOT);
+                debug!(
+                    target: "tea", parent: &span, elapsed_seconds = elapsed.as_secs_f64(), success,
+                    "`{name}` ended after {elapsed:.1?}"
+                );
             }
-            Event::BranchStarted { scope, parent, name, strategy, .. } => {
+            Event::BranchStarted { scope, parent, region, task, strategy, .. } => {
+                let name = region.tasks[task as usize].name;
                 let span = info_span!(target: "tea", parent: self.span(parent), "branch", branch = name);
                 debug!(target: "tea", parent: &span, ?strategy, "branch `{name}` starts");
-                self.open(scope, span);
+                self.open(scope, name, span);
             }
             Event::BranchFinished { scope, result } => {
-                let span = self.close(scope).unwrap_or_else(Span::none);
+                let (_, span) = self.close(scope);
                 let (branch, attempts, elapsed) = (&*result.branch, result.attempts, result.elapsed);
                 if let Some(failure) = &result.error {
                     let (kind, message) = (failure.kind, failure.message.as_str());
-                    warn!(target: "tea", parent: &span, branch, attempts, elapsed_seconds = elapsed.as_secs_f64(), ?kind, "branch `{branch}` failed: {message}");
+                    warn!(
+                        target: "tea", parent: &span, branch, attempts, elapsed_seconds = elapsed.as_secs_f64(), ?kind,
+                        "branch `{branch}` failed: {message}"
+                    );
                 } else if result.skipped {
                     info!(target: "tea", parent: &span, branch, "branch `{branch}` is skipped");
                 } else {
                     let pid = result.pid;
-                    info!(target: "tea", parent: &span, branch, attempts, elapsed_seconds = elapsed.as_secs_f64(), pid, "branch `{branch}` is done after {elapsed:.1?}");
+                    info!(
+                        target: "tea", parent: &span, branch, attempts, elapsed_seconds = elapsed.as_secs_f64(), pid,
+                        "branch `{branch}` is done after {elapsed:.1?}"
+                    );
                 }
             }
             Event::MapStarted { scope, parent, map, total, strategy } => {
                 let span = info_span!(target: "tea", parent: self.span(parent), "map", node = map.name);
                 debug!(target: "tea", parent: &span, total, ?strategy, "map `{}` starts", map.name);
-                self.open(scope, span);
+                self.open(scope, map.name, span);
             }
             Event::MapProgress { scope, done, failed, total } => {
                 trace!(target: "tea", parent: self.span(scope), done, failed, total, "{done} items ended");
             }
             Event::MapFinished { scope, elapsed, done, failed } => {
-                let span = self.close(scope).unwrap_or_else(Span::none);
-                info!(target: "tea", parent: &span, elapsed_seconds = elapsed.as_secs_f64(), done, failed, "{done} items ended, {failed} failed");
+                let (name, span) = self.close(scope);
+                info!(
+                    target: "tea", parent: &span, elapsed_seconds = elapsed.as_secs_f64(), done, failed,
+                    "map `{name}` is done: {done} items, {failed} failed"
+                );
             }
             _ => {}
         }
@@ -158,7 +172,10 @@ impl Tracing {
                 let span = if in_worker { None } else { leave(scope) };
                 let parent = span.as_ref().map_or(parent, Span::id);
                 let kind = failure.map(|failure| tracing::field::debug(failure.kind));
-                debug!(target: "tea", parent: parent, node, elapsed_seconds = elapsed.as_secs_f64(), kind, "node `{node}` ended after {elapsed:.1?}");
+                debug!(
+                    target: "tea", parent: parent, node, elapsed_seconds = elapsed.as_secs_f64(), kind,
+                    "node `{node}` ended after {elapsed:.1?}"
+                );
             }
             _ => {}
         }

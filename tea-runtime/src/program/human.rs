@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::failure::ExitStatus;
-
 /// A time as people say it: `0.4 ms`, `350 ms`, `2.4 s`, `3 min 12 s`, `2 h 05 min`.
 pub(super) fn time(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -13,17 +11,6 @@ pub(super) fn time(duration: Duration) -> String {
         1000..60_000 => format!("{seconds}.{} s", duration.subsec_millis() / 100),
         60_000..3_600_000 => format!("{} min {:02} s", seconds / 60, seconds % 60),
         _ => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
-    }
-}
-
-/// How a process ended: `exit code 7`, `signal 11 (SIGSEGV)`.
-pub(super) fn exit(status: ExitStatus) -> String {
-    match status {
-        ExitStatus::Code(code) => format!("exit code {code}"),
-        ExitStatus::Signal(signal) => match signal_name(signal) {
-            Some(name) => format!("signal {signal} ({name})"),
-            None => format!("signal {signal}"),
-        },
     }
 }
 
@@ -43,12 +30,5 @@ mod tests {
             words.map(|millis| time(Duration::from_millis(millis))),
             ["7.0 ms", "999 ms", "1.0 s", "2.4 s", "59.9 s", "1 min 00 s", "3 min 12 s", "1 h 00 min", "2 h 05 min"]
         );
-    }
-
-    #[test]
-    fn exits() {
-        assert_eq!(exit(ExitStatus::Code(7)), "exit code 7");
-        assert_eq!(exit(ExitStatus::Signal(11)), "signal 11 (SIGSEGV)");
-        assert_eq!(exit(ExitStatus::Signal(77)), "signal 77");
     }
 }

@@ -38,6 +38,8 @@ use crate::plan::Plan;
 /// ended it.
 #[must_use]
 pub fn main(plan: &'static Plan) -> ExitCode {
+    // In a worker process this is the end of it.
+    crate::init();
     let args: Vec<OsString> = std::env::args_os().collect();
     let flags = flags::of(plan);
     match args::parse(plan, &flags, &args) {

@@ -77,11 +77,9 @@ mod tests {
 
     fn crash() -> Failure {
         Failure {
-            node: Some("count".to_owned()),
-            place: Some(Place { line: 12, column: 5 }),
             exit: Some(ExitStatus::Signal(11)),
             output: vec!["reading part 3".to_owned(), "assertion failed: x".to_owned()],
-            ..Failure::new(FailureKind::Crash, "worker 1 was lost")
+            ..Failure::new(FailureKind::Crash, "worker process 4242 was ended by signal 11 (SIGSEGV)")
         }
     }
 
@@ -142,11 +140,10 @@ mod tests {
         assert_eq!(
             text(&report),
             "\
-error[crash]: worker 1 was lost
-  --> src/flow.yaml:12:5, node `count`
+error[crash]: worker process 4242 was ended by signal 11 (SIGSEGV)
+  --> src/flow.yaml:30:5
    = in: branch `count`, attempt 2, after 2.1 s, worker 1 (process 4242)
-   = the worker ended by: signal 11 (SIGSEGV)
-   = its last output:
+   = last output:
        reading part 3
        assertion failed: x
    = attempt 1: timeout: ran over its `timeout` of 30s
@@ -217,7 +214,7 @@ error: `read-qc` failed after 1 min 15 s
         let failure = &json["failures"][0];
         assert_eq!(failure["kind"], "crash");
         assert_eq!(failure["exit"], serde_json::json!({ "signal": 11 }));
-        assert_eq!(failure["place"], serde_json::json!({ "line": 12, "column": 5 }));
+        assert_eq!(failure["attempt_errors"][0]["place"], serde_json::json!({ "line": 18, "column": 5 }));
         assert_eq!(failure["output"][0], "reading part 3");
         assert_eq!(failure["attempts"], 2);
         assert_eq!(failure["attempt_errors"][0]["kind"], "error");

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::{Failed, Report};
 use crate::{
-    failure::{Failure, FailureKind},
+    failure::FailureKind,
+    plan::{Place, Plan, Site},
     program::{human, page::Page},
 };
 
@@ -31,7 +32,7 @@ fn write_failure(page: &mut Page, report: &Report<'_>, failed: &Failed<'_>) {
         kind => format!("error[{}]", kind_name(kind)),
     };
     page.headline(&word, &failure.message);
-    if let Some(place) = place(report, failure) {
+    if let Some(place) = place(report, failed) {
         page.place(&place);
     }
     if !failed.branch.is_empty() {
@@ -43,11 +44,8 @@ fn write_failure(page: &mut Page, report: &Report<'_>, failed: &Failed<'_>) {
     for cause in &failure.causes {
         page.note("caused by", cause);
     }
-    if let Some(exit) = failure.exit {
-        page.note("the worker ended by", &human::exit(exit));
-    }
     if !failure.output.is_empty() {
-        page.note("its last output", "");
+        page.note("last output", "");
         page.continued(failure.output.iter().map(String::as_str));
     }
     let earlier = u32::try_from(failed.earlier.len()).unwrap_or(u32::MAX);
@@ -89,13 +87,24 @@ fn write_total(page: &mut Page, report: &Report<'_>, hidden: usize, cancelled: &
     }
 }
 
-fn place(report: &Report<'_>, failure: &Failure) -> Option<String> {
-    let node = failure.node.as_ref().map(|node| format!("node `{node}`"));
-    let place = failure.place.map(|place| format!("{}:{}:{}", report.plan.file, place.line, place.column));
-    match (place, node) {
-        (Some(place), Some(node)) => Some(format!("{place}, {node}")),
-        (place, node) => place.or(node),
-    }
+/// Where it is written: the node, or else, since nobody knows how far a lost worker came, the branch.
+fn place(report: &Report<'_>, failed: &Failed<'_>) -> Option<String> {
+    let failure = failed.failure;
+    let shown = |place: Place| format!("{}:{}:{}", report.plan.file, place.line, place.column);
+    let Some(node) = &failure.node else {
+        return branch_place(report.plan, &failed.branch).map(shown);
+    };
+    Some(failure.place.map_or_else(|| format!("node `{node}`"), |place| format!("{}, node `{node}`", shown(place))))
+}
+
+/// Where the innermost branch or map of a path such as `a/map[3]` is named.
+fn branch_place(plan: &Plan, path: &str) -> Option<Place> {
+    let name = path.rsplit('/').next()?;
+    let map_name = name.split('[').next()?;
+    plan.sites.iter().find_map(|site| match site {
+        Site::Region(region) => region.tasks.iter().find(|task| task.name == name).map(|task| task.place),
+        Site::Map(map) => (map.name == map_name).then_some(map.place),
+    })
 }
 
 fn place_in_run(failed: &Failed<'_>) -> String {
