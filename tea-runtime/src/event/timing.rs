@@ -1,7 +1,7 @@
 //! A trace of what ran when and where, for <https://ui.perfetto.dev> and `chrome://tracing`.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     io::{self, Write},
     sync::{Mutex, MutexGuard, PoisonError},
     thread::ThreadId,
@@ -27,8 +27,8 @@ struct Trace {
     /// The entries as JSON, with commas between them: most of a run's trace is text that nobody touches again.
     entries: Vec<u8>,
     threads: HashMap<ThreadId, u64>,
-    /// Bytes sent to attempts that run.
-    sent: HashMap<(Scope, String, u32), u64>,
+    /// Bytes sent with the attempts that a worker has, oldest first: it runs them in this order.
+    sent: HashMap<u32, VecDeque<u64>>,
     /// The process that runs the branch, if that is a worker.
     workers: HashMap<Scope, u32>,
     /// The names of maps that run.
@@ -110,16 +110,16 @@ impl Listener for Timing {
                 let args = json!({ "line": place.line, "column": place.column, "failure": told(failure) });
                 log.slice(node, "node", at, &Span { end: now, elapsed }, &args);
             }
-            Event::AttemptStarted { scope, name, attempt, worker: Some(_), pid, sent } => {
+            Event::AttemptStarted { scope, worker: Some(_), pid, sent, .. } => {
                 log.workers.insert(scope, pid);
-                log.sent.insert((scope, name.to_owned(), attempt), sent);
+                log.sent.entry(pid).or_default().push_back(sent);
             }
-            Event::AttemptFinished { scope, name, attempt, worker, pid, elapsed, received, failure } => {
+            Event::AttemptFinished { scope: _, name, attempt, worker, pid, elapsed, received, failure } => {
                 let at = if worker.is_some() { Track::worker(pid) } else { log.this_thread() };
                 let mut args = json!({ "attempt": attempt, "failure": told(failure) });
                 if let Some(worker) = worker {
                     args["worker"] = worker.into();
-                    args["sent_bytes"] = log.sent.remove(&(scope, name.to_owned(), attempt)).unwrap_or(0).into();
+                    args["sent_bytes"] = log.sent.get_mut(&pid).and_then(VecDeque::pop_front).into();
                     args["received_bytes"] = received.into();
                 }
                 log.slice(name, "attempt", at, &Span { end: now, elapsed }, &args);
