@@ -141,7 +141,7 @@ fn help(kind: FailureKind) -> Option<&'static str> {
     match kind {
         FailureKind::Crash => Some("under a debugger it crashes in this process with `--parallel-strategy thread`"),
         FailureKind::OutOfMemory => Some("raise `memory_limit`, lower `max_workers`, or give it less at a time"),
-        FailureKind::Timeout => Some("raise `timeout`, or let it end early: `ctx.check()?` in its loop"),
+        FailureKind::Timeout => Some("raise the limit, or give it less to do at once"),
         FailureKind::CircuitOpen => Some("earlier failures opened the circuit breaker; they are what went wrong"),
         FailureKind::Error | FailureKind::Panic | FailureKind::Cancelled | FailureKind::Transport => None,
     }
