@@ -307,3 +307,101 @@ fn dropping_the_pool_ends_what_runs() {
     let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
     assert!(rustix::process::test_kill_process(pid).is_err(), "the worker is reaped");
 }
+
+/// A script in the place of the worker's program.
+fn script(name: &str, text: &str) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = std::env::temp_dir().join(format!("tea-script-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = directory.join("script");
+    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+fn failure_of(name: &str, text: &str, handshake: Duration) -> Box<Failure> {
+    let path = script(name, text);
+    let executor = ProcessExecutor::with(2, Some(path.clone()), handshake);
+    let failure = send(&executor, &CONFIG, "echo").failure();
+    assert_eq!(send(&executor, &CONFIG, "echo").failure().message, failure.message, "it stays so");
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    failure
+}
+
+const LONG: Duration = Duration::from_mins(1);
+
+#[test]
+fn row_19_noise_before_the_hello() {
+    // This test program, whose harness prints before the worker's hello, after more noise.
+    let this = std::env::current_exe().unwrap();
+    let worker = format!(
+        "echo some noise; exec '{}' process::tests::tea_worker --exact --nocapture --test-threads=1",
+        this.display()
+    );
+    let path = script("noise", &worker);
+    let executor = ProcessExecutor::with(1, Some(path.clone()), LONG);
+    let echo = send(&executor, &CONFIG, "echo through the noise").text();
+    assert_eq!(echo, "through the noise");
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+
+    let failure = failure_of("noisy", "yes 'no worker'", LONG);
+    assert_eq!(failure.kind, FailureKind::Transport);
+    assert!(failure.message.contains("it wrote \"no worker\\nno worker"), "{}", failure.message);
+}
+
+#[test]
+fn row_21_a_worker_that_says_nothing() {
+    let failure = failure_of("silent", "sleep 1000", Duration::from_millis(20));
+    assert!(failure.message.contains("it did not say hello within 20ms"), "{}", failure.message);
+}
+
+#[test]
+fn row_22_another_build_answers() {
+    use super::{frame::Header, message};
+    let hello = message::Hello { protocol: 1, fingerprint: 0xbad, pid: 1 };
+    let hello = message::encode(&message::FromWorker::Hello(hello));
+    let frame = [&Header::of(message::WORK, 0, [&hello[..]]).to_bytes()[..], &hello].concat();
+    let octal: String = frame.iter().map(|byte| format!("\\{byte:03o}")).collect();
+    let failure = failure_of("other", &format!("printf '{octal}'; sleep 1000"), LONG);
+    let ours = format!("{:016x}", super::identity::fingerprint());
+    assert!(failure.message.contains("its fingerprint 0000000000000bad"), "{}", failure.message);
+    assert!(failure.message.contains(&ours), "{}", failure.message);
+}
+
+#[test]
+fn row_30_every_worker_dies_at_once() {
+    let failure = failure_of("dead", "echo last words >&2; exit 3", LONG);
+    assert!(failure.message.starts_with("10 worker processes in a row ended before they were ready"), "{failure:?}");
+    assert_eq!((failure.exit, failure.output), (Some(ExitStatus::Code(3)), vec!["last words".to_owned()]));
+}
+
+#[test]
+fn row_37_a_worker_survives_the_thread_that_needed_it() {
+    let executor = Arc::new(ProcessExecutor::new(1));
+    let first = Arc::clone(&executor);
+    let pid = std::thread::spawn(move || send(&first, &CONFIG, "pid").text()).join().unwrap();
+    assert_eq!(send(&executor, &CONFIG, "pid").text(), pid);
+}
+
+#[test]
+fn a_soak_accounts_for_every_branch_once() {
+    let executor = ProcessExecutor::new(2);
+    let mut sent = Vec::new();
+    for n in 0..400 {
+        let act = match n % 50 {
+            10 => "signal 9".to_owned(),
+            20 => "panic".to_owned(),
+            30 => "exit 0".to_owned(),
+            _ => format!("echo {n}"),
+        };
+        sent.push(send(&executor, &CONFIG, &act));
+    }
+    for (n, sent) in sent.into_iter().enumerate() {
+        let outcome = sent.end().outcome;
+        match n % 50 {
+            10 | 30 => assert_eq!(outcome.unwrap_err().kind, FailureKind::Crash),
+            20 => assert_eq!(outcome.unwrap_err().kind, FailureKind::Panic),
+            _ => assert_eq!(outcome.unwrap().view.get(DONE), &n.to_string()),
+        }
+    }
+}
