@@ -71,7 +71,8 @@ fn examine(text: &str, piece: Piece) -> Parsed {
         return Err(("there is nothing".to_owned(), 0..text.len()));
     }
     let simple = match piece {
-        Piece::Body | Piece::Expression => simple::expression(text),
+        Piece::Body => simple::body(text),
+        Piece::Expression => simple::expression(text),
         Piece::Type => simple::is_type(text).then(Vec::new),
         Piece::Function => None,
     };
