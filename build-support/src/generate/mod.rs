@@ -72,7 +72,7 @@ pub fn generate<'a>(plan: &'a Plan, sources: &'a Sources) -> Generated<'a> {
     let mut pieces = Pieces::new(&names.module);
     let tables = tables::write(plan, &names, &mut pieces, sources);
     let types = types::distinct(plan);
-    let module = module::write(plan, &names, &types, &tables, sources);
+    let module = module::write(plan, &names, &types, &tables, &pieces.nodes, sources);
     pieces.keys(plan, &names, &types);
     pieces.sort();
     Generated { name: names.module, module, pieces, sources }
@@ -99,16 +99,16 @@ impl Generated<'_> {
                     Part::Rust(rust) => item = item + " " + &rust.text + "\n",
                 }
             }
-            let level = Some(piece.level);
-            let (open, close) = (self.pieces.between(None, level), self.pieces.between(level, None));
             if item.contains('$') {
                 // It holds a macro, and cannot stand in another.
-                let _ = writeln!(text, "{open}{item}\n{close}");
+                let _ = writeln!(text, "{item}");
             } else {
                 // All of this has the place of `include_workflow!`. But rustc names the innermost macro that an error
                 // comes from: so that is what tells the user where to look.
                 let name = names.take(&self.place_name(piece));
-                let _ = writeln!(text, "macro_rules! {name} {{ () => {{\n{item}\n}} }}\n{open}{name}! {{}}\n{close}");
+                // In a block of its own, since rustc looks through all macros in scope for each that is called.
+                let _ =
+                    writeln!(text, "const _: () = {{ macro_rules! {name} {{ () => {{\n{item}\n}} }} {name}! {{}} }};");
             }
         }
         text + "}\n"

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::{
-    INNER_VISIBILITY, MODULE_VISIBILITY, RUNTIME, VISIBILITY,
+    INNER_VISIBILITY, MODULE_VISIBILITY, RUNTIME, VISIBILITY, join,
     names::Names,
-    pieces::{check_of, default_of, reduce_of},
+    pieces::check_of,
     tables::Tables,
     types::{Complaint, KeyType},
 };
@@ -15,7 +15,14 @@ use crate::{
 };
 
 /// Writes the module, its visibility and the path of the runtime left open.
-pub(super) fn write(plan: &Plan, names: &Names, types: &[KeyType], tables: &Tables, sources: &Sources) -> String {
+pub(super) fn write(
+    plan: &Plan,
+    names: &Names,
+    types: &[KeyType],
+    tables: &Tables,
+    nodes: &[String],
+    sources: &Sources,
+) -> String {
     let file = sources.get(plan.name.span.file).path.display().to_string();
     let mut text = format!("#[doc = {:?}]\n", format!("Workflow `{}`, compiled from `{file}`.", plan.name.value));
     if let Some(description) = &plan.description {
@@ -25,7 +32,7 @@ pub(super) fn write(plan: &Plan, names: &Names, types: &[KeyType], tables: &Tabl
     input(&mut text, plan, names);
     output(&mut text, plan, names);
     workflow(&mut text, plan, names);
-    keys(&mut text, plan, names);
+    keys(&mut text, plan, names, nodes);
     checks(&mut text, plan, names, types, sources);
     key_table(&mut text, plan, names, types);
     let _ = write!(
@@ -65,9 +72,9 @@ fn input(text: &mut String, plan: &Plan, names: &Names) {
         let own = names.key(*id);
         let _ = writeln!(fields, "        #[doc = {:?}]", doc(key));
         let _ = writeln!(fields, "        {VISIBILITY} {}: types::{},", own.variable, own.alias);
-        let _ = write!(debug, ".field({:?}, {})", key.name.value, shown(&own.variable, &own.alias));
+        let _ = write!(debug, "            f.field({:?}, {});\n", key.name.value, shown(&own.variable, &own.alias));
         if key.default.is_some() {
-            let _ = write!(values, "{}: Nodes::{}(), ", own.variable, default_of(own));
+            let _ = write!(values, "{}: keys::{}::default(), ", own.variable, own.alias);
         } else {
             let _ = write!(parameters, "{}: types::{}, ", own.variable, own.alias);
             let _ = write!(values, "{}, ", own.variable);
@@ -96,7 +103,7 @@ fn output(text: &mut String, plan: &Plan, names: &Names) {
         let _ = writeln!(fields, "        #[doc = {:?}]", doc(key));
         let _ = writeln!(fields, "        {VISIBILITY} {}: {open}types::{}{close},", own.variable, own.alias);
         let ty = if key.always_set { own.alias.clone() } else { format!("{}?", own.alias) };
-        let _ = write!(debug, ".field({:?}, {})", key.name.value, shown(&own.variable, &ty));
+        let _ = write!(debug, "            f.field({:?}, {});\n", key.name.value, shown(&own.variable, &ty));
     }
     let _ = write!(
         text,
@@ -119,20 +126,38 @@ fn debug_impl(text: &mut String, name: &str, fields: &str) {
         text,
         "    impl ::core::fmt::Debug for {name} {{\n        \
          fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {{\n            \
-         f.debug_struct({name:?}){fields}.finish()\n        }}\n    }}\n\n"
+         let mut f = f.debug_struct({name:?});\n{fields}            f.finish()\n        }}\n    }}\n\n"
     );
 }
 
+/// So many values are taken from the final state in one function: rustc's work grows with the square of the ways out.
+const TAKEN_AT_ONCE: usize = 16;
+
 fn workflow(text: &mut String, plan: &Plan, names: &Names) {
-    let (mut inputs, mut outputs) = (String::new(), String::new());
-    for (id, key) in numbered(plan) {
+    let mut inputs = String::new();
+    for (id, _) in numbered(plan).filter(|(_, key)| key.input) {
         let own = names.key(id);
-        if key.input {
-            let _ = write!(inputs, "({}, key::{}.share(input.{})), ", id.0, own.constant, own.variable);
-        }
-        if !key.transient {
+        let _ = write!(inputs, "({}, key::{}.share(input.{})), ", id.0, own.constant, own.variable);
+    }
+    let outputs: Vec<_> = numbered(plan).filter(|(_, key)| !key.transient).collect();
+    let (mut parts, mut calls, mut fields) = (String::new(), String::new(), String::new());
+    for (part, number) in outputs.chunks(TAKEN_AT_ONCE).zip(0..) {
+        let types = join(part, " ", |(id, key)| {
+            let alias = &names.key(*id).alias;
+            if key.always_set { format!("types::{alias},") } else { format!("::core::option::Option<types::{alias}>,") }
+        });
+        let values = join(part, " ", |(id, key)| {
             let take = if key.always_set { "take" } else { "find_take" };
-            let _ = write!(outputs, "{}: view.{take}(key::{})?, ", own.variable, own.constant);
+            format!("view.{take}(key::{})?,", names.key(*id).constant)
+        });
+        let _ = write!(
+            parts,
+            "    fn part_{number}(view: &mut tea::View) -> ::core::result::Result<({types}), \
+             ::std::boxed::Box<tea::Failure>> {{\n        ::core::result::Result::Ok(({values}))\n    }}\n\n"
+        );
+        let _ = writeln!(calls, "            let part_{number} = part_{number}(&mut view)?;");
+        for ((id, _), at) in part.iter().zip(0..) {
+            let _ = write!(fields, "{}: part_{number}.{at}, ", names.key(*id).variable);
         }
     }
     let (input, view) = (
@@ -145,15 +170,17 @@ fn workflow(text: &mut String, plan: &Plan, names: &Names) {
          impl tea::Workflow for Workflow {{\n        type Input = Input;\n        type Output = Output;\n        \
          const PLAN: &'static tea::Plan = &PLAN;\n\n        \
          fn inputs({input}) -> ::std::vec::Vec<(u32, tea::Value)> {{\n            ::std::vec![{inputs}]\n        }}\n\n        \
-         fn output({view}) -> ::core::result::Result<Output, ::std::boxed::Box<tea::Failure>> {{\n            \
-         ::core::result::Result::Ok(Output {{ {outputs}}})\n        }}\n    }}\n\n"
+         fn output({view}) -> ::core::result::Result<Output, ::std::boxed::Box<tea::Failure>> {{\n{calls}            \
+         ::core::result::Result::Ok(Output {{ {fields}}})\n        }}\n    }}\n\n{parts}"
     );
 }
 
-fn keys(text: &mut String, plan: &Plan, names: &Names) {
-    let (mut aliases, mut constants) = (String::new(), String::new());
+fn keys(text: &mut String, plan: &Plan, names: &Names, nodes: &[String]) {
+    let nodes = join(nodes, "", |name| format!("        {INNER_VISIBILITY} struct {name};\n"));
+    let (mut aliases, mut constants, mut markers) = (String::new(), String::new(), String::new());
     for (id, key) in numbered(plan) {
-        let (own, number) = (names.key(id), id.0);
+        let own = names.key(id);
+        let _ = writeln!(markers, "        {INNER_VISIBILITY} struct {};", own.alias);
         let _ = writeln!(
             aliases,
             "        #[doc = {:?}]",
@@ -161,22 +188,24 @@ fn keys(text: &mut String, plan: &Plan, names: &Names) {
         );
         let _ = writeln!(
             aliases,
-            "        {INNER_VISIBILITY} type {} = <super::Keys as super::tea::KeyType<{number}>>::Value;",
+            "        {INNER_VISIBILITY} type {0} = <super::keys::{0} as super::tea::KeyType>::Value;",
             own.alias
         );
         let _ = writeln!(constants, "        #[doc = {:?}]", format!("State key `{}`.", key.name.value));
         let _ = writeln!(
             constants,
-            "        {INNER_VISIBILITY} const {}: super::tea::Key<super::types::{}> = \
-             <super::Keys as super::tea::KeyType<{number}>>::CHECKED.key;",
-            own.constant, own.alias
+            "        {INNER_VISIBILITY} const {}: super::tea::Key<super::types::{alias}> = \
+             <super::keys::{alias} as super::tea::KeyType>::CHECKED.key;",
+            own.constant,
+            alias = own.alias
         );
     }
     let _ = write!(
         text,
-        "    /// The user's Rust, as functions.\n    #[doc(hidden)]\n    {VISIBILITY} struct Nodes;\n\n    \
-         /// The keys, with their types.\n    #[doc(hidden)]\n    {VISIBILITY} struct Keys;\n\n    \
-         /// The types of the state keys.\n    {VISIBILITY} mod types {{\n{aliases}    }}\n\n    \
+        "    /// What stands for each node and condition: has its function.\n    #[doc(hidden)]\n    \
+         {VISIBILITY} mod nodes {{\n{nodes}    }}\n\n    \
+         /// What stands for each state key: has its type, default and reducer.\n    #[doc(hidden)]\n    \
+         {VISIBILITY} mod keys {{\n{markers}    }}\n\n    /// The types of the state keys.\n    {VISIBILITY} mod types {{\n{aliases}    }}\n\n    \
          /// The state keys.\n    #[doc(hidden)]\n    {VISIBILITY} mod key {{\n{constants}    }}\n\n"
     );
 }
@@ -229,10 +258,11 @@ fn key_table(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType]) {
         let first = ty.keys[0].0 as usize;
         let _ = writeln!(
             text,
-            "    static KIND_{number}: tea::Kind = tea::kind!({:?}, json = {}, parse = {}, tea::KeyType<{first}>);",
+            "    static KIND_{number}: tea::Kind = tea::kind!({:?}, json = {}, parse = {}, keys::{});",
             plan.keys[first].ty.text.trim(),
             ty.output,
             ty.input,
+            names.key(ty.keys[0]).alias,
         );
         for key in &ty.keys {
             kinds[key.0 as usize] = number;
@@ -242,11 +272,11 @@ fn key_table(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType]) {
     for (id, key) in numbered(plan) {
         let own = names.key(id);
         let default = match key.default {
-            Some(_) => format!("Some(|| key::{}.share(Nodes::{}()))", own.constant, default_of(own)),
+            Some(_) => format!("Some(|| key::{}.share(keys::{}::default()))", own.constant, own.alias),
             None => "None".to_owned(),
         };
         let reduce = match key.reduce {
-            Some(_) => format!("Some(Nodes::{})", reduce_of(own)),
+            Some(_) => format!("Some(keys::{}::reduce)", own.alias),
             None => "None".to_owned(),
         };
         let _ = writeln!(

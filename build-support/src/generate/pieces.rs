@@ -18,6 +18,8 @@ pub(super) struct Pieces<'a> {
     pub(super) list: Vec<Piece<'a>>,
     module: String,
     functions: Unique,
+    /// The names of nodes and conditions.
+    pub(super) nodes: Vec<String>,
 }
 
 /// One item.
@@ -25,19 +27,8 @@ pub(super) struct Pieces<'a> {
 pub(super) struct Piece<'a> {
     /// Whose it is.
     pub(super) name: String,
-    /// Where it must stand.
-    pub(super) level: Level,
     /// Our text and the user's, in turns; begins and ends with ours.
     pub(super) parts: Vec<Part<'a>>,
-}
-
-/// What surrounds a piece.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Level {
-    /// Nothing: it is an item.
-    Item,
-    /// `impl read_qc::Nodes`.
-    Nodes,
 }
 
 /// Some text of a piece.
@@ -62,16 +53,7 @@ impl Piece<'_> {
 
 impl<'a> Pieces<'a> {
     pub(super) fn new(module: &str) -> Self {
-        Self { list: Vec::new(), module: module.to_owned(), functions: Unique::default() }
-    }
-
-    /// What stands between a piece of one level (`None`: the start) and one of another (`None`: the end).
-    pub(super) fn between(&self, from: Option<Level>, to: Option<Level>) -> String {
-        let close = if from == Some(Level::Nodes) && to != from { "}\n" } else { "" };
-        match to {
-            Some(Level::Nodes) if from != to => format!("impl {}::Nodes {{\n", self.module),
-            _ => close.to_owned(),
-        }
+        Self { list: Vec::new(), module: module.to_owned(), functions: Unique::default(), nodes: Vec::new() }
     }
 
     /// Brings the pieces into the order of the workflow file.
@@ -86,20 +68,12 @@ impl<'a> Pieces<'a> {
             for key in &ty.keys {
                 let own = names.key(*key);
                 let check = match (*key == first, ty.plain, ty.crosses) {
-                    (false, ..) => format!("like {}", first.0),
+                    (false, ..) => format!("like {}", names.key(first).alias),
                     (true, false, _) => format!("by {}", check_of(own)),
                     (true, true, true) => "crossing".to_owned(),
                     (true, true, false) => "shared".to_owned(),
                 };
-                let head = format!(
-                    "__tea::key! {{ {} {} ({} {} {} {}) ({check})",
-                    self.module,
-                    key.0,
-                    own.constant,
-                    own.alias,
-                    default_of(own),
-                    reduce_of(own)
-                );
+                let head = format!("__tea::key! {{ {} {} {} {} ({check})", self.module, key.0, own.alias, own.constant);
                 self.key(own.constant.to_lowercase(), head, &plan.keys[key.0 as usize]);
             }
         }
@@ -120,12 +94,12 @@ impl<'a> Pieces<'a> {
             glue.push(')');
         }
         parts.push(Part::Glue(") }".to_owned()));
-        self.list.push(Piece { name, level: Level::Item, parts });
+        self.list.push(Piece { name, parts });
     }
 
-    /// Adds a node's function, and gives its name.
+    /// Adds a node, and gives its name.
     pub(super) fn node(&mut self, name: &str, node: &'a Node, plan: &Plan, names: &Names) -> String {
-        let function = self.functions.take(&snake(name));
+        let function = self.take(&snake(name));
         let alias = |key: &KeyId| names.key(*key).alias.as_str();
         let output = match &node.output {
             Output::None => String::new(),
@@ -138,15 +112,15 @@ impl<'a> Pieces<'a> {
         function
     }
 
-    /// Adds a condition's function, named after whose it is, and gives its name.
+    /// Adds a condition, named after whose it is, and gives its name.
     pub(super) fn condition(&mut self, of: &str, code: &'a Code, plan: &Plan, names: &Names) -> String {
-        let function = self.functions.take(&format!("{}_when", snake(of)));
+        let function = self.take(&format!("{}_when", snake(of)));
         let head = format!("__tea::condition! {{ {} {function} {} =>", self.module, scope(code, plan, names));
         self.function(&function, head, &code.rust);
         function
     }
 
-    /// Adds a map, and gives the name of its constant.
+    /// Adds a map, and gives its name.
     pub(super) fn map(
         &mut self,
         name: &str,
@@ -156,7 +130,7 @@ impl<'a> Pieces<'a> {
         names: &Names,
         sources: &Sources,
     ) -> String {
-        let constant = self.functions.take(&snake(name).to_uppercase());
+        let constant = self.take(&snake(name));
         let index = map.index_var.as_deref().map(variable).unwrap_or_default();
         let separator = if index.is_empty() { "" } else { ", " };
         let body_head =
@@ -191,29 +165,25 @@ impl<'a> Pieces<'a> {
                 Part::Glue(") }".to_owned()),
             ]
         };
-        self.list.push(Piece { name: constant.to_lowercase(), level: Level::Nodes, parts });
+        self.list.push(Piece { name: constant.clone(), parts });
         constant
+    }
+
+    fn take(&mut self, wanted: &str) -> String {
+        let name = self.functions.take(wanted);
+        self.nodes.push(name.clone());
+        name
     }
 
     fn function(&mut self, name: &str, head: String, rust: &'a Rust) {
         let parts = vec![Part::Glue(head), Part::Rust(rust), Part::Glue("}".to_owned())];
-        self.list.push(Piece { name: name.to_owned(), level: Level::Nodes, parts });
+        self.list.push(Piece { name: name.to_owned(), parts });
     }
 }
 
 /// Name of the function that checks a key's type.
 pub(super) fn check_of(key: &super::names::KeyNames) -> String {
     key.constant.to_lowercase() + "_type"
-}
-
-/// Name of the function that gives a key's default.
-pub(super) fn default_of(key: &super::names::KeyNames) -> String {
-    format!("default_{}", key.constant.to_lowercase())
-}
-
-/// Name of the function that combines two values of a key.
-pub(super) fn reduce_of(key: &super::names::KeyNames) -> String {
-    format!("reduce_{}", key.constant.to_lowercase())
 }
 
 /// What some Rust reads: `[chunks: get CHUNKS, k: copy K] (ctx; parallel_results)`.

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
-use super::pieces::{Level, Part, Piece, Pieces};
+use super::pieces::{Part, Piece, Pieces};
 use crate::{
     source::{LineColumn, Sources},
     syntax::Rust,
@@ -26,18 +26,18 @@ pub(super) fn layout(pieces: &Pieces<'_>, sources: &Sources) -> Vec<String> {
                 Part::Rust(rust) => tokens(rust, sources),
             })
             .collect();
-        let put = |sheet: &Sheet| sheet.with(piece, &tokens, pieces);
+        let put = |sheet: &Sheet| sheet.with(piece, &tokens);
         if let Some((longer, sheet)) = sheets.iter_mut().find_map(|sheet| Some((put(sheet)?, sheet))) {
             sheet.extend(longer);
         } else {
             let mut sheet = Sheet::new();
             // Rust on the very first line may have no room even here; then it stands as near as can be.
-            let longer = put(&sheet).unwrap_or_else(|| sheet.forced(piece, &tokens, pieces));
+            let longer = put(&sheet).unwrap_or_else(|| sheet.forced(piece, &tokens));
             sheet.extend(longer);
             sheets.push(sheet);
         }
     }
-    sheets.into_iter().map(|sheet| sheet.finish(pieces)).collect()
+    sheets.into_iter().map(|sheet| sheet.finish()).collect()
 }
 
 /// One file, as far as it is written.
@@ -45,31 +45,29 @@ pub(super) fn layout(pieces: &Pieces<'_>, sources: &Sources) -> Vec<String> {
 struct Sheet {
     text: String,
     at: LineColumn,
-    level: Option<Level>,
 }
 
 /// What is written at the end of a sheet, as far as it fits.
 struct Pen {
     text: String,
     at: LineColumn,
-    level: Option<Level>,
     fits: bool,
 }
 
 impl Sheet {
     fn new() -> Self {
-        Self { text: "{".to_owned(), at: LineColumn { line: 1, column: 2 }, level: None }
+        Self { text: "{".to_owned(), at: LineColumn { line: 1, column: 2 } }
     }
 
     /// What is to be added for `piece`, if it fits.
-    fn with(&self, piece: &Piece<'_>, tokens: &[Vec<Token>], pieces: &Pieces<'_>) -> Option<Pen> {
-        let pen = self.forced(piece, tokens, pieces);
+    fn with(&self, piece: &Piece<'_>, tokens: &[Vec<Token>]) -> Option<Pen> {
+        let pen = self.forced(piece, tokens);
         pen.fits.then_some(pen)
     }
 
-    fn forced(&self, piece: &Piece<'_>, tokens: &[Vec<Token>], pieces: &Pieces<'_>) -> Pen {
-        let mut pen = Pen { text: String::new(), at: self.at, level: Some(piece.level), fits: true };
-        let mut glue = pieces.between(self.level, Some(piece.level)).replace('\n', " ");
+    fn forced(&self, piece: &Piece<'_>, tokens: &[Vec<Token>]) -> Pen {
+        let mut pen = Pen { text: String::new(), at: self.at, fits: true };
+        let mut glue = String::new();
         for (part, tokens) in piece.parts.iter().zip(tokens) {
             match part {
                 Part::Glue(text) => glue += text,
@@ -85,13 +83,13 @@ impl Sheet {
         pen
     }
 
-    fn extend(&mut self, Pen { text, at, level, fits: _ }: Pen) {
+    fn extend(&mut self, Pen { text, at, fits: _ }: Pen) {
         self.text += &text;
-        (self.at, self.level) = (at, level);
+        self.at = at;
     }
 
-    fn finish(self, pieces: &Pieces<'_>) -> String {
-        format!("{}\n{}}}\n", self.text, pieces.between(self.level, None))
+    fn finish(self) -> String {
+        self.text + "\n}\n"
     }
 }
 

@@ -76,7 +76,7 @@ impl<'a> Writer<'a, '_> {
                         format!("({})", join(keys, " ", |one| key(one) + ","))
                     }
                 };
-                format!("Run(&tea::Run(Nodes::{function}, {output}))")
+                format!("Run(&tea::Run(nodes::{function}::run, {output}))")
             }
             Work::Map(map) => {
                 self.map(step, map);
@@ -116,7 +116,7 @@ impl<'a> Writer<'a, '_> {
         match when {
             Some(code) => {
                 let function = self.pieces.condition(of, code, self.plan, self.names);
-                (format!("Some(Nodes::{function})"), code.rust.text.trim())
+                (format!("Some(nodes::{function}::run)"), code.rust.text.trim())
             }
             None => ("None".to_owned(), ""),
         }
@@ -159,7 +159,7 @@ impl<'a> Writer<'a, '_> {
         let mut writes: Vec<KeyId> = map.output.iter().map(|output| output.key).chain(map.failures).collect();
         writes.sort_unstable();
         let text = format!(
-            "    static MAP_{id}: tea::Map = tea::Map {{ id: {id}, name: {:?}, place: {}, spec: Nodes::{constant}, \
+            "    static MAP_{id}: tea::Map = tea::Map {{ id: {id}, name: {:?}, place: {}, spec: nodes::{constant}::MAP, \
              reads: &{}, writes: &{}, max_workers: {:?}, fail_fast: {}, config: &{} }};\n",
             step.name,
             self.place(step.span),

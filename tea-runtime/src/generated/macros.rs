@@ -4,8 +4,8 @@
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __key {
-    ($flow:ident $id:literal $names:tt $check:tt $($what:ident($($rust:tt)*))+) => {
-        $($crate::__key_part!($what $flow $id $names $check $($rust)*);)+
+    ($flow:ident $id:literal $key:ident $KEY:ident $check:tt $($what:ident($($rust:tt)*))+) => {
+        $($crate::__key_part!($what $flow $id $key $KEY $check $($rust)*);)+
     };
 }
 
@@ -17,22 +17,22 @@ macro_rules! __key {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __key_part {
-    (ty $flow:ident $id:literal $names:tt $check:tt $($ty:tt)+) => {
-        impl $crate::__private::KeyType<$id> for $flow::Keys {
+    (ty $flow:ident $id:literal $key:ident $KEY:ident $check:tt $($ty:tt)+) => {
+        impl $crate::__private::KeyType for $flow::keys::$key {
             type Value = $($ty)+;
             const CHECKED: $crate::__private::Checked<Self::Value> = $crate::__checked!($flow $id $check $($ty)+);
         }
     };
-    (default $flow:ident $id:literal ($KEY:ident $alias:ident $default:ident $reduce:ident) $check:tt $($body:tt)*) => {
-        impl $flow::Nodes {
-            fn $default() -> $flow::types::$alias {
+    (default $flow:ident $id:literal $key:ident $KEY:ident $check:tt $($body:tt)*) => {
+        impl $flow::keys::$key {
+            fn default() -> $flow::types::$key {
                 $($body)*
             }
         }
     };
-    (reduce $flow:ident $id:literal ($KEY:ident $alias:ident $default:ident $reduce:ident) $check:tt $($body:tt)*) => {
-        impl $flow::Nodes {
-            fn $reduce(
+    (reduce $flow:ident $id:literal $key:ident $KEY:ident $check:tt $($body:tt)*) => {
+        impl $flow::keys::$key {
+            fn reduce(
                 kind: &'static $crate::__private::Kind,
                 before: $crate::__private::Value,
                 written: $crate::__private::Value,
@@ -48,8 +48,8 @@ macro_rules! __key_part {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __checked {
-    ($flow:ident $id:literal (like $like:literal) $($ty:tt)+) => {
-        <Self as $crate::__private::KeyType<$like>>::CHECKED.like($id)
+    ($flow:ident $id:literal (like $like:ident) $($ty:tt)+) => {
+        <$flow::keys::$like as $crate::__private::KeyType>::CHECKED.like($id)
     };
     ($flow:ident $id:literal (shared) $($ty:tt)+) => {
         $crate::__private::Checked::shared($id)
@@ -66,19 +66,19 @@ macro_rules! __checked {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __kind {
-    ($name:literal, json = $json:literal, parse = $parse:literal, $key:path) => {{
-        use $crate::__private::{Cannot as _, Parse, Probe};
+    ($name:literal, json = $json:literal, parse = $parse:literal, $key:ty) => {{
+        use $crate::__private::{Cannot as _, KeyType, Parse, Probe};
         $crate::__private::Kind {
             name: $name,
-            clone: <Probe<<Keys as $key>::Value>>::CLONE,
-            to_json: if $json { <Probe<<Keys as $key>::Value>>::TO_JSON } else { None },
-            wire: <Keys as $key>::CHECKED.wire,
+            clone: <Probe<<$key as KeyType>::Value>>::CLONE,
+            to_json: if $json { <Probe<<$key as KeyType>::Value>>::TO_JSON } else { None },
+            wire: <$key as KeyType>::CHECKED.wire,
             parse: if $parse {
                 Parse::best(
-                    <Probe<<Keys as $key>::Value>>::FROM_STR,
-                    <Probe<<Keys as $key>::Value>>::FROM_JSON,
-                    <Probe<<Keys as $key>::Value>>::FROM_JSON_TEXT,
-                    <Probe<<Keys as $key>::Value>>::FROM_JSON_STR,
+                    <Probe<<$key as KeyType>::Value>>::FROM_STR,
+                    <Probe<<$key as KeyType>::Value>>::FROM_JSON,
+                    <Probe<<$key as KeyType>::Value>>::FROM_JSON_TEXT,
+                    <Probe<<$key as KeyType>::Value>>::FROM_JSON_STR,
                 )
             } else {
                 None
@@ -116,14 +116,16 @@ macro_rules! __condition {
 #[macro_export]
 macro_rules! __function {
     ($flow:ident $name:ident ($out:ty) $reads:tt $more:tt $($body:tt)*) => {
-        #[allow(clippy::similar_names, clippy::many_single_char_names)]
-        fn $name(
-            view: &$crate::__private::View,
-            context: &$crate::__private::Context,
-        ) -> ::core::result::Result<$out, $crate::__private::NodeError> {
-            $crate::__bind!($flow view context $reads $more);
-            let value: $out = { $($body)* };
-            ::core::result::Result::Ok(value)
+        impl $flow::nodes::$name {
+            #[allow(clippy::similar_names, clippy::many_single_char_names)]
+            fn run(
+                view: &$crate::__private::View,
+                context: &$crate::__private::Context,
+            ) -> ::core::result::Result<$out, $crate::__private::NodeError> {
+                $crate::__bind!($flow view context $reads $more);
+                let value: $out = { $($body)* };
+                ::core::result::Result::Ok(value)
+            }
         }
     };
 }
@@ -152,16 +154,18 @@ macro_rules! __map {
         $crate::__map!($flow $name $output $failures $wire items $items body $body);
     };
     ($flow:ident $name:ident $output:tt $failures:tt ($($wire:tt)*) items $items:tt body $body:tt) => {
-        const $name: &'static dyn $crate::__private::MapSpec = {
-            $crate::__wire!($($wire)*);
-            &$crate::__private::map(
-                $crate::__items!($flow $items),
-                $crate::__body!($flow $body),
-                $crate::__output!($flow $output),
-                $crate::__failures!($flow $failures),
-                TeaWire,
-            )
-        };
+        impl $flow::nodes::$name {
+            const MAP: &'static dyn $crate::__private::MapSpec = {
+                $crate::__wire!($($wire)*);
+                &$crate::__private::map(
+                    $crate::__items!($flow $items),
+                    $crate::__body!($flow $body),
+                    $crate::__output!($flow $output),
+                    $crate::__failures!($flow $failures),
+                    TeaWire,
+                )
+            };
+        }
     };
 }
 

@@ -31,8 +31,8 @@ pub use crate::{
     },
 };
 
-/// The type of state key number `ID`, and what is known about it; for the generated struct of keys.
-pub trait KeyType<const ID: u32> {
+/// What is known of a state key's type; for the struct that stands for the key.
+pub trait KeyType {
     /// The type.
     type Value;
     /// The key, its type checked.
