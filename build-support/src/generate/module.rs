@@ -72,7 +72,7 @@ fn input(text: &mut String, plan: &Plan, names: &Names) {
         let own = names.key(*id);
         let _ = writeln!(fields, "        #[doc = {:?}]", doc(key));
         let _ = writeln!(fields, "        {VISIBILITY} {}: types::{},", own.variable, own.alias);
-        let _ = write!(debug, "            f.field({:?}, {});\n", key.name.value, shown(&own.variable, &own.alias));
+        let _ = writeln!(debug, "            f.field({:?}, {});", key.name.value, shown(&own.variable, &own.alias));
         if key.default.is_some() {
             let _ = write!(values, "{}: keys::{}::default(), ", own.variable, own.alias);
         } else {
@@ -103,7 +103,7 @@ fn output(text: &mut String, plan: &Plan, names: &Names) {
         let _ = writeln!(fields, "        #[doc = {:?}]", doc(key));
         let _ = writeln!(fields, "        {VISIBILITY} {}: {open}types::{}{close},", own.variable, own.alias);
         let ty = if key.always_set { own.alias.clone() } else { format!("{}?", own.alias) };
-        let _ = write!(debug, "            f.field({:?}, {});\n", key.name.value, shown(&own.variable, &ty));
+        let _ = writeln!(debug, "            f.field({:?}, {});", key.name.value, shown(&own.variable, &ty));
     }
     let _ = write!(
         text,

@@ -37,7 +37,7 @@ pub(super) fn layout(pieces: &Pieces<'_>, sources: &Sources) -> Vec<String> {
             sheets.push(sheet);
         }
     }
-    sheets.into_iter().map(|sheet| sheet.finish()).collect()
+    sheets.into_iter().map(Sheet::finish).collect()
 }
 
 /// One file, as far as it is written.
