@@ -97,7 +97,10 @@ pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
     /// Adds a finding.
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    pub fn push(&mut self, mut diagnostic: Diagnostic) {
+        let labels = diagnostic.labels.iter_mut().map(|(_, label)| label);
+        let texts = [&mut diagnostic.message, &mut diagnostic.label].into_iter().chain(labels);
+        texts.chain(&mut diagnostic.notes).chain(&mut diagnostic.helps).for_each(cut);
         self.0.push(diagnostic);
     }
 
@@ -123,5 +126,20 @@ impl Diagnostics {
         self.0.sort_by(|a, b| (a.span, a.code, &a.message).cmp(&(b.span, b.code, &b.message)));
         self.0.dedup_by(|a, b| (a.span, a.code, &a.message) == (b.span, b.code, &b.message));
         self.0
+    }
+}
+
+/// Cuts words that nobody wrote by hand: findings quote the file, and its lines may have a megabyte.
+fn cut(text: &mut String) {
+    /// Longer texts than this hold such words.
+    const USUAL: usize = 1_000;
+    /// Kept of each.
+    const KEPT: usize = 60;
+    if text.len() > USUAL {
+        let words = text.split(' ').map(|word| match word.char_indices().nth(KEPT) {
+            Some((end, _)) => format!("{}…", &word[..end]),
+            None => word.to_owned(),
+        });
+        *text = words.collect::<Vec<_>>().join(" ");
     }
 }

@@ -253,7 +253,7 @@ pub struct Rust {
     /// Between two entries both advance together.
     pub map: Vec<(u32, u32)>,
     /// Free names: identifiers that stand as variables and are bound nowhere in the text, each use with its
-    /// place in the file, in text order. Empty for types.
+    /// place in the file, in text order. A plain name that is called is a function and no variable. Empty for types.
     pub names: Vec<Spanned<String>>,
 }
 

@@ -37,7 +37,7 @@ const RESERVED: &[&str] = &["ctx", "parallel_results"];
 pub(super) fn check(name: &Spanned<String>, role: Role) -> Option<Diagnostic> {
     let text = name.value.as_str();
     if RESERVED.contains(&text) || text.starts_with("__") {
-        let message = format!("`{}` is reserved", shown(text));
+        let message = format!("`{text}` is reserved");
         let help = if text.starts_with("__") {
             "names that start with `__` are Tea's own: choose another one"
         } else {
@@ -49,7 +49,7 @@ pub(super) fn check(name: &Spanned<String>, role: Role) -> Option<Diagnostic> {
     if is_identifier(&rust) {
         return None;
     }
-    let message = format!("`{}` cannot be {}", shown(text), role.what());
+    let message = format!("`{text}` cannot be {}", role.what());
     let error = Diagnostic::error(codes::BAD_NAME, name.span, message);
     Some(if is_keyword(&rust) {
         error.label("a keyword of Rust").help(format!("choose another name, such as `{text}_`"))
@@ -85,10 +85,4 @@ pub(super) fn is_keyword(text: &str) -> bool {
         "while", "yield",
     ];
     KEYWORDS.binary_search(&text).is_ok()
-}
-
-/// A name in a message: one of a megabyte is cut.
-fn shown(name: &str) -> String {
-    const MOST: usize = 60;
-    if name.chars().count() <= MOST { name.to_owned() } else { name.chars().take(MOST).chain("…".chars()).collect() }
 }
