@@ -147,7 +147,7 @@ impl MapRun {
         let own_token = self.isolated || self.alone || strategy == Strategy::Process;
         let (number, deadline) = (attempts.started, attempts.deadline(config));
         let state = Arc::clone(self);
-        let done = Box::new(move |attempt| state.ended(attempts, home, kept, attempt));
+        let done = Box::new(move |attempt| state.ended(&attempts, home, kept, attempt));
         let job = Job {
             run: Arc::clone(&self.run),
             scope: self.scope,
@@ -169,7 +169,7 @@ impl MapRun {
     /// An attempt ended.
     fn ended(
         self: Arc<Self>,
-        attempts: Attempts,
+        attempts: &Attempts,
         home: Option<(usize, usize)>,
         kept: Option<Box<dyn Batch>>,
         attempt: Attempt<ItemsEnd>,
@@ -234,21 +234,22 @@ impl MapRun {
     /// Collects what has come in, up to the first batch that has not. The output's reducer is the user's Rust, which is
     /// not run on the thread of an executor.
     fn collect(self: &Arc<Self>) {
-        let Some(collecting) = self.progress().collectable() else { return };
-        if collecting.is_quick() || schedule::is_inside() {
-            self.progress().collected(collecting.run());
-            return;
+        loop {
+            // Others may land batches meanwhile, and leave them to whoever collects.
+            let Some(collecting) = self.progress().collectable() else { return };
+            if !collecting.is_quick() && !schedule::is_inside() {
+                let state = Arc::clone(self);
+                let collect = move || {
+                    let collected = collecting.run();
+                    state.progress().collected(collected);
+                    state.collect();
+                    state.drive();
+                };
+                return self.run.spawn(self.isolated, Box::new(collect));
+            }
+            let collected = collecting.run();
+            self.progress().collected(collected);
         }
-        let state = Arc::clone(self);
-        self.run.spawn(
-            self.isolated,
-            Box::new(move || {
-                let collected = collecting.run();
-                state.progress().collected(collected);
-                state.collect();
-                state.drive();
-            }),
-        );
     }
 
     /// Ends the node, on a thread that may run the user's Rust.

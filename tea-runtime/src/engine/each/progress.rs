@@ -121,7 +121,8 @@ impl Progress {
             }
         }
         let idle = self.exhausted && self.in_flight == 0 && self.waiting == 0 && self.again.is_empty();
-        if idle && self.collector.is_some() && !self.joined {
+        let collected = self.collector.is_some() && (self.landed.is_empty() || self.error.is_some());
+        if idle && collected && !self.joined {
             self.joined = true;
             return Step::Join;
         }

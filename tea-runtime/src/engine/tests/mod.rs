@@ -5,4 +5,5 @@ mod fan_out;
 pub(crate) mod kit;
 mod maps;
 mod policies;
+mod random;
 mod scale;
