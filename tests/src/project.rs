@@ -57,6 +57,21 @@ impl Project {
         fs::write(self.path(file), text).expect("a writable file");
     }
 
+    /// Gives it a build script that compiles the workflow at this path.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn compile_in_build_script(&self, workflow: &str) {
+        self.write("../build.rs", &format!("fn main() {{\n    tea_build::compile({workflow:?});\n}}\n"));
+        let manifest = fs::read_to_string(self.path("../Cargo.toml")).expect("the manifest");
+        let tea_build = workspace().join("build-support");
+        let dependency = format!(
+            "[build-dependencies]\ntea-build = {{ path = {:?} }}\n\n[workspace]",
+            tea_build.display().to_string()
+        );
+        self.write("../Cargo.toml", &manifest.replace("[workspace]", &dependency));
+    }
+
     fn path(&self, file: &str) -> PathBuf {
         self.directory.path().join("src").join(file)
     }
@@ -77,6 +92,15 @@ impl Project {
     #[must_use]
     pub fn check(&self) -> Built {
         self.cargo("check")
+    }
+
+    /// Runs `cargo clippy`.
+    ///
+    /// # Panics
+    /// If Cargo cannot be started.
+    #[must_use]
+    pub fn clippy(&self) -> Built {
+        self.cargo("clippy")
     }
 
     fn cargo(&self, subcommand: &str) -> Built {

@@ -117,7 +117,13 @@ macro_rules! __condition {
 macro_rules! __function {
     ($flow:ident $name:ident ($out:ty) $reads:tt $more:tt $($body:tt)*) => {
         impl $flow::nodes::$name {
-            #[allow(clippy::similar_names, clippy::many_single_char_names)]
+            // Keys may be called anything, and a node that always fails or never ends is its writer's affair.
+            #[allow(
+                unreachable_code,
+                clippy::diverging_sub_expression,
+                clippy::many_single_char_names,
+                clippy::similar_names
+            )]
             fn run(
                 view: &$crate::__private::View,
                 context: &$crate::__private::Context,
@@ -155,6 +161,12 @@ macro_rules! __map {
     };
     ($flow:ident $name:ident $output:tt $failures:tt ($($wire:tt)*) items $items:tt body $body:tt) => {
         impl $flow::nodes::$name {
+            #[allow(
+                unreachable_code,
+                clippy::diverging_sub_expression,
+                clippy::many_single_char_names,
+                clippy::similar_names
+            )]
             const MAP: &'static dyn $crate::__private::MapSpec = {
                 $crate::__wire!($($wire)*);
                 &$crate::__private::map(

@@ -1,0 +1,175 @@
+//! Build-script mode: rustc's errors in Rust inside YAML have the YAML's line and column.
+
+use tests::project::Project;
+
+/// Errors in every kind of place. Each is marked by the line and column where its Rust begins.
+const WORKFLOW: &str = r#"name: places
+state_schema:
+  words:   { type: "Vec<String>", input: true }
+  count:   { type: usize, input: true, default: "missing_default()" }
+  total:   { type: usize, reduce: "usize::merge" }
+  lengths: Vec<usize>
+  more:    Vec<usize>
+  odd:     Vec<Missing>
+  text:    String
+nodes:
+  - name: literal
+    run: |
+      let first = words.first();
+      let last = words.last();
+      // A comment, and a literal over two lines.
+      let text = "one
+        two";
+      let longest = words.iter().max_by_kee(|word| word.len());
+      format!("{text} {first:?} {last:?} {longest:?}")
+    output: text
+  - { name: flow, run: "count.pow_er(2)", output: total, goto: [{ if: "total.is_bad()", to: folded }, { to: items }] }
+  - name: folded
+    run: >
+      words.iter().map(
+      |word| word.lenght()
+      ).sum::<usize>()
+    output: total
+  - name: items
+    type: dynamic_parallel
+    run: "'ä'.len_utf8() \u002b item.lenn()"
+    items: words.clone()
+    output: lengths
+  - name: more
+    type: dynamic_parallel
+    run: item.len()
+    items: words.iter().cloneed().collect::<Vec<String>>()
+    output: more
+  - name: odd
+    run: Vec::new()
+    output: odd
+"#;
+
+const MAIN: &str = r#"tea_runtime::include_workflow!("flow.yaml");"#;
+
+/// What rustc says of a project in build-script mode.
+fn errors(name: &str, main: &str, workflow: &str) -> String {
+    let project = Project::new(name, &[("main.rs", main), ("flow.yaml", workflow)]);
+    project.compile_in_build_script("src/flow.yaml");
+    let built = project.check();
+    assert!(!built.success, "{}", built.output);
+    built.output
+}
+
+#[test]
+fn a_misspelt_method_is_reported_where_it_stands_in_the_yaml() {
+    let workflow = r#"name: placed
+state_schema:
+  words:   { type: Vec<String>, input: true }
+  longest: String
+
+nodes:
+  - name: one
+    run: |
+        // Some lines,
+        // so that the mistake
+        // is on line
+        // 17.
+        if words.is_empty() {
+            return Err("no words".into());
+        }
+        // Here:
+        words.iter().mox_by_key(|word| word.len()).cloned().unwrap_or_default()
+    output: longest
+"#;
+    let output = errors("placed", MAIN, workflow);
+    assert!(output.contains("flow.yaml.rs:17:22"), "{output}");
+    assert_eq!(output.matches("\nerror[").count() + usize::from(output.starts_with("error[")), 1, "{output}");
+}
+
+#[test]
+fn rust_in_every_kind_of_scalar_keeps_its_place() {
+    let output = errors("places", MAIN, WORKFLOW);
+    let found: Vec<&str> = output
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("--> ")?.split_once("flow.yaml.rs:").map(|it| it.1))
+        .collect();
+    for (what, name) in [
+        ("a default", "missing_default"),
+        ("a reducer in quotes", "merge"),
+        ("a type", "Missing"),
+        ("a literal block", "max_by_kee"),
+        ("flow style", "pow_er"),
+        ("a condition on the same line", "is_bad"),
+        ("a folded block", "lenght"),
+        ("after an escape", "lenn"),
+        ("items", "cloneed"),
+    ] {
+        let (line, text) = WORKFLOW
+            .lines()
+            .zip(1..)
+            .find_map(|(text, line)| Some((line, text)).filter(|_| text.contains(name)))
+            .unwrap();
+        let column = text[..text.find(name).unwrap()].chars().count() + 1;
+        let place = format!("{line}:{column}");
+        assert!(found.contains(&place.as_str()), "{what}: {place} is not among {found:?} in\n{output}");
+    }
+}
+
+/// The strictest lints, and all that generated code might trip over: names in capitals, similar ones, single letters.
+const STRICT: &str = r#"//! A user who wants it all.
+#![forbid(unsafe_code)]
+#![deny(warnings, missing_docs, unreachable_pub, unused_qualifications, clippy::pedantic, clippy::missing_docs_in_private_items)]
+
+use std::path::PathBuf;
+
+tea_runtime::include_workflow!("flow.yaml");
+
+/// What the workflow needs.
+fn first(a: usize, b: usize, c: usize, d: usize, file: &std::path::Path) -> Option<usize> {
+    (a + b + c + d).checked_sub(file.as_os_str().len())
+}
+"#;
+
+const STRICT_WORKFLOW: &str = r#"name: Strict-Lints
+state_schema:
+  a:     { type: usize, input: true, default: "1" }
+  b:     { type: usize, input: true, default: "1" }
+  c:     { type: usize, reduce: "|one, two| one + two" }
+  d:     usize
+  file:  { type: PathBuf, input: true }
+  files: { type: Vec<PathBuf>, transient: true }
+  stop:  bool
+  wide:  Vec<usize>
+nodes:
+  - { name: c, run: "1", output: c }
+  - { name: d, run: "0", output: d }
+  - name: join
+    run: first(a, b, c, d, file).ok_or("too long").map(|_| false)?
+    output: stop
+    goto: [{ if: stop, to: never }, { to: files }]
+  - { name: never, run: 'panic!("stopped: {stop}")' }
+  - { name: files, run: "vec![file.clone()]", output: files }
+  - { name: wide, type: dynamic_parallel, items: files, run: item.as_os_str().len(), output: wide, parallel_strategy: process }
+  - { name: done, run: "ctx.check()?" }
+edges:
+  - { from: __start__, to: [c, d], parallel: true, fan_in: join, parallel_strategy: process }
+"#;
+
+#[test]
+fn the_strictest_lints_have_nothing_to_say() {
+    for (name, placed) in [("strict", false), ("strict-placed", true)] {
+        let project = Project::new(name, &[("main.rs", STRICT), ("flow.yaml", STRICT_WORKFLOW)]);
+        if placed {
+            project.compile_in_build_script("src/flow.yaml");
+        }
+        let linted = project.clippy();
+        assert!(linted.success && linted.output.is_empty(), "{name}: {}", linted.output);
+    }
+}
+
+#[test]
+fn without_a_build_script_the_error_names_the_line() {
+    let project = Project::new(
+        "unplaced",
+        &[("main.rs", MAIN), ("flow.yaml", "name: unplaced\nnodes:\n  - name: odd\n    run: \"1u8.pow_er(2)\"\n")],
+    );
+    let built = project.check();
+    assert!(built.output.contains("no method named `pow_er`"), "{}", built.output);
+    assert!(built.output.contains("flow_yaml_line_4_odd"), "{}", built.output);
+}
