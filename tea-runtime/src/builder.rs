@@ -72,6 +72,13 @@ impl<W: Workflow> Builder<W> {
         self
     }
 
+    /// Tells `listener` of everything that happens: one of [`event`](crate::event), or one of the caller's own.
+    #[must_use]
+    pub fn listener(mut self, listener: Arc<dyn Listener>) -> Self {
+        self.listeners.push(listener);
+        self
+    }
+
     /// Runs the workflow. It returns when everything has ended, or was left behind at its deadline.
     ///
     /// # Errors
