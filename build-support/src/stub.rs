@@ -2,7 +2,7 @@
 
 use crate::{
     generate::{Surface, join, module_name, variable},
-    syntax::{Key, Workflow},
+    syntax::{Key, Workflow, is_identifier},
 };
 
 /// Items of the names that the caller may use; `workflow` is what could be read of the file.
@@ -19,10 +19,7 @@ fn module(workflow: &Workflow, surface: &Surface) -> String {
     let typed = |name: &str, key: &Key| format!("{name}: {}\n, ", key.ty.text);
     let field = |key: &Key| format!("#[doc(hidden)] {inner} {}", typed(&variable(&key.name.value), key));
     // A key whose name or type is the mistake has none to show.
-    let is_rust = |key: &&Key| {
-        syn::parse_str::<syn::Ident>(&variable(&key.name.value)).is_ok()
-            && syn::parse_str::<syn::Type>(&key.ty.text).is_ok()
-    };
+    let is_rust = |key: &&Key| is_identifier(&key.name.value) && syn::parse_str::<syn::Type>(&key.ty.text).is_ok();
     let inputs = || workflow.keys.iter().filter(is_rust).filter(|key| key.input.is_some());
     let outputs = workflow.keys.iter().filter(is_rust).filter(|key| key.transient.is_none());
     format!(

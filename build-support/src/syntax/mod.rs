@@ -12,6 +12,7 @@ mod workflow;
 
 use std::time::Duration;
 
+pub(crate) use names::is_identifier;
 pub use schema::schema;
 pub use workflow::parse;
 

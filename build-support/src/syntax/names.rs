@@ -65,13 +65,16 @@ pub(super) fn rust_name(name: &str, role: Role) -> String {
     if role.takes_dashes() { name.replace('-', "_") } else { name.to_owned() }
 }
 
-fn is_identifier(text: &str) -> bool {
+/// Whether `text` is a plain identifier of Rust, and no keyword.
+pub(crate) fn is_identifier(text: &str) -> bool {
     let ascii = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && !text.starts_with(|first: char| first.is_ascii_digit());
     if text.is_ascii() {
         return ascii && !matches!(text, "" | "_") && !is_keyword(text);
     }
-    text.len() < 1000 && syn::parse_str::<syn::Ident>(text).is_ok()
+    // To syn a comment behind a word is nothing.
+    let is_word = text.chars().all(|char| char == '_' || char.is_alphanumeric());
+    text.len() < 1000 && is_word && syn::parse_str::<syn::Ident>(text).is_ok()
 }
 
 /// Strict and reserved keywords of all editions.

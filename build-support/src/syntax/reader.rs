@@ -176,7 +176,7 @@ impl<'a, 'd> Reader<'a, 'd> {
                     .label("YAML takes this as an anchor, a name for the value behind it")
                     .help(format!("put it in quotes: \"{text}\""))
             }
-            None => error.help(format!("give {expected}, or remove the entry")),
+            None => error.help(format!("give {expected}")),
         });
     }
 
