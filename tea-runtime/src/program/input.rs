@@ -75,7 +75,7 @@ pub(super) fn values(plan: &Plan, flags: &[Flag], options: &Options) -> Result<V
 fn from_text(flag: &Flag, text: &str) -> Result<Value, Box<BadInput>> {
     let parse = flag.spec.kind.parse.ok_or_else(|| Box::new(unparsable(flag)))?;
     (parse.text)(text).map_err(|why| {
-        let help = json_hint(text, &why);
+        let help = json_hint(&why);
         Box::new(BadInput { help, ..unfit(flag, format!("`{}` in `--{}`", shortened(text), flag.name), why) })
     })
 }
@@ -161,9 +161,8 @@ fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a s
 }
 
 /// Whoever writes a bare word where JSON is wanted is told so.
-fn json_hint(text: &str, why: &str) -> Option<String> {
-    let is_json = serde_json::from_str::<serde_json::Value>(text).is_ok();
-    (!is_json && why.contains("at line")).then(|| "this type is written as JSON; quote it for the shell".to_owned())
+fn json_hint(why: &str) -> Option<String> {
+    why.starts_with("invalid type: string").then(|| "this type is written as JSON, in quotes for the shell".to_owned())
 }
 
 fn shortened(text: &str) -> String {
