@@ -5,5 +5,6 @@
 pub mod process;
 pub mod program;
 pub mod project;
+pub mod random;
 pub mod trace;
 pub mod wfformat;

@@ -1,0 +1,384 @@
+//! Writes random workflow files.
+
+use std::fmt::Write;
+
+use fastrand::Rng;
+
+/// What a key holds, and how it may be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Number,
+    OptionalNumber,
+    List,
+    OptionalList,
+}
+
+/// Keys that may be read at some place.
+type Scope = Vec<(String, Kind)>;
+
+/// A workflow in the making.
+struct Writer<'r> {
+    rng: &'r mut Rng,
+    keys: String,
+    nodes: String,
+    edges: String,
+    names: u32,
+    /// Nodes that may still be made.
+    budget: u32,
+}
+
+/// Where something is generated.
+#[derive(Clone)]
+struct Place {
+    scope: Scope,
+    /// Some runs do not come by, so that keys are optional for whoever reads them later.
+    maybe: bool,
+    depth: u32,
+    /// Branches are running: the shared list is only written to.
+    parallel: bool,
+}
+
+/// A workflow file called `name`, the same for the same generator state. It may be one that does not compile: now and
+/// then a race or an unset key is written on purpose.
+#[must_use]
+pub fn workflow(rng: &mut Rng, name: &str) -> String {
+    let budget = rng.u32(3..16);
+    let mut writer = Writer { rng, keys: String::new(), nodes: String::new(), edges: String::new(), names: 0, budget };
+    if writer.one_in(5) {
+        writer.dataflow();
+    } else {
+        writer.sequential();
+    }
+    let strategy = ["thread", "process"][writer.rng.usize(..2)];
+    let Writer { keys, nodes, edges, .. } = writer;
+    let mut text = format!("name: {name}\nsettings: {{ parallel: {{ strategy: {strategy} }} }}\nstate_schema:\n");
+    text.push_str("  n: { type: u64, input: true }\n");
+    // The shared list starts with a value in half of all files, and is written from everywhere.
+    text.push_str("  all: { type: \"Vec<u64>\", reduce: join, input: true, default: \"vec![1]\" }\n");
+    write!(text, "{keys}nodes:\n{nodes}").expect("memory");
+    if !edges.is_empty() {
+        write!(text, "edges:\n{edges}").expect("memory");
+    }
+    text
+}
+
+impl Writer<'_> {
+    fn one_in(&mut self, count: u32) -> bool {
+        self.rng.u32(..count) == 0
+    }
+
+    fn name(&mut self, stem: &str) -> String {
+        self.names += 1;
+        self.budget = self.budget.saturating_sub(1);
+        format!("{stem}{}", self.names)
+    }
+
+    fn sequential(&mut self) {
+        let mut place = Place { scope: vec![("n".to_owned(), Kind::Number)], maybe: false, depth: 0, parallel: false };
+        let first = self.name("start");
+        self.sequence(&first, "__end__", &mut place);
+    }
+
+    /// Some constructs one after the other, from the node `entry` on to `to`.
+    fn sequence(&mut self, entry: &str, to: &str, place: &mut Place) {
+        let count = if place.depth == 0 { 5 } else { self.rng.u32(1..4) };
+        let mut entry = entry.to_owned();
+        for _ in 1..count {
+            if self.budget == 0 {
+                break;
+            }
+            let next = self.name("n");
+            self.construct(&entry, &next, place);
+            entry = next;
+        }
+        self.plain(&entry, to, place);
+    }
+
+    fn construct(&mut self, entry: &str, to: &str, place: &mut Place) {
+        if place.depth >= 3 || self.budget == 0 {
+            return self.plain(entry, to, place);
+        }
+        match self.rng.u32(..9) {
+            0 => self.choice(entry, to, place),
+            1 => self.turns(entry, to, place),
+            2..=4 => self.fan_out(entry, to, place),
+            5 => self.graph(entry, to, place),
+            6 => self.map(entry, to, place),
+            _ => self.plain(entry, to, place),
+        }
+    }
+
+    /// An expression that stands for a number.
+    fn number(&mut self, scope: &Scope) -> String {
+        let count = self.rng.usize(..4);
+        let mut values = Vec::new();
+        for _ in 0..count {
+            let (key, kind) = &scope[self.rng.usize(..scope.len())];
+            values.push(match kind {
+                Kind::Number => key.clone(),
+                Kind::OptionalNumber => format!("{key}.unwrap_or({})", self.rng.u32(..9)),
+                Kind::List => format!("sum({key})"),
+                Kind::OptionalList => format!("sum_or({key})"),
+            });
+        }
+        format!("mix({}, &[{}])", self.rng.u32(..1000), values.join(", "))
+    }
+
+    fn condition(&mut self, scope: &Scope) -> String {
+        let number = self.number(scope);
+        format!("{number} % {} == 0", self.rng.u32(1..4))
+    }
+
+    fn declare(&mut self, key: &str, ty: &str, more: &str) {
+        writeln!(self.keys, "  {key}: {{ type: \"{ty}\"{more} }}").expect("memory");
+    }
+
+    /// A key for one writer; whoever comes later may read it.
+    fn fresh(&mut self, place: &mut Place, list: bool) -> String {
+        self.names += 1;
+        let key = format!("k{}", self.names);
+        self.declare(&key, if list { "Vec<u64>" } else { "u64" }, if place.maybe { ", optional: true" } else { "" });
+        let kind = match (list, place.maybe) {
+            (false, false) => Kind::Number,
+            (false, true) => Kind::OptionalNumber,
+            (true, false) => Kind::List,
+            (true, true) => Kind::OptionalList,
+        };
+        place.scope.push((key.clone(), kind));
+        key
+    }
+
+    /// The work of a node and its output.
+    fn work(&mut self, place: &mut Place) -> String {
+        let number = self.number(&place.scope);
+        match self.rng.u32(..12) {
+            0 | 1 => format!("run: \"vec![{number}]\", output: all"),
+            2 => format!("run: \"list{}\", output: all", &number[3..]),
+            3 => {
+                let list = self.fresh(place, true);
+                format!("run: \"list{}\", output: {list}", &number[3..])
+            }
+            4 => {
+                let (one, other) = (self.fresh(place, false), self.fresh(place, false));
+                format!("run: \"({number}, {number} + 1)\", output: [{one}, {other}]")
+            }
+            5 if place.parallel || self.one_in(4) => {
+                let key = self.fresh(place, false);
+                format!("run: \"shaky{}?\", output: {key}", &number[3..])
+            }
+            6 if !place.parallel => {
+                let key = self.fresh(place, false);
+                format!("run: \"sum(all)\", output: {key}")
+            }
+            _ => {
+                let key = self.fresh(place, false);
+                format!("run: \"{number}\", output: {key}")
+            }
+        }
+    }
+
+    fn node(&mut self, name: &str, rest: &str) {
+        writeln!(self.nodes, "  - {{ name: {name}, {rest} }}").expect("memory");
+    }
+
+    fn plain(&mut self, entry: &str, to: &str, place: &mut Place) {
+        let work = self.work(place);
+        if self.one_in(3) {
+            self.node(entry, &work);
+            writeln!(self.edges, "  - {{ from: {entry}, to: {to} }}").expect("memory");
+        } else {
+            self.node(entry, &format!("{work}, goto: {to}"));
+        }
+    }
+
+    /// One way or another.
+    fn choice(&mut self, entry: &str, to: &str, place: &mut Place) {
+        let work = self.work(place);
+        let condition = self.condition(&place.scope);
+        let (yes, no) = (self.name("yes"), self.name("no"));
+        self.node(entry, &format!("{work}, goto: [{{ if: \"{condition}\", to: {yes} }}, {{ to: {no} }}]"));
+        // Both ways write one key; what else they write may be unset afterwards.
+        self.names += 1;
+        let both = format!("b{}", self.names);
+        self.declare(&both, "u64", if place.maybe { ", optional: true" } else { "" });
+        let mut after = place.scope.clone();
+        for way in [yes, no] {
+            let last = self.name("way");
+            let mut inside = Place { maybe: true, depth: place.depth + 1, ..place.clone() };
+            self.sequence(&way, &last, &mut inside);
+            let number = self.number(&inside.scope);
+            self.node(&last, &format!("run: \"{number}\", output: {both}, goto: {to}"));
+            after.extend(inside.scope.into_iter().skip(place.scope.len()));
+        }
+        place.scope = after;
+        place.scope.push((both, if place.maybe { Kind::OptionalNumber } else { Kind::Number }));
+    }
+
+    /// A loop with a counter.
+    fn turns(&mut self, entry: &str, to: &str, place: &mut Place) {
+        self.names += 1;
+        let count = format!("c{}", self.names);
+        self.declare(&count, "u64", "");
+        let (head, last) = (self.name("head"), self.name("last"));
+        self.node(entry, &format!("run: \"0\", output: {count}, goto: {head}"));
+        let mut inside = Place { depth: place.depth + 1, ..place.clone() };
+        inside.scope.push((count.clone(), Kind::Number));
+        // Now and then too few visits for the turns.
+        let (turns, visits) = (self.rng.u32(1..5), self.rng.u32(3..9));
+        let body = self.name("body");
+        self.node(&head, &format!("run: \"{count} + 1\", output: {count}, max_visits: {visits}, goto: {body}"));
+        self.sequence(&body, &last, &mut inside);
+        let number = self.number(&inside.scope);
+        let condition = self.condition(&inside.scope);
+        self.node(
+            &last,
+            &format!(
+                "run: \"vec![{number}]\", output: all, \
+                 goto: [{{ if: \"{condition}\", to: {to} }}, {{ if: \"{count} < {turns}\", to: {head} }}, {{ to: {to} }}]"
+            ),
+        );
+        inside.scope.retain(|(key, _)| *key != count);
+        place.scope = inside.scope;
+    }
+
+    /// Settings of an edge, a map or a dataflow node.
+    fn settings(&mut self) -> String {
+        let mut settings = String::new();
+        if self.one_in(3) {
+            settings.push_str(", parallel_strategy: process, memory_limit: 4GiB");
+        } else if self.one_in(2) {
+            settings.push_str(", parallel_strategy: thread");
+        }
+        if self.one_in(4) {
+            settings.push_str(", retry: { max_retries: 1, base_delay: 0s }");
+        }
+        settings
+    }
+
+    fn fan_out(&mut self, entry: &str, to: &str, place: &mut Place) {
+        let work = self.work(place);
+        self.node(entry, &work);
+        let fan_in = self.name("join");
+        let mut after = place.scope.clone();
+        for number in 0..self.rng.u32(1..4) {
+            let head = self.name("branch");
+            let mut inside = Place { depth: place.depth + 1, parallel: true, ..place.clone() };
+            let mut edge = self.settings();
+            if self.one_in(4) {
+                inside.maybe = true;
+                edge.push_str(", allow_failure: true");
+            }
+            if self.one_in(4) {
+                inside.maybe = true;
+                write!(edge, ", when: \"{}\"", self.condition(&place.scope)).expect("memory");
+            }
+            if number == 0 && self.one_in(4) {
+                edge.push_str(", max_workers: 2");
+            }
+            writeln!(self.edges, "  - {{ from: {entry}, to: {head}, parallel: true, fan_in: {fan_in}{edge} }}")
+                .expect("memory");
+            self.sequence(&head, &fan_in, &mut inside);
+            after.extend(inside.scope.into_iter().skip(place.scope.len()));
+        }
+        place.scope = after;
+        let key = self.fresh(place, false);
+        let run =
+            if self.one_in(2) { "failed(parallel_results)".to_owned() } else { self.number(&place.scope.clone()) };
+        // The key itself is not written yet.
+        let run = if run.contains(&key) { "0".to_owned() } else { run };
+        self.node(&fan_in, &format!("run: \"{run}\", output: {key}, goto: {to}"));
+    }
+
+    /// Branches that meet before the fan-in, and fork.
+    fn graph(&mut self, entry: &str, to: &str, place: &mut Place) {
+        let work = self.work(place);
+        self.node(entry, &work);
+        let (one, two) = (self.name("one"), self.name("two"));
+        let (meet, left, right) = (self.name("meet"), self.name("left"), self.name("right"));
+        let fan_in = self.name("join");
+        let settings = self.settings();
+        writeln!(self.edges, "  - {{ from: {entry}, to: [{one}, {two}], parallel: true, fan_in: {fan_in}{settings} }}")
+            .expect("memory");
+        let inside = Place { depth: place.depth + 2, parallel: true, ..place.clone() };
+        let mut both = inside.clone();
+        for branch in [&one, &two] {
+            let mut own = inside.clone();
+            self.sequence(branch, &meet, &mut own);
+            both.scope.extend(own.scope.into_iter().skip(inside.scope.len()));
+        }
+        let number = self.number(&both.scope);
+        let key = self.fresh(&mut both, false);
+        self.node(&meet, &format!("run: \"{number}\", output: {key}"));
+        writeln!(self.edges, "  - {{ from: {meet}, to: [{left}, {right}] }}").expect("memory");
+        let mut after = both.clone();
+        for way in [&left, &right] {
+            let mut own = both.clone();
+            self.plain(way, &fan_in, &mut own);
+            after.scope.extend(own.scope.into_iter().skip(both.scope.len()));
+        }
+        place.scope = after.scope;
+        self.plain(&fan_in, to, place);
+    }
+
+    fn map_work(&mut self, place: &mut Place) -> String {
+        let items = match place.scope.iter().filter(|(_, kind)| *kind == Kind::List).map(|(key, _)| key).next_back() {
+            Some(list) if self.rng.bool() => list.clone(),
+            _ => format!("list{}", &self.number(&place.scope)[3..]),
+        };
+        let number = self.number(&place.scope).replacen("&[", "&[*item + 0 * at as u64, ", 1);
+        let mut settings = self.settings();
+        let shaky = self.one_in(3);
+        let run = if shaky { format!("shaky{}?", &number[3..]) } else { number };
+        if shaky && self.one_in(2) {
+            self.names += 1;
+            let failures = format!("f{}", self.names);
+            self.declare(&failures, "Vec<tea_runtime::ItemFailure>", ", optional: true");
+            write!(settings, ", allow_failure: true, failures: {failures}").expect("memory");
+        }
+        let (run, output) =
+            if self.one_in(3) { (format!("vec![{run}]"), "all".to_owned()) } else { (run, self.fresh(place, true)) };
+        format!("type: dynamic_parallel, items: \"{items}\", index_var: at, run: \"{run}\", output: {output}{settings}")
+    }
+
+    fn map(&mut self, entry: &str, to: &str, place: &mut Place) {
+        let work = self.map_work(place);
+        self.node(entry, &format!("{work}, goto: {to}"));
+    }
+
+    fn dataflow(&mut self) {
+        let count = self.rng.usize(2..10);
+        // What each node may read: what it needs, and what that may read.
+        let mut scopes: Vec<(String, Scope)> = Vec::new();
+        for index in 0..count {
+            let name = self.name("task");
+            let mut needs = Vec::new();
+            let mut scope = vec![("n".to_owned(), Kind::Number)];
+            for _ in 0..self.rng.usize(..3) {
+                if index > 0 {
+                    let (need, theirs) = &scopes[self.rng.usize(..index)];
+                    if !needs.contains(need) {
+                        needs.push(need.clone());
+                    }
+                    for key in theirs {
+                        if !scope.contains(key) {
+                            scope.push(key.clone());
+                        }
+                    }
+                }
+            }
+            let mut place = Place { scope, maybe: false, depth: 0, parallel: true };
+            let work = if self.one_in(4) {
+                self.map_work(&mut place)
+            } else {
+                let mut settings = self.settings();
+                if self.one_in(4) {
+                    place.maybe = true;
+                    settings.push_str(", allow_failure: true");
+                }
+                self.work(&mut place) + &settings
+            };
+            self.node(&name, &format!("{work}, needs: [{}]", needs.join(", ")));
+            scopes.push((name, place.scope));
+        }
+    }
+}
