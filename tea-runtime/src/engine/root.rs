@@ -37,6 +37,12 @@ pub fn run(plan: &'static Plan, inputs: Vec<(u32, Value)>, options: Options) -> 
     run.events.emit(|| Event::RunStarted { plan });
     let end = Arc::new(End::default());
     leave_when_cancelled(&run, &end);
+    let lost = Arc::downgrade(&end);
+    run.on_lost(Arc::new(move |failure| {
+        if let Some(end) = lost.upgrade() {
+            end.set(Err((failure, Vec::new())));
+        }
+    }));
     schedule::enter(schedule::Place::Caller, || {
         let context = Context::new(Arc::clone(&run), plan.name, Scope::ROOT, 1, run.cancel.clone());
         let end = Arc::clone(&end);

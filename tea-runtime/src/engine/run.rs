@@ -6,7 +6,7 @@ use super::{panic, schedule, site::Site};
 use crate::{
     cancel::CancellationToken,
     event::Events,
-    executor::{ParallelExecutor, ProcessExecutor, ThreadExecutor},
+    executor::{ParallelExecutor, ProcessExecutor, ThreadExecutor, thread::OnPanic},
     failure::Failure,
     plan::{self, Map, Plan, Region},
     policy::{ParallelConfig, Strategy},
@@ -36,7 +36,11 @@ pub struct Run {
     threads: OnceLock<(ThreadExecutor, Arc<dyn ParallelExecutor>)>,
     processes: OnceLock<Arc<dyn ParallelExecutor>>,
     sites: Box<[OnceLock<Site>]>,
+    lost: OnceLock<Lost>,
 }
+
+/// Ends a run that went wrong outside of its nodes.
+pub(super) type Lost = Arc<dyn Fn(Box<Failure>) + Send + Sync>;
 
 impl std::fmt::Debug for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -59,6 +63,7 @@ impl Run {
             threads: OnceLock::new(),
             processes: OnceLock::new(),
             sites: plan.sites.iter().map(|_| OnceLock::new()).collect(),
+            lost: OnceLock::new(),
         })
     }
 
@@ -72,6 +77,11 @@ impl Run {
     #[must_use]
     pub fn events(&self) -> &Events {
         &self.events
+    }
+
+    /// Says who is told if something goes wrong outside of nodes.
+    pub(super) fn on_lost(&self, lost: Lost) {
+        _ = self.lost.set(lost);
     }
 
     /// By which strategy branches with these settings run.
@@ -122,12 +132,14 @@ impl Run {
 
     /// Runs `work` on a thread of this process: its own, if it may be left behind.
     pub(super) fn spawn(&self, isolated: bool, work: schedule::Work) {
-        if isolated { ThreadExecutor::spawn_own(work) } else { self.threads().0.spawn(work) }
+        if isolated { self.threads().0.spawn_own(work) } else { self.threads().0.spawn(work) }
     }
 
     fn threads(&self) -> &(ThreadExecutor, Arc<dyn ParallelExecutor>) {
         self.threads.get_or_init(|| {
-            let threads = ThreadExecutor::new(self.pool_size(Strategy::Thread));
+            let end = self.lost.get().cloned();
+            let on_panic = end.map(|end| -> OnPanic { Box::new(move |failure| end(failure)) });
+            let threads = ThreadExecutor::with(self.pool_size(Strategy::Thread), on_panic);
             (threads.clone(), Arc::new(threads))
         })
     }

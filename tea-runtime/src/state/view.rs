@@ -153,6 +153,12 @@ impl View {
         Ok(())
     }
 
+    /// Takes a value away, as if it had never been set.
+    pub(crate) fn take_value(&mut self, key: u32) -> Option<Value> {
+        let slot = self.slot(key)?;
+        self.slots[slot].value.take()
+    }
+
     /// What the block wrote, without what it only read.
     pub(crate) fn into_written(self) -> Vec<(u32, Value)> {
         let written = |(key, slot): (&u32, Slot)| Some((*key, slot.value?));

@@ -252,13 +252,32 @@ impl RegionRun {
         if self.site().graph.is_some() && task.reads.iter().any(|read| read.after > 0) {
             guard(|| self.include(task)).flatten()?;
         }
+        let takes = |key| self.takes_over(task, key);
         let base = self.base.read().unwrap_or_else(PoisonError::into_inner);
-        for read in task.reads {
+        for read in task.reads.iter().filter(|read| !takes(read.key)) {
             if let Some(value) = base.view.value(read.key) {
                 view.set(read.key, Value::clone(value));
             }
         }
+        drop(base);
+        for read in task.reads.iter().filter(|read| takes(read.key)) {
+            let mut base = self.base.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(value) = base.view.take_value(read.key) {
+                // Counted as written, so that it comes back in any case.
+                view.replace(read.key, value);
+            }
+        }
         Ok(view)
+    }
+
+    /// Whether the task gets the only hold of a value that it combines with others: it need not be copied then. Nobody
+    /// else may read it meanwhile, and if the task fails, so does the fan-out.
+    fn takes_over(&self, task: &Task, key: u32) -> bool {
+        self.run.plan.keys[key as usize].reduce.is_some()
+            && task.writes.iter().any(|write| write.key == key && !write.combine)
+            && task.config.retry.max_retries == 0
+            && !task.config.allow_failure
+            && self.run.strategy(task.config) == Strategy::Thread
     }
 
     /// Includes in the base what `task` reads of finished tasks. Those are all that will ever be included before it,

@@ -181,6 +181,42 @@ fn a_node_may_run_a_workflow() {
 }
 
 #[test]
+fn a_panic_outside_of_nodes_ends_the_run() {
+    /// What the last branch to let go of it drops is dropped by the engine.
+    #[derive(Clone)]
+    struct Bomb {
+        armed: bool,
+    }
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert!(!self.armed, "dropped");
+        }
+    }
+    const BOMB: Key<Bomb> = Key::new(0);
+    for limited in [false, true] {
+        let mut kit = Kit::default();
+        kit.unique::<Bomb>("bomb");
+        let arm = node("arm", |view, _| put(view, BOMB, Bomb { armed: true }));
+        let local = task("local", kit.block(chain(vec![arm, node("fail", |_, _| Err("no".into()))])));
+        let timeout = limited.then_some(std::time::Duration::from_mins(1));
+        let region = kit.region(vec![local.config(crate::policy::ParallelConfig { timeout, ..THREAD.clone() })]);
+        let root = kit.block(vec![fan_out(region)]);
+        let error = run(kit.plan(root)).unwrap_err();
+        assert!(error.to_string().contains("node `fail`: no"), "{error}");
+
+        let mut kit = Kit::default();
+        kit.unique::<Bomb>("bomb");
+        let arm = node("arm", |view, _| put(view, BOMB, Bomb { armed: true }));
+        let swaps = task("swaps", kit.block(vec![node("swap", |view, _| put(view, BOMB, Bomb { armed: false }))]))
+            .writes(BOMB, false);
+        let region = kit.region(vec![swaps]);
+        let root = kit.block(chain(vec![arm, fan_out(region), node("never", |_, _| Err("reached".into()))]));
+        let error = run(kit.plan(root)).unwrap_err();
+        assert!(error.to_string().contains("dropped"), "{error}");
+    }
+}
+
+#[test]
 fn values_are_combined_in_place() {
     // A type that cannot be copied: combining would fail if anybody else still held the value.
     struct Sum(i64);
@@ -196,6 +232,16 @@ fn values_are_combined_in_place() {
         let tasks = vec![branch(&kit, 10), branch(&kit, 100)];
         kit.region(tasks)
     };
-    let root = kit.block(chain(vec![add(1), fan_out(region), add(1)]));
-    assert_eq!(run(kit.plan(root)).unwrap().get(SUM).0, 222);
+    // A branch that reads what it combines with is given the value itself, also where it writes it only on some paths.
+    let reading = |kit: &Kit, steps| task("b", kit.block(chain(steps))).reads(SUM, 0).writes(SUM, false);
+    let one = {
+        let tasks = vec![reading(&kit, vec![add(1_000), add(1_000)])];
+        kit.region(tasks)
+    };
+    let none = {
+        let tasks = vec![reading(&kit, vec![node("none", |_, _| Ok(()))])];
+        kit.region(tasks)
+    };
+    let root = kit.block(chain(vec![add(1), fan_out(region), add(1), fan_out(one), fan_out(none), add(1)]));
+    assert_eq!(run(kit.plan(root)).unwrap().get(SUM).0, 2_223);
 }

@@ -14,7 +14,7 @@ use std::{
 use self::own::Own;
 use super::{Attempt, BranchEnd, Done, ItemsEnd, Job, JobWork, ParallelExecutor};
 use crate::{
-    engine::{cancelled, run_attempt, schedule},
+    engine::{cancelled, guard, run_attempt, schedule},
     event::{Event, Events, Scope},
     failure::Failure,
     result::pid,
@@ -29,19 +29,30 @@ struct Threads {
     /// Made when it is first needed; `None` if the system gives no threads at all.
     pool: OnceLock<Option<rayon::ThreadPool>>,
     own: Own,
+    /// Takes a panic of what is no node: the `Drop` of a value that the engine lets go, or a defect of ours.
+    on_panic: Option<OnPanic>,
 }
+
+/// Takes a panic outside of nodes.
+pub(crate) type OnPanic = Box<dyn Fn(Box<Failure>) + Send + Sync>;
 
 impl ThreadExecutor {
     /// Runs `max_workers` attempts at once, at least one.
     #[must_use]
     pub fn new(max_workers: usize) -> Self {
+        Self::with(max_workers, None)
+    }
+
+    /// The same; panics outside of nodes end the process unless `on_panic` takes them.
+    pub(crate) fn with(max_workers: usize, on_panic: Option<OnPanic>) -> Self {
         let workers = max_workers.max(1);
-        Self(Arc::new(Threads { workers, pool: OnceLock::new(), own: Own::new(workers) }))
+        Self(Arc::new(Threads { workers, pool: OnceLock::new(), own: Own::new(workers), on_panic }))
     }
 
     /// Runs `work` on a thread of the pool.
     pub(crate) fn spawn(&self, work: schedule::Work) {
-        let run = move || schedule::enter(schedule::Place::Pool, work);
+        let on = self.clone();
+        let run = move || on.enter(schedule::Place::Pool, work);
         match self.0.pool.get_or_init(|| pool(self.0.workers)) {
             Some(pool) => pool.spawn(run),
             None => run(),
@@ -49,8 +60,18 @@ impl ThreadExecutor {
     }
 
     /// Runs `work` on a thread of its own.
-    pub(crate) fn spawn_own(work: schedule::Work) {
-        own::spawn(work).unwrap_or_else(|work| schedule::enter(schedule::Place::Own, work));
+    pub(crate) fn spawn_own(&self, work: schedule::Work) {
+        own::spawn(self, work).unwrap_or_else(|work| self.enter(schedule::Place::Own, work));
+    }
+
+    /// Runs `work` on this thread. Whatever happens, the run ends.
+    fn enter(&self, place: schedule::Place, work: schedule::Work) {
+        if let Err(failure) = guard(|| schedule::enter(place, work)) {
+            match &self.0.on_panic {
+                Some(tell) => tell(failure),
+                None => std::process::abort(),
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Telling, ThreadExecutor, items};
 use crate::{
     cancel::CancelReason,
     engine::{cancelled, run_branch, schedule, timer},
-    executor::{Attempt, BranchEnd, Done, ItemsEnd, Job, JobWork},
+    executor::{BranchEnd, Done, ItemsEnd, Job, JobWork},
     failure::Failure,
 };
 
@@ -60,19 +60,19 @@ pub(super) fn submit(executor: &ThreadExecutor, job: Job) {
 fn launch(executor: &ThreadExecutor, job: Job) {
     let on = executor.clone();
     let work: schedule::Work = Box::new(move || run(on, job));
-    let work = schedule::put(schedule::Place::Own, work).or_else(spawn);
+    let work = schedule::put(schedule::Place::Own, work).or_else(|work| spawn(executor, work));
     // Without a thread to spare it may as well take one of the pool.
     work.unwrap_or_else(|work| executor.spawn(work));
 }
 
 /// Runs `work` on a new thread, or gives it back if there is none to be had.
-pub(super) fn spawn(work: schedule::Work) -> Result<(), schedule::Work> {
+pub(super) fn spawn(executor: &ThreadExecutor, work: schedule::Work) -> Result<(), schedule::Work> {
     let slot = Arc::new(Mutex::new(Some(work)));
     let take = |slot: &Mutex<Option<schedule::Work>>| slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let there = Arc::clone(&slot);
+    let (there, executor) = (Arc::clone(&slot), executor.clone());
     let spawned = std::thread::Builder::new().name("tea-own".to_owned()).spawn(move || {
         if let Some(work) = take(&there) {
-            schedule::enter(schedule::Place::Own, work);
+            executor.enter(schedule::Place::Own, work);
         }
     });
     match spawned {
