@@ -185,6 +185,28 @@ fn many_errors_are_found_and_shown_in_time() {
     assert_eq!(said.codes.len(), 3 * 3_000);
 }
 
+/// Checks that what the macro gives for a file is Rust.
+fn expand(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, text).unwrap();
+    let rust = tea_build::expand(&format!("{name:?}"), &path);
+    assert!(syn::parse_file(&rust).is_ok(), "{text}\n{rust}");
+}
+
+#[test]
+fn types_nested_deeply_do_not_reach_the_stack_of_later_stages() {
+    for depth in [20, 40, 60, 1_000, 5_000] {
+        for (open, close) in [("Vec<", ">"), ("(", ",)"), ("[", "; 1]"), ("fn() -> ", ""), ("&'static ", "")] {
+            let ty = format!("{}u8{}", open.repeat(depth), close.repeat(depth));
+            let key = format!("{{ type: \"{ty}\", input: true }}");
+            expand(
+                "deep.yaml",
+                &format!("name: n\nstate_schema:\n  k: {key}\nnodes:\n  - name: a\n    run: work(k)\n"),
+            );
+        }
+    }
+}
+
 /// Pieces that YAML and Rust are made of.
 fn piece() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -316,10 +338,7 @@ proptest! {
             let end = text.floor_char_boundary((start + cut).min(text.len())).max(start);
             text.replace_range(start..end, &piece);
         }
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile.yaml");
-        fs::write(&path, &text).unwrap();
-        let rust = tea_build::expand("\"hostile.yaml\"", &path);
-        prop_assert!(syn::parse_file(&rust).is_ok(), "{text}\n{rust}");
+        expand("changed.yaml", &text);
     }
 
     #[test]

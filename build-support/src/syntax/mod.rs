@@ -246,7 +246,7 @@ pub struct CircuitBreaker {
 /// Rust written inside YAML: its text, where each byte of it was written, and the names it uses.
 #[derive(Debug, Clone)]
 pub struct Rust {
-    /// The Rust text, as YAML's scalar rules give it.
+    /// The Rust text, as YAML's scalar rules give it; empty if it does not parse.
     pub text: String,
     /// The place of the scalar's content.
     pub span: Span,

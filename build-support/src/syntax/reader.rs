@@ -55,7 +55,7 @@ impl<'t, 'a> Fields<'t, 'a> {
         self.any(name).is_none_or(|entry| entry.value.is_null() && entry.value.anchor.is_none())
     }
 
-    /// Where the entry `name` is written, key and value.
+    /// Where the entry `name` is written: its key.
     pub(super) fn written(&self, name: &str) -> Option<Span> {
         self.any(name).map(|entry| entry.key.span)
     }

@@ -57,7 +57,10 @@ pub(super) fn parse(
         Err((message, place)) => {
             let at = rust.locate(place.start, place.end);
             diagnostics.push(explain(what, &message, at, &rust, scalar, piece, source));
-            tokens::names_in_text(&rust.text)
+            let names = tokens::names_in_text(&rust.text);
+            // Whoever parses it again would meet the same, be it only a stack that is too small.
+            rust.text.clear();
+            names
         }
     };
     let names = names.into_iter().map(|Name { name, place }| Spanned::new(name, rust.locate(place.start, place.end)));
@@ -83,11 +86,13 @@ fn examine(text: &str, piece: Piece) -> Parsed {
         Ok(tokens) => tokens,
         Err(error) => return Err(delimiters::unbalanced(text).unwrap_or_else(|| not_a_token(&error, text))),
     };
+    // Types are looked into again when code is generated, on whatever stack there is then.
+    let too_deep = if piece == Piece::Type { nesting::SMALL } else { nesting::TOO_DEEP };
     match nesting::estimate(&tokens) {
-        0..=nesting::SMALL => examine_tokens(tokens, text, piece),
-        nesting::TOO_DEEP.. => {
+        depth if depth >= too_deep => {
             Err(("this is nested too deeply, or one expression is too long".to_owned(), 0..text.len()))
         }
+        0..=nesting::SMALL => examine_tokens(tokens, text, piece),
         _ => std::thread::scope(|scope| {
             let examine = || examine_tokens(text.parse().unwrap_or_default(), text, piece);
             let thread = std::thread::Builder::new().stack_size(nesting::LARGE_STACK).spawn_scoped(scope, examine);
