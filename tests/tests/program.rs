@@ -13,7 +13,7 @@ use tests::{process::wait_for, program::Program};
 const WORDS: &str = env!("CARGO_BIN_EXE_words");
 
 fn words(args: &[&str]) -> Program {
-    args.iter().fold(Program::new(WORDS), |program, arg| program.arg(arg))
+    args.iter().fold(Program::new(WORDS), Program::arg)
 }
 
 const OUTPUT: &str = r#"{

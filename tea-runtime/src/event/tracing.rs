@@ -156,6 +156,10 @@ impl Tracing {
     }
 
     fn node(&self, scope: Scope, event: &Event<'_>) {
+        // Nodes are many, and mostly nobody wants to know.
+        if !tracing::enabled!(target: "tea", tracing::Level::DEBUG) {
+            return;
+        }
         let (parent, in_worker) = match self.lock().get(&scope) {
             Some(running) => (running.span.id(), running.in_worker),
             None => (None, false),
