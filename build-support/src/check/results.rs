@@ -14,11 +14,12 @@ use crate::{
 pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
     let count = graph.workflow.nodes.len();
     let mut fan_in = vec![false; count];
-    let mut apart = vec![false; count];
+    let mut joined = vec![false; count];
     for region in &graph.regions {
         if let Some(node) = region.fan_in {
             fan_in[node] = true;
-            apart[node] |= graph.block_of[node] != Some(region.block);
+            // Of several fan-outs that end here, the one that goes on here gives the results.
+            joined[node] |= graph.block_of[node] == Some(region.block);
         }
     }
     let mut refuse = |rust: &Rust, hidden: &[&str], why: &str| {
@@ -27,9 +28,9 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
         }
     };
     for (index, node) in graph.workflow.nodes.iter().enumerate() {
-        let why = match (fan_in[index], apart[index]) {
-            (true, false) => None,
-            (true, true) => Some("this fan-in waits for other branches too, and runs apart from its fan-out"),
+        let why = match (fan_in[index], joined[index]) {
+            (true, true) => None,
+            (true, false) => Some("this fan-in waits for other branches too, and runs apart from its fan-out"),
             (false, _) => Some("this node is not the `fan_in` of any fan-out"),
         };
         match &node.work {
@@ -53,7 +54,7 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
             }
         }
     }
-    let together = (0..count).filter(|node| fan_in[*node] && !apart[*node]).map(|node| graph.name(node));
+    let together = (0..count).filter(|node| joined[*node]).map(|node| graph.name(node));
     let together: HashSet<_> = together.collect();
     for edge in &graph.workflow.edges {
         let Some(when) = &edge.when else { continue };
