@@ -1,8 +1,8 @@
 //! The `main` of a workflow's program: all that [`main`] does is driven by the plan's tables.
 //!
-//! [`args`] reads the command line, [`input`] the inputs; [`run`] runs the workflow, with [`signals`] to end it early;
-//! [`history`], [`log`] and [`progress`] listen meanwhile; [`output`] and [`report`] say how it ended. Standard output
-//! belongs to the final state alone; everything else goes to standard error, by the [`console`].
+//! `args` reads the command line, `input` the inputs; `run` runs the workflow, with `signals` to end it early;
+//! `history`, `log` and `progress` listen meanwhile; `output` and `report` say how it ended. Standard output
+//! belongs to the final state alone; everything else goes to standard error, by the `console`.
 
 mod args;
 mod console;
