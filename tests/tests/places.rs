@@ -173,3 +173,25 @@ fn without_a_build_script_the_error_names_the_line() {
     assert!(built.output.contains("no method named `pow_er`"), "{}", built.output);
     assert!(built.output.contains("flow_yaml_line_4_odd"), "{}", built.output);
 }
+
+#[test]
+fn an_item_that_cannot_cross_is_named_with_its_map() {
+    let workflow = r#"name: items
+state_schema:
+  total: { type: Vec<usize>, optional: true }
+nodes:
+  - name: all
+    type: dynamic_parallel
+    items: "vec![Item(1), Item(2)]"
+    run: item.0
+    output: total
+    parallel_strategy: process
+"#;
+    let output = errors("items", &format!("struct Item(usize);\n{MAIN}"), workflow);
+    assert!(
+        output.starts_with("error[E0277]: items and results of `all` cannot cross to a worker process"),
+        "{output}"
+    );
+    assert!(output.contains("`all` at src/flow.yaml:5:11 runs its items with `process`"), "{output}");
+    assert_eq!(output.matches("\nerror").count(), 1, "one error, and that the build failed:\n{output}");
+}

@@ -1,0 +1,1 @@
+tea_runtime::include_workflow!("condition_no_bool.yaml");

@@ -1,0 +1,1 @@
+tea_runtime::include_workflow!("moved_out_of_state.yaml");

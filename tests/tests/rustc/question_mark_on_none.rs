@@ -1,0 +1,1 @@
+tea_runtime::include_workflow!("question_mark_on_none.yaml");

@@ -1,0 +1,3 @@
+fn call() {}
+
+tea_runtime::include_workflow!("unknown_function.yaml");

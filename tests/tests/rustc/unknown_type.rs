@@ -1,0 +1,3 @@
+pub struct Index;
+
+tea_runtime::include_workflow!("unknown_type.yaml");

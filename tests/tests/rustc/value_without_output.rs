@@ -1,0 +1,1 @@
+tea_runtime::include_workflow!("value_without_output.yaml");
