@@ -155,7 +155,6 @@ where
     MapOf { origin, body, output, failures, marker: PhantomData }
 }
 
-#[diagnostic::do_not_recommend]
 impl<S, B, R, O, W> MapSpec for MapOf<S, B, R, O, W>
 where
     S: Origin,
