@@ -119,6 +119,16 @@ fn row_04_panics_leave_the_worker_alive() {
 }
 
 #[test]
+fn row_05_a_panic_that_aborts() {
+    // A panic in a function that cannot unwind: what a program built with `panic = "abort"` does at every panic.
+    let run = run("plain", &["panic-abort", "ok", "ok", "ok"]);
+    assert_eq!((run.error(0)["kind"].as_str().unwrap(), run.exit(0)), ("crash", ("signal", 6)));
+    let output = run.error(0)["output"].to_string();
+    assert!(output.contains("no way back") && output.contains("acts.rs"), "{output}");
+    run.all_done_but(&[0], 4);
+}
+
+#[test]
 fn row_06_a_stack_overflow_is_named() {
     let run = run("plain", &["overflow", "ok", "ok", "ok"]);
     assert!(run.message(0).contains("a stack overflowed"), "{}", run.message(0));
@@ -133,6 +143,20 @@ fn row_07_memory_over_the_limit() {
     assert!(run.message(0).ends_with("ran out of memory: its `memory_limit` is 256 MiB"), "{}", run.message(0));
     assert_eq!(run.done(2), "100");
     run.all_done_but(&[0, 2], 4);
+}
+
+#[test]
+fn row_08_killed_by_the_system_for_memory() {
+    // Needs a memory controller (version 1) that this user may write to.
+    let run = run("plain", &["control-group", "ok", "ok", "ok"]);
+    if run.branch(0)["success"] == true {
+        assert!(run.done(0).starts_with("no control group"), "{}", run.done(0));
+        eprintln!("this machine cannot show it: {}", run.done(0));
+        return;
+    }
+    assert_eq!((run.error(0)["kind"].as_str().unwrap(), run.exit(0)), ("out_of_memory", ("signal", 9)));
+    assert!(run.message(0).ends_with("was killed by the system, which had run out of memory"), "{}", run.message(0));
+    run.all_done_but(&[0], 4);
 }
 
 #[test]

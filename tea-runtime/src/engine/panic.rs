@@ -1,7 +1,9 @@
 //! Panics of nodes: caught, with their message and place.
 //!
 //! The place is known only to a panic hook. Ours replaces the hook that it finds, keeps quiet about panics of nodes,
-//! which are reported as failures, and passes every other panic on. With `RUST_BACKTRACE` set it passes all on.
+//! which are reported as failures, and passes every other panic on. With `RUST_BACKTRACE` set it passes all on. A panic
+//! that will end the process is not kept quiet either: all of them where panics abort, and those that come while
+//! another unwinds, with the one before.
 
 use std::{
     any::Any,
@@ -15,8 +17,14 @@ use crate::failure::{Failure, FailureKind};
 thread_local! {
     /// How many guards this thread is in.
     static GUARDS: Cell<u32> = const { Cell::new(0) };
-    /// Where the last panic inside a guard happened.
-    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// The last panic inside a guard, until it is caught.
+    static LAST: RefCell<Option<Panic>> = const { RefCell::new(None) };
+}
+
+/// What is known about a panic in the hook.
+struct Panic {
+    place: Option<String>,
+    message: String,
 }
 
 /// Calls the user's Rust. A panic in it becomes a failure.
@@ -33,13 +41,21 @@ pub(crate) fn set_hook() {
     ONCE.call_once(|| {
         let former = panic::take_hook();
         let backtraces = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0");
+        let all = backtraces || cfg!(panic = "abort");
         panic::set_hook(Box::new(move |info| {
             let guarded = GUARDS.try_with(Cell::get).unwrap_or(0) > 0;
+            let mut second = false;
             if guarded {
                 let place = info.location().map(ToString::to_string);
-                let _gone_as_the_thread_ends = PLACE.try_with(|slot| slot.replace(place));
+                let message = message(info.payload());
+                // The thread may be past its end.
+                let before = LAST.try_with(|slot| slot.replace(Some(Panic { place, message }))).ok().flatten();
+                if let (Some(Panic { place, message }), false) = (before, all) {
+                    second = true;
+                    eprintln!("panicked at {}: {message}", place.unwrap_or_default());
+                }
             }
-            if !guarded || backtraces {
+            if !guarded || all || second {
                 former(info);
             }
         }));
@@ -47,17 +63,21 @@ pub(crate) fn set_hook() {
 }
 
 fn failure(payload: Box<dyn Any + Send>) -> Box<Failure> {
-    let message = if let Some(text) = payload.downcast_ref::<&str>() {
+    let message = message(&*payload as &dyn Any);
+    let panicked_at = LAST.take().and_then(|last| last.place);
+    // What was thrown may panic itself when it is dropped.
+    let _thrown_again = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))).map_err(std::mem::forget);
+    Box::new(Failure { panicked_at, ..Failure::new(FailureKind::Panic, message) })
+}
+
+fn message(payload: &dyn Any) -> String {
+    if let Some(text) = payload.downcast_ref::<&str>() {
         (*text).to_owned()
     } else if let Some(text) = payload.downcast_ref::<String>() {
         text.clone()
     } else {
         "panicked with a value that is no text".to_owned()
-    };
-    let panicked_at = PLACE.take();
-    // What was thrown may panic itself when it is dropped.
-    let _thrown_again = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))).map_err(std::mem::forget);
-    Box::new(Failure { panicked_at, ..Failure::new(FailureKind::Panic, message) })
+    }
 }
 
 #[cfg(test)]

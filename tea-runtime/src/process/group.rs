@@ -100,6 +100,13 @@ impl Group {
     }
 }
 
+impl Drop for Group {
+    /// Leaves no zombie, whatever went wrong.
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 fn exit_status(status: std::process::ExitStatus) -> Option<ExitStatus> {
     use std::os::unix::process::ExitStatusExt;
     status.signal().map(ExitStatus::Signal).or_else(|| status.code().map(ExitStatus::Code))

@@ -15,6 +15,9 @@ use super::{
     identity::{self, Entry},
 };
 
+/// How much may be on its way in one direction.
+const BUFFER: usize = 1 << 20;
+
 /// What is started as a worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
@@ -53,6 +56,10 @@ impl Program {
     pub(crate) fn start(&self) -> io::Result<Started> {
         let (socket, theirs) = UnixStream::pair()?;
         socket.set_nonblocking(true)?;
+        for end in [&socket, &theirs] {
+            // Fewer turns for large values. Where the system allows less, it is slower, no more.
+            let _ = rustix::net::sockopt::set_socket_send_buffer_size(end, BUFFER);
+        }
         let mut command = Command::new(&self.path);
         if let Some(name) = &self.first_argument {
             command.arg0(name);

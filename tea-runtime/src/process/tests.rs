@@ -9,12 +9,16 @@ use super::TestEntry;
 use crate::{
     cancel::CancellationToken,
     context::Context,
-    engine::{self, Run},
+    engine::{
+        self, Run,
+        map::{Wired, given, map},
+    },
     event::{Event, Events, Scope},
-    executor::{Attempt, BranchEnd, Job, JobWork, ParallelExecutor, ProcessExecutor},
+    executor::{Attempt, BranchEnd, ItemsEnd, Job, JobWork, ParallelExecutor, ProcessExecutor},
     failure::{ExitStatus, Failure, FailureKind, NodeError},
     plan::{
-        Block, Next, Place, Plan, Region, Registered, Run as Node, Site, Step, Target, Task, TaskRead, TaskWrite, Work,
+        Block, Map, Next, Place, Plan, Region, Registered, Run as Node, Site, Step, Target, Task, TaskRead, TaskWrite,
+        Work,
     },
     policy::{ParallelConfig, RetryPolicy, Strategy},
     state::{Key, KeySpec, Kind, View, Wire},
@@ -56,9 +60,30 @@ static PLAN: Plan = Plan {
     module: module_path!(),
     keys: &[key("act"), key("done")],
     root: &Block { entry: Next::Go(Target::End), steps: &[], keys: &[] },
-    sites: &[Site::Region(&REGION)],
+    sites: &[Site::Region(&REGION), Site::Map(&MAP)],
     max_workers: None,
 };
+
+static MAP: Map = Map {
+    id: 1,
+    name: "double",
+    place: HERE,
+    spec: &map(given(|_, _| Ok(0..usize::MAX)), |_, _, n, _| double(*n).map(drop), (), None, Wired),
+    reads: &[],
+    writes: &[],
+    max_workers: None,
+    fail_fast: false,
+    config: &CONFIG,
+};
+
+/// Some items are the end of their worker, or an error.
+fn double(n: usize) -> Result<usize, NodeError> {
+    match n {
+        13 | 1013 => std::process::abort(),
+        57 | 1057 => Err("no luck".into()),
+        _ => Ok(2 * n),
+    }
+}
 
 static REGION: Region = Region {
     id: 0,
@@ -403,5 +428,76 @@ fn a_soak_accounts_for_every_branch_once() {
             20 => assert_eq!(outcome.unwrap_err().kind, FailureKind::Panic),
             _ => assert_eq!(outcome.unwrap().view.get(DONE), &n.to_string()),
         }
+    }
+}
+
+/// Sends items in batches of these sizes, from item `from` on.
+fn send_items(executor: &ProcessExecutor, from: usize, sizes: &[usize]) -> mpsc::Receiver<Attempt<ItemsEnd>> {
+    let (tell, end) = mpsc::channel();
+    let run = Run::new(&PLAN, engine::Options::default());
+    let view = Arc::new(View::new(&PLAN, &[]));
+    let context = Context::new(Arc::clone(&run), "double", Scope::ROOT, 1, CancellationToken::new());
+    let mut source = MAP.spec.items(&view, &context).unwrap();
+    source.next(from);
+    for size in sizes {
+        let tell = tell.clone();
+        executor.submit(Job {
+            run: Arc::clone(&run),
+            scope: Scope::ROOT,
+            attempt: 1,
+            config: &CONFIG,
+            deadline: None,
+            isolated: false,
+            cancel: CancellationToken::new(),
+            work: JobWork::Items {
+                map: &MAP,
+                view: Arc::clone(&view),
+                batch: source.next(*size).unwrap(),
+                done: Box::new(move |attempt| drop(tell.send(attempt))),
+            },
+        });
+    }
+    end
+}
+
+#[test]
+fn items_fail_one_by_one() {
+    let executor = ProcessExecutor::new(2);
+    let mut failed = Vec::new();
+    for attempt in send_items(&executor, 0, &[1000, 300, 700]) {
+        let ItemsEnd { batch, failures } = attempt.outcome;
+        let start = batch.unwrap().start();
+        failed.extend(failures.into_iter().map(|(at, failure)| (start + at, failure.kind)));
+    }
+    failed.sort_by_key(|(at, _)| *at);
+    use FailureKind::{Crash, Error};
+    assert_eq!(failed, [(13, Crash), (57, Error), (1013, Crash), (1057, Error)]);
+}
+
+/// `cargo test --release -p tea-runtime --lib speed -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement"]
+fn speed() {
+    let executor = ProcessExecutor::new(1);
+    let start = Instant::now();
+    send(&executor, &CONFIG, "echo").text();
+    println!("cold {:?}", start.elapsed());
+    for _ in 0..3 {
+        let start = Instant::now();
+        for _ in 0..2000 {
+            send(&executor, &CONFIG, "echo").text();
+        }
+        println!("round trip {:?}", start.elapsed() / 2000);
+        let start = Instant::now();
+        let all: Vec<_> = (0..20_000).map(|_| send(&executor, &CONFIG, "echo")).collect();
+        all.into_iter().for_each(|sent| drop(sent.end()));
+        println!("a branch {:?}", start.elapsed() / 20_000);
+        let start = Instant::now();
+        send_items(&executor, 2000, &[1000; 100]).iter().for_each(drop);
+        println!("an item {:?}", start.elapsed() / 100_000);
+        let large = format!("echo {}", "y".repeat(64 << 20));
+        let start = Instant::now();
+        send(&executor, &CONFIG, &large).text();
+        println!("64 MiB there and back {:?}", start.elapsed());
     }
 }

@@ -27,6 +27,9 @@ use crate::{
 /// How much may come before the hello: what a test harness or a library prints as the program starts.
 const NOISE: usize = 64 << 10;
 
+/// How often a silent start is asked whether it is still wanted.
+const PULSE: Duration = Duration::from_millis(50);
+
 /// Why there is no worker.
 #[derive(Debug)]
 pub(crate) enum StartError {
@@ -54,6 +57,7 @@ pub(crate) fn start(
     setup: Setup,
     limit: Duration,
     mut tell: impl FnMut(u32, &str),
+    closing: impl Fn() -> bool,
 ) -> Result<Ready, StartError> {
     let started = program.and_then(|program| program.start()).map_err(StartError::System)?;
     let outbox = Outbox::new(started.socket).map_err(StartError::System)?;
@@ -67,8 +71,9 @@ pub(crate) fn start(
     };
     // If it is gone already, that shows when its hello is read.
     let _ = ready.outbox.send(&mut ready.outbox.lock(), WORK, [message::encode(&ToWorker::Setup(setup))]);
-    match ready.hello(limit, |line| tell(pid, line)) {
+    match ready.hello(limit, |line| tell(pid, line), closing) {
         Ok(()) => Ok(ready),
+        Err(Broken::Closing) => Err(StartError::Closing),
         Err(Broken::Wrong(message)) => {
             ready.group.end();
             Err(StartError::Wrong(message))
@@ -85,12 +90,13 @@ pub(crate) fn start(
 }
 
 enum Broken {
+    Closing,
     Wrong(String),
     Lost(String),
 }
 
 impl Ready {
-    fn hello(&mut self, limit: Duration, mut tell: impl FnMut(&str)) -> Result<(), Broken> {
+    fn hello(&mut self, limit: Duration, mut tell: impl FnMut(&str), closing: impl Fn() -> bool) -> Result<(), Broken> {
         let deadline = Instant::now() + limit;
         let mut noise = Vec::new();
         loop {
@@ -99,7 +105,7 @@ impl Ready {
                 let after = quoted(&noise).map(|noise| format!(", after {noise}")).unwrap_or_default();
                 return Err(Broken::Lost(format!("it did not say hello within {limit:?}{after}")));
             }
-            let timeout = left.try_into().ok();
+            let timeout = left.min(PULSE).try_into().ok();
             let mut sources = vec![PollFd::new(self.outbox.socket(), PollFlags::IN)];
             sources.extend(self.output.pipe().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
             let _interrupted = poll(&mut sources, timeout.as_ref());
@@ -107,6 +113,9 @@ impl Ready {
             drop(sources);
             self.output.read(&mut tell);
             if !readable {
+                if closing() {
+                    return Err(Broken::Closing);
+                }
                 continue;
             }
             match self.frames.fill(self.outbox.socket(), RecvFlags::DONTWAIT) {

@@ -58,7 +58,8 @@ pub(super) fn serve(pool: &Arc<Pool>, number: u32, memory_limit: Option<u64>, de
     let start = Instant::now();
     let setup = Setup { memory_limit, max_workers: pool.ceiling() };
     let tell = |pid, line: &str| pool.tell_line(number, pid, "", line);
-    match handshake::start(pool.program(), setup, pool.options.handshake, tell) {
+    let closing = || pool.lock().closing;
+    match handshake::start(pool.program(), setup, pool.options.handshake, tell, closing) {
         Ok(Ready { group, outbox, output, frames }) => {
             let (sending, flights) = (Mutex::default(), Mutex::default());
             let link = Arc::new(Link { number, memory_limit, group, outbox, sending, flights });
@@ -91,10 +92,17 @@ impl Link {
             let mut kept = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
             match errand.parcel(&mut kept) {
                 Ok(parcel) => {
+                    let (id, cancel) = (errand.id, errand.job.cancel.clone());
                     let deadline = self.send(pool, errand, parcel)?;
                     drop(kept);
                     if let Some(deadline) = deadline {
                         pool.look_at(deadline);
+                    }
+                    // A cancellation that came while it was neither in the queue nor here has not found it.
+                    if let Some(reason) = cancel.reason()
+                        && self.cancel(id, reason)
+                    {
+                        pool.look_now();
                     }
                     return Ok(());
                 }

@@ -184,7 +184,15 @@ impl Pool {
             for limit in starts {
                 self.start(&mut state, limit);
             }
-            drop(state);
+            if let Some(refusal) = state.refusal.clone() {
+                let waiting = state.take_queue();
+                drop(state);
+                for errand in waiting {
+                    errand.fail(&refusal, Ran::nowhere());
+                }
+            } else {
+                drop(state);
+            }
             if given.is_empty() {
                 return;
             }
@@ -221,6 +229,9 @@ impl Pool {
 
     /// There is more of an attempt that a worker had.
     fn again(&self, errand: Box<Errand>) {
+        if let Some(reason) = errand.job.cancel.reason() {
+            return errand.fail(&cancelled(reason), Ran::nowhere());
+        }
         self.lock().queues.entry(errand.memory_limit()).or_default().insert(errand.id, errand);
     }
 
@@ -317,16 +328,8 @@ impl Pool {
             }
         }
         self.changed.notify_all();
-        let refused = state.refusal.clone();
-        let all = refused.is_some().then(|| state.take_queue()).into_iter().flatten();
         drop(state);
-        if let Some(refusal) = refused {
-            for errand in all {
-                errand.fail(&refusal, Ran::nowhere());
-            }
-        } else {
-            self.pump();
-        }
+        self.pump();
     }
 
     /// A worker is gone.

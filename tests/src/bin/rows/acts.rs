@@ -30,6 +30,14 @@ pub(crate) fn act(
         "kill-once" => format!("attempt {}", ctx.attempt()),
         "exit" => std::process::exit(rest.parse()?),
         "abort" => std::process::abort(),
+        "panic-abort" => aborts(),
+        "control-group" => match control_group() {
+            Ok(()) => {
+                let blocks: Vec<Vec<u8>> = (0..300).map(|_| vec![1; 1 << 20]).collect();
+                format!("{} MiB did fit", black_box(&blocks).len())
+            }
+            Err(error) => format!("no control group: {error}"),
+        },
         "overflow" => recurse(0).to_string(),
         "allocate" => {
             let mebibytes: usize = rest.parse()?;
@@ -118,6 +126,24 @@ fn die(signal: i32) -> ! {
         // Again: the standard library takes the first SIGSEGV for itself, and gives up its place.
         kill_process(getpid(), signal).expect("it is there");
     }
+}
+
+/// A panic that cannot unwind ends the process, as every panic does in a program built with `panic = "abort"`.
+extern "C" fn aborts() -> ! {
+    panic!("no way back")
+}
+
+/// Puts this process into a control group with 64 MiB.
+fn control_group() -> std::io::Result<()> {
+    let groups = fs::read_to_string("/proc/self/cgroup")?;
+    let own = groups.lines().find_map(|line| line.split_once(":memory:")).ok_or(std::io::ErrorKind::NotFound)?.1;
+    let group = format!("/sys/fs/cgroup/memory{own}/tea-rows-{}", std::process::id());
+    let group = if fs::create_dir(&group).is_ok() { group } else { "/sys/fs/cgroup/memory/tea-rows".to_owned() };
+    fs::create_dir_all(&group)?;
+    fs::write(format!("{group}/memory.limit_in_bytes"), "67108864")?;
+    // Where there is swap, it is not to be used instead.
+    let _ = fs::write(format!("{group}/memory.memsw.limit_in_bytes"), "67108864");
+    fs::write(format!("{group}/cgroup.procs"), std::process::id().to_string())
 }
 
 fn spin() -> ! {
