@@ -386,7 +386,8 @@ fn row_22_another_build_answers() {
     let hello = message::Hello { protocol: 1, fingerprint: 0xbad, pid: 1 };
     let hello = message::encode(&message::FromWorker::Hello(hello));
     let frame = [&Header::of(message::WORK, 0, [&hello[..]]).to_bytes()[..], &hello].concat();
-    let octal: String = frame.iter().map(|byte| format!("\\{byte:03o}")).collect();
+    let octal: Vec<String> = frame.iter().map(|byte| format!("\\{byte:03o}")).collect();
+    let octal = octal.concat();
     let failure = failure_of("other", &format!("printf '{octal}'; sleep 1000"), LONG);
     let ours = format!("{:016x}", super::identity::fingerprint());
     assert!(failure.message.contains("its fingerprint 0000000000000bad"), "{}", failure.message);
@@ -470,8 +471,8 @@ fn items_fail_one_by_one() {
         failed.extend(failures.into_iter().map(|(at, failure)| (start + at, failure.kind)));
     }
     failed.sort_by_key(|(at, _)| *at);
-    use FailureKind::{Crash, Error};
-    assert_eq!(failed, [(13, Crash), (57, Error), (1013, Crash), (1057, Error)]);
+    let (crash, error) = (FailureKind::Crash, FailureKind::Error);
+    assert_eq!(failed, [(13, crash), (57, error), (1013, crash), (1057, error)]);
 }
 
 /// `cargo test --release -p tea-runtime --lib speed -- --ignored --nocapture`
@@ -490,7 +491,9 @@ fn speed() {
         println!("round trip {:?}", start.elapsed() / 2000);
         let start = Instant::now();
         let all: Vec<_> = (0..20_000).map(|_| send(&executor, &CONFIG, "echo")).collect();
-        all.into_iter().for_each(|sent| drop(sent.end()));
+        for sent in all {
+            sent.end();
+        }
         println!("a branch {:?}", start.elapsed() / 20_000);
         let start = Instant::now();
         send_items(&executor, 2000, &[1000; 100]).iter().for_each(drop);

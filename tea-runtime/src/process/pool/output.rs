@@ -71,11 +71,22 @@ impl Output {
         let bytes = std::mem::take(&mut self.partial);
         let line = String::from_utf8_lossy(bytes.trim_ascii_end()).into_owned();
         tell(&line);
+        if is_frame(&line) {
+            return;
+        }
         if self.last.len() == KEPT {
             self.last.pop_front();
         }
         self.last.push_back(line);
     }
+}
+
+/// Whether this is a line of a Rust backtrace: `  12: name`, `      at file:1:2`. A hundred of them would push out the
+/// message that stands before them.
+fn is_frame(line: &str) -> bool {
+    let text = line.trim_start();
+    let frame = text.split_once(": ").is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+    text.len() < line.len() && (frame || text.starts_with("at "))
 }
 
 #[cfg(test)]
@@ -101,6 +112,15 @@ mod tests {
         assert_eq!(told.len(), 31);
         assert_eq!(last.len(), KEPT);
         assert_eq!(last.last().unwrap(), "no end");
+    }
+
+    #[test]
+    fn a_backtrace_does_not_push_out_its_message() {
+        let (told, last) = output_of(
+            "echo why >&2; for i in $(seq 30); do echo \"  $i: f\"; echo '   at f.rs:1'; done >&2; echo 7: x >&2",
+        );
+        assert_eq!(told.len(), 62);
+        assert_eq!(last, ["why", "7: x"]);
     }
 
     #[test]
