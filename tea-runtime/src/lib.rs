@@ -22,7 +22,16 @@ pub mod state;
 
 #[doc(hidden)]
 pub use self::generated as __private;
-pub use self::process::{init, test_entry};
+pub use self::{
+    builder::Builder,
+    cancel::CancellationToken,
+    error::Error,
+    executor::{ParallelExecutor, ProcessExecutor, ThreadExecutor, get_executor},
+    failure::{Failure, FailureKind},
+    policy::{CircuitBreaker, ParallelConfig, RetryPolicy},
+    process::{init, test_entry},
+    result::{ItemFailure, ParallelFlowResult},
+};
 pub use tea_macros::include_workflow;
 
 /// Passes items on with the feature `cli`, and drops them without it: what generated code wraps its `main` in.
