@@ -34,16 +34,14 @@ pub(super) fn check(graph: &Graph<'_>, access: &Access, found: &mut Diagnostics)
             }
         }
     }
-    for (index, node) in graph.workflow.nodes.iter().enumerate() {
+    for node in &graph.workflow.nodes {
         let Work::Map(map) = &node.work else { continue };
         let resolved = settings::resolve(&node.parallel, &graph.workflow.parallel);
         let Some(away) = crossing::away(graph, &resolved, node.name.span) else { continue };
-        let reads =
-            graph.keys.uses(&map.run, &names::hidden(map)).keys.into_iter().map(|(key, span)| (key, span, false));
-        let output = graph.map_output(index).zip(node.output.keys().first()).map(|(key, name)| (key, name.span, true));
-        for (key, span, written) in reads.chain(output) {
+        // Its output may well be transient: the items' results travel, and the key is made of them here.
+        for (key, span) in graph.keys.uses(&map.run, &names::hidden(map)).keys {
             if graph.keys.entry(key).transient.is_some() {
-                found.push(error(graph, key, span, away, written));
+                found.push(error(graph, key, span, away, false));
             }
         }
     }
