@@ -2,9 +2,11 @@
 //! turning published workflow graphs into workflow files.
 #![forbid(unsafe_code)]
 
+pub mod behave;
 pub mod process;
 pub mod program;
 pub mod project;
 pub mod random;
 pub mod trace;
 pub mod wfformat;
+pub mod work;

@@ -42,3 +42,18 @@ pub fn order(lines: &[String]) -> HashMap<&str, usize> {
     }
     order
 }
+
+/// How many ran at once at the most, by the lines `start …` and `end …`.
+#[must_use]
+pub fn most_at_once(lines: &[String]) -> usize {
+    let (mut running, mut most) = (0, 0);
+    for line in lines {
+        if line.starts_with("start ") {
+            running += 1;
+            most = most.max(running);
+        } else if line.starts_with("end ") {
+            running -= 1;
+        }
+    }
+    most
+}

