@@ -34,7 +34,12 @@ fn story_int_008_timeout() {
         for order in ["hang", "spin"] {
             let logged = Logged::new("timeout");
             let finished = logged.program().args("--order").arg(order).args(strategy).run();
-            assert_eq!(finished.failure(1).matches("error[timeout]: ran over its `timeout` of 2s").count(), 3, "{}", finished.stderr);
+            assert_eq!(
+                finished.failure(1).matches("error[timeout]: ran over its `timeout` of 2s").count(),
+                3,
+                "{}",
+                finished.stderr
+            );
             for branch in ["one", "two", "three"] {
                 assert!(finished.stderr.contains(branch), "{}", finished.stderr);
             }
