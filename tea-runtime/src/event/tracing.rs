@@ -211,3 +211,54 @@ fn other(event: &Event<'_>) {
         _ => {}
     }
 }
+
+#[cfg(all(test, feature = "cli"))]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
+
+    use super::*;
+    use crate::{event::Events, plan::Place};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_node_logs_stands_within_its_span() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .without_time()
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let events = Events::new(vec![Arc::new(Tracing::new())]);
+            let (scope, node, place) = (Scope::ROOT, "count", Place { line: 12, column: 5 });
+            events.emit(|| Event::NodeStarted { scope, node, place });
+            info!("in the node");
+            let elapsed = Duration::from_millis(5);
+            events.emit(|| Event::NodeFinished { scope, node, place, elapsed, failure: None });
+            info!("after it");
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let line = |of: &str| text.lines().find(|line| line.ends_with(of)).unwrap_or_else(|| panic!("{text}"));
+        assert!(line("in the node").contains("node{node=\"count\" line=12}"), "{text}");
+        assert!(!line("after it").contains("count"), "{text}");
+    }
+}

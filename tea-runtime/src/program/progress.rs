@@ -247,7 +247,7 @@ fn line(table: &Table) -> String {
     const MOST_ROWS: usize = 8;
     let mut parts = Vec::new();
     if table.done > 0 {
-        parts.push(format!("{} branches done", table.done));
+        parts.push(format!("{} {} done", table.done, if table.done == 1 { "branch" } else { "branches" }));
     }
     if table.failed > 0 {
         parts.push(format!("{} failed", table.failed));
@@ -265,4 +265,42 @@ fn line(table: &Table) -> String {
         parts.push(format!("{waiting} wait"));
     }
     parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{event::Events, plan::Site, policy::Strategy, program::sample::READ_QC, result::ParallelFlowResult};
+
+    #[test]
+    fn rows_are_what_runs_and_the_rest_is_counted() {
+        let shared = Arc::new(Shared { table: Mutex::default(), wake: Condvar::new() });
+        let events = Events::new(vec![Arc::new(Watcher(Arc::clone(&shared)))]);
+        let (Site::Region(region), Site::Map(map)) = (READ_QC.sites[0], READ_QC.sites[2]) else { unreachable!() };
+        let (count, gc, each) = (events.scope(), events.scope(), events.scope());
+        let parent = Scope::ROOT;
+        for (scope, task, name) in [(count, 0, "count"), (gc, 1, "gc")] {
+            let strategy = Strategy::Process;
+            events.emit(|| Event::BranchStarted { scope, parent, region, task, name, strategy });
+        }
+        let start = |attempt| {
+            let (scope, name) = (count, "count");
+            events.emit(|| Event::AttemptStarted { scope, name, attempt, worker: Some(3), pid: 4242, sent: 0 });
+        };
+        start(1);
+        assert_eq!(line(&shared.lock()), "count; 1 wait");
+        start(2);
+        assert_eq!(shared.lock().rows[&count].note, "worker 3, attempt 2");
+        let strategy = Strategy::Thread;
+        events.emit(|| Event::MapStarted { scope: each, parent, map, total: Some(400), strategy });
+        events.emit(|| Event::MapProgress { scope: each, done: 100, failed: 2, total: None });
+        // An item that says how far it is does not speak for the map.
+        events.emit(|| Event::Progress { scope: each, node: "each", done: 1, total: 2 });
+        let counts = shared.lock().rows[&each].counts();
+        assert_eq!(counts[..2], ["100 of 400", "2 failed"]);
+        assert!(counts[2].ends_with("/s") && counts[3].ends_with(" left"), "{counts:?}");
+        let result = ParallelFlowResult { success: true, ..ParallelFlowResult::new("count") };
+        events.emit(|| Event::BranchFinished { scope: count, result: &result });
+        assert!(line(&shared.lock()).starts_with("1 branch done; each 100 of 400, 2 failed, "));
+    }
 }
