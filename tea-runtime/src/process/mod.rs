@@ -2,11 +2,11 @@
 //!
 //! | module | duty |
 //! |---|---|
-//! | [`identity`] | who this process is: a program, or a worker of one |
-//! | [`frame`], [`message`], [`payload`] | what stands on the stream between the two |
-//! | [`spawn`], [`group`], [`loss`] | starting a process, ending it with its group, and what its end means |
-//! | [`worker`] | the worker's side, from its start to its end |
-//! | [`pool`] | the parent's side: queue, workers, deadlines |
+//! | `identity` | who this process is: a program, or a worker of one |
+//! | `frame`, `message`, `payload` | what stands on the stream between the two |
+//! | `spawn`, `group`, `loss` | starting a process, ending it with its group, and what its end means |
+//! | `worker` | the worker's side, from its start to its end |
+//! | `pool` | the parent's side: queue, workers, deadlines |
 //!
 //! `docs/platforms.md` says what differs between systems.
 

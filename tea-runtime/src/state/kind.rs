@@ -71,7 +71,7 @@ pub struct Parse {
 }
 
 /// `Probe::<T>::CLONE` is `Some` exactly if `T` is `Clone`, and so on: the inherent constant is taken where its bounds
-/// hold, the one of [`Cannot`] otherwise. Works for concrete types only, so it is used through the [`kind!`](crate::kind) macro.
+/// hold, the one of [`Cannot`] otherwise. Works for concrete types only, so it is used through the `kind!` macro.
 #[derive(Debug)]
 pub struct Probe<T>(PhantomData<T>);
 
