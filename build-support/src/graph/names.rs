@@ -181,7 +181,7 @@ pub(super) fn accesses(node: &syntax::Node, keys: &Keys<'_>, found: &mut Diagnos
                 )
                 .label("written again here")
                 .also(first.span, "written here")
-                .help("give the failures a key of their own, of type `Vec<tea_runtime::ItemFailure>`"),
+                .help("give the failures a key of their own, of type `Vec<tea_runtime::result::ItemFailure>`"),
             );
         } else {
             access.writes.push(NodeWrite { key, span: name.span, always: true });

@@ -332,7 +332,7 @@ impl Writer<'_> {
         if shaky && self.one_in(2) {
             self.names += 1;
             let failures = format!("f{}", self.names);
-            self.declare(&failures, "Vec<tea_runtime::ItemFailure>", ", optional: true");
+            self.declare(&failures, "Vec<tea_runtime::result::ItemFailure>", ", optional: true");
             write!(settings, ", allow_failure: true, failures: {failures}").expect("memory");
         }
         let (run, output) =
