@@ -21,7 +21,7 @@ use tests::{
 };
 
 /// Workflows in one program.
-const BATCH: usize = 100;
+const BATCH: usize = 30;
 /// Values of the input.
 const INPUTS: [u64; 3] = [1, 2, 77];
 
@@ -65,7 +65,7 @@ fn most_generated_files_compile_and_the_others_say_why() {
 
 #[test]
 fn runs_agree_with_the_interpreter() {
-    let total = usize::try_from(number("TEA_RANDOM").unwrap_or(100)).expect("a number that fits");
+    let total = usize::try_from(number("TEA_RANDOM").unwrap_or(30)).expect("a number that fits");
     let mut rng = Rng::with_seed(number("TEA_RANDOM_SEED").unwrap_or(0));
     let mut done = 0;
     while done < total {
