@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::timer;
+use super::{Run, timer};
 use crate::{
     cancel::CancellationToken,
     failure::{Failure, FailureKind},
@@ -118,12 +118,14 @@ impl Attempts {
     }
 }
 
-/// Calls `then` after `delay`, or as soon as `cancel` is cancelled.
-pub(crate) fn wait(cancel: &CancellationToken, delay: Duration, then: impl FnOnce() + Send + 'static) {
+/// Calls `then` after `delay`, or as soon as `cancel` is cancelled: at once without a delay, else in the pool, since what
+/// it starts may run the user's Rust, for which the timer has no time.
+pub(crate) fn wait(run: &Arc<Run>, cancel: &CancellationToken, delay: Duration, then: impl FnOnce() + Send + 'static) {
     if delay.is_zero() {
         return then();
     }
-    let then = Arc::new(Mutex::new(Some(then)));
+    let run = Arc::clone(run);
+    let then = Arc::new(Mutex::new(Some(move || run.spawn(false, Box::new(then)))));
     let take = |then: &Mutex<Option<_>>| then.lock().unwrap_or_else(PoisonError::into_inner).take();
     // A token of its own, so that a wait that is over leaves nothing at `cancel`.
     let cancel = cancel.child();

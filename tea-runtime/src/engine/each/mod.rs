@@ -199,7 +199,7 @@ impl MapRun {
         self.progress().landed(batch, home, again.len());
         for (delay, attempt) in again {
             let state = Arc::clone(&self);
-            attempt::wait(&self.cancel, delay, move || {
+            attempt::wait(&self.run, &self.cancel, delay, move || {
                 state.progress().again(attempt);
                 state.drive();
             });

@@ -23,7 +23,7 @@ use crate::{
     event::{Event, Scope},
     executor::{Attempt, BranchEnd, Job, JobWork},
     failure::Failure,
-    plan::{Region, Task},
+    plan::{Region, Task, TaskRead},
     policy::Strategy,
     result::ParallelFlowResult,
     state::{Value, View},
@@ -100,7 +100,11 @@ impl RegionRun {
                 Step::Wait => return,
                 Step::Join => return self.join_later(),
                 Step::Start(claim, more) => {
-                    ended = self.start(claim, here);
+                    if !schedule::is_inside() && self.combines(&claim) {
+                        self.start_in_pool(claim);
+                    } else {
+                        ended = self.start(claim, here);
+                    }
                     if ended.is_none() && !more {
                         return;
                     }
@@ -108,6 +112,22 @@ impl RegionRun {
                 }
             }
         }
+    }
+
+    /// Whether starting it runs reducers, which are the user's Rust: no business of an executor's own threads.
+    fn combines(&self, claim: &Claim) -> bool {
+        let combined = |read: &TaskRead| read.after > 0 && self.run.plan.keys[read.key as usize].reduce.is_some();
+        matches!(claim, Claim::Task(task) if self.region.tasks[*task].reads.iter().any(combined))
+    }
+
+    fn start_in_pool(self: &Arc<Self>, claim: Claim) {
+        let state = Arc::clone(self);
+        let start = move || {
+            if let Some(end) = state.start(claim, false) {
+                state.drive(Some(end));
+            }
+        };
+        self.run.spawn(false, Box::new(start));
     }
 
     /// Starts an attempt, unless the task ends without one.
@@ -204,7 +224,7 @@ impl RegionRun {
                         self.ready().release();
                         let state = Arc::clone(&self);
                         let again = Again { task: index, scope, attempts, view: *view };
-                        attempt::wait(&self.cancel, delay, move || {
+                        attempt::wait(&self.run, &self.cancel, delay, move || {
                             state.ready().again(again);
                             state.drive(None);
                         });
