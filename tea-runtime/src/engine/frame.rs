@@ -67,6 +67,14 @@ pub(crate) fn run_item(
     outcome.map_err(|failure| failure.at(map.name, map.place))
 }
 
+/// Where it goes on.
+enum Onward {
+    /// To a step of the block.
+    Step(usize),
+    /// Out of the block, to these tasks.
+    Out(Vec<u32>),
+}
+
 /// What a step came to.
 enum Turn {
     /// The next step.
@@ -107,8 +115,8 @@ impl Frame {
     fn jump(mut self: Box<Self>, mut next: Next) {
         loop {
             let step = match self.target(next) {
-                Ok(Ok(step)) => step,
-                Ok(Err(goes_to)) => return self.finish(goes_to),
+                Ok(Onward::Step(step)) => step,
+                Ok(Onward::Out(goes_to)) => return self.finish(goes_to),
                 Err(failure) => return self.fail(failure),
             };
             match self.step(step) {
@@ -120,8 +128,8 @@ impl Frame {
         }
     }
 
-    /// The step that comes next, or the tasks that the block goes on to at its end.
-    fn target(&self, next: Next) -> Result<Result<usize, Vec<u32>>, Box<Failure>> {
+    /// What comes next.
+    fn target(&self, next: Next) -> Result<Onward, Box<Failure>> {
         let target = match next {
             Next::Go(target) => target,
             Next::Choose(arms) => {
@@ -134,15 +142,16 @@ impl Frame {
                 }
                 taken.expect("the last arm has no condition")
             }
-            Next::Fork(tasks) => return Ok(Err(tasks.to_vec())),
+            Next::Fork(tasks) => return Ok(Onward::Out(tasks.to_vec())),
         };
         Ok(match target {
-            Target::Step(step) => Ok(step as usize),
-            Target::End => Err(Vec::new()),
-            Target::Task(task) => Err(vec![task]),
+            Target::Step(step) => Onward::Step(step as usize),
+            Target::End => Onward::Out(Vec::new()),
+            Target::Task(task) => Onward::Out(vec![task]),
         })
     }
 
+    /// Whether a condition holds here.
     pub(crate) fn holds(&self, when: Condition) -> Result<bool, Box<Failure>> {
         guard(|| when(&self.view, &self.context)).and_then(|outcome| outcome.map_err(Into::into))
     }
