@@ -32,8 +32,9 @@ impl Program {
     pub fn new(path: impl AsRef<OsStr>) -> Self {
         static RUNS: AtomicU32 = AtomicU32::new(0);
         let mark = format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
-        let mut command = Command::new(path);
-        command.env(MARK, &mark);
+        // Whoever runs the tests may ignore signals (`nohup`, a shell's background job), and programs inherit that.
+        let mut command = Command::new("env");
+        command.arg("--default-signal=HUP,INT,QUIT,TERM").arg(path).env(MARK, &mark);
         Self { command, stdin: None, mark }
     }
 
