@@ -1,6 +1,5 @@
 //! Runs workflows that Tea compiled: on threads, or in worker processes that are this same program.
 #![forbid(unsafe_code)]
-#![allow(unused_imports)] // until the worker pool has landed as a whole
 
 pub mod builder;
 pub mod cancel;

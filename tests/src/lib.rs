@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod behave;
+pub mod logged;
 pub mod process;
 pub mod program;
 pub mod project;

@@ -1,30 +1,10 @@
 //! What a pool of workers must stand, seen from outside.
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use rustix::process::Signal;
 use serde_json::Value;
-use tests::{process::wait_for, program::Program, trace};
-
-struct Flow {
-    directory: tempfile::TempDir,
-    program: &'static str,
-    name: &'static str,
-}
-
-impl Flow {
-    fn new(program: &'static str, name: &'static str) -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), program, name }
-    }
-
-    fn log(&self) -> PathBuf {
-        self.directory.path().join("log")
-    }
-
-    fn program(&self) -> Program {
-        Program::new(self.program).env("FLOW", self.name).arg("--log").arg(self.log())
-    }
-}
+use tests::{logged::Logged, process::wait_for, program::Program};
 
 const FAULTS: &str = env!("CARGO_BIN_EXE_faults");
 const POLICIES: &str = env!("CARGO_BIN_EXE_policies");
@@ -38,7 +18,7 @@ fn a_panic_costs_no_worker() {
         ("panic-any", "panic"),
         ("panic-drop", "while dropping"),
     ] {
-        let flow = Flow::new(POLICIES, "allow_failure");
+        let flow = Logged::new(POLICIES, "allow_failure");
         let output = flow.program().arg("--order").arg(orders).args("--max-workers 1").run().json();
         let [one, two] = [0, 1].map(|branch| &output["results"][branch]);
         assert_eq!(one["error"]["kind"], "panic", "{orders}: {one}");
@@ -50,23 +30,23 @@ fn a_panic_costs_no_worker() {
 /// A stack overflow is named.
 #[test]
 fn a_stack_overflow_is_named() {
-    let finished = Flow::new(POLICIES, "retry").program().args("--order overflow").run();
+    let finished = Logged::new(POLICIES, "retry").program().args("--order overflow").run();
     assert!(finished.failure(1).contains("stack"), "{}", finished.stderr);
 }
 
 /// Much in and much out, on both sides at once.
 #[test]
 fn a_flood_both_ways_is_no_deadlock() {
-    assert_eq!(Flow::new(FAULTS, "bulk").program().args("--size 128").run().json()["equal"], true);
+    assert_eq!(Logged::new(FAULTS, "bulk").program().args("--size 128").run().json()["equal"], true);
 }
 
 /// The parent is killed while much is on its way: the workers end all the same.
 #[test]
 fn a_parent_killed_in_the_middle_of_a_flood() {
     for _ in 0..3 {
-        let flow = Flow::new(FAULTS, "bulk");
+        let flow = Logged::new(FAULTS, "bulk");
         let running = flow.program().args("--size 64").start();
-        wait_for("the branches to start", || (!trace::lines(&flow.log()).is_empty()).then_some(()));
+        wait_for("the branches to start", || (!flow.lines().is_empty()).then_some(()));
         running.signal(Signal::KILL);
         let finished = running.finish();
         assert_eq!(finished.signal, Some(9));
@@ -88,11 +68,11 @@ fn recycled_workers_leave_nothing() {
 /// Interrupted with ten thousand items to go, nothing new starts.
 #[test]
 fn an_interrupt_empties_the_queue() {
-    let flow = Flow::new(FAULTS, "queue");
+    let flow = Logged::new(FAULTS, "queue");
     let running = flow.program().start();
-    wait_for("two items to start", || (trace::lines(&flow.log()).len() >= 2).then_some(()));
+    wait_for("two items to start", || (flow.lines().len() >= 2).then_some(()));
     running.signal(Signal::INT);
     let finished = running.finish();
     assert_eq!((finished.code, finished.stdout.as_str()), (Some(130), ""), "{}", finished.stderr);
-    assert!(trace::lines(&flow.log()).len() <= 4, "{:?}", trace::lines(&flow.log()));
+    assert!(flow.lines().len() <= 4, "{:?}", flow.lines());
 }

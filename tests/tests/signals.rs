@@ -1,53 +1,35 @@
 //! Signals, from a terminal, a service manager or the kernel, to the program and to its workers.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, thread, time::Duration};
+use std::{collections::BTreeMap, fs, thread, time::Duration};
 
 use rustix::process::Signal;
 use tests::{
+    logged::Logged,
     process::{self, wait_for},
     program::{Program, Running},
-    trace,
 };
 
-/// A workflow of a program with three branches, and a directory for its log.
-struct Flow {
-    directory: tempfile::TempDir,
-    program: &'static str,
-    name: &'static str,
+const EDGES: &str = env!("CARGO_BIN_EXE_edges");
+const POLICIES: &str = env!("CARGO_BIN_EXE_policies");
+
+/// Three branches that do as they are told.
+fn behave() -> Logged {
+    Logged::new(EDGES, "behave")
 }
 
-impl Flow {
-    fn new(program: &'static str, name: &'static str) -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), program, name }
-    }
+/// Starts it and waits until so many branches have started; gives their process ids.
+fn start(flow: &Logged, args: &[&str], branches: usize) -> (Running, BTreeMap<String, u32>) {
+    let running = args.iter().fold(flow.program(), Program::arg).start();
+    (running, wait(flow, branches))
+}
 
-    fn behave() -> Self {
-        Self::new(env!("CARGO_BIN_EXE_edges"), "behave")
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn program(&self, args: &[&str]) -> Program {
-        let program = Program::new(self.program).env("FLOW", self.name).arg("--log").arg(self.path("log"));
-        args.iter().fold(program, Program::arg)
-    }
-
-    /// Starts it and waits until so many branches have started; gives their process ids.
-    fn start(&self, args: &[&str], branches: usize) -> (Running, BTreeMap<String, u32>) {
-        let running = self.program(args).start();
-        (running, self.wait(branches))
-    }
-
-    fn wait(&self, branches: usize) -> BTreeMap<String, u32> {
-        let started = || {
-            let lines = trace::lines(&self.path("log"));
-            let words = lines.iter().filter_map(|line| line.split_once(' '));
-            words.map(|(name, pid)| (name.to_owned(), pid.parse().unwrap())).collect::<BTreeMap<_, _>>()
-        };
-        wait_for("the branches to start", || Some(started()).filter(|started| started.len() == branches))
-    }
+fn wait(flow: &Logged, branches: usize) -> BTreeMap<String, u32> {
+    let started = || {
+        let lines = flow.lines();
+        let words = lines.iter().filter_map(|line| line.split_once(' '));
+        words.map(|(name, pid)| (name.to_owned(), pid.parse().unwrap())).collect::<BTreeMap<_, _>>()
+    };
+    wait_for("the branches to start", || Some(started()).filter(|started| started.len() == branches))
 }
 
 const HANG: [&str; 8] = ["--first", "hang", "--second", "spin", "--third", "hang", "--max-workers", "3"];
@@ -56,7 +38,7 @@ const HANG: [&str; 8] = ["--first", "hang", "--second", "spin", "--third", "hang
 #[test]
 fn a_signal_ends_the_run_and_its_workers() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
-        let (running, _) = Flow::behave().start(&HANG, 3);
+        let (running, _) = start(&behave(), &HANG, 3);
         running.signal(signal);
         let finished = running.finish();
         assert_eq!((finished.code, finished.stdout.as_str()), (Some(code), ""), "{}", finished.stderr);
@@ -68,7 +50,7 @@ fn a_signal_ends_the_run_and_its_workers() {
 fn a_signal_ends_a_run_on_threads() {
     let mut args = HANG.to_vec();
     args.extend(["--parallel-strategy", "thread"]);
-    let (running, _) = Flow::behave().start(&args, 3);
+    let (running, _) = start(&behave(), &args, 3);
     running.signal(Signal::INT);
     let finished = running.finish();
     assert_eq!((finished.code, finished.stdout.as_str()), (Some(130), ""), "{}", finished.stderr);
@@ -77,7 +59,7 @@ fn a_signal_ends_a_run_on_threads() {
 /// A second Ctrl-C waits for nothing.
 #[test]
 fn a_second_interrupt_ends_at_once() {
-    let (running, _) = Flow::behave().start(&HANG, 3);
+    let (running, _) = start(&behave(), &HANG, 3);
     running.signal(Signal::INT);
     thread::sleep(Duration::from_millis(20));
     // The first may have been enough already.
@@ -89,10 +71,10 @@ fn a_second_interrupt_ends_at_once() {
 #[test]
 #[ignore = "known defect: a stop sent to the parent alone counts for the timeouts of its workers"]
 fn a_stop_across_a_timeout_is_no_timeout() {
-    let flow = Flow::new(env!("CARGO_BIN_EXE_policies"), "timeout");
+    let flow = Logged::new(POLICIES, "timeout");
     let go = flow.path("go");
     let order = format!("wait {}", go.display());
-    let (running, _) = flow.start(&["--order", &order], 3);
+    let (running, _) = start(&flow, &["--order", &order], 3);
     running.signal(Signal::TSTP);
     wait_for("the stop", || process::is_stopped(running.pid()).then_some(()));
     // Longer than the timeout of two seconds: this is what the test is about.
@@ -105,7 +87,7 @@ fn a_stop_across_a_timeout_is_no_timeout() {
 /// A worker that was stopped is noticed, and its branch fails.
 #[test]
 fn a_stopped_worker_is_noticed() {
-    let (running, started) = Flow::behave().start(&["--second", "hang"], 3);
+    let (running, started) = start(&behave(), &["--second", "hang"], 3);
     process::signal(started["two"], Signal::STOP).unwrap();
     let finished = running.finish();
     assert!(finished.failure(1).contains("two"), "{}", finished.stderr);
@@ -114,11 +96,11 @@ fn a_stopped_worker_is_noticed() {
 /// Killed from outside, a worker takes its own branch along and no other.
 #[test]
 fn a_worker_killed_from_outside_is_named() {
-    let flow = Flow::behave();
+    let flow = behave();
     let go = flow.path("go");
     let wait = format!("wait {}", go.display());
     let (running, started) =
-        flow.start(&["--first", &wait, "--second", "hang", "--third", &wait, "--max-workers", "3"], 3);
+        start(&flow, &["--first", &wait, "--second", "hang", "--third", &wait, "--max-workers", "3"], 3);
     process::signal(started["two"], Signal::KILL).unwrap();
     fs::write(go, "").unwrap();
     let finished = running.finish();
@@ -129,19 +111,13 @@ fn a_worker_killed_from_outside_is_named() {
 /// The file of a running program may be replaced: workers are what is running, not what lies there now.
 #[test]
 fn a_replaced_file_does_not_matter() {
-    let flow = Flow::new(env!("CARGO_BIN_EXE_policies"), "retry");
+    let flow = Logged::new(POLICIES, "retry");
     let go = flow.path("go");
     let copy = flow.path("program");
-    fs::copy(flow.program, &copy).unwrap();
+    fs::copy(POLICIES, &copy).unwrap();
     let order = format!("until 2 wait {}; signal 9", go.display());
-    let running = Program::new(&copy)
-        .env("FLOW", flow.name)
-        .args("--max-workers 2 --log")
-        .arg(flow.path("log"))
-        .arg("--order")
-        .arg(order)
-        .start();
-    flow.wait(2);
+    let running = flow.program_at(&copy).args("--max-workers 2 --order").arg(order).start();
+    wait(&flow, 2);
     fs::remove_file(&copy).unwrap();
     fs::write(&copy, "no program").unwrap();
     fs::write(go, "").unwrap();

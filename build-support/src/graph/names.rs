@@ -152,16 +152,9 @@ pub(super) fn accesses(node: &syntax::Node, keys: &Keys<'_>, found: &mut Diagnos
         };
         if let Some(first) = access.writes.iter().find(|write| write.key == key) {
             if keys.name(key) == name.value {
-                found.push(
-                    Diagnostic::error(
-                        codes::DUPLICATE_OUTPUT,
-                        name.span,
-                        format!("`{}` is written twice by one node", name.value),
-                    )
-                    .label("written again here")
-                    .also(first.span, "written here")
-                    .help("give each part of the tuple a key of its own"),
-                );
+                let message = format!("`{}` is written twice by one node", name.value);
+                let finding = written_again(name.span, first, message);
+                found.push(finding.help("give each part of the tuple a key of its own"));
             }
             continue;
         }
@@ -173,21 +166,23 @@ pub(super) fn accesses(node: &syntax::Node, keys: &Keys<'_>, found: &mut Diagnos
         && let Some(key) = keys.resolve(name, found)
     {
         if let Some(first) = access.writes.iter().find(|write| write.key == key) {
+            let message = format!("`{}` is both the output and the failures of one node", name.value);
             found.push(
-                Diagnostic::error(
-                    codes::DUPLICATE_OUTPUT,
-                    name.span,
-                    format!("`{}` is both the output and the failures of one node", name.value),
-                )
-                .label("written again here")
-                .also(first.span, "written here")
-                .help("give the failures a key of their own, of type `Vec<tea_runtime::result::ItemFailure>`"),
+                written_again(name.span, first, message)
+                    .help("give the failures a key of their own, of type `Vec<tea_runtime::result::ItemFailure>`"),
             );
         } else {
             access.writes.push(NodeWrite { key, span: name.span, always: true });
         }
     }
     access
+}
+
+/// One node writes a key at two places.
+fn written_again(span: Span, first: &NodeWrite, message: String) -> Diagnostic {
+    Diagnostic::error(codes::DUPLICATE_OUTPUT, span, message)
+        .label("written again here")
+        .also(first.span, "written here")
 }
 
 /// The names that stand for the item and its index in a map's body.

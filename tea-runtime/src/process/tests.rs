@@ -20,7 +20,7 @@ use crate::{
         Block, Map, Next, Place, Plan, Region, Registered, Run as Node, Site, Step, Target, Task, TaskRead, TaskWrite,
         Work,
     },
-    policy::{ParallelConfig, RetryPolicy, Strategy},
+    policy::{ParallelConfig, Strategy},
     state::{Key, KeySpec, Kind, View, Wire},
 };
 

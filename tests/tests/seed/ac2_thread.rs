@@ -6,7 +6,7 @@ use tests::{
     work::{self, Shape},
 };
 
-use crate::log::{Logged, STRATEGIES, edges, policies};
+use crate::log::{STRATEGIES, edges, logged, policies};
 
 /// What `mixed` computes in its branches, on rayon and by hand, without Tea.
 #[test]
@@ -28,7 +28,7 @@ fn story_int_002_and_design_int_003_identical() {
 #[test]
 fn story_int_003_max_workers() {
     for strategy in STRATEGIES {
-        let logged = Logged::new("workers");
+        let logged = logged("workers");
         let output = logged.program().args(strategy).run().json();
         assert_eq!(output["all"].as_array().unwrap().len(), 6);
         assert_eq!(trace::most_at_once(&logged.lines()), 2, "{strategy}");
@@ -39,7 +39,7 @@ fn story_int_003_max_workers() {
 #[test]
 fn story_int_004_retry_policy() {
     for strategy in STRATEGIES {
-        let logged = Logged::new("retry");
+        let logged = logged("retry");
         let output = logged.program().args("--order").arg("until 3 error down").args(strategy).run().json();
         assert_eq!(output["attempts"], json!([3, 1]));
         assert_eq!(output["reasons"], json!(["Error", "Error"]));
@@ -51,7 +51,7 @@ fn story_int_004_retry_policy() {
 #[test]
 fn story_int_004_retries_end() {
     for strategy in STRATEGIES {
-        let logged = Logged::new("retry");
+        let logged = logged("retry");
         let finished = logged.program().arg("--order").arg("error still down").args(strategy).run();
         assert!(finished.failure(1).contains("still down"), "{}", finished.stderr);
         assert_eq!(logged.count("one"), 3, "{strategy}");
@@ -63,7 +63,7 @@ fn story_int_004_retries_end() {
 fn story_int_004_retry_on() {
     for (order, attempts) in [("error down", 2), ("panic down", 1)] {
         for strategy in STRATEGIES {
-            let logged = Logged::new("retry_on");
+            let logged = logged("retry_on");
             let finished = logged.program().arg("--order").arg(order).args(strategy).run();
             assert!(finished.failure(1).contains("down"), "{}", finished.stderr);
             assert_eq!(logged.count("one"), attempts, "{order} {strategy}");
@@ -76,7 +76,7 @@ fn story_int_004_retry_on() {
 #[ignore = "known defect: items of a batch already in a worker run on after the circuit opened (18 instead of 3)"]
 fn story_int_005_circuit_breaker() {
     for strategy in STRATEGIES {
-        let logged = Logged::new("circuit");
+        let logged = logged("circuit");
         let output = logged.program().args(strategy).run().json();
         assert_eq!(logged.lines().len(), 3, "{strategy}");
         let kinds: Vec<&Value> =
@@ -91,7 +91,7 @@ fn story_int_005_circuit_breaker() {
 #[test]
 fn story_int_006_cancellation_token() {
     for strategy in STRATEGIES {
-        let logged = Logged::new("fail_fast");
+        let logged = logged("fail_fast");
         let finished = logged.program().args(strategy).run();
         assert!(finished.failure(1).contains("it had to be"), "{}", finished.stderr);
         assert_eq!(logged.lines(), ["two starts", "two is told"], "{strategy}");
@@ -118,7 +118,7 @@ fn partial_failure_of_a_map() {
 fn partial_failure_of_a_branch() {
     for (order, kind) in [("error down", "error"), ("panic down", "panic"), ("hang", "timeout")] {
         for strategy in STRATEGIES {
-            let logged = Logged::new("allow_failure");
+            let logged = logged("allow_failure");
             let output = logged.program().arg("--order").arg(order).args(strategy).run().json();
             assert_eq!(output["joined"], "nothing and two", "{order} {strategy}");
             let [one, two] = [0, 1].map(|branch| &output["results"][branch]);
@@ -129,6 +129,6 @@ fn partial_failure_of_a_branch() {
             assert_eq!((&two["branch"], &two["success"], &two["error"]), (&json!("two"), &json!(true), &Value::Null));
         }
     }
-    let output = Logged::new("allow_failure").program().arg("--order").arg("fine").run().json();
+    let output = logged("allow_failure").program().arg("--order").arg("fine").run().json();
     assert_eq!(output["joined"], "one and two");
 }

@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, time::Duration};
 use serde_json::json;
 use tests::trace;
 
-use crate::log::{Logged, STRATEGIES, edges, policies};
+use crate::log::{STRATEGIES, edges, logged, policies};
 
 /// The pool has as many workers as the settings say, and no more.
 #[test]
 fn story_unit_004_pool_size() {
-    let logged = Logged::new("workers");
+    let logged = logged("workers");
     let output = logged.program().run().json();
     let pids: BTreeSet<u64> = output["all"].as_array().unwrap().iter().filter_map(serde_json::Value::as_u64).collect();
     assert_eq!(pids.len(), 2, "six branches, two warm workers: {pids:?}");
@@ -32,7 +32,7 @@ fn story_int_007_and_design_int_008_separate_processes() {
 fn story_int_008_timeout() {
     for strategy in STRATEGIES {
         for order in ["hang", "spin"] {
-            let logged = Logged::new("timeout");
+            let logged = logged("timeout");
             let finished = logged.program().args("--order").arg(order).args(strategy).run();
             assert_eq!(
                 finished.failure(1).matches("error[timeout]: ran over its `timeout` of 2s").count(),
@@ -54,7 +54,7 @@ fn story_int_008_timeout() {
 #[test]
 fn story_int_008_in_time() {
     for strategy in STRATEGIES {
-        let output = Logged::new("timeout").program().args(strategy).run().json();
+        let output = logged("timeout").program().args(strategy).run().json();
         assert_eq!(output["joined"], "one, two, three");
     }
 }
@@ -69,7 +69,7 @@ fn design_int_010_crash() {
         ("exit 7", json!({ "code": 7 })),
         ("exit 0", json!({ "code": 0 })),
     ] {
-        let logged = Logged::new("allow_failure");
+        let logged = logged("allow_failure");
         let output = logged.program().arg("--order").arg(order).run().json();
         assert_eq!(output["joined"], "nothing and two", "{order}");
         let error = &output["results"][0]["error"];
@@ -81,7 +81,7 @@ fn design_int_010_crash() {
 /// A crash is retried on a fresh worker.
 #[test]
 fn design_int_010_crash_and_retry() {
-    let logged = Logged::new("retry");
+    let logged = logged("retry");
     let output = logged.program().arg("--order").arg("until 2 signal 9").run().json();
     assert_eq!(output["attempts"], json!([2, 1]));
     assert_eq!(output["reasons"], json!(["Crash"]));

@@ -29,7 +29,7 @@ use self::{
     link::Link,
     pace::Paces,
 };
-use super::{identity, loss, message::Setup, spawn::Program};
+use super::{identity, loss, spawn::Program};
 use crate::{
     cancel::CancelReason,
     engine::cancelled,
