@@ -28,7 +28,7 @@ pub(crate) struct Attempts {
 
 #[derive(Clone)]
 struct Failed {
-    /// When the first one started to run.
+    /// When the first one started to run, in this process's time.
     since: Instant,
     /// Why they failed, oldest first.
     errors: Vec<Failure>,
@@ -55,7 +55,7 @@ impl Attempts {
         Err(Box::new(failure))
     }
 
-    /// When all attempts together must have ended, once the first one has run.
+    /// When all attempts together must have ended, in this process's time, once the first one has run.
     pub(crate) fn deadline(&self, config: &ParallelConfig) -> Option<Instant> {
         self.failed.as_ref()?.since.checked_add(config.timeout_total?)
     }
@@ -69,11 +69,11 @@ impl Attempts {
         breaker: Option<&CircuitBreaker>,
         cancel: &CancellationToken,
     ) -> Verdict {
-        let now = Instant::now();
+        let now = timer::now();
         let since = || now.checked_sub(elapsed).unwrap_or(now);
         self.failed.get_or_insert_with(|| Box::new(Failed { since: since(), errors: Vec::new() }));
         if let Some(breaker) = breaker {
-            if failure.kind == FailureKind::Cancelled { breaker.withdrawn() } else { breaker.failed(now) }
+            if failure.kind == FailureKind::Cancelled { breaker.withdrawn() } else { breaker.failed(Instant::now()) }
         }
         if self.started > config.retry.max_retries || !config.retry.covers(failure.kind) || cancel.is_cancelled() {
             return Verdict::Failed(failure);
@@ -99,7 +99,7 @@ impl Attempts {
         into.elapsed = elapsed;
         into.circuit = breaker.map(CircuitBreaker::state);
         if let Some(failed) = self.failed {
-            into.elapsed = failed.since.elapsed();
+            into.elapsed = timer::now().saturating_duration_since(failed.since);
             into.attempt_errors = failed.errors;
         }
     }

@@ -1,11 +1,14 @@
 //! Deadlines and delays of this process: one thread for all of them, there only while something waits.
 //!
-//! Time that the whole process spends stopped (Ctrl-Z, a suspended machine) does not count, so that nothing runs over
-//! its time because of it: the thread looks at the clock often enough to notice.
+//! They are kept in [this process's time](now), which stands still while the whole process is stopped (`SIGSTOP`,
+//! Ctrl-Z), so that nothing runs over its time because of that: the thread looks at the clock often enough to notice.
 
 use std::{
     collections::BTreeMap,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -15,8 +18,8 @@ pub(crate) type Alarm = Box<dyn FnOnce() + Send>;
 /// How often the clock is looked at while something waits.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Looking at the clock so much later than intended means that the process was stopped.
-const STOPPED: Duration = Duration::from_millis(400);
+/// Looking at the clock so much later than intended means that the process was stopped, or got no processor.
+const LATE: Duration = Duration::from_millis(100);
 
 /// How long the thread stays when nothing waits any more.
 const LINGER: Duration = Duration::from_millis(200);
@@ -25,16 +28,16 @@ struct Timer {
     alarms: BTreeMap<Key, Alarm>,
     last_id: u64,
     running: bool,
-    /// How long the process was stopped so far. Keys count without it.
-    stopped: Duration,
 }
 
-/// When, without the time spent stopped, and which.
+/// When, in this process's time, and which.
 type Key = (Instant, u64);
 
-static TIMER: Mutex<Timer> =
-    Mutex::new(Timer { alarms: BTreeMap::new(), last_id: 0, running: false, stopped: Duration::ZERO });
+static TIMER: Mutex<Timer> = Mutex::new(Timer { alarms: BTreeMap::new(), last_id: 0, running: false });
 static CHANGED: Condvar = Condvar::new();
+
+/// How long the process was stopped so far, in nanoseconds.
+static STOPPED: AtomicU64 = AtomicU64::new(0);
 
 /// An alarm that was set.
 #[derive(Debug)]
@@ -48,22 +51,50 @@ impl Handle {
     }
 }
 
+/// This process's time: the clock's, without the time for which the process was stopped while something waited.
+pub(crate) fn now() -> Instant {
+    let now = Instant::now();
+    now.checked_sub(Duration::from_nanos(STOPPED.load(Ordering::Acquire))).unwrap_or(now)
+}
+
 /// Sets an alarm.
 pub(crate) fn after(delay: Duration, alarm: Alarm) -> Handle {
+    let now = now();
+    // A century is as good as what an `Instant` cannot hold.
+    at(now.checked_add(delay).unwrap_or(now + Duration::from_hours(24 * 36_525)), alarm)
+}
+
+/// Sets an alarm for a moment in this process's time.
+pub(crate) fn at(due: Instant, alarm: Alarm) -> Handle {
     let mut timer = timer();
     timer.last_id += 1;
-    let now = Instant::now();
-    // A century is as good as what an `Instant` cannot hold.
-    let due = now.checked_add(delay).unwrap_or(now + Duration::from_hours(24 * 36_525));
-    let key = (due.checked_sub(timer.stopped).unwrap_or(due), timer.last_id);
+    let key = (due, timer.last_id);
     let first = timer.alarms.first_key_value().is_none_or(|(first, _)| key < *first);
     timer.alarms.insert(key, alarm);
     if !timer.running {
-        timer.running = std::thread::Builder::new().name("tea-timer".to_owned()).spawn(run).is_ok();
+        match std::thread::Builder::new().name("tea-timer".to_owned()).spawn(run) {
+            Ok(_) => timer.running = true,
+            // The next alarm tries again.
+            Err(error) => eprintln!("warning: no thread can be started to keep deadlines: {error}"),
+        }
     } else if first {
         CHANGED.notify_one();
     }
     Handle(key)
+}
+
+/// Stops this process by `stop`, which returns when it goes on.
+pub(crate) fn stopped_by(stop: impl FnOnce()) {
+    // Whoever would notice by the clock waits for this lock first.
+    let timer = timer();
+    let since = Instant::now();
+    stop();
+    add_stop(since.elapsed());
+    drop(timer);
+}
+
+fn add_stop(time: Duration) {
+    STOPPED.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::AcqRel);
 }
 
 fn timer() -> MutexGuard<'static, Timer> {
@@ -74,7 +105,7 @@ fn run() {
     let mut timer = timer();
     let mut quiet = Duration::ZERO;
     loop {
-        let now = Instant::now().checked_sub(timer.stopped).unwrap_or_else(Instant::now);
+        let now = now();
         let wait = match timer.alarms.first_entry() {
             Some(entry) if entry.key().0 <= now => {
                 let alarm = entry.remove();
@@ -96,11 +127,11 @@ fn run() {
                 TICK
             }
         };
-        let asleep = Instant::now();
         timer = CHANGED.wait_timeout(timer, wait).unwrap_or_else(PoisonError::into_inner).0;
-        let late = asleep.elapsed().saturating_sub(wait);
-        if late >= STOPPED {
-            timer.stopped += late;
+        let asleep = self::now() - now;
+        if asleep > wait + LATE {
+            // All of it: nobody knows when in it the stop began.
+            add_stop(asleep);
         }
     }
 }

@@ -16,7 +16,7 @@ use std::{
 use crate::{
     cancel::CancellationToken,
     context::Context,
-    engine::{Run, map::Batch},
+    engine::{Run, map::Batch, timer},
     event::Scope,
     failure::{Failure, FailureKind},
     plan::{Map, Region},
@@ -64,7 +64,7 @@ pub struct Job {
     pub attempt: u32,
     /// Its settings.
     pub config: &'static ParallelConfig,
-    /// Until when all attempts together must have ended; known from the second attempt on.
+    /// Until when all attempts together must have ended, in this process's time; known from the second attempt on.
     pub deadline: Option<Instant>,
     /// Runs where it takes nobody's place, since it may be left behind (`fail_fast`, or within a limited branch).
     pub isolated: bool,
@@ -136,7 +136,7 @@ impl Job {
         }
         let one = self.config.timeout.map(|allowed| Limit { after: allowed, setting: "timeout", allowed });
         let all = self.config.timeout_total.map(|allowed| {
-            let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+            let left = |deadline: Instant| deadline.saturating_duration_since(timer::now());
             Limit { after: self.deadline.map_or(allowed, left), setting: "timeout_total", allowed }
         });
         one.into_iter().chain(all).min_by_key(|limit| limit.after)

@@ -10,6 +10,12 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use crate::failure::ExitStatus;
 
+/// How long a process may take to end that was killed: it may have much memory to give back.
+const KILLED: Duration = Duration::from_secs(10);
+
+/// Processes that were killed and did not end (frozen, or waiting for a device), to be reaped when they have.
+static LEFT: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
 /// A worker's process, until it is reaped. Its number is its group's.
 #[derive(Debug)]
 pub(crate) struct Group {
@@ -22,7 +28,8 @@ pub(crate) struct Group {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     Running,
-    Stopped,
+    /// By this signal, and not continued.
+    Stopped(i32),
     Ended,
 }
 
@@ -55,9 +62,9 @@ impl Group {
         let options = WaitIdOptions::EXITED | WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         match waitid(WaitId::Pid(self.pid), options) {
             Ok(None) => Status::Running,
-            Ok(Some(status)) if status.stopped() => Status::Stopped,
+            Ok(Some(status)) => status.stopping_signal().map_or(Status::Ended, Status::Stopped),
             // Somebody else has reaped it: a handler of the caller's that waits for all children.
-            Ok(Some(_)) | Err(_) => Status::Ended,
+            Err(_) => Status::Ended,
         }
     }
 
@@ -76,12 +83,33 @@ impl Group {
         }
     }
 
+    /// Kills what is left of the group. Gives whether the process ended; it does, unless the system holds it.
+    pub(crate) fn kill(&self) -> bool {
+        self.signal(Signal::KILL);
+        self.wait(KILLED)
+    }
+
+    /// Reaps the process once it has ended, or leaves it for later. Gives how it ended.
+    pub(crate) fn reap(&self) -> Option<ExitStatus> {
+        let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+        left.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let status = child.try_wait();
+        if let Ok(None) = status {
+            left.push(child);
+        }
+        drop(left);
+        if std::process::id() == 1 {
+            // What the worker had started is ours now: nobody else reaps it.
+            while waitid(WaitId::Pgid(Some(self.pid)), WaitIdOptions::EXITED).is_ok() {}
+        }
+        exit_status(status.ok().flatten()?)
+    }
+
     /// Kills what is left of the group and reaps the process. Gives how that ended.
     pub(crate) fn end(&self) -> Option<ExitStatus> {
-        self.signal(Signal::KILL);
-        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        let status = child.take()?.wait().ok()?;
-        exit_status(status)
+        self.kill();
+        self.reap()
     }
 
     #[cfg(target_os = "linux")]

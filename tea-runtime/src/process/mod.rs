@@ -5,6 +5,7 @@
 //! | `identity` | who this process is: a program, or a worker of one |
 //! | `frame`, `message`, `payload` | what stands on the stream between the two |
 //! | `spawn`, `group`, `loss` | starting a process, ending it with its group, and what its end means |
+//! | `pause` | stopping workers with the program |
 //! | `worker` | the worker's side, from its start to its end |
 //! | `pool` | the parent's side: queue, workers, deadlines |
 //!
@@ -15,6 +16,7 @@ mod group;
 mod identity;
 mod loss;
 mod message;
+mod pause;
 mod payload;
 pub(crate) mod pool;
 mod spawn;
@@ -24,6 +26,8 @@ mod worker;
 mod tests;
 
 pub use self::identity::TestEntry;
+#[cfg(feature = "cli")]
+pub(crate) use self::pause::pause;
 
 /// Lets this program serve as its own worker. Call it first thing in `main`, before any thread is started.
 ///

@@ -1,4 +1,4 @@
-//! Ctrl-C and its like: the first one cancels the run, the second ends the program at once.
+//! Ctrl-C and its like: the first one cancels the run, the second ends the program at once. Ctrl-Z stops the workers too.
 
 use std::{
     sync::{
@@ -6,18 +6,20 @@ use std::{
         atomic::{AtomicI32, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP},
     iterator::Signals,
 };
 
 use super::console::Console;
 use crate::{
     cancel::CancellationToken,
+    engine::timer,
     plan::{Plan, Site},
+    process,
 };
 
 /// How long a run may take to end after its branches had their grace.
@@ -46,12 +48,16 @@ pub(super) fn exit_status(signal: i32) -> u8 {
 /// when every branch has had its grace: a node on a thread cannot be made to end.
 pub(super) fn watch(plan: &'static Plan, token: CancellationToken, console: Console) -> std::io::Result<Interrupt> {
     let ignored = ignored_signals();
-    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let wanted = [SIGINT, SIGTERM, SIGHUP, SIGTSTP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
     let mut signals = Signals::new(wanted)?;
     let interrupt = Interrupt::default();
     let seen = interrupt.clone();
     thread::Builder::new().name("tea-signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
+            if signal == SIGTSTP {
+                process::pause();
+                continue;
+            }
             if seen.0.compare_exchange(0, signal, Ordering::AcqRel, Ordering::Acquire).is_err() {
                 std::process::exit(exit_status(signal).into());
             }
@@ -66,15 +72,10 @@ pub(super) fn watch(plan: &'static Plan, token: CancellationToken, console: Cons
 
 fn end_after(limit: Duration, signal: i32, console: Console) {
     let end = move || {
-        let deadline = Instant::now() + limit;
-        while let Some(rest) = deadline.checked_duration_since(Instant::now()) {
-            thread::park_timeout(rest);
-        }
         console.print("error: the run did not end in time after the signal; it was left where it stood\n");
         std::process::exit(exit_status(signal).into());
     };
-    // Without a thread to spare there is still the second signal.
-    let _ = thread::Builder::new().name("tea-signal-deadline".to_owned()).spawn(end);
+    timer::after(limit, Box::new(end));
 }
 
 /// The longest grace that a branch of the plan has.

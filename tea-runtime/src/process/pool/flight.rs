@@ -1,5 +1,7 @@
 //! An attempt in flight: given to a worker, and not ended.
 
+//! All its moments are in [this process's time](timer::now).
+
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -7,14 +9,14 @@ use rustix::process::Signal;
 use super::errand::{Errand, Ran};
 use crate::{
     cancel::CancelReason,
-    engine::cancelled,
+    engine::{cancelled, timer},
     executor::Limit,
     failure::{ExitStatus, Failure},
     process::loss::signal_name,
 };
 
-/// A program that comes later than this was stopped.
-const STOPPED: Duration = Duration::from_millis(500);
+/// A deadline that is looked at later than this may be kept all the same: an end in time may wait to be read.
+const LATE: Duration = Duration::from_millis(20);
 
 /// From the second signal to the third, for a branch that was cancelled and had its grace.
 const LAST_GRACE: Duration = Duration::from_millis(250);
@@ -79,16 +81,6 @@ impl Flight {
         self.deadline
     }
 
-    /// The supervisor comes so much too late: this program was stopped, or had no processor. Its end may wait to be
-    /// read, so it gets that time back; time in which only the supervisor was slow, but once.
-    pub(crate) fn postpone(&mut self, by: Duration) {
-        let granted = by > STOPPED || !self.postponed;
-        if self.ending.is_none() && granted {
-            self.postponed = true;
-            self.deadline = self.deadline.map(|deadline| deadline + by);
-        }
-    }
-
     /// It is told to end, for a reason other than its own deadline.
     pub(crate) fn cancel(&mut self, why: CancelReason, now: Instant) {
         if self.ending.is_none() {
@@ -100,9 +92,17 @@ impl Flight {
 
     /// What is due now: a signal to its worker's group. And when to look again.
     pub(crate) fn look(&mut self, now: Instant) -> (Option<Signal>, Option<Instant>) {
-        if self.ending.is_none() && self.deadline.is_some_and(|deadline| deadline <= now) {
-            self.ending =
-                Some(Ending { why: CancelReason::Timeout, next: Some(now), terminated: false, killed: false });
+        if let (None, Some(deadline)) = (&self.ending, self.deadline)
+            && deadline <= now
+        {
+            let late = now - deadline;
+            if late > LATE && !self.postponed {
+                self.postponed = true;
+                self.deadline = Some(now + late);
+            } else {
+                self.ending =
+                    Some(Ending { why: CancelReason::Timeout, next: Some(now), terminated: false, killed: false });
+            }
         }
         let Some(ending) = &mut self.ending else { return (None, self.deadline) };
         if ending.next.is_none_or(|next| now < next) {
@@ -126,7 +126,7 @@ impl Flight {
 
     /// Where it ran, as far as the parent can tell.
     pub(crate) fn ran(&self, pid: u32, worker: u32) -> Ran {
-        Ran { pid, worker: Some(worker), elapsed: self.began.map_or(Duration::ZERO, |began| began.elapsed()) }
+        Ran { pid, worker: Some(worker), elapsed: self.began.map_or(Duration::ZERO, |began| timer::now() - began) }
     }
 
     /// The failure of one that was ended by us, if it was.

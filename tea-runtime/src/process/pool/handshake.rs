@@ -101,10 +101,6 @@ impl Ready {
         let mut noise = Vec::new();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                let after = quoted(&noise).map(|noise| format!(", after {noise}")).unwrap_or_default();
-                return Err(Broken::Lost(format!("it did not say hello within {limit:?}{after}")));
-            }
             let timeout = left.min(PULSE).try_into().ok();
             let mut sources = vec![PollFd::new(self.outbox.socket(), PollFlags::IN)];
             sources.extend(self.output.pipe().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
@@ -112,31 +108,38 @@ impl Ready {
             let readable = !sources[0].revents().is_empty();
             drop(sources);
             self.output.read(&mut tell);
-            if !readable {
-                if closing() {
-                    return Err(Broken::Closing);
+            if readable {
+                self.receive(&mut noise)?;
+                match self.frames.next() {
+                    Ok(None) => {}
+                    Ok(Some(frame)) => return check(frame.payload),
+                    Err(error) => return Err(Broken::Wrong(format!("the started program is no worker: {error}"))),
                 }
-                continue;
+            } else if closing() {
+                return Err(Broken::Closing);
             }
-            match self.frames.fill(self.outbox.socket(), RecvFlags::DONTWAIT) {
-                Ok(0) => return Err(Broken::Lost("it closed its connection before its hello".to_owned())),
-                Ok(_) => {}
-                Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::AGAIN | Errno::INTR)) => continue,
-                Err(error) => return Err(Broken::Lost(error.to_string())),
-            }
-            noise.extend(self.frames.skip_noise());
-            if noise.len() > NOISE {
-                let noise = quoted(&noise).unwrap_or_default();
-                return Err(Broken::Wrong(format!(
-                    "the started program is no worker of this workflow: it wrote {noise}"
-                )));
-            }
-            match self.frames.next() {
-                Ok(None) => {}
-                Ok(Some(frame)) => return check(frame.payload),
-                Err(error) => return Err(Broken::Wrong(format!("the started program is no worker: {error}"))),
+            // Only now: this program may have been stopped, and the hello be there all the same.
+            if left.is_zero() {
+                let after = quoted(&noise).map(|noise| format!(", after {noise}")).unwrap_or_default();
+                return Err(Broken::Lost(format!("it did not say hello within {limit:?}{after}")));
             }
         }
+    }
+
+    /// Receives what is there, and takes out what comes before the first frame.
+    fn receive(&mut self, noise: &mut Vec<u8>) -> Result<(), Broken> {
+        match self.frames.fill(self.outbox.socket(), RecvFlags::DONTWAIT) {
+            Ok(0) => return Err(Broken::Lost("it closed its connection before its hello".to_owned())),
+            Ok(_) => {}
+            Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::AGAIN | Errno::INTR)) => return Ok(()),
+            Err(error) => return Err(Broken::Lost(error.to_string())),
+        }
+        noise.extend(self.frames.skip_noise());
+        if noise.len() <= NOISE {
+            return Ok(());
+        }
+        let noise = quoted(noise).unwrap_or_default();
+        Err(Broken::Wrong(format!("the started program is no worker of this workflow: it wrote {noise}")))
     }
 }
 

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     cancel::CancelReason,
-    engine::cancelled,
+    engine::{cancelled, timer},
     event::Event,
     process::{
         group::Group,
@@ -38,6 +38,13 @@ pub(crate) struct Link {
     /// Held while something is made ready and sent, so that flights are in the order of their frames.
     sending: Mutex<KeptView>,
     flights: Mutex<Flights>,
+    alarm: Mutex<Option<Alarm>>,
+}
+
+/// When the link is looked at next.
+struct Alarm {
+    due: Instant,
+    handle: timer::Handle,
 }
 
 /// What the worker has.
@@ -61,8 +68,8 @@ pub(super) fn serve(pool: &Arc<Pool>, number: u32, memory_limit: Option<u64>, de
     let closing = || pool.lock().closing;
     match handshake::start(pool.program(), setup, pool.options.handshake, tell, closing) {
         Ok(Ready { group, outbox, output, frames }) => {
-            let (sending, flights) = (Mutex::default(), Mutex::default());
-            let link = Arc::new(Link { number, memory_limit, group, outbox, sending, flights });
+            let (sending, flights, alarm) = (Mutex::default(), Mutex::default(), Mutex::default());
+            let link = Arc::new(Link { number, memory_limit, group, outbox, sending, flights, alarm });
             pool.emit(|| Event::WorkerStarted { worker: number, pid: link.pid(), elapsed: start.elapsed() });
             if !pool.add(&link) {
                 link.say_goodbye();
@@ -95,14 +102,10 @@ impl Link {
                     let (id, cancel) = (errand.id, errand.job.cancel.clone());
                     let deadline = self.send(pool, errand, parcel)?;
                     drop(kept);
-                    if let Some(deadline) = deadline {
-                        pool.look_at(deadline);
-                    }
+                    self.look_at(deadline);
                     // A cancellation that came while it was neither in the queue nor here has not found it.
-                    if let Some(reason) = cancel.reason()
-                        && self.cancel(id, reason)
-                    {
-                        pool.look_now();
+                    if let Some(reason) = cancel.reason() {
+                        self.cancel(id, reason);
                     }
                     return Ok(());
                 }
@@ -142,7 +145,7 @@ impl Link {
     /// The first flight runs from now on. Gives its deadline.
     pub(super) fn begin(&self, pool: &Pool, flights: &mut Flights) -> Option<Instant> {
         let flight = flights.queue.front_mut()?;
-        let deadline = flight.begin(Instant::now());
+        let deadline = flight.begin(timer::now());
         if let Some(errand) = &flight.errand {
             let job = &errand.job;
             pool.emit(|| Event::AttemptStarted {
@@ -157,12 +160,13 @@ impl Link {
         deadline
     }
 
-    /// Cancels an attempt if it is here. Gives whether the supervisor must look.
-    pub(super) fn cancel(&self, id: u64, reason: CancelReason) -> bool {
+    /// Cancels an attempt if it is here.
+    pub(super) fn cancel(self: &Arc<Self>, id: u64, reason: CancelReason) {
         let mut flights = self.flights();
-        let Some(at) = flights.queue.iter().position(|flight| flight.id == id) else { return false };
+        let Some(at) = flights.queue.iter().position(|flight| flight.id == id) else { return };
+        let now = timer::now();
         let waiting = if at == 0 {
-            flights.queue[0].cancel(reason, Instant::now());
+            flights.queue[0].cancel(reason, now);
             None
         } else {
             flights.queue[at].errand.take()
@@ -173,35 +177,59 @@ impl Link {
         let _ = self.outbox.send(&mut self.outbox.lock(), CANCEL, [message]);
         if let Some(errand) = waiting {
             errand.fail(&cancelled(reason), Ran::nowhere());
+        } else {
+            self.look_at(Some(now));
         }
-        at == 0
     }
 
-    /// Does what is due, and gives when to look again.
-    pub(super) fn look(&self, now: Instant) -> Option<Instant> {
+    /// Has the timer look at it then, or earlier.
+    pub(super) fn look_at(self: &Arc<Self>, due: Option<Instant>) {
+        let Some(due) = due else { return };
+        let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        if alarm.as_ref().is_some_and(|alarm| alarm.due <= due) {
+            return;
+        }
+        let link = Arc::downgrade(self);
+        let look = move || {
+            if let Some(link) = link.upgrade() {
+                link.look();
+            }
+        };
+        let new = Alarm { due, handle: timer::at(due, Box::new(look)) };
+        if let Some(later) = alarm.replace(new) {
+            later.handle.cancel();
+        }
+    }
+
+    /// Does what is due.
+    fn look(self: &Arc<Self>) {
+        self.forget_alarm();
+        let now = timer::now();
         let mut flights = self.flights();
         let goodbye = flights.goodbye.map(|told| told + GOODBYE);
         if goodbye.is_some_and(|until| until <= now) {
             self.group.signal(Signal::KILL);
-            return None;
+            return;
         }
         let (signal, next) = flights.queue.front_mut().map_or((None, None), |flight| flight.look(now));
         if let Some(signal) = signal {
             self.group.signal(signal);
         }
-        goodbye.into_iter().chain(next).min()
+        drop(flights);
+        self.look_at(goodbye.into_iter().chain(next).min());
     }
 
-    /// Time in which nothing could run.
-    pub(super) fn postpone(&self, by: Duration) {
-        if let Some(flight) = self.flights().queue.front_mut() {
-            flight.postpone(by);
+    /// It need not be looked at until the next [`look_at`](Self::look_at).
+    pub(super) fn forget_alarm(&self) {
+        if let Some(alarm) = self.alarm.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            alarm.handle.cancel();
         }
     }
 
     /// Tells it that there will be no more.
-    pub(super) fn say_goodbye(&self) {
-        self.flights().goodbye.get_or_insert_with(Instant::now);
+    pub(super) fn say_goodbye(self: &Arc<Self>) {
+        let told = *self.flights().goodbye.get_or_insert_with(timer::now);
+        self.look_at(Some(told + GOODBYE));
         let _ = self.outbox.send(&mut self.outbox.lock(), WORK, [message::encode(&ToWorker::Goodbye)]);
     }
 

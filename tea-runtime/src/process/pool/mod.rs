@@ -1,9 +1,9 @@
 //! The parent's side: a pool of warm workers, and the attempts that wait for them.
 //!
 //! Nothing here blocks the caller. Each worker has a [link](self::link) with a thread that starts it, reads from it and
-//! reaps it; one [supervisor](self::supervisor) keeps the deadlines of all. An attempt is in one of two places: in a
-//! queue here, or in flight on a link. Locks are taken in the order pool, link, outbox, and none is held when the end
-//! of an attempt is told.
+//! reaps it; the engine's [timer](crate::engine::timer) keeps the deadlines of all. An attempt is in one of two places:
+//! in a queue here, or in flight on a link. Locks are taken in the order pool, link, outbox, and none is held when the
+//! end of an attempt is told.
 
 mod errand;
 mod flight;
@@ -13,7 +13,6 @@ mod outbox;
 mod output;
 mod pace;
 mod reader;
-mod supervisor;
 
 use std::{
     collections::BTreeMap,
@@ -23,13 +22,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::Signal;
+
 use self::{
     errand::{Errand, Ran},
     handshake::StartError,
     link::Link,
     pace::Paces,
 };
-use super::{identity, loss, spawn::Program};
+use super::{identity, loss, pause, spawn::Program};
 use crate::{
     cancel::CancelReason,
     engine::cancelled,
@@ -58,8 +59,8 @@ pub(crate) struct Pool {
     /// The run that the first attempt belongs to: its events, and its caller's ceiling on workers.
     run: OnceLock<(Events, Option<u64>)>,
     state: Mutex<State>,
-    /// For the supervisor, and for whoever waits for workers to end.
-    changed: Condvar,
+    /// Told when the pool closes, to starts that wait.
+    closed: Condvar,
     /// When it was made, and how many processes the system had killed to free memory.
     memory_kills: u64,
 }
@@ -80,9 +81,6 @@ struct State {
     /// Why nothing can run.
     refusal: Option<Box<Failure>>,
     closing: bool,
-    /// When the supervisor looks next.
-    next_look: Option<Instant>,
-    supervised: bool,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -105,13 +103,20 @@ struct Slot {
 impl Pool {
     pub(crate) fn new(options: Options) -> Arc<Self> {
         let state = State { limit: options.max_workers.max(1), ..State::default() };
-        Arc::new(Self {
+        let pool = Arc::new(Self {
             options,
             run: OnceLock::new(),
             state: Mutex::new(state),
-            changed: Condvar::new(),
+            closed: Condvar::new(),
             memory_kills: loss::memory_kills(),
-        })
+        });
+        pause::add(Arc::downgrade(&pool));
+        pool
+    }
+
+    /// Signals all workers and what they have started.
+    pub(super) fn signal(&self, signal: Signal) {
+        self.lock().slots.iter().for_each(|slot| slot.link.group.signal(signal));
     }
 
     pub(crate) fn max_workers(&self) -> usize {
@@ -162,8 +167,8 @@ impl Pool {
         }
         let links: Vec<_> = state.slots.iter().map(|slot| Arc::clone(&slot.link)).collect();
         drop(state);
-        if links.iter().any(|link| link.cancel(id, reason)) {
-            self.look_now();
+        for link in links {
+            link.cancel(id, reason);
         }
     }
 
@@ -218,7 +223,6 @@ impl Pool {
         }
         if goodbye {
             link.say_goodbye();
-            self.changed.notify_all();
         }
         let waiting = state.queues.values().any(|queue| !queue.is_empty());
         drop(state);
@@ -266,7 +270,6 @@ impl Pool {
                 *state.starting.entry(memory_limit).or_default() += 1;
                 state.threads.retain(|thread| !thread.is_finished());
                 state.threads.push(thread);
-                supervisor::ensure(self, state);
             }
             // Fewer workers then; with none, the queue fails.
             Err(error) => Self::no_more(state, &error),
@@ -288,7 +291,6 @@ impl Pool {
         let mut state = self.lock();
         state.started(link.memory_limit());
         if state.closing {
-            self.changed.notify_all();
             return false;
         }
         state.failed_starts = 0;
@@ -327,7 +329,6 @@ impl Pool {
                 }
             }
         }
-        self.changed.notify_all();
         drop(state);
         self.pump();
     }
@@ -337,7 +338,6 @@ impl Pool {
         let mut state = self.lock();
         state.slots.retain(|slot| !Arc::ptr_eq(&slot.link, link));
         drop(state);
-        self.changed.notify_all();
         self.pump();
     }
 
@@ -357,7 +357,7 @@ impl Pool {
             }
         }
         drop(state);
-        self.changed.notify_all();
+        self.closed.notify_all();
         for errand in waiting {
             errand.fail(&cancelled(CancelReason::Requested), Ran::nowhere());
         }
@@ -387,7 +387,7 @@ impl Pool {
             if left.is_zero() {
                 return true;
             }
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.closed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         false
     }

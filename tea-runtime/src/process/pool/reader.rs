@@ -14,6 +14,7 @@ use rustix::{
 
 use super::{Pool, Settled, flight::Flight, link::Link, output::Output};
 use crate::{
+    engine::timer,
     event::Event,
     executor::Job,
     failure::Failure,
@@ -42,8 +43,8 @@ enum End {
     Closed,
     /// What it said made no sense.
     Broken(String),
-    /// It was stopped by a signal, and was not continued.
-    Stopped,
+    /// It was stopped by this signal, and was not continued.
+    Stopped(i32),
 }
 
 /// Reads until the worker is gone, then takes it out of the pool.
@@ -97,8 +98,8 @@ fn listen(pool: &Arc<Pool>, link: &Arc<Link>, frames: &mut FrameReader, output: 
                 // Somebody else may hold its end of the connection.
                 Status::Ended => return Ok(()),
                 Status::Running => missed = 0,
-                Status::Stopped if missed < MISSED => missed += 1,
-                Status::Stopped => return Err(End::Stopped),
+                Status::Stopped(_) if missed < MISSED => missed += 1,
+                Status::Stopped(signal) => return Err(End::Stopped(signal)),
             }
         }
     }
@@ -135,9 +136,7 @@ fn land(pool: &Arc<Pool>, link: &Arc<Link>, task: u64, output: &mut Output) -> R
     let flight = flights.queue.pop_front().expect("it was just there");
     let deadline = link.begin(pool, &mut flights);
     drop(flights);
-    if let Some(deadline) = deadline {
-        pool.look_at(deadline);
-    }
+    link.look_at(deadline);
     if flight.was_signalled() {
         // The signal may still end it, or what it has started.
         link.kill();
@@ -176,17 +175,21 @@ fn item_end(
     let Some(flight) = flights.queue.front_mut().filter(|flight| flight.id == task) else {
         return Err(End::Broken(format!("item {at} of task {task} came out of turn")));
     };
-    let Some(errand) = &mut flight.errand else {
-        drop(flights);
+    let Some(mut errand) = flight.errand.take() else {
         return Err(End::Broken(format!("item {at} came for task {task}, which was not running")));
     };
-    errand.item(at, outcome).map_err(End::Broken)?;
-    if !errand.is_sent() {
-        let deadline = flight.next_turn(Instant::now());
+    // The user's `Deserialize` may take its time, and nobody else is to wait for it.
+    drop(flights);
+    let taken = errand.item(at, outcome).map_err(End::Broken);
+    let more = !errand.is_sent();
+    let mut flights = link.flights();
+    let flight = flights.queue.front_mut().expect("only this thread takes what runs");
+    flight.errand = Some(errand);
+    taken?;
+    if more {
+        let deadline = flight.next_turn(timer::now());
         drop(flights);
-        if let Some(deadline) = deadline {
-            pool.look_at(deadline);
-        }
+        link.look_at(deadline);
         return Ok(());
     }
     drop(flights);
@@ -210,10 +213,15 @@ fn item_end(
 fn finish(pool: &Arc<Pool>, link: &Arc<Link>, end: End, output: &mut Output) {
     let limit = if matches!(end, End::Goodbye) { super::link::GOODBYE } else { ENDING };
     let in_time = match end {
-        End::Stopped | End::Broken(_) => false,
+        End::Stopped(_) | End::Broken(_) => false,
         End::Goodbye | End::Closed => link.group.wait(limit),
     };
-    let exit = link.group.end();
+    let killed = link.group.kill();
+    if !killed {
+        let (number, pid) = (link.number(), link.pid());
+        pool.warn(&format!("worker {number} (process {pid}) was killed, but the system does not let it end"));
+    }
+    let exit = link.group.reap();
     output.read(|line| tell(pool, link, line));
     if output.pipe().is_some() {
         escaped(pool, link, output);
@@ -223,6 +231,7 @@ fn finish(pool: &Arc<Pool>, link: &Arc<Link>, end: End, output: &mut Output) {
     flights.gone = true;
     let mut queue = std::mem::take(&mut flights.queue);
     drop(flights);
+    link.forget_alarm();
     let running = queue.pop_front();
     let rest = queue.into_iter().filter_map(|flight| flight.errand);
     let (worker, pid) = (link.number(), link.pid());
@@ -241,7 +250,8 @@ fn finish(pool: &Arc<Pool>, link: &Arc<Link>, end: End, output: &mut Output) {
     let failure = running.ended(exit).unwrap_or_else(|| {
         let reason = match end {
             End::Broken(reason) => Some(reason),
-            End::Stopped => Some("it was stopped by a signal and not continued, and was killed".to_owned()),
+            _ if !killed => Some("it was killed, and the system does not let it end".to_owned()),
+            End::Stopped(signal) => Some(stopped(signal)),
             End::Closed if !in_time => Some("it closed its connection".to_owned()),
             End::Goodbye => Some("it said goodbye in the middle of its task".to_owned()),
             End::Closed => None,
@@ -256,6 +266,15 @@ fn finish(pool: &Arc<Pool>, link: &Arc<Link>, end: End, output: &mut Output) {
         pool.again(rest);
         pool.pump();
     }
+}
+
+fn stopped(signal: i32) -> String {
+    let why = if [Signal::TTIN, Signal::TTOU].map(Signal::as_raw).contains(&signal) {
+        ": workers cannot use the terminal"
+    } else {
+        ""
+    };
+    format!("it was stopped by {} and not continued, and was killed{why}", loss::signal_name(signal))
 }
 
 const KILLED: crate::failure::ExitStatus = crate::failure::ExitStatus::Signal(Signal::KILL.as_raw());
