@@ -27,7 +27,7 @@ pub(crate) fn mixed(nodes: u32) -> String {
         let mut node = |name: &str, ty: &str, run: &str| {
             let name = format!("{name}_{group}");
             let _ = writeln!(keys, "  {name}: {ty}");
-            let _ = writeln!(text, "  - name: {name}\n    run: {run}\n    output: {name}");
+            let _ = writeln!(text, "  - name: {name}\n    run: |\n      {run}\n    output: {name}");
         };
         let g = group;
         node("count", "u64", &format!("{before}.wrapping_mul(31).rotate_left(7)"));

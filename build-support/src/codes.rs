@@ -57,6 +57,8 @@ codes! {
     SPLIT_VALUE = 14, "a comma that splits a value";
     /// Two entries that exclude each other, or one that needs another.
     ENTRY_CONFLICT = 15, "entries that do not go together";
+    /// An anchor that is given twice, or that no alias refers to.
+    BAD_ANCHOR = 16, "an anchor that is given twice or never used";
 
     // 01xx: names.
     /// Not a name that can stand in Rust.
@@ -135,6 +137,8 @@ codes! {
     BAD_TYPE = 402, "a Rust type that does not parse";
     /// Not a path or closure.
     BAD_FUNCTION = 403, "neither a path to a function nor a closure";
+    /// `key = value` in a node's Rust.
+    ASSIGNED_KEY = 404, "an assignment to a state key";
 
     // 05xx: settings.
     /// Neither `thread` nor `process`.
@@ -177,10 +181,16 @@ pub(crate) fn may_follow(code: Code) -> bool {
             | NEVER_WRITTEN
             | NO_RESULTS
             | NO_FAILURES
+            | NOT_HONOURED
             | UNUSED_KEY
             | ALWAYS_UNSET
             | UNUSED_SETTINGS
     )
+}
+
+/// Whether a finding about shapes and names may be about something that seems to be missing only because it was cut out.
+pub(crate) fn may_follow_a_cut(code: Code) -> bool {
+    matches!(code, EMPTY_FILE | MISSING_ENTRY | UNKNOWN_ANCHOR | BAD_ANCHOR) || may_follow(code)
 }
 
 #[cfg(test)]

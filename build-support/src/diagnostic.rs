@@ -110,6 +110,13 @@ impl Diagnostics {
         self.0.extend(later.0.into_iter().filter(|finding| complete || !codes::may_follow(finding.code)));
     }
 
+    /// Adds what was found in a file of which parts were cut out, but for what may be about those.
+    pub(crate) fn append_around(&mut self, found: Self, is_cut: impl Fn(usize) -> bool) {
+        let certain =
+            |finding: &Diagnostic| !codes::may_follow_a_cut(finding.code) && !is_cut(finding.span.start as usize);
+        self.0.extend(found.0.into_iter().filter(certain));
+    }
+
     /// Whether anything found so far forbids generating code.
     #[must_use]
     pub fn has_errors(&self) -> bool {

@@ -25,6 +25,9 @@ pub use self::{expand::expand, script::compile};
 /// wrong goes to `found`; `None` if that forbids generating code.
 pub fn plan(sources: &Sources, file: FileId, found: &mut Diagnostics) -> Option<plan::Plan> {
     let workflow = syntax::parse(sources, file, found)?;
+    if workflow.broken {
+        return None;
+    }
     let mut later = Diagnostics::default();
     let graph = graph::build(&workflow, &mut later);
     let access = graph::access::analyse(&graph);

@@ -1,16 +1,34 @@
 //! The nearest name to a mistyped one.
 
-/// The candidate nearest to `word`, if one is near enough to be what was meant: at most a third of the letters differ.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The candidate nearest to `word`, if one is near enough to be what was meant: at most a third of the letters differ,
+/// or `word` is the one half of it (`workers` of `max_workers`) and of no other.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let word = plain(word);
     let letters = word.chars().count();
     let limit = (letters / 3).max(1);
-    candidates
+    let near = candidates
+        .clone()
         .into_iter()
-        .filter(|candidate| candidate.chars().count().abs_diff(letters) <= limit)
-        .map(|candidate| (strsim::osa_distance(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .map(|candidate| (candidate, plain(candidate)))
+        .filter(|(_, plain)| plain.chars().count().abs_diff(letters) <= limit)
+        .map(|(candidate, plain)| (strsim::osa_distance(&word, &plain), candidate))
         .filter(|(distance, candidate)| *distance <= limit && *distance < candidate.chars().count())
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+        .map(|(_, candidate)| candidate);
+    near.or_else(|| {
+        let is_half = |candidate: &str| {
+            let behind = candidate.strip_prefix(&word).is_some_and(|rest| rest.starts_with('_'));
+            let before = candidate.strip_suffix(&word).is_some_and(|rest| rest.ends_with('_'));
+            letters > 2 && (behind || before)
+        };
+        let mut halves = candidates.into_iter().filter(|candidate| is_half(candidate));
+        halves.next().filter(|_| halves.next().is_none())
+    })
+}
+
+/// Without what is easily mistaken: case, dashes, and underscores around it.
+fn plain(word: &str) -> String {
+    word.to_lowercase().replace(['-', ' '], "_").trim_matches('_').to_owned()
 }
 
 /// A help line for an unknown `word`: the nearest candidate, else what there is, or nothing if there is nothing.
@@ -41,7 +59,10 @@ mod tests {
         assert_eq!(nearest("Timeout", names), Some("timeout"));
         assert_eq!(nearest("tiemout", names), Some("timeout"));
         assert_eq!(nearest("ot", names), Some("to"));
-        assert_eq!(nearest("workers", names), None);
+        assert_eq!(nearest("workers", names), Some("max_workers"));
+        assert_eq!(nearest("total", names), Some("timeout_total"));
+        assert_eq!(nearest("end", ["load", "__end__"]), Some("__end__"));
+        assert_eq!(nearest("delay", ["base_delay", "max_delay"]), None);
         assert_eq!(nearest("x", names), None);
         assert_eq!(nearest("", names), None);
     }

@@ -52,7 +52,17 @@ fn variables_are_read() {
     check("(a, [b, c], d)", &["a", "b", "c", "d"]);
     check("(f)(x)", &["f", "x"]);
     check("return a", &["a"]);
-    check("a = b", &["a", "b"]);
+    check("a[b] = c", &["a", "b", "c"]);
+}
+
+#[test]
+fn what_is_assigned_stands_apart() {
+    let (_, rust) =
+        run_of("name: n\nnodes:\n  - { name: only, run: 'let mut d = 1; d = a; b = d; c += a' }\n".to_owned());
+    let names =
+        |names: Vec<tea_build::source::Spanned<String>>| names.into_iter().map(|name| name.value).collect::<Vec<_>>();
+    assert_eq!(names(rust.names), ["a", "a"]);
+    assert_eq!(names(rust.assigned), ["b", "c"]);
 }
 
 #[test]

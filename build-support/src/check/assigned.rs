@@ -7,7 +7,7 @@ use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
     graph::{
-        Graph, NodeWrite,
+        Graph, NodeWrite, Task,
         access::{Access, Read},
         names,
     },
@@ -74,36 +74,54 @@ fn maybe_unset(
         Diagnostic::error(codes::MAYBE_UNSET, read.span, format!("`{name}` may be read before it is written"))
             .label("may be unset here");
     let (around, _) = ways::place(graph, read);
+    let mut may_fail = false;
     for (node, write) in writers.iter().take(SHOWN) {
-        error = error.also(write.span, reason(graph, *node, write, read, &around));
+        let task = maybe_not_done(graph, *node, write, &around);
+        may_fail |= task.is_some_and(Task::allow_failure);
+        error = error.also(write.span, reason(graph, *node, write, read, task));
     }
     let way = if show_way { ways::way_that_misses(graph, access, read) } else { Vec::new() };
     if way.len() > 1 {
         error = error.note(format!("it is unset on this way: {}", names::path(&way)));
+    }
+    let optional = "declare it `optional: true`, and read it as an `Option`";
+    if may_fail {
+        return error.help(optional).help("or remove `allow_failure`: a branch that fails then fails the run");
     }
     let write = if writers.iter().all(|(_, write)| write.always) {
         format!("write `{name}` on every way to this place")
     } else {
         format!("write a first value to `{name}` on a node before, for the items to be combined with")
     };
-    error.help(write).help("or declare it `optional: true` and read it as an `Option`")
+    error.help(write).help(format!("or {optional}"))
+}
+
+/// The branch around a write, but not around the read, that may not start or may fail.
+fn maybe_not_done<'g, 'a>(
+    graph: &'g Graph<'a>,
+    node: usize,
+    write: &NodeWrite,
+    around: &[(usize, usize)],
+) -> Option<&'g Task<'a>> {
+    let block = graph.block_of[node].unwrap_or(0);
+    let tasks = ways::outwards(graph, block).filter(|task| write.always && !around.contains(task));
+    tasks
+        .map(|(region, task)| &graph.regions[region].tasks[task])
+        .find(|task| task.when.is_some() || task.allow_failure())
 }
 
 /// Why a write does not do for a read.
-fn reason(graph: &Graph<'_>, node: usize, write: &NodeWrite, read: &Read, around: &[(usize, usize)]) -> String {
+fn reason(graph: &Graph<'_>, node: usize, write: &NodeWrite, read: &Read, branch: Option<&Task<'_>>) -> String {
     if !write.always {
         return "written here, if there are items".to_owned();
     }
-    let block = graph.block_of[node].unwrap_or(0);
-    for (region, task) in ways::outwards(graph, block).filter(|task| !around.contains(task)) {
-        let task = &graph.regions[region].tasks[task];
+    if let Some(task) = branch {
         let branch = graph.name(task.head);
-        if task.when.is_some() {
-            return format!("written here, if the branch `{branch}` starts");
-        }
-        if task.allow_failure() {
-            return format!("written here, but `{branch}` may fail: it has `allow_failure`");
-        }
+        return if task.when.is_some() {
+            format!("written here, if the branch `{branch}` starts")
+        } else {
+            format!("written here, but `{branch}` may fail: it has `allow_failure`")
+        };
     }
     if node == read.node { "written here, after it is read" } else { "written here, but not on every way to the read" }
         .to_owned()

@@ -4,6 +4,7 @@
 //! shape is in doubt say nothing certain about the keys that they touch.
 
 mod assigned;
+mod assignments;
 mod keys;
 mod races;
 mod reach;
@@ -24,6 +25,7 @@ use crate::{
 /// Runs every check.
 pub(crate) fn check(graph: &Graph<'_>, access: &Access, found: &mut Diagnostics) {
     keys::check(graph, found);
+    assignments::check(graph, found);
     settings::check(graph, found);
     results::check(graph, found);
     transient::check(graph, access, found);

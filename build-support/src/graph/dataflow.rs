@@ -21,7 +21,7 @@ pub(super) fn is_dataflow(workflow: &Workflow) -> bool {
 
 /// The shape of a dataflow file.
 pub(super) fn shape<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Shape<'a> {
-    refuse_order(workflow, found);
+    let ordered = refuse_order(workflow, found);
     let needs = needs(workflow, found);
     let (order, cyclic) = order(workflow, &needs, found);
     let count = workflow.nodes.len();
@@ -71,11 +71,11 @@ pub(super) fn shape<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Shap
         tasks,
         settings: settings::resolve(&Parallel::default(), &workflow.parallel),
     };
-    Shape { blocks, regions: vec![region], dataflow: true, block_of, doubtful: vec![cyclic] }
+    Shape { blocks, regions: vec![region], dataflow: true, block_of, doubtful: vec![cyclic || ordered] }
 }
 
 /// `edges` and `goto` have no meaning where the order follows from needs.
-fn refuse_order(workflow: &Workflow, found: &mut Diagnostics) {
+fn refuse_order(workflow: &Workflow, found: &mut Diagnostics) -> bool {
     let needs = workflow.nodes.iter().find_map(|node| node.needs.as_ref());
     let mut refuse = |span, what: &str| {
         let mut error = Diagnostic::error(
@@ -89,14 +89,14 @@ fn refuse_order(workflow: &Workflow, found: &mut Diagnostics) {
         }
         found.push(error.help("say what each node needs, or remove every `needs`"));
     };
-    if let Some(edge) = workflow.edges.first() {
-        refuse(edge.span, "edges");
+    let edge = workflow.edges.first().map(|edge| edge.from.span);
+    let gotos = workflow.nodes.iter().filter_map(|node| Some(node.goto.as_ref()?.span));
+    let written: Vec<_> =
+        edge.map(|span| (span, "edges")).into_iter().chain(gotos.map(|span| (span, "goto"))).collect();
+    for (span, what) in &written {
+        refuse(*span, what);
     }
-    for node in &workflow.nodes {
-        if let Some(goto) = &node.goto {
-            refuse(goto.span, "goto");
-        }
-    }
+    !written.is_empty()
 }
 
 fn needs(workflow: &Workflow, found: &mut Diagnostics) -> Vec<Vec<Spanned<usize>>> {

@@ -63,7 +63,13 @@ pub(super) fn flows<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Flow
         .into_iter()
         .enumerate()
         .map(|(node, edges)| {
-            let (parallel, plain): (Vec<_>, Vec<_>) = edges.into_iter().partition(|edge| edge.parallel.is_some());
+            // One with a `fan_in` was meant to be parallel.
+            let (parallel, plain): (Vec<_>, Vec<_>) =
+                edges.into_iter().partition(|edge| edge.parallel.is_some() || leads_to_branches(edge));
+            parallel
+                .iter()
+                .filter(|edge| edge.parallel.is_none())
+                .for_each(|edge| fan_out::refuse_settings(edge, found));
             let mut flow = plain_flow(&plain, !parallel.is_empty(), &mut names, found);
             if let Some(first) = parallel.first() {
                 if let Rest::Go(To { span, .. }) = flow.rest {
@@ -106,6 +112,10 @@ pub(super) fn flows<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Flow
         .collect();
     fan_out::claim_heads(workflow, &mut fan_outs, found);
     Flows { nodes, fan_outs, lost: names.lost }
+}
+
+fn leads_to_branches(edge: &Edge) -> bool {
+    edge.fan_in.as_ref().is_some_and(|fan_in| edge.to.iter().all(|to| to.value != fan_in.value))
 }
 
 fn goto_flow<'a>(goto: &'a Goto, names: &mut NodeNames<'_>, found: &mut Diagnostics) -> Flow<'a> {

@@ -108,6 +108,10 @@ const fn entry(name: &'static str, shape: Shape, about: &'static str) -> Entry {
     Entry { name, shape, required: false, about }
 }
 
+/// All tables, for entries that stand in the wrong one.
+pub(crate) static TABLES: [&Table; 9] =
+    [&NODE, &EDGE, &PARALLEL, &RETRY, &CIRCUIT_BREAKER, &ARM, &KEY, &SETTINGS, &WORKFLOW];
+
 /// Words of `type` on a node.
 pub(crate) const NODE_TYPES: &[&str] = &["dynamic_parallel"];
 /// Words of `strategy` and `parallel_strategy`.

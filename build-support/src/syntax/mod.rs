@@ -36,6 +36,8 @@ pub struct Workflow {
     /// Every key, node, edge and name of the file is here. If not, what is wrong with the others has been reported,
     /// and what seems to be missing may have been there.
     pub complete: bool,
+    /// The file breaks YAML's rules, and this is what could be read all the same: nothing certain about its order.
+    pub broken: bool,
 }
 
 /// One entry of `state_schema`.
@@ -256,6 +258,8 @@ pub struct Rust {
     /// Free names: identifiers that stand as variables and are bound nowhere in the text, each use with its
     /// place in the file, in text order. A plain name that is called is a function and no variable. Empty for types.
     pub names: Vec<Spanned<String>>,
+    /// Free names that get a value here, by `=` or `+=` and the like; they are not among `names`.
+    pub assigned: Vec<Spanned<String>>,
 }
 
 impl Rust {

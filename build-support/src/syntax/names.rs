@@ -53,10 +53,19 @@ pub(super) fn check(name: &Spanned<String>, role: Role) -> Option<Diagnostic> {
     let error = Diagnostic::error(codes::BAD_NAME, name.span, message);
     Some(if is_keyword(&rust) {
         error.label("a keyword of Rust").help(format!("choose another name, such as `{text}_`"))
-    } else if role.takes_dashes() {
-        error.help("use letters, digits, `_` and `-`, a letter first")
     } else {
-        error.help("use letters, digits and `_`, a letter first")
+        let use_these = if role.takes_dashes() {
+            "use letters, digits, `_` and `-`, a letter first"
+        } else {
+            "use letters, digits and `_`, a letter first"
+        };
+        let usable = rust.replace(|char: char| !char.is_alphanumeric(), "_");
+        let usable = usable.trim_matches('_');
+        if usable.len() < 100 && is_identifier(usable) {
+            error.help(format!("{use_these}: such as `{usable}`"))
+        } else {
+            error.help(use_these)
+        }
     })
 }
 

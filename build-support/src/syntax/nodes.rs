@@ -27,7 +27,7 @@ impl<'a> Reader<'a, '_> {
             return None;
         };
         if items.is_empty() {
-            self.missing_names(entry.value.span, "nodes");
+            self.empty_list(entry.value.span, "nodes", "write at least one node: `- name: load`");
             return None;
         }
         let mut nodes = Vec::with_capacity(items.len());
@@ -41,15 +41,17 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// Reports an empty list where names must be.
-    pub(super) fn missing_names(&mut self, span: Span, name: &str) {
+    pub(super) fn empty_list(&mut self, span: Span, name: &str, help: &str) {
         let error = Diagnostic::error(codes::WRONG_SHAPE, span, format!("`{name}` is an empty list"));
-        self.error(error.help("name at least one"));
+        self.error(error.help(help));
     }
 
     fn node(&mut self, index: usize, fields: &Fields<'_, 'a>) -> Node {
         // A node without a name keeps its place in the order.
         let unnamed = || Spanned::new(format!("__unnamed_{index}"), fields.place);
-        let name = self.name(fields, "name", Role::Node).unwrap_or_else(unnamed);
+        let name = self.name(fields, "name", Role::Node);
+        self.complete &= name.is_some();
+        let name = name.unwrap_or_else(unnamed);
         let run = self.rust(fields, "run").unwrap_or_else(|| rust::nothing(fields.place));
         let output = self.output(fields);
         let goto = self.goto(fields);
@@ -105,7 +107,7 @@ impl<'a> Reader<'a, '_> {
             None => Output::None,
             Some((mut names, false)) => names.value.pop().map_or(Output::None, Output::One),
             Some((names, true)) if names.value.is_empty() => {
-                self.missing_names(names.span, "output");
+                self.empty_list(names.span, "output", "name at least one key, or remove the entry");
                 Output::None
             }
             Some((names, true)) => Output::Tuple(names.value),
@@ -119,7 +121,7 @@ impl<'a> Reader<'a, '_> {
                 vec![Arm { condition: None, to: Spanned::new(scalar.text.to_string(), entry.value.span) }]
             }
             Value::List(items) if items.is_empty() => {
-                self.missing_names(entry.value.span, "goto");
+                self.empty_list(entry.value.span, "goto", "name a node, or remove the entry");
                 return None;
             }
             Value::List(items) => {
@@ -155,6 +157,8 @@ impl<'a> Reader<'a, '_> {
                     continue;
                 }
             };
+            // The others may speak of either.
+            self.complete = false;
             let name = &node.name.value;
             let message = if *name == before.value {
                 format!("two nodes are called `{name}`")

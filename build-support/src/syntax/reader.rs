@@ -12,14 +12,15 @@ use super::{
 use crate::{
     codes,
     diagnostic::{Code, Diagnostic, Diagnostics},
-    source::{FileId, Source, Sources, Span, Spanned},
+    source::{Span, Spanned},
     suggest,
     yaml::{Entry, Node, Scalar, Style, Value},
 };
 
 /// Reads one file.
 pub(super) struct Reader<'a, 'd> {
-    source: &'a Source,
+    /// The whole file.
+    text: &'a str,
     diagnostics: &'d mut Diagnostics,
     /// Nothing was left out of which other parts of the file could speak.
     pub(super) complete: bool,
@@ -71,8 +72,9 @@ fn has(values: &Values, name: &str) -> bool {
 }
 
 impl<'a, 'd> Reader<'a, 'd> {
-    pub(super) fn new(sources: &'a Sources, file: FileId, diagnostics: &'d mut Diagnostics) -> Self {
-        Self { source: sources.get(file), diagnostics, complete: true }
+    /// For a file from which some findings have left out something, unless it is `complete`.
+    pub(super) fn new(text: &'a str, complete: bool, diagnostics: &'d mut Diagnostics) -> Self {
+        Self { text, diagnostics, complete }
     }
 
     pub(super) fn error(&mut self, diagnostic: Diagnostic) {
@@ -89,12 +91,21 @@ impl<'a, 'd> Reader<'a, 'd> {
         let mut unknown = Vec::new();
         for entry in entries {
             match table.get(&entry.key.value) {
-                Some(known) => values.push((known.name, entry)),
-                None => unknown.push(entry),
+                Some(known) if !entry.bare => values.push((known.name, entry)),
+                _ => unknown.push(entry),
             }
         }
         for entry in &unknown {
-            self.unknown_entry(entry, table, &mut values);
+            if entry.bare {
+                self.bare_entry(entry);
+                // Its name, with what may be glued to it.
+                let name = entry.key.value.split(':').next().unwrap_or_default().trim();
+                values.extend(
+                    table.get(name).filter(|known| !has(&values, known.name)).map(|known| (known.name, *entry)),
+                );
+            } else {
+                self.unknown_entry(entry, table, &mut values);
+            }
         }
         let place = self.first_line(node.span);
         // An unknown entry is what was meant to be the missing one.
@@ -126,6 +137,8 @@ impl<'a, 'd> Reader<'a, 'd> {
             if !has(values, meant.name) {
                 values.push((meant.name, entry));
             }
+        } else if let Some(other) = language::TABLES.iter().find(|other| other.get(word).is_some()) {
+            error = error.help(format!("`{word}` belongs into {}", other.what));
         } else {
             let list: Vec<_> = names.map(|name| format!("`{name}`")).collect();
             // It may have been meant to name something that others speak of.
@@ -133,6 +146,19 @@ impl<'a, 'd> Reader<'a, 'd> {
             error = error.help(format!("{} may have: {}", table.what, list.join(", ")));
         }
         self.error(error);
+    }
+
+    /// Reports an entry that is only a key.
+    pub(super) fn bare_entry(&mut self, entry: &Entry<'a>) {
+        let word = &*entry.key.value;
+        let error = Diagnostic::error(codes::WRONG_SHAPE, entry.key.span, "an entry without a value");
+        self.complete = false;
+        self.error(match word.split_once(':') {
+            Some((name, value)) => {
+                error.label("no blank behind the `:`").help(format!("write `{}: {}`", name.trim(), value.trim()))
+            }
+            None => error.label("no `:` behind it").help(format!("give it one: `{word}: …`")),
+        });
     }
 
     /// Reports an entry that must be there and is not.
@@ -143,7 +169,7 @@ impl<'a, 'd> Reader<'a, 'd> {
 
     /// The part of `span` on its first line.
     pub(super) fn first_line(&self, span: Span) -> Span {
-        let text = &self.source.text[span.start as usize..span.end as usize];
+        let text = &self.text[span.start as usize..span.end as usize];
         let line = text.split(['\n', '\r']).next().unwrap_or("").trim_end();
         Span { end: span.start + u32::try_from(line.len()).unwrap_or(0), ..span }
     }
@@ -171,7 +197,7 @@ impl<'a, 'd> Reader<'a, 'd> {
         let error = Diagnostic::error(codes::WRONG_SHAPE, place, format!("`{}` has no value", entry.key.value));
         self.error(match node.anchor {
             Some(anchor) => {
-                let text = &self.source.text[anchor.start as usize..anchor.end as usize];
+                let text = &self.text[anchor.start as usize..anchor.end as usize];
                 Diagnostic { span: anchor, ..error }
                     .label("YAML takes this as an anchor, a name for the value behind it")
                     .help(format!("put it in quotes: \"{text}\""))
@@ -212,7 +238,7 @@ impl<'a, 'd> Reader<'a, 'd> {
     pub(super) fn reference(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<String>> {
         let entry = fields.get(name, |shape| shape == Shape::Reference)?;
         let reference =
-            self.scalar(entry, "a name").map(|scalar| Spanned::new(scalar.text.to_string(), entry.value.span));
+            self.scalar(entry, "one name").map(|scalar| Spanned::new(scalar.text.to_string(), entry.value.span));
         self.complete &= reference.is_some();
         reference
     }
@@ -225,11 +251,24 @@ impl<'a, 'd> Reader<'a, 'd> {
     ) -> Option<(Spanned<Vec<Spanned<String>>>, bool)> {
         let entry = fields.get(name, |shape| shape == Shape::References)?;
         let Value::List(items) = &entry.value.value else {
-            let Some(scalar) = self.scalar(entry, "a name or a list of names") else {
+            let Some(scalar) = self.scalar(
+                entry,
+                match name {
+                    "output" => "a key's name or a list of such names, as in `output: [low, high]`",
+                    _ => "a node's name or a list of such names, as in `[count, gc]`",
+                },
+            ) else {
                 self.complete = false;
                 return None;
             };
             let span = entry.value.span;
+            if scalar.text.contains(',') {
+                let error =
+                    Diagnostic::error(codes::WRONG_SHAPE, span, format!("several names for `{name}` are a list"));
+                self.error(error.help(format!("write `[{}]`", scalar.text)));
+                self.complete = false;
+                return None;
+            }
             return Some((Spanned::new(vec![Spanned::new(scalar.text.to_string(), span)], span), false));
         };
         let mut names = Vec::with_capacity(items.len());
@@ -261,16 +300,27 @@ impl<'a, 'd> Reader<'a, 'd> {
             Piece::Type => "a Rust type",
             Piece::Function => "a path to a Rust function, or a closure",
         };
-        if let Value::List(_) | Value::Map(_) = &entry.value.value {
-            let message = format!("{what} must be {expected}, and YAML reads this as {}", entry.value.kind());
-            let place = self.first_line(entry.value.span);
-            self.error(
-                Diagnostic::error(codes::WRONG_SHAPE, place, message).help("put it in quotes, or write it below a `|`"),
-            );
+        let node = &entry.value;
+        if let Value::List(_) | Value::Map(_) = &node.value {
+            let message = format!("{what} must be {expected}, and YAML reads this as {}", node.kind());
+            let place = self.first_line(node.anchor.map_or(node.span, |anchor| anchor.to(node.span)));
+            let error = Diagnostic::error(codes::WRONG_SHAPE, place, message);
+            self.error(match (piece, &node.value) {
+                (Piece::Type, Value::List(_)) => error.help("a list of values is a `Vec<String>`, or of another type"),
+                _ => error.help("put it in quotes, or write it below a `|`"),
+            });
         } else if let Some(scalar) = self.scalar(entry, expected) {
-            return rust::parse(what, scalar, &entry.value, piece, self.source, self.diagnostics);
+            if scalar.text.trim().is_empty() {
+                let error = Diagnostic::error(rust::code(piece), entry.key.span, format!("{what} is empty"));
+                self.error(match piece {
+                    Piece::Body => error.help("write Rust, or `()`, which does nothing"),
+                    _ => error.help(format!("write {expected}, or remove the entry")),
+                });
+                return rust::nothing(node.span);
+            }
+            return rust::parse(what, scalar, &entry.value, piece, self.text, self.diagnostics);
         }
-        rust::nothing(entry.value.span)
+        rust::nothing(node.span)
     }
 
     /// `true` or `false`.
@@ -389,12 +439,19 @@ impl<'a, 'd> Reader<'a, 'd> {
             (codes::UNKNOWN_WORD, format!("`{word}` means nothing in `{name}`"))
         };
         let error = Diagnostic::error(code, span, message);
-        let help = suggest::help(word, "words", words.iter().copied());
-        self.error(match help {
-            Some(help) => error.help(help),
-            None => error,
-        });
-        None
+        let meant = suggest::nearest(word, words.iter().copied());
+        self.complete &= meant.is_some();
+        self.error(error.help(match meant {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None if words == language::STRATEGIES => {
+                "`thread` runs branches in this process, `process` in worker processes".to_owned()
+            }
+            None if words == language::NODE_TYPES => {
+                "write `dynamic_parallel` for a node that runs once for each item, and no `type` on others".to_owned()
+            }
+            None => format!("known words: `{}`", words.join("`, `")),
+        }));
+        meant.and_then(|meant| words.iter().find(|known| **known == meant)).map(|known| Spanned::new(*known, span))
     }
 
     /// A mapping of its own.

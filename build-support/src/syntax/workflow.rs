@@ -9,7 +9,10 @@ use super::{
 use crate::{
     diagnostic::Diagnostics,
     source::{FileId, Sources, Spanned},
-    yaml::{self, Entry, Value},
+    yaml::{
+        self, Broken, Entry, Value,
+        recover::{self, Cuts},
+    },
 };
 
 /// Reads a workflow file. Everything wrong in it goes to `diagnostics`; a broken entry is left out and the rest is
@@ -19,9 +22,46 @@ use crate::{
 /// compiler's.
 pub fn parse(sources: &Sources, file: FileId, diagnostics: &mut Diagnostics) -> Option<Workflow> {
     proc_macro2::fallback::force();
-    let root = yaml::build(sources, file, diagnostics)?;
-    let mut reader = Reader::new(sources, file, diagnostics);
-    let fields = reader.fields(&root, &language::WORKFLOW)?;
+    let text = &sources.get(file).text;
+    let mut found = Diagnostics::default();
+    match yaml::build(text, file, &mut found) {
+        Ok(root) => {
+            diagnostics.append(found, true);
+            read(&*root?, text, diagnostics)
+        }
+        Err(broken) => read_around(broken, text, file, diagnostics),
+    }
+}
+
+/// Reads a file that breaks YAML's rules without the items that do.
+fn read_around(mut broken: Broken, text: &str, file: FileId, diagnostics: &mut Diagnostics) -> Option<Workflow> {
+    let mut text = text.to_owned();
+    let mut cuts = Cuts::default();
+    let mut spread = false;
+    for _ in 0..recover::TRIES {
+        let at = broken.error.span.start as usize;
+        if !(broken.spreads && std::mem::replace(&mut spread, true)) {
+            diagnostics.push(*broken.error);
+        }
+        if text.len() > recover::LARGEST || !cuts.cut(&mut text, at) {
+            return None;
+        }
+        let mut found = Diagnostics::default();
+        match yaml::build(&text, file, &mut found) {
+            Err(next) => broken = next,
+            Ok(root) => {
+                let workflow = root.and_then(|root| read(&root, &text, &mut found));
+                diagnostics.append_around(found, |at| cuts.touch(at));
+                return workflow.map(|workflow| Workflow { broken: true, ..workflow });
+            }
+        }
+    }
+    None
+}
+
+fn read(root: &yaml::Node<'_>, text: &str, diagnostics: &mut Diagnostics) -> Option<Workflow> {
+    let mut reader = Reader::new(text, !diagnostics.has_errors(), diagnostics);
+    let fields = reader.fields(root, &language::WORKFLOW)?;
     let name = reader.name(&fields, "name", Role::Workflow);
     let description = reader.text(&fields, "description");
     let keys = reader.keys(&fields);
@@ -37,6 +77,7 @@ pub fn parse(sources: &Sources, file: FileId, diagnostics: &mut Diagnostics) -> 
         nodes: nodes?,
         edges,
         complete,
+        broken: false,
     })
 }
 
@@ -69,6 +110,10 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn key(&mut self, entry: &Entry<'a>) -> Option<Key> {
+        if entry.bare {
+            self.bare_entry(entry);
+            return None;
+        }
         let name = Spanned::new(entry.key.value.to_string(), entry.key.span);
         if let Some(error) = names::check(&name, Role::Key) {
             self.error(error);
@@ -129,7 +174,7 @@ impl<'a> Reader<'a, '_> {
         let settings = self.parallel(fields, "parallel_strategy");
         let to = to?;
         if to.value.is_empty() {
-            self.missing_names(to.span, "to");
+            self.empty_list(to.span, "to", "name at least one node");
             return None;
         }
         Some(Edge { from: from?, to: to.value, when, parallel, fan_in, settings, span: fields.span })

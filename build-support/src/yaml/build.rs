@@ -1,14 +1,17 @@
 //! Events → tree: anchors, aliases, merges, duplicates, and the limits that keep a hostile file small.
 
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+};
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, StructureStyle};
 
-use super::{Entry, Node, Scalar, Style, Value, merge::merge, syntax_error};
+use super::{Broken, Entry, Node, Scalar, Style, Value, merge::merge, syntax_error};
 use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
-    source::{FileId, Sources, Span, Spanned},
+    source::{FileId, Span, Spanned},
 };
 
 /// No workflow nests deeper than eight. A tree's depth bounds the recursion of everything that walks or drops it.
@@ -20,13 +23,20 @@ const NODE_COST: u64 = 16;
 /// Larger files are refused unread.
 const MAX_FILE: usize = 64 << 20;
 
-/// The tree of the only document of `file`, or `None` if there is none or it breaks YAML's rules.
-pub(crate) fn build<'a>(sources: &'a Sources, file: FileId, diagnostics: &mut Diagnostics) -> Option<Rc<Node<'a>>> {
-    let text = sources.get(file).text.as_str();
+/// The tree of the only document in `text`, the text of `file`; `None` if there is none. What breaks YAML's rules ends
+/// what can be read, and comes back.
+pub(crate) fn build<'a>(
+    text: &'a str,
+    file: FileId,
+    diagnostics: &mut Diagnostics,
+) -> Result<Option<Rc<Node<'a>>>, Broken> {
     let start = Span { file, start: 0, end: 0 };
     if text.len() > MAX_FILE {
-        diagnostics.push(Diagnostic::error(codes::FILE_LIMIT, start, "the file is larger than 64 MiB"));
-        return None;
+        diagnostics.push(
+            Diagnostic::error(codes::FILE_LIMIT, start, "the file is larger than 64 MiB")
+                .help("repeat work with `type: dynamic_parallel` or a loop, and keep data in files of its own"),
+        );
+        return Ok(None);
     }
     let mut options = granit_parser::options! {
         emit_unresolved_aliases: true,
@@ -35,7 +45,8 @@ pub(crate) fn build<'a>(sources: &'a Sources, file: FileId, diagnostics: &mut Di
     };
     options.set_emit_comments(false);
     let parser = Parser::new_from_str_with_options(text, options);
-    Builder { text, file, diagnostics, open: Vec::new(), anchors: HashMap::new(), expansion: 0 }.run(parser)
+    let (anchors, names, unused) = (HashMap::new(), HashMap::new(), BTreeMap::new());
+    Builder { text, file, diagnostics, open: Vec::new(), anchors, names, unused, expansion: 0 }.run(parser)
 }
 
 /// A node, and what its users need to keep the limits.
@@ -76,18 +87,22 @@ struct Builder<'a, 'd> {
     open: Vec<Open<'a>>,
     /// By granit's anchor id; `None` while the anchored collection is still open.
     anchors: HashMap<usize, Option<Built<'a>>>,
+    /// Where each anchor's name is given.
+    names: HashMap<&'a str, Span>,
+    /// Anchors of single values, by granit's id, to which no alias has referred so far.
+    unused: BTreeMap<usize, Span>,
     expansion: u64,
 }
 
 impl<'a> Builder<'a, '_> {
-    fn run(mut self, mut parser: Parser<'a, StrInput<'a>>) -> Option<Rc<Node<'a>>> {
+    fn run(mut self, mut parser: Parser<'a, StrInput<'a>>) -> Result<Option<Rc<Node<'a>>>, Broken> {
         let mut root = None;
         let mut held: Option<Held<'a>> = None;
         let mut documents = 0;
         while let Some(next) = parser.next_event() {
             let (event, span, tag) = match next {
                 Ok((event, span)) => (event, self.node_span(&span), span.tag_span().map(|tag| self.node_span(&tag))),
-                Err(error) => return self.stop(&error),
+                Err(error) => return Err(self.stop(&error)),
             };
             // An anchor's name follows the node it stands before.
             let anchor = match &event {
@@ -104,7 +119,7 @@ impl<'a> Builder<'a, '_> {
                         self.error(codes::SEVERAL_DOCUMENTS, span, "a second YAML document", |it| {
                             it.label("starts here").help("a file holds one workflow: put the other into its own file")
                         });
-                        return root;
+                        return Ok(root);
                     }
                 }
                 Event::MappingEnd | Event::SequenceEnd => root = self.close(span).or(root),
@@ -115,13 +130,13 @@ impl<'a> Builder<'a, '_> {
                             it.label("too much from here on")
                                 .help("repeat work with `type: dynamic_parallel` or a loop, not with aliases")
                         });
-                        return None;
+                        return Ok(None);
                     }
                 }
                 Event::Scalar(..) | Event::MappingStart(..) | Event::SequenceStart(..) => {
                     if self.open.len() >= MAX_DEPTH {
-                        self.error(codes::FILE_LIMIT, span, "the YAML is nested more than 64 deep", |it| it);
-                        return None;
+                        self.too_deep(span);
+                        return Ok(None);
                     }
                     held = Some(Held { event, span, tag });
                 }
@@ -134,14 +149,34 @@ impl<'a> Builder<'a, '_> {
                 it.help("the smallest one:\nname: hello\nnodes:\n  - name: greet\n    run: println!(\"hello\")")
             });
         }
-        root
+        for span in std::mem::take(&mut self.unused).into_values() {
+            let name = self.written(span);
+            self.error(codes::BAD_ANCHOR, span, format!("no alias refers to the anchor `{name}`"), |it| {
+                it.label("YAML takes this as a name for the value behind it")
+                    .help("if it is Rust, put the whole value in quotes, or write it below a `|`")
+                    .help("if it is none, remove it")
+            });
+        }
+        Ok(root)
     }
 
     /// The text that breaks YAML's rules ends what can be read.
-    fn stop(&mut self, error: &ScanError) -> Option<Rc<Node<'a>>> {
+    fn stop(&self, error: &ScanError) -> Broken {
         let at = error.marker().byte_offset().unwrap_or(0).min(self.text.len());
-        self.diagnostics.push(syntax_error::explain(error.kind(), self.text, self.file, at));
-        None
+        let brackets = self.open.iter().rev().map(|open| open.start as usize);
+        let bracket = brackets.into_iter().find(|start| self.text[*start..].starts_with(['[', '{']));
+        syntax_error::explain(error.kind(), self.text, self.file, at, bracket)
+    }
+
+    fn too_deep(&mut self, span: Span) {
+        self.error(codes::FILE_LIMIT, span, "the YAML is nested more than 64 deep", |it| {
+            it.help("no workflow is: if this is Rust, put the whole value in quotes, or write it below a `|`")
+        });
+    }
+
+    /// The text at `span`.
+    fn written(&self, span: Span) -> &'a str {
+        &self.text[span.start as usize..span.end as usize]
     }
 
     /// Handles the start of a node whose anchor, if it has one, is now known; gives the root if it is complete.
@@ -149,10 +184,25 @@ impl<'a> Builder<'a, '_> {
         if let Some(tag) = tag {
             self.tag(tag);
         }
+        let mut unused = true;
+        if let Some(anchor) = anchor {
+            let name = self.written(anchor);
+            if let Some(first) = self.names.insert(name, anchor) {
+                unused = false;
+                let text = self.text;
+                self.unused.retain(|_, span| text[span.start as usize..span.end as usize] != *name);
+                self.error(codes::BAD_ANCHOR, anchor, format!("the anchor `{name}` is given twice"), |it| {
+                    it.label("again here").also(first, "first given here").help("give one of them another name")
+                });
+            }
+        }
         match event {
             Event::Scalar(text, style, id, _) => {
                 let style = style_of(style);
                 let weight = NODE_COST + text.len() as u64;
+                if let (Some(anchor), true) = (anchor, unused && span.start < span.end) {
+                    self.unused.insert(id, anchor);
+                }
                 let value = if tag.is_some() { Value::Broken } else { Value::Scalar(Scalar { text, style }) };
                 let built = Built { node: Rc::new(Node { span, anchor, value }), depth: 0, weight };
                 return self.attach(built, id);
@@ -201,7 +251,10 @@ impl<'a> Builder<'a, '_> {
 
     fn alias(&mut self, event: &Event<'a>, span: Span) -> Option<Rc<Node<'a>>> {
         let target = match event {
-            Event::Alias(id) => self.anchors.get(id).cloned().flatten(),
+            Event::Alias(id) => {
+                self.unused.remove(id);
+                self.anchors.get(id).cloned().flatten()
+            }
             _ => None,
         };
         let built = match (target, event) {
@@ -237,7 +290,7 @@ impl<'a> Builder<'a, '_> {
         // An alias's place is at its anchor: it says nothing about where this collection ends.
         open.end = if node.span.start >= open.start { open.end.max(node.span.end) } else { open.end };
         if self.open.len() + built.depth >= MAX_DEPTH {
-            self.error(codes::FILE_LIMIT, node.span, "the YAML is nested more than 64 deep", |it| it);
+            self.too_deep(node.span);
             node = Rc::new(Node { span: node.span, anchor: None, value: Value::Broken });
             open.depth = 0;
         }
@@ -255,11 +308,12 @@ impl<'a> Builder<'a, '_> {
     fn entry(&mut self, flow: bool, entries: &mut Vec<Entry<'a>>, key: &Node<'a>, value: Rc<Node<'a>>) {
         match &key.value {
             Value::Scalar(scalar) => {
-                if flow && self.has_no_colon(key, &value) {
-                    self.split(entries, key.span);
-                } else {
-                    entries.push(Entry { key: Spanned::new(scalar.text.clone(), key.span), value });
+                let bare = flow && self.has_no_colon(key, &value);
+                if bare && self.is_split(entries, key.span) {
+                    return;
                 }
+                let value = if bare { Rc::new(Node { value: Value::Broken, ..*value }) } else { value };
+                entries.push(Entry { key: Spanned::new(scalar.text.clone(), key.span), value, bare });
             }
             Value::Broken => {}
             Value::List(_) | Value::Map(_) => {
@@ -277,23 +331,22 @@ impl<'a> Builder<'a, '_> {
             && !self.text[key.span.end as usize..].trim_start().starts_with(':')
     }
 
-    /// In braces a comma ends a value, also inside `HashMap<String, u32>`: `word` is what stands behind it.
-    fn split(&mut self, entries: &mut Vec<Entry<'a>>, word: Span) {
-        let before = entries.last_mut().filter(|entry| !entry.value.is_null());
-        let Some(entry) = before else {
-            self.error(codes::WRONG_SHAPE, word, "an entry without a value", |it| it.label("no `:` behind it"));
-            return;
-        };
+    /// In braces a comma ends a value, also inside `HashMap<String, u32>`: whether `word` is what stands behind it.
+    fn is_split(&mut self, entries: &mut [Entry<'a>], word: Span) -> bool {
+        let Some(entry) = entries.last_mut().filter(|entry| !entry.bare) else { return false };
         if let Value::Broken = entry.value.value {
-            return; // a further comma in the same value
+            return true; // a further comma in the same value
+        }
+        if !is_cut_off(self.written(entry.value.span)) {
+            return false;
         }
         let span = entry.value.span.to(word);
         entry.value = Rc::new(Node { span, anchor: None, value: Value::Broken });
-        let text = &self.text[span.start as usize..span.end as usize];
-        let help = format!("put it in quotes: \"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+        let help = format!("put it in quotes: \"{}\"", self.written(span).replace('\\', "\\\\").replace('"', "\\\""));
         self.error(codes::SPLIT_VALUE, span, "a comma ends a value inside `{ }`", |it| {
             it.label("YAML reads this as several entries").help(help)
         });
+        true
     }
 
     fn tag(&mut self, span: Span) {
@@ -321,6 +374,13 @@ impl<'a> Builder<'a, '_> {
         let end = start + text.trim_end().len();
         Span { file: self.file, start: offset(start), end: offset(end) }
     }
+}
+
+/// Whether something in `text` is open that must be closed.
+fn is_cut_off(text: &str) -> bool {
+    let count = |char| text.matches(char).count();
+    let brackets = [('(', ')'), ('[', ']'), ('{', '}'), ('<', '>')];
+    brackets.into_iter().any(|(open, close)| count(open) > count(close)) || count('"') % 2 + count('|') % 2 > 0
 }
 
 fn offset(bytes: usize) -> u32 {

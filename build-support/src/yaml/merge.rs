@@ -14,20 +14,29 @@ pub(super) fn merge<'a>(written: Vec<Entry<'a>>, diagnostics: &mut Diagnostics) 
     let mut keys = Keys::default();
     let mut entries = Vec::with_capacity(written.len());
     let mut merges = Vec::new();
+    let mut twice: Option<Diagnostic> = None;
     for entry in written {
         if let Some(first) = keys.insert(&entry) {
-            let message = format!("`{}` is written twice", entry.key.value);
-            diagnostics.push(
+            // Several in one mapping have one cause: an item that does not start with its dash.
+            twice = Some(if let Some(error) = twice {
+                error.also(entry.key.span, "again here")
+            } else {
+                let message = format!("`{}` is written twice", entry.key.value);
                 Diagnostic::error(codes::DUPLICATE_ENTRY, entry.key.span, message)
                     .label("again here")
                     .also(first, "first written here")
-                    .help("remove one of the two"),
-            );
-        } else if entry.key.value == "<<" {
+            });
+        } else if entry.key.value == "<<" && !entry.bare {
             merges.push(entry.value);
         } else {
             entries.push(entry);
         }
+    }
+    if let Some(error) = twice {
+        diagnostics.push(match error.labels.len() {
+            1 => error.help("remove one of the two"),
+            _ => error.help("start a second item with its dash, `- `, or remove what stands twice"),
+        });
     }
     for value in merges {
         let mappings = match &value.value {
@@ -39,7 +48,11 @@ pub(super) fn merge<'a>(written: Vec<Entry<'a>>, diagnostics: &mut Diagnostics) 
                 Value::Map(inherited) => {
                     for entry in inherited {
                         if keys.insert(entry).is_none() {
-                            entries.push(Entry { key: entry.key.clone(), value: Rc::clone(&entry.value) });
+                            entries.push(Entry {
+                                value: Rc::clone(&entry.value),
+                                key: entry.key.clone(),
+                                bare: entry.bare,
+                            });
                         }
                     }
                 }

@@ -7,13 +7,26 @@
 mod build;
 mod merge;
 mod place;
+pub(crate) mod recover;
 mod syntax_error;
 
 use std::{borrow::Cow, rc::Rc};
 
 pub(crate) use build::build;
 
-use crate::source::{Span, Spanned};
+use crate::{
+    diagnostic::Diagnostic,
+    source::{Span, Spanned},
+};
+
+/// What breaks YAML's rules.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    /// What to say of it.
+    pub(crate) error: Box<Diagnostic>,
+    /// Further ones of this kind may be about the same.
+    pub(crate) spreads: bool,
+}
 
 /// A node. Aliases share what they refer to, so that a tree is never larger than its file.
 #[derive(Debug)]
@@ -46,6 +59,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) key: Spanned<Cow<'a, str>>,
     /// The value.
     pub(crate) value: Rc<Node<'a>>,
+    /// Only the key stands there, in braces, without a `:`. Whoever reads the mapping reports it.
+    pub(crate) bare: bool,
 }
 
 /// A scalar.

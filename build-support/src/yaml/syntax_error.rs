@@ -1,7 +1,10 @@
 //! What breaks YAML's rules, said so that the way out is clear. Most of it is Rust that needs quotes.
 
+use std::ops::Range;
+
 use granit_parser::ErrorKind;
 
+use super::Broken;
 use crate::{
     codes,
     diagnostic::Diagnostic,
@@ -9,83 +12,224 @@ use crate::{
 };
 
 const QUOTE: &str = "if this is Rust, put the whole value in quotes, or write it below a `|`";
+const BELOW: &str = "a value that starts with a quote ends at the next one: put Rust that starts with a string, or holds \
+                     one, below a `|`, without quotes around it";
+const COLUMNS: &str = "items of one list start in the same column, and so do entries of one mapping";
 
-/// The error at byte `at` of `text`.
-pub(super) fn explain(kind: &ErrorKind, text: &str, file: FileId, at: usize) -> Diagnostic {
-    let mut at = text.floor_char_boundary(at);
+/// What to say, and where.
+struct Fault {
+    place: Range<usize>,
+    message: String,
+    help: String,
+}
+
+/// The error at byte `at` of `text`. `bracket` is the innermost one that is open there.
+pub(super) fn explain(kind: &ErrorKind, text: &str, file: FileId, at: usize, bracket: Option<usize>) -> Broken {
+    let at = text.floor_char_boundary(at);
+    let is_open = matches!(
+        kind,
+        ErrorKind::MappingValueNotAllowed
+            | ErrorKind::InvalidColonPlacement
+            | ErrorKind::ExpectedFlowMappingSeparator
+            | ErrorKind::ExpectedFlowSequenceSeparator
+            | ErrorKind::UnclosedFlowCollection { .. }
+            | ErrorKind::InvalidIndentation
+            | ErrorKind::SimpleKeyExpected
+    );
+    let fault = in_indentation(kind, text, at)
+        .or_else(|| never_closed(text, at, bracket).filter(|_| is_open))
+        .or_else(|| of_line(kind, text, at))
+        .unwrap_or_else(|| of_kind(kind, text, at));
+    let code = if let ErrorKind::RecursionLimitExceeded = kind { codes::FILE_LIMIT } else { codes::YAML_SYNTAX };
+    let offset = |byte: usize| u32::try_from(byte).unwrap_or(u32::MAX);
+    let span = Span { file, start: offset(fault.place.start), end: offset(fault.place.end) };
+    let spreads = matches!(
+        kind,
+        ErrorKind::ExpectedBlockMappingKey
+            | ErrorKind::ExpectedBlockSequenceEntry
+            | ErrorKind::SimpleKeyExpected
+            | ErrorKind::InvalidIndentation
+    );
+    Broken { error: Box::new(Diagnostic::error(code, span, fault.message).help(fault.help)), spreads }
+}
+
+/// A tab, or a blank that is none of YAML's, before the text of this line or of one beside it.
+fn in_indentation(kind: &ErrorKind, text: &str, at: usize) -> Option<Fault> {
+    let is_tab = matches!(
+        kind,
+        ErrorKind::TabNotAllowed
+            | ErrorKind::TabInBlockIndentation
+            | ErrorKind::TabAtBlockScalarStart
+            | ErrorKind::TabInIndentation
+            | ErrorKind::TabInPlainScalar
+    );
+    let here = line(text, at);
+    let before = here.start.checked_sub(1).map(|end| line(text, end));
+    let after = (here.end < text.len()).then(|| line(text, here.end + 1));
+    [Some(here), before, after].into_iter().flatten().find_map(|line| {
+        let content = &text[line.clone()];
+        let indentation = content.len() - content.trim_start_matches(char::is_whitespace).len();
+        let (found, blank) = content[..indentation]
+            .char_indices()
+            .find(|(_, blank)| if is_tab { *blank == '\t' } else { !blank.is_ascii() })?;
+        let start = line.start + found;
+        let what = if blank == '\t' { "a tab" } else { "a blank that is no space" };
+        Some(Fault {
+            place: start..start + blank.len_utf8(),
+            message: format!("{what} in the indentation"),
+            help: "YAML is indented with spaces only".to_owned(),
+        })
+    })
+}
+
+/// A bracket on a line before, where a line that is not deeper follows: what it holds would be.
+fn never_closed(text: &str, at: usize, bracket: Option<usize>) -> Option<Fault> {
+    let here = line(text, at);
+    let start = bracket.or_else(|| open_before(text, here.start))?;
+    let opened = line(text, start);
+    let is_end = text[at..].trim().is_empty();
+    if here.start <= opened.start || (!is_end && indentation(&text[here]) > indentation(&text[opened])) {
+        return None;
+    }
+    let bracket = &text[start..=start];
+    let close = if bracket == "[" { ']' } else { '}' };
+    Some(Fault {
+        place: start..start + 1,
+        message: format!("`{bracket}` is never closed"),
+        help: format!(
+            "close it with `{close}`; if it belongs to Rust, put the whole value in quotes, or write it below a `|`"
+        ),
+    })
+}
+
+/// The last bracket on the line before byte `start` that is not closed there.
+fn open_before(text: &str, start: usize) -> Option<usize> {
+    let before = line(text, start.checked_sub(1)?);
+    let mut open = Vec::new();
+    for (at, char) in text[before.clone()].char_indices() {
+        match char {
+            '[' | '{' => open.push(before.start + at),
+            ']' | '}' => _ = open.pop(),
+            _ => {}
+        }
+    }
+    open.pop()
+}
+
+/// What the text of the line tells.
+fn of_line(kind: &ErrorKind, text: &str, at: usize) -> Option<Fault> {
+    let here = line(text, at);
+    let content = &text[here.clone()];
+    let trimmed = content.trim_start();
+    let start = here.end - trimmed.len();
+    let entry = trimmed.strip_prefix("- ").map_or(trimmed, str::trim_start);
+    let entry_start = here.end - entry.len();
+    let word = entry.find(|char: char| char != '_' && char != '-' && !char.is_alphanumeric()).unwrap_or(entry.len());
+    match kind {
+        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement
+            if entry.starts_with(char::is_alphabetic) && entry_start + word == at =>
+        {
+            let name = &entry[..word];
+            Some(Fault {
+                place: entry_start..at,
+                message: format!("`{name}:` stands in the middle of the value above it"),
+                help: format!(
+                    "if it is an entry, indent it as the one above: {COLUMNS}; if it belongs to Rust, write \
+                               the whole value below a `|`"
+                ),
+            })
+        }
+        ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry | ErrorKind::SimpleKeyExpected => {
+            let behind = entry[word..].strip_prefix(':');
+            if let Some(value) = behind.filter(|value| word > 0 && !value.is_empty() && !value.starts_with([' ', ':']))
+            {
+                let at = entry_start + word;
+                return Some(Fault {
+                    place: at..at + 1,
+                    message: "no blank behind the `:`".to_owned(),
+                    help: format!("write `{}: {}`", &entry[..word], value.trim_end()),
+                });
+            }
+            let is_entry = trimmed.starts_with("- ") || behind.is_some();
+            is_entry.then(|| Fault {
+                place: start..entry_start + word,
+                message: "this line starts in a column in which nothing above it does".to_owned(),
+                help: format!("check the indentation: {COLUMNS}"),
+            })
+        }
+        _ => None,
+    }
+}
+
+fn of_kind(kind: &ErrorKind, text: &str, mut at: usize) -> Fault {
     if let ErrorKind::UnknownQuotedScalarEscape = kind {
         at += unknown_escape(&text[at..]);
     }
     // A caret needs something to stand under: the end of the file moves back to the last word.
     let start = if text[at..].trim().is_empty() { text.trim_end().len() } else { at };
     let length = text[start..].chars().next().filter(|char| *char != '\n').map_or(0, char::len_utf8);
-    let span = Span {
-        file,
-        start: u32::try_from(start).unwrap_or(u32::MAX),
-        end: u32::try_from(start + length).unwrap_or(u32::MAX),
-    };
-    let (code, message, help) = match kind {
-        ErrorKind::RecursionLimitExceeded => (codes::FILE_LIMIT, "the YAML is nested too deeply".to_owned(), ""),
+    let (message, help) = match kind {
+        ErrorKind::RecursionLimitExceeded => ("the YAML is nested too deeply".to_owned(), QUOTE),
         ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => (
-            codes::YAML_SYNTAX,
             "a `:` that cannot stand here".to_owned(),
             "if the `:` belongs to Rust, put the whole value in quotes, or write it below a `|`; \
              if it is an entry, check the indentation",
         ),
+        ErrorKind::UnexpectedCharacter { character: '`' } => ("a value cannot start with a backtick".to_owned(), QUOTE),
+        ErrorKind::UnexpectedCharacter { character: '|' | '>' } => (
+            "a block cannot start inside brackets".to_owned(),
+            "put the whole value in quotes: a closure such as `|a, b| a + b` needs them",
+        ),
         ErrorKind::UnexpectedCharacter { character } => {
-            (codes::YAML_SYNTAX, format!("a value cannot start with `{}`", character.escape_debug()), QUOTE)
+            (format!("a value cannot start with `{}`", character.escape_debug()), QUOTE)
         }
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabAtBlockScalarStart
         | ErrorKind::TabInIndentation
-        | ErrorKind::TabInPlainScalar => {
-            (codes::YAML_SYNTAX, "a tab in the indentation".to_owned(), "YAML is indented with spaces only")
-        }
+        | ErrorKind::TabInPlainScalar => ("a tab in the indentation".to_owned(), "YAML is indented with spaces only"),
         ErrorKind::UnclosedQuotedScalar => (
-            codes::YAML_SYNTAX,
             "a quote that is never closed".to_owned(),
-            "a value that starts with a quote ends at the next one: put Rust that starts with a string below a `|`",
+            "close it; Rust that starts with a string or a `'` goes below a `|`, without quotes around it",
         ),
-        ErrorKind::InvalidTrailingDoubleQuotedScalar | ErrorKind::InvalidTrailingSingleQuotedScalar => (
-            codes::YAML_SYNTAX,
-            "text behind a quoted value".to_owned(),
-            "a value that starts with a quote ends at the next one: put Rust that starts with a string below a `|`",
-        ),
-        ErrorKind::UnknownQuotedScalarEscape => (
-            codes::YAML_SYNTAX,
-            "an escape that YAML does not know".to_owned(),
-            "use single quotes: they leave `\\` alone",
-        ),
+        ErrorKind::InvalidTrailingDoubleQuotedScalar | ErrorKind::InvalidTrailingSingleQuotedScalar => {
+            ("text behind a quoted value".to_owned(), BELOW)
+        }
+        ErrorKind::UnknownQuotedScalarEscape => {
+            ("an escape that YAML does not know".to_owned(), "use single quotes: they leave `\\` alone")
+        }
         ErrorKind::InvalidBlockScalarHeader => (
-            codes::YAML_SYNTAX,
             "text behind the `|` or `>` that starts a block".to_owned(),
             "put the text on the next line, indented; a closure such as `|a, b| a + b` needs quotes",
         ),
-        ErrorKind::UnclosedFlowCollection { open } => (codes::YAML_SYNTAX, format!("`{open}` is never closed"), QUOTE),
-        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
-            (codes::YAML_SYNTAX, format!("`{open}` is closed by `{close}`"), QUOTE)
-        }
-        ErrorKind::MissingAnchorOrAliasName => {
-            (codes::YAML_SYNTAX, "`&` and `*` at the start of a value need a name".to_owned(), QUOTE)
-        }
+        ErrorKind::UnclosedFlowCollection { open } => (format!("`{open}` is never closed"), QUOTE),
+        ErrorKind::MismatchedFlowCollectionEnd { open, close } => (format!("`{open}` is closed by `{close}`"), QUOTE),
+        ErrorKind::MissingAnchorOrAliasName => ("`&` and `*` at the start of a value need a name".to_owned(), QUOTE),
         ErrorKind::ExpectedBlockMappingKey | ErrorKind::SimpleKeyExpected | ErrorKind::InvalidIndentation => (
-            codes::YAML_SYNTAX,
             "expected an entry, `name: value`".to_owned(),
-            "check the `:` and the indentation: entries of one mapping start in the same column",
+            "put a `:` and a blank behind the name; text of several lines goes below a `|`, indented",
         ),
-        ErrorKind::ExpectedBlockSequenceEntry => (
-            codes::YAML_SYNTAX,
-            "expected an item of the list, `- …`".to_owned(),
-            "check the indentation: items of one list start in the same column, and so do entries of one mapping",
-        ),
-        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator => {
-            (codes::YAML_SYNTAX, "expected `,` or the closing bracket".to_owned(), QUOTE)
+        ErrorKind::ExpectedBlockSequenceEntry => {
+            ("expected an item of the list, `- …`".to_owned(), "start it with a dash and a blank, `- `")
         }
-        other => (codes::YAML_SYNTAX, other.to_string(), ""),
+        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator => {
+            ("expected `,` or the closing bracket".to_owned(), QUOTE)
+        }
+        other => (other.to_string(), QUOTE),
     };
-    let error = Diagnostic::error(code, span, message);
-    if help.is_empty() { error } else { error.help(help) }
+    Fault { place: start..start + length, message, help: help.to_owned() }
+}
+
+/// The line around byte `at`, without its end.
+pub(super) fn line(text: &str, at: usize) -> Range<usize> {
+    let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = text[at..].find('\n').map_or(text.len(), |newline| at + newline);
+    start..start + text[start..end].trim_end_matches('\r').len()
+}
+
+/// How many blanks a line starts with.
+pub(super) fn indentation(line: &str) -> usize {
+    line.len() - line.trim_start().len()
 }
 
 /// Where in a double-quoted value the escape stands that YAML does not know.

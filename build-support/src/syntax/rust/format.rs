@@ -51,7 +51,7 @@ fn argument(text: &str, at: usize, names: &mut Vec<Name>) {
     let (argument, spec) = text.split_once(':').unwrap_or((text, ""));
     let mut add = |name: &str, start: usize| {
         if is_name(name) {
-            names.push(Name { name: name.to_owned(), place: start..start + name.len() });
+            names.push(Name { word: name.to_owned(), place: start..start + name.len(), assigned: false });
         }
     };
     let trimmed = argument.trim();

@@ -3,8 +3,9 @@
 
 use proc_macro2::TokenStream;
 use syn::{
-    Arm, Attribute, Block, Expr, ExprCall, ExprClosure, ExprForLoop, ExprIf, ExprLet, ExprMatch, ExprPath, ExprRepeat,
-    ExprWhile, GenericArgument, Item, Local, Macro, Member, Pat, Path, Stmt, Token, Type, UseTree,
+    Arm, Attribute, BinOp, Block, Expr, ExprAssign, ExprBinary, ExprCall, ExprClosure, ExprForLoop, ExprIf, ExprLet,
+    ExprMatch, ExprPath, ExprRepeat, ExprWhile, GenericArgument, Item, Local, Macro, Member, Pat, Path, Stmt, Token,
+    Type, UseTree,
     parse::{ParseStream, Parser},
     punctuated::Punctuated,
     visit::{self, Visit},
@@ -50,15 +51,27 @@ impl<'t> Free<'t> {
     }
 
     fn read(&mut self, name: Name) {
-        if !self.bound.contains(&name.name) {
+        if !self.bound.contains(&name.word) {
             self.found.push(name);
+        }
+    }
+
+    /// What stands left of `=`.
+    fn assign(&mut self, place: &Expr) {
+        match place {
+            Expr::Path(ExprPath { qself: None, path, .. }) => {
+                if let Some(ident) = path.get_ident() {
+                    self.read(Name { assigned: true, ..tokens::name(ident) });
+                }
+            }
+            place => self.visit_expr(place),
         }
     }
 
     fn bind(&mut self, pat: &Pat) {
         match pat {
             Pat::Ident(pat) => {
-                self.bound.push(tokens::name(&pat.ident).name);
+                self.bound.push(tokens::name(&pat.ident).word);
                 if let Some((_, inner)) = &pat.subpat {
                     self.bind(inner);
                 }
@@ -89,14 +102,14 @@ impl<'t> Free<'t> {
             Item::Use(item) => return self.bind_use(&item.tree),
             _ => return,
         };
-        self.bound.push(tokens::name(ident).name);
+        self.bound.push(tokens::name(ident).word);
     }
 
     fn bind_use(&mut self, tree: &UseTree) {
         match tree {
             UseTree::Path(tree) => self.bind_use(&tree.tree),
-            UseTree::Name(tree) => self.bound.push(tokens::name(&tree.ident).name),
-            UseTree::Rename(tree) => self.bound.push(tokens::name(&tree.rename).name),
+            UseTree::Name(tree) => self.bound.push(tokens::name(&tree.ident).word),
+            UseTree::Rename(tree) => self.bound.push(tokens::name(&tree.rename).word),
             UseTree::Group(tree) => tree.items.iter().for_each(|tree| self.bind_use(tree)),
             UseTree::Glob(_) => {}
         }
@@ -129,7 +142,7 @@ impl<'t> Free<'t> {
                     if let Expr::Path(ExprPath { path, .. }) = &*assign.left
                         && let Some(ident) = path.get_ident()
                     {
-                        named.push(tokens::name(ident).name);
+                        named.push(tokens::name(ident).word);
                     }
                     self.visit_expr(&assign.right);
                 }
@@ -137,7 +150,7 @@ impl<'t> Free<'t> {
             }
         }
         for name in in_strings {
-            if !named.contains(&name.name) {
+            if !named.contains(&name.word) {
                 self.read(name);
             }
         }
@@ -149,6 +162,24 @@ impl<'ast> Visit<'ast> for Free<'_> {
         if let (None, Some(ident)) = (&expr.qself, expr.path.get_ident()) {
             self.read(tokens::name(ident));
         }
+    }
+
+    fn visit_expr_assign(&mut self, expr: &'ast ExprAssign) {
+        self.assign(&expr.left);
+        self.visit_expr(&expr.right);
+    }
+
+    fn visit_expr_binary(&mut self, expr: &'ast ExprBinary) {
+        use BinOp::{
+            AddAssign, BitAndAssign, BitOrAssign, BitXorAssign, DivAssign, MulAssign, RemAssign, ShlAssign, ShrAssign,
+            SubAssign,
+        };
+        match expr.op {
+            AddAssign(_) | SubAssign(_) | MulAssign(_) | DivAssign(_) | RemAssign(_) | BitXorAssign(_)
+            | BitAndAssign(_) | BitOrAssign(_) | ShlAssign(_) | ShrAssign(_) => self.assign(&expr.left),
+            _ => self.visit_expr(&expr.left),
+        }
+        self.visit_expr(&expr.right);
     }
 
     /// A plain name that is called is a function; `(name)(…)` calls what a variable holds.

@@ -1,5 +1,6 @@
 //! Rust written inside YAML: whether it parses, and which names it uses. Types are rustc's business.
 
+mod advice;
 mod delimiters;
 mod format;
 mod free;
@@ -18,8 +19,8 @@ use syn::{
 use super::{Rust, language::Piece};
 use crate::{
     codes,
-    diagnostic::{Diagnostic, Diagnostics},
-    source::{Source, Span, Spanned},
+    diagnostic::{Code, Diagnostic, Diagnostics},
+    source::{Span, Spanned},
     yaml::{Node, Scalar, Style},
 };
 
@@ -29,13 +30,24 @@ type Parsed = Result<Vec<Name>, (String, Range<usize>)>;
 /// A name and its place in the Rust text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Name {
-    name: String,
+    word: String,
     place: Range<usize>,
+    /// It gets a value here.
+    assigned: bool,
+}
+
+/// The code for Rust that is none.
+pub(super) fn code(piece: Piece) -> Code {
+    match piece {
+        Piece::Body | Piece::Expression => codes::BAD_EXPRESSION,
+        Piece::Type => codes::BAD_TYPE,
+        Piece::Function => codes::BAD_FUNCTION,
+    }
 }
 
 /// Rust for where it is missing, which has been reported.
 pub(super) fn nothing(place: Span) -> Rust {
-    Rust { text: String::new(), span: place, map: Vec::new(), names: Vec::new() }
+    Rust { text: String::new(), span: place, map: Vec::new(), names: Vec::new(), assigned: Vec::new() }
 }
 
 /// The Rust in `scalar`. Text that does not parse is reported, and comes with the names that its words look like.
@@ -44,35 +56,42 @@ pub(super) fn parse(
     scalar: &Scalar,
     node: &Node,
     piece: Piece,
-    source: &Source,
+    file: &str,
     diagnostics: &mut Diagnostics,
 ) -> Rust {
     let quotes = u32::from(matches!(scalar.style, Style::Single | Style::Double));
     let span = Span { start: node.span.start + quotes, end: node.span.end.saturating_sub(quotes), ..node.span };
     let text = scalar.text.to_string();
-    let map = scalar.place_map(node, &source.text);
-    let mut rust = Rust { text, span, map, names: Vec::new() };
+    let map = scalar.place_map(node, file);
+    let mut rust = Rust { text, span, map, names: Vec::new(), assigned: Vec::new() };
     let names = match examine(&rust.text, piece) {
         Ok(names) => names,
         Err((message, place)) => {
             let at = rust.locate(place.start, place.end);
-            diagnostics.push(explain(what, &message, at, &rust, scalar, piece, source));
+            let behind = file[rust.span.end as usize..].lines().next().unwrap_or("");
+            let (text, style, message) = (rust.text.as_str(), scalar.style, message.as_str());
+            let help = advice::Fault { what, piece, text, style, behind, message, place }.help();
+            let kind = match piece {
+                Piece::Body | Piece::Expression => "is not Rust",
+                Piece::Type => "is not a Rust type",
+                Piece::Function => "is not a Rust function",
+            };
+            diagnostics.push(Diagnostic::error(code(piece), at, format!("{what} {kind}: {message}")).help(help));
             let names = tokens::names_in_text(&rust.text);
             // Whoever parses it again would meet the same, be it only a stack that is too small.
             rust.text.clear();
             names
         }
     };
-    let names = names.into_iter().map(|Name { name, place }| Spanned::new(name, rust.locate(place.start, place.end)));
-    rust.names = names.collect();
+    for Name { word, place, assigned } in names {
+        let name = Spanned::new(word, rust.locate(place.start, place.end));
+        if assigned { &mut rust.assigned } else { &mut rust.names }.push(name);
+    }
     rust
 }
 
 /// Parses, on a larger stack where the text asks for one.
 fn examine(text: &str, piece: Piece) -> Parsed {
-    if text.trim().is_empty() {
-        return Err(("there is nothing".to_owned(), 0..text.len()));
-    }
     let simple = match piece {
         Piece::Body => simple::body(text),
         Piece::Expression => simple::expression(text),
@@ -132,7 +151,10 @@ fn place_of(error: &syn::Error, text: &str) -> (String, Range<usize>) {
         let end = text.trim_end().len();
         place = end..end;
     }
-    let mut message = error.to_string();
+    let mut message = error.to_string().replace("unexpected token, ", "");
+    if message == "unexpected token" {
+        "this cannot stand here".clone_into(&mut message);
+    }
     if let Some(list) = message.find("expected one of: ")
         && message.matches(", ").count() > 4
     {
@@ -151,35 +173,4 @@ fn not_a_token(error: &LexError, text: &str) -> (String, Range<usize>) {
     let start = if text[start..].trim().is_empty() { text.trim_end().len() } else { start };
     let end = start + text[start..].chars().next().map_or(0, char::len_utf8);
     ("no Rust token starts like this".to_owned(), start..end)
-}
-
-fn explain(
-    what: &str,
-    message: &str,
-    at: Span,
-    rust: &Rust,
-    scalar: &Scalar,
-    piece: Piece,
-    source: &Source,
-) -> Diagnostic {
-    let (code, kind) = match piece {
-        Piece::Body | Piece::Expression => (codes::BAD_EXPRESSION, "is not Rust"),
-        Piece::Type => (codes::BAD_TYPE, "is not a Rust type"),
-        Piece::Function => (codes::BAD_FUNCTION, "is not a Rust function"),
-    };
-    let error = Diagnostic::error(code, at, format!("{what} {kind}: {message}"));
-    let behind = source.text[rust.span.end as usize..].lines().next().unwrap_or("").trim_start();
-    if rust.text.trim().is_empty() {
-        error.help(if piece == Piece::Body { "`()` does nothing" } else { "write the Rust, or remove the entry" })
-    } else if scalar.style == Style::Plain && behind.starts_with('#') {
-        error.help("YAML takes ` #` as the start of a comment: put the value in quotes, or write it below a `|`")
-    } else if matches!(scalar.style, Style::Plain | Style::Folded) && rust.text.contains("//") {
-        error.help("YAML joins these lines, and a `//` then comments out the rest: write them below a `|`")
-    } else if piece == Piece::Expression && Block::parse_within.parse_str(&rust.text).is_ok() {
-        error.help("put statements in braces: `{ …; … }`")
-    } else if piece == Piece::Function {
-        error.help("such as `\"Profile::merge\"` or `\"|a, b| a + b\"`")
-    } else {
-        error
-    }
 }

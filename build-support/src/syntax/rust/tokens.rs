@@ -27,7 +27,7 @@ pub(super) fn collect(tokens: TokenStream, text: &str, found: &mut Vec<Name>) {
             TokenTree::Group(group) => collect(group.stream(), text, found),
             TokenTree::Ident(ident) => match role(&tokens, index) {
                 Role::Variable => found.push(name(ident)),
-                Role::Argument => named.push(name(ident).name),
+                Role::Argument => named.push(name(ident).word),
                 Role::Other => {}
             },
             TokenTree::Literal(literal) => {
@@ -40,7 +40,7 @@ pub(super) fn collect(tokens: TokenStream, text: &str, found: &mut Vec<Name>) {
     // `name = value` names an argument of a format string.
     let mut index = first;
     while index < found.len() {
-        if named.contains(&found[index].name) {
+        if named.contains(&found[index].word) {
             found.remove(index);
         } else {
             index += 1;
@@ -52,7 +52,7 @@ pub(super) fn collect(tokens: TokenStream, text: &str, found: &mut Vec<Name>) {
 pub(super) fn name(ident: &Ident) -> Name {
     let text = ident.to_string();
     let name = text.strip_prefix("r#").unwrap_or(&text).to_owned();
-    Name { name, place: ident.span().byte_range() }
+    Name { word: name, place: ident.span().byte_range(), assigned: false }
 }
 
 /// Whether a word has a meaning of its own in Rust.

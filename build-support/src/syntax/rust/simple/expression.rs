@@ -79,7 +79,7 @@ impl Cursor<'_> {
     }
 
     fn read(&mut self, name: Name) {
-        if !self.bound.contains(&name.name.as_str()) {
+        if !self.bound.contains(&name.word.as_str()) {
             self.names.push(name);
         }
     }
@@ -172,7 +172,7 @@ impl Cursor<'_> {
                 let name = &self.text[place];
                 return is_name.then_some(()).and_then(|()| self.macro_arguments(name));
             }
-            _ if is_name => self.read(Name { name: self.text[place.clone()].to_owned(), place }),
+            _ if is_name => self.read(Name { word: self.text[place.clone()].to_owned(), place, assigned: false }),
             _ => {}
         }
         Some(())

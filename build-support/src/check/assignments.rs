@@ -1,0 +1,41 @@
+//! State keys are read in Rust and written by `output`: an assignment would change nothing.
+
+use crate::{
+    codes,
+    diagnostic::{Diagnostic, Diagnostics},
+    graph::{Graph, names},
+    syntax::{Rust, Work},
+};
+
+/// Reports assignments to keys.
+pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
+    let mut refuse = |rust: &Rust, hidden: &[&str]| {
+        for name in &rust.assigned {
+            let word = name.value.as_str();
+            if graph.keys.get(word).is_none() || hidden.contains(&word) {
+                continue;
+            }
+            found.push(
+                Diagnostic::error(codes::ASSIGNED_KEY, name.span, format!("the state key `{word}` cannot be assigned"))
+                    .label("is only read here")
+                    .help(format!("let the node give the new value, as its last expression, and add `output: {word}`"))
+                    .help(format!("or work on a variable of your own: `let mut {word} = …;`")),
+            );
+        }
+    };
+    for node in &graph.workflow.nodes {
+        match &node.work {
+            Work::Run(rust) => refuse(rust, &[]),
+            Work::Map(map) => {
+                refuse(&map.items, &[]);
+                refuse(&map.run, &names::hidden(map));
+            }
+        }
+        node.goto
+            .iter()
+            .flat_map(|goto| &goto.arms)
+            .filter_map(|arm| arm.condition.as_ref())
+            .for_each(|rust| refuse(rust, &[]));
+    }
+    graph.workflow.edges.iter().filter_map(|edge| edge.when.as_ref()).for_each(|rust| refuse(rust, &[]));
+}
