@@ -1,6 +1,6 @@
 //! Why a node, branch or item failed. A failure crosses process edges, so it is plain data.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,22 @@ pub enum FailureKind {
     CircuitOpen,
     /// What was sent or received could not be encoded, decoded or carried.
     Transport,
+}
+
+impl fmt::Display for FailureKind {
+    /// As in JSON.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Error => "error",
+            Self::Panic => "panic",
+            Self::Timeout => "timeout",
+            Self::Crash => "crash",
+            Self::OutOfMemory => "out_of_memory",
+            Self::Cancelled => "cancelled",
+            Self::CircuitOpen => "circuit_open",
+            Self::Transport => "transport",
+        })
+    }
 }
 
 /// How a worker process ended.
@@ -121,6 +137,6 @@ impl From<NodeError> for Box<Failure> {
         let cancelled = error.is::<Cancelled>() || causes().any(<dyn StdError>::is::<Cancelled>);
         let kind = if cancelled { FailureKind::Cancelled } else { FailureKind::Error };
         let causes = causes().map(ToString::to_string).collect();
-        Self::new(Failure { causes, ..Failure::new(kind, error.to_string()) })
+        Self::new(Failure { causes, ..Failure::new(kind, error.to_string().trim_end()) })
     }
 }

@@ -13,11 +13,11 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{key::Value, wire};
+use super::{json, key::Value, wire};
 
 /// Copies a value.
 pub type CloneValue = fn(&Value) -> Value;
-/// Writes a value as JSON on one line.
+/// Writes a value as JSON on one line: structs in declared order, maps sorted.
 pub type ToJson = fn(&Value, &mut dyn Write) -> serde_json::Result<()>;
 /// Writes a value for people.
 pub type ShowValue<T> = fn(&T, &mut std::fmt::Formatter<'_>) -> std::fmt::Result;
@@ -107,7 +107,7 @@ impl<T: Clone + Send + Sync + 'static> Probe<T> {
 
 impl<T: Serialize + 'static> Probe<T> {
     /// See [`Kind::to_json`].
-    pub const TO_JSON: Option<ToJson> = Some(|value, to| serde_json::to_writer(to, get::<T>(value)));
+    pub const TO_JSON: Option<ToJson> = Some(|value, to| json::write(get::<T>(value), to));
 }
 
 impl<T: FromStr<Err: Display> + Send + Sync + 'static> Probe<T> {

@@ -1,5 +1,6 @@
 //! State: keys, their types, and the views through which blocks read and write them.
 
+mod json;
 pub mod key;
 pub mod kind;
 pub mod view;

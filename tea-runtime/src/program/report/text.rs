@@ -29,7 +29,7 @@ fn write_failure(page: &mut Page, report: &Report<'_>, failed: &Failed<'_>) {
     let failure = failed.failure;
     let word = match failure.kind {
         FailureKind::Error => "error".to_owned(),
-        kind => format!("error[{}]", kind_name(kind)),
+        kind => format!("error[{kind}]"),
     };
     page.headline(&word, &failure.message);
     if let Some(place) = place(report, failed) {
@@ -50,10 +50,7 @@ fn write_failure(page: &mut Page, report: &Report<'_>, failed: &Failed<'_>) {
     }
     let earlier = u32::try_from(failed.earlier.len()).unwrap_or(u32::MAX);
     for (attempt, earlier) in (failed.attempts.saturating_sub(earlier).max(1)..).zip(failed.earlier) {
-        page.note(
-            &format!("attempt {attempt}"),
-            &format!("{}: {}", kind_name(earlier.kind), first_line(&earlier.message)),
-        );
+        page.note(&format!("attempt {attempt}"), &format!("{}: {}", earlier.kind, first_line(&earlier.message)));
     }
     if let Some(help) = help(failure.kind) {
         page.note("help", help);
@@ -124,19 +121,6 @@ fn place_in_run(failed: &Failed<'_>) -> String {
 }
 
 /// The kind as JSON and `retry_on` have it.
-fn kind_name(kind: FailureKind) -> &'static str {
-    match kind {
-        FailureKind::Error => "error",
-        FailureKind::Panic => "panic",
-        FailureKind::Timeout => "timeout",
-        FailureKind::Crash => "crash",
-        FailureKind::OutOfMemory => "out_of_memory",
-        FailureKind::Cancelled => "cancelled",
-        FailureKind::CircuitOpen => "circuit_open",
-        FailureKind::Transport => "transport",
-    }
-}
-
 fn help(kind: FailureKind) -> Option<&'static str> {
     match kind {
         FailureKind::Crash => Some("under a debugger it crashes in this process with `--parallel-strategy thread`"),

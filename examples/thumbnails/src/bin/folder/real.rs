@@ -1,0 +1,47 @@
+//! Real images, as Debian's packages bring them along.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// At most so many.
+const MOST: usize = 24;
+/// Smaller ones are icons, larger ones would make trying slow.
+const PIXELS: std::ops::RangeInclusive<u32> = 20_000..=4_000_000;
+
+/// Copies images from below `from`, called `real-` and their own names. Gives how many there were.
+pub(crate) fn copy(from: &Path, folder: &Path) -> io::Result<usize> {
+    let mut images = Vec::new();
+    find(from, &mut images);
+    for (image, number) in images.iter().zip(0..) {
+        let name = image.file_name().expect("a file has a name").to_string_lossy();
+        fs::copy(image, folder.join(format!("real-{number:02}-{name}")))?;
+    }
+    Ok(images.len())
+}
+
+/// Looks through a directory, by name. What cannot be read is none of ours.
+fn find(directory: &Path, images: &mut Vec<PathBuf>) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut entries: Vec<_> = entries.map(|entry| entry.path()).collect();
+    entries.sort_unstable();
+    for path in entries {
+        if images.len() == MOST {
+            return;
+        }
+        if path.is_symlink() {
+            // It leads to what is found elsewhere, or round in circles.
+        } else if path.is_dir() {
+            find(&path, images);
+        } else if is_fitting(&path) {
+            images.push(path);
+        }
+    }
+}
+
+fn is_fitting(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    ["png", "jpg", "jpeg"].iter().any(|image| extension == *image)
+        && image::image_dimensions(path).is_ok_and(|(width, height)| PIXELS.contains(&width.saturating_mul(height)))
+}

@@ -1,0 +1,20 @@
+//! A contact sheet of a folder of images, some of which crash the C library that looks at them, or hang it, or eat all
+//! memory: `flow.yaml` has them looked at in worker processes, and says what to do about those that fail.
+//!
+//! `cargo run -p thumbnails --bin folder -- DIR` makes such a folder.
+
+use std::path::PathBuf;
+
+use tea_runtime::ItemFailure;
+
+use crate::{
+    table::{Broken, Picture},
+    thumbnail::Thumbnail,
+};
+
+mod levels;
+mod sheet;
+mod table;
+mod thumbnail;
+
+tea_runtime::include_workflow!("flow.yaml");

@@ -1,0 +1,62 @@
+//! The whole program, on a folder that the repository's own program makes.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+use tests::program::Program;
+
+/// What becomes of each hostile file: its kind, how often it was tried, and what is said.
+const BROKEN: [(&str, &str, u64, &str); 7] = [
+    ("bomb.png", "out_of_memory", 2, "ran out of memory: its `memory_limit` is 256 MiB"),
+    ("cut.jpg", "error", 1, "Format error decoding Jpeg"),
+    ("cut.png", "error", 1, "unexpected end of file"),
+    ("empty.png", "error", 1, "unexpected end of file"),
+    ("endless.png", "timeout", 1, "ran over its `timeout` of 5s"),
+    ("magic.png", "crash", 2, "was ended by signal 11 (SIGSEGV)"),
+    ("no-image.jpg", "error", 1, "Format error decoding Jpeg"),
+];
+
+#[test]
+fn what_is_hostile_costs_its_own_thumbnail_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let pictures = directory.path().join("pictures");
+    let made = folder(&pictures, directory.path());
+    assert!(made.starts_with("24 drawn images\n7 hostile files\nno real images"), "{made}");
+
+    let sheet = directory.path().join("sheet.png");
+    let finished =
+        Program::new(env!("CARGO_BIN_EXE_thumbnails")).arg("--folder").arg(&pictures).arg("--sheet").arg(&sheet).run();
+    let output = finished.json();
+    let shown = output["shown"].as_array().unwrap();
+    let drawn: Vec<_> = shown.iter().filter_map(|shown| shown["file"].as_str()).collect();
+    assert_eq!((drawn.len(), drawn[0], drawn[23]), (24, "drawn-00.png", "drawn-23.jpg"));
+
+    let broken = output["broken"].as_array().unwrap();
+    assert_eq!(broken.len(), BROKEN.len(), "{broken:#?}");
+    let report = output["report"].as_str().unwrap();
+    for (broken, (file, kind, attempts, why)) in broken.iter().zip(BROKEN) {
+        let expected: [Value; 3] = [file.into(), kind.into(), attempts.into()];
+        assert_eq!([&broken["file"], &broken["kind"], &broken["attempts"]], expected.each_ref());
+        assert!(broken["why"].as_str().unwrap().contains(why), "{broken}");
+        let line = report.lines().find(|line| line.contains(file)).unwrap_or_else(|| panic!("{file} in {report}"));
+        assert!(line.contains(kind) && line.contains(why), "{line}");
+    }
+
+    // Five columns and five rows of 96 pixels, 8 between them; the first thumbnail fills its cell from left to right.
+    let sheet = image::open(sheet).unwrap().into_rgb8();
+    assert_eq!(sheet.dimensions(), (5 * 104 + 8, 5 * 104 + 8));
+    let background = sheet.get_pixel(0, 0);
+    let differ = |column: u32, row: u32| sheet.get_pixel(column * 104 + 56, row * 104 + 56) != background;
+    for cell in 0..24 {
+        assert!(differ(cell % 5, cell / 5), "cell {cell} is empty");
+    }
+    assert!(!differ(4, 4), "the last cell is not");
+}
+
+/// Makes the folder, without real images. Gives what it says.
+fn folder(pictures: &Path, without: &Path) -> String {
+    let made = Program::new(env!("CARGO_BIN_EXE_folder")).arg(pictures).arg(without.join("none")).run();
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    assert_eq!(fs::read_dir(pictures).unwrap().count(), 31);
+    made.stdout
+}
