@@ -67,6 +67,17 @@ pub enum CircuitState {
     HalfOpen,
 }
 
+impl CircuitState {
+    /// As people write it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half-open",
+        }
+    }
+}
+
 /// An item of a `dynamic_parallel` node that failed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ItemFailure {

@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 use super::{panic, schedule, site::Site};
 use crate::{
     cancel::CancellationToken,
-    event::Events,
+    event::{Event, Events, Scope},
     executor::{ParallelExecutor, ProcessExecutor, ThreadExecutor, thread::OnPanic},
     failure::Failure,
     plan::{self, Map, Plan, Region},
-    policy::{ParallelConfig, Strategy},
+    policy::{CircuitBreaker, ParallelConfig, Strategy},
     process,
 };
 
@@ -154,6 +154,15 @@ impl Run {
             plan::Site::Map(map) => uses(map.config).then(|| self.workers(map.max_workers)),
         });
         asked.max().unwrap_or(1)
+    }
+
+    /// Tells what became of a circuit, if anything did.
+    pub(super) fn tell_circuit(&self, scope: Scope, name: &'static str, breaker: Option<&CircuitBreaker>) {
+        if self.events.is_active()
+            && let Some(state) = breaker.and_then(CircuitBreaker::news)
+        {
+            self.events.emit(|| Event::CircuitChanged { scope, name, state });
+        }
     }
 
     /// How long what is told to end may take before the run ends without it.

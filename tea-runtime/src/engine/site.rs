@@ -94,7 +94,10 @@ impl Graph {
 /// As many as `max_workers` says; where the pool is no larger than that, as many as it takes with profit.
 fn limit<'a>(run: &Run, max_workers: Option<u32>, configs: impl IntoIterator<Item = &'a ParallelConfig>) -> usize {
     let workers = run.workers(max_workers);
-    if configs.into_iter().any(|config| run.strategy(config) == Strategy::Thread) {
+    // What waits in a worker begins though a circuit has opened meanwhile.
+    let begins_at_once =
+        |config: &ParallelConfig| run.strategy(config) == Strategy::Thread || config.circuit_breaker.is_some();
+    if configs.into_iter().any(begins_at_once) {
         return workers;
     }
     match run.executor(Strategy::Process) {

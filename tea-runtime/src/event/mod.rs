@@ -19,7 +19,7 @@ use crate::{
     failure::{ExitStatus, Failure},
     plan::{Map, Place, Plan, Region},
     policy::Strategy,
-    result::ParallelFlowResult,
+    result::{CircuitState, ParallelFlowResult},
 };
 
 /// Takes events, on whichever thread they happen: it must be quick, and must not panic.
@@ -248,6 +248,15 @@ pub enum Event<'a> {
         delay: Duration,
         /// Why the last attempt failed.
         failure: &'a Failure,
+    },
+    /// A circuit breaker opened, half-opened or closed.
+    CircuitChanged {
+        /// The branch or map.
+        scope: Scope,
+        /// Its name.
+        name: &'a str,
+        /// What it is now.
+        state: CircuitState,
     },
     /// A node told how far it is (`ctx.progress(done, total)`).
     Progress {

@@ -130,6 +130,10 @@ impl Listener for Timing {
                 let args = json!({ "attempt": attempt, "delay_seconds": delay, "failure": told(Some(failure)) });
                 log.mark(&format!("retry {name}"), at, now, &args);
             }
+            Event::CircuitChanged { name, state, .. } => {
+                let at = log.this_thread();
+                log.mark(&format!("circuit of {name} {}", state.name()), at, now, &Value::Null);
+            }
             Event::BranchFinished { scope, result } => {
                 log.workers.remove(&scope);
                 if result.skipped {

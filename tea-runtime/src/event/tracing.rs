@@ -196,6 +196,10 @@ fn leave(scope: Scope) -> Option<Span> {
 
 fn other(event: &Event<'_>) {
     match *event {
+        Event::CircuitChanged { name, state, .. } => {
+            let state = state.name();
+            warn!(target: "tea", name, state, "the circuit breaker of `{name}` is {state}");
+        }
         Event::Progress { node, done, total, .. } => trace!(target: "tea", node, done, total, "progress"),
         Event::WorkerStarted { worker, pid, elapsed } => {
             debug!(target: "tea", worker, pid, elapsed_seconds = elapsed.as_secs_f64(), "worker {worker} is ready");

@@ -12,7 +12,14 @@ use crate::result::CircuitState;
 #[derive(Debug)]
 pub struct CircuitBreaker {
     config: CircuitBreakerConfig,
-    circuit: Mutex<Circuit>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    circuit: Circuit,
+    /// The state that [`news`](CircuitBreaker::news) told last.
+    told: CircuitState,
 }
 
 #[derive(Debug)]
@@ -26,20 +33,21 @@ impl CircuitBreaker {
     /// A closed one.
     #[must_use]
     pub const fn new(config: CircuitBreakerConfig) -> Self {
-        Self { config, circuit: Mutex::new(Circuit::Closed { failures: 0 }) }
+        let inner = Inner { circuit: Circuit::Closed { failures: 0 }, told: CircuitState::Closed };
+        Self { config, inner: Mutex::new(inner) }
     }
 
     /// Whether a call may be made now. A call that may must be followed by [`succeeded`](Self::succeeded),
     /// [`failed`](Self::failed) or [`withdrawn`](Self::withdrawn).
     #[must_use]
     pub fn allows(&self, now: Instant) -> bool {
-        let mut circuit = self.lock();
+        let circuit = &mut self.lock().circuit;
         if let Circuit::Open { since } = *circuit
             && now.saturating_duration_since(since) >= self.config.reset_timeout
         {
             *circuit = Circuit::HalfOpen { trials: 0 };
         }
-        match &mut *circuit {
+        match circuit {
             Circuit::Closed { .. } => true,
             Circuit::HalfOpen { trials } if *trials < self.config.half_open_max_calls => {
                 *trials += 1;
@@ -51,7 +59,7 @@ impl CircuitBreaker {
 
     /// A call succeeded. A circuit that is open stays so: the call began before it opened.
     pub fn succeeded(&self) {
-        let mut circuit = self.lock();
+        let circuit = &mut self.lock().circuit;
         if !matches!(*circuit, Circuit::Open { .. }) {
             *circuit = Circuit::Closed { failures: 0 };
         }
@@ -59,8 +67,8 @@ impl CircuitBreaker {
 
     /// A call failed.
     pub fn failed(&self, now: Instant) {
-        let mut circuit = self.lock();
-        match &mut *circuit {
+        let circuit = &mut self.lock().circuit;
+        match circuit {
             Circuit::Closed { failures } => {
                 *failures += 1;
                 if *failures >= self.config.failure_threshold {
@@ -74,7 +82,7 @@ impl CircuitBreaker {
 
     /// A call was cancelled, which says nothing about what it called.
     pub fn withdrawn(&self) {
-        if let Circuit::HalfOpen { trials } = &mut *self.lock() {
+        if let Circuit::HalfOpen { trials } = &mut self.lock().circuit {
             *trials = trials.saturating_sub(1);
         }
     }
@@ -82,15 +90,28 @@ impl CircuitBreaker {
     /// Its state.
     #[must_use]
     pub fn state(&self) -> CircuitState {
-        match *self.lock() {
-            Circuit::Closed { .. } => CircuitState::Closed,
-            Circuit::Open { .. } => CircuitState::Open,
-            Circuit::HalfOpen { .. } => CircuitState::HalfOpen,
-        }
+        self.lock().circuit.state()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Circuit> {
-        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Its state, if it is another one than this told last.
+    pub(crate) fn news(&self) -> Option<CircuitState> {
+        let mut inner = self.lock();
+        let state = inner.circuit.state();
+        (std::mem::replace(&mut inner.told, state) != state).then_some(state)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Circuit {
+    fn state(&self) -> CircuitState {
+        match self {
+            Self::Closed { .. } => CircuitState::Closed,
+            Self::Open { .. } => CircuitState::Open,
+            Self::HalfOpen { .. } => CircuitState::HalfOpen,
+        }
     }
 }
 

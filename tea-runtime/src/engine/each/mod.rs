@@ -133,12 +133,14 @@ impl MapRun {
     fn start(self: &Arc<Self>, attempt: Try, here: bool) -> Result<(), (Try, Box<Failure>)> {
         let Try { batch, mut attempts, home } = attempt;
         let config = self.map.config;
-        let started = match self.cancel.reason() {
+        let (strategy, breaker) = (self.run.strategy(config), self.site().breaker(0));
+        let executor = match self.cancel.reason() {
             Some(reason) => Err(cancelled(reason)),
-            None => attempts.start(self.site().breaker(0)),
+            None => self.run.executor(strategy),
         };
-        let strategy = self.run.strategy(config);
-        let executor = match started.and_then(|()| self.run.executor(strategy)) {
+        let executor = executor.and_then(|executor| attempts.start(breaker).map(|()| executor));
+        self.run.tell_circuit(self.scope, self.map.name, breaker);
+        let executor = match executor {
             Ok(executor) => executor,
             Err(failure) => return Err((Try { batch, attempts, home }, failure)),
         };
@@ -196,6 +198,7 @@ impl MapRun {
                 Verdict::Failed(failure) => self.item_failed(batch.start() + at, attempts, failure, pid, worker),
             }
         }
+        self.run.tell_circuit(self.scope, self.map.name, breaker);
         self.progress().landed(batch, home, again.len());
         for (delay, attempt) in again {
             let state = Arc::clone(&self);

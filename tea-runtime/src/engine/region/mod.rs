@@ -149,11 +149,13 @@ impl RegionRun {
         };
         let Again { task: index, scope, mut attempts, view } = again;
         let task = &self.region.tasks[index];
-        let started = match self.cancel.reason() {
+        let breaker = self.site().breaker(index);
+        let executor = match self.cancel.reason() {
             Some(reason) => Err(cancelled(reason)),
-            None => attempts.start(self.site().breaker(index)),
+            None => self.run.executor(self.run.strategy(task.config)),
         };
-        let executor = started.and_then(|()| self.run.executor(self.run.strategy(task.config)));
+        let executor = executor.and_then(|executor| attempts.start(breaker).map(|()| executor));
+        self.run.tell_circuit(scope, task.name, breaker);
         let executor = match executor {
             Ok(executor) => executor,
             Err(failure) => return Some(self.failed(index, scope, attempts, failure, None)),
@@ -207,6 +209,7 @@ impl RegionRun {
             Ok(BranchEnd { view, goes_to }) => {
                 if let Some(breaker) = breaker {
                     breaker.succeeded();
+                    self.run.tell_circuit(scope, self.region.tasks[index].name, Some(breaker));
                 }
                 let mut result = self.result(index, attempts, ran);
                 result.success = true;
@@ -216,6 +219,7 @@ impl RegionRun {
             Err(failure) => {
                 let config = self.region.tasks[index].config;
                 let verdict = attempts.failed(failure, elapsed, config, breaker, &self.cancel);
+                self.run.tell_circuit(scope, self.region.tasks[index].name, breaker);
                 match (verdict, kept) {
                     (Verdict::Again(delay, failure), Some(view)) => {
                         let (name, attempt) = (self.region.tasks[index].name, attempts.started + 1);

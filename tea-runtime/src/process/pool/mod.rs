@@ -444,7 +444,9 @@ impl State {
         let mut given = Vec::new();
         for (limit, queue) in &mut self.queues {
             while let Some(first) = queue.first_entry() {
-                let window = self.paces.window(first.get().kind());
+                // What waits in a worker would begin though a circuit has opened meanwhile.
+                let alone = first.get().config().circuit_breaker.is_some();
+                let window = if alone { 1 } else { self.paces.window(first.get().kind()) };
                 let fits =
                     |slot: &&mut Slot| !slot.retiring && slot.link.memory_limit() == *limit && slot.in_flight < window;
                 let Some(slot) = self.slots.iter_mut().filter(fits).min_by_key(|slot| slot.in_flight) else { break };
