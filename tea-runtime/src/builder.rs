@@ -7,6 +7,7 @@ use crate::{
     engine::{self, Options},
     error::Error,
     event::{Event, Events, Listener},
+    executor::ParallelExecutor,
     plan::Workflow,
 };
 
@@ -14,6 +15,7 @@ use crate::{
 pub struct Builder<W> {
     max_workers: Option<usize>,
     all_on_threads: bool,
+    executor: Option<Arc<dyn ParallelExecutor>>,
     cancel: CancellationToken,
     listeners: Vec<Arc<dyn Listener>>,
     workflow: PhantomData<fn() -> W>,
@@ -38,6 +40,7 @@ impl<W: Workflow> Builder<W> {
         Self {
             max_workers: None,
             all_on_threads: false,
+            executor: None,
             cancel: CancellationToken::new(),
             listeners: Vec::new(),
             workflow: PhantomData,
@@ -55,6 +58,14 @@ impl<W: Workflow> Builder<W> {
     #[must_use]
     pub fn all_on_threads(mut self) -> Self {
         self.all_on_threads = true;
+        self
+    }
+
+    /// Has `executor` run every branch and item of this run, whatever strategy the workflow file says: one of the
+    /// caller's own, or one with settings of its own.
+    #[must_use]
+    pub fn executor(mut self, executor: Arc<dyn ParallelExecutor>) -> Self {
+        self.executor = Some(executor);
         self
     }
 
@@ -84,8 +95,8 @@ impl<W: Workflow> Builder<W> {
     /// # Errors
     /// If the run fails or is cancelled.
     pub fn run(self, input: W::Input) -> Result<W::Output, Error> {
-        let Self { max_workers, all_on_threads, cancel, listeners, workflow: _ } = self;
-        let options = Options { max_workers, all_on_threads, cancel, events: Events::new(listeners) };
+        let Self { max_workers, all_on_threads, executor, cancel, listeners, workflow: _ } = self;
+        let options = Options { max_workers, all_on_threads, executor, cancel, events: Events::new(listeners) };
         let view = engine::run(W::PLAN, W::inputs(input), options)?;
         W::output(view).map_err(|failure| Error::failed(W::PLAN, failure, Vec::new()))
     }

@@ -8,6 +8,7 @@ pub mod process;
 pub mod program;
 pub mod project;
 pub mod random;
+pub mod simulate;
 pub mod trace;
 pub mod wfformat;
 pub mod work;

@@ -1,10 +1,10 @@
 //! Published workflow graphs, converted, compiled and run: every task once, never before its needs, and the same
 //! checksums as a plain evaluation.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use serde_json::Value;
-use tests::{program::Program, trace, wfformat::Graph};
+use tests::{program::Program, simulate, trace, wfformat::Graph};
 
 struct Published {
     name: &'static str,
@@ -84,4 +84,27 @@ fn the_programs_are_what_the_converter_makes() {
         assert!(committed("flow.yaml") == graph.flow(published.name), "{}", published.name);
         assert!(committed("main.rs") == graph.main(), "{}", published.name);
     }
+}
+
+/// The engine takes no more than 10 % longer than a list schedule of the recorded times, whatever the number of workers.
+/// The times are simulated, so the figures are the same on every machine. `--nocapture` shows them.
+#[test]
+fn the_makespan_is_that_of_a_list_schedule() {
+    println!("graph      workers  engine/list  engine/sorted list  barriers/list");
+    let mut barriers = 0;
+    for published in GRAPHS {
+        let graph = published.graph();
+        for workers in [1, 2, 4, 8, 16, 64] {
+            let list = simulate::list(&graph, workers);
+            let [engine, sorted, levels] =
+                [simulate::engine, simulate::sorted_list, simulate::levels].map(|schedule| schedule(&graph, workers));
+            let ratio = |a: u64, b: u64| Duration::from_micros(a).div_duration_f64(Duration::from_micros(b));
+            let (to_list, to_sorted, of_levels) = (ratio(engine, list), ratio(engine, sorted), ratio(levels, list));
+            println!("{:10} {workers:7}  {to_list:11.3}  {to_sorted:18.3}  {of_levels:13.3}", published.name);
+            assert!(to_list <= 1.10, "{} on {workers}: {to_list:.3} of a list schedule", published.name);
+            assert!(to_sorted <= 1.15, "{} on {workers}: {to_sorted:.3} of a sorted one", published.name);
+            barriers += usize::from(of_levels > 1.10);
+        }
+    }
+    assert!(barriers > 3, "a barrier behind each level would show");
 }

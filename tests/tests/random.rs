@@ -3,7 +3,7 @@
 //!
 //! `TEA_RANDOM=100000 cargo test -p tests --test random` runs so many; `TEA_RANDOM_SEED` starts elsewhere.
 
-use std::{collections::HashSet, env, fmt::Write};
+use std::{collections::HashSet, env, fmt::Write, time::Instant};
 
 use fastrand::Rng;
 use tea_build::{
@@ -77,9 +77,9 @@ fn runs_agree_with_the_interpreter() {
 
 /// Builds `count` workflows into one program, runs it, and compares line by line.
 fn batch(rng: &mut Rng, count: usize) {
-    let mut main = String::from("use std::num::NonZero;\n");
-    main.push_str(PRELUDE);
-    let mut body = String::new();
+    let mut main = String::from(PRELUDE);
+    writeln!(main, "const INPUTS: [u64; 3] = {INPUTS:?};\nconst MODES: [&str; 3] = {MODES:?};{MAIN}").expect("memory");
+    let mut calls = String::new();
     let mut expected = Vec::new();
     let mut files = Vec::new();
     while files.len() < count {
@@ -87,38 +87,26 @@ fn batch(rng: &mut Rng, count: usize) {
         let text = generate::workflow(rng, &name);
         let Ok(plan) = compile(&text) else { continue };
         writeln!(main, "tea_runtime::include_workflow!(\"{name}.yaml\", main = false);").expect("memory");
+        writeln!(calls, "    runs!({name}, |output: {name}::Output| {});", show(&plan)).expect("memory");
         for n in INPUTS {
             expected.push((format!("{name} on {n}"), outcome(&plan, n)));
-            writeln!(body, "    let show = |output: {name}::Output| {};", show(&plan)).expect("memory");
-            for builder in ["", ".max_workers(NonZero::new(1).unwrap())", ".all_on_threads()"] {
-                writeln!(
-                    body,
-                    "    report(\"{name} on {n}\", \"{}\", \
-                     {name}::builder(){builder}.run({name}::Input {{ n: {n}, all: vec![1] }}).map(show).ok());",
-                    builder.replace('"', "")
-                )
-                .expect("memory");
-            }
         }
         files.push((format!("{name}.yaml"), text));
     }
-    write!(
-        main,
-        "fn report(name: &str, mode: &str, output: Option<String>) {{\n    \
-         println!(\"{{name}}|{{mode}}|{{}}\", output.as_deref().unwrap_or(\"failed\"));\n}}\n\
-         fn main() {{\n    tea_runtime::init();\n{body}}}\n"
-    )
-    .expect("memory");
+    write!(main, "fn main() {{\n    tea_runtime::init();\n{calls}    at_last();\n}}\n").expect("memory");
     files.push(("main.rs".to_owned(), main));
     let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let project = Project::new("random_workflows", &files);
+    let started = Instant::now();
     let built = project.build();
     assert!(built.success, "{}", built.output);
+    let build = started.elapsed();
     let ended = Program::new(project.program()).run();
+    println!("{count} workflows: built in {build:.1?}, run in {:.1?}", ended.elapsed);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let mut lines = ended.stdout.lines();
     for (name, outcome) in expected {
-        for _ in 0..3 {
+        for _ in MODES {
             let line = lines.next().expect("a line for each run");
             let (run, said) = line.rsplit_once('|').expect("three parts");
             let text = || {
@@ -129,7 +117,63 @@ fn batch(rng: &mut Rng, count: usize) {
             assert_eq!(said, outcome, "{run}\n{}", text());
         }
     }
+    let places: Vec<[u64; 2]> = MODES
+        .map(|mode| {
+            let line = lines.next().expect("a line for each mode");
+            let numbers = line.strip_prefix(mode).and_then(|rest| rest.strip_prefix('|')).expect("the mode's line");
+            let (own, workers) = numbers.split_once(' ').expect("two numbers");
+            [own, workers].map(|number| number.parse().expect("a number"))
+        })
+        .to_vec();
+    println!("attempts in its own process and in workers, by mode: {places:?}");
+    let [as_written, one_worker, on_threads] = [0, 1, 2].map(|mode| places[mode]);
+    assert!(count < 10 || [as_written, one_worker].as_flattened().iter().all(|attempts| *attempts > 0), "{places:?}");
+    assert_eq!(on_threads[1], 0, "{places:?}");
 }
+
+/// The ways in which each workflow runs, as the program names them.
+const MODES: [&str; 3] = ["as written", "one worker", "on threads"];
+
+/// The program that runs random workflows. It counts in which process attempts run, by the ids that they report.
+const MAIN: &str = r#"
+use std::{num::NonZero, sync::atomic::{AtomicU64, Ordering}};
+
+static ATTEMPTS: [[AtomicU64; 2]; 3] = [const { [const { AtomicU64::new(0) }; 2] }; 3];
+
+macro_rules! runs {
+    ($name:ident, $show:expr) => {
+        for n in INPUTS {
+            for mode in 0..3 {
+                let builder = $name::builder();
+                // Nobody listens to the other runs.
+                let builder = if n == 1 { builder.on_event(move |event| count(mode, event)) } else { builder };
+                let builder = match mode {
+                    0 => builder,
+                    1 => builder.max_workers(NonZero::<usize>::MIN),
+                    _ => builder.all_on_threads(),
+                };
+                report(stringify!($name), n, mode, builder.run($name::Input { n, all: vec![1] }).map($show).ok());
+            }
+        }
+    };
+}
+
+fn count(mode: usize, event: &tea_runtime::event::Event<'_>) {
+    if let tea_runtime::event::Event::AttemptFinished { pid, .. } = event {
+        ATTEMPTS[mode][usize::from(*pid != std::process::id())].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn report(name: &str, n: u64, mode: usize, output: Option<String>) {
+    println!("{name} on {n}|{}|{}", MODES[mode], output.as_deref().unwrap_or("failed"));
+}
+
+fn at_last() {
+    for (mode, attempts) in MODES.iter().zip(&ATTEMPTS) {
+        println!("{mode}|{} {}", attempts[0].load(Ordering::Relaxed), attempts[1].load(Ordering::Relaxed));
+    }
+}
+"#;
 
 /// What a run must print.
 fn outcome(plan: &Plan, n: u64) -> String {

@@ -14,16 +14,30 @@ use crate::{
 };
 
 /// How a plan is run.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// A ceiling on how much runs at once, in each pool and each fan-out.
     pub max_workers: Option<usize>,
     /// Runs every branch on threads.
     pub all_on_threads: bool,
+    /// Runs every branch and item, instead of the executors of their strategies.
+    pub executor: Option<Arc<dyn ParallelExecutor>>,
     /// Takes events.
     pub events: Events,
     /// Cancels the run.
     pub cancel: CancellationToken,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let executor = self.executor.as_ref().map(|executor| executor.name());
+        let Self { max_workers, all_on_threads, .. } = self;
+        f.debug_struct("Options")
+            .field("max_workers", max_workers)
+            .field("all_on_threads", all_on_threads)
+            .field("executor", &executor)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One run of a plan: what all its blocks share.
@@ -33,6 +47,8 @@ pub struct Run {
     pub(crate) cancel: CancellationToken,
     max_workers: Option<usize>,
     all_on_threads: bool,
+    /// The caller's.
+    executor: Option<Arc<dyn ParallelExecutor>>,
     threads: OnceLock<(ThreadExecutor, Arc<dyn ParallelExecutor>)>,
     processes: OnceLock<Arc<dyn ParallelExecutor>>,
     sites: Box<[OnceLock<Site>]>,
@@ -52,7 +68,7 @@ impl Run {
     /// A run of `plan`, or the part of one that a worker runs.
     pub(crate) fn new(plan: &'static Plan, options: Options) -> Arc<Self> {
         panic::set_hook();
-        let Options { max_workers, all_on_threads, events, cancel } = options;
+        let Options { max_workers, all_on_threads, executor, events, cancel } = options;
         Arc::new(Self {
             plan,
             events,
@@ -60,6 +76,7 @@ impl Run {
             cancel: cancel.child(),
             max_workers,
             all_on_threads,
+            executor,
             threads: OnceLock::new(),
             processes: OnceLock::new(),
             sites: plan.sites.iter().map(|_| OnceLock::new()).collect(),
@@ -91,9 +108,10 @@ impl Run {
 
     /// The executor of a strategy, made when it is first needed.
     pub(crate) fn executor(&self, strategy: Strategy) -> Result<&Arc<dyn ParallelExecutor>, Box<Failure>> {
-        match strategy {
-            Strategy::Thread => Ok(&self.threads().1),
-            Strategy::Process => {
+        match (&self.executor, strategy) {
+            (Some(executor), _) => Ok(executor),
+            (None, Strategy::Thread) => Ok(&self.threads().1),
+            (None, Strategy::Process) => {
                 process::can_have_workers()?;
                 let make = || Arc::new(ProcessExecutor::new(self.pool_size(Strategy::Process))) as Arc<_>;
                 Ok(self.processes.get_or_init(make))
@@ -103,8 +121,8 @@ impl Run {
 
     /// Ends all workers.
     pub(crate) fn close(&self) {
-        if let Some(processes) = self.processes.get() {
-            processes.close();
+        for executor in self.processes.get().into_iter().chain(&self.executor) {
+            executor.close();
         }
     }
 

@@ -90,6 +90,7 @@ impl Prepared {
                 all_on_threads: options.all_on_threads,
                 events: Events::new(listeners),
                 cancel,
+                ..engine::Options::default()
             },
         );
         let elapsed = started.elapsed();

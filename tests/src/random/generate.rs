@@ -252,6 +252,16 @@ impl Writer<'_> {
         if self.one_in(4) {
             settings.push_str(", retry: { max_retries: 1, base_delay: 0s }");
         }
+        // Limits that nothing reaches: attempts have threads of their own then, and items run one by one.
+        if self.one_in(6) {
+            settings.push_str(", timeout: 1h");
+        }
+        if self.one_in(8) {
+            settings.push_str(", timeout_total: 2h");
+        }
+        if self.one_in(8) {
+            settings.push_str(", circuit_breaker: { failure_threshold: 1000000 }");
+        }
         settings
     }
 
@@ -260,13 +270,18 @@ impl Writer<'_> {
         self.node(entry, &work);
         let fan_in = self.name("join");
         let mut after = place.scope.clone();
+        // Where a failure cancels the others, it must fail all: what else became of them depends on the timing.
+        let fail_fast = self.one_in(6);
         for number in 0..self.rng.u32(1..4) {
             let head = self.name("branch");
             let mut inside = Place { depth: place.depth + 1, parallel: true, ..place.clone() };
             let mut edge = self.settings();
-            if self.one_in(4) {
+            if !fail_fast && self.one_in(4) {
                 inside.maybe = true;
                 edge.push_str(", allow_failure: true");
+            }
+            if number == 0 && fail_fast {
+                edge.push_str(", fail_fast: true");
             }
             if self.one_in(4) {
                 inside.maybe = true;

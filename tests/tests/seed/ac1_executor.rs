@@ -1,7 +1,10 @@
 //! AC1: one interface for all strategies.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -33,10 +36,27 @@ impl ParallelExecutor for Counting {
     }
 }
 
+impl Counting {
+    fn new() -> Self {
+        Self { inner: ThreadExecutor::new(3), submitted: AtomicUsize::new(0) }
+    }
+}
+
+tea_runtime::include_workflow!("own_executor.yaml", main = false);
+
+/// A run uses nothing of an executor but the trait: one that it does not know runs all branches and items.
+#[test]
+fn story_unit_001_protocol_is_enough() {
+    let counting = Arc::new(Counting::new());
+    let output = own_executor::builder().executor(Arc::clone(&counting) as _).run(own_executor::Input {}).unwrap();
+    assert_eq!((output.one, output.two, output.items), (1, 2, vec![0, 2, 4, 6]));
+    assert_eq!(counting.submitted.load(Ordering::Relaxed), 2 + 4);
+}
+
 /// The trait asks for a name, a number of workers and a way to submit, and is used through one type for all.
 #[test]
 fn story_unit_001_protocol() {
-    let counting = Counting { inner: ThreadExecutor::new(3), submitted: AtomicUsize::new(0) };
+    let counting = Counting::new();
     let executors: [Box<dyn ParallelExecutor>; 3] =
         [Box::new(counting), Box::new(ThreadExecutor::new(2)), Box::new(ProcessExecutor::new(1))];
     let facts = executors.map(|executor| (executor.name(), executor.max_workers()));
