@@ -113,13 +113,15 @@ pub fn fail_after(log: &Path, other: &str) -> Result<String, Failure> {
     Err("it had to be".into())
 }
 
-/// Notes its start and its end, and does not end before the log shows two that ran at once.
+/// Notes its start and its end, and does not end before the log shows two that ran at once, and a while after that: a
+/// third, if one may start, will be seen.
 ///
 /// # Errors
 /// If the log cannot be written.
 pub fn meet(log: &Path, name: &str) -> io::Result<u32> {
     trace::note(log, &format!("start {name}"))?;
     processes::wait_for("another to run at once", || (trace::most_at_once(&trace::lines(log)) > 1).then_some(()));
+    thread::sleep(Duration::from_millis(100));
     trace::note(log, &format!("end {name}"))?;
     Ok(process::id())
 }

@@ -47,6 +47,17 @@ pub fn threads(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
 }
 
+/// The most memory that this process has had, in kilobytes.
+///
+/// # Panics
+/// If the system does not say.
+#[must_use]
+pub fn peak_kilobytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("the status of this process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
+    line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
+}
+
 /// Whether a process is stopped (`SIGSTOP`, `SIGTSTP`).
 #[must_use]
 pub fn is_stopped(pid: u32) -> bool {

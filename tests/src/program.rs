@@ -131,6 +131,17 @@ impl Running {
         process::marked(MARK, &self.mark).into_iter().filter(|pid| *pid != self.pid()).collect()
     }
 
+    /// Looks at it again and again until it ends.
+    ///
+    /// # Panics
+    /// If it cannot be waited for, or `look` does.
+    pub fn watch(&mut self, mut look: impl FnMut(&Self)) {
+        while self.started.elapsed() < DEADLINE && self.child.try_wait().expect("a child to wait for").is_none() {
+            look(self);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Sends it, and only it, a signal.
     ///
     /// # Panics

@@ -241,3 +241,34 @@ fn a_grandchild_ends_with_its_worker() {
     let finished = behave.program(&[("second", "leave")]).run();
     assert_eq!(finished.json()["together"], "one, two, three");
 }
+
+/// What a run of `many` needs: the most memory of the program and of a worker, threads and processes.
+fn needs_of_many(times: u64, strategy: &str) -> [u64; 4] {
+    let [turns, fan_outs, items] = [100, 2, 1_000].map(|count| (count * times).to_string());
+    let program = flow("many").args("--turns").arg(turns).args("--fan-outs").arg(fan_outs).args("--items").arg(items);
+    let mut running = program.args(strategy).start();
+    let (mut threads, mut processes) = (0, 0);
+    running.watch(|running| {
+        threads = threads.max(tests::process::threads(running.pid()));
+        processes = processes.max(running.workers().len());
+    });
+    let output = running.finish().json();
+    let (sum, fan_outs) = ((0..1_000 * times).map(|item| item % 7).sum::<u64>(), 2 * times);
+    assert_eq!(output["sum"], json!(sum + fan_outs * (fan_outs + 1) / 2), "{strategy}");
+    let kilobytes = ["peak", "workers"].map(|key| output[key].as_u64().unwrap());
+    [kilobytes[0], kilobytes[1], threads as u64, processes as u64]
+}
+
+/// A loop of 100,000 turns, one of 2,000 fan-outs and a map of 1,000,000 items need no more than a quarter of each does: a
+/// machine word for each of the other items would be six megabytes.
+#[test]
+fn nothing_grows_with_turns_and_items() {
+    for (strategy, workers) in [("", 2), ("--parallel-strategy thread", 0)] {
+        let [few, many] = [250, 1_000].map(|times| needs_of_many(times, strategy));
+        println!("{strategy:30} {few:?} {many:?}");
+        for (few, many) in few.into_iter().zip(many).take(2) {
+            assert!(many < few + 4_096, "{few} kB, then {many} kB: {strategy}");
+        }
+        assert!(many[2] <= 12 && many[3] <= workers, "threads and processes: {many:?} {strategy}");
+    }
+}

@@ -115,7 +115,9 @@ impl Progress {
                 self.in_flight += 1;
                 return Step::Again(again);
             }
-            if !self.exhausted {
+            // What comes in faster than it is collected must not pile up. Whoever collects drives on afterwards.
+            let piled_up = self.collector.is_none() && self.landed.len() >= 2 * limit;
+            if !self.exhausted && !piled_up {
                 self.in_flight += 1;
                 return Step::Pull(if alone { 1 } else { self.chunk });
             }

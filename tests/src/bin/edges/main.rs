@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 use rayon::prelude::*;
 use tests::{
     behave::behave,
-    process::cpu_seconds,
+    process::{cpu_seconds, peak_kilobytes},
     work::{self, Shape},
 };
 
@@ -17,6 +17,7 @@ tea_runtime::include_workflow!("settings_process.yaml", main = false);
 tea_runtime::include_workflow!("no_settings.yaml", main = false);
 tea_runtime::include_workflow!("behave.yaml", main = false);
 tea_runtime::include_workflow!("burn.yaml", main = false);
+tea_runtime::include_workflow!("many.yaml", main = false);
 
 fn main() -> ExitCode {
     tea_runtime::init();
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Ok("settings_process") => settings_process::main(),
         Ok("no_settings") => no_settings::main(),
         Ok("behave") => behave::main(),
+        Ok("many") => many::main(),
         Ok("burn") => burn::main(),
         Ok("burn_by_hand") => burn_by_hand(),
         other => panic!("no workflow {other:?}"),
