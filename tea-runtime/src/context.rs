@@ -6,6 +6,7 @@ use crate::{
     cancel::CancellationToken,
     engine::Run,
     event::{Event, Events, Scope},
+    executor::thread::Seat,
 };
 
 /// `ctx` in a node's Rust.
@@ -15,8 +16,8 @@ pub struct Context {
     pub(crate) token: CancellationToken,
     pub(crate) scope: Scope,
     pub(crate) node: &'static str,
-    /// Whether it runs where it takes nobody's place in the pool.
-    pub(crate) isolated: bool,
+    /// Its place, if it runs on a thread of its own since it may be left behind.
+    pub(crate) seat: Option<Seat>,
     attempt: u32,
     branch: &'static str,
 }
@@ -30,12 +31,12 @@ impl Context {
         attempt: u32,
         token: CancellationToken,
     ) -> Self {
-        Self { run, token, scope, node: branch, isolated: false, attempt, branch }
+        Self { run, token, scope, node: branch, seat: None, attempt, branch }
     }
 
     /// The same, on a thread of its own.
-    pub(crate) fn isolated(self) -> Self {
-        Self { isolated: true, ..self }
+    pub(crate) fn seated(self, seat: Seat) -> Self {
+        Self { seat: Some(seat), ..self }
     }
 
     /// The name of the branch or map that runs; the workflow's name outside of any.

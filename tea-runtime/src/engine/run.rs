@@ -6,7 +6,10 @@ use super::{panic, schedule, site::Site};
 use crate::{
     cancel::CancellationToken,
     event::{Event, Events, Scope},
-    executor::{ParallelExecutor, ProcessExecutor, ThreadExecutor, thread::OnPanic},
+    executor::{
+        ParallelExecutor, ProcessExecutor, ThreadExecutor,
+        thread::{OnPanic, Seat},
+    },
     failure::Failure,
     plan::{self, Map, Plan, Region},
     policy::{CircuitBreaker, ParallelConfig, Strategy},
@@ -146,6 +149,17 @@ impl Run {
     /// What is known about a map.
     pub(super) fn map(&self, map: &'static Map) -> &Site {
         self.sites[map.id as usize].get_or_init(|| Site::of_map(self, map))
+    }
+
+    /// Runs `work`, with which a block goes on that waited for a fan-out: here, or where it may run the user's Rust.
+    pub(super) fn go_on(&self, seat: Option<&Seat>, work: schedule::Work) {
+        if let Some(seat) = seat {
+            return seat.take_again(work);
+        }
+        let put = schedule::put(schedule::Place::Pool, work);
+        if let Err(work) = put.or_else(|work| schedule::put(schedule::Place::Caller, work)) {
+            self.spawn(false, work);
+        }
     }
 
     /// Runs `work` on a thread of this process: its own, if it may be left behind.

@@ -56,14 +56,6 @@ pub(crate) fn put(place: Place, work: Work) -> Result<(), Work> {
     })
 }
 
-/// As [`put`], for the rest of a block, which runs in the pool or on the caller's thread unless it may be left behind.
-pub(crate) fn put_block(isolated: bool, work: Work) -> Result<(), Work> {
-    if isolated {
-        return put(Place::Own, work);
-    }
-    put(Place::Pool, work).or_else(|work| put(Place::Caller, work))
-}
-
 /// Whether this thread runs frames.
 pub(crate) fn is_inside() -> bool {
     SCOPE.with_borrow(Option::is_some)
@@ -102,12 +94,12 @@ mod tests {
         let nothing = || -> Work { Box::new(|| ()) };
         enter(Place::Own, || {
             assert!(put(Place::Pool, nothing()).is_err());
-            assert!(put_block(false, nothing()).is_err());
-            assert!(put_block(true, nothing()).is_ok());
+            assert!(put(Place::Caller, nothing()).is_err());
+            assert!(put(Place::Own, nothing()).is_ok());
         });
         enter(Place::Caller, || {
             assert!(put(Place::Pool, nothing()).is_err(), "a branch takes a place in the pool");
-            assert!(put_block(false, nothing()).is_ok());
+            assert!(put(Place::Caller, nothing()).is_ok());
         });
     }
 }

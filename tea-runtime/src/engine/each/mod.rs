@@ -71,7 +71,7 @@ pub(super) fn start(mut frame: Box<Frame>, map: &'static Map) {
     let scope = run.events.scope();
     let (parent, total, strategy) = (context.scope, source.total(), run.strategy(map.config));
     run.events.emit(|| Event::MapStarted { scope, parent, map, total: total.map(|total| total as u64), strategy });
-    let isolated = context.isolated || map.fail_fast;
+    let isolated = context.seat.is_some() || map.fail_fast;
     let limited = map.config.timeout.is_some() || map.config.timeout_total.is_some();
     let state = Arc::new(MapRun {
         map,
@@ -86,6 +86,9 @@ pub(super) fn start(mut frame: Box<Frame>, map: &'static Map) {
         source: Mutex::new(Some(source)),
         run,
     });
+    if let Some(seat) = state.progress().parent_seat() {
+        seat.give_back();
+    }
     state.drive();
 }
 
@@ -258,11 +261,8 @@ impl MapRun {
     /// Ends the node, on a thread that may run the user's Rust.
     fn join_later(self: &Arc<Self>) {
         let state = Arc::clone(self);
-        let isolated = self.progress().parent_isolated();
-        let join: schedule::Work = Box::new(move || state.join());
-        if let Err(join) = schedule::put_block(isolated, join) {
-            self.run.spawn(isolated, join);
-        }
+        let seat = self.progress().parent_seat();
+        self.run.go_on(seat.as_ref(), Box::new(move || state.join()));
     }
 
     fn join(self: Arc<Self>) {

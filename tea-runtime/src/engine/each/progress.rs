@@ -12,6 +12,7 @@ use crate::{
         map::{Batch, Collector},
         panic::guard,
     },
+    executor::thread::Seat,
     failure::{Failure, FailureKind},
     policy::Strategy,
     result::{ItemFailure, ParallelFlowResult},
@@ -226,9 +227,9 @@ impl Progress {
         Some((self.done as u64, self.failed as u64, self.total.map(|total| total as u64)))
     }
 
-    /// Whether the node stands in a block that may be left behind.
-    pub(super) fn parent_isolated(&self) -> bool {
-        self.frame.as_ref().is_some_and(|frame| frame.context.isolated)
+    /// The place of the attempt that the node stands in.
+    pub(super) fn parent_seat(&self) -> Option<Seat> {
+        self.frame.as_ref()?.context.seat.clone()
     }
 
     /// Takes what is joined.

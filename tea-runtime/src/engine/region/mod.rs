@@ -78,12 +78,15 @@ pub(super) fn start(mut frame: Box<Frame>, region: &'static Region) {
     let state = Arc::new(RegionRun {
         region,
         parent: frame.context.scope,
-        isolated: frame.context.isolated || region.fail_fast,
+        isolated: frame.context.seat.is_some() || region.fail_fast,
         cancel: if region.fail_fast { cancel.child() } else { cancel.clone() },
         base: RwLock::new(Base { view: frame.take_view(), included: BTreeMap::new() }),
         ready: Mutex::new(Ready::new(region, run.region(region), frame)),
         run,
     });
+    if let Some(seat) = state.ready().parent_seat() {
+        seat.give_back();
+    }
     for task in skipped {
         state.ready().skip(task, state.site());
     }
@@ -334,11 +337,8 @@ impl RegionRun {
     /// Joins, on a thread that may run the user's Rust.
     fn join_later(self: &Arc<Self>) {
         let state = Arc::clone(self);
-        let isolated = self.ready().parent_isolated();
-        let join: schedule::Work = Box::new(move || state.join());
-        if let Err(join) = schedule::put_block(isolated, join) {
-            self.run.spawn(isolated, join);
-        }
+        let seat = self.ready().parent_seat();
+        self.run.go_on(seat.as_ref(), Box::new(move || state.join()));
     }
 
     fn tell_start(&self, scope: Scope, index: usize) {

@@ -11,6 +11,7 @@ use crate::{
         frame::Frame,
         site::{Graph, Site},
     },
+    executor::thread::Seat,
     plan::Region,
     result::ParallelFlowResult,
     state::Value,
@@ -140,9 +141,9 @@ impl Ready {
         Some(writes.remove(at).1)
     }
 
-    /// Whether the fan-out stands in a block that may be left behind.
-    pub(super) fn parent_isolated(&self) -> bool {
-        self.parent.as_ref().is_some_and(|parent| parent.context.isolated)
+    /// The place of the attempt that the fan-out stands in.
+    pub(super) fn parent_seat(&self) -> Option<Seat> {
+        self.parent.as_ref()?.context.seat.clone()
     }
 
     /// Takes what is joined: the parent and all ends, in listed order.

@@ -216,6 +216,35 @@ fn a_branch_within_a_limited_branch_is_left_behind_too() {
 }
 
 #[test]
+fn limited_branches_hold_no_place_while_they_wait_for_fan_outs() {
+    // One worker, three levels: whoever waits must let those go first for whom it waits.
+    for workers in [1, 2] {
+        let mut kit = kit();
+        let config = ParallelConfig { timeout: Some(LONG), ..ParallelConfig::DEFAULT };
+        let [at_once, most] = [(); 2].map(|()| leak(AtomicUsize::new(0)));
+        let work = move |view: &mut View, _: &Context| {
+            most.fetch_max(at_once.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            std::thread::sleep(MS);
+            at_once.fetch_sub(1, Ordering::SeqCst);
+            put(view, LOG, vec![1])
+        };
+        let mut step = node("work", work);
+        for _ in 0..3 {
+            let branch = |step| {
+                let steps = chain(vec![node("before", work), step, node("after", work)]);
+                task("branch", kit.block(steps)).writes(LOG, true).config(config.clone())
+            };
+            let steps = [step.work; 2].map(|work| super::kit::step("inner", work));
+            let tasks = steps.into_iter().map(branch).collect();
+            step = fan_out(kit.region(tasks));
+        }
+        let root = kit.block(vec![step]);
+        assert_eq!(run_with(kit.plan(root), workers).unwrap().get(LOG).len(), 2 * (2 + 2 * (2 + 2 * 3)));
+        assert!(most.load(Ordering::SeqCst) <= workers, "{most:?} of {workers} at once");
+    }
+}
+
+#[test]
 fn fail_fast_tells_siblings_and_starts_no_more() {
     let kit = kit();
     let begun = leak(AtomicUsize::new(0));

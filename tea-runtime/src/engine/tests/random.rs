@@ -69,6 +69,8 @@ struct Branch {
     /// So many attempts fail.
     fails: u32,
     retries: u32,
+    /// It has a limit, which nothing reaches: it runs on a thread of its own.
+    limited: bool,
 }
 
 /// What a block may read and write.
@@ -132,7 +134,7 @@ fn fan(rng: &mut Rng, may: &May, depth: usize) -> Fan {
         let when = (!dataflow && rng.u8(0..4) == 0).then(|| rng.choice(&may.read).copied()).flatten();
         let fails = if rng.u8(0..4) == 0 { rng.u32(1..3) } else { 0 };
         let body = statements(rng, &may, depth);
-        branches.push(Branch { body, may, needs, when, fails, retries: rng.u32(0..3) });
+        branches.push(Branch { body, may, needs, when, fails, retries: rng.u32(0..3), limited: rng.u8(0..4) == 0 });
         ancestors.push(above);
     }
     Fan { branches, workers: rng.u32(1..4), dataflow }
@@ -322,8 +324,9 @@ fn compile_fan(fan: &Fan, depth: usize, kit: &mut Kit) -> &'static crate::plan::
         });
         let retry =
             RetryPolicy { max_retries: branch.retries, base_delay: std::time::Duration::ZERO, ..RetryPolicy::DEFAULT };
+        let timeout = branch.limited.then(|| std::time::Duration::from_hours(1));
         let mut made = task("t", block(&branch.body, Some(flaky), depth + 1, kit))
-            .config(ParallelConfig { retry, allow_failure: true, ..ParallelConfig::DEFAULT })
+            .config(ParallelConfig { retry, allow_failure: true, timeout, ..ParallelConfig::DEFAULT })
             .needs(&branch.needs.iter().map(|&need| u32::try_from(need).unwrap()).collect::<Vec<_>>());
         made.when = branch.when.map(is_even);
         for &at in &branch.may.read {

@@ -12,6 +12,7 @@ use std::{
 };
 
 use self::own::Own;
+pub(crate) use self::own::Seat;
 use super::{Attempt, BranchEnd, Done, ItemsEnd, Job, JobWork, ParallelExecutor};
 use crate::{
     engine::{cancelled, guard, run_attempt, schedule},

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{Telling, ThreadExecutor, items};
@@ -13,7 +13,7 @@ use crate::{
     failure::Failure,
 };
 
-/// How many attempts run on threads of their own, and which wait. Those left behind do not count.
+/// How many attempts run on threads of their own, and what waits. Those left behind do not count.
 pub(super) struct Own {
     workers: usize,
     places: Mutex<Places>,
@@ -22,7 +22,7 @@ pub(super) struct Own {
 #[derive(Default)]
 struct Places {
     taken: usize,
-    waiting: VecDeque<Job>,
+    waiting: VecDeque<schedule::Work>,
 }
 
 impl Own {
@@ -30,19 +30,23 @@ impl Own {
         Self { workers, places: Mutex::default() }
     }
 
-    /// Takes a place for `job`, or lets it wait.
-    fn enter(&self, job: Job) -> Option<Job> {
+    /// Takes a place for `work`, or lets it wait: before all others, if it had a place already.
+    fn enter(&self, work: schedule::Work, first: bool) -> Option<schedule::Work> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if places.taken == self.workers {
-            places.waiting.push_back(job);
-            return None;
+        if places.taken < self.workers {
+            places.taken += 1;
+            return Some(work);
         }
-        places.taken += 1;
-        Some(job)
+        if first {
+            places.waiting.push_front(work);
+        } else {
+            places.waiting.push_back(work);
+        }
+        None
     }
 
-    /// Gives a place back, or to the job that waits for it.
-    fn leave(&self) -> Option<Job> {
+    /// Gives a place back, or to what waits for it.
+    fn leave(&self) -> Option<schedule::Work> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let next = places.waiting.pop_front();
         places.taken -= usize::from(next.is_none());
@@ -50,16 +54,97 @@ impl Own {
     }
 }
 
-/// Runs a job when there is a place.
-pub(super) fn submit(executor: &ThreadExecutor, job: Job) {
-    if let Some(job) = executor.0.own.enter(job) {
-        launch(executor, job);
+/// The place of an attempt. A block that comes to a fan-out gives it back until that has ended: else fan-outs within
+/// limited branches would wait for the places of those who wait for them.
+#[derive(Clone)]
+pub(crate) struct Seat(Arc<SeatOf>);
+
+struct SeatOf {
+    executor: ThreadExecutor,
+    state: Mutex<SeatState>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SeatState {
+    Taken,
+    Free,
+    /// The attempt has ended, or was left behind: what still runs of it takes no place.
+    Over,
+}
+
+impl Seat {
+    /// That of an attempt for which a place was taken.
+    fn new(executor: ThreadExecutor) -> Self {
+        Self(Arc::new(SeatOf { executor, state: Mutex::new(SeatState::Taken) }))
+    }
+
+    /// Lets others have the place while the attempt waits for a fan-out.
+    pub(crate) fn give_back(&self) {
+        self.leave(SeatState::Free);
+    }
+
+    /// Runs `work`, with which the attempt goes on, when there is a place again.
+    pub(crate) fn take_again(&self, work: schedule::Work) {
+        let Self(seat) = self;
+        if *self.state() == SeatState::Over {
+            return launch(&seat.executor, work);
+        }
+        let there = self.clone();
+        let work: schedule::Work = Box::new(move || {
+            there.taken();
+            work();
+        });
+        if let Some(work) = seat.executor.0.own.enter(work, true) {
+            launch(&seat.executor, work);
+        }
+    }
+
+    /// There is a place: it is the attempt's, unless that was left behind meanwhile.
+    fn taken(&self) {
+        let mut state = self.state();
+        if *state == SeatState::Over {
+            drop(state);
+            self.make_room();
+        } else {
+            *state = SeatState::Taken;
+        }
+    }
+
+    fn leave(&self, to: SeatState) {
+        let before = std::mem::replace(&mut *self.state(), to);
+        if before == SeatState::Taken {
+            self.make_room();
+        }
+    }
+
+    /// Lets the next one have the place.
+    fn make_room(&self) {
+        let executor = &self.0.executor;
+        if let Some(next) = executor.0.own.leave() {
+            launch(executor, next);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, SeatState> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn launch(executor: &ThreadExecutor, job: Job) {
+impl std::fmt::Debug for Seat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Seat").finish_non_exhaustive()
+    }
+}
+
+/// Runs a job when there is a place.
+pub(super) fn submit(executor: &ThreadExecutor, job: Job) {
     let on = executor.clone();
-    let work: schedule::Work = Box::new(move || run(on, job));
+    if let Some(work) = executor.0.own.enter(Box::new(move || run(on, job)), false) {
+        launch(executor, work);
+    }
+}
+
+fn launch(executor: &ThreadExecutor, work: schedule::Work) {
     let work = schedule::put(schedule::Place::Own, work).or_else(|work| spawn(executor, work));
     // Without a thread to spare it may as well take one of the pool.
     work.unwrap_or_else(|work| executor.spawn(work));
@@ -83,7 +168,7 @@ pub(super) fn spawn(executor: &ThreadExecutor, work: schedule::Work) -> Result<(
 
 /// An attempt that runs, until it ends or is left behind.
 struct Running {
-    executor: ThreadExecutor,
+    seat: Seat,
     end: Mutex<Option<End>>,
 }
 
@@ -103,9 +188,10 @@ fn run(executor: ThreadExecutor, job: Job) {
     let telling = Telling::start(&job);
     let (limit, grace, cancel) = (job.limit(), job.config.grace, job.cancel.clone());
     let (context, work) = job.into_context();
-    let context = context.isolated();
+    let seat = Seat::new(executor);
+    let context = context.seated(seat.clone());
     let running = |done| {
-        let running = Arc::new(Running { executor, end: Mutex::new(Some(End { telling, done, alarms: Vec::new() })) });
+        let running = Arc::new(Running { seat, end: Mutex::new(Some(End { telling, done, alarms: Vec::new() })) });
         if let Some(limit) = limit {
             let (late, cancel) = (Arc::clone(&running), cancel.clone());
             running.alarm(limit.after, move || {
@@ -182,11 +268,9 @@ impl Running {
         }
     }
 
-    /// Lets the next attempt have the place.
+    /// Lets the next one have the place.
     fn make_room(&self, alarms: &[timer::Handle]) {
         alarms.iter().for_each(timer::Handle::cancel);
-        if let Some(next) = self.executor.0.own.leave() {
-            launch(&self.executor, next);
-        }
+        self.seat.leave(SeatState::Over);
     }
 }
