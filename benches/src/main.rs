@@ -16,6 +16,7 @@ mod payload;
 mod peers;
 mod report;
 mod suites;
+mod tea;
 mod work;
 mod workflow;
 
@@ -49,6 +50,8 @@ const SUITES: &[Suite] = &[
 ];
 
 fn main() -> Result<ExitCode> {
+    // This program is its own worker, for each of those who start some.
+    tea_runtime::init();
     procspawn::init();
     if helper::play()? {
         return Ok(ExitCode::SUCCESS);

@@ -49,6 +49,12 @@ impl Report {
         self.budgets.push(Budget { what: what.into(), limit: limit_text, figure: show(figure), met: figure <= limit });
     }
 
+    /// The same, where `figure` must be at least `limit`.
+    pub(crate) fn at_least(&mut self, what: impl Into<String>, figure: f64, limit: f64, show: fn(f64) -> String) {
+        let limit_text = format!("≥ {}", show(limit));
+        self.budgets.push(Budget { what: what.into(), limit: limit_text, figure: show(figure), met: figure >= limit });
+    }
+
     /// Adds a paragraph.
     pub(crate) fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());

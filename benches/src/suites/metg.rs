@@ -10,6 +10,7 @@ use crate::{
     harness::{Contender, race, seconds_per_call},
     machine, peers,
     report::{Report, time},
+    tea::{self, MANY},
     work,
 };
 
@@ -17,12 +18,15 @@ use crate::{
 struct System {
     name: &'static str,
     tasks: usize,
-    run: Box<dyn Fn(usize, u64) -> Result<()>>,
+    /// Seconds of a run.
+    run: Box<dyn Fn(usize, u64) -> Result<f64>>,
+    /// What is promised.
+    budget: Option<f64>,
 }
 
 impl System {
     fn contender(&self, turns: u64) -> Contender<'_> {
-        Contender::new(self.name, move || seconds_per_call(1, || (self.run)(self.tasks, turns)))
+        Contender::new(self.name, move || (self.run)(self.tasks, turns))
     }
 }
 
@@ -37,20 +41,38 @@ pub(crate) fn run(effort: Effort) -> Result<Report> {
     };
     let rows = systems.iter().zip(&figures).map(row).collect();
     report.table("METG(50%), on all cores", &["", "tasks", "METG(50%)"], rows);
+    for (system, figure) in systems.iter().zip(&figures) {
+        if let (Some(budget), Some(figure)) = (system.budget, figure) {
+            report.at_most(format!("METG(50%): {}", system.name), *figure, budget, time);
+        }
+    }
     Ok(report)
 }
 
 fn systems() -> Vec<System> {
-    let system = |name, tasks, run: fn(usize, u64)| {
-        let run = Box::new(move |tasks, turns| {
-            run(tasks, turns);
-            Ok(())
-        });
-        System { name, tasks, run }
+    let timed = |name, tasks, budget, run: fn(usize, u64) -> Result<()>| {
+        let run = Box::new(move |tasks, turns| seconds_per_call(3, || run(tasks, turns)));
+        System { name, tasks, run, budget }
+    };
+    let timing = |name, tasks, budget, run: fn(usize, u64) -> Result<f64>| System {
+        name,
+        tasks,
+        run: Box::new(run),
+        budget: Some(budget),
     };
     vec![
-        system("rayon `scope`", 1_000, peers::rayon::scope),
-        system("rayon `par_iter`", 10_000, peers::rayon::par_iter),
+        timed("rayon `scope`", 1_000, None, |tasks, turns| {
+            peers::rayon::scope(tasks, turns);
+            Ok(())
+        }),
+        timed("rayon `par_iter`", 10_000, None, |tasks, turns| {
+            peers::rayon::par_iter(tasks, turns);
+            Ok(())
+        }),
+        timed("Tea, branches on threads", MANY, Some(1e-6), tea::fan_out),
+        timed("Tea, map items on threads", 10_000, None, tea::thread_items),
+        timing("Tea, branches in processes", MANY, 10e-6, |tasks, turns| tea::process_fan_outs(tasks, turns, 3)),
+        timing("Tea, map items in processes", 20_000, 2e-6, tea::process_items),
     ]
 }
 

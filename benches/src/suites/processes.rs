@@ -13,13 +13,15 @@ use crate::{
         procspawn::Procspawn,
         python::{POOLS, Python},
     },
-    report::Report,
+    report::{Report, times},
+    tea::{self, MANY},
 };
 
 /// Runs the suite.
 pub(crate) fn run(effort: Effort) -> Result<Report> {
     let mut report = Report::default();
-    let (mut round_trips, mut throughputs) = (pings(effort)?, Vec::new());
+    let (mut round_trips, mut throughputs) = (pings(effort)?, tea_throughputs(effort));
+    round_trips.insert(1, Contender::new("Tea, a branch", move || tea::round_trip(effort.calls(2_000))));
 
     let pool = Rc::new(Procspawn::start(machine::workers())?);
     let calls = effort.calls(500);
@@ -47,9 +49,33 @@ pub(crate) fn run(effort: Effort) -> Result<Report> {
         }
     }
 
-    report.race("One no-op, waited for", &race(effort.rounds(), &mut round_trips)?);
-    report.race("Many no-ops, a task", &race(effort.rounds(), &mut throughputs)?);
+    let round_trips = race(effort.rounds(), &mut round_trips)?;
+    report.race("One no-op, waited for", &round_trips);
+    report.at_most("a branch to a process and back, against a raw pipe", round_trips[1].ratio, 2.0, times);
+    let throughputs = race(effort.rounds(), &mut throughputs)?;
+    report.race("Many no-ops, a task", &throughputs);
+    for lap in &throughputs {
+        // A pool of Python's takes its tasks one by one here, as Tea's map does; chunks are a figure beside it.
+        let limit = match lap.name.as_str() {
+            name if name.contains("chunks") => continue,
+            name if name.starts_with("procspawn") => 20.0,
+            name if name.starts_with("Python") => 50.0,
+            _ => continue,
+        };
+        report.at_least(format!("no-op items in processes, against {}", lap.name), lap.ratio, limit, times);
+    }
     Ok(report)
+}
+
+fn tea_throughputs(effort: Effort) -> Vec<Contender<'static>> {
+    const ITEMS: u32 = 100_000;
+    let items = effort.calls(ITEMS);
+    #[allow(clippy::cast_precision_loss, reason = "a small number")]
+    let branches = move || Ok(tea::process_fan_outs(MANY, 0, effort.calls(20))? / MANY as f64);
+    vec![
+        Contender::new("Tea, items of a map", move || Ok(tea::process_items(items as usize, 0)? / f64::from(items))),
+        Contender::new("Tea, branches", branches),
+    ]
 }
 
 fn pings(effort: Effort) -> Result<Vec<Contender<'static>>> {

@@ -6,7 +6,8 @@ use crate::{
     Effort,
     harness::{Contender, race, seconds_per_call},
     peers,
-    report::Report,
+    report::{Report, time, times},
+    tea::{self, MANY},
     work,
 };
 
@@ -16,12 +17,21 @@ const GRAINS: [u64; 4] = [0, 1_000, 10_000, 100_000];
 pub(crate) fn run(effort: Effort) -> Result<Report> {
     let mut report = Report::default();
     for nanoseconds in GRAINS {
-        for tasks in [3, 1_000] {
+        for tasks in [3, MANY] {
             let laps = race(effort.rounds(), &mut fan_outs(effort, tasks, nanoseconds)?)?;
             report.race(format!("Fan-out of {tasks}, tasks of {}", grain(nanoseconds)), &laps);
+            if nanoseconds == 10_000 {
+                let what = format!("{tasks} branches of 10 µs on threads, against `rayon::scope`");
+                report.at_most(what, laps[1].ratio, 1.05, times);
+            }
         }
-        let laps = race(effort.rounds(), &mut chains(effort, 1_000, nanoseconds)?)?;
-        report.race(format!("Chain of 1,000, tasks of {}", grain(nanoseconds)), &laps);
+        let laps = race(effort.rounds(), &mut chains(effort, MANY, nanoseconds)?)?;
+        report.race(format!("Chain of {MANY}, tasks of {}", grain(nanoseconds)), &laps);
+        if nanoseconds == 0 {
+            #[allow(clippy::cast_precision_loss, reason = "a small number")]
+            let node = (laps[1].median - laps[0].median) / MANY as f64;
+            report.at_most("a sequential node, the whole run divided by its nodes", node, 100e-9, time);
+        }
     }
     Ok(report)
 }
@@ -38,19 +48,24 @@ fn repeats(effort: Effort, tasks: usize, nanoseconds: u64) -> u32 {
 
 /// One run: the part that takes time, apart from what is built beforehand.
 fn repeated<'a>(name: &str, calls: u32, mut run: impl FnMut() + 'a) -> Contender<'a> {
-    Contender::new(name, move || {
-        seconds_per_call(calls, || {
-            run();
-            Ok(())
-        })
+    tried(name, calls, move || {
+        run();
+        Ok(())
     })
+}
+
+/// The same for what may fail.
+fn tried<'a>(name: &str, calls: u32, mut run: impl FnMut() -> Result<()> + 'a) -> Contender<'a> {
+    Contender::new(name, move || seconds_per_call(calls, &mut run))
 }
 
 fn fan_outs(effort: Effort, tasks: usize, nanoseconds: u64) -> Result<Vec<Contender<'static>>> {
     let (turns, calls) = (work::turns(nanoseconds), repeats(effort, tasks, nanoseconds));
     let mut contenders = vec![
         repeated("rayon `scope`", calls, move || peers::rayon::scope(tasks, turns)),
+        tried("Tea", calls, move || tea::fan_out(tasks, turns)),
         repeated("rayon `par_iter`", calls, move || peers::rayon::par_iter(tasks, turns)),
+        tried("Tea, items of a map", calls, move || tea::thread_items(tasks, turns)),
     ];
     contenders.extend(engines::fan_outs(tasks, turns, calls)?);
     Ok(contenders)
@@ -58,7 +73,10 @@ fn fan_outs(effort: Effort, tasks: usize, nanoseconds: u64) -> Result<Vec<Conten
 
 fn chains(effort: Effort, steps: usize, nanoseconds: u64) -> Result<Vec<Contender<'static>>> {
     let (turns, calls) = (work::turns(nanoseconds), repeats(effort, steps, nanoseconds));
-    let mut contenders = vec![repeated("a loop", calls, move || peers::rayon::chain(steps, turns))];
+    let mut contenders = vec![
+        repeated("a loop", calls, move || peers::rayon::chain(steps, turns)),
+        tried("Tea", calls, move || tea::chain(turns)),
+    ];
     contenders.extend(engines::chains(steps, turns, calls)?);
     Ok(contenders)
 }

@@ -8,9 +8,12 @@ use crate::{
     helper::{Helper, Role, Wire},
     payload::{self, Shape},
     report::{Report, rate, time, times},
+    tea,
 };
 
-const SIZES: [(&str, usize); 3] = [("1 KB", 1 << 10), ("1 MB", 1 << 20), ("64 MB", 64 << 20)];
+const SIZES: [(&str, usize); 3] = [("1 KB", 1 << 10), ("1 MB", 1 << 20), ("64 MB", LARGE)];
+
+const LARGE: usize = 64 << 20;
 
 /// Runs the suite.
 pub(crate) fn run(effort: Effort) -> Result<Report> {
@@ -25,6 +28,10 @@ pub(crate) fn run(effort: Effort) -> Result<Report> {
                 vec![lap.name.clone(), time(lap.median), rate, times(lap.ratio)]
             };
             let title = format!("{label} of {} to a process", shape.name());
+            if let (LARGE, Shape::Bytes | Shape::Numbers, [raw, .., tea]) = (size, shape, &laps[..]) {
+                let what = format!("{label} of {} to a process, against a raw socketpair", shape.name());
+                report.at_most(what, tea.ratio / raw.ratio, 2.0, times);
+            }
             report.table(title, &["", "median", "rate", "ratio"], laps.iter().map(row).collect());
         }
     }
@@ -44,5 +51,6 @@ fn contenders(shape: Shape, size: usize, calls: u32) -> Result<Vec<Contender<'st
     contenders.push(Contender::new("postcard, raw socketpair, postcard", move || {
         seconds_per_call(calls, || helper.send(&encode()?))
     }));
+    contenders.push(Contender::new("Tea, a branch that reads it", move || tea::send(shape, size, calls.max(5))));
     Ok(contenders)
 }
