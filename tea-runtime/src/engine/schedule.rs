@@ -56,6 +56,11 @@ pub(crate) fn put(place: Place, work: Work) -> Result<(), Work> {
     })
 }
 
+/// Whether this is the thread that called for the run.
+pub(crate) fn is_caller() -> bool {
+    SCOPE.with_borrow(|scope| scope.as_ref().is_some_and(|scope| scope.place == Place::Caller))
+}
+
 /// Whether this thread runs frames.
 pub(crate) fn is_inside() -> bool {
     SCOPE.with_borrow(Option::is_some)

@@ -89,6 +89,11 @@ pub(super) fn start(mut frame: Box<Frame>, map: &'static Map) {
     if let Some(seat) = state.progress().parent_seat() {
         seat.give_back();
     }
+    if schedule::is_caller() && !isolated && strategy == Strategy::Thread {
+        // One thread is woken, and wakes the others when this one sleeps and has left its core to them.
+        let on = Arc::clone(&state);
+        return state.run.spawn(false, Box::new(move || on.drive()));
+    }
     state.drive();
 }
 

@@ -90,6 +90,11 @@ pub(super) fn start(mut frame: Box<Frame>, region: &'static Region) {
     for task in skipped {
         state.ready().skip(task, state.site());
     }
+    if schedule::is_caller() && state.is_for_pool() {
+        // One thread is woken, and wakes the others when this one sleeps and has left its core to them.
+        let on = Arc::clone(&state);
+        return state.run.spawn(false, Box::new(move || on.drive(None)));
+    }
     state.drive(None);
 }
 
@@ -115,6 +120,11 @@ impl RegionRun {
                 }
             }
         }
+    }
+
+    /// Whether all its tasks run on threads of the pool.
+    fn is_for_pool(&self) -> bool {
+        !self.isolated && self.region.tasks.iter().all(|task| self.run.strategy(task.config) == Strategy::Thread)
     }
 
     /// Whether starting it runs reducers, which are the user's Rust: no business of an executor's own threads.

@@ -5,6 +5,7 @@
 
 mod items;
 mod own;
+mod pool;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -27,7 +28,7 @@ pub struct ThreadExecutor(Arc<Threads>);
 
 struct Threads {
     workers: usize,
-    /// Made when it is first needed; `None` if the system gives no threads at all.
+    /// Taken when it is first needed; `None` if the system gives no threads at all.
     pool: OnceLock<Option<rayon::ThreadPool>>,
     own: Own,
     /// Takes a panic of what is no node: the `Drop` of a value that the engine lets go, or a defect of ours.
@@ -54,7 +55,7 @@ impl ThreadExecutor {
     pub(crate) fn spawn(&self, work: schedule::Work) {
         let on = self.clone();
         let run = move || on.enter(schedule::Place::Pool, work);
-        match self.0.pool.get_or_init(|| pool(self.0.workers)) {
+        match self.0.pool.get_or_init(|| pool::take(self.0.workers)) {
             Some(pool) => pool.spawn(run),
             None => run(),
         }
@@ -76,11 +77,13 @@ impl ThreadExecutor {
     }
 }
 
-/// A pool of `workers`, or of as many as the system gives.
-fn pool(workers: usize) -> Option<rayon::ThreadPool> {
-    let sizes = std::iter::successors(Some(workers), |size| Some(size / 2)).take_while(|size| *size > 0);
-    let build = |size| rayon::ThreadPoolBuilder::new().num_threads(size).thread_name(|i| format!("tea-{i}")).build();
-    sizes.map(build).find_map(Result::ok)
+impl Drop for Threads {
+    /// All that ran here held it: the pool has nothing to do.
+    fn drop(&mut self) {
+        if let Some(Some(pool)) = self.pool.take() {
+            pool::give_back(self.workers, pool);
+        }
+    }
 }
 
 impl ParallelExecutor for ThreadExecutor {
