@@ -14,7 +14,7 @@ fn main() -> io::Result<()> {
         ("few_processes", fan_outs("few_processes", 3)),
         ("many_processes", fan_outs("many_processes", many)),
     ] {
-        let file = Path::new(&folder).join(format!("{name}.yaml"));
+        let file = format!("{folder}/{name}.yaml");
         fs::write(&file, text)?;
         let _ =
             writeln!(modules, "include_workflow!({file:?}, main = false, visibility = pub(crate), warnings = false);");

@@ -24,8 +24,8 @@ include!(concat!(env!("OUT_DIR"), "/generated.rs"));
 /// A run of a fan-out of 3 or [`MANY`] branches on threads.
 pub(crate) fn fan_out(tasks: usize, turns: u64) -> Result<()> {
     match tasks {
-        3 => drop(few::run(few::Input { turns })?),
-        MANY => drop(many::run(many::Input { turns })?),
+        3 => _ = few::run(few::Input { turns })?,
+        MANY => _ = many::run(many::Input { turns })?,
         _ => unreachable!("there is no such workflow"),
     }
     Ok(())
