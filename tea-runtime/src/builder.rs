@@ -76,7 +76,7 @@ impl<W: Workflow> Builder<W> {
         self
     }
 
-    /// Calls `listener` with everything that happens, on whichever thread it does.
+    /// Calls `listener` with everything that happens, on whichever thread it does. If it panics, the run fails.
     #[must_use]
     pub fn on_event(mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
         self.listeners.push(Arc::new(listener));

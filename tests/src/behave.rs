@@ -125,3 +125,14 @@ pub fn meet(log: &Path, name: &str) -> io::Result<u32> {
     trace::note(log, &format!("end {name}"))?;
     Ok(process::id())
 }
+
+/// The variable of [`gate`].
+pub const GATE: &str = "TEA_TESTS_GATE";
+
+/// In a worker: waits for the file that [`GATE`] names, if it names one. Called before the worker's entry, it makes a
+/// start last for as long as a test needs.
+pub fn gate() {
+    if let (Some(path), Ok(_)) = (std::env::var_os(GATE), std::env::var("TEA_WORKER")) {
+        processes::wait_for("the gate to open", || Path::new(&path).exists().then_some(()));
+    }
+}

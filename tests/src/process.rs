@@ -35,6 +35,12 @@ pub fn children(parent: u32) -> Vec<u32> {
     pids
 }
 
+/// The parent of a process, unless it is gone.
+#[must_use]
+pub fn parent(pid: u32) -> Option<u32> {
+    stat(pid).map(|stat| stat.parent)
+}
+
 /// The number of open descriptors of a process; 0 if it is gone.
 #[must_use]
 pub fn descriptors(pid: u32) -> usize {

@@ -24,6 +24,7 @@ pub struct Program {
     command: Command,
     stdin: Option<String>,
     mark: String,
+    deadline: Duration,
 }
 
 impl Program {
@@ -35,7 +36,7 @@ impl Program {
         // Whoever runs the tests may ignore signals (`nohup`, a shell's background job), and programs inherit that.
         let mut command = Command::new("env");
         command.arg("--default-signal=HUP,INT,QUIT,TERM").arg(path).env(MARK, &mark);
-        Self { command, stdin: None, mark }
+        Self { command, stdin: None, mark, deadline: DEADLINE }
     }
 
     /// Adds an argument.
@@ -63,6 +64,13 @@ impl Program {
     #[must_use]
     pub fn own_group(mut self) -> Self {
         self.command.process_group(0);
+        self
+    }
+
+    /// Lets it take an hour, if so.
+    #[must_use]
+    pub fn patient(mut self, patient: bool) -> Self {
+        self.deadline = if patient { Duration::from_hours(1) } else { DEADLINE };
         self
     }
 
@@ -97,7 +105,7 @@ impl Program {
             None => Stdio::null(),
         });
         let child = self.command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.command));
-        Running { child, output, mark: self.mark, started: Instant::now() }
+        Running { child, output, mark: self.mark, started: Instant::now(), deadline: self.deadline }
     }
 
     /// Runs it to its end and makes sure that it leaves no process behind.
@@ -116,6 +124,7 @@ pub struct Running {
     output: TempDir,
     mark: String,
     started: Instant,
+    deadline: Duration,
 }
 
 impl Running {
@@ -168,13 +177,14 @@ impl Running {
     #[must_use]
     pub fn finish(mut self) -> Finished {
         let mut status = None;
-        while status.is_none() && self.started.elapsed() < DEADLINE {
+        let deadline = self.deadline;
+        while status.is_none() && self.started.elapsed() < deadline {
             status = self.child.try_wait().expect("a child to wait for");
             std::thread::sleep(Duration::from_millis(2));
         }
         let elapsed = self.started.elapsed();
         let (stdout, stderr) = (self.text("stdout"), self.text("stderr"));
-        let Some(status) = status else { panic!("no end after {DEADLINE:?}\n{stdout}\n{stderr}") };
+        let Some(status) = status else { panic!("no end after {deadline:?}\n{stdout}\n{stderr}") };
         let ended = Instant::now();
         process::wait_for(&format!("the end of what the program left behind\n{stderr}"), || {
             self.workers().is_empty().then_some(())

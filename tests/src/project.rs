@@ -17,6 +17,9 @@ pub struct Project {
     name: String,
 }
 
+/// What Cargo is told with every subcommand.
+const COMMON: &[&str] = &["--offline", "--quiet", "--color", "never"];
+
 /// How a build ended.
 pub struct Built {
     /// Whether it succeeded.
@@ -85,6 +88,24 @@ impl Project {
         self.cargo("build")
     }
 
+    /// Runs `cargo rustc` with these flags for the program itself.
+    ///
+    /// # Panics
+    /// If Cargo cannot be started.
+    #[must_use]
+    pub fn build_with(&self, flags: &[&str]) -> Built {
+        self.cargo_with(&[&["rustc"], COMMON, &["--"], flags].concat())
+    }
+
+    /// Runs `cargo test`, or `cargo nextest run` where that is installed.
+    ///
+    /// # Panics
+    /// If Cargo cannot be started.
+    #[must_use]
+    pub fn test(&self, runner: &[&str]) -> Built {
+        self.cargo_with(&[runner, &["--offline", "--color", "never"]].concat())
+    }
+
     /// Runs `cargo check`.
     ///
     /// # Panics
@@ -104,8 +125,12 @@ impl Project {
     }
 
     fn cargo(&self, subcommand: &str) -> Built {
+        self.cargo_with(&[&[subcommand], COMMON].concat())
+    }
+
+    fn cargo_with(&self, arguments: &[&str]) -> Built {
         let output = Command::new(env!("CARGO"))
-            .args([subcommand, "--offline", "--quiet", "--color", "never"])
+            .args(arguments)
             .current_dir(self.directory.path())
             .env("CARGO_TARGET_DIR", target())
             // As in the workspace, so that its dependencies serve.

@@ -96,16 +96,3 @@ pub fn chain(mut first: Vec<String>, second: Vec<String>) -> Vec<String> {
 pub fn burn(seed: u64, rounds: u64) -> u64 {
     (0..rounds).fold(seed, |n, round| n.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(round).rotate_left(17))
 }
-
-/// So many mebibytes that look random.
-#[must_use]
-pub fn bytes(mebibytes: usize) -> Vec<u8> {
-    let block: Vec<u8> = (0..1_u32 << 16).map(|n| n.wrapping_mul(0x9e37_79b1).to_le_bytes()[3]).collect();
-    block.repeat(mebibytes << 4)
-}
-
-/// The same bytes with all bits turned.
-#[must_use]
-pub fn flipped(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().map(|byte| !byte).collect()
-}

@@ -52,6 +52,10 @@ pub fn run(plan: &'static Plan, inputs: Vec<(u32, Value)>, options: Options) -> 
     run.close();
     let (elapsed, success) = (started.elapsed(), outcome.is_ok());
     run.events.emit(|| Event::RunFinished { elapsed, success });
+    let outcome = match run.events.panic() {
+        Some(failure) if outcome.is_ok() => Err((failure, Vec::new())),
+        _ => outcome,
+    };
     outcome.map_err(|(failure, finished)| Error::failed(plan, failure, finished))
 }
 

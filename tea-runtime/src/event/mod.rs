@@ -9,20 +9,22 @@ pub mod tracing;
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use crate::{
+    engine,
     failure::{ExitStatus, Failure},
     plan::{Map, Place, Plan, Region},
     policy::Strategy,
     result::{CircuitState, ParallelFlowResult},
 };
 
-/// Takes events, on whichever thread they happen: it must be quick, and must not panic.
+/// Takes events, on whichever thread they happen: it must be quick. One that panics is told no more, and the run fails
+/// for it in the end.
 ///
 /// Every closure `Fn(&Event<'_>) + Send + Sync` is one.
 pub trait Listener: Send + Sync {
@@ -41,8 +43,13 @@ impl<F: Fn(&Event<'_>) + Send + Sync> Listener for F {
 pub struct Events(Option<Arc<Shared>>);
 
 struct Shared {
-    listeners: Vec<Arc<dyn Listener>>,
+    listeners: Vec<Hearer>,
     last_scope: AtomicU64,
+}
+
+struct Hearer {
+    listener: Arc<dyn Listener>,
+    panicked: OnceLock<Box<Failure>>,
 }
 
 impl Events {
@@ -52,6 +59,8 @@ impl Events {
         if listeners.is_empty() {
             return Self(None);
         }
+        let hearer = |listener| Hearer { listener, panicked: OnceLock::new() };
+        let listeners = listeners.into_iter().map(hearer).collect();
         Self(Some(Arc::new(Shared { listeners, last_scope: AtomicU64::new(Scope::ROOT.0) })))
     }
 
@@ -69,6 +78,13 @@ impl Events {
         }
     }
 
+    /// The first listener's panic, if one has panicked.
+    pub(crate) fn panic(&self) -> Option<Box<Failure>> {
+        let mut failure = self.0.as_ref()?.listeners.iter().find_map(|hearer| hearer.panicked.get())?.clone();
+        failure.message = format!("a listener of events panicked: {}", failure.message);
+        Some(failure)
+    }
+
     /// A new scope, different from all others of this handle and its clones; [`Scope::ROOT`] if nobody listens.
     #[must_use]
     pub fn scope(&self) -> Scope {
@@ -78,8 +94,13 @@ impl Events {
 
 impl Shared {
     fn tell(&self, event: &Event<'_>) {
-        for listener in &self.listeners {
-            listener.on_event(event);
+        for Hearer { listener, panicked } in &self.listeners {
+            // Events are told on threads that workers and deadlines depend on: no panic may end them.
+            if panicked.get().is_none()
+                && let Err(failure) = engine::guard(|| listener.on_event(event))
+            {
+                let _another_thread_was_first = panicked.set(failure);
+            }
         }
     }
 }

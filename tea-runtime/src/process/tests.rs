@@ -318,7 +318,7 @@ fn what_is_over_the_limit_is_not_sent() {
 }
 
 #[test]
-fn dropping_the_pool_ends_what_runs() {
+fn row_36_dropping_the_pool_ends_what_runs() {
     let executor = ProcessExecutor::new(2);
     let pid = send(&executor, &CONFIG, "pid").text();
     let (running, waiting) = (send(&executor, &CONFIG, "spin"), send(&executor, &CONFIG, "echo late"));

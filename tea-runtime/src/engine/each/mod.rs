@@ -73,12 +73,13 @@ pub(super) fn start(mut frame: Box<Frame>, map: &'static Map) {
     run.events.emit(|| Event::MapStarted { scope, parent, map, total: total.map(|total| total as u64), strategy });
     let isolated = context.seat.is_some() || map.fail_fast;
     let limited = map.config.timeout.is_some() || map.config.timeout_total.is_some();
+    let counted = map.config.circuit_breaker.is_some() || map.config.max_tasks_per_worker.is_some();
     let state = Arc::new(MapRun {
         map,
         scope,
         started: Instant::now(),
         isolated,
-        alone: isolated || limited || map.config.circuit_breaker.is_some(),
+        alone: isolated || limited || counted,
         cancel: if map.fail_fast { context.token.child() } else { context.token.clone() },
         outer: context.token.clone(),
         view: Arc::new(frame.take_view()),

@@ -24,13 +24,13 @@ fn read(bytes: &[u8], chunk: usize) -> Result<Vec<(u8, Vec<u8>)>, FrameError> {
 }
 
 #[test]
-fn a_header_of_2_to_the_63_is_refused_before_any_allocation() {
+fn row_25_a_length_of_2_to_the_63_is_refused_before_any_allocation() {
     let header = Header { kind: 1, number: 0, length: 1 << 63, checksum: 0 };
     assert_eq!(read(&header.to_bytes(), 64), Err(FrameError::TooLarge { length: 1 << 63, limit: 1 << 20 }));
 }
 
 #[test]
-fn a_frame_is_cut_at_every_byte() {
+fn row_24_a_frame_is_cut_at_every_byte() {
     let bytes = frame(3, 0, b"some payload");
     for end in 1..bytes.len() {
         assert_eq!(read(&bytes[..end], 7), Err(FrameError::Cut), "cut at {end}");
@@ -39,7 +39,7 @@ fn a_frame_is_cut_at_every_byte() {
 }
 
 #[test]
-fn every_bit_is_flipped() {
+fn row_24_every_bit_is_flipped() {
     let bytes = [frame(3, 0, b"some payload"), frame(4, 1, b"more")].concat();
     for bit in 0..bytes.len() * 8 {
         let mut bytes = bytes.clone();
@@ -49,7 +49,7 @@ fn every_bit_is_flipped() {
 }
 
 #[test]
-fn a_frame_comes_twice_or_never() {
+fn row_24_a_frame_comes_twice_or_never() {
     let (first, second, third) = (frame(1, 0, b"a"), frame(1, 1, b"b"), frame(1, 2, b"c"));
     let doubled = [first.clone(), second.clone(), second].concat();
     assert_eq!(read(&doubled, 9), Err(FrameError::Number { expected: 2, found: 1 }));
@@ -78,7 +78,7 @@ proptest! {
     }
 
     #[test]
-    fn byte_soup_is_an_error(mut bytes in vec(any::<u8>(), 1..4000), magic in any::<bool>(), chunk in 1..500_usize) {
+    fn row_24_byte_soup_is_an_error(mut bytes in vec(any::<u8>(), 1..4000), magic in any::<bool>(), chunk in 1..500_usize) {
         if magic {
             let n = bytes.len().min(4);
             bytes[..n].copy_from_slice(&MAGIC[..n]);

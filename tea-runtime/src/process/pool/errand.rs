@@ -24,6 +24,8 @@ pub(crate) struct Errand {
     /// Of a batch: the items that the current worker was sent end before this one.
     items_sent: usize,
     failures: Vec<(usize, Box<Failure>)>,
+    /// It was being sent to a worker when that was lost.
+    pub(crate) excused: bool,
 }
 
 /// Where an attempt ran, and how long.
@@ -53,7 +55,7 @@ pub(crate) struct KeptView(Option<Arc<View>>);
 
 impl Errand {
     pub(crate) fn new(id: u64, job: Job) -> Box<Self> {
-        Box::new(Self { id, job, items_done: 0, items_sent: 0, failures: Vec::new() })
+        Box::new(Self { id, job, items_done: 0, items_sent: 0, failures: Vec::new(), excused: false })
     }
 
     /// Only workers with the same limit run it.

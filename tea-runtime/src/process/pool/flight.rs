@@ -10,6 +10,7 @@ use super::errand::{Errand, Ran};
 use crate::{
     cancel::CancelReason,
     engine::{cancelled, timer},
+    event::Scope,
     executor::Limit,
     failure::{ExitStatus, Failure},
     process::loss::signal_name,
@@ -28,14 +29,32 @@ pub(crate) struct Flight {
     pub(crate) errand: Option<Box<Errand>>,
     pub(crate) kind: usize,
     pub(crate) grace: Duration,
-    /// Bytes sent for it.
+    /// Bytes sent for it, or to be sent.
     pub(crate) sent: u64,
+    /// How many tasks its worker was given before it.
+    pub(crate) turn: u64,
     /// When it began, as far as the parent can tell.
     pub(crate) began: Option<Instant>,
     limit: Option<Limit>,
     deadline: Option<Instant>,
     postponed: bool,
     ending: Option<Ending>,
+}
+
+/// A flight that has begun: what is to be told and done about it, once nothing is locked.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) attempt: Option<Started>,
+    pub(crate) sent: u64,
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// The attempt, as events name it.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) scope: Scope,
+    pub(crate) name: &'static str,
+    pub(crate) attempt: u32,
 }
 
 /// How far the end of a running attempt is.
@@ -49,12 +68,13 @@ struct Ending {
 }
 
 impl Flight {
-    pub(crate) fn new(errand: Box<Errand>, sent: u64) -> Self {
+    pub(crate) fn new(errand: Box<Errand>, turn: u64, sent: u64) -> Self {
         Self {
             id: errand.id,
             kind: errand.kind(),
             grace: errand.config().grace,
             errand: Some(errand),
+            turn,
             sent,
             began: None,
             limit: None,
@@ -64,10 +84,13 @@ impl Flight {
         }
     }
 
-    /// It is the first now, and runs. Gives its deadline.
-    pub(crate) fn begin(&mut self, now: Instant) -> Option<Instant> {
+    /// It is the first now, and runs.
+    pub(crate) fn begin(&mut self, now: Instant) -> Begun {
         self.began = Some(now);
-        self.next_turn(now)
+        let deadline = self.next_turn(now);
+        let job = self.errand.as_ref().map(|errand| &errand.job);
+        let attempt = job.map(|job| Started { scope: job.scope, name: job.name(), attempt: job.attempt });
+        Begun { attempt, sent: self.sent, deadline }
     }
 
     /// Its next item runs now. Gives that item's deadline.
@@ -117,6 +140,13 @@ impl Flight {
         let grace = if ending.why == CancelReason::Timeout { self.grace } else { LAST_GRACE };
         ending.next = Some(now + grace);
         (Some(Signal::TERM), ending.next)
+    }
+
+    /// Whether it may be given to another worker, since the one that it was being sent to is gone. Not again: perhaps
+    /// receiving it is more than a worker can take.
+    pub(crate) fn is_excused(&mut self) -> bool {
+        let errand = self.errand.as_mut().filter(|_| self.ending.is_none());
+        errand.is_some_and(|errand| !std::mem::replace(&mut errand.excused, true))
     }
 
     /// Whether its worker was sent a signal.

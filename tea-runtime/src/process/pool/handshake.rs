@@ -70,7 +70,7 @@ pub(crate) fn start(
         frames: FrameReader::new(NOISE as u64),
     };
     // If it is gone already, that shows when its hello is read.
-    let _ = ready.outbox.send(&mut ready.outbox.lock(), WORK, [message::encode(&ToWorker::Setup(setup))]);
+    let _ = ready.outbox.send(WORK, message::encode(&ToWorker::Setup(setup)));
     match ready.hello(limit, |line| tell(pid, line), closing) {
         Ok(()) => Ok(ready),
         Err(Broken::Closing) => Err(StartError::Closing),

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use super::{
     Pool,
     errand::{Errand, KeptView, Parcel, Ran},
-    flight::Flight,
+    flight::{Begun, Flight, Started},
     handshake::{self, Ready, StartError},
     outbox::Outbox,
     reader,
@@ -51,10 +51,19 @@ struct Alarm {
 #[derive(Default)]
 pub(super) struct Flights {
     pub(super) queue: VecDeque<Flight>,
+    /// How many it was given.
+    given: u64,
     /// When it was told that there will be no more.
     goodbye: Option<Instant>,
     /// Its thread has taken what was here; nothing can be added.
     pub(super) gone: bool,
+}
+
+impl Flights {
+    /// The first flight, if there is one, runs from now on.
+    pub(super) fn begin(&mut self) -> Option<Begun> {
+        Some(self.queue.front_mut()?.begin(timer::now()))
+    }
 }
 
 /// The life of a worker's thread.
@@ -100,9 +109,8 @@ impl Link {
             match errand.parcel(&mut kept) {
                 Ok(parcel) => {
                     let (id, cancel) = (errand.id, errand.job.cancel.clone());
-                    let deadline = self.send(pool, errand, parcel)?;
+                    self.send(pool, errand, parcel)?;
                     drop(kept);
-                    self.look_at(deadline);
                     // A cancellation that came while it was neither in the queue nor here has not found it.
                     if let Some(reason) = cancel.reason() {
                         self.cancel(id, reason);
@@ -121,43 +129,35 @@ impl Link {
         }
     }
 
-    fn send(&self, pool: &Pool, errand: Box<Errand>, parcel: Parcel) -> Result<Option<Instant>, Box<Errand>> {
+    fn send(self: &Arc<Self>, pool: &Pool, errand: Box<Errand>, parcel: Parcel) -> Result<(), Box<Errand>> {
         let id = errand.id;
         let mut flights = self.flights();
         if flights.gone {
             return Err(errand);
         }
-        flights.queue.push_back(Flight::new(errand, parcel.bytes));
-        let deadline = if flights.queue.len() == 1 { self.begin(pool, &mut flights) } else { None };
+        let turn = flights.given;
+        flights.given += 1;
+        flights.queue.push_back(Flight::new(errand, turn, parcel.bytes));
+        let begun = if flights.queue.len() == 1 { flights.begin() } else { None };
         drop(flights);
-        if self.outbox.send(&mut self.outbox.lock(), WORK, parcel.parts).is_ok() {
-            return Ok(deadline);
+        self.tell_begin(pool, begun);
+        if self.outbox.send_task(parcel.parts).is_ok() {
+            return Ok(());
         }
         // It did not get it, so it did not begin it.
         let mut flights = self.flights();
         let at = flights.queue.iter().position(|flight| flight.id == id);
-        match at.and_then(|at| flights.queue.remove(at)).and_then(|flight| flight.errand) {
-            Some(errand) => Err(errand),
-            None => Ok(None),
-        }
+        at.and_then(|at| flights.queue.remove(at)).and_then(|flight| flight.errand).map_or(Ok(()), Err)
     }
 
-    /// The first flight runs from now on. Gives its deadline.
-    pub(super) fn begin(&self, pool: &Pool, flights: &mut Flights) -> Option<Instant> {
-        let flight = flights.queue.front_mut()?;
-        let deadline = flight.begin(timer::now());
-        if let Some(errand) = &flight.errand {
-            let job = &errand.job;
-            pool.emit(|| Event::AttemptStarted {
-                scope: job.scope,
-                name: job.name(),
-                attempt: job.attempt,
-                worker: Some(self.number),
-                pid: self.pid(),
-                sent: flight.sent,
-            });
+    /// Tells that a flight has begun, and sees to its deadline.
+    pub(super) fn tell_begin(self: &Arc<Self>, pool: &Pool, begun: Option<Begun>) {
+        let Some(Begun { attempt, sent, deadline }) = begun else { return };
+        self.look_at(deadline);
+        if let Some(Started { scope, name, attempt }) = attempt {
+            let (worker, pid) = (Some(self.number), self.pid());
+            pool.emit(|| Event::AttemptStarted { scope, name, attempt, worker, pid, sent });
         }
-        deadline
     }
 
     /// Cancels an attempt if it is here.
@@ -174,7 +174,7 @@ impl Link {
         drop(flights);
         let message = message::encode(&ToWorker::Cancel { task: id, sibling: reason == CancelReason::Sibling });
         // If it cannot be sent, the worker is gone, and its thread tells the end of all that it had.
-        let _ = self.outbox.send(&mut self.outbox.lock(), CANCEL, [message]);
+        let _ = self.outbox.send(CANCEL, message);
         if let Some(errand) = waiting {
             errand.fail(&cancelled(reason), Ran::nowhere());
         } else {
@@ -230,7 +230,7 @@ impl Link {
     pub(super) fn say_goodbye(self: &Arc<Self>) {
         let told = *self.flights().goodbye.get_or_insert_with(timer::now);
         self.look_at(Some(told + GOODBYE));
-        let _ = self.outbox.send(&mut self.outbox.lock(), WORK, [message::encode(&ToWorker::Goodbye)]);
+        let _ = self.outbox.send(WORK, message::encode(&ToWorker::Goodbye));
     }
 
     /// Ends it at once.

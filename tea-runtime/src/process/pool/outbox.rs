@@ -12,7 +12,7 @@ use rustix::{
     net::{SendAncillaryBuffer, SendFlags, sendmsg},
 };
 
-use crate::process::frame::Header;
+use crate::process::{frame::Header, message::WORK};
 
 /// How many pieces are given to the system at once.
 const VECTORED: usize = 16;
@@ -27,13 +27,23 @@ pub(crate) struct Outbox {
     woken: UnixStream,
 }
 
-/// Frames in the order of their numbers, the first perhaps sent in part. Whoever holds it decides what comes next.
+/// Frames in the order of their numbers, the first perhaps sent in part.
 #[derive(Debug, Default)]
-pub(crate) struct Queue {
+struct Queue {
     number: u64,
-    waiting: VecDeque<Vec<u8>>,
+    waiting: VecDeque<Piece>,
     /// Bytes of the first that are sent.
     sent: usize,
+    /// Tasks that the system has taken as a whole.
+    tasks: u64,
+}
+
+/// A header or a part of a payload.
+#[derive(Debug)]
+struct Piece {
+    bytes: Vec<u8>,
+    /// It is the last one of a task.
+    ends_task: bool,
 }
 
 impl Outbox {
@@ -54,21 +64,36 @@ impl Outbox {
         &self.woken
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a frame, or as much of it as the socket takes now.
+    /// Sends a frame that is no task, or as much of it as the socket takes now.
     ///
     /// # Errors
-    /// If the worker has closed its end. Then nothing of the frame was read by it.
-    pub(crate) fn send(&self, queue: &mut Queue, kind: u8, parts: impl IntoIterator<Item = Vec<u8>>) -> io::Result<()> {
+    /// If the worker has closed its end. Then it has not read the frame as a whole.
+    pub(crate) fn send(&self, kind: u8, message: Vec<u8>) -> io::Result<()> {
+        self.send_parts(kind, [message], false)
+    }
+
+    /// Sends a task, or as much of it as the socket takes now.
+    ///
+    /// # Errors
+    /// If the worker has closed its end. Then it has not read the task as a whole.
+    pub(crate) fn send_task(&self, parts: impl IntoIterator<Item = Vec<u8>>) -> io::Result<()> {
+        self.send_parts(WORK, parts, true)
+    }
+
+    fn send_parts(&self, kind: u8, parts: impl IntoIterator<Item = Vec<u8>>, ends_task: bool) -> io::Result<()> {
+        let queue = &mut *self.lock();
         let idle = queue.waiting.is_empty();
         let header_at = queue.waiting.len();
-        queue.waiting.push_back(Vec::new());
-        queue.waiting.extend(parts.into_iter().filter(|part| !part.is_empty()));
-        let header = Header::of(kind, queue.number, queue.waiting.range(header_at + 1..).map(Vec::as_slice));
-        queue.waiting[header_at] = header.to_bytes().to_vec();
+        let piece = |bytes| Piece { bytes, ends_task: false };
+        queue.waiting.push_back(piece(Vec::new()));
+        queue.waiting.extend(parts.into_iter().filter(|part| !part.is_empty()).map(piece));
+        let payload = queue.waiting.range(header_at + 1..).map(|piece| piece.bytes.as_slice());
+        queue.waiting[header_at].bytes = Header::of(kind, queue.number, payload).to_bytes().to_vec();
+        queue.waiting.back_mut().expect("a header at least").ends_task = ends_task;
         queue.number += 1;
         if idle {
             self.flush_queue(queue)?;
@@ -78,6 +103,11 @@ impl Outbox {
             }
         }
         Ok(())
+    }
+
+    /// How many tasks the system has taken as a whole.
+    pub(crate) fn tasks_sent(&self) -> u64 {
+        self.lock().tasks
     }
 
     /// Sends what is left, as much as the socket takes now. Gives whether that was all.
@@ -94,8 +124,8 @@ impl Outbox {
 
     fn flush_queue(&self, queue: &mut Queue) -> io::Result<()> {
         while let Some(first) = queue.waiting.front() {
-            let rest = queue.waiting.iter().skip(1).take(VECTORED - 1).map(|piece| IoSlice::new(piece));
-            let parts: Vec<_> = std::iter::once(IoSlice::new(&first[queue.sent..])).chain(rest).collect();
+            let rest = queue.waiting.iter().skip(1).take(VECTORED - 1).map(|piece| IoSlice::new(&piece.bytes));
+            let parts: Vec<_> = std::iter::once(IoSlice::new(&first.bytes[queue.sent..])).chain(rest).collect();
             let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
             match sendmsg(&self.socket, &parts, &mut SendAncillaryBuffer::default(), flags) {
                 Ok(sent) => queue.advance(sent),
@@ -103,7 +133,8 @@ impl Outbox {
                 Err(Errno::AGAIN | Errno::NOBUFS) => return Ok(()),
                 Err(error) => {
                     // Nobody reads it any more.
-                    *queue = Queue::default();
+                    queue.waiting.clear();
+                    queue.sent = 0;
                     return Err(error.into());
                 }
             }
@@ -115,13 +146,14 @@ impl Outbox {
 impl Queue {
     fn advance(&mut self, mut sent: usize) {
         while let Some(first) = self.waiting.front() {
-            let left = first.len() - self.sent;
+            let left = first.bytes.len() - self.sent;
             if sent < left {
                 self.sent += sent;
                 return;
             }
             sent -= left;
             self.sent = 0;
+            self.tasks += u64::from(first.ends_task);
             self.waiting.pop_front();
         }
     }

@@ -134,9 +134,9 @@ fn land(pool: &Arc<Pool>, link: &Arc<Link>, task: u64, output: &mut Output) -> R
         _ => return Err(End::Broken(format!("the end of task {task} came out of turn"))),
     }
     let flight = flights.queue.pop_front().expect("it was just there");
-    let deadline = link.begin(pool, &mut flights);
+    let begun = flights.begin();
     drop(flights);
-    link.look_at(deadline);
+    link.tell_begin(pool, begun);
     if flight.was_signalled() {
         // The signal may still end it, or what it has started.
         link.kill();
@@ -232,7 +232,9 @@ fn finish(pool: &Arc<Pool>, link: &Arc<Link>, end: End, output: &mut Output) {
     let mut queue = std::mem::take(&mut flights.queue);
     drop(flights);
     link.forget_alarm();
-    let running = queue.pop_front();
+    // What did not arrive as a whole was not begun.
+    let sent = link.outbox.tasks_sent();
+    let running = queue.pop_front_if(|first| first.turn < sent || !first.is_excused());
     let rest = queue.into_iter().filter_map(|flight| flight.errand);
     let (worker, pid) = (link.number(), link.pid());
     match (&end, &running) {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use rayon::prelude::*;
 use tests::{
-    behave::behave,
+    behave::{behave, gate},
     process::{cpu_seconds, peak_kilobytes},
     work::{self, Shape},
 };
@@ -20,6 +20,7 @@ tea_runtime::include_workflow!("burn.yaml", main = false);
 tea_runtime::include_workflow!("many.yaml", main = false);
 
 fn main() -> ExitCode {
+    gate();
     tea_runtime::init();
     match std::env::var("FLOW").as_deref() {
         Ok("mixed") => mixed::main(),

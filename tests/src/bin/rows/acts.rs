@@ -13,13 +13,12 @@ use std::{
 
 use rustix::process::{Signal, getpid, kill_process};
 use tea_runtime::context::Context;
+use tests::process;
+
+type Failure = Box<dyn Error + Send + Sync>;
 
 /// Does what the branch's entry says.
-pub(crate) fn act(
-    acts: &[String],
-    index: usize,
-    ctx: &Context,
-) -> Result<Vec<(usize, String)>, Box<dyn Error + Send + Sync>> {
+pub(crate) fn act(acts: &[String], index: usize, ctx: &Context) -> Result<Vec<(usize, String)>, Failure> {
     let text = &acts[index];
     let (act, rest) = text.split_once(' ').unwrap_or((text, ""));
     let done = match act {
@@ -51,7 +50,10 @@ pub(crate) fn act(
             let _bomb = Bomb;
             "unreachable".to_owned()
         }
-        "spin" => spin(),
+        "spin" => {
+            eprintln!("this one spins: {}", std::process::id());
+            spin()
+        }
         "ignore-term" => {
             // Taken by a handler that does nothing.
             signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::new(AtomicBool::new(false)))?;
@@ -66,6 +68,11 @@ pub(crate) fn act(
             let child = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn()?;
             child.id().to_string()
         }
+        "orphan" => {
+            // It outlives its parent, the shell.
+            Command::new("sh").args(["-c", "sleep 1000 &"]).status()?;
+            spin()
+        }
         "escape" => {
             let child = Command::new("setsid").args(["sleep", "3"]).stdin(Stdio::null()).spawn()?;
             child.id().to_string()
@@ -77,29 +84,12 @@ pub(crate) fn act(
             let status = Command::new("sh").args(["-c", "printf 'said with %s\\n' printf; cat"]).status()?;
             format!("{status}")
         }
-        "close" => {
-            for descriptor in 0..64 {
-                // Most are not open.
-                let _ = nix::unistd::close(descriptor);
-            }
-            "closed".to_owned()
-        }
-        "close-all" => {
-            for descriptor in 0..1024 {
-                let _ = nix::unistd::close(descriptor);
-            }
-            "closed".to_owned()
-        }
-        "stdin" => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text)?;
-            format!("read {} bytes", text.len())
-        }
-        "elsewhere" => {
-            std::env::set_current_dir("/")?;
-            std::env::current_dir()?.display().to_string()
-        }
+        "close" | "close-all" | "stdin" | "elsewhere" => meddle(act)?,
         "echo" => rest.to_owned(),
+        "nested" => {
+            let (depth, order) = rest.split_once(' ').ok_or("nested DEPTH ORDER")?;
+            deeper(depth.parse()?, order, ctx)?
+        }
         "large" => "x".repeat(rest.parse::<usize>()? << 20),
         "large-and-die" => {
             let (mebibytes, after) = rest.split_once(' ').ok_or("large-and-die MIB MICROSECONDS")?;
@@ -120,6 +110,80 @@ pub(crate) fn act(
     Ok(vec![(index, done)])
 }
 
+/// The same, with something large to receive.
+pub(crate) fn act_with(
+    load: &[u8],
+    acts: &[String],
+    index: usize,
+    ctx: &Context,
+) -> Result<Vec<(usize, String)>, Failure> {
+    black_box(load);
+    act(acts, index, ctx)
+}
+
+/// Does what it says so many fan-outs further down.
+pub(crate) fn deeper(depth: u32, order: &str, ctx: &Context) -> Result<String, Failure> {
+    if depth > 0 {
+        return Ok(crate::nested::run(crate::nested::Input::new(depth - 1, order.to_owned()))?.out);
+    }
+    Ok(act(&[order.to_owned()], 0, ctx)?.remove(0).1)
+}
+
+/// What the program does to its workers while they have nothing to do. Gives what they get next.
+pub(crate) fn between(order: &str) -> Result<Vec<u8>, Failure> {
+    let workers = process::children(std::process::id());
+    let (word, rest) = order.split_once(' ').unwrap_or((order, ""));
+    match word {
+        "kill" => {
+            for worker in &workers {
+                process::signal(*worker, Signal::KILL)?;
+            }
+            process::wait_for("the workers' end", || process::children(std::process::id()).is_empty().then_some(()));
+            Ok(Vec::new())
+        }
+        "kill-receiving" => {
+            // Stopped, they take no more than what the socket holds.
+            for worker in &workers {
+                process::signal(*worker, Signal::STOP)?;
+            }
+            thread::spawn(move || {
+                thread::sleep(Duration::from_millis(300));
+                workers.into_iter().try_for_each(|worker| process::signal(worker, Signal::KILL))
+            });
+            Ok(vec![7; rest.parse::<usize>()? << 20])
+        }
+        "wait" => {
+            eprintln!("between");
+            process::wait_for(rest, || std::path::Path::new(rest).exists().then_some(()));
+            Ok(Vec::new())
+        }
+        _ => Err(format!("no order {order}").into()),
+    }
+}
+
+/// Meddles with what belongs to the process.
+fn meddle(act: &str) -> Result<String, Failure> {
+    Ok(match act {
+        "close" | "close-all" => {
+            for descriptor in 0..if act == "close" { 64 } else { 1024 } {
+                // Most are not open.
+                let _ = nix::unistd::close(descriptor);
+            }
+            "closed".to_owned()
+        }
+        "stdin" => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text)?;
+            format!("read {} bytes", text.len())
+        }
+        "elsewhere" => {
+            std::env::set_current_dir("/")?;
+            std::env::current_dir()?.display().to_string()
+        }
+        _ => unreachable!("{act}"),
+    })
+}
+
 fn die(signal: i32) -> ! {
     let signal = Signal::from_named_raw(signal).expect("a signal");
     loop {
@@ -128,7 +192,7 @@ fn die(signal: i32) -> ! {
     }
 }
 
-/// A panic that cannot unwind ends the process, as every panic does in a program built with `panic = "abort"`.
+/// A panic that cannot unwind ends the process.
 extern "C" fn aborts() -> ! {
     panic!("no way back")
 }

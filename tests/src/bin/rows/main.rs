@@ -3,25 +3,41 @@
 #![forbid(unsafe_code)]
 
 mod acts;
+mod counts;
+mod heavy;
+mod soaking;
 
-use std::{error::Error, fs};
+use std::{
+    error::Error,
+    path::PathBuf,
+    process::{ExitCode, Termination},
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tea_runtime::{include_workflow, result::ParallelFlowResult};
+use tea_runtime::{CancellationToken, ItemFailure, event::Event, include_workflow, result::ParallelFlowResult};
+use tests::behave::{behave, gate};
 
-use self::acts::act;
+use self::{
+    acts::{act, act_with, between, deeper},
+    counts::counts,
+    soaking::soaked,
+};
 
 include_workflow!("forty.yaml", main = false);
 include_workflow!("limited.yaml", main = false);
 include_workflow!("memory.yaml", main = false);
+include_workflow!("merging.yaml", main = false);
 include_workflow!("nested.yaml", main = false);
 include_workflow!("picky.yaml", main = false);
 include_workflow!("plain.yaml", main = false);
+include_workflow!("queue.yaml", main = false);
 include_workflow!("recycled.yaml", main = false);
 include_workflow!("retry.yaml", main = false);
 include_workflow!("single.yaml", main = false);
 include_workflow!("small.yaml", main = false);
+include_workflow!("soak.yaml", main = false);
+include_workflow!("stages.yaml", main = false);
 include_workflow!("together.yaml", main = false);
 
 /// Text that cannot be read back if it begins with "bad".
@@ -48,11 +64,19 @@ fn join(mut all: Vec<(usize, String)>, more: Vec<(usize, String)>) -> Vec<(usize
     all
 }
 
-fn deeper(depth: u32) -> Result<String, tea_runtime::error::Error> {
-    if depth == 0 { Ok(String::new()) } else { Ok(nested::run(nested::Input::new(depth - 1))?.out) }
+fn main() -> ExitCode {
+    gate();
+    // With a command line of its own, and its signals.
+    let with_command_line = match std::env::var("FLOW").as_deref() {
+        Ok("nested") => nested::main,
+        Ok("queue") => queue::main,
+        _ => return told().report(),
+    };
+    tea_runtime::init();
+    with_command_line()
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn told() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let flow = arguments.next().unwrap_or_default();
     let input = arguments.next().unwrap_or_else(|| "null".to_owned());
@@ -88,7 +112,33 @@ fn run(flow: &str, input: &str) -> Result<Value, Box<dyn Error>> {
             let output = picky::run(picky::Input::new(Picky("good".to_owned()), Picky("bad".to_owned())))?;
             json!({ "results": output.results, "three": output.three })
         }
-        "nested" => json!(nested::run(nested::Input::new(input.parse()?))?.out),
+        "nested" => json!(nested::run(nested::Input::new(input.parse()?, "echo".to_owned()))?.out),
+        "stages" => {
+            let (acts, order) = serde_json::from_str(input)?;
+            let output = stages::run(stages::Input::new(acts, order))?;
+            json!({ "results": output.results, "done": output.done })
+        }
+        "merging" => json!(merging::run(merging::Input::new()).unwrap_err().to_string()),
+        "listening" => {
+            let acts = vec!["ok".to_owned(); 4];
+            let listener =
+                |event: &Event<'_>| assert!(!matches!(event, Event::AttemptFinished { .. }), "no more of this");
+            json!(plain::builder().on_event(listener).run(plain::Input::new(acts)).unwrap_err().to_string())
+        }
+        "cancelling" => {
+            // From within a listener, as soon as something runs.
+            let token = CancellationToken::new();
+            let cancel = token.clone();
+            let listener = move |event: &Event<'_>| {
+                if let Event::AttemptStarted { .. } = event {
+                    cancel.cancel();
+                }
+            };
+            let run = plain::builder().cancellation(token).on_event(listener);
+            json!(run.run(plain::Input::new(vec!["spin".to_owned(); 4])).unwrap_err().to_string())
+        }
+        "heavy" => heavy::run(input.parse()?)?,
+        "soak" => soaking::run(input.parse()?)?,
         "recycled" => json!(recycled::run(recycled::Input::new(input.parse()?))?.pids),
         _ => return Err(format!("no flow {flow}").into()),
     })
@@ -97,18 +147,4 @@ fn run(flow: &str, input: &str) -> Result<Value, Box<dyn Error>> {
 /// Long text as its length.
 fn brief((index, text): (usize, String)) -> (usize, String) {
     if text.len() < 1 << 20 { (index, text) } else { (index, format!("{} bytes", text.len())) }
-}
-
-/// What must be the same after a run as before.
-fn counts() -> Value {
-    // The engine's timer ends by itself, soon.
-    for _ in 0..1000 {
-        if fs::read_dir("/proc/self/task").map_or(0, Iterator::count) == 1 {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
-    let count = |directory: &str| fs::read_dir(directory).map_or(0, Iterator::count);
-    let children = tests::process::children(std::process::id());
-    json!({ "descriptors": count("/proc/self/fd"), "threads": count("/proc/self/task"), "children": children.len() })
 }

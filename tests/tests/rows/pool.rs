@@ -1,0 +1,143 @@
+//! The pool itself: starting workers, replacing them, and where it may be used.
+
+use std::process::Command;
+
+use rustix::process::Signal;
+use tests::{logged::Logged, project::Project};
+
+use super::*;
+
+#[test]
+fn row_29_no_descriptors_left() {
+    // Two workers do not fit under this limit, one does.
+    let script = |limit: u32| format!("ulimit -n {limit}; exec \"$0\" plain '[\"ok\",\"ok\",\"ok\",\"ok\"]'");
+    let few = Program::new("/bin/sh").arg("-c").arg(script(11)).arg(ROWS).run();
+    finished(few).all_done_but(&[], 4);
+    let none = Program::new("/bin/sh").arg("-c").arg(script(6)).arg(ROWS).run();
+    let none = finished(none);
+    for index in 0..4 {
+        assert!(none.message(index).starts_with("no worker process can be started: "), "{}", none.message(index));
+    }
+}
+
+#[test]
+fn row_31_fan_outs_within_fan_outs() {
+    for depth in ["0", "1", "18"] {
+        let finished = Program::new(ROWS).args("nested").arg(depth).run();
+        assert!(finished.json()["output"].is_string(), "{depth}");
+    }
+    let finished = Program::new(ROWS).args("nested").arg("25").run();
+    assert!(finished.failure(1).contains("process fan-outs nest deeper than 20"), "{}", finished.stderr);
+}
+
+#[test]
+fn row_32_no_entry_for_workers() {
+    let finished = Program::new(ROWS).arg("uninitialised").run();
+    assert!(finished.stderr.is_empty(), "no worker was started: {}", finished.stderr);
+    let json: Value = serde_json::from_str(&finished.stdout).unwrap();
+    for branch in json["output"].as_array().unwrap() {
+        let message = branch["error"]["message"].as_str().unwrap();
+        assert!(message.contains("call `tea_runtime::init()` first thing in `main`"), "{message}");
+    }
+}
+
+#[test]
+fn row_33_a_pool_of_one_thread() {
+    let finished = program("plain", &["ok"; 4]).env("RAYON_NUM_THREADS", "1").run();
+    self::finished(finished).all_done_but(&[], 4);
+}
+
+#[test]
+fn row_34_a_worker_for_every_item() {
+    let run = finished(Program::new(ROWS).args("recycled 1000").run());
+    let mut pids: Vec<_> = run.output.as_array().unwrap().iter().map(|pid| pid.as_u64().unwrap()).collect();
+    pids.sort_unstable();
+    pids.dedup();
+    assert_eq!(pids.len(), 1000);
+}
+
+#[test]
+fn row_35_interrupted_with_ten_thousand_in_the_queue() {
+    let flow = Logged::new(ROWS, "queue");
+    let running = flow.program().start();
+    wait_for("two items to start", || (flow.lines().len() >= 2).then_some(()));
+    running.signal(Signal::INT);
+    let finished = running.finish();
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(130), ""), "{}", finished.stderr);
+    assert!(flow.lines().len() <= 4, "{:?}", flow.lines());
+}
+
+#[test]
+fn row_36_what_cannot_be_merged() {
+    let run = finished(Program::new(ROWS).arg("merging").run());
+    assert!(run.output.as_str().unwrap().contains("no merging"), "{}", run.output);
+}
+
+#[test]
+fn row_36_a_listener_that_panics() {
+    let run = finished(Program::new(ROWS).arg("listening").run());
+    assert!(run.output.as_str().unwrap().contains("a listener of events panicked: no more of this"), "{}", run.output);
+}
+
+#[test]
+fn row_36_cancelled_from_within() {
+    let run = finished(Program::new(ROWS).arg("cancelling").run());
+    assert!(run.output.as_str().unwrap().contains("cancelled"), "{}", run.output);
+}
+
+#[test]
+fn row_38_a_parent_with_much_memory() {
+    // Not by the clock: after a fork every page that the parent writes to costs it a fault. `rows heavy 4096` shows how
+    // long workers of a parent with 4 GiB take to start.
+    let run = finished(Program::new(ROWS).args("heavy 256").run());
+    let [pages, touch] = ["pages", "touch"].map(|name| run.output[name].as_u64().unwrap());
+    assert!(pages == 65_536 && touch < pages / 10, "{touch} faults for {pages} pages");
+    assert!(run.output["starts"].as_array().unwrap().len() > 4, "a worker was replaced");
+}
+
+#[test]
+fn row_39_inside_libtest_and_nextest() {
+    let lib = r#"
+        tea_runtime::include_workflow!("flow.yaml", main = false);
+
+        #[test]
+        fn a_workflow_in_processes() {
+            let output = flow::run(flow::Input::new()).unwrap();
+            let here = std::process::id();
+            assert!(output.one != here && output.two != here);
+        }"#;
+    let flow = r"
+name: flow
+state_schema: { one: u32, two: u32 }
+nodes:
+  - { name: first, run: std::process::id(), output: one }
+  - { name: second, run: std::process::id(), output: two }
+  - { name: all, run: 'let _ = (one, two);' }
+edges:
+  - { from: __start__, to: [first, second], parallel: true, fan_in: all, parallel_strategy: process }
+";
+    let project = Project::new("inside_tests", &[("lib.rs", lib), ("flow.yaml", flow)]);
+    let tested = project.test(&["test", "--lib"]);
+    assert!(tested.success, "{}", tested.output);
+    if Command::new(env!("CARGO")).args(["nextest", "--version"]).output().is_ok_and(|found| found.status.success()) {
+        let tested = project.test(&["nextest", "run"]);
+        assert!(tested.success && tested.output.contains("a_workflow_in_processes"), "{}", tested.output);
+    } else {
+        eprintln!("this machine cannot show it: cargo-nextest is not installed");
+    }
+}
+
+#[test]
+fn row_39_as_the_first_process() {
+    // In a name space of its own, where it is what `init` is elsewhere: orphans become its children.
+    let unshare = ["--pid", "--fork", "--mount-proc", "--kill-child"];
+    if !Command::new("unshare").args(unshare).arg("true").status().is_ok_and(|status| status.success()) {
+        eprintln!("this machine cannot show it: no name spaces for this user");
+        return;
+    }
+    let acts = serde_json::to_string(&["orphan", "ok", "kill 9", "spin"]).unwrap();
+    let run = unshare.into_iter().fold(Program::new("unshare"), Program::arg);
+    let run = finished(run.arg(ROWS).arg("limited").arg(acts).run());
+    run.all_done_but(&[0, 2, 3], 4);
+    assert_eq!((run.error(0)["kind"].as_str(), run.exit(2)), (Some("timeout"), ("signal", 9)));
+}
