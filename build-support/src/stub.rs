@@ -22,16 +22,21 @@ fn module(workflow: &Workflow, surface: &Surface) -> String {
     let is_rust = |key: &&Key| is_identifier(&key.name.value) && syn::parse_str::<syn::Type>(&key.ty.text).is_ok();
     let inputs = || workflow.keys.iter().filter(is_rust).filter(|key| key.input.is_some());
     let outputs = workflow.keys.iter().filter(is_rust).filter(|key| key.transient.is_none());
+    let states = workflow.keys.iter().filter(is_rust);
     format!(
         "/// Stands in for a workflow that does not compile.\n{visibility} mod {name} {{\nuse super::*;\n\
          /// Stand-in.\n{inner} struct Input {{ {input} }}\n\
          impl Input {{\n/// Stand-in.\n{inner} fn new({parameters}) -> Self {{ ::core::panic!() }}\n}}\n\
          impl ::core::default::Default for Input {{ fn default() -> Self {{ ::core::panic!() }} }}\n\
          /// Stand-in.\n{inner} struct Output {{ {output} }}\n\
+         /// Stand-in.\n{inner} struct State {{ {state} }}\n\
          {runtime}::__private::stub! {{ ({inner}) }}\n}}\n",
         name = module_name(&workflow.name.value),
         input = join(inputs(), "", field),
         parameters = join(inputs().filter(|key| key.default.is_none()), "", |key| typed("_", key)),
         output = join(outputs, "", field),
+        state = join(states, "", |key| {
+            format!("#[doc(hidden)] {inner} {}: ::std::sync::Arc<{}\n>, ", variable(&key.name.value), key.ty.text)
+        }),
     )
 }

@@ -9,6 +9,7 @@ use crate::{
     event::{Event, Events, Listener},
     executor::ParallelExecutor,
     plan::Workflow,
+    state::View,
 };
 
 /// How a workflow is run: `read_qc::builder().max_workers(4).run(input)`.
@@ -95,9 +96,22 @@ impl<W: Workflow> Builder<W> {
     /// # Errors
     /// If the run fails or is cancelled.
     pub fn run(self, input: W::Input) -> Result<W::Output, Error> {
-        let Self { max_workers, all_on_threads, executor, cancel, listeners, workflow: _ } = self;
-        let options = Options { max_workers, all_on_threads, executor, cancel, events: Events::new(listeners) };
-        let view = engine::run(W::PLAN, W::inputs(input), options)?;
+        let view = self.finish(input)?;
         W::output(view).map_err(|failure| Error::failed(W::PLAN, failure, Vec::new()))
+    }
+
+    /// As [`run`](Self::run), but gives the whole state at its end: `transient` keys too, and nothing is copied.
+    ///
+    /// # Errors
+    /// If the run fails or is cancelled.
+    pub fn run_to_state(self, input: W::Input) -> Result<W::State, Error> {
+        Ok(W::state(self.finish(input)?))
+    }
+
+    fn finish(self, input: W::Input) -> Result<View, Error> {
+        let Self { max_workers, all_on_threads, executor, cancel, listeners, workflow: _ } = self;
+        let events = Events::new(listeners);
+        let options = Options { max_workers, all_on_threads, executor, cancel, events, progress: None };
+        engine::run(W::PLAN, W::inputs(input), options)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     cancel::CancellationToken,
     engine::Run,
-    event::{Event, Events, Scope},
+    event::{Events, Scope},
     executor::thread::Seat,
 };
 
@@ -66,8 +66,10 @@ impl Context {
     }
 
     /// Tells how far the node is: `done` of `total`, which is 0 where it is not known. Free if nobody listens.
+    ///
+    /// A worker process passes it on a few times a second at most, and always when all is done.
     pub fn progress(&self, done: u64, total: u64) {
-        self.events().emit(|| Event::Progress { scope: self.scope, node: self.node, done, total });
+        self.run.tell_progress(self.scope, self.node, done, total);
     }
 
     /// The token behind this context.

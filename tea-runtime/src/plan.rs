@@ -290,6 +290,8 @@ pub trait Workflow: 'static {
     type Input;
     /// What the run gives.
     type Output;
+    /// The whole state.
+    type State;
     /// The plan.
     const PLAN: &'static Plan;
 
@@ -301,6 +303,9 @@ pub trait Workflow: 'static {
     /// # Errors
     /// If a branch that was left behind at its timeout still holds a value that is not `Clone`.
     fn output(view: View) -> Result<Self::Output, Box<Failure>>;
+
+    /// The whole state, out of the view of the root block after the run.
+    fn state(view: View) -> Self::State;
 }
 
 /// Every workflow compiled into this program: how a worker finds its plan.

@@ -72,3 +72,13 @@ fn kinds_hold_what_a_type_can_do_and_its_keys_need() {
     assert_eq!((parse.json)(31.into()).expect("a number").downcast_ref(), Some(&31usize));
     assert_eq!((parse.text)("x").expect_err("no number"), "invalid digit found in string");
 }
+
+#[test]
+fn the_whole_state_has_what_the_output_leaves_out() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/read-qc.yaml");
+    let state = read_qc::builder().run_to_state(read_qc::Input::new(file.into())).expect("nothing fails");
+    assert_eq!((state.index.0, state.chunks.len(), *state.k), (2, 2, 21));
+    assert!(state.note.is_none());
+    let shown = format!("{state:?}");
+    assert!(shown.starts_with("State { reads: ") && shown.contains("note: None"), "{shown}");
+}

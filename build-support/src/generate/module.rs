@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     INNER_VISIBILITY, MODULE_VISIBILITY, RUNTIME, VISIBILITY, join,
-    names::Names,
+    names::{KeyNames, Names},
     pieces::check_of,
     tables::Tables,
     types::{Complaint, KeyType},
@@ -31,6 +31,7 @@ pub(super) fn write(
     let _ = writeln!(text, "{MODULE_VISIBILITY} mod {} {{\n    use {RUNTIME}::__private as tea;\n", names.module);
     input(&mut text, plan, names);
     output(&mut text, plan, names);
+    state(&mut text, plan, names);
     workflow(&mut text, plan, names);
     keys(&mut text, plan, names, nodes);
     checks(&mut text, plan, names, types, sources);
@@ -113,6 +114,33 @@ fn output(text: &mut String, plan: &Plan, names: &Names) {
     debug_impl(text, "Output", &debug);
 }
 
+fn state(text: &mut String, plan: &Plan, names: &Names) {
+    let (mut fields, mut debug) = (String::new(), String::new());
+    for (id, key) in numbered(plan) {
+        let KeyNames { variable, alias, .. } = names.key(id);
+        let _ = writeln!(fields, "        #[doc = {:?}]", doc(key));
+        let _ = writeln!(fields, "        {VISIBILITY} {variable}: {},", shared(key, alias));
+        let shown = if key.always_set {
+            format!("&tea::shown!(types::{alias}, &*self.{variable})")
+        } else {
+            format!("&self.{variable}.as_deref().map(|value| tea::shown!(types::{alias}, value))")
+        };
+        let _ = writeln!(debug, "            f.field({:?}, {shown});", key.name.value);
+    }
+    let _ = write!(
+        text,
+        "    /// The whole state at the end of a run, `transient` keys included, each value shared and not copied.\n    \
+         {VISIBILITY} struct State {{\n{fields}    }}\n\n"
+    );
+    debug_impl(text, "State", &debug);
+}
+
+/// The type of a key's field in `State`.
+fn shared(key: &Key, alias: &str) -> String {
+    let shared = format!("::std::sync::Arc<types::{alias}>");
+    if key.always_set { shared } else { format!("::core::option::Option<{shared}>") }
+}
+
 /// A field as `Debug` shows it; a type ending in `?` is optional.
 fn shown(field: &str, ty: &str) -> String {
     match ty.strip_suffix('?') {
@@ -140,39 +168,84 @@ fn workflow(text: &mut String, plan: &Plan, names: &Names) {
         let _ = write!(inputs, "({}, key::{}.share(input.{})), ", id.0, own.constant, own.variable);
     }
     let outputs: Vec<_> = numbered(plan).filter(|(_, key)| !key.transient).collect();
-    let (mut parts, mut calls, mut fields) = (String::new(), String::new(), String::new());
-    for (part, number) in outputs.chunks(TAKEN_AT_ONCE).zip(0..) {
-        let types = join(part, " ", |(id, key)| {
-            let alias = &names.key(*id).alias;
-            if key.always_set { format!("types::{alias},") } else { format!("::core::option::Option<types::{alias}>,") }
-        });
-        let values = join(part, " ", |(id, key)| {
-            let take = if key.always_set { "take" } else { "find_take" };
-            format!("view.{take}(key::{})?,", names.key(*id).constant)
-        });
-        let _ = write!(
-            parts,
-            "    fn part_{number}(view: &mut tea::View) -> ::core::result::Result<({types}), \
-             ::std::boxed::Box<tea::Failure>> {{\n        ::core::result::Result::Ok(({values}))\n    }}\n\n"
-        );
-        let _ = writeln!(calls, "            let part_{number} = part_{number}(&mut view)?;");
-        for ((id, _), at) in part.iter().zip(0..) {
-            let _ = write!(fields, "{}: part_{number}.{at}, ", names.key(*id).variable);
-        }
-    }
-    let (input, view) = (
-        if inputs.is_empty() { "_: Input" } else { "input: Input" },
-        if outputs.is_empty() { "_: tea::View" } else { "mut view: tea::View" },
-    );
+    let output = Parts::new("output", true, &outputs, names, |key, KeyNames { alias, constant, .. }| {
+        let (take, ty) = if key.always_set {
+            ("take", format!("types::{alias}"))
+        } else {
+            ("find_take", format!("::core::option::Option<types::{alias}>"))
+        };
+        (ty, format!("view.{take}(key::{constant})?"))
+    });
+    let all: Vec<_> = numbered(plan).collect();
+    let state = Parts::new("state", false, &all, names, |key, KeyNames { alias, constant, .. }| {
+        let share = if key.always_set { "share" } else { "find_share" };
+        (shared(key, alias), format!("view.{share}(key::{constant})"))
+    });
+    let input = if inputs.is_empty() { "_: Input" } else { "input: Input" };
     let _ = write!(
         text,
-        "    /// Ties `Input` and `Output` to the plan.\n    {VISIBILITY} struct Workflow;\n\n    \
+        "    /// Ties `Input`, `Output` and `State` to the plan.\n    {VISIBILITY} struct Workflow;\n\n    \
          impl tea::Workflow for Workflow {{\n        type Input = Input;\n        type Output = Output;\n        \
-         const PLAN: &'static tea::Plan = &PLAN;\n\n        \
+         type State = State;\n        const PLAN: &'static tea::Plan = &PLAN;\n\n        \
          fn inputs({input}) -> ::std::vec::Vec<(u32, tea::Value)> {{\n            ::std::vec![{inputs}]\n        }}\n\n        \
-         fn output({view}) -> ::core::result::Result<Output, ::std::boxed::Box<tea::Failure>> {{\n{calls}            \
-         ::core::result::Result::Ok(Output {{ {fields}}})\n        }}\n    }}\n\n{parts}"
+         fn output({}: tea::View) -> ::core::result::Result<Output, ::std::boxed::Box<tea::Failure>> {{\n{}            \
+         ::core::result::Result::Ok(Output {{ {}}})\n        }}\n\n        \
+         fn state({}: tea::View) -> State {{\n{}            State {{ {}}}\n        }}\n    }}\n\n{}{}",
+        output.view(),
+        output.calls,
+        output.fields,
+        state.view(),
+        state.calls,
+        state.fields,
+        output.functions,
+        state.functions,
     );
+}
+
+/// The functions that take a struct's values out of the final state, a part each; their calls; and what they gave as the
+/// struct's fields.
+#[derive(Default)]
+struct Parts {
+    functions: String,
+    calls: String,
+    fields: String,
+}
+
+impl Parts {
+    /// For these keys; `value` gives a key's type, and the expression for its value, which ends in `?` if it may fail.
+    fn new(
+        what: &str,
+        fallible: bool,
+        keys: &[(KeyId, &Key)],
+        names: &Names,
+        value: impl Fn(&Key, &KeyNames) -> (String, String),
+    ) -> Self {
+        let (open, close, ok, question_mark) = if fallible {
+            ("::core::result::Result<", ", ::std::boxed::Box<tea::Failure>>", "::core::result::Result::Ok", "?")
+        } else {
+            ("", "", "", "")
+        };
+        let mut parts = Self::default();
+        for (part, number) in keys.chunks(TAKEN_AT_ONCE).zip(0..) {
+            let (types, values): (Vec<_>, Vec<_>) = part.iter().map(|(id, key)| value(key, names.key(*id))).unzip();
+            let _ = write!(
+                parts.functions,
+                "    fn {what}_{number}(view: &mut tea::View) -> {open}({},){close} {{\n        {ok}(({},))\n    }}\n\n",
+                types.join(", "),
+                values.join(", "),
+            );
+            let _ = writeln!(parts.calls, "            let part_{number} = {what}_{number}(&mut view){question_mark};");
+            for ((id, _), at) in part.iter().zip(0..) {
+                let _ = write!(parts.fields, "{}: part_{number}.{at}, ", names.key(*id).variable);
+            }
+        }
+        parts
+    }
+
+    /// The pattern that binds the view.
+    fn view(&self) -> &'static str {
+        if self.calls.is_empty() { "_" } else { "mut view" }
+    }
 }
 
 fn keys(text: &mut String, plan: &Plan, names: &Names, nodes: &[String]) {

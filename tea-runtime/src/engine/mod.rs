@@ -26,5 +26,5 @@ pub(crate) use self::{
 };
 pub use self::{
     root::run,
-    run::{Options, Run},
+    run::{Options, Progress, Run},
 };

@@ -329,6 +329,7 @@ macro_rules! __stub {
         impl $crate::__private::Workflow for Workflow {
             type Input = Input;
             type Output = Output;
+            type State = State;
             const PLAN: &'static $crate::__private::Plan = ::core::panic!();
             fn inputs(_: Input) -> ::std::vec::Vec<(u32, $crate::__private::Value)> {
                 ::core::panic!()
@@ -336,6 +337,9 @@ macro_rules! __stub {
             fn output(
                 _: $crate::__private::View,
             ) -> ::core::result::Result<Output, ::std::boxed::Box<$crate::__private::Failure>> {
+                ::core::panic!()
+            }
+            fn state(_: $crate::__private::View) -> State {
                 ::core::panic!()
             }
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::failure::Failure;
 
 /// Counted up with every change of a message or of the frames.
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 
 /// Kind of the frames that are taken in order.
 pub(crate) const WORK: u8 = 1;
@@ -37,6 +37,8 @@ pub(crate) struct Setup {
     pub(crate) memory_limit: Option<u64>,
     /// The caller's ceiling on how much runs at once, for fan-outs within branches.
     pub(crate) max_workers: Option<u64>,
+    /// Whether anybody wants to know how far its nodes are.
+    pub(crate) tells_progress: bool,
 }
 
 /// A branch to run; the values that it reads follow.
@@ -94,6 +96,8 @@ pub(crate) enum FromWorker {
     BranchEnd { task: u64, nanos: u64, outcome: Result<BranchEnd, Box<Failure>> },
     /// The item at this position of an attempt ended; the bytes of its result follow.
     ItemEnd { task: u64, at: u64, failure: Option<Box<Failure>> },
+    /// A node of what runs told how far it is.
+    Progress { node: String, done: u64, total: u64 },
     /// The last message.
     Goodbye,
 }

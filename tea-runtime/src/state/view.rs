@@ -106,10 +106,19 @@ impl View {
     ///
     /// # Panics
     /// If it is unset, or not of the key's type: a defect of the compiler.
-    pub(crate) fn share<T: Send + Sync + 'static>(&self, key: Key<T>) -> Arc<T> {
-        let value =
-            self.value(key.id).unwrap_or_else(|| panic!("tea: `{}` is read before it is set", self.name(key.id)));
-        Arc::clone(value).downcast().expect("a key's value has the key's type")
+    #[must_use]
+    pub fn share<T: Send + Sync + 'static>(&self, key: Key<T>) -> Arc<T> {
+        self.find_share(key).unwrap_or_else(|| panic!("tea: `{}` is read before it is set", self.name(key.id)))
+    }
+
+    /// As [`share`](Self::share), for a key that may be unset.
+    ///
+    /// # Panics
+    /// If the value is not of the key's type: a defect of the compiler.
+    #[must_use]
+    pub fn find_share<T: Send + Sync + 'static>(&self, key: Key<T>) -> Option<Arc<T>> {
+        let value = self.value(key.id)?;
+        Some(Arc::clone(value).downcast().expect("a key's value has the key's type"))
     }
 
     /// Gives the block a value to start with. That is no write: [`written`](Self::written) leaves it out.

@@ -23,6 +23,8 @@ pub(crate) struct Errand {
     items_done: usize,
     /// Of a batch: the items that the current worker was sent end before this one.
     items_sent: usize,
+    /// Bytes received for it from the current worker.
+    received: u64,
     failures: Vec<(usize, Box<Failure>)>,
     /// It was being sent to a worker when that was lost.
     pub(crate) excused: bool,
@@ -55,7 +57,7 @@ pub(crate) struct KeptView(Option<Arc<View>>);
 
 impl Errand {
     pub(crate) fn new(id: u64, job: Job) -> Box<Self> {
-        Box::new(Self { id, job, items_done: 0, items_sent: 0, failures: Vec::new(), excused: false })
+        Box::new(Self { id, job, items_done: 0, items_sent: 0, received: 0, failures: Vec::new(), excused: false })
     }
 
     /// Only workers with the same limit run it.
@@ -155,6 +157,19 @@ impl Errand {
         self.items_done >= self.items_sent
     }
 
+    /// What runs now: the branch, or an item as `map[3]`.
+    pub(crate) fn running(&self) -> String {
+        match &self.job.work {
+            JobWork::Branch { .. } => self.job.name().to_owned(),
+            JobWork::Items { batch, .. } => format!("{}[{}]", self.job.name(), batch.start() + self.items_done),
+        }
+    }
+
+    /// Bytes that the current worker sent for it; the next one starts at none.
+    pub(crate) fn take_received(&mut self) -> u64 {
+        std::mem::take(&mut self.received)
+    }
+
     /// Why the first item that failed did so, if one did.
     pub(crate) fn first_failure(&self) -> Option<&Failure> {
         self.failures.first().map(|(_, failure)| &**failure)
@@ -164,7 +179,7 @@ impl Errand {
     ///
     /// # Errors
     /// If that is not the item whose turn it is.
-    pub(crate) fn item(&mut self, at: u64, outcome: Result<&[u8], Box<Failure>>) -> Result<(), String> {
+    pub(crate) fn item(&mut self, at: u64, outcome: Result<&[u8], Box<Failure>>, received: u64) -> Result<(), String> {
         let JobWork::Items { map, batch, .. } = &mut self.job.work else {
             return Err("the result of an item came for a branch".to_owned());
         };
@@ -180,6 +195,7 @@ impl Errand {
         });
         self.failures.extend(outcome.err().map(|failure| (position, failure)));
         self.items_done += 1;
+        self.received += received;
         Ok(())
     }
 

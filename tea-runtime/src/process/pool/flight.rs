@@ -49,11 +49,11 @@ pub(crate) struct Begun {
     pub(crate) deadline: Option<Instant>,
 }
 
-/// The attempt, as events name it.
+/// The attempt, as events name it, if there are any.
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) scope: Scope,
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) attempt: u32,
 }
 
@@ -88,8 +88,8 @@ impl Flight {
     pub(crate) fn begin(&mut self, now: Instant) -> Begun {
         self.began = Some(now);
         let deadline = self.next_turn(now);
-        let job = self.errand.as_ref().map(|errand| &errand.job);
-        let attempt = job.map(|job| Started { scope: job.scope, name: job.name(), attempt: job.attempt });
+        let job = self.errand.as_ref().map(|errand| &errand.job).filter(|job| job.run.events().is_active());
+        let attempt = job.map(|job| Started { scope: job.scope, name: job.label(), attempt: job.attempt });
         Begun { attempt, sent: self.sent, deadline }
     }
 
@@ -147,6 +147,11 @@ impl Flight {
     pub(crate) fn is_excused(&mut self) -> bool {
         let errand = self.errand.as_mut().filter(|_| self.ending.is_none());
         errand.is_some_and(|errand| !std::mem::replace(&mut errand.excused, true))
+    }
+
+    /// What runs, by its name; empty if it was cancelled before it began.
+    pub(crate) fn running(&self) -> String {
+        self.errand.as_ref().map(|errand| errand.running()).unwrap_or_default()
     }
 
     /// Whether its worker was sent a signal.

@@ -72,7 +72,7 @@ pub(super) fn serve(pool: &Arc<Pool>, number: u32, memory_limit: Option<u64>, de
         return pool.start_failed(memory_limit, &StartError::Closing);
     }
     let start = Instant::now();
-    let setup = Setup { memory_limit, max_workers: pool.ceiling() };
+    let setup = Setup { memory_limit, max_workers: pool.ceiling(), tells_progress: pool.is_heard() };
     let tell = |pid, line: &str| pool.tell_line(number, pid, "", line);
     let closing = || pool.lock().closing;
     match handshake::start(pool.program(), setup, pool.options.handshake, tell, closing) {
@@ -156,7 +156,7 @@ impl Link {
         self.look_at(deadline);
         if let Some(Started { scope, name, attempt }) = attempt {
             let (worker, pid) = (Some(self.number), self.pid());
-            pool.emit(|| Event::AttemptStarted { scope, name, attempt, worker, pid, sent });
+            pool.emit(|| Event::AttemptStarted { scope, name: &name, attempt, worker, pid, sent });
         }
     }
 

@@ -394,7 +394,7 @@ impl Pool {
 
     /// Passes on a line that a worker wrote.
     fn tell_line(&self, worker: u32, pid: u32, label: &str, line: &str) {
-        if self.run.get().is_some_and(|run| run.0.is_active()) {
+        if self.is_heard() {
             self.emit(|| Event::WorkerOutput { worker, pid, label, line });
         } else {
             let label = if label.is_empty() { "worker" } else { label };
@@ -403,11 +403,16 @@ impl Pool {
     }
 
     fn warn(&self, message: &str) {
-        if self.run.get().is_some_and(|run| run.0.is_active()) {
+        if self.is_heard() {
             self.emit(|| Event::Warning { message });
         } else {
             eprintln!("warning: {message}");
         }
+    }
+
+    /// Whether anybody listens to events.
+    fn is_heard(&self) -> bool {
+        self.run.get().is_some_and(|run| run.0.is_active())
     }
 
     fn emit<'a>(&self, event: impl FnOnce() -> Event<'a>) {

@@ -116,8 +116,9 @@ fn take(pool: &Arc<Pool>, link: &Arc<Link>, frames: &mut FrameReader, output: &m
             }
             FromWorker::ItemEnd { task, at, failure } => {
                 let outcome = failure.map_or(Ok(values), Err);
-                item_end(pool, link, task, at, outcome, output)?;
+                item_end(pool, link, (task, at), outcome, payload.len() as u64, output)?;
             }
+            FromWorker::Progress { node, done, total } => progress(link, &node, done, total),
             FromWorker::Goodbye => return Err(End::Goodbye),
             FromWorker::Hello(_) => return Err(End::Broken("it said hello twice".to_owned())),
         }
@@ -166,9 +167,9 @@ fn branch_end(
 fn item_end(
     pool: &Arc<Pool>,
     link: &Arc<Link>,
-    task: u64,
-    at: u64,
+    (task, at): (u64, u64),
     outcome: Result<&[u8], Box<Failure>>,
+    received: u64,
     output: &mut Output,
 ) -> Result<(), End> {
     let mut flights = link.flights();
@@ -180,7 +181,7 @@ fn item_end(
     };
     // The user's `Deserialize` may take its time, and nobody else is to wait for it.
     drop(flights);
-    let taken = errand.item(at, outcome).map_err(End::Broken);
+    let taken = errand.item(at, outcome, received).map_err(End::Broken);
     let more = !errand.is_sent();
     let mut flights = link.flights();
     let flight = flights.queue.front_mut().expect("only this thread takes what runs");
@@ -195,11 +196,12 @@ fn item_end(
     drop(flights);
     let flight = land(pool, link, task, output)?;
     let ran = flight.ran(link.pid(), link.number());
-    let Some(errand) = flight.errand else { return Ok(()) };
-    let settled = Settled { kind: flight.kind, elapsed: ran.elapsed, bytes: flight.sent };
+    let Some(mut errand) = flight.errand else { return Ok(()) };
+    let received = errand.take_received();
+    let settled = Settled { kind: flight.kind, elapsed: ran.elapsed, bytes: flight.sent.max(received) };
+    attempt_finished(pool, link, &errand.job, ran.elapsed, received, errand.first_failure());
     if errand.is_done() {
         pool.settled(link, Some(&settled));
-        attempt_finished(pool, link, &errand.job, ran.elapsed, 0, errand.first_failure());
         errand.end_items(ran);
     } else {
         // What did not fit into one message.
@@ -237,14 +239,11 @@ fn finish(pool: &Arc<Pool>, link: &Arc<Link>, end: End, output: &mut Output) {
     let running = queue.pop_front_if(|first| first.turn < sent || !first.is_excused());
     let rest = queue.into_iter().filter_map(|flight| flight.errand);
     let (worker, pid) = (link.number(), link.pid());
-    match (&end, &running) {
-        (End::Goodbye, None) => pool.emit(|| Event::WorkerEnded { worker, pid }),
-        _ => pool.emit(|| {
-            let errand = running.as_ref().and_then(|flight| flight.errand.as_ref());
-            let running = errand.map_or("", |errand| errand.job.name());
-            Event::WorkerLost { worker, pid, exit, running }
-        }),
-    }
+    let label = running.as_ref().map(Flight::running).unwrap_or_default();
+    pool.emit(|| match (&end, &running) {
+        (End::Goodbye, None) => Event::WorkerEnded { worker, pid },
+        _ => Event::WorkerLost { worker, pid, exit, running: &label },
+    });
     pool.put_back(link, rest);
     pool.remove(link);
     let Some(running) = running else { return };
@@ -262,8 +261,9 @@ fn finish(pool: &Arc<Pool>, link: &Arc<Link>, end: End, output: &mut Output) {
         let killed_for_memory = exit == Some(KILLED) && loss::memory_kills() > pool.memory_kills;
         Loss { pid, exit, output: lines, memory_limit, killed_for_memory, reason }.failure()
     });
-    let Some(errand) = running.errand else { return };
-    attempt_finished(pool, link, &errand.job, ran.elapsed, 0, Some(&failure));
+    let Some(mut errand) = running.errand else { return };
+    let received = errand.take_received();
+    attempt_finished(pool, link, &errand.job, ran.elapsed, received, Some(&failure));
     if let Some(rest) = errand.fail_current(failure, ran) {
         pool.again(rest);
         pool.pump();
@@ -303,9 +303,10 @@ fn escaped(pool: &Arc<Pool>, link: &Arc<Link>, output: &mut Output) {
 }
 
 fn attempt_finished(pool: &Pool, link: &Link, job: &Job, elapsed: Duration, received: u64, failure: Option<&Failure>) {
+    let name = if pool.is_heard() { job.label() } else { String::new() };
     pool.emit(|| Event::AttemptFinished {
         scope: job.scope,
-        name: job.name(),
+        name: &name,
         attempt: job.attempt,
         worker: Some(link.number()),
         pid: link.pid(),
@@ -315,10 +316,19 @@ fn attempt_finished(pool: &Pool, link: &Link, job: &Job, elapsed: Duration, rece
     });
 }
 
+/// Passes on how far a node of what runs is.
+fn progress(link: &Link, node: &str, done: u64, total: u64) {
+    let flights = link.flights();
+    let errand = flights.queue.front().and_then(|flight| flight.errand.as_ref());
+    let Some((run, scope)) = errand.map(|errand| (Arc::clone(&errand.job.run), errand.job.scope)) else { return };
+    drop(flights);
+    run.tell_progress(scope, node, done, total);
+}
+
 /// Passes on a line that the worker wrote.
 fn tell(pool: &Pool, link: &Link, text: &str) {
     let flights = link.flights();
-    let label = flights.queue.front().and_then(|flight| Some(flight.errand.as_ref()?.job.name())).unwrap_or("");
+    let label = flights.queue.front().map(Flight::running).unwrap_or_default();
     drop(flights);
-    pool.tell_line(link.number(), link.pid(), label, text);
+    pool.tell_line(link.number(), link.pid(), &label, text);
 }

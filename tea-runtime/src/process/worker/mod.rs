@@ -7,6 +7,7 @@
 mod inbox;
 mod order;
 mod outbox;
+mod progress;
 mod run;
 mod stdio;
 mod watch;
@@ -46,14 +47,14 @@ pub(crate) fn serve() -> ! {
     SERVING.store(true, Ordering::Relaxed);
     let socket = stdio::take().unwrap_or_else(|error| give_up(&format!("it has no connection to its parent: {error}")));
     let socket = Arc::new(socket);
-    let outbox = Outbox::new(Arc::clone(&socket));
+    let outbox = Arc::new(Outbox::new(Arc::clone(&socket)));
     outbox.send(
         &FromWorker::Hello(Hello { protocol: PROTOCOL, fingerprint: identity::fingerprint(), pid: process::id() }),
         &[],
     );
     let inbox = Inbox::new(socket);
     watch::start(Arc::clone(&inbox));
-    let mut runner = Runner::default();
+    let mut runner = Runner::new(Arc::clone(&outbox));
     loop {
         match inbox.next() {
             Order::Setup(setup) => {
@@ -71,7 +72,7 @@ pub(crate) fn serve() -> ! {
             }
             Order::Items(items) => {
                 let token = inbox.begin(items.head.task);
-                runner.items(items, &token, &outbox);
+                runner.items(items, &token);
                 inbox.finish();
             }
             Order::Goodbye => {

@@ -8,6 +8,7 @@ use std::{
 use super::{
     order::{Branch, Items, Ready},
     outbox::Outbox,
+    progress,
 };
 use crate::{
     cancel::CancellationToken,
@@ -24,14 +25,18 @@ use crate::{
 };
 
 /// Runs tasks, one after the other.
-#[derive(Default)]
 pub(crate) struct Runner {
+    outbox: Arc<Outbox>,
     setup: Option<Setup>,
     /// What fan-outs within branches share, by plan.
     runs: HashMap<*const Plan, Arc<Run>>,
 }
 
 impl Runner {
+    pub(crate) fn new(outbox: Arc<Outbox>) -> Self {
+        Self { outbox, setup: None, runs: HashMap::new() }
+    }
+
     pub(crate) fn set_up(&mut self, setup: Setup) {
         self.setup = Some(setup);
     }
@@ -61,9 +66,10 @@ impl Runner {
     }
 
     /// Runs items in order. The end of each is told at once, so that the parent knows which one runs.
-    pub(crate) fn items(&mut self, items: Items, token: &CancellationToken, outbox: &Outbox) {
+    pub(crate) fn items(&mut self, items: Items, token: &CancellationToken) {
         let Items { head, ready } = items;
         let task = head.task;
+        let outbox = Arc::clone(&self.outbox);
         let count = head.lengths.len() as u64;
         let tell = |at: u64, outcome: Result<&[u8], Box<Failure>>| {
             let (failure, bytes) = outcome.map_or_else(|failure| (Some(failure), &[][..]), |bytes| (None, bytes));
@@ -97,7 +103,9 @@ impl Runner {
         let setup = self.setup.as_ref();
         let run = self.runs.entry(std::ptr::from_ref(plan)).or_insert_with(|| {
             let max_workers = setup.and_then(|setup| usize::try_from(setup.max_workers?).ok());
-            Run::new(plan, Options { max_workers, ..Options::default() })
+            let told = setup.filter(|setup| setup.tells_progress);
+            let progress = told.map(|_| progress::to(Arc::clone(&self.outbox)));
+            Run::new(plan, Options { max_workers, progress, ..Options::default() })
         });
         Arc::clone(run)
     }
