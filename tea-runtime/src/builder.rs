@@ -4,19 +4,25 @@ use std::{fmt, marker::PhantomData, num::NonZero, sync::Arc};
 
 use crate::{
     cancel::CancellationToken,
-    engine::{self, Options},
+    engine::{self, Options, Settings},
     error::Error,
     event::{Event, Events, Listener},
     executor::ParallelExecutor,
     plan::Workflow,
+    policy::ParallelConfig,
     state::View,
 };
+
+/// Changes the settings of a branch or map, given its name.
+type Change = Box<dyn Fn(&str, &mut ParallelConfig) + Send + Sync>;
 
 /// How a workflow is run: `read_qc::builder().max_workers(4).run(input)`.
 pub struct Builder<W> {
     max_workers: Option<usize>,
     all_on_threads: bool,
     executor: Option<Arc<dyn ParallelExecutor>>,
+    change: Vec<Change>,
+    fail_fast: Option<bool>,
     cancel: CancellationToken,
     listeners: Vec<Arc<dyn Listener>>,
     workflow: PhantomData<fn() -> W>,
@@ -42,6 +48,8 @@ impl<W: Workflow> Builder<W> {
             max_workers: None,
             all_on_threads: false,
             executor: None,
+            change: Vec::new(),
+            fail_fast: None,
             cancel: CancellationToken::new(),
             listeners: Vec::new(),
             workflow: PhantomData,
@@ -59,6 +67,36 @@ impl<W: Workflow> Builder<W> {
     #[must_use]
     pub fn all_on_threads(mut self) -> Self {
         self.all_on_threads = true;
+        self
+    }
+
+    /// Changes the policies of this run. `change` is called for each branch and each map of the workflow, nested ones too,
+    /// with its name and its settings as the workflow file says them: `retry`, `timeout`, `timeout_total`,
+    /// `circuit_breaker`, `memory_limit` and the like. What it leaves there is checked as the compiler checks a file.
+    ///
+    /// What the compiler must prove cannot be asked for here: `process` in the place of `thread`, and `allow_failure`. The
+    /// other way round they can be taken away.
+    ///
+    /// ```ignore
+    /// ingest::builder()
+    ///     .configure(|branch, config| {
+    ///         config.timeout = Some(Duration::from_secs(30));
+    ///         if branch == "fetch" {
+    ///             config.retry.max_retries = 3;
+    ///         }
+    ///     })
+    ///     .run(input)
+    /// ```
+    #[must_use]
+    pub fn configure(mut self, change: impl Fn(&str, &mut ParallelConfig) + Send + Sync + 'static) -> Self {
+        self.change.push(Box::new(change));
+        self
+    }
+
+    /// Whether the first failure in a fan-out or map cancels the rest of it, whatever the workflow file says.
+    #[must_use]
+    pub fn fail_fast(mut self, fail_fast: bool) -> Self {
+        self.fail_fast = Some(fail_fast);
         self
     }
 
@@ -94,7 +132,7 @@ impl<W: Workflow> Builder<W> {
     /// Runs the workflow. It returns when everything has ended, or was left behind at its deadline.
     ///
     /// # Errors
-    /// If the run fails or is cancelled.
+    /// If the run fails or is cancelled, or its settings make no sense.
     pub fn run(self, input: W::Input) -> Result<W::Output, Error> {
         let view = self.finish(input)?;
         W::output(view).map_err(|failure| Error::failed(W::PLAN, failure, Vec::new()))
@@ -103,15 +141,17 @@ impl<W: Workflow> Builder<W> {
     /// As [`run`](Self::run), but gives the whole state at its end: `transient` keys too, and nothing is copied.
     ///
     /// # Errors
-    /// If the run fails or is cancelled.
+    /// If the run fails or is cancelled, or its settings make no sense.
     pub fn run_to_state(self, input: W::Input) -> Result<W::State, Error> {
         Ok(W::state(self.finish(input)?))
     }
 
     fn finish(self, input: W::Input) -> Result<View, Error> {
-        let Self { max_workers, all_on_threads, executor, cancel, listeners, workflow: _ } = self;
+        let Self { max_workers, all_on_threads, executor, change, fail_fast, cancel, listeners, workflow: _ } = self;
+        let change = |name: &str, config: &mut ParallelConfig| change.iter().for_each(|change| change(name, config));
+        let settings = Settings::changed(W::PLAN, &change, fail_fast).map_err(|wrong| Error::input(W::PLAN, wrong))?;
         let events = Events::new(listeners);
-        let options = Options { max_workers, all_on_threads, executor, cancel, events, progress: None };
+        let options = Options { max_workers, all_on_threads, executor, settings, events, progress: None, cancel };
         engine::run(W::PLAN, W::inputs(input), options)
     }
 }

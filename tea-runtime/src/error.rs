@@ -57,7 +57,7 @@ impl Error {
         Self::input(plan, format!("the input `{key}` is missing"))
     }
 
-    /// Inputs that are no good.
+    /// Inputs or settings that are no good.
     pub(crate) fn input(plan: &Plan, message: String) -> Self {
         Self(Box::new(Facts { workflow: plan.name, failure: None, message, finished: Vec::new(), cause: None }))
     }
@@ -68,8 +68,8 @@ impl Error {
         self.0.workflow
     }
 
-    /// Why the run failed: the failure of the node at which it ended. `None` if it did not start, since its inputs are
-    /// no good.
+    /// Why the run failed: the failure of the node at which it ended. `None` if it did not start, since its inputs or
+    /// settings are no good.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         self.0.failure.as_deref()
@@ -98,7 +98,7 @@ impl Error {
         self.failure().is_some_and(|failure| failure.kind == FailureKind::Cancelled)
     }
 
-    /// Whether it did not start, since its inputs are no good.
+    /// Whether it did not start, since its inputs or settings are no good.
     #[must_use]
     pub fn is_input(&self) -> bool {
         self.0.failure.is_none()

@@ -41,6 +41,12 @@ impl Logged {
         self.program_at(self.program)
     }
 
+    /// The same, without arguments.
+    #[must_use]
+    pub fn bare(&self) -> Program {
+        Program::new(self.program).env("FLOW", self.flow)
+    }
+
     /// The same, of a copy of the program.
     #[must_use]
     pub fn program_at(&self, path: impl AsRef<OsStr>) -> Program {

@@ -14,6 +14,7 @@ mod region;
 mod root;
 mod run;
 pub(crate) mod schedule;
+pub(crate) mod settings;
 mod site;
 pub(crate) mod timer;
 
@@ -27,4 +28,5 @@ pub(crate) use self::{
 pub use self::{
     root::run,
     run::{Options, Progress, Run},
+    settings::Settings,
 };

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{panic, schedule, site::Site};
+use super::{panic, schedule, settings::Settings, site::Site};
 use crate::{
     cancel::CancellationToken,
     event::{Event, Events, Scope},
@@ -28,6 +28,8 @@ pub struct Options {
     pub all_on_threads: bool,
     /// Runs every branch and item, instead of the executors of their strategies.
     pub executor: Option<Arc<dyn ParallelExecutor>>,
+    /// What the caller changed of the plan's settings.
+    pub settings: Settings,
     /// Takes events.
     pub events: Events,
     /// Takes how far nodes are, instead of `events`: in a worker, whose parent tells of it.
@@ -56,6 +58,7 @@ pub struct Run {
     progress: Option<Arc<Progress>>,
     max_workers: Option<usize>,
     all_on_threads: bool,
+    settings: Settings,
     /// The caller's.
     executor: Option<Arc<dyn ParallelExecutor>>,
     threads: OnceLock<(ThreadExecutor, Arc<dyn ParallelExecutor>)>,
@@ -77,7 +80,7 @@ impl Run {
     /// A run of `plan`, or the part of one that a worker runs.
     pub(crate) fn new(plan: &'static Plan, options: Options) -> Arc<Self> {
         panic::set_hook();
-        let Options { max_workers, all_on_threads, executor, events, progress, cancel } = options;
+        let Options { max_workers, all_on_threads, executor, settings, events, progress, cancel } = options;
         Arc::new(Self {
             plan,
             events,
@@ -86,6 +89,7 @@ impl Run {
             progress,
             max_workers,
             all_on_threads,
+            settings,
             executor,
             threads: OnceLock::new(),
             processes: OnceLock::new(),
@@ -117,6 +121,11 @@ impl Run {
     /// Says who is told if something goes wrong outside of nodes.
     pub(super) fn on_lost(&self, lost: Lost) {
         _ = self.lost.set(lost);
+    }
+
+    /// What the caller changed of the plan's settings.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// By which strategy branches with these settings run.
@@ -193,14 +202,23 @@ impl Run {
 
     /// As many workers as the largest fan-out by `strategy` asks for.
     fn pool_size(&self, strategy: Strategy) -> usize {
-        let uses = |config: &ParallelConfig| self.strategy(config) == strategy;
-        let asked = self.plan.sites.iter().filter_map(|site| match site {
-            plan::Site::Region(region) => {
-                region.tasks.iter().any(|task| uses(task.config)).then(|| self.workers(region.max_workers))
-            }
-            plan::Site::Map(map) => uses(map.config).then(|| self.workers(map.max_workers)),
-        });
+        let uses = |(config, _): &(&ParallelConfig, _)| self.strategy(config) == strategy;
+        let asked = self.configs().filter(uses).map(|(_, max_workers)| self.workers(max_workers));
         asked.max().unwrap_or(1)
+    }
+
+    /// The settings of all branches and maps, and how much of their fan-out runs at once.
+    fn configs(&self) -> impl Iterator<Item = (&'static ParallelConfig, Option<u32>)> {
+        self.plan.sites.iter().flat_map(move |site| {
+            let (id, max_workers, planned) = match site {
+                plan::Site::Region(region) => {
+                    (region.id, region.max_workers, region.tasks.iter().map(|task| task.config).collect())
+                }
+                plan::Site::Map(map) => (map.id, map.max_workers, vec![map.config]),
+            };
+            let resolved = planned.into_iter().enumerate();
+            resolved.map(move |(index, planned)| (self.settings.of(id, index, planned), max_workers))
+        })
     }
 
     /// Tells what became of a circuit, if anything did.
@@ -214,10 +232,6 @@ impl Run {
 
     /// How long what is told to end may take before the run ends without it.
     pub(super) fn grace(&self) -> std::time::Duration {
-        let configs = self.plan.sites.iter().filter_map(|site| match site {
-            plan::Site::Region(region) => region.tasks.iter().map(|task| task.config.grace).max(),
-            plan::Site::Map(map) => Some(map.config.grace),
-        });
-        configs.max().unwrap_or(ParallelConfig::DEFAULT.grace)
+        self.configs().map(|(config, _)| config.grace).max().unwrap_or(ParallelConfig::DEFAULT.grace)
     }
 }

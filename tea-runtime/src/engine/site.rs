@@ -12,6 +12,10 @@ use crate::{
 pub(super) struct Site {
     /// How many attempts are in flight at most.
     pub(super) limit: usize,
+    /// The settings of its tasks, or of its items.
+    configs: Vec<&'static ParallelConfig>,
+    /// The first failure cancels the others.
+    pub(super) fail_fast: bool,
     /// The circuit breakers of its tasks, or of its items.
     breakers: Vec<Option<CircuitBreaker>>,
     /// Every task may fail.
@@ -33,21 +37,33 @@ pub(super) struct Graph {
 
 impl Site {
     pub(super) fn of_region(run: &Run, region: &Region) -> Self {
+        let planned = region.tasks.iter().map(|task| task.config).enumerate();
+        let configs: Vec<_> = planned.map(|(index, planned)| run.settings().of(region.id, index, planned)).collect();
         Self {
-            limit: limit(run, region.max_workers, region.tasks.iter().map(|task| task.config)),
-            breakers: region.tasks.iter().map(|task| breaker(task.config)).collect(),
-            all_may_fail: region.tasks.iter().all(|task| task.config.allow_failure),
+            limit: limit(run, region.max_workers, &configs),
+            fail_fast: run.settings().fail_fast(region.fail_fast),
+            breakers: configs.iter().map(|config| breaker(config)).collect(),
+            all_may_fail: configs.iter().all(|config| config.allow_failure),
+            configs,
             graph: region.tasks.iter().any(|task| !task.needs.is_empty()).then(|| Graph::new(region.tasks)),
         }
     }
 
     pub(super) fn of_map(run: &Run, map: &Map) -> Self {
+        let config = run.settings().of(map.id, 0, map.config);
         Self {
-            limit: limit(run, map.max_workers, [map.config]),
-            breakers: vec![breaker(map.config)],
-            all_may_fail: map.config.allow_failure,
+            limit: limit(run, map.max_workers, &[config]),
+            fail_fast: run.settings().fail_fast(map.fail_fast),
+            breakers: vec![breaker(config)],
+            all_may_fail: config.allow_failure,
+            configs: vec![config],
             graph: None,
         }
+    }
+
+    /// The settings of a task, or those of the items (0).
+    pub(super) fn config(&self, task: usize) -> &'static ParallelConfig {
+        self.configs[task]
     }
 
     /// The circuit breaker of a task, or that of the items (0).
@@ -92,12 +108,12 @@ impl Graph {
 }
 
 /// As many as `max_workers` says; where the pool is no larger than that, as many as it takes with profit.
-fn limit<'a>(run: &Run, max_workers: Option<u32>, configs: impl IntoIterator<Item = &'a ParallelConfig>) -> usize {
+fn limit(run: &Run, max_workers: Option<u32>, configs: &[&ParallelConfig]) -> usize {
     let workers = run.workers(max_workers);
     // What waits in a worker begins though a circuit has opened meanwhile.
     let begins_at_once =
-        |config: &ParallelConfig| run.strategy(config) == Strategy::Thread || config.circuit_breaker.is_some();
-    if configs.into_iter().any(begins_at_once) {
+        |config: &&ParallelConfig| run.strategy(config) == Strategy::Thread || config.circuit_breaker.is_some();
+    if configs.iter().any(begins_at_once) {
         return workers;
     }
     match run.executor(Strategy::Process) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Where branches run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub enum Strategy {
 }
 
 /// The settings of a branch or item, resolved at compile time.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ParallelConfig {
     /// Where it runs.
     pub strategy: Strategy,
@@ -53,6 +53,62 @@ impl ParallelConfig {
         retry: RetryPolicy::DEFAULT,
         circuit_breaker: None,
     };
+
+    /// What the compiler checks of a workflow file, for settings that a caller made of `compiled` ones.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do about it.
+    pub(crate) fn check(&self, compiled: &Self) -> Result<(), String> {
+        let only_compiled = |what: &str, line: &str| {
+            Err(format!("{what}, and only the compiler can prove that this works: write `{line}` in the workflow file"))
+        };
+        if self.strategy == Strategy::Process && compiled.strategy == Strategy::Thread {
+            return only_compiled("it is to run in a worker process", "parallel_strategy: process");
+        }
+        if self.allow_failure && !compiled.allow_failure {
+            return only_compiled("its keys may stay unset", "allow_failure: true");
+        }
+        let mut least_one = [
+            ("timeout", self.timeout.is_some_and(|time| time.is_zero())),
+            ("timeout_total", self.timeout_total.is_some_and(|time| time.is_zero())),
+            ("memory_limit", self.memory_limit == Some(0)),
+            ("max_payload", self.max_payload == 0),
+            ("max_tasks_per_worker", self.max_tasks_per_worker == Some(0)),
+        ]
+        .to_vec();
+        if let Some(breaker) = &self.circuit_breaker {
+            least_one.push(("failure_threshold", breaker.failure_threshold == 0));
+            least_one.push(("reset_timeout", breaker.reset_timeout.is_zero()));
+            least_one.push(("half_open_max_calls", breaker.half_open_max_calls == 0));
+        }
+        if let Some((name, _)) = least_one.into_iter().find(|(_, zero)| *zero) {
+            return Err(format!("`{name}` must be more than zero"));
+        }
+        if let (Some(one), Some(all)) = (self.timeout, self.timeout_total)
+            && one > all
+        {
+            return Err(format!("`timeout` ({one:?}) is longer than `timeout_total` ({all:?})"));
+        }
+        let RetryPolicy { base_delay, max_delay, backoff_multiplier, .. } = &self.retry;
+        if base_delay > max_delay {
+            return Err(format!("`base_delay` ({base_delay:?}) is longer than `max_delay` ({max_delay:?})"));
+        }
+        // Not `< 1.0`: that lets NaN through.
+        if !(1.0..=1e6).contains(backoff_multiplier) {
+            return Err(format!("`backoff_multiplier` ({backoff_multiplier}) must be from 1 to 1000000"));
+        }
+        let process_only = [
+            ("memory_limit", self.memory_limit.is_some()),
+            ("max_payload", self.max_payload != Self::DEFAULT.max_payload),
+            ("max_tasks_per_worker", self.max_tasks_per_worker.is_some()),
+        ];
+        match process_only.into_iter().find(|(_, set)| *set && self.strategy == Strategy::Thread) {
+            Some((name, _)) => {
+                Err(format!("`{name}` has no effect on threads: only a worker process can be held to it"))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 impl Default for ParallelConfig {
@@ -62,7 +118,7 @@ impl Default for ParallelConfig {
 }
 
 /// How failed attempts are tried again: waits grow from `base_delay` by `backoff_multiplier` up to `max_delay`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RetryPolicy {
     /// Attempts after the first.
     pub max_retries: u32,
@@ -75,7 +131,13 @@ pub struct RetryPolicy {
     /// Vary waits at random.
     pub jitter: bool,
     /// The kinds of failure that are tried again.
+    #[serde(deserialize_with = "kinds")]
     pub retry_on: &'static [RetryOn],
+}
+
+/// As in a plan, they are there for as long as the program is.
+fn kinds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static [RetryOn], D::Error> {
+    Vec::deserialize(deserializer).map(|kinds| &*kinds.leak())
 }
 
 impl RetryPolicy {
@@ -105,7 +167,7 @@ pub enum RetryOn {
 }
 
 /// When a circuit opens and closes again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CircuitBreakerConfig {
     /// Failures in a row that open it.
     pub failure_threshold: u32,
@@ -113,4 +175,66 @@ pub struct CircuitBreakerConfig {
     pub reset_timeout: Duration,
     /// Trial calls let through when half open.
     pub half_open_max_calls: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROCESS: ParallelConfig = ParallelConfig { strategy: Strategy::Process, ..ParallelConfig::DEFAULT };
+    const BREAKER: CircuitBreakerConfig =
+        CircuitBreakerConfig { failure_threshold: 5, reset_timeout: Duration::from_secs(30), half_open_max_calls: 1 };
+
+    #[track_caller]
+    fn refused(config: &ParallelConfig, says: &str) {
+        let wrong = config.check(&ParallelConfig { strategy: config.strategy, ..ParallelConfig::DEFAULT }).unwrap_err();
+        assert!(wrong.contains(says), "{wrong}");
+    }
+
+    #[test]
+    fn settings_are_checked_as_the_compiler_does() {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        let none = ParallelConfig::DEFAULT;
+        refused(&ParallelConfig { timeout: seconds(0), ..none.clone() }, "`timeout` must be more than zero");
+        refused(&ParallelConfig { timeout_total: seconds(0), ..none.clone() }, "`timeout_total` must be");
+        let conflict = ParallelConfig { timeout: seconds(3), timeout_total: seconds(2), ..none.clone() };
+        refused(&conflict, "`timeout` (3s) is longer than `timeout_total` (2s)");
+        refused(
+            &ParallelConfig { memory_limit: Some(1 << 20), ..none.clone() },
+            "`memory_limit` has no effect on threads",
+        );
+        refused(&ParallelConfig { memory_limit: Some(0), ..PROCESS }, "`memory_limit` must be more than zero");
+        refused(&ParallelConfig { max_tasks_per_worker: Some(1), ..none.clone() }, "no effect on threads");
+        let retry = |retry| ParallelConfig { retry, ..ParallelConfig::DEFAULT };
+        let longer = RetryPolicy { base_delay: Duration::from_mins(2), ..RetryPolicy::DEFAULT };
+        refused(&retry(longer), "`base_delay` (120s) is longer than `max_delay` (60s)");
+        for backoff_multiplier in [0.5, f64::NAN, f64::INFINITY] {
+            refused(&retry(RetryPolicy { backoff_multiplier, ..RetryPolicy::DEFAULT }), "from 1 to 1000000");
+        }
+        let breaker = |breaker| ParallelConfig { circuit_breaker: Some(breaker), ..ParallelConfig::DEFAULT };
+        refused(&breaker(CircuitBreakerConfig { failure_threshold: 0, ..BREAKER }), "`failure_threshold`");
+        refused(&breaker(CircuitBreakerConfig { half_open_max_calls: 0, ..BREAKER }), "`half_open_max_calls`");
+        refused(&breaker(CircuitBreakerConfig { reset_timeout: Duration::ZERO, ..BREAKER }), "`reset_timeout`");
+        let good = ParallelConfig { timeout: seconds(2), timeout_total: seconds(2), ..breaker(BREAKER) };
+        good.check(&none).unwrap();
+    }
+
+    #[test]
+    fn what_only_the_compiler_can_prove_is_refused() {
+        let none = ParallelConfig::DEFAULT;
+        let wrong = PROCESS.check(&none).unwrap_err();
+        assert!(wrong.contains("write `parallel_strategy: process` in the workflow file"), "{wrong}");
+        none.check(&PROCESS).unwrap();
+        let allowed = ParallelConfig { allow_failure: true, ..none.clone() };
+        assert!(allowed.check(&none).unwrap_err().contains("write `allow_failure: true` in the workflow file"));
+        none.check(&allowed).unwrap();
+    }
+
+    #[test]
+    fn settings_cross_to_workers_whole() {
+        let retry = RetryPolicy { retry_on: &[RetryOn::Crash, RetryOn::Timeout], ..RetryPolicy::DEFAULT };
+        let config = ParallelConfig { retry, circuit_breaker: Some(BREAKER), memory_limit: Some(7), ..PROCESS };
+        let bytes = postcard::to_allocvec(&config).unwrap();
+        assert_eq!(postcard::from_bytes::<ParallelConfig>(&bytes).unwrap(), config);
+    }
 }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::failure::Failure;
+use crate::{engine::settings::Sent, failure::Failure};
 
 /// Counted up with every change of a message or of the frames.
 pub(crate) const PROTOCOL: u32 = 2;
@@ -39,6 +39,8 @@ pub(crate) struct Setup {
     pub(crate) max_workers: Option<u64>,
     /// Whether anybody wants to know how far its nodes are.
     pub(crate) tells_progress: bool,
+    /// What the caller changed of the settings, for the same.
+    pub(crate) settings: Sent,
 }
 
 /// A branch to run; the values that it reads follow.

@@ -7,4 +7,5 @@ mod ac3_process;
 mod ac4_serialization;
 mod ac5_regression;
 mod ac6_yaml;
+mod builder;
 mod log;

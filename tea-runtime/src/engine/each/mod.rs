@@ -27,7 +27,7 @@ use crate::{
     executor::{Attempt, ItemsEnd, Job, JobWork},
     failure::Failure,
     plan::Map,
-    policy::Strategy,
+    policy::{ParallelConfig, Strategy},
     result::{ParallelFlowResult, pid},
     state::View,
 };
@@ -68,19 +68,20 @@ pub(super) fn start(mut frame: Box<Frame>, map: &'static Map) {
     };
     let context = &frame.context;
     let run = Arc::clone(&context.run);
+    let (config, fail_fast) = (run.map(map).config(0), run.map(map).fail_fast);
     let scope = run.events.scope();
-    let (parent, total, strategy) = (context.scope, source.total(), run.strategy(map.config));
+    let (parent, total, strategy) = (context.scope, source.total(), run.strategy(config));
     run.events.emit(|| Event::MapStarted { scope, parent, map, total: total.map(|total| total as u64), strategy });
-    let isolated = context.seat.is_some() || map.fail_fast;
-    let limited = map.config.timeout.is_some() || map.config.timeout_total.is_some();
-    let counted = map.config.circuit_breaker.is_some() || map.config.max_tasks_per_worker.is_some();
+    let isolated = context.seat.is_some() || fail_fast;
+    let limited = config.timeout.is_some() || config.timeout_total.is_some();
+    let counted = config.circuit_breaker.is_some() || config.max_tasks_per_worker.is_some();
     let state = Arc::new(MapRun {
         map,
         scope,
         started: Instant::now(),
         isolated,
         alone: isolated || limited || counted,
-        cancel: if map.fail_fast { context.token.child() } else { context.token.clone() },
+        cancel: if fail_fast { context.token.child() } else { context.token.clone() },
         outer: context.token.clone(),
         view: Arc::new(frame.take_view()),
         progress: Mutex::new(Progress::new(map.spec.collector(run.plan), total, frame)),
@@ -126,7 +127,7 @@ impl MapRun {
         let stopped = match self.outer.reason() {
             Some(reason) => Some(Err(cancelled(reason))),
             // With `allow_failure` each item is accounted for, also those that `fail_fast` keeps from starting.
-            None if self.cancel.is_cancelled() && !self.map.config.allow_failure => Some(Ok(None)),
+            None if self.cancel.is_cancelled() && !self.config().allow_failure => Some(Ok(None)),
             None => None,
         };
         let next = stopped.unwrap_or_else(|| guard(|| source.as_mut().and_then(|source| source.next(count))));
@@ -141,7 +142,7 @@ impl MapRun {
     /// Starts an attempt, or gives it back if it fails without one.
     fn start(self: &Arc<Self>, attempt: Try, here: bool) -> Result<(), (Try, Box<Failure>)> {
         let Try { batch, mut attempts, home } = attempt;
-        let config = self.map.config;
+        let config = self.config();
         let (strategy, breaker) = (self.run.strategy(config), self.site().breaker(0));
         let executor = match self.cancel.reason() {
             Some(reason) => Err(cancelled(reason)),
@@ -189,7 +190,7 @@ impl MapRun {
         let Attempt { outcome: ItemsEnd { batch, failures }, pid, worker, elapsed } = attempt;
         let Some(batch) = batch.or(kept) else { unreachable!("only a batch that is alone is left behind") };
         if home.is_none() && !self.alone {
-            let strategy = self.run.strategy(self.map.config);
+            let strategy = self.run.strategy(self.config());
             self.progress().took(batch.len(), elapsed, strategy, self.site().limit);
         }
         if let (true, Some(breaker)) = (failures.is_empty(), breaker) {
@@ -198,7 +199,7 @@ impl MapRun {
         let mut again = Vec::new();
         for (at, failure) in failures {
             let mut attempts = attempts.clone();
-            match attempts.failed(failure, elapsed, self.map.config, breaker, &self.cancel) {
+            match attempts.failed(failure, elapsed, self.config(), breaker, &self.cancel) {
                 Verdict::Again(delay, failure) => {
                     self.tell_retry(batch.start() + at, &attempts, delay, &failure);
                     let home = home.unwrap_or((batch.start(), at));
@@ -237,8 +238,8 @@ impl MapRun {
         let failure = failure.at(self.map.name, self.map.place);
         let mut result = ParallelFlowResult { error: Some(failure), pid, worker, ..ParallelFlowResult::new(name) };
         attempts.report(std::time::Duration::ZERO, self.site().breaker(0), &mut result);
-        self.progress().failed(index, result, self.map.config.allow_failure);
-        if self.map.fail_fast {
+        self.progress().failed(index, result, self.config().allow_failure);
+        if self.site().fail_fast {
             self.cancel.cancel_for(CancelReason::Sibling);
         }
     }
@@ -293,6 +294,10 @@ impl MapRun {
             Ok(())
         });
         frame.resume_here(outcome.flatten().map_err(|failure| failure.at(map.name, map.place)));
+    }
+
+    fn config(&self) -> &'static ParallelConfig {
+        self.site().config(0)
     }
 
     fn site(&self) -> &Site {

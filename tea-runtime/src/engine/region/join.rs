@@ -49,14 +49,14 @@ impl RegionRun {
 
     /// The failure of the whole fan-out, if a task failed that may not.
     fn failure(&self, ends: &[TaskEnd]) -> Option<Box<Failure>> {
-        let fails = |(task, end): &(&Task, &TaskEnd)| {
+        let fails = |(index, end): &(usize, &TaskEnd)| {
             let result = &end.result;
-            let failed = !result.success && !result.skipped && !task.config.allow_failure;
+            let failed = !result.success && !result.skipped && !self.config(*index).allow_failure;
             // What `fail_fast` or a cancellation kept from starting is no news.
             let never_started = result.attempts == 0 && kind(result) == FailureKind::Cancelled;
             failed.then_some(never_started)
         };
-        let tasks = || self.region.tasks.iter().zip(ends);
+        let tasks = || ends.iter().enumerate();
         let any_started = tasks().any(|pair| fails(&pair) == Some(false));
         let failed = tasks().filter(|pair| fails(pair).is_some_and(|never_started| !never_started || !any_started));
         let branches: Vec<ParallelFlowResult> = failed.map(|(_, end)| end.result.clone()).collect();

@@ -24,7 +24,7 @@ use crate::{
     executor::{Attempt, BranchEnd, Job, JobWork},
     failure::Failure,
     plan::{Region, Task, TaskRead},
-    policy::Strategy,
+    policy::{ParallelConfig, Strategy},
     result::ParallelFlowResult,
     state::{Value, View},
 };
@@ -75,11 +75,12 @@ pub(super) fn start(mut frame: Box<Frame>, region: &'static Region) {
     }
     let run = Arc::clone(&frame.context.run);
     let cancel = &frame.context.token;
+    let fail_fast = run.region(region).fail_fast;
     let state = Arc::new(RegionRun {
         region,
         parent: frame.context.scope,
-        isolated: frame.context.seat.is_some() || region.fail_fast,
-        cancel: if region.fail_fast { cancel.child() } else { cancel.clone() },
+        isolated: frame.context.seat.is_some() || fail_fast,
+        cancel: if fail_fast { cancel.child() } else { cancel.clone() },
         base: RwLock::new(Base { view: frame.take_view(), included: BTreeMap::new() }),
         ready: Mutex::new(Ready::new(region, run.region(region), frame)),
         run,
@@ -149,9 +150,8 @@ impl RegionRun {
             Claim::Again(again) => again,
             Claim::Task(index) => {
                 let scope = self.run.events.scope();
-                let task = &self.region.tasks[index];
                 let attempts = Attempts::default();
-                match self.cancel.reason().map_or_else(|| self.view(task), |reason| Err(cancelled(reason))) {
+                match self.cancel.reason().map_or_else(|| self.view(index), |reason| Err(cancelled(reason))) {
                     Ok(view) => {
                         self.tell_start(scope, index);
                         Again { task: index, scope, attempts, view }
@@ -162,10 +162,10 @@ impl RegionRun {
         };
         let Again { task: index, scope, mut attempts, view } = again;
         let task = &self.region.tasks[index];
-        let breaker = self.site().breaker(index);
+        let (config, breaker) = (self.config(index), self.site().breaker(index));
         let executor = match self.cancel.reason() {
             Some(reason) => Err(cancelled(reason)),
-            None => self.run.executor(self.run.strategy(task.config)),
+            None => self.run.executor(self.run.strategy(config)),
         };
         let executor = executor.and_then(|executor| attempts.start(breaker).map(|()| executor));
         self.run.tell_circuit(scope, task.name, breaker);
@@ -173,19 +173,19 @@ impl RegionRun {
             Ok(executor) => executor,
             Err(failure) => return Some(self.failed(index, scope, attempts, failure, None)),
         };
-        let kept = (attempts.started <= task.config.retry.max_retries).then(|| Box::new(view.clone()));
+        let kept = (attempts.started <= config.retry.max_retries).then(|| Box::new(view.clone()));
         let number = attempts.started;
-        let deadline = attempts.deadline(task.config);
+        let deadline = attempts.deadline(config);
         let state = Arc::clone(self);
         let done = Box::new(move |attempt| state.ended(index, scope, attempts, kept, attempt));
         let job = Job {
             run: Arc::clone(&self.run),
             scope,
             attempt: number,
-            config: task.config,
+            config,
             deadline,
             isolated: self.isolated,
-            cancel: self.attempt_token(task),
+            cancel: self.attempt_token(config),
             work: JobWork::Branch { region: self.region, task: index, view, done },
         };
         if here {
@@ -197,9 +197,9 @@ impl RegionRun {
     }
 
     /// A token that is the attempt's own, where something may cancel it or listen to it.
-    fn attempt_token(&self, task: &Task) -> CancellationToken {
-        let limited = task.config.timeout.is_some() || task.config.timeout_total.is_some();
-        if self.isolated || limited || self.run.strategy(task.config) == Strategy::Process {
+    fn attempt_token(&self, config: &ParallelConfig) -> CancellationToken {
+        let limited = config.timeout.is_some() || config.timeout_total.is_some();
+        if self.isolated || limited || self.run.strategy(config) == Strategy::Process {
             self.cancel.child()
         } else {
             self.cancel.clone()
@@ -230,7 +230,7 @@ impl RegionRun {
                 (index, TaskEnd { result, writes: view.into_written(), goes_to })
             }
             Err(failure) => {
-                let config = self.region.tasks[index].config;
+                let config = self.config(index);
                 let verdict = attempts.failed(failure, elapsed, config, breaker, &self.cancel);
                 self.run.tell_circuit(scope, self.region.tasks[index].name, breaker);
                 match (verdict, kept) {
@@ -269,7 +269,7 @@ impl RegionRun {
         let mut result = self.result(index, attempts, ran);
         result.error = Some(failure);
         self.tell_end(scope, &result);
-        if self.region.fail_fast && (!self.region.tasks[index].config.allow_failure || self.site().all_may_fail) {
+        if self.site().fail_fast && (!self.config(index).allow_failure || self.site().all_may_fail) {
             self.cancel.cancel_for(CancelReason::Sibling);
         }
         (index, TaskEnd { result, writes: Vec::new(), goes_to: Vec::new() })
@@ -284,12 +284,13 @@ impl RegionRun {
     }
 
     /// What a task starts with.
-    fn view(&self, task: &'static Task) -> Result<View, Box<Failure>> {
+    fn view(&self, index: usize) -> Result<View, Box<Failure>> {
+        let task = &self.region.tasks[index];
         let mut view = View::new(self.run.plan, task.block.keys);
         if self.site().graph.is_some() && task.reads.iter().any(|read| read.after > 0) {
             guard(|| self.include(task)).flatten()?;
         }
-        let takes = |key| self.takes_over(task, key);
+        let takes = |key| self.takes_over(index, key);
         let base = self.base.read().unwrap_or_else(PoisonError::into_inner);
         for read in task.reads.iter().filter(|read| !takes(read.key)) {
             if let Some(value) = base.view.value(read.key) {
@@ -309,12 +310,13 @@ impl RegionRun {
 
     /// Whether the task gets the only hold of a value that it combines with others: it need not be copied then. Nobody
     /// else may read it meanwhile, and if the task fails, so does the fan-out.
-    fn takes_over(&self, task: &Task, key: u32) -> bool {
+    fn takes_over(&self, index: usize, key: u32) -> bool {
+        let (task, config) = (&self.region.tasks[index], self.config(index));
         self.run.plan.keys[key as usize].reduce.is_some()
             && task.writes.iter().any(|write| write.key == key && !write.combine)
-            && task.config.retry.max_retries == 0
-            && !task.config.allow_failure
-            && self.run.strategy(task.config) == Strategy::Thread
+            && config.retry.max_retries == 0
+            && !config.allow_failure
+            && self.run.strategy(config) == Strategy::Thread
     }
 
     /// Includes in the base what `task` reads of finished tasks. Those are all that will ever be included before it,
@@ -334,6 +336,10 @@ impl RegionRun {
             }
         }
         Ok(())
+    }
+
+    fn config(&self, index: usize) -> &'static ParallelConfig {
+        self.site().config(index)
     }
 
     fn site(&self) -> &Site {
@@ -359,7 +365,7 @@ impl RegionRun {
             region,
             task: u32::try_from(index).unwrap_or(u32::MAX),
             name: task.name,
-            strategy: self.run.strategy(task.config),
+            strategy: self.run.strategy(self.config(index)),
         });
     }
 

@@ -7,10 +7,7 @@ use std::{
 
 use super::{Again, TaskEnd};
 use crate::{
-    engine::{
-        frame::Frame,
-        site::{Graph, Site},
-    },
+    engine::{frame::Frame, site::Site},
     executor::thread::Seat,
     plan::Region,
     result::ParallelFlowResult,
@@ -99,7 +96,7 @@ impl Ready {
     pub(super) fn step(&mut self, ended: Option<(usize, TaskEnd)>, site: &Site) -> Step {
         if let Some((task, end)) = ended {
             self.in_flight -= 1;
-            self.end(task, end, site.graph.as_ref());
+            self.end(task, end, site);
         }
         if self.remaining == 0 {
             return if std::mem::replace(&mut self.joined, true) { Step::Wait } else { Step::Join };
@@ -121,7 +118,7 @@ impl Ready {
     /// A task is not started, since its condition does not hold.
     pub(super) fn skip(&mut self, task: usize, site: &Site) {
         let end = self.skipped(task);
-        self.end(task, end, site.graph.as_ref());
+        self.end(task, end, site);
     }
 
     /// A task waits to be tried again: another may run meanwhile.
@@ -176,14 +173,14 @@ impl Ready {
     }
 
     /// Takes an end, and frees or skips what waited for it.
-    fn end(&mut self, task: usize, end: TaskEnd, graph: Option<&Graph>) {
-        let (Some(graph), Queue::Graph { .. }) = (graph, &self.queue) else {
+    fn end(&mut self, task: usize, end: TaskEnd, site: &Site) {
+        let (Some(graph), Queue::Graph { .. }) = (&site.graph, &self.queue) else {
             self.ends[task] = Some(end);
             self.remaining -= 1;
             return;
         };
         let failed = !end.result.success && !end.result.skipped;
-        let mut ended = vec![(task, end, failed && !self.region.tasks[task].config.allow_failure)];
+        let mut ended = vec![(task, end, failed && !site.config(task).allow_failure)];
         while let Some((task, end, bars)) = ended.pop() {
             for &follower in graph.followers(task) {
                 let Queue::Graph { free, waiting } = &mut self.queue else { continue };

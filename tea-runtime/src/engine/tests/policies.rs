@@ -12,7 +12,7 @@ use super::kit::*;
 use crate::{
     cancel::CancellationToken,
     context::Context,
-    engine::{self, Options},
+    engine::{self, Options, Settings},
     error::Error,
     failure::FailureKind,
     plan::{Plan, Task},
@@ -273,6 +273,29 @@ fn fail_fast_tells_siblings_and_starts_no_more() {
     assert_eq!(error.failures()[0].failure.message, "first");
     assert_eq!(error.failure().unwrap().kind, FailureKind::Error, "the first failure, not what followed from it");
     assert!(!error.is_cancelled());
+}
+
+#[test]
+fn the_caller_says_whether_it_fails_fast_and_what_may_fail() {
+    for fail_fast in [true, false] {
+        let mut kit = kit();
+        let never = leak(AtomicUsize::new(0));
+        let allowed = ParallelConfig { allow_failure: true, ..ParallelConfig::DEFAULT };
+        let fails = one(&kit, "fails", |_, _| Err("first".into())).config(allowed);
+        let next = one(&kit, "next", |_, _| {
+            never.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        });
+        let region = kit.region_with(vec![fails, next], |region| {
+            (region.fail_fast, region.max_workers) = (!fail_fast, Some(1));
+        });
+        let root = kit.block(vec![fan_out(region)]);
+        let plan = kit.plan(root);
+        let settings = Settings::changed(plan, &|_, config| config.allow_failure = false, Some(fail_fast)).unwrap();
+        let error = engine::run(plan, Vec::new(), Options { settings, ..Options::default() }).unwrap_err();
+        assert_eq!(error.failures()[0].failure.message, "first");
+        assert_eq!(never.load(Ordering::SeqCst), usize::from(!fail_fast));
+    }
 }
 
 #[test]

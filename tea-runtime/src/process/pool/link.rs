@@ -22,7 +22,7 @@ use crate::{
     event::Event,
     process::{
         group::Group,
-        message::{self, CANCEL, Setup, ToWorker, WORK},
+        message::{self, CANCEL, ToWorker, WORK},
     },
 };
 
@@ -72,7 +72,7 @@ pub(super) fn serve(pool: &Arc<Pool>, number: u32, memory_limit: Option<u64>, de
         return pool.start_failed(memory_limit, &StartError::Closing);
     }
     let start = Instant::now();
-    let setup = Setup { memory_limit, max_workers: pool.ceiling(), tells_progress: pool.is_heard() };
+    let setup = pool.setup(memory_limit);
     let tell = |pid, line: &str| pool.tell_line(number, pid, "", line);
     let closing = || pool.lock().closing;
     match handshake::start(pool.program(), setup, pool.options.handshake, tell, closing) {

@@ -30,7 +30,7 @@ use self::{
     link::Link,
     pace::Paces,
 };
-use super::{identity, loss, pause, spawn::Program};
+use super::{identity, loss, message::Setup, pause, spawn::Program};
 use crate::{
     cancel::CancelReason,
     engine::cancelled,
@@ -56,8 +56,8 @@ pub(crate) struct Options {
 /// Workers, and what they are to run.
 pub(crate) struct Pool {
     options: Options,
-    /// The run that the first attempt belongs to: its events, and its caller's ceiling on workers.
-    run: OnceLock<(Events, Option<u64>)>,
+    /// The run that the first attempt belongs to: its events, and what workers must know of it.
+    run: OnceLock<(Events, Setup)>,
     state: Mutex<State>,
     /// Told when the pool closes, to starts that wait.
     closed: Condvar,
@@ -130,7 +130,12 @@ impl Pool {
 
     /// Takes an attempt.
     pub(crate) fn submit(self: &Arc<Self>, job: Job) {
-        self.run.get_or_init(|| (job.run.events().clone(), job.run.max_workers().map(|most| most as u64)));
+        self.run.get_or_init(|| {
+            let max_workers = job.run.max_workers().map(|most| most as u64);
+            let settings = job.run.settings().to_send(job.run.plan());
+            let tells_progress = job.run.events().is_active();
+            (job.run.events().clone(), Setup { memory_limit: None, max_workers, tells_progress, settings })
+        });
         let cancel = job.cancel.clone();
         let mut state = self.lock();
         state.last_errand += 1;
@@ -421,8 +426,10 @@ impl Pool {
         }
     }
 
-    fn ceiling(&self) -> Option<u64> {
-        self.run.get().and_then(|run| run.1)
+    /// What a worker with this limit must know.
+    fn setup(&self, memory_limit: Option<u64>) -> Setup {
+        let (_, setup) = self.run.get().expect("workers are started for attempts");
+        Setup { memory_limit, ..setup.clone() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     cancel::CancellationToken,
     context::Context,
-    engine::{self, Options, Run, map::Batch, schedule},
+    engine::{self, Options, Run, Settings, map::Batch, schedule},
     event::Scope,
     executor::BranchEnd,
     failure::Failure,
@@ -105,7 +105,8 @@ impl Runner {
             let max_workers = setup.and_then(|setup| usize::try_from(setup.max_workers?).ok());
             let told = setup.filter(|setup| setup.tells_progress);
             let progress = told.map(|_| progress::to(Arc::clone(&self.outbox)));
-            Run::new(plan, Options { max_workers, progress, ..Options::default() })
+            let settings = setup.map_or_else(Settings::default, |setup| Settings::received(&setup.settings, plan));
+            Run::new(plan, Options { max_workers, progress, settings, ..Options::default() })
         });
         Arc::clone(run)
     }

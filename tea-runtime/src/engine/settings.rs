@@ -1,0 +1,97 @@
+//! The settings of branches and maps in one run: the plan's, or what its caller made of them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    plan::{Plan, Site},
+    policy::ParallelConfig,
+};
+
+/// What a caller changed. It goes to workers too, for fan-outs within branches.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// By site, and branch there.
+    changed: BTreeMap<(u32, u32), &'static ParallelConfig>,
+    fail_fast: Option<bool>,
+}
+
+/// [`Settings`] on the way to a worker.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Sent {
+    module: String,
+    workflow: String,
+    changed: Vec<(u32, u32, ParallelConfig)>,
+    fail_fast: Option<bool>,
+}
+
+impl Settings {
+    /// Those of `plan` as `change` leaves them, and `fail_fast` for all fan-outs and maps.
+    ///
+    /// # Errors
+    /// If some make no sense, or ask for what only the compiler can allow.
+    pub fn changed(
+        plan: &Plan,
+        change: &dyn Fn(&str, &mut ParallelConfig),
+        fail_fast: Option<bool>,
+    ) -> Result<Self, String> {
+        let mut changed = BTreeMap::new();
+        for (site, at) in plan.sites.iter().zip(0..) {
+            let configs: Vec<(&str, &'static ParallelConfig)> = match site {
+                Site::Region(region) => region.tasks.iter().map(|task| (task.name, task.config)).collect(),
+                Site::Map(map) => vec![(map.name, map.config)],
+            };
+            for ((name, before), index) in configs.into_iter().zip(0..) {
+                let mut after = before.clone();
+                change(name, &mut after);
+                if after != *before {
+                    after.check(before).map_err(|wrong| format!("the settings of `{name}`: {wrong}"))?;
+                    changed.insert((at, index), kept(after));
+                }
+            }
+        }
+        Ok(Self { changed, fail_fast })
+    }
+
+    /// Those of a branch of a region, or of a map (0), for which the plan says `planned`.
+    pub(super) fn of(&self, site: u32, index: usize, planned: &'static ParallelConfig) -> &'static ParallelConfig {
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        self.changed.get(&(site, index)).copied().unwrap_or(planned)
+    }
+
+    /// Whether a fan-out or map for which the plan says `planned` fails fast.
+    pub(super) fn fail_fast(&self, planned: bool) -> bool {
+        self.fail_fast.unwrap_or(planned)
+    }
+
+    pub(crate) fn to_send(&self, plan: &Plan) -> Sent {
+        let changed = self.changed.iter().map(|(&(site, index), &config)| (site, index, config.clone()));
+        let (module, workflow) = (plan.module.to_owned(), plan.name.to_owned());
+        Sent { module, workflow, changed: changed.collect(), fail_fast: self.fail_fast }
+    }
+
+    /// Those for `plan`, if they were sent for it.
+    pub(crate) fn received(sent: &Sent, plan: &Plan) -> Self {
+        if (sent.module.as_str(), sent.workflow.as_str()) != (plan.module, plan.name) {
+            return Self::default();
+        }
+        let changed = sent.changed.iter().map(|(site, index, config)| ((*site, *index), kept(config.clone())));
+        Self { changed: changed.collect(), fail_fast: sent.fail_fast }
+    }
+}
+
+/// The same for as long as the program runs, as a plan's are. Equal ones are kept once.
+fn kept(config: ParallelConfig) -> &'static ParallelConfig {
+    static KEPT: Mutex<Vec<&'static ParallelConfig>> = Mutex::new(Vec::new());
+    let mut all = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(same) = all.iter().find(|kept| ***kept == config) {
+        return same;
+    }
+    let config: &'static ParallelConfig = Box::leak(Box::new(config));
+    all.push(config);
+    config
+}
