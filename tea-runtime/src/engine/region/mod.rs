@@ -125,7 +125,8 @@ impl RegionRun {
 
     /// Whether all its tasks run on threads of the pool.
     fn is_for_pool(&self) -> bool {
-        !self.isolated && self.region.tasks.iter().all(|task| self.run.strategy(task.config) == Strategy::Thread)
+        let on_threads = |task| self.run.strategy(self.config(task)) == Strategy::Thread;
+        !self.isolated && (0..self.region.tasks.len()).all(on_threads)
     }
 
     /// Whether starting it runs reducers, which are the user's Rust: no business of an executor's own threads.
