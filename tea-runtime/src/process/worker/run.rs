@@ -106,7 +106,7 @@ impl Runner {
             let told = setup.filter(|setup| setup.tells_progress);
             let progress = told.map(|_| progress::to(Arc::clone(&self.outbox)));
             let settings = setup.map_or_else(Settings::default, |setup| Settings::received(&setup.settings, plan));
-            Run::new(plan, Options { max_workers, progress, settings, ..Options::default() })
+            Run::new(plan, Options { max_workers, settings, progress, ..Options::default() })
         });
         Arc::clone(run)
     }
