@@ -2,7 +2,10 @@
 
 use std::{
     process::Child,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -11,7 +14,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use crate::failure::ExitStatus;
 
 /// How long a process may take to end that was killed: it may have much memory to give back.
-const KILLED: Duration = Duration::from_secs(10);
+const KILLED: Duration = Duration::from_secs(5);
 
 /// Processes that were killed and did not end (frozen, or waiting for a device), to be reaped when they have.
 static LEFT: Mutex<Vec<Child>> = Mutex::new(Vec::new());
@@ -22,12 +25,15 @@ pub(crate) struct Group {
     pid: Pid,
     /// Taken when it is reaped: from then on its number may be another process's.
     child: Mutex<Option<Child>>,
+    killed: AtomicBool,
 }
 
 /// What a process is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     Running,
+    /// It was killed and has not ended: not yet, or the system holds it.
+    Killed,
     /// By this signal, and not continued.
     Stopped(i32),
     Ended,
@@ -37,7 +43,7 @@ impl Group {
     pub(crate) fn new(child: Child) -> Self {
         let pid =
             Pid::from_raw(i32::try_from(child.id()).expect("a process id fits")).expect("a process id is positive");
-        Self { pid, child: Mutex::new(Some(child)) }
+        Self { pid, child: Mutex::new(Some(child)), killed: AtomicBool::new(false) }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -48,6 +54,7 @@ impl Group {
     pub(crate) fn signal(&self, signal: Signal) {
         let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         if child.is_some() {
+            self.killed.fetch_or(signal == Signal::KILL, Ordering::Relaxed);
             // It fails only if all of the group have ended.
             let _ = kill_process_group(self.pid, signal);
         }
@@ -61,6 +68,7 @@ impl Group {
         }
         let options = WaitIdOptions::EXITED | WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         match waitid(WaitId::Pid(self.pid), options) {
+            Ok(None) if self.killed.load(Ordering::Relaxed) => Status::Killed,
             Ok(None) => Status::Running,
             Ok(Some(status)) => status.stopping_signal().map_or(Status::Ended, Status::Stopped),
             // Somebody else has reaped it: a handler of the caller's that waits for all children.

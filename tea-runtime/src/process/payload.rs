@@ -46,15 +46,22 @@ pub(crate) fn encode<'a>(
     Ok(encoded)
 }
 
-/// Reads the values that `heads` announce from `bytes`.
+/// Reads the values that `heads` announce, of some of these keys, from `bytes`.
 ///
 /// # Errors
 /// A failure that names the first key which cannot be decoded.
-pub(crate) fn decode(plan: &Plan, heads: &[ValueHead], mut bytes: &[u8]) -> Result<Vec<(u32, Value)>, Box<Failure>> {
+pub(crate) fn decode(
+    plan: &Plan,
+    keys: &[u32],
+    heads: &[ValueHead],
+    mut bytes: &[u8],
+) -> Result<Vec<(u32, Value)>, Box<Failure>> {
     let mut values = Vec::with_capacity(heads.len());
     for head in heads {
-        let spec =
-            plan.keys.get(head.key as usize).ok_or_else(|| transport(format!("there is no state key {}", head.key)))?;
+        if !keys.contains(&head.key) {
+            return Err(transport(format!("there is no state key {} here", head.key)));
+        }
+        let spec = &plan.keys[head.key as usize];
         let wire = spec.kind.wire.ok_or_else(|| no_wire(spec.name, spec.kind.name))?;
         let length = usize::try_from(head.length).ok();
         let Some((value, rest)) = length.and_then(|length| bytes.split_at_checked(length)) else {

@@ -53,7 +53,7 @@ const fn key(name: &'static str) -> KeySpec {
 const HERE: Place = Place { line: 1, column: 1 };
 const CONFIG: ParallelConfig = ParallelConfig { strategy: Strategy::Process, ..ParallelConfig::DEFAULT };
 
-static PLAN: Plan = Plan {
+pub(super) static PLAN: Plan = Plan {
     name: "acts",
     description: "",
     file: "acts.yaml",
@@ -64,7 +64,7 @@ static PLAN: Plan = Plan {
     max_workers: None,
 };
 
-static MAP: Map = Map {
+pub(super) static MAP: Map = Map {
     id: 1,
     name: "double",
     place: HERE,
@@ -85,7 +85,7 @@ fn double(n: usize) -> Result<usize, NodeError> {
     }
 }
 
-static REGION: Region = Region {
+pub(super) static REGION: Region = Region {
     id: 0,
     place: HERE,
     tasks: &[Task {

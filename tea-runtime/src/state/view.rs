@@ -144,6 +144,11 @@ impl View {
         *self.slot_mut(key) = Slot { value: Some(value), written: true };
     }
 
+    /// The keys of the block's working set, ascending.
+    pub(crate) fn keys(&self) -> &'static [u32] {
+        self.keys
+    }
+
     /// What the block wrote: key numbers, ascending, and values.
     pub fn written(&self) -> impl Iterator<Item = (u32, &Value)> {
         let slots = self.keys.iter().zip(&self.slots).filter(|(_, slot)| slot.written);

@@ -1,5 +1,7 @@
 //! Deadlines.
 
+use std::fs;
+
 use super::*;
 
 #[test]
@@ -43,4 +45,31 @@ fn row_10_a_branch_that_ignores_sigterm() {
     );
     assert!(run.seconds(0) >= 0.5, "{}", run.seconds(0));
     run.all_done_but(&[0], 4);
+}
+
+#[test]
+fn row_17_a_worker_that_the_system_holds() {
+    // Frozen by a control group of version 1, it does not even heed SIGKILL.
+    let group = format!("/sys/fs/cgroup/freezer/tea-rows-{}", std::process::id());
+    if let Err(error) = fs::create_dir(&group) {
+        eprintln!("this machine cannot show it: {group}: {error}");
+        return;
+    }
+    let running = program("limited", &[&format!("freeze {group}"), "ok", "ok", "ok"]).start();
+    let frozen = Frozen(group);
+    wait_for("the worker to be given up", || running.stderr().contains("does not let it end").then_some(()));
+    drop(frozen);
+    let run = finished(running.finish());
+    assert_eq!(run.error(0)["kind"], "timeout");
+    run.all_done_but(&[0], 4);
+}
+
+/// A control group whose processes are thawed in the end, whatever happened.
+struct Frozen(String);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        let thawed = fs::write(format!("{}/freezer.state", self.0), "THAWED");
+        wait_for("the group's end", || (thawed.is_err() || fs::remove_dir(&self.0).is_ok()).then_some(()));
+    }
 }

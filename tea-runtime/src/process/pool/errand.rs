@@ -254,5 +254,5 @@ fn tell<T>(done: Done<T>, attempt: Attempt<T>) {
 }
 
 fn received(view: &View, heads: &[ValueHead], bytes: &[u8]) -> Result<Vec<(u32, Value)>, Box<Failure>> {
-    payload::decode(view.plan(), heads, bytes)
+    payload::decode(view.plan(), view.keys(), heads, bytes)
 }

@@ -14,7 +14,7 @@ use rustix::{
 
 use super::{Pool, Settled, flight::Flight, link::Link, output::Output};
 use crate::{
-    engine::timer,
+    engine::{self, timer},
     event::Event,
     executor::Job,
     failure::Failure,
@@ -51,7 +51,9 @@ enum End {
 pub(super) fn read(pool: &Arc<Pool>, link: &Arc<Link>, mut frames: FrameReader, mut output: Output) {
     // Every frame has passed `max_payload` in the worker; what comes over that is no frame of it.
     frames.set_limit(u64::MAX >> 1);
-    let end = listen(pool, link, &mut frames, &mut output).err().unwrap_or(End::Closed);
+    // Whatever happens, what it ran must come to an end.
+    let end = engine::guard(|| listen(pool, link, &mut frames, &mut output).err().unwrap_or(End::Closed))
+        .unwrap_or_else(|panic| End::Broken(format!("what it said caused a panic: {}", panic.message)));
     finish(pool, link, end, &mut output);
 }
 
@@ -95,8 +97,8 @@ fn listen(pool: &Arc<Pool>, link: &Arc<Link>, frames: &mut FrameReader, output: 
             }
         } else if silent {
             match link.group.status() {
-                // Somebody else may hold its end of the connection.
-                Status::Ended => return Ok(()),
+                // Somebody else, or the system, may hold its end of the connection.
+                Status::Ended | Status::Killed => return Ok(()),
                 Status::Running => missed = 0,
                 Status::Stopped(_) if missed < MISSED => missed += 1,
                 Status::Stopped(signal) => return Err(End::Stopped(signal)),

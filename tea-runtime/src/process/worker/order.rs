@@ -75,8 +75,8 @@ impl Orders {
         let Some(&Site::Map(map)) = plan.sites.get(head.map as usize) else {
             return Err(transport(format!("workflow `{}` has no such map in the worker", plan.name)));
         };
-        let all: u64 = head.lengths.iter().sum();
-        let split = usize::try_from(all).ok().and_then(|all| bytes.len().checked_sub(all));
+        let all = head.lengths.iter().try_fold(0_u64, |all, length| all.checked_add(*length));
+        let split = all.and_then(|all| bytes.len().checked_sub(usize::try_from(all).ok()?));
         let (values, mut rest) = bytes.split_at(split.ok_or_else(|| transport("items did not arrive as a whole"))?);
         if let Some(heads) = &head.view {
             // If it cannot be read, the items that come without must not get the one before it.
@@ -117,8 +117,73 @@ fn plan(module: &str, name: &str) -> Result<&'static Plan, Box<Failure>> {
 
 fn view(plan: &'static Plan, keys: &'static [u32], heads: &[ValueHead], values: &[u8]) -> Result<View, Box<Failure>> {
     let mut view = View::new(plan, keys);
-    for (key, value) in payload::decode(plan, heads, values)? {
+    for (key, value) in payload::decode(plan, keys, heads, values)? {
         view.set(key, value);
     }
     Ok(view)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::process::tests::{MAP, PLAN, REGION};
+
+    fn orders() -> [Vec<u8>; 2] {
+        let (module, workflow) = (PLAN.module.to_owned(), PLAN.name.to_owned());
+        let values = vec![ValueHead { key: 0, length: 5 }];
+        let branch = message::Branch {
+            task: 7,
+            module: module.clone(),
+            workflow: workflow.clone(),
+            region: REGION.id,
+            index: 0,
+            attempt: 1,
+            max_payload: 1 << 20,
+            values,
+        };
+        let items = message::Items {
+            task: 8,
+            module,
+            workflow,
+            map: MAP.id,
+            first: 0,
+            start: 3,
+            attempt: 1,
+            max_payload: 1 << 20,
+            view: Some(Vec::new()),
+            lengths: vec![1, 1, 2],
+        };
+        [
+            [message::encode(&ToWorker::Branch(branch)), b"\x04echo".to_vec()].concat(),
+            [message::encode(&ToWorker::Items(items)), b"\x03\x04\x85\x01".to_vec()].concat(),
+        ]
+    }
+
+    #[test]
+    fn orders_are_read() {
+        let [branch, items] = orders();
+        assert!(matches!(Orders::default().read(&branch), Ok(Order::Branch(Branch { ready: Ok(_), .. }))));
+        assert!(matches!(Orders::default().read(&items), Ok(Order::Items(Items { ready: Ok(_), .. }))));
+    }
+
+    proptest! {
+        #[test]
+        fn row_24_a_message_of_soup_is_no_panic(bytes in vec(any::<u8>(), 0..300)) {
+            let _ = Orders::default().read(&bytes);
+        }
+
+        #[test]
+        fn row_24_a_damaged_message_is_no_panic(
+            which in 0..2_usize, at in any::<prop::sample::Index>(), bytes in vec(any::<u8>(), 1..12), cut in 0..20_usize,
+        ) {
+            let mut message = orders()[which].clone();
+            let at = at.index(message.len());
+            let end = (at + bytes.len()).min(message.len());
+            message.splice(at..end, bytes);
+            message.truncate(message.len() - cut.min(message.len()));
+            let _ = Orders::default().read(&message);
+        }
+    }
 }

@@ -37,6 +37,11 @@ pub(crate) fn act(acts: &[String], index: usize, ctx: &Context) -> Result<Vec<(u
             }
             Err(error) => format!("no control group: {error}"),
         },
+        "freeze" => {
+            fs::write(format!("{rest}/cgroup.procs"), std::process::id().to_string())?;
+            fs::write(format!("{rest}/freezer.state"), "FROZEN")?;
+            "thawed".to_owned()
+        }
         "overflow" => recurse(0).to_string(),
         "allocate" => {
             let mebibytes: usize = rest.parse()?;
