@@ -1,5 +1,7 @@
 //! Build-script mode: rustc's errors in Rust inside YAML have the YAML's line and column.
 
+use std::{fs, path::Path};
+
 use tests::project::Project;
 
 /// Errors in every kind of place. Each is marked by the line and column where its Rust begins.
@@ -56,28 +58,21 @@ fn errors(name: &str, main: &str, workflow: &str) -> String {
     built.output
 }
 
-#[test]
-fn a_misspelt_method_is_reported_where_it_stands_in_the_yaml() {
-    let workflow = r#"name: placed
-state_schema:
-  words:   { type: Vec<String>, input: true }
-  longest: String
+/// A file of the example in build-script mode.
+fn example(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/weblog").join(file);
+    fs::read_to_string(path).unwrap()
+}
 
-nodes:
-  - name: one
-    run: |
-        // Some lines,
-        // so that the mistake
-        // is on line
-        // 17.
-        if words.is_empty() {
-            return Err("no words".into());
-        }
-        // Here:
-        words.iter().mox_by_key(|word| word.len()).cloned().unwrap_or_default()
-    output: longest
-"#;
-    let output = errors("placed", MAIN, workflow);
+#[test]
+fn a_misspelt_method_in_the_example_is_reported_where_it_stands_in_the_yaml() {
+    let workflow = example("src/flow.yaml").replace("text.lines()", "text.linez()");
+    let project = Project::new("placed", &[("flow.yaml", &workflow)]);
+    for file in ["src/main.rs", "src/request.rs"] {
+        project.write(file.strip_prefix("src/").unwrap(), &example(file));
+    }
+    project.compile_in_build_script("src/flow.yaml");
+    let output = project.check().output;
     assert!(output.contains("flow.yaml.rs:17:22"), "{output}");
     assert_eq!(output.matches("\nerror[").count() + usize::from(output.starts_with("error[")), 1, "{output}");
 }
@@ -171,7 +166,7 @@ fn without_a_build_script_the_error_names_the_line() {
     );
     let built = project.check();
     assert!(built.output.contains("no method named `pow_er`"), "{}", built.output);
-    assert!(built.output.contains("flow_yaml_line_4_odd"), "{}", built.output);
+    assert!(built.output.contains("flow_yaml_line_4_odd__for_the_column_see_build_script_mode"), "{}", built.output);
 }
 
 #[test]

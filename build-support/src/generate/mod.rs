@@ -114,11 +114,17 @@ impl Generated<'_> {
         text + "}\n"
     }
 
-    /// `flow_yaml_line_17_count`.
+    /// `flow_yaml_line_17_count__for_the_column_see_build_script_mode`. The only words of ours in an error of rustc's
+    /// in the user's Rust are this name; where nothing is wrong nobody sees them.
     fn place_name(&self, piece: &Piece<'_>) -> String {
         let span = piece.span();
         let file = self.sources.get(span.file).path.file_name().unwrap_or_default().to_string_lossy();
-        format!("{}_line_{}_{}", module_name(&file), self.sources.locate(span).line, piece.name)
+        format!(
+            "{}_line_{}_{}__for_the_column_see_build_script_mode",
+            module_name(&file),
+            self.sources.locate(span).line,
+            piece.name
+        )
     }
 
     /// The pieces at the places that they have in the workflow file. Nearly always one text; a further one takes what

@@ -186,7 +186,7 @@ pub(super) fn check_of(key: &super::names::KeyNames) -> String {
     key.constant.to_lowercase() + "_type"
 }
 
-/// What some Rust reads: `[chunks: get CHUNKS, k: copy K] (ctx; parallel_results)`.
+/// What some Rust reads: `[chunks: get CHUNKS, k: copy K] (ctx; parallel_results; near)`.
 fn scope(code: &Code, plan: &Plan, names: &Names) -> String {
     let reads: Vec<String> = code
         .reads
@@ -204,7 +204,8 @@ fn scope(code: &Code, plan: &Plan, names: &Names) -> String {
         .collect();
     let context = if code.uses_ctx { "ctx" } else { "" };
     let results = if code.uses_results { "parallel_results" } else { "" };
-    format!("[{}] ({context};{results})", reads.join(", "))
+    let near = join(&code.near, " ", |key| names.key(*key).variable.clone());
+    format!("[{}] ({context};{results};{near})", reads.join(", "))
 }
 
 fn crossing(name: &str, span: Span, sources: &Sources) -> String {

@@ -22,6 +22,11 @@ pub(crate) const ITEM: &str = "item";
 const CONTEXT: &str = "ctx";
 const RESULTS: &str = "parallel_results";
 
+/// Whether Tea puts this name into scope.
+pub(crate) fn is_given(name: &str) -> bool {
+    name == CONTEXT || name == RESULTS
+}
+
 /// A node's name; the index after the last node is `__start__`.
 pub(super) fn node_name(workflow: &Workflow, node: usize) -> &str {
     workflow.nodes.get(node).map_or(START, |node| &node.name.value)

@@ -1,11 +1,14 @@
 //! Graph → plan. Everything has been checked; this only gathers.
 
+use std::collections::HashSet;
+
 use super::{
     Arm, Block, Code, Key, KeyId, Map, MapOutput, Next, Node, Output, Plan, Region, Step, Task, Work, crossing,
 };
 use crate::{
     graph::{self, Graph, access::Access, names, settings},
     source::Spanned,
+    suggest,
     syntax::{self, Rust},
 };
 
@@ -108,7 +111,29 @@ impl Lower<'_, '_> {
             reads: uses.keys.into_iter().map(|(key, _)| key).collect(),
             uses_ctx: uses.context,
             uses_results: uses.results.is_some(),
+            near: self.near(rust, hidden),
         }
+    }
+
+    /// Keys that names which are no keys may be meant for.
+    fn near(&self, rust: &Rust, hidden: &[&str]) -> Vec<KeyId> {
+        /// To compare names costs, and is but for a suggestion.
+        const MOST: usize = 500;
+        let keys = &self.graph.keys;
+        let unknown = rust.names.iter().map(|name| name.value.as_str());
+        let unknown =
+            unknown.filter(|name| !hidden.contains(name) && !names::is_given(name) && keys.get(name).is_none());
+        if keys.len() > MOST {
+            return Vec::new();
+        }
+        let all: Vec<_> = keys.iter().map(|(_, key)| key.name.value.as_str()).collect();
+        let mut near: Vec<_> =
+            unknown.filter_map(|name| keys.get(suggest::nearest(name, all.iter().copied())?)).collect();
+        let words: HashSet<_> = rust.text.split(|char: char| char != '_' && !char.is_alphanumeric()).collect();
+        near.retain(|key| !words.contains(keys.name(*key)) && !hidden.contains(&keys.name(*key)));
+        near.sort_unstable();
+        near.dedup();
+        near
     }
 
     fn node(&mut self, index: usize, node: &syntax::Node) -> Work {

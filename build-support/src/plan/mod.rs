@@ -135,6 +135,9 @@ pub struct Code {
     pub uses_ctx: bool,
     /// `parallel_results` is used.
     pub uses_results: bool,
+    /// Keys that unknown names in it may be meant for. The text names none of them: they are in scope without a value,
+    /// so that rustc can suggest them.
+    pub near: Vec<KeyId>,
 }
 
 /// What follows a step.

@@ -31,6 +31,10 @@ pub use crate::{
     },
 };
 
+/// What a key has in place of a value where it is in scope only for rustc to suggest it.
+#[derive(Clone, Copy)]
+pub struct NotRead;
+
 /// What is known of a state key's type; for the struct that stands for the key.
 pub trait KeyType {
     /// The type.

@@ -84,6 +84,8 @@ impl Fault<'_> {
             "remove it, or open it before"
         } else if has("found") {
             "brackets are closed in the order in which they are opened, the last one first"
+        } else if has("a reference") {
+            "write a type that owns its value, such as `String` for `&str`, `Vec<T>` for `&[T]` and `T` for `&T`"
         } else if has("too deeply") || has("no memory") {
             "move it into a function of the module that calls the macro, and call that"
         } else if has("cannot be chained") {

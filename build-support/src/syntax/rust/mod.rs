@@ -12,8 +12,10 @@ use std::ops::Range;
 
 use proc_macro2::{LexError, TokenStream};
 use syn::{
-    Block, Expr, Type,
+    Block, Expr, ParenthesizedGenericArguments, Type, TypeFnPtr, TypeReference,
     parse::{Parse, Parser},
+    spanned::Spanned as _,
+    visit::Visit,
 };
 
 use super::{Rust, language::Piece};
@@ -132,7 +134,13 @@ fn examine_tokens(tokens: TokenStream, text: &str, piece: Piece) -> Parsed {
     match piece {
         Piece::Body => Ok(free::names_of_body(&parsed(Block::parse_within, tokens, text)?, text)),
         Piece::Expression => Ok(free::names_of(&parsed(Expr::parse, tokens, text)?, text)),
-        Piece::Type => parsed(Type::parse, tokens, text).map(|_| Vec::new()),
+        Piece::Type => {
+            let mut borrowed = Borrowed(None);
+            borrowed.visit_type(&parsed(Type::parse, tokens, text)?);
+            borrowed.0.map_or(Ok(Vec::new()), |place| {
+                Err(("a reference has no owner here, and a state key owns its value".to_owned(), place))
+            })
+        }
         Piece::Function => {
             let function = parsed(Expr::parse, tokens, text)?;
             if let Expr::Path(_) | Expr::Closure(_) = function {
@@ -142,6 +150,21 @@ fn examine_tokens(tokens: TokenStream, text: &str, piece: Piece) -> Parsed {
             }
         }
     }
+}
+
+/// The first reference in a type that does not say how long it lives. Those that functions take do not matter.
+struct Borrowed(Option<Range<usize>>);
+
+impl<'ast> Visit<'ast> for Borrowed {
+    fn visit_type_reference(&mut self, ty: &'ast TypeReference) {
+        if ty.lifetime.is_none() {
+            let start = ty.and_token.span.byte_range().start;
+            let end = ty.elem.span().byte_range().end;
+            self.0.get_or_insert(start..end.max(start + 1));
+        }
+    }
+    fn visit_type_fn_ptr(&mut self, _: &'ast TypeFnPtr) {}
+    fn visit_parenthesized_generic_arguments(&mut self, _: &'ast ParenthesizedGenericArguments) {}
 }
 
 /// What syn says, and where. Where very much could stand, the list of it is no help. At the end of the text it has no place of its own.

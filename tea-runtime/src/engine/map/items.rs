@@ -108,7 +108,7 @@ pub struct InPlace<C>(Key<C>);
 
 /// The items of a key, read where they are.
 #[must_use]
-pub const fn in_place<C: List + 'static>(key: Key<C>) -> InPlace<C> {
+pub const fn in_place<C>(key: Key<C>) -> InPlace<C> {
     InPlace(key)
 }
 

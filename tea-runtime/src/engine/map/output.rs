@@ -8,6 +8,12 @@ use crate::{
     state::{Key, Value, View},
 };
 
+#[diagnostic::on_unimplemented(
+    message = "results of type `{R}` cannot go to the `output` of this map",
+    label = "its `output` is a `{Self}`",
+    note = "the `output` of a `dynamic_parallel` node is a `Vec` of its results, or a key with `reduce`, which combines them",
+    note = "without `output`, `run` gives `()`"
+)]
 /// Where a map's results of type `R` go: the key of a `Vec`, a [`reduced`] key, or `()` if there are none.
 pub trait MapOutput<R>: Copy + Send + Sync + 'static {
     #[doc(hidden)]

@@ -1,0 +1,1 @@
+tea_runtime::include_workflow!("misspelt_key.yaml");
