@@ -90,7 +90,10 @@ pub fn expand(arguments: &str, caller: &Path) -> String {
 fn workflow(path: &Path, bytes: &[u8], arguments: &Arguments) -> String {
     let surface = &arguments.surface;
     if let Some(compiled) = script::find(path, bytes) {
-        let sheets = compiled.sheets.iter().map(|sheet| format!("::core::include!({:?})", sheet.display().to_string()));
+        let include = |(macros, sheet): &(String, PathBuf)| {
+            format!("{macros}\n::core::include!({:?})", sheet.display().to_string())
+        };
+        let sheets = compiled.sheets.iter().map(include);
         let warnings = if arguments.warnings { compiled.warnings.as_str() } else { "" };
         return surface.finish(&compiled.name, &compiled.module, sheets) + warnings;
     }

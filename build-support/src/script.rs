@@ -9,7 +9,7 @@ use std::{
 use crate::{
     diagnostic::Diagnostics,
     expand,
-    generate::{self, Generated},
+    generate::{self, Generated, join},
     source::Sources,
 };
 
@@ -46,8 +46,8 @@ pub(crate) struct Compiled {
     pub(crate) name: String,
     /// The module's text.
     pub(crate) module: String,
-    /// The files with the user's Rust.
-    pub(crate) sheets: Vec<PathBuf>,
+    /// The files with the user's Rust, each with what stands before it.
+    pub(crate) sheets: Vec<(String, PathBuf)>,
     /// Items that make rustc warn.
     pub(crate) warnings: String,
 }
@@ -59,11 +59,14 @@ pub(crate) fn find(path: &Path, bytes: &[u8]) -> Option<Compiled> {
     let mut lines = module.lines();
     // What an older build script left behind does not count.
     let name = lines.next()?.strip_prefix(&header(bytes))?.to_owned();
-    let sheets = lines.next()?.strip_prefix("// sheets: ")?.parse().ok()?;
-    let sheets = (0..sheets).map(|number| place.sheet(number)).collect();
+    let macros = lines.map_while(|line| line.strip_prefix(SHEET));
+    let sheets = macros.enumerate().map(|(number, macros)| (macros.to_owned(), place.sheet(number))).collect();
     let warnings = fs::read_to_string(place.warnings()).ok()?;
     Some(Compiled { name, module, sheets, warnings })
 }
+
+/// The line of a module's text for each sheet, before what stands before that.
+const SHEET: &str = "// sheet: ";
 
 /// The first line of a module's text but for the module's name: what it was made from, and by which compiler.
 fn header(workflow: &[u8]) -> String {
@@ -135,10 +138,10 @@ impl Place {
     fn write(&self, generated: &Generated<'_>, bytes: &[u8]) -> io::Result<()> {
         let sheets = generated.sheets();
         for (number, sheet) in sheets.iter().enumerate() {
-            write(&self.sheet(number), sheet)?;
+            write(&self.sheet(number), &sheet.text)?;
         }
-        let module =
-            format!("{}{}\n// sheets: {}\n{}", header(bytes), generated.name, sheets.len(), generated.module());
+        let sheets = join(&sheets, "", |sheet| format!("{SHEET}{}\n", sheet.macros));
+        let module = format!("{}{}\n{sheets}{}", header(bytes), generated.name, generated.module());
         write(&self.module(), &module)
     }
 }

@@ -42,6 +42,7 @@ nodes:
     run: item.len()
     items: words.iter().cloneed().collect::<Vec<String>>()
     output: more
+  - { name: close, type: dynamic_parallel, items: "words.into_itr()", run: item.lennn(), output: more }
   - name: odd
     run: Vec::new()
     output: odd
@@ -94,15 +95,28 @@ fn rust_in_every_kind_of_scalar_keeps_its_place() {
         ("a folded block", "lenght"),
         ("after an escape", "lenn"),
         ("items", "cloneed"),
+        ("items before a body on the same line", "into_itr"),
     ] {
-        let (line, text) = WORKFLOW
-            .lines()
-            .zip(1..)
-            .find_map(|(text, line)| Some((line, text)).filter(|_| text.contains(name)))
-            .unwrap();
-        let column = text[..text.find(name).unwrap()].chars().count() + 1;
-        let place = format!("{line}:{column}");
+        let place = place(WORKFLOW, name);
         assert!(found.contains(&place.as_str()), "{what}: {place} is not among {found:?} in\n{output}");
+    }
+}
+
+/// The line and column of a word.
+fn place(workflow: &str, word: &str) -> String {
+    let mut lines = workflow.lines().zip(1..);
+    let (text, line) = lines.find(|(text, _)| text.contains(word)).unwrap();
+    format!("{line}:{}", text[..text.find(word).unwrap()].chars().count() + 1)
+}
+
+#[test]
+fn rust_on_the_first_line_keeps_its_place() {
+    let workflow = r#"{name: a, state_schema: {b: {type: Bb, input: true, default: "c()"}}, nodes: [{run: d(b), name: e}, {run: "f(b)", name: g}]}"#;
+    let output = errors("first-line", MAIN, workflow);
+    assert!(!output.contains("hygiene"), "the keys are in scope:\n{output}");
+    for word in ["Bb", "c()", "d(b)", "f(b)"] {
+        let place = format!("flow.yaml.rs:{}", place(workflow, word));
+        assert!(output.contains(&format!("{place}\n")), "{word}: {place} is not in\n{output}");
     }
 }
 
@@ -140,7 +154,7 @@ nodes:
     goto: [{ if: stop, to: never }, { to: files }]
   - { name: never, run: 'panic!("stopped: {stop}")' }
   - { name: files, run: "vec![file.clone()]", output: files }
-  - { name: wide, type: dynamic_parallel, items: files, run: item.as_os_str().len(), output: wide, parallel_strategy: process }
+  - { name: wide, type: dynamic_parallel, items: "files.clone()", run: item.as_os_str().len(), output: wide, parallel_strategy: process }
   - { name: done, run: "ctx.check()?" }
 edges:
   - { from: __start__, to: [c, d], parallel: true, fan_in: join, parallel_strategy: process }

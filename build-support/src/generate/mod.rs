@@ -19,6 +19,7 @@ mod types;
 use self::{
     names::{Names, Unique},
     pieces::{Part, Piece, Pieces},
+    sheet::Sheet,
 };
 use std::fmt::Write;
 
@@ -128,9 +129,9 @@ impl Generated<'_> {
     }
 
     /// The pieces at the places that they have in the workflow file. Nearly always one text; a further one takes what
-    /// has no room in those before. Each is an expression, a block of items.
+    /// has no room in those before.
     #[must_use]
-    pub fn sheets(&self) -> Vec<String> {
+    pub(crate) fn sheets(&self) -> Vec<Sheet> {
         sheet::layout(&self.pieces, self.sources)
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Piece<'a> {
     pub(super) name: String,
     /// Our text and the user's, in turns; begins and ends with ours.
     pub(super) parts: Vec<Part<'a>>,
+    /// The variables that our text binds for the user's.
+    pub(super) bound: Vec<String>,
 }
 
 /// Some text of a piece.
@@ -94,7 +96,7 @@ impl<'a> Pieces<'a> {
             glue.push(')');
         }
         parts.push(Part::Glue(") }".to_owned()));
-        self.list.push(Piece { name, parts });
+        self.list.push(Piece { name, parts, bound: Vec::new() });
     }
 
     /// Adds a node, and gives its name.
@@ -108,7 +110,7 @@ impl<'a> Pieces<'a> {
         };
         let scope = scope(&node.code, plan, names);
         let head = format!("__tea::node! {{ {} {function}({}) {scope} =>", self.module, output.trim_end());
-        self.function(&function, head, &node.code.rust);
+        self.function(&function, head, &node.code, names);
         function
     }
 
@@ -116,7 +118,7 @@ impl<'a> Pieces<'a> {
     pub(super) fn condition(&mut self, of: &str, code: &'a Code, plan: &Plan, names: &Names) -> String {
         let function = self.take(&format!("{}_when", snake(of)));
         let head = format!("__tea::condition! {{ {} {function} {} =>", self.module, scope(code, plan, names));
-        self.function(&function, head, &code.rust);
+        self.function(&function, head, code, names);
         function
     }
 
@@ -165,7 +167,10 @@ impl<'a> Pieces<'a> {
                 Part::Glue(") }".to_owned()),
             ]
         };
-        self.list.push(Piece { name: constant.clone(), parts });
+        let mut bound: Vec<_> = bound(&map.items, names).chain(bound(&map.body, names)).collect();
+        bound.push(variable(&map.item_var));
+        bound.extend(map.index_var.as_deref().map(variable));
+        self.list.push(Piece { name: constant.clone(), parts, bound });
         constant
     }
 
@@ -175,9 +180,9 @@ impl<'a> Pieces<'a> {
         name
     }
 
-    fn function(&mut self, name: &str, head: String, rust: &'a Rust) {
-        let parts = vec![Part::Glue(head), Part::Rust(rust), Part::Glue("}".to_owned())];
-        self.list.push(Piece { name: name.to_owned(), parts });
+    fn function(&mut self, name: &str, head: String, code: &'a Code, names: &Names) {
+        let parts = vec![Part::Glue(head), Part::Rust(&code.rust), Part::Glue("}".to_owned())];
+        self.list.push(Piece { name: name.to_owned(), parts, bound: bound(code, names).collect() });
     }
 }
 
@@ -206,6 +211,13 @@ fn scope(code: &Code, plan: &Plan, names: &Names) -> String {
     let results = if code.uses_results { "parallel_results" } else { "" };
     let near = join(&code.near, " ", |key| names.key(*key).variable.clone());
     format!("[{}] ({context};{results};{near})", reads.join(", "))
+}
+
+/// The variables in it.
+fn bound(code: &Code, names: &Names) -> impl Iterator<Item = String> {
+    let keys = code.reads.iter().chain(&code.near).map(|key| names.key(*key).variable.clone());
+    let given = [(code.uses_ctx, "ctx"), (code.uses_results, "parallel_results")];
+    keys.chain(given.into_iter().filter(|(uses, _)| *uses).map(|(_, name)| name.to_owned()))
 }
 
 fn crossing(name: &str, span: Span, sources: &Sources) -> String {

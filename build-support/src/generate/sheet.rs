@@ -2,9 +2,11 @@
 //!
 //! A sheet is written from top to bottom. Our own text goes wherever there is room before the place of the next piece;
 //! rustc does not mind where that is. A piece that has no room left, since the one before it ends too close (YAML in
-//! flow style on one line, or an alias that uses the same text twice), goes to the next sheet.
+//! flow style on one line, or an alias that uses the same text twice), goes to the next sheet. One that has no room even
+//! there, since it stands on the first line or two parts of it are close together, is written short: a macro outside of
+//! the sheet takes its Rust and has our text.
 
-use std::str::FromStr;
+use std::{fmt::Write, str::FromStr};
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
@@ -15,9 +17,9 @@ use crate::{
 };
 
 /// Lays out all pieces; they come sorted by place.
-pub(super) fn layout(pieces: &Pieces<'_>, sources: &Sources) -> Vec<String> {
+pub(super) fn layout(pieces: &Pieces<'_>, sources: &Sources) -> Vec<Sheet> {
     let mut sheets: Vec<Sheet> = Vec::new();
-    for piece in &pieces.list {
+    for (piece, number) in pieces.list.iter().zip(0..) {
         let tokens: Vec<Vec<Token>> = piece
             .parts
             .iter()
@@ -26,24 +28,84 @@ pub(super) fn layout(pieces: &Pieces<'_>, sources: &Sources) -> Vec<String> {
                 Part::Rust(rust) => tokens(rust, sources),
             })
             .collect();
-        let put = |sheet: &Sheet| sheet.with(piece, &tokens);
-        if let Some((longer, sheet)) = sheets.iter_mut().find_map(|sheet| Some((put(sheet)?, sheet))) {
+        let written = |sheet: &Sheet| sheet.with(piece, &tokens);
+        if let Some((longer, sheet)) = sheets.iter_mut().find_map(|sheet| Some((written(sheet)?, sheet))) {
             sheet.extend(longer);
-        } else {
-            let mut sheet = Sheet::new();
-            // Rust on the very first line may have no room even here; then it stands as near as can be.
-            let longer = put(&sheet).unwrap_or_else(|| sheet.forced(piece, &tokens));
-            sheet.extend(longer);
-            sheets.push(sheet);
+            continue;
+        }
+        let mut sheet = Sheet::new();
+        let longer = written(&sheet).unwrap_or_else(|| {
+            let name = format!("tea{number}");
+            sheet.macros = macro_of(&name, piece);
+            // If not even this has room, it stands as near as can be.
+            sheet.forced(&short(&name, piece), &tokens)
+        });
+        sheet.extend(longer);
+        sheets.push(sheet);
+    }
+    sheets.iter_mut().for_each(Sheet::finish);
+    sheets
+}
+
+/// A macro that puts our text around the parts that it is given. Behind them it is given the variables that our text
+/// binds: only a name that stands where the user's Rust stands is visible to it.
+fn macro_of(name: &str, piece: &Piece<'_>) -> String {
+    let (mut pattern, mut body) = (String::new(), String::new());
+    for (number, part) in piece.parts.iter().enumerate() {
+        match part {
+            Part::Glue(text) => body += &with_parameters(text, &piece.bound),
+            Part::Rust(_) => {
+                _ = write!(pattern, "($($part{number}:tt)*)");
+                _ = write!(body, " $($part{number})* ");
+            }
         }
     }
-    sheets.into_iter().map(Sheet::finish).collect()
+    for number in 0..piece.bound.len() {
+        _ = write!(pattern, " $name{number}:ident");
+    }
+    format!("macro_rules! {name} {{ ({pattern}) => {{ {body} }} }}")
+}
+
+/// `text` with a macro's parameters in the place of these names, but for those in strings.
+fn with_parameters(text: &str, names: &[String]) -> String {
+    let mut written = String::with_capacity(text.len());
+    let (mut rest, mut quoted) = (text, false);
+    while let Some(char) = rest.chars().next() {
+        let is_word = |char: char| char == '_' || char == '#' || char.is_alphanumeric();
+        let mut end = rest.find(|char| !is_word(char)).unwrap_or(rest.len());
+        let number = names.iter().position(|name| *name == rest[..end]);
+        if let (Some(number), false) = (number, quoted) {
+            _ = write!(written, "$name{number}");
+        } else {
+            // An escaped quote does not end a string.
+            end = end.max(char.len_utf8() + usize::from(rest.starts_with("\\\"") || rest.starts_with("\\\\")));
+            quoted ^= char == '"';
+            written += &rest[..end];
+        }
+        rest = &rest[end..];
+    }
+    written
+}
+
+/// A call of that macro, with the same number of parts as the piece.
+fn short<'a>(name: &str, piece: &Piece<'a>) -> Piece<'a> {
+    let last = piece.parts.len() - 1;
+    let parts = piece.parts.iter().enumerate().map(|(number, part)| match part {
+        Part::Rust(rust) => Part::Rust(rust),
+        Part::Glue(_) if number == 0 => Part::Glue(format!("{name}!{{(")),
+        Part::Glue(_) if number == last => Part::Glue(format!(") {}}}", piece.bound.join(" "))),
+        Part::Glue(_) => Part::Glue(")(".to_owned()),
+    });
+    Piece { name: piece.name.clone(), parts: parts.collect(), bound: Vec::new() }
 }
 
 /// One file, as far as it is written.
 #[derive(Debug)]
-struct Sheet {
-    text: String,
+pub(crate) struct Sheet {
+    /// What stands before it: a macro for what is written short, on one line.
+    pub(crate) macros: String,
+    /// An expression, a block of items.
+    pub(crate) text: String,
     at: LineColumn,
 }
 
@@ -56,7 +118,7 @@ struct Pen {
 
 impl Sheet {
     fn new() -> Self {
-        Self { text: "{".to_owned(), at: LineColumn { line: 1, column: 2 } }
+        Self { macros: String::new(), text: "{".to_owned(), at: LineColumn { line: 1, column: 2 } }
     }
 
     /// What is to be added for `piece`, if it fits.
@@ -88,8 +150,8 @@ impl Sheet {
         self.at = at;
     }
 
-    fn finish(self) -> String {
-        self.text + "\n}\n"
+    fn finish(&mut self) {
+        self.text += "\n}\n";
     }
 }
 
@@ -199,5 +261,17 @@ impl Tokens<'_> {
     fn push(&mut self, text: String, start: usize) {
         let at = self.sources.locate(self.rust.locate(start, start + text.len()));
         self.list.push(Token { text, at, joint: std::mem::take(&mut self.joint) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_parameters;
+
+    #[test]
+    fn names_in_strings_stay() {
+        let names = ["words".to_owned(), "r#type".to_owned()];
+        let text = r#"x! { words words_ [r#type: get] "`words` \" words" words }"#;
+        assert_eq!(with_parameters(text, &names), r#"x! { $name0 words_ [$name1: get] "`words` \" words" $name0 }"#);
     }
 }
