@@ -61,6 +61,8 @@ fn bad_input_says_what_is_wrong_with_what() {
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
+    let text = words(&["--input", "-"]).stdin("[1]").run();
+    assert!(text.failure(2).contains("= expected: an object such as `{\"text\": …}`"), "{}", text.stderr);
     let json = words(&["--error-format", "json"]).run();
     let json: Value = serde_json::from_str(json.failure(2)).unwrap();
     assert_eq!((&json["error"], &json["problems"][0]["input"]), (&"bad_input".into(), &"text".into()));
@@ -217,6 +219,29 @@ fn wrong_usage_is_refused() {
         let refused = words(wrong).run();
         assert!(refused.failure(2).starts_with("error: "), "{wrong:?}\n{}", refused.stderr);
     }
+}
+
+/// Once only the output is left to be written, and nobody reads it, Ctrl-C ends the program at once.
+#[test]
+fn an_interrupt_ends_a_program_whose_output_nobody_takes() {
+    let text = "word ".repeat(400_000);
+    let input = serde_json::json!({ "text": text }).to_string();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("input.json");
+    fs::write(&path, input).unwrap();
+    let mut child = Command::new("env")
+        .args(["--default-signal=INT", WORDS, "--parallel-strategy", "thread", "-q", "--input"])
+        .arg(path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Its first byte is there: it writes.
+    child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    tests::process::signal(child.id(), rustix::process::Signal::INT).unwrap();
+    let status = wait_for("the end of the program", || child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(130));
 }
 
 /// Output to a pipe that somebody reads slowly arrives whole.

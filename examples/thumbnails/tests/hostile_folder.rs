@@ -24,8 +24,12 @@ fn what_is_hostile_costs_its_own_thumbnail_only() {
     assert!(made.starts_with("24 drawn images\n7 hostile files\nno real images"), "{made}");
 
     let sheet = directory.path().join("sheet.png");
-    let finished =
-        Program::new(env!("CARGO_BIN_EXE_thumbnails")).arg("--folder").arg(&pictures).arg("--sheet").arg(&sheet).run();
+    let trace = directory.path().join("trace.json");
+    let mut program = Program::new(env!("CARGO_BIN_EXE_thumbnails"));
+    for (flag, value) in [("--folder", &pictures), ("--sheet", &sheet), ("--timing", &trace)] {
+        program = program.arg(flag).arg(value);
+    }
+    let finished = program.run();
     let output = finished.json();
     let shown = output["shown"].as_array().unwrap();
     let drawn: Vec<_> = shown.iter().filter_map(|shown| shown["file"].as_str()).collect();
@@ -42,6 +46,8 @@ fn what_is_hostile_costs_its_own_thumbnail_only() {
         assert!(line.contains(kind) && line.contains(why), "{line}");
     }
 
+    check_trace(&trace);
+
     // Five columns and five rows of 96 pixels, 8 between them; the first thumbnail fills its cell from left to right.
     let sheet = image::open(sheet).unwrap().into_rgb8();
     assert_eq!(sheet.dimensions(), (5 * 104 + 8, 5 * 104 + 8));
@@ -51,6 +57,24 @@ fn what_is_hostile_costs_its_own_thumbnail_only() {
         assert!(differ(cell % 5, cell / 5), "cell {cell} is empty");
     }
     assert!(!differ(4, 4), "the last cell is not");
+}
+
+/// Every attempt stands in the trace by its item, with its bytes; what fails and is retried too.
+fn check_trace(trace: &Path) {
+    let trace: Value = serde_json::from_slice(&fs::read(trace).unwrap()).unwrap();
+    let entries = trace["traceEvents"].as_array().unwrap();
+    let attempts: Vec<_> = entries.iter().filter(|entry| entry["cat"] == "attempt").collect();
+    for attempt in &attempts {
+        let (name, bytes) = (attempt["name"].as_str().unwrap(), &attempt["args"]);
+        assert!(name.starts_with("shrink[") && bytes["sent_bytes"].as_u64() > Some(0), "{attempt}");
+        let is_well = bytes["failure"].is_null();
+        assert!(!is_well || bytes["received_bytes"].as_u64() > Some(1_000), "{attempt}");
+    }
+    // Two items were tried twice.
+    let kinds: Vec<_> = attempts.iter().filter_map(|attempt| attempt["args"]["failure"]["kind"].as_str()).collect();
+    let count = |kind: &str| kinds.iter().filter(|found| **found == kind).count();
+    assert_eq!((count("crash"), count("out_of_memory"), count("timeout")), (2, 2, 1), "{kinds:?}");
+    assert_eq!(entries.iter().filter(|entry| entry["name"].as_str().unwrap().starts_with("retry ")).count(), 2);
 }
 
 /// Makes the folder, without real images. Gives what it says.

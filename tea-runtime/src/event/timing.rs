@@ -27,8 +27,9 @@ struct Trace {
     /// The entries as JSON, with commas between them: most of a run's trace is text that nobody touches again.
     entries: Vec<u8>,
     threads: HashMap<ThreadId, u64>,
-    /// Bytes sent with the attempts that a worker has, oldest first: it runs them in this order.
-    sent: HashMap<u32, VecDeque<u64>>,
+    /// The attempts that began on a worker and have not ended, oldest first: when they did, and the bytes sent for them.
+    /// The next may begin before the end of the last is told.
+    begun: HashMap<u32, VecDeque<(Duration, u64)>>,
     /// The process that runs the branch, if that is a worker.
     workers: HashMap<Scope, u32>,
     /// The names of maps that run.
@@ -112,17 +113,23 @@ impl Listener for Timing {
             }
             Event::AttemptStarted { scope, worker: Some(_), pid, sent, .. } => {
                 log.workers.insert(scope, pid);
-                log.sent.entry(pid).or_default().push_back(sent);
+                log.begun.entry(pid).or_default().push_back((now, sent));
             }
             Event::AttemptFinished { scope: _, name, attempt, worker, pid, elapsed, received, failure } => {
                 let at = if worker.is_some() { Track::worker(pid) } else { log.this_thread() };
                 let mut args = json!({ "attempt": attempt, "failure": told(failure) });
+                let mut span = Span { end: now, elapsed };
                 if let Some(worker) = worker {
+                    let begun = log.begun.entry(pid).or_default();
+                    let (start, sent) = begun.pop_front().unzip();
+                    // A track's slices may not overlap.
+                    span.end = begun.front().map_or(now, |(next, _)| now.min(*next));
+                    span.elapsed = elapsed.min(span.end.saturating_sub(start.unwrap_or_default()));
                     args["worker"] = worker.into();
-                    args["sent_bytes"] = log.sent.get_mut(&pid).and_then(VecDeque::pop_front).into();
+                    args["sent_bytes"] = sent.into();
                     args["received_bytes"] = received.into();
                 }
-                log.slice(name, "attempt", at, &Span { end: now, elapsed }, &args);
+                log.slice(name, "attempt", at, &span, &args);
             }
             Event::RetryScheduled { scope: _, name, attempt, delay, failure } => {
                 let at = log.this_thread();
@@ -247,7 +254,8 @@ mod tests {
         let attempt = find("count");
         assert_eq!(attempt["ph"], "X");
         assert_eq!((&attempt["pid"], &attempt["tid"]), (&json!(pid), &json!(pid)));
-        assert_eq!(attempt["dur"], 1e6);
+        // It cannot have run for longer than the trace.
+        assert!(attempt["dur"].as_f64().unwrap() < 1e6, "{attempt}");
         assert_eq!(attempt["args"]["sent_bytes"], 100);
         assert_eq!(attempt["args"]["received_bytes"], 7);
         assert_eq!(attempt["args"]["failure"]["kind"], "crash");
@@ -256,5 +264,30 @@ mod tests {
         let labels: Vec<_> =
             entries.iter().filter(|entry| entry["ph"] == "M").map(|entry| &entry["args"]["name"]).collect();
         assert!(labels.contains(&&json!("worker 3")), "{labels:?}");
+    }
+
+    #[test]
+    fn slices_of_a_worker_do_not_overlap() {
+        let timing = Timing::new();
+        let (scope, worker, pid) = (Scope::ROOT, Some(0), 4242);
+        let begin = |name| timing.on_event(&Event::AttemptStarted { scope, name, attempt: 1, worker, pid, sent: 1 });
+        let end = |name| {
+            let elapsed = Duration::from_secs(1);
+            let (attempt, received, failure) = (1, 1, None);
+            timing.on_event(&Event::AttemptFinished { scope, name, attempt, worker, pid, elapsed, received, failure });
+        };
+        begin("a");
+        // The worker goes on at once; that the first has ended is told later.
+        begin("b");
+        end("a");
+        end("b");
+        let mut text = Vec::new();
+        timing.write(&mut text).unwrap();
+        let trace: Value = serde_json::from_slice(&text).unwrap();
+        let slices: Vec<_> =
+            trace["traceEvents"].as_array().unwrap().iter().filter(|entry| entry["ph"] == "X").collect();
+        let [a, b] = slices.as_slice() else { panic!("{slices:?}") };
+        let start = |slice: &Value| slice["ts"].as_f64().unwrap();
+        assert!(start(a) + a["dur"].as_f64().unwrap() <= start(b) + 1e-3, "{slices:?}");
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn values(plan: &Plan, flags: &[Flag], options: &Options) -> Result<V
     }
     let mut strangers = Vec::new();
     if let Some(path) = &options.input {
-        for (name, json) in read_object(path).map_err(|bad| vec![*bad])? {
+        for (name, json) in read_object(path, flags).map_err(|bad| vec![*bad])? {
             match flags.iter().position(|flag| flag.spec.name == name) {
                 Some(index) if options.given.iter().any(|(given, _)| *given == index) => {}
                 Some(index) => settle(index, from_json(&flags[index], json, path)),
@@ -181,7 +181,7 @@ fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn read_object(path: &PathBuf) -> Result<Vec<(String, serde_json::Value)>, Box<BadInput>> {
+fn read_object(path: &PathBuf, flags: &[Flag]) -> Result<Vec<(String, serde_json::Value)>, Box<BadInput>> {
     let read = || {
         if is_stdin(path) {
             let mut text = Vec::new();
@@ -195,9 +195,10 @@ fn read_object(path: &PathBuf) -> Result<Vec<(String, serde_json::Value)>, Box<B
         Box::new(BadInput { message, why: Some(error.to_string()), ..BadInput::default() })
     })?;
     serde_json::from_slice::<Object>(&text).map(|object| object.0).map_err(|error| {
+        let example = flags.first().map_or_else(|| "{}".to_owned(), |flag| format!("{{\"{}\": …}}", flag.spec.name));
         Box::new(BadInput {
             message: format!("{} does not hold a JSON object with the inputs", source_name(path)),
-            expected: Some("an object such as `{\"reads\": \"a.fq\"}`, with a value for each input".to_owned()),
+            expected: Some(format!("an object such as `{example}`, with a value for each input")),
             why: Some(error.to_string()),
             ..BadInput::default()
         })

@@ -104,6 +104,10 @@ impl Prepared {
         };
         match outcome {
             Ok(view) => {
+                if self.output.is_none() {
+                    // Whoever reads it may take as long as they like.
+                    interrupt.run_is_over();
+                }
                 let written = self.write(plan, &view, options, console);
                 summarize(plan, elapsed, &history.counts());
                 if written && traced { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -25,17 +25,25 @@ use crate::{
 /// How long a run may take to end after its branches had their grace.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// The signals that came so far.
+/// The first signal that came: 0 for none, [`OVER`] if none came before the run was over.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Interrupt(Arc<AtomicI32>);
+
+/// No signal.
+const OVER: i32 = -1;
 
 impl Interrupt {
     /// The first signal that came, if any.
     pub(super) fn signal(&self) -> Option<i32> {
         match self.0.load(Ordering::Acquire) {
-            0 => None,
+            0 | OVER => None,
             signal => Some(signal),
         }
+    }
+
+    /// The run is over, and only its output is being written: a signal now ends the program at once.
+    pub(super) fn run_is_over(&self) {
+        let _ = self.0.compare_exchange(0, OVER, Ordering::AcqRel, Ordering::Acquire);
     }
 }
 
