@@ -186,6 +186,11 @@ impl Run {
         }
     }
 
+    /// Runs `work`, and what it puts down, on this thread, as on that of the run's caller.
+    pub(crate) fn lend(&self, work: schedule::Work) {
+        self.threads().0.enter(schedule::Place::Caller, work);
+    }
+
     /// Runs `work` on a thread of this process: its own, if it may be left behind.
     pub(super) fn spawn(&self, isolated: bool, work: schedule::Work) {
         if isolated { self.threads().0.spawn_own(work) } else { self.threads().0.spawn(work) }

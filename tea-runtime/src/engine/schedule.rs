@@ -9,7 +9,8 @@ pub(crate) type Work = Box<dyn FnOnce() + Send>;
 /// What kind of thread it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// The thread that called for the run. It runs blocks, but no branches: it has no place in the pool.
+    /// The thread that called for the run, or one that is lent to it. It runs blocks, but no branches: it has no place in
+    /// the pool.
     Caller,
     /// A thread of the pool.
     Pool,
@@ -56,7 +57,7 @@ pub(crate) fn put(place: Place, work: Work) -> Result<(), Work> {
     })
 }
 
-/// Whether this is the thread that called for the run.
+/// Whether this is the thread that called for the run, or one that is lent to it.
 pub(crate) fn is_caller() -> bool {
     SCOPE.with_borrow(|scope| scope.as_ref().is_some_and(|scope| scope.place == Place::Caller))
 }

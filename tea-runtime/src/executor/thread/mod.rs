@@ -67,7 +67,7 @@ impl ThreadExecutor {
     }
 
     /// Runs `work` on this thread. Whatever happens, the run ends.
-    fn enter(&self, place: schedule::Place, work: schedule::Work) {
+    pub(crate) fn enter(&self, place: schedule::Place, work: schedule::Work) {
         if let Err(failure) = guard(|| schedule::enter(place, work)) {
             match &self.0.on_panic {
                 Some(tell) => tell(failure),

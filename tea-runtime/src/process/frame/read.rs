@@ -63,6 +63,7 @@ impl FrameReader {
     }
 
     /// Whether the stream may end here: not in the middle of a frame.
+    #[cfg(test)]
     pub(crate) fn end(&self) -> Result<(), FrameError> {
         if self.waiting().is_empty() { Ok(()) } else { Err(FrameError::Cut) }
     }

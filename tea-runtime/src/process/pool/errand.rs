@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    engine,
-    executor::{Attempt, BranchEnd, Done, ItemsEnd, Job, JobWork},
+    engine::{self, Run},
+    executor::{Attempt, BranchEnd, ItemsEnd, Job, JobWork},
     failure::Failure,
     policy::ParallelConfig,
     process::{
@@ -207,9 +207,9 @@ impl Errand {
             if !self.is_done() {
                 return Some(self);
             }
-            self.end_items(ran);
+            self.end_items(ran).tell();
         } else {
-            self.end_branch(Err(failure), ran);
+            self.end_branch(Err(failure), ran).tell();
         }
         None
     }
@@ -220,21 +220,22 @@ impl Errand {
             let rest = self.items_done..batch.len();
             self.failures.extend(rest.map(|at| (at, Box::new(failure.clone()))));
             self.items_done = batch.len();
-            self.end_items(ran);
+            self.end_items(ran).tell();
         } else {
-            self.end_branch(Err(Box::new(failure.clone())), ran);
+            self.end_branch(Err(Box::new(failure.clone())), ran).tell();
         }
     }
 
     /// All items of the batch ended.
-    pub(crate) fn end_items(self, ran: Ran) {
+    pub(crate) fn end_items(self, ran: Ran) -> Ending {
         let JobWork::Items { batch, done, .. } = self.job.work else { unreachable!("only of batches") };
-        let end = ItemsEnd { batch: Some(batch), failures: self.failures };
-        tell(done, Attempt { outcome: end, pid: ran.pid, worker: ran.worker, elapsed: ran.elapsed });
+        let outcome = ItemsEnd { batch: Some(batch), failures: self.failures };
+        let attempt = Attempt { outcome, pid: ran.pid, worker: ran.worker, elapsed: ran.elapsed };
+        Ending { run: self.job.run, tell: Box::new(move || done(attempt)) }
     }
 
     /// The branch ended. Values are decoded on this thread.
-    pub(crate) fn end_branch(self, outcome: Result<(message::BranchEnd, &[u8]), Box<Failure>>, ran: Ran) {
+    pub(crate) fn end_branch(self, outcome: Result<(message::BranchEnd, &[u8]), Box<Failure>>, ran: Ran) -> Ending {
         let JobWork::Branch { mut view, done, .. } = self.job.work else { unreachable!("only of branches") };
         let outcome = outcome.and_then(|(message::BranchEnd { goes_to, values }, bytes)| {
             for (key, value) in received(&view, &values, bytes)? {
@@ -242,14 +243,28 @@ impl Errand {
             }
             Ok(BranchEnd { view, goes_to })
         });
-        tell(done, Attempt { outcome, pid: ran.pid, worker: ran.worker, elapsed: ran.elapsed });
+        let attempt = Attempt { outcome, pid: ran.pid, worker: ran.worker, elapsed: ran.elapsed };
+        Ending { run: self.job.run, tell: Box::new(move || done(attempt)) }
     }
 }
 
-/// Tells an end. Should that panic, the worker's thread goes on all the same.
-fn tell<T>(done: Done<T>, attempt: Attempt<T>) {
-    if let Err(failure) = engine::guard(|| done(attempt)) {
-        eprintln!("tea: the end of an attempt could not be told: {}", failure.message);
+/// The end of an attempt, to be told.
+pub(crate) struct Ending {
+    run: Arc<Run>,
+    tell: Box<dyn FnOnce() + Send>,
+}
+
+impl Ending {
+    /// Tells it. Should that panic, the worker's thread goes on all the same.
+    pub(crate) fn tell(self) {
+        if let Err(failure) = engine::guard(self.tell) {
+            eprintln!("tea: the end of an attempt could not be told: {}", failure.message);
+        }
+    }
+
+    /// Tells it, and runs on this thread the rest of the block that waited for it, if there is one.
+    pub(crate) fn go_on(self) {
+        self.run.lend(self.tell);
     }
 }
 

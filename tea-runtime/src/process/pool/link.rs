@@ -13,6 +13,7 @@ use super::{
     errand::{Errand, KeptView, Parcel, Ran},
     flight::{Begun, Flight, Started},
     handshake::{self, Ready, StartError},
+    lend::Ears,
     outbox::Outbox,
     reader,
 };
@@ -39,6 +40,8 @@ pub(crate) struct Link {
     sending: Mutex<KeptView>,
     flights: Mutex<Flights>,
     alarm: Mutex<Option<Alarm>>,
+    /// While the thread is lent, what it reads with.
+    ears: Mutex<Option<Ears>>,
 }
 
 /// When the link is looked at next.
@@ -77,13 +80,21 @@ pub(super) fn serve(pool: &Arc<Pool>, number: u32, memory_limit: Option<u64>, de
     let closing = || pool.lock().closing;
     match handshake::start(pool.program(), setup, pool.options.handshake, tell, closing) {
         Ok(Ready { group, outbox, output, frames }) => {
-            let (sending, flights, alarm) = (Mutex::default(), Mutex::default(), Mutex::default());
-            let link = Arc::new(Link { number, memory_limit, group, outbox, sending, flights, alarm });
+            let link = Arc::new(Link {
+                number,
+                memory_limit,
+                group,
+                outbox,
+                sending: Mutex::default(),
+                flights: Mutex::default(),
+                alarm: Mutex::default(),
+                ears: Mutex::default(),
+            });
             pool.emit(|| Event::WorkerStarted { worker: number, pid: link.pid(), elapsed: start.elapsed() });
             if !pool.add(&link) {
                 link.say_goodbye();
             }
-            reader::read(pool, &link, frames, output);
+            reader::read(pool, &link, Ears { frames, output });
         }
         Err(error) => pool.start_failed(memory_limit, &error),
     }
@@ -120,7 +131,7 @@ impl Link {
                 Err(failure) => {
                     drop(kept);
                     let Some(rest) = errand.fail_current(failure, Ran::nowhere()) else {
-                        pool.settled(self, None);
+                        pool.settled(self, None, false);
                         return Ok(());
                     };
                     errand = rest;
@@ -236,6 +247,10 @@ impl Link {
     /// Ends it at once.
     pub(super) fn kill(&self) {
         self.group.signal(Signal::KILL);
+    }
+
+    pub(super) fn ears(&self) -> MutexGuard<'_, Option<Ears>> {
+        self.ears.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn flights(&self) -> MutexGuard<'_, Flights> {

@@ -8,6 +8,7 @@
 mod errand;
 mod flight;
 mod handshake;
+mod lend;
 mod link;
 mod outbox;
 mod output;
@@ -18,7 +19,7 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
-    thread::{self, JoinHandle},
+    thread::{self, JoinHandle, ThreadId},
     time::{Duration, Instant},
 };
 
@@ -59,7 +60,7 @@ pub(crate) struct Pool {
     /// The run that the first attempt belongs to: its events, and what workers must know of it.
     run: OnceLock<(Events, Setup)>,
     state: Mutex<State>,
-    /// Told when the pool closes, to starts that wait.
+    /// Told when the pool closes, to starts that wait, and then to that which waits for lent threads.
     closed: Condvar,
     /// When it was made, and how many processes the system had killed to free memory.
     memory_kills: u64,
@@ -81,7 +82,8 @@ struct State {
     /// Why nothing can run.
     refusal: Option<Box<Failure>>,
     closing: bool,
-    threads: Vec<JoinHandle<()>>,
+    /// The threads of the links, by number; not those whose place another took.
+    threads: Vec<(u32, JoinHandle<()>)>,
 }
 
 /// What a task that ended says about its kind.
@@ -98,6 +100,10 @@ struct Slot {
     given: u32,
     /// It gets nothing more, and is told to end once it has nothing.
     retiring: bool,
+    /// The link's thread is lent, and gets it nothing meanwhile.
+    lent: Option<ThreadId>,
+    /// Something waits for that thread.
+    awaited: bool,
 }
 
 impl Pool {
@@ -153,6 +159,7 @@ impl Pool {
             return errand.fail(&cancelled(CancelReason::Requested), Ran::nowhere());
         }
         state.queues.entry(errand.memory_limit()).or_default().insert(id, errand);
+        let lent = state.is_lent();
         drop(state);
         let pool = Arc::downgrade(self);
         cancel.on_cancel(move |reason| {
@@ -160,7 +167,9 @@ impl Pool {
                 pool.cancel(id, reason);
             }
         });
-        self.pump();
+        if !lent {
+            self.pump();
+        }
     }
 
     /// Cancels an attempt, wherever it is.
@@ -194,6 +203,7 @@ impl Pool {
             for limit in starts {
                 self.start(&mut state, limit);
             }
+            self.await_lent(&mut state);
             if let Some(refusal) = state.refusal.clone() {
                 let waiting = state.take_queue();
                 drop(state);
@@ -215,25 +225,30 @@ impl Pool {
         }
     }
 
-    /// A worker's task ended, unless it could not be sent to it.
-    fn settled(self: &Arc<Self>, link: &Arc<Link>, task: Option<&Settled>) {
+    /// A worker's task ended, unless it could not be sent to it. Gives whether the link's thread, if it `asks`, is lent:
+    /// there is nothing else for it to do.
+    fn settled(self: &Arc<Self>, link: &Arc<Link>, task: Option<&Settled>, asks: bool) -> bool {
         let mut state = self.lock();
         if let Some(&Settled { kind, elapsed, bytes }) = task {
             state.paces.add(kind, elapsed, bytes);
         }
-        let mut goodbye = false;
+        let waiting = state.waits();
+        let (mut goodbye, mut lent) = (false, false);
         if let Some(slot) = state.slot(link) {
             slot.in_flight -= 1;
-            goodbye = slot.retiring && slot.in_flight == 0;
+            let idle = slot.in_flight == 0;
+            goodbye = slot.retiring && idle;
+            lent = asks && idle && !slot.retiring && !waiting;
+            slot.lent = lent.then(|| thread::current().id());
         }
         if goodbye {
             link.say_goodbye();
         }
-        let waiting = state.queues.values().any(|queue| !queue.is_empty());
         drop(state);
         if waiting {
             self.pump();
         }
+        lent
     }
 
     /// There is more of an attempt that a worker had.
@@ -264,17 +279,10 @@ impl Pool {
             failed => Duration::from_millis(5 << failed.min(6)),
         };
         let pool = Arc::clone(self);
-        let name = format!("tea-worker-{number}");
-        let thread = thread::Builder::new()
-            .name(name)
-            .stack_size(512 << 10)
-            .spawn(move || link::serve(&pool, number, memory_limit, delay));
-        match thread {
-            Ok(thread) => {
+        match state.spawn(number, move || link::serve(&pool, number, memory_limit, delay)) {
+            Ok(()) => {
                 state.next_worker += 1;
                 *state.starting.entry(memory_limit).or_default() += 1;
-                state.threads.retain(|thread| !thread.is_finished());
-                state.threads.push(thread);
             }
             // Fewer workers then; with none, the queue fails.
             Err(error) => Self::no_more(state, &error),
@@ -299,7 +307,7 @@ impl Pool {
             return false;
         }
         state.failed_starts = 0;
-        state.slots.push(Slot { link: Arc::clone(link), in_flight: 0, given: 0, retiring: false });
+        state.slots.push(Slot::new(Arc::clone(link)));
         drop(state);
         self.pump();
         true
@@ -348,11 +356,10 @@ impl Pool {
 
     /// Ends all workers: those that run something at once, the others after a goodbye. Waits for them, unless this is
     /// one of the pool's own threads.
-    pub(crate) fn close(&self) {
+    pub(crate) fn close(self: &Arc<Self>) {
         let mut state = self.lock();
         state.closing = true;
         let waiting = state.take_queue();
-        let threads = std::mem::take(&mut state.threads);
         for slot in &mut state.slots {
             slot.retiring = true;
             if slot.in_flight == 0 {
@@ -366,11 +373,14 @@ impl Pool {
         for errand in waiting {
             errand.fail(&cancelled(CancelReason::Requested), Ran::nowhere());
         }
-        if threads.iter().all(|thread| thread.thread().id() != thread::current().id()) {
-            for thread in threads {
-                // A panic there has been told by the panic hook.
-                let _ = thread.join();
-            }
+        if self.lock().threads.iter().any(|(_, thread)| thread.thread().id() == thread::current().id()) {
+            return;
+        }
+        self.call_back();
+        let threads = std::mem::take(&mut self.lock().threads);
+        for (_, thread) in threads {
+            // A panic there has been told by the panic hook.
+            let _ = thread.join();
         }
     }
 
@@ -437,7 +447,26 @@ impl Pool {
     }
 }
 
+impl Slot {
+    fn new(link: Arc<Link>) -> Self {
+        Self { link, in_flight: 0, given: 0, retiring: false, lent: None, awaited: false }
+    }
+}
+
 impl State {
+    /// Starts a thread for link `number`.
+    fn spawn(&mut self, number: u32, serve: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        let thread = thread::Builder::new().name(format!("tea-worker-{number}")).spawn(serve)?;
+        self.threads.retain(|(_, thread)| !thread.is_finished());
+        self.threads.push((number, thread));
+        Ok(())
+    }
+
+    /// Whether any attempt waits for a worker.
+    fn waits(&self) -> bool {
+        self.queues.values().any(|queue| !queue.is_empty())
+    }
+
     fn slot(&mut self, link: &Arc<Link>) -> Option<&mut Slot> {
         self.slots.iter_mut().find(|slot| Arc::ptr_eq(&slot.link, link))
     }
@@ -459,8 +488,12 @@ impl State {
                 // What waits in a worker would begin though a circuit has opened meanwhile.
                 let alone = first.get().config().circuit_breaker.is_some();
                 let window = if alone { 1 } else { self.paces.window(first.get().kind()) };
-                let fits =
-                    |slot: &&mut Slot| !slot.retiring && slot.link.memory_limit() == *limit && slot.in_flight < window;
+                let fits = |slot: &&mut Slot| {
+                    !slot.retiring
+                        && slot.lent.is_none()
+                        && slot.link.memory_limit() == *limit
+                        && slot.in_flight < window
+                };
                 let Some(slot) = self.slots.iter_mut().filter(fits).min_by_key(|slot| slot.in_flight) else { break };
                 let errand = first.remove();
                 slot.in_flight += 1;

@@ -12,7 +12,14 @@ use rustix::{
     process::Signal,
 };
 
-use super::{Pool, Settled, flight::Flight, link::Link, output::Output};
+use super::{
+    Pool, Settled,
+    errand::Ending,
+    flight::Flight,
+    lend::{Ears, lend},
+    link::Link,
+    output::Output,
+};
 use crate::{
     engine::{self, timer},
     event::Event,
@@ -47,23 +54,35 @@ enum End {
     Stopped(i32),
 }
 
-/// Reads until the worker is gone, then takes it out of the pool.
-pub(super) fn read(pool: &Arc<Pool>, link: &Arc<Link>, mut frames: FrameReader, mut output: Output) {
+/// Reads until the worker is gone, then takes it out of the pool; or until another thread reads.
+pub(super) fn read(pool: &Arc<Pool>, link: &Arc<Link>, mut ears: Ears) {
     // Every frame has passed `max_payload` in the worker; what comes over that is no frame of it.
-    frames.set_limit(u64::MAX >> 1);
-    // Whatever happens, what it ran must come to an end.
-    let end = engine::guard(|| listen(pool, link, &mut frames, &mut output).err().unwrap_or(End::Closed))
-        .unwrap_or_else(|panic| End::Broken(format!("what it said caused a panic: {}", panic.message)));
-    finish(pool, link, end, &mut output);
+    ears.frames.set_limit(u64::MAX >> 1);
+    loop {
+        // Whatever happens, what it ran must come to an end.
+        let end = engine::guard(|| listen(pool, link, &mut ears))
+            .unwrap_or_else(|panic| Err(End::Broken(format!("what it said caused a panic: {}", panic.message))));
+        match end {
+            Ok(ending) => match lend(pool, link, ears, ending) {
+                Some(back) => ears = back,
+                None => return,
+            },
+            Err(end) => return finish(pool, link, end, &mut ears.output),
+        }
+    }
 }
 
-fn listen(pool: &Arc<Pool>, link: &Arc<Link>, frames: &mut FrameReader, output: &mut Output) -> Result<(), End> {
+/// Reads up to an end that this thread may go on from.
+fn listen(pool: &Arc<Pool>, link: &Arc<Link>, ears: &mut Ears) -> Result<Ending, End> {
+    let Ears { frames, output } = ears;
     let pulse = Timespec::try_from(PULSE).expect("a short time");
     let mut missed = 0;
-    // The hello may have come with more behind it.
-    take(pool, link, frames, output)?;
     let mut unsent = false;
     loop {
+        // Some may have come behind the hello, or behind the last end.
+        if let Some(ending) = take(pool, link, frames, output)? {
+            return Ok(ending);
+        }
         let mut interest = PollFlags::IN;
         interest.set(PollFlags::OUT, unsent);
         // The socket stands first: when it is readable, so is all that the worker wrote to stderr before.
@@ -88,17 +107,17 @@ fn listen(pool: &Arc<Pool>, link: &Arc<Link>, frames: &mut FrameReader, output: 
         if socket.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
             missed = 0;
             match frames.fill(link.outbox.socket(), RecvFlags::DONTWAIT) {
-                Ok(0) => return frames.end().map_err(|_| End::Closed),
-                Ok(_) => take(pool, link, frames, output)?,
+                Ok(0) => return Err(End::Closed),
+                Ok(_) => {}
                 Err(error) => match Errno::from_io_error(&error) {
                     Some(Errno::AGAIN | Errno::INTR) => {}
-                    _ => return Ok(()),
+                    _ => return Err(End::Closed),
                 },
             }
         } else if silent {
             match link.group.status() {
                 // Somebody else, or the system, may hold its end of the connection.
-                Status::Ended | Status::Killed => return Ok(()),
+                Status::Ended | Status::Killed => return Err(End::Closed),
                 Status::Running => missed = 0,
                 Status::Stopped(_) if missed < MISSED => missed += 1,
                 Status::Stopped(signal) => return Err(End::Stopped(signal)),
@@ -107,25 +126,37 @@ fn listen(pool: &Arc<Pool>, link: &Arc<Link>, frames: &mut FrameReader, output: 
     }
 }
 
-/// Takes all frames that are there.
-fn take(pool: &Arc<Pool>, link: &Arc<Link>, frames: &mut FrameReader, output: &mut Output) -> Result<(), End> {
+/// Takes the frames that are there, up to an end that this thread may go on from.
+fn take(
+    pool: &Arc<Pool>,
+    link: &Arc<Link>,
+    frames: &mut FrameReader,
+    output: &mut Output,
+) -> Result<Option<Ending>, End> {
     while let Some(Frame { payload, .. }) = frames.next().map_err(|error| End::Broken(error.to_string()))? {
         let (message, values) = message::decode(payload).map_err(End::Broken)?;
         match message {
             FromWorker::BranchEnd { task, nanos, outcome } => {
                 let flight = land(pool, link, task, output)?;
-                branch_end(pool, link, flight, nanos, outcome.map(|end| (end, values)), payload.len() as u64);
+                let outcome = outcome.map(|end| (end, values));
+                let ending = branch_end(pool, link, flight, nanos, outcome, payload.len() as u64);
+                if ending.is_some() {
+                    return Ok(ending);
+                }
             }
             FromWorker::ItemEnd { task, at, failure } => {
                 let outcome = failure.map_or(Ok(values), Err);
-                item_end(pool, link, (task, at), outcome, payload.len() as u64, output)?;
+                let ending = item_end(pool, link, (task, at), outcome, payload.len() as u64, output)?;
+                if ending.is_some() {
+                    return Ok(ending);
+                }
             }
             FromWorker::Progress { node, done, total } => progress(link, &node, done, total),
             FromWorker::Goodbye => return Err(End::Goodbye),
             FromWorker::Hello(_) => return Err(End::Broken("it said hello twice".to_owned())),
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The first flight has ended; the next runs.
@@ -147,6 +178,7 @@ fn land(pool: &Arc<Pool>, link: &Arc<Link>, task: u64, output: &mut Output) -> R
     Ok(flight)
 }
 
+/// A branch ended. Its end is told, or given back to go on from.
 fn branch_end(
     pool: &Arc<Pool>,
     link: &Arc<Link>,
@@ -154,16 +186,26 @@ fn branch_end(
     nanos: u64,
     outcome: Result<(message::BranchEnd, &[u8]), Box<Failure>>,
     received: u64,
-) {
+) -> Option<Ending> {
     let mut ran = flight.ran(link.pid(), link.number());
     ran.elapsed = Duration::from_nanos(nanos);
-    pool.settled(link, Some(&Settled { kind: flight.kind, elapsed: ran.elapsed, bytes: flight.sent.max(received) }));
+    let settled = Settled { kind: flight.kind, elapsed: ran.elapsed, bytes: flight.sent.max(received) };
+    let lent = pool.settled(link, Some(&settled), flight.errand.is_some());
     // One that was cancelled may still give its result in its grace; one that is over its time may not.
     let late = if flight.was_signalled() { flight.ended(None) } else { None };
     let outcome = late.map_or(outcome, Err);
-    let Some(errand) = flight.errand else { return };
+    let errand = flight.errand?;
     attempt_finished(pool, link, &errand.job, ran.elapsed, received, outcome.as_ref().err().map(|failure| &**failure));
-    errand.end_branch(outcome, ran);
+    tell_unless(lent, errand.end_branch(outcome, ran))
+}
+
+/// Tells an end, unless this thread is lent to go on from it.
+fn tell_unless(lent: bool, ending: Ending) -> Option<Ending> {
+    if lent {
+        return Some(ending);
+    }
+    ending.tell();
+    None
 }
 
 fn item_end(
@@ -173,7 +215,7 @@ fn item_end(
     outcome: Result<&[u8], Box<Failure>>,
     received: u64,
     output: &mut Output,
-) -> Result<(), End> {
+) -> Result<Option<Ending>, End> {
     let mut flights = link.flights();
     let Some(flight) = flights.queue.front_mut().filter(|flight| flight.id == task) else {
         return Err(End::Broken(format!("item {at} of task {task} came out of turn")));
@@ -193,24 +235,23 @@ fn item_end(
         let deadline = flight.next_turn(timer::now());
         drop(flights);
         link.look_at(deadline);
-        return Ok(());
+        return Ok(None);
     }
     drop(flights);
     let flight = land(pool, link, task, output)?;
     let ran = flight.ran(link.pid(), link.number());
-    let Some(mut errand) = flight.errand else { return Ok(()) };
+    let Some(mut errand) = flight.errand else { return Ok(None) };
     let received = errand.take_received();
     let settled = Settled { kind: flight.kind, elapsed: ran.elapsed, bytes: flight.sent.max(received) };
     attempt_finished(pool, link, &errand.job, ran.elapsed, received, errand.first_failure());
     if errand.is_done() {
-        pool.settled(link, Some(&settled));
-        errand.end_items(ran);
-    } else {
-        // What did not fit into one message.
-        pool.again(errand);
-        pool.settled(link, Some(&settled));
+        let lent = pool.settled(link, Some(&settled), true);
+        return Ok(tell_unless(lent, errand.end_items(ran)));
     }
-    Ok(())
+    // What did not fit into one message.
+    pool.again(errand);
+    pool.settled(link, Some(&settled), false);
+    Ok(None)
 }
 
 /// The worker is gone, or must go: ends its process, tells the end of what it ran, and gives back what it did not.
