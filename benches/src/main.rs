@@ -46,6 +46,8 @@ const SUITES: &[Suite] = &[
     ("transfer", suites::transfer::run),
     ("cold", suites::cold::run),
     ("metg", suites::metg::run),
+    ("graphs", suites::graphs::run),
+    ("state", suites::state::run),
     ("build", suites::build::run),
 ];
 
@@ -71,7 +73,9 @@ fn main() -> Result<ExitCode> {
         let block = format!("{}\n_{machine}._\n", run(effort)?.markdown());
         println!("## {name}\n\n{block}");
         if given("--write") {
-            report::replace_block(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../BENCHMARKS.md")), name, &block)?;
+            let file = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../BENCHMARKS.md"));
+            report::replace_block(file, name, &block)?;
+            report::collect_budgets(file)?;
         }
     }
     Ok(ExitCode::SUCCESS)

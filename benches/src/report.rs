@@ -75,8 +75,7 @@ impl Report {
                 let met = if budget.met { "met" } else { "**missed**" };
                 vec![budget.what.clone(), budget.limit.clone(), budget.figure.clone(), met.to_owned()]
             };
-            let columns = ["Budget", "promised", "measured", ""].map(str::to_owned);
-            write_table(&mut text, &columns, &self.budgets.iter().map(row).collect::<Vec<_>>());
+            write_table(&mut text, &budget_columns(), &self.budgets.iter().map(row).collect::<Vec<_>>());
         }
         text
     }
@@ -89,6 +88,24 @@ fn write_table(text: &mut String, columns: &[String], rows: &[Vec<String>]) {
         let _ = writeln!(text, "| {} |", row.join(" | "));
     }
     text.push('\n');
+}
+
+fn budget_columns() -> [String; 4] {
+    ["Budget", "promised", "measured", ""].map(str::to_owned)
+}
+
+/// Puts the budgets of all suites in `file` into one table at its beginning.
+pub(crate) fn collect_budgets(file: &Path) -> Result<()> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let suites = text.split_once("<!-- end budgets -->").context("no block of budgets")?.1;
+    let mut rows = Vec::new();
+    for table in suites.split("\n\n").filter(|table| table.trim_start().starts_with("| Budget |")) {
+        let cells = |line: &str| line.trim_matches(['|', ' ']).split('|').map(|cell| cell.trim().to_owned()).collect();
+        rows.extend(table.trim_start().lines().skip(2).filter(|line| line.starts_with('|')).map(cells));
+    }
+    let mut block = String::new();
+    write_table(&mut block, &budget_columns(), &rows);
+    replace_block(file, "budgets", &block)
 }
 
 /// Replaces the block of `suite` in `file`.

@@ -2,7 +2,9 @@
 
 pub(crate) mod build;
 pub(crate) mod cold;
+pub(crate) mod graphs;
 pub(crate) mod metg;
 pub(crate) mod processes;
+pub(crate) mod state;
 pub(crate) mod threads;
 pub(crate) mod transfer;

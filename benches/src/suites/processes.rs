@@ -2,11 +2,12 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::{
     Effort,
-    harness::{Contender, race, seconds_per_call},
+    harness::{Contender, Lap, race, seconds_per_call},
     helper::{Helper, Role, Wire},
     machine,
     peers::{
@@ -51,7 +52,9 @@ pub(crate) fn run(effort: Effort) -> Result<Report> {
 
     let round_trips = race(effort.rounds(), &mut round_trips)?;
     report.race("One no-op, waited for", &round_trips);
-    report.at_most("a branch to a process and back, against a raw pipe", round_trips[1].ratio, 2.0, times);
+    let one_core = on_one_core(effort)?;
+    report.race("One no-op, waited for, all on one core", &one_core);
+    report.at_most("a branch to a process and back, against a raw pipe, on one core", one_core[1].ratio, 2.0, times);
     let throughputs = race(effort.rounds(), &mut throughputs)?;
     report.race("Many no-ops, a task", &throughputs);
     for lap in &throughputs {
@@ -65,6 +68,23 @@ pub(crate) fn run(effort: Effort) -> Result<Report> {
         report.at_least(format!("no-op items in processes, against {}", lap.name), lap.ratio, limit, times);
     }
     Ok(report)
+}
+
+/// Round trips where no wake-up crosses cores. Processes inherit it.
+fn on_one_core(effort: Effort) -> Result<Vec<Lap>> {
+    let all = sched_getaffinity(None)?;
+    let mut one = CpuSet::new();
+    one.set((0..CpuSet::MAX_CPU).find(|cpu| all.is_set(*cpu)).context("no core")?);
+    sched_setaffinity(None, &one)?;
+    let laps = pings(effort).and_then(|mut round_trips| {
+        round_trips.insert(1, Contender::new("Tea, a branch", move || tea::round_trip(effort.calls(2_000))));
+        let pool = Procspawn::start(machine::workers())?;
+        round_trips
+            .push(Contender::new("procspawn pool", move || seconds_per_call(effort.calls(500), || pool.round_trip())));
+        race(effort.rounds(), &mut round_trips)
+    });
+    sched_setaffinity(None, &all)?;
+    laps
 }
 
 fn tea_throughputs(effort: Effort) -> Vec<Contender<'static>> {

@@ -1,12 +1,14 @@
 //! Tea's own side: the workflows that are measured, and how each is run once.
 
+pub(crate) mod graphs;
+
 use std::time::Instant;
 
 use anyhow::Result;
 use tea_runtime::include_workflow;
 
 use crate::{
-    payload::{self, Row, Shape},
+    payload::{self, Row, Shape, bytes},
     work::spin,
 };
 
@@ -17,6 +19,8 @@ include_workflow!("cold.yaml", main = false, warnings = false);
 include_workflow!("send_bytes.yaml", main = false, warnings = false);
 include_workflow!("send_numbers.yaml", main = false, warnings = false);
 include_workflow!("send_rows.yaml", main = false, warnings = false);
+include_workflow!("read_only.yaml", main = false, warnings = false);
+include_workflow!("one_of_fifty.yaml", main = false, warnings = false);
 
 // Written by `build.rs`.
 include!(concat!(env!("OUT_DIR"), "/generated.rs"));
@@ -74,11 +78,21 @@ pub(crate) fn cold() -> Result<f64> {
 pub(crate) fn send(shape: Shape, size: usize, rounds: u32) -> Result<f64> {
     let times = u64::from(rounds);
     let seconds = match shape {
-        Shape::Bytes => send_bytes::run(send_bytes::Input { data: payload::bytes(size), rounds: times })?.seconds,
+        Shape::Bytes => send_bytes::run(send_bytes::Input { data: bytes(size), rounds: times })?.seconds,
         Shape::Numbers => {
             send_numbers::run(send_numbers::Input { data: payload::numbers(size), rounds: times })?.seconds
         }
         Shape::Rows => send_rows::run(send_rows::Input { data: payload::rows(size), rounds: times })?.seconds,
     };
     Ok(seconds / f64::from(rounds))
+}
+
+/// Seconds of a fan-out of eight branches on threads that read `data`.
+pub(crate) fn read_only(data: Vec<u8>) -> Result<f64> {
+    Ok(read_only::run(read_only::Input { data })?.seconds)
+}
+
+/// Seconds a round in which a branch in a warm process reads one of 50 keys of this size.
+pub(crate) fn one_of_fifty(size: usize, rounds: u32) -> Result<f64> {
+    Ok(one_of_fifty::run(one_of_fifty::Input { size, rounds: rounds.into() })?.seconds / f64::from(rounds))
 }
