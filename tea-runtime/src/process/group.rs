@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 use crate::failure::ExitStatus;
 
@@ -55,8 +55,12 @@ impl Group {
         let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         if child.is_some() {
             self.killed.fetch_or(signal == Signal::KILL, Ordering::Relaxed);
-            // It fails only if all of the group have ended.
-            let _ = kill_process_group(self.pid, signal);
+            // It fails only if nobody is in the group any more.
+            let signalled = kill_process_group(self.pid, signal);
+            if signalled.is_err() || signal == Signal::KILL {
+                // The process itself may have left it.
+                let _ = kill_process(self.pid, signal);
+            }
         }
     }
 
@@ -70,7 +74,10 @@ impl Group {
         match waitid(WaitId::Pid(self.pid), options) {
             Ok(None) if self.killed.load(Ordering::Relaxed) => Status::Killed,
             Ok(None) => Status::Running,
-            Ok(Some(status)) => status.stopping_signal().map_or(Status::Ended, Status::Stopped),
+            Ok(Some(status)) => {
+                let stopped = status.stopping_signal().or(status.trapping_signal());
+                stopped.map_or(Status::Ended, Status::Stopped)
+            }
             // Somebody else has reaped it: a handler of the caller's that waits for all children.
             Err(_) => Status::Ended,
         }

@@ -48,6 +48,13 @@ fn row_10_a_branch_that_ignores_sigterm() {
 }
 
 #[test]
+fn row_10_a_worker_that_leaves_its_group() {
+    let run = run("limited", &["leave-group", "ok", "ok", "ok"]);
+    assert_eq!((run.error(0)["kind"].as_str(), run.exit(0)), (Some("timeout"), ("signal", 15)));
+    run.all_done_but(&[0], 4);
+}
+
+#[test]
 fn row_17_a_worker_that_the_system_holds() {
     // Frozen by a control group of version 1, it does not even heed SIGKILL.
     let group = format!("/sys/fs/cgroup/freezer/tea-rows-{}", std::process::id());

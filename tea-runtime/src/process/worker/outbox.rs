@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IoSlice},
+    process,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -20,15 +21,19 @@ use crate::process::{
 pub(crate) struct Outbox {
     socket: Arc<OwnedFd>,
     number: Mutex<u64>,
+    process: u32,
 }
 
 impl Outbox {
     pub(crate) fn new(socket: Arc<OwnedFd>) -> Self {
-        Self { socket, number: Mutex::new(0) }
+        Self { socket, number: Mutex::new(0), process: process::id() }
     }
 
     /// Sends a message and the values that it announces. Ends the process if the parent cannot be reached.
     pub(crate) fn send(&self, message: &FromWorker, values: &[u8]) {
+        if process::id() != self.process {
+            give_up("user code made a copy of it (`fork`), which came back and would answer a second time");
+        }
         let message = message::encode(message);
         let mut number = self.number.lock().unwrap_or_else(PoisonError::into_inner);
         let header = Header::of(WORK, *number, [&message[..], values]).to_bytes();

@@ -78,6 +78,10 @@ pub(crate) fn act(acts: &[String], index: usize, ctx: &Context) -> Result<Vec<(u
             Command::new("sh").args(["-c", "sleep 1000 &"]).status()?;
             spin()
         }
+        "leave-group" => {
+            nix::unistd::setpgid(nix::unistd::Pid::from_raw(0), nix::unistd::getpgid(Some(nix::unistd::getppid()))?)?;
+            spin()
+        }
         "escape" => {
             let child = Command::new("setsid").args(["sleep", "3"]).stdin(Stdio::null()).spawn()?;
             child.id().to_string()
