@@ -303,17 +303,19 @@ fn checks(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType], sour
         let own = names.key(ty.keys[0]);
         let shared = format!("{}Shared", own.alias);
         capability(&shared, "::core::marker::Send + ::core::marker::Sync + 'static", ty.not_shared(plan, sources));
-        let (bounds, kind) = if ty.crosses {
+        let mut bounds = shared;
+        if ty.crosses {
             let crosses = format!("{}Crosses", own.alias);
-            capability(
-                &crosses,
-                "super::tea::Serialize + super::tea::DeserializeOwned",
-                ty.not_crossing(plan, sources),
-            );
-            (format!("{shared} + {crosses}"), "crossing")
-        } else {
-            (shared, "shared")
-        };
+            let needed = "super::tea::Serialize + super::tea::DeserializeOwned";
+            capability(&crosses, needed, ty.not_crossing(plan, sources));
+            bounds = bounds + " + " + &crosses;
+        }
+        if ty.copied {
+            let copied = format!("{}Copied", own.alias);
+            capability(&copied, "::core::clone::Clone", ty.not_copied(plan, sources));
+            bounds = bounds + " + " + &copied;
+        }
+        let kind = if ty.crosses { "crossing" } else { "shared" };
         let _ = write!(
             functions,
             "        {INNER_VISIBILITY} const fn {}<T: {bounds}>(id: u32) -> super::tea::Checked<T> {{\n            \

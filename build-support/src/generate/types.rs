@@ -20,6 +20,8 @@ pub(super) struct KeyType {
     pub(super) input: bool,
     /// One of them crosses process edges.
     pub(super) crosses: bool,
+    /// Values of one of them are copied.
+    pub(super) copied: bool,
     /// It is made of well-known types of the standard library, which can do all that is asked for.
     pub(super) plain: bool,
 }
@@ -33,7 +35,7 @@ pub(super) fn distinct(workflow: &Plan) -> Vec<KeyType> {
         let at = *known.entry(words).or_insert_with(|| {
             let ty = syn::parse_str::<Type>(&key.ty.text);
             let plain = ty.is_ok_and(|ty| is_plain(&ty));
-            types.push(KeyType { keys: Vec::new(), output: false, input: false, crosses: false, plain });
+            types.push(KeyType { keys: Vec::new(), output: false, input: false, crosses: false, copied: false, plain });
             types.len() - 1
         });
         let ty = &mut types[at];
@@ -41,6 +43,7 @@ pub(super) fn distinct(workflow: &Plan) -> Vec<KeyType> {
         ty.output |= !key.transient;
         ty.input |= key.input;
         ty.crosses |= !key.crosses.is_empty();
+        ty.copied |= !key.copied.is_empty();
     }
     types
 }
@@ -92,6 +95,27 @@ impl KeyType {
                 "the type of a state key must be `Send + Sync`, since branches read it from several threads; a `Mutex` \
                  around it makes a `Send` type so, as does an `Arc` in the place of an `Rc`"
                     .to_owned(),
+            ],
+        }
+    }
+
+    /// For one whose values are copied, and that is not `Clone`.
+    pub(super) fn not_copied(&self, plan: &Plan, sources: &Sources) -> Complaint {
+        let keys = self.keys.iter().map(|key| &plan.keys[key.0 as usize]);
+        let keys: Vec<&Key> = keys.filter(|key| !key.copied.is_empty()).collect();
+        Complaint {
+            message: format!("{} cannot be kept for when a branch fails", listed(&keys)),
+            label: "is not `Clone`",
+            notes: [
+                format!(
+                    "{}; a branch reads it and combines it by `reduce`, and what it read is needed again because of \
+                     the setting at {}",
+                    declared(&keys, sources),
+                    place(keys[0].copied[0], sources)
+                ),
+                "derive `Clone` for the type, or remove that setting, or let the branch write the key without reading \
+                 it"
+                .to_owned(),
             ],
         }
     }

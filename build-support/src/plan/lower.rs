@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{
-    Arm, Block, Code, Key, KeyId, Map, MapOutput, Next, Node, Output, Plan, Region, Step, Task, Work, crossing,
+    Arm, Block, Code, Key, KeyId, Map, MapOutput, Next, Node, Output, Plan, Region, Step, Task, Work, copying, crossing,
 };
 use crate::{
     graph::{self, Graph, access::Access, names, settings},
@@ -19,6 +19,7 @@ pub fn lower(graph: &Graph<'_>, access: &Access) -> Plan {
     let mut lower = Lower { graph, access, sites: 0 };
     let root = lower.block(0);
     let mut crosses = crossing::crossings(graph, access);
+    let mut copied = copying::copies(graph, access);
     let keys = graph.keys.iter().map(|(id, key)| Key {
         name: key.name.clone(),
         ty: key.ty.clone(),
@@ -31,6 +32,7 @@ pub fn lower(graph: &Graph<'_>, access: &Access) -> Plan {
         description: key.description.clone(),
         always_set: access.blocks[0].sets.binary_search(&id).is_ok(),
         crosses: crosses.remove(&id).unwrap_or_default(),
+        copied: copied.remove(&id).unwrap_or_default(),
     });
     Plan {
         name: workflow.name.clone(),

@@ -4,6 +4,7 @@
 //! [`Region`]: tasks that run in parallel, each with a block of its own, ordered by `needs`. The
 //! whole workflow is one block; a dataflow file is a block with a single region.
 
+pub(crate) mod copying;
 pub(crate) mod crossing;
 mod json;
 mod lower;
@@ -64,6 +65,8 @@ pub struct Key {
     /// The places that send it over a process edge (`parallel_strategy: process` or what resolved to it);
     /// empty if it never crosses.
     pub crosses: Vec<Span>,
+    /// The settings because of which its value is copied, so that its type must be `Clone`.
+    pub copied: Vec<Span>,
 }
 
 /// Steps run one after the other, with jumps.
