@@ -10,19 +10,20 @@ pub type Value = Arc<dyn Any + Send + Sync>;
 
 /// A state key's number, with its type. Generated code holds one constant a key.
 ///
-/// It carries the two functions that need `T: Send + Sync`, so that only making a key asks for it: a type that is not so
+/// It carries the functions that need `T: Send + Sync`, so that only making a key asks for it: a type that is not so
 /// gives one error, and not one a use.
 pub struct Key<T> {
     pub(crate) id: u32,
     share: fn(T) -> Value,
     open: fn(Value) -> Result<T, Value>,
+    typed: fn(Value) -> Arc<T>,
 }
 
 impl<T: Send + Sync + 'static> Key<T> {
     /// The key with this number in the plan's table.
     #[must_use]
     pub const fn new(id: u32) -> Self {
-        Self { id, share: |value| Arc::new(value), open }
+        Self { id, share: |value| Arc::new(value), open, typed }
     }
 }
 
@@ -30,13 +31,18 @@ impl<T> Key<T> {
     /// Another key of the same type.
     #[must_use]
     pub const fn like(self, id: u32) -> Self {
-        Self { id, share: self.share, open: self.open }
+        Self { id, share: self.share, open: self.open, typed: self.typed }
     }
 
     /// Makes a value of the key's type ready for a view.
     #[must_use]
     pub fn share(self, value: T) -> Value {
         (self.share)(value)
+    }
+
+    /// A value of the key's type, as its own owner.
+    pub(crate) fn typed(self, value: Value) -> Arc<T> {
+        (self.typed)(value)
     }
 
     /// The owned value, copied only where another branch still holds it.
@@ -53,8 +59,11 @@ impl<T> Key<T> {
 
 /// Takes the value out, or gives it back if somebody else holds it too.
 fn open<T: Send + Sync + 'static>(value: Value) -> Result<T, Value> {
-    let value = value.downcast::<T>().unwrap_or_else(|_| unreachable!("a key's value has the key's type"));
-    Arc::try_unwrap(value).map_err(|shared| shared as Value)
+    Arc::try_unwrap(typed(value)).map_err(|shared| shared as Value)
+}
+
+fn typed<T: Send + Sync + 'static>(value: Value) -> Arc<T> {
+    value.downcast().unwrap_or_else(|_| unreachable!("a key's value has the key's type"))
 }
 
 impl<T> Clone for Key<T> {

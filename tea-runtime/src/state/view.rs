@@ -105,20 +105,16 @@ impl View {
     /// The value of a key that the compiler proved set, as its own owner.
     ///
     /// # Panics
-    /// If it is unset, or not of the key's type: a defect of the compiler.
+    /// If it is unset: a defect of the compiler.
     #[must_use]
-    pub fn share<T: Send + Sync + 'static>(&self, key: Key<T>) -> Arc<T> {
+    pub fn share<T>(&self, key: Key<T>) -> Arc<T> {
         self.find_share(key).unwrap_or_else(|| panic!("tea: `{}` is read before it is set", self.name(key.id)))
     }
 
     /// As [`share`](Self::share), for a key that may be unset.
-    ///
-    /// # Panics
-    /// If the value is not of the key's type: a defect of the compiler.
     #[must_use]
-    pub fn find_share<T: Send + Sync + 'static>(&self, key: Key<T>) -> Option<Arc<T>> {
-        let value = self.value(key.id)?;
-        Some(Arc::clone(value).downcast().expect("a key's value has the key's type"))
+    pub fn find_share<T>(&self, key: Key<T>) -> Option<Arc<T>> {
+        self.value(key.id).map(|value| key.typed(Arc::clone(value)))
     }
 
     /// Gives the block a value to start with. That is no write: [`written`](Self::written) leaves it out.
