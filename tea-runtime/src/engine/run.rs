@@ -128,6 +128,15 @@ impl Run {
         &self.settings
     }
 
+    /// Something went wrong outside of nodes, which the run cannot survive.
+    pub(crate) fn lose(&self, failure: Box<Failure>) {
+        match self.lost.get() {
+            Some(end) => end(failure),
+            // Nobody would ever hear of it.
+            None => std::process::abort(),
+        }
+    }
+
     /// By which strategy branches with these settings run.
     pub(crate) fn strategy(&self, config: &ParallelConfig) -> Strategy {
         if self.all_on_threads { Strategy::Thread } else { config.strategy }

@@ -68,7 +68,12 @@ impl ThreadExecutor {
 
     /// Runs `work` on this thread. Whatever happens, the run ends.
     pub(crate) fn enter(&self, place: schedule::Place, work: schedule::Work) {
-        if let Err(failure) = guard(|| schedule::enter(place, work)) {
+        self.survive(|| schedule::enter(place, work));
+    }
+
+    /// Calls what is no node. If it panics the run ends, which might wait for it for ever.
+    fn survive(&self, call: impl FnOnce()) {
+        if let Err(failure) = guard(call) {
             match &self.0.on_panic {
                 Some(tell) => tell(failure),
                 None => std::process::abort(),

@@ -234,7 +234,8 @@ impl Running {
     /// Sets an alarm that is forgotten at the end.
     fn alarm(&self, delay: std::time::Duration, alarm: impl FnOnce() + Send + 'static) {
         if let Some(end) = &mut *self.end.lock().unwrap_or_else(PoisonError::into_inner) {
-            end.alarms.push(timer::after(delay, Box::new(alarm)));
+            let on = self.seat.0.executor.clone();
+            end.alarms.push(timer::after(delay, Box::new(move || on.survive(alarm))));
         }
     }
 

@@ -255,10 +255,10 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    /// Tells it. Should that panic, the worker's thread goes on all the same.
+    /// Tells it. Should that panic, the run ends, which would wait for it for ever, and the worker's thread goes on.
     pub(crate) fn tell(self) {
         if let Err(failure) = engine::guard(self.tell) {
-            eprintln!("tea: the end of an attempt could not be told: {}", failure.message);
+            self.run.lose(failure);
         }
     }
 
