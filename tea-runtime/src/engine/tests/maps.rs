@@ -284,3 +284,37 @@ fn maps_within_branches_and_loops() {
     assert!(view.get(LOG).iter().copied().eq((1..=50).chain(1..=50)));
     assert_eq!(*view.get(ITEMS), [0; 10]);
 }
+
+#[test]
+fn a_panic_in_the_drop_of_an_item_or_result_fails_the_map() {
+    struct Bomb(bool);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert!(!self.0, "dropped");
+        }
+    }
+    static ITEMS: &dyn MapSpec =
+        &map(given(|_, _| Ok((0..9).map(|n| Bomb(n == 4)))), |_, _, _, _| Ok(()), (), None, Local);
+    // The results of the others are dropped, since the sixth fails.
+    static RESULTS: &dyn MapSpec = &map(
+        given(|_, _| Ok(0..9)),
+        |_, _, n, _| if *n == 5 { Err("sixth".into()) } else { Ok(Bomb(*n == 4)) },
+        Key::<Vec<Bomb>>::new(1),
+        None,
+        Local,
+    );
+    let long = Some(Duration::from_hours(1));
+    for timeout in [None, long] {
+        for retries in [0, 1] {
+            let retry = RetryPolicy { max_retries: retries, base_delay: Duration::ZERO, ..RetryPolicy::DEFAULT };
+            let config = ParallelConfig { timeout, retry, ..ParallelConfig::DEFAULT };
+            let error = run_map(vec![], ITEMS, config.clone()).unwrap_err();
+            assert_eq!(
+                (kinds(&error), error.failures()[0].failure.message.as_str()),
+                (vec![FailureKind::Panic], "dropped")
+            );
+            let error = run_map(vec![], RESULTS, config).unwrap_err();
+            assert!(["sixth", "dropped"].contains(&error.failures()[0].failure.message.as_str()), "{error}");
+        }
+    }
+}
