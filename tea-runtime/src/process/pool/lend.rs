@@ -5,7 +5,8 @@
 //! goes on itself, as the thread that called for the run does, if its worker has nothing to do meanwhile.
 //!
 //! That may take any time. As long as it takes, the worker is given nothing; and should it be needed, or the pool be
-//! closed, another thread takes over what is [read with](Ears), and the lent one does not come back.
+//! closed, or it take long enough for the worker's end to matter, another thread takes over what is [read with](Ears),
+//! and the lent one does not come back.
 
 use std::{
     sync::{Arc, PoisonError},
@@ -18,6 +19,9 @@ use crate::{engine::timer, process::frame::FrameReader};
 
 /// How long an attempt waits for a lent thread.
 const PATIENCE: Duration = Duration::from_millis(1);
+
+/// How long a worker that nothing needs is not looked at, at the most twice.
+const UNSEEN: Duration = Duration::from_millis(20);
 
 /// How long a pool that closes waits for lent threads. Mostly one of them ran the end, and is about to come back.
 const LEAVING: Duration = Duration::from_millis(50);
@@ -62,13 +66,47 @@ impl Pool {
             slot.awaited = true;
             let (pool, link) = (Arc::downgrade(self), Arc::clone(&slot.link));
             let alarm = move || {
-                let Some(pool) = pool.upgrade() else { return };
-                let on = Arc::clone(&pool);
-                // Without a thread to spare, it goes on when the lent one comes back.
-                let _ = pool.lock().spawn(link.number(), move || on.take_over(&link));
+                if let Some(pool) = pool.upgrade() {
+                    pool.call_another(&mut pool.lock(), link);
+                }
             };
             timer::after(PATIENCE, Box::new(alarm));
         }
+    }
+
+    /// A thread was lent: those that stay so are found. One alarm for many that come back at once.
+    pub(super) fn watch_lent(self: &Arc<Self>, state: &mut State) {
+        if std::mem::replace(&mut state.watched, true) {
+            return;
+        }
+        let pool = Arc::downgrade(self);
+        let look = move || {
+            let Some(pool) = pool.upgrade() else { return };
+            let mut state = pool.lock();
+            state.watched = false;
+            let (mut any, mut stay) = (false, Vec::new());
+            for slot in &mut state.slots {
+                let again = std::mem::replace(&mut slot.seen, slot.lendings) != slot.lendings;
+                any |= again || slot.lent.is_some();
+                if slot.lent.is_some() && !again && !std::mem::replace(&mut slot.awaited, true) {
+                    stay.push(Arc::clone(&slot.link));
+                }
+            }
+            for link in stay {
+                pool.call_another(&mut state, link);
+            }
+            if any {
+                pool.watch_lent(&mut state);
+            }
+        };
+        timer::after(UNSEEN, Box::new(look));
+    }
+
+    /// Starts a thread that takes over from a lent one.
+    fn call_another(self: &Arc<Self>, state: &mut State, link: Arc<Link>) {
+        let pool = Arc::clone(self);
+        // Without a thread to spare, it goes on when the lent one comes back.
+        let _ = state.spawn(link.number(), move || pool.take_over(&link));
     }
 
     /// Reads on this thread, if the one that should is lent. Nobody waits for that one any more.

@@ -82,6 +82,8 @@ struct State {
     /// Why nothing can run.
     refusal: Option<Box<Failure>>,
     closing: bool,
+    /// An alarm is set that looks at lent threads.
+    watched: bool,
     /// The threads of the links, by number; not those whose place another took.
     threads: Vec<(u32, JoinHandle<()>)>,
 }
@@ -102,8 +104,11 @@ struct Slot {
     retiring: bool,
     /// The link's thread is lent, and gets it nothing meanwhile.
     lent: Option<ThreadId>,
-    /// Something waits for that thread.
+    /// Another thread is to take its place.
     awaited: bool,
+    /// How often it was lent, and how often it had been when that was last looked at.
+    lendings: u64,
+    seen: u64,
 }
 
 impl Pool {
@@ -240,6 +245,10 @@ impl Pool {
             goodbye = slot.retiring && idle;
             lent = asks && idle && !slot.retiring && !waiting;
             slot.lent = lent.then(|| thread::current().id());
+            slot.lendings += u64::from(lent);
+        }
+        if lent {
+            self.watch_lent(&mut state);
         }
         if goodbye {
             link.say_goodbye();
@@ -449,7 +458,7 @@ impl Pool {
 
 impl Slot {
     fn new(link: Arc<Link>) -> Self {
-        Self { link, in_flight: 0, given: 0, retiring: false, lent: None, awaited: false }
+        Self { link, in_flight: 0, given: 0, retiring: false, lent: None, awaited: false, lendings: 0, seen: 0 }
     }
 }
 
