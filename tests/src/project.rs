@@ -51,6 +51,17 @@ impl Project {
         project
     }
 
+    /// Does without the command line.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn without_default_features(&self) {
+        let manifest = fs::read_to_string(self.path("../Cargo.toml")).expect("the manifest");
+        let without = manifest.replace("tea-runtime = { ", "tea-runtime = { default-features = false, ");
+        assert_ne!(without, manifest, "it depends on tea-runtime");
+        self.write("../Cargo.toml", &without);
+    }
+
     /// Writes a file under `src`.
     ///
     /// # Panics
@@ -122,6 +133,18 @@ impl Project {
     #[must_use]
     pub fn clippy(&self) -> Built {
         self.cargo("clippy")
+    }
+
+    /// The names of all crates that become part of the program.
+    ///
+    /// # Panics
+    /// If Cargo cannot tell.
+    #[must_use]
+    pub fn dependencies(&self) -> Vec<String> {
+        let asked = ["tree", "--edges", "normal,no-proc-macro", "--prefix", "none"];
+        let tree = self.cargo_with(&[&asked[..], COMMON].concat());
+        assert!(tree.success, "{}", tree.output);
+        tree.output.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
     }
 
     fn cargo(&self, subcommand: &str) -> Built {

@@ -53,12 +53,16 @@ fn a_change_of_the_workflow_file_alone_rebuilds() {
     assert_eq!(Program::new(project.program()).args("--n 10").run().json()["total"], 500);
 }
 
-/// The first code block of the README in this language.
-fn readme(language: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = fs::read_to_string(path).unwrap();
-    let block = readme.split("```").find_map(|block| block.strip_prefix(&format!("{language}\n")));
+/// The first code block of a document in this language.
+fn block(document: &str, language: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(document);
+    let text = fs::read_to_string(path).unwrap();
+    let block = text.split("```").find_map(|block| block.strip_prefix(&format!("{language}\n")));
     block.unwrap_or_else(|| panic!("no block in {language}")).to_owned()
+}
+
+fn readme(language: &str) -> String {
+    block("README.md", language)
 }
 
 #[test]
@@ -71,4 +75,48 @@ fn the_readme_keeps_its_word() {
     fs::write(directory.path().join("notes.txt"), "Tea is a compiler\nfor workflows.\n").unwrap();
     let output = Program::new(project.program()).directory(directory.path()).args("--text notes.txt").run().json();
     assert_eq!(output, readme("json").parse::<Value>().unwrap());
+}
+
+/// The guide's programs, to the letter: the first workflow, on threads and in processes; its tests; and the same in a
+/// program of one's own, without the command line.
+#[test]
+fn the_guide_keeps_its_word() {
+    const FIRST: &str = "docs/guide/1-first-workflow.md";
+    let (main, flow) = (block(FIRST, "rust"), block(FIRST, "yaml"));
+    let tests = block("docs/guide/6-testing.md", "rust");
+    let project = Project::new("user-guide", &[("main.rs", &format!("{main}\n{tests}")), ("flow.yaml", &flow)]);
+    let manifest = "[package]\nname = \"words\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n\
+                    tea-runtime = { version = \"0.1.0\", path = \"../tea/tea-runtime\" }\n";
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("Cargo.toml"), manifest).unwrap();
+    let in_processes = flow.replace("    fan_in: merge\n", "    fan_in: merge\n    parallel_strategy: process\n");
+    assert_ne!(flow, in_processes);
+    let said = block(FIRST, "console\n$ cargo run -q -- --text Cargo.toml");
+    for flow in [&flow, &in_processes] {
+        project.write("flow.yaml", flow);
+        let built = project.build();
+        assert_eq!((built.success, built.output.as_str()), (true, ""), "no warnings");
+        let run = |args: &str| Program::new(project.program()).directory(directory.path()).args(args).run();
+        let output = run("--text Cargo.toml").stdout;
+        assert!(said.starts_with(&output) && output.len() > 100, "{output}");
+        assert!(run("--text nowhere").failure(1).starts_with("error: No such file or directory (os error 2)\n"));
+    }
+    let tested = project.test(&["test"]);
+    assert!(tested.success && tested.output.contains("3 passed"), "{}", tested.output);
+
+    let functions = main.split_once("include_workflow!(\"flow.yaml\");").unwrap().1;
+    let embedding = block("docs/guide/5-embedding.md", "rust") + functions;
+    let project = Project::new("user-embeds", &[("main.rs", &embedding), ("flow.yaml", &in_processes)]);
+    project.without_default_features();
+    let built = project.build();
+    assert_eq!((built.success, built.output.as_str()), (true, ""), "no warnings");
+    let finished = Program::new(project.program()).directory(directory.path()).run();
+    let expected = "21 words, the longest is \"../tea/tea-runtime\"\n";
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(0), expected), "{}", finished.stderr);
+    assert!(finished.stderr.contains("count: ") && finished.stderr.contains(" in process "), "{}", finished.stderr);
+    let dependencies = project.dependencies();
+    assert!(dependencies.iter().any(|name| name == "rayon"), "{dependencies:?}");
+    for paid in ["clap", "indicatif", "tracing-subscriber", "anstream", "tempfile", "tea-build", "syn"] {
+        assert!(!dependencies.iter().any(|name| name == paid), "{paid} is part of it");
+    }
 }
