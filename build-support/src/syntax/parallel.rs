@@ -93,6 +93,10 @@ impl<'a> Reader<'a, '_> {
                 }
             });
         }
+        if self.complete && fields.written("max_retries").is_none() {
+            let error = Diagnostic::error(codes::SETTING_CONFLICT, fields.place, "`retry` tries nothing again");
+            self.error(error.note("`max_retries` is 0 if not given").help("add `max_retries: 3`, or remove `retry`"));
+        }
         let retry_on = self.words(&fields, "retry_on").map(|words| {
             let kind = |word: Spanned<&str>| match word.value {
                 "error" => RetryOn::Error,

@@ -413,6 +413,9 @@ impl<'a, 'd> Reader<'a, 'd> {
             self.wrong_shape(&entry.value, &format!("`{name}`"), "a list of words, such as `[error, panic]`");
             return None;
         };
+        if items.is_empty() {
+            self.empty_list(entry.value.span, name, "name at least one, or remove the entry");
+        }
         let mut found = Vec::with_capacity(items.len());
         for item in items {
             match &item.value {
