@@ -6,7 +6,7 @@
 //! macro is called, and nothing of ours stands in their way.
 //!
 //! Pieces are written one after the other for the macro ([`Generated::inline`]), or for build scripts at the lines and
-//! columns that they have in the workflow file ([`Generated::sheets`]).
+//! columns that they have in the workflow file (`Generated::sheets`).
 
 mod module;
 mod names;
