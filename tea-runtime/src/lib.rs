@@ -1,6 +1,12 @@
 //! Runs workflows that Tea compiled: on threads, or in worker processes that are this same program.
 #![forbid(unsafe_code)]
 
+#[cfg(not(unix))]
+compile_error!(
+    "tea-runtime runs on Linux and macOS: worker processes need Unix sockets, process groups and signals, and nobody has \
+     separated them from the rest yet (docs/platforms.md)"
+);
+
 pub mod builder;
 pub mod cancel;
 pub mod context;

@@ -15,7 +15,7 @@ use std::{
     },
 };
 
-use rustix::net::{AddressFamily, SocketType, sockopt};
+use rustix::net::{AddressFamily, SocketType, getsockname, sockopt};
 
 use crate::{
     failure::{Failure, FailureKind},
@@ -56,7 +56,8 @@ impl std::str::FromStr for Mark {
 
 fn stdin_is_socket() -> bool {
     let stdin = rustix::stdio::stdin();
-    sockopt::socket_domain(stdin) == Ok(AddressFamily::UNIX) && sockopt::socket_type(stdin) == Ok(SocketType::STREAM)
+    getsockname(stdin).is_ok_and(|address| address.address_family() == AddressFamily::UNIX)
+        && sockopt::socket_type(stdin) == Ok(SocketType::STREAM)
 }
 
 /// Whether this process was started as a worker.

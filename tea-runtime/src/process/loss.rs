@@ -32,7 +32,9 @@ impl Loss {
             Some(ExitStatus::Signal(signal)) => format!("was ended by {}", signal_name(signal)),
             Some(ExitStatus::Code(0)) => "exited with status 0 before its task was done".to_owned(),
             Some(ExitStatus::Code(code)) => format!("exited with status {code}"),
-            None => "ended, nobody knows how".to_owned(),
+            None => {
+                "ended, and how is not known: this program ignores SIGCHLD, or waits for all children elsewhere".into()
+            }
         };
         let (kind, message) = if self.killed_for_memory && self.exit == Some(ExitStatus::Signal(9)) {
             (FailureKind::OutOfMemory, format!("{worker} was killed by the system, which had run out of memory"))

@@ -59,6 +59,9 @@ impl Program {
         for end in [&socket, &theirs] {
             // Fewer turns for large values. Where the system allows less, it is slower, no more.
             let _ = rustix::net::sockopt::set_socket_send_buffer_size(end, BUFFER);
+            // Elsewhere that is asked for with everything that is sent.
+            #[cfg(target_vendor = "apple")]
+            rustix::net::sockopt::set_socket_nosigpipe(end, true)?;
         }
         let mut command = Command::new(&self.path);
         if let Some(name) = &self.first_argument {

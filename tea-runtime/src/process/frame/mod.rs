@@ -10,11 +10,19 @@ pub(crate) use self::read::{Frame, FrameReader};
 
 use std::fmt;
 
+use rustix::net::SendFlags;
+
 /// First bytes of every frame. Also what the parent looks for behind the noise that may come before a worker's hello.
 pub(crate) const MAGIC: [u8; 4] = *b"\xf7TEA";
 
 /// Bytes of a header: magic, kind, three zeros, number, length, payload checksum, header checksum.
 pub(crate) const HEADER: usize = 32;
+
+/// How frames are sent: without a signal if nobody reads them any more.
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) const SEND: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+pub(crate) const SEND: SendFlags = SendFlags::empty();
 
 /// What is wrong with a stream of frames.
 #[derive(Debug, Clone, PartialEq, Eq)]

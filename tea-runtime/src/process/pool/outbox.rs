@@ -12,7 +12,10 @@ use rustix::{
     net::{SendAncillaryBuffer, SendFlags, sendmsg},
 };
 
-use crate::process::{frame::Header, message::WORK};
+use crate::process::{
+    frame::{Header, SEND},
+    message::WORK,
+};
 
 /// How many pieces are given to the system at once.
 const VECTORED: usize = 16;
@@ -126,7 +129,7 @@ impl Outbox {
         while let Some(first) = queue.waiting.front() {
             let rest = queue.waiting.iter().skip(1).take(VECTORED - 1).map(|piece| IoSlice::new(&piece.bytes));
             let parts: Vec<_> = std::iter::once(IoSlice::new(&first.bytes[queue.sent..])).chain(rest).collect();
-            let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+            let flags = SEND | SendFlags::DONTWAIT;
             match sendmsg(&self.socket, &parts, &mut SendAncillaryBuffer::default(), flags) {
                 Ok(sent) => queue.advance(sent),
                 Err(Errno::INTR) => {}

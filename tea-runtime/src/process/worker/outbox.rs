@@ -8,12 +8,12 @@ use std::{
 
 use rustix::{
     fd::OwnedFd,
-    net::{SendAncillaryBuffer, SendFlags, sendmsg},
+    net::{SendAncillaryBuffer, sendmsg},
 };
 
 use super::give_up;
 use crate::process::{
-    frame::Header,
+    frame::{Header, SEND},
     message::{self, FromWorker, WORK},
 };
 
@@ -45,7 +45,7 @@ impl Outbox {
 
     fn write(&self, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
         while parts.iter().any(|part| !part.is_empty()) {
-            match sendmsg(&self.socket, parts, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL) {
+            match sendmsg(&self.socket, parts, &mut SendAncillaryBuffer::default(), SEND) {
                 Ok(sent) => IoSlice::advance_slices(&mut parts, sent),
                 Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
