@@ -147,7 +147,9 @@ pub(crate) fn between(order: &str) -> Result<Vec<u8>, Failure> {
             for worker in &workers {
                 process::signal(*worker, Signal::KILL)?;
             }
-            process::wait_for("the workers' end", || process::children(std::process::id()).is_empty().then_some(()));
+            // Not until they are reaped: this may be the thread that has to do it.
+            let ended = || workers.iter().all(|worker| process::descriptors(*worker) == 0);
+            process::wait_for("the workers' end", || ended().then_some(()));
             Ok(Vec::new())
         }
         "kill-receiving" => {
