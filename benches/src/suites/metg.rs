@@ -78,7 +78,7 @@ fn systems() -> Vec<System> {
 
 /// The figure of each system, measured side by side, size by size.
 fn measure(effort: Effort, systems: &[System]) -> Result<Vec<Option<f64>>> {
-    let largest = work::turns(200_000);
+    let largest = work::turns(50_000);
     let sizes = std::iter::successors(Some(largest), |turns| (*turns > 4).then_some(turns / 2));
     let mut curves = vec![Vec::new(); systems.len()];
     for turns in sizes {
