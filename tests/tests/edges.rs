@@ -264,11 +264,15 @@ fn needs_of_many(times: u64, strategy: &str) -> [u64; 4] {
 #[test]
 fn nothing_grows_with_turns_and_items() {
     for (strategy, workers) in [("", 2), ("--parallel-strategy thread", 0)] {
-        let [few, many] = [250, 1_000].map(|times| needs_of_many(times, strategy));
-        println!("{strategy:30} {few:?} {many:?}");
-        for (few, many) in few.into_iter().zip(many).take(2) {
-            assert!(many < few + 4_096, "{few} kB, then {many} kB: {strategy}");
-        }
-        assert!(many[2] <= 12 && many[3] <= workers, "threads and processes: {many:?} {strategy}");
+        // What grows does so in every run. A thread that gets no processor for a while, and lets the results behind its
+        // own wait, is in one.
+        assert!(!(0..3).all(|_| grows(strategy, workers)), "{strategy}");
     }
+}
+
+/// Whether it needs more memory for more turns and items, or more threads or processes than there should be.
+fn grows(strategy: &str, workers: u64) -> bool {
+    let [few, many] = [250, 1_000].map(|times| needs_of_many(times, strategy));
+    println!("kB of program and worker, threads, workers: {few:?} {many:?} {strategy}");
+    (0..2).any(|memory| many[memory] >= few[memory] + 4_096) || many[2] > 12 || many[3] > workers
 }
