@@ -48,6 +48,7 @@ const SUITES: &[Suite] = &[
     ("metg", suites::metg::run),
     ("graphs", suites::graphs::run),
     ("state", suites::state::run),
+    ("kmers", suites::kmers::run),
     ("build", suites::build::run),
 ];
 

@@ -1,7 +1,7 @@
 //! What stands in for a workflow that does not compile, so that the caller's own code gives no errors of its own.
 
 use crate::{
-    generate::{Surface, join, module_name, variable},
+    generate::{Surface, join, module_name, variable, within},
     syntax::{Key, Workflow, is_identifier},
 };
 
@@ -14,7 +14,7 @@ pub(crate) fn write(workflow: Option<&Workflow>, surface: &Surface) -> String {
 
 fn module(workflow: &Workflow, surface: &Surface) -> String {
     let Surface { runtime, visibility, main: _ } = surface;
-    let inner = if visibility.is_empty() { "pub(super)" } else { visibility };
+    let inner = within(visibility, 1);
     // A newline, since the type may end in a line comment.
     let typed = |name: &str, key: &Key| format!("{name}: {}\n, ", key.ty.text);
     let field = |key: &Key| format!("#[doc(hidden)] {inner} {}", typed(&variable(&key.name.value), key));

@@ -3,6 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod cold;
 pub(crate) mod graphs;
+pub(crate) mod kmers;
 pub(crate) mod metg;
 pub(crate) mod processes;
 pub(crate) mod state;

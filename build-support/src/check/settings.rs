@@ -62,7 +62,6 @@ impl Sites<'_, '_, '_> {
             self.unhonoured("max_payload", settings.max_payload.as_ref().map(|setting| setting.span), place, what);
             let tasks = settings.max_tasks_per_worker.as_ref().map(|setting| setting.span);
             self.unhonoured("max_tasks_per_worker", tasks, place, what);
-            self.unhonoured("grace", settings.grace.as_ref().map(|setting| setting.span), place, what);
         }
         if let (Some(one), Some(total)) = (&settings.timeout, &settings.timeout_total)
             && one.value > total.value

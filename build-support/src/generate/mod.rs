@@ -15,6 +15,7 @@ mod sheet;
 mod tables;
 mod text;
 mod types;
+mod visibility;
 
 use self::{
     names::{Names, Unique},
@@ -26,6 +27,7 @@ use std::fmt::Write;
 pub(crate) use self::{
     names::{snake as module_name, variable},
     text::join,
+    visibility::within,
 };
 use crate::{plan::Plan, source::Sources};
 
@@ -142,14 +144,11 @@ impl Surface {
     #[must_use]
     pub fn finish<S: AsRef<str>>(&self, name: &str, module: &str, pieces: impl IntoIterator<Item = S>) -> String {
         let Self { runtime, visibility, main } = self;
-        let (outer, inner) = match visibility.as_str() {
-            "" => ("pub(super)", "pub(in super::super)"),
-            written => (written, written),
-        };
+        let [outer, inner] = [1, 2].map(|levels| within(visibility, levels));
         let marks = [
             (MODULE_VISIBILITY, visibility.as_str()),
-            (VISIBILITY, outer),
-            (INNER_VISIBILITY, inner),
+            (VISIBILITY, &outer),
+            (INNER_VISIBILITY, &inner),
             (RUNTIME, runtime),
         ];
         let mut text = marks.iter().fold(module.to_owned(), |text, (mark, meant)| text.replace(mark, meant));

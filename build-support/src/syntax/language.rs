@@ -232,7 +232,11 @@ pub(crate) const LIMITS: &[Entry] = &[
     entry("max_workers", Shape::Count(1), "How many run at once; the machine's parallelism if not given."),
     entry("timeout", Shape::Duration { zero: false }, "The time of one attempt, such as `30s`."),
     entry("timeout_total", Shape::Duration { zero: false }, "The time of all attempts together."),
-    entry("grace", Shape::Duration { zero: true }, "From asking a worker to end to killing it; `1s` if not given."),
+    entry(
+        "grace",
+        Shape::Duration { zero: true },
+        "From telling a branch to end to killing its worker, or leaving its thread behind; `1s` if not given.",
+    ),
     entry("fail_fast", Shape::Bool, "Cancel the siblings at the first failure."),
     entry("allow_failure", Shape::Bool, "A failure does not fail the run."),
     entry("memory_limit", Shape::Size, "What a worker process may use, such as `512MiB`."),

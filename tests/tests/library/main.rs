@@ -12,7 +12,13 @@ use tea_runtime::{CancellationToken, FailureKind, event::Event, include_workflow
 use tests::process::{children, wait_for};
 
 include_workflow!("squares.yaml", main = false);
-include_workflow!("steps.yaml", main = false);
+
+use within::steps;
+
+/// Gives a workflow to the module around it.
+mod within {
+    tea_runtime::include_workflow!("steps.yaml", main = false, visibility = pub(super));
+}
 
 #[derive(Debug)]
 struct TooLarge(TryFromIntError);
