@@ -83,6 +83,9 @@ fn listen(pool: &Arc<Pool>, link: &Arc<Link>, ears: &mut Ears) -> Result<Ending,
         if let Some(ending) = take(pool, link, frames, output)? {
             return Ok(ending);
         }
+        if !unsent && !output.is_heard() {
+            nap(link);
+        }
         let mut interest = PollFlags::IN;
         interest.set(PollFlags::OUT, unsent);
         // The socket stands first: when it is readable, so is all that the worker wrote to stderr before.
@@ -123,6 +126,16 @@ fn listen(pool: &Arc<Pool>, link: &Arc<Link>, ears: &mut Ears) -> Result<Ending,
                 Status::Stopped(signal) => return Err(End::Stopped(signal)),
             }
         }
+    }
+}
+
+/// Lets the ends of short items come together. Lines that the worker writes would be taken for an earlier item's: one
+/// that writes is always listened to.
+fn nap(link: &Link) {
+    let nap = link.flights().queue.front().and_then(|flight| flight.nap(timer::now()));
+    if let Some(nap) = nap.and_then(|nap| Timespec::try_from(nap).ok()) {
+        // Something to send ends it.
+        let _ = poll(&mut [PollFd::new(link.outbox.woken(), PollFlags::IN)], Some(&nap));
     }
 }
 
