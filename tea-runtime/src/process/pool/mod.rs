@@ -76,6 +76,8 @@ struct State {
     /// Workers at once; fewer than asked for where the system has no more.
     limit: usize,
     failed_starts: u32,
+    /// The last start was one alone, since those before had failed for what the system lacks.
+    tried_alone: bool,
     last_errand: u64,
     next_worker: u32,
     paces: Paces,
@@ -300,7 +302,7 @@ impl Pool {
 
     /// The system has nothing left to start a worker with.
     fn no_more(state: &mut State, error: &std::io::Error) {
-        let here = state.slots.len() + state.starting.values().sum::<usize>();
+        let here = state.workers();
         state.limit = here;
         if here == 0 {
             let message = format!("no worker process can be started: {error}");
@@ -316,6 +318,7 @@ impl Pool {
             return false;
         }
         state.failed_starts = 0;
+        state.tried_alone = false;
         state.slots.push(Slot::new(Arc::clone(link)));
         drop(state);
         self.pump();
@@ -328,6 +331,11 @@ impl Pool {
         state.started(memory_limit);
         match error {
             StartError::Closing => {}
+            // Starts at the same time may have taken each other's last descriptors.
+            StartError::System(_) if state.workers() == 0 && !state.tried_alone => {
+                state.tried_alone = true;
+                state.limit = 1;
+            }
             StartError::System(error) => {
                 Self::no_more(&mut state, error);
                 if let workers @ 1.. = state.limit {
@@ -471,6 +479,11 @@ impl State {
         Ok(())
     }
 
+    /// How many workers there are, or are being started.
+    fn workers(&self) -> usize {
+        self.slots.len() + self.starting.values().sum::<usize>()
+    }
+
     /// Whether any attempt waits for a worker.
     fn waits(&self) -> bool {
         self.queues.values().any(|queue| !queue.is_empty())
@@ -517,7 +530,7 @@ impl State {
     /// The memory limits of workers to start for what waits.
     fn starts(&mut self) -> Vec<Option<u64>> {
         let mut starts = Vec::new();
-        let mut all = self.slots.len() + self.starting.values().sum::<usize>();
+        let mut all = self.workers();
         for (limit, queue) in &self.queues {
             let coming = self.starting.get(limit).copied().unwrap_or(0);
             let mut wanted = queue.len().saturating_sub(coming);
