@@ -70,6 +70,12 @@ pub fn is_stopped(pid: u32) -> bool {
     stat(pid).is_some_and(|stat| stat.state == 'T')
 }
 
+/// Whether a process has ended, reaped or not: none of its threads holds anything open any more.
+#[must_use]
+pub fn is_ended(pid: u32) -> bool {
+    stat(pid).is_none_or(|stat| stat.state == 'Z' && threads(pid) <= 1)
+}
+
 /// Sends a signal.
 ///
 /// # Errors

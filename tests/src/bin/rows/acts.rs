@@ -153,7 +153,7 @@ pub(crate) fn between(order: &str) -> Result<Vec<u8>, Failure> {
                 process::signal(*worker, Signal::KILL)?;
             }
             // Not until they are reaped: this may be the thread that has to do it.
-            let ended = || workers.iter().all(|worker| process::descriptors(*worker) == 0);
+            let ended = || workers.iter().all(|worker| process::is_ended(*worker));
             process::wait_for("the workers' end", || ended().then_some(()));
             Ok(Vec::new())
         }
