@@ -41,6 +41,14 @@ pub fn parent(pid: u32) -> Option<u32> {
     stat(pid).map(|stat| stat.parent)
 }
 
+/// The number by which a process knows itself, in its own name space.
+#[must_use]
+pub fn inner_id(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    line.split_whitespace().next_back()?.parse().ok()
+}
+
 /// The number of open descriptors of a process; 0 if it is gone.
 #[must_use]
 pub fn descriptors(pid: u32) -> usize {
@@ -62,6 +70,13 @@ pub fn peak_kilobytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("the status of this process");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
     line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
+}
+
+/// What processes are doing, for a report: `12 S (of 3), 13 T (of 12)`.
+#[must_use]
+pub fn states(pids: &[u32]) -> String {
+    let of = |pid: &u32| stat(*pid).map(|stat| format!("{pid} {} (of {})", stat.state, stat.parent));
+    pids.iter().filter_map(of).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a process is stopped (`SIGSTOP`, `SIGTSTP`).

@@ -35,7 +35,7 @@ impl Program {
         let mark = format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
         // Whoever runs the tests may ignore signals (`nohup`, a shell's background job), and programs inherit that.
         let mut command = Command::new("env");
-        command.arg("--default-signal=HUP,INT,QUIT,TERM").arg(path).env(MARK, &mark);
+        command.arg("--default-signal=HUP,INT,QUIT,TERM,TSTP,CONT").arg(path).env(MARK, &mark);
         Self { command, stdin: None, mark, deadline: DEADLINE }
     }
 
@@ -197,6 +197,10 @@ impl Running {
 impl Drop for Running {
     /// A failed test leaves nothing behind either.
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let states = process::states(&process::marked(MARK, &self.mark));
+            eprintln!("the program {} and its processes: {states}\n{}", self.pid(), self.stderr());
+        }
         // Again until there is none: one that is killed may just have started another.
         loop {
             let pids = process::marked(MARK, &self.mark);

@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use rustix::process::{Signal, getpgrp, getsid};
+use rustix::process::Signal;
 use signal_hook::{
     consts::{SIGSTOP, SIGTSTP},
     iterator::Signals,
@@ -46,7 +46,7 @@ fn watch() {
 /// Stops all workers and then this process, as `SIGTSTP` asks for; returns when it goes on, and they with it.
 pub(crate) fn pause() {
     // A group that no shell looks after: the system would not stop it either, since nobody could continue it.
-    if getsid(None).is_ok_and(|session| session == getpgrp()) {
+    if leads_session() {
         return;
     }
     signal_all(Signal::TSTP);
@@ -55,6 +55,25 @@ pub(crate) fn pause() {
         let _ = low_level::raise(SIGSTOP);
     });
     signal_all(Signal::CONT);
+}
+
+/// Whether this process's group is that of its session's leader, as in a container of its own.
+#[cfg(target_os = "linux")]
+fn leads_session() -> bool {
+    // Both are 0 for a leader that is outside of this process's namespace (`docker exec`), which `getsid` of rustix
+    // takes for impossible.
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name, in parentheses, may hold anything; state, parent, group and session follow it.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let mut ids = fields.split_whitespace().skip(2);
+    let (group, session) = (ids.next(), ids.next());
+    session == group && session.is_some_and(|session| session != "0")
+}
+
+#[cfg(not(target_os = "linux"))]
+fn leads_session() -> bool {
+    use rustix::process::{getpgrp, getsid};
+    getsid(None).is_ok_and(|session| session == getpgrp())
 }
 
 fn signal_all(signal: Signal) {

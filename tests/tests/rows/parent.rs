@@ -1,5 +1,7 @@
 //! The program dies, or is told to end.
 
+use std::process::Command;
+
 use rustix::process::Signal;
 
 use super::*;
@@ -79,14 +81,42 @@ fn row_14_signals_with_workers_of_workers() {
 #[test]
 fn row_16_a_stop_with_workers_of_workers() {
     let running = nested().start();
+    stop_and_go_on(&running, running.pid());
+    killed(running);
+}
+
+/// As in `docker exec`: the leader of the session is outside, and a shell is the first process.
+#[test]
+fn row_16_a_stop_in_a_name_space() {
+    let unshare = ["--pid", "--fork", "--mount-proc", "--kill-child"];
+    if !Command::new("unshare").args(unshare).arg("true").status().is_ok_and(|status| status.success()) {
+        eprintln!("this machine cannot show it: no name spaces for this user");
+        return;
+    }
+    let run = unshare.into_iter().fold(Program::new("unshare"), Program::arg).args("sh -c").arg("\"$@\"; sleep 1000");
+    let running = run.args("sh").arg(ROWS).env("FLOW", "nested").args("--depth 2 --order spin").start();
+    let only_child = |pid| wait_for("a child", || process::children(pid).first().copied());
+    let program = only_child(only_child(running.pid()));
+    let line = stop_and_go_on(&running, program);
+    // Stopped and killed: nobody else lets its workers go on, and they must end.
+    process::signal(program, Signal::TSTP).unwrap();
+    wait_for("the stop", || process::is_stopped(program).then_some(()));
+    process::signal(program, Signal::KILL).unwrap();
+    wait_for("the end of its workers", || line.iter().all(|pid| process::is_ended(*pid)).then_some(()));
+    killed(running);
+}
+
+/// Stops and continues a [`nested`] program while its innermost branch runs. Gives its process and those above it.
+fn stop_and_go_on(running: &Running, program: u32) -> Vec<u32> {
     let spins = |text: String| text.rsplit_once("this one spins: ")?.1.lines().next()?.parse().ok();
     let spins: u32 = wait_for("the innermost branch", || spins(running.stderr()));
+    let innermost = running.workers().into_iter().find(|pid| process::inner_id(*pid) == Some(spins));
     // It and those above it; others may be about to start, and would find nothing to do.
-    let line: Vec<_> = std::iter::successors(Some(spins), |pid| process::parent(*pid)).take(4).collect();
-    assert_eq!(line[3], running.pid());
-    running.signal(Signal::TSTP);
+    let line: Vec<_> = std::iter::successors(innermost, |pid| process::parent(*pid)).take(4).collect();
+    assert_eq!(line[3], program);
+    process::signal(program, Signal::TSTP).unwrap();
     wait_for("all to stop", || line.iter().all(|pid| process::is_stopped(*pid)).then_some(()));
-    running.signal(Signal::CONT);
+    process::signal(program, Signal::CONT).unwrap();
     wait_for("all to go on", || (!line.iter().any(|pid| process::is_stopped(*pid))).then_some(()));
-    killed(running);
+    line
 }

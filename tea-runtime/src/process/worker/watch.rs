@@ -7,7 +7,7 @@ use std::{process, sync::Arc, thread, time::Duration};
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    process::{Signal, getpgrp, getpid, kill_current_process_group},
+    process::{Signal, getpid, kill_process_group},
 };
 
 use super::{
@@ -20,6 +20,10 @@ const TICK: Duration = Duration::from_millis(20);
 
 /// Starts the watch.
 pub(crate) fn start(inbox: Arc<Inbox>) {
+    // A worker that was stopped with its parent (Ctrl-Z) would not notice that the parent is killed. This goes on; to
+    // one that runs it does nothing, also when it is only the parent's thread that ends.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::CONT));
     let watch = thread::Builder::new().name("tea-watch".into()).stack_size(256 << 10).spawn(move || watch(&inbox));
     if let Err(error) = watch {
         give_up(&format!("it cannot start a thread: {error}"));
@@ -49,8 +53,7 @@ fn watch(inbox: &Inbox) -> ! {
 
 /// Ends this process and all of its group: the parent is gone.
 pub(crate) fn end() -> ! {
-    if getpgrp() == getpid() {
-        let _ = kill_current_process_group(Signal::KILL);
-    }
+    // No group has this number unless this process leads it, or did.
+    let _ = kill_process_group(getpid(), Signal::KILL);
     process::abort()
 }

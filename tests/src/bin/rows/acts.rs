@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, getpid, getsid, kill_process};
+use rustix::process::{Signal, getpid, kill_process};
 use tea_runtime::context::Context;
 use tests::process;
 
@@ -84,9 +84,9 @@ pub(crate) fn act(acts: &[String], index: usize, ctx: &Context) -> Result<Vec<(u
         }
         "escape" => {
             let child = Command::new("setsid").args(["sleep", "3"]).stdin(Stdio::null()).spawn()?;
-            let pid = Pid::from_child(&child);
+            let pid = nix::unistd::Pid::from_raw(child.id().try_into()?);
             // Until it has left the group, it would end with it.
-            while getsid(Some(pid))? != pid {
+            while nix::unistd::getsid(Some(pid))? != pid {
                 thread::yield_now();
             }
             child.id().to_string()
