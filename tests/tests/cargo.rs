@@ -53,12 +53,17 @@ fn a_change_of_the_workflow_file_alone_rebuilds() {
     assert_eq!(Program::new(project.program()).args("--n 10").run().json()["total"], 500);
 }
 
-/// The first code block of a document in this language.
-fn block(document: &str, language: &str) -> String {
+/// The code blocks of a document in this language.
+fn blocks(document: &str, language: &str) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(document);
     let text = fs::read_to_string(path).unwrap();
-    let block = text.split("```").find_map(|block| block.strip_prefix(&format!("{language}\n")));
-    block.unwrap_or_else(|| panic!("no block in {language}")).to_owned()
+    let inside = text.split("```").skip(1).step_by(2);
+    inside.filter_map(|block| block.strip_prefix(&format!("{language}\n"))).map(str::to_owned).collect()
+}
+
+/// The first of them.
+fn block(document: &str, language: &str) -> String {
+    blocks(document, language).into_iter().next().unwrap_or_else(|| panic!("no block in {language}"))
 }
 
 fn readme(language: &str) -> String {
@@ -119,4 +124,29 @@ fn the_guide_keeps_its_word() {
     for paid in ["clap", "indicatif", "tracing-subscriber", "anstream", "tempfile", "tea-build", "syn"] {
         assert!(!dependencies.iter().any(|name| name == paid), "{paid} is part of it");
     }
+}
+
+/// The pieces of workflow files on the guide's second and third page, put together.
+#[test]
+fn the_pieces_in_the_guide_are_a_workflow() {
+    let [edges] = blocks("docs/guide/2-strategies.md", "yaml").try_into().unwrap();
+    let [schema, sort, split] = blocks("docs/guide/3-state.md", "yaml").try_into().unwrap();
+    let flow = format!(
+        "name: pieces\n{schema}  lines: Vec<String>\n  comments: Vec<String>\n  code: Vec<String>\nnodes:
+  - {{ name: load, run: '(paths.iter().map(|_| (width, 1)).collect(), mmap::Index)', output: [sizes, index] }}
+  - {{ name: decode, run: sizes.len() as u64, output: total }}
+  - {{ name: thumbnail, run: '(u64::from(width), String::from(\"small\"))', output: [total, notes] }}
+  - name: merge
+    run: 'vec![format!(\"# {{index:?}}\"), format!(\"{{total}} {{}}\", notes.map_or(\"\", |notes| notes))]'
+    output: lines
+{sort}{split}{edges}"
+    );
+    let main = "use std::path::PathBuf;
+        mod mmap { #[derive(Debug)] pub(crate) struct Index; }
+        tea_runtime::include_workflow!(\"flow.yaml\");";
+    let project = Project::new("user-pieces", &[("main.rs", main), ("flow.yaml", &flow)]);
+    let built = project.build();
+    assert_eq!((built.success, built.output.as_str()), (true, ""), "no warnings");
+    let output = Program::new(project.program()).arg("--paths").arg("[\"a.png\",\"b.png\"]").run().json();
+    assert_eq!((&output["comments"][0], &output["code"][0]), (&"# Index".into(), &"162 small".into()), "{output}");
 }
