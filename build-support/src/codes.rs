@@ -165,6 +165,8 @@ codes! {
     ALWAYS_UNSET = 902, "an optional key that is never set";
     /// `settings.parallel` in a file without anything parallel.
     UNUSED_SETTINGS = 903, "parallel settings without anything parallel";
+    /// `max_visits` on a node that runs once.
+    UNUSED_VISITS = 904, "`max_visits` outside of a loop";
 }
 
 /// Whether a finding may be about something that seems to be missing only because a broken entry was left out.
@@ -185,6 +187,7 @@ pub(crate) fn may_follow(code: Code) -> bool {
             | UNUSED_KEY
             | ALWAYS_UNSET
             | UNUSED_SETTINGS
+            | UNUSED_VISITS
     )
 }
 

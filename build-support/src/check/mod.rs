@@ -12,6 +12,7 @@ mod results;
 mod settings;
 mod transient;
 mod unused;
+mod visits;
 mod ways;
 
 use std::collections::HashSet;
@@ -35,6 +36,7 @@ pub(crate) fn check(graph: &Graph<'_>, access: &Access, found: &mut Diagnostics)
     if !found.has_errors() {
         unused::check(graph, found);
         settings::check_use(graph, found);
+        visits::check(graph, found);
     }
 }
 
