@@ -1,11 +1,7 @@
 //! Runs workflows that Tea compiled: on threads, or in worker processes that are this same program.
 #![forbid(unsafe_code)]
-
-#[cfg(not(unix))]
-compile_error!(
-    "tea-runtime runs on Linux and macOS: worker processes need Unix sockets, process groups and signals, and nobody has \
-     separated them from the rest yet (docs/platforms.md)"
-);
+// What only worker processes use.
+#![cfg_attr(not(unix), allow(dead_code, unused_imports))]
 
 pub mod builder;
 pub mod cancel;
@@ -19,6 +15,10 @@ pub mod failure;
 pub mod generated;
 pub mod plan;
 pub mod policy;
+#[cfg(unix)]
+pub mod process;
+#[cfg(not(unix))]
+#[path = "process/absent.rs"]
 pub mod process;
 #[cfg(feature = "cli")]
 pub mod program;

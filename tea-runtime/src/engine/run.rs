@@ -170,7 +170,7 @@ impl Run {
     /// How much of a fan-out that says `max_workers` runs at once.
     pub(super) fn workers(&self, max_workers: Option<u32>) -> usize {
         let asked = max_workers.or(self.plan.max_workers).map(|workers| workers as usize);
-        let workers = asked.unwrap_or_else(process::parallelism);
+        let workers = asked.unwrap_or_else(crate::executor::parallelism);
         workers.min(self.max_workers.unwrap_or(usize::MAX)).max(1)
     }
 

@@ -9,7 +9,7 @@ pub mod thread;
 pub use self::{process::ProcessExecutor, thread::ThreadExecutor};
 
 use std::{
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
 
@@ -198,7 +198,7 @@ pub struct ItemsEnd {
 /// # Errors
 /// If there is no such strategy, or it cannot work here.
 pub fn get_executor(strategy: &str) -> Result<Box<dyn ParallelExecutor>, UnknownStrategy> {
-    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = parallelism();
     match strategy {
         "thread" => Ok(Box::new(ThreadExecutor::new(workers))),
         "process" => Ok(Box::new(ProcessExecutor::new(workers))),
@@ -217,3 +217,14 @@ impl std::fmt::Display for UnknownStrategy {
 }
 
 impl std::error::Error for UnknownStrategy {}
+
+/// How many threads this process should use: all of the machine's, or a worker's share of them. Asked once: to find the
+/// machine's takes longer than a small run.
+pub(crate) fn parallelism() -> usize {
+    static PARALLELISM: LazyLock<usize> = LazyLock::new(|| {
+        let share = std::env::var("RAYON_NUM_THREADS").ok().and_then(|threads| threads.parse().ok());
+        let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        share.filter(|threads| *threads > 0).unwrap_or_else(all)
+    });
+    *PARALLELISM
+}

@@ -25,8 +25,6 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-use std::sync::LazyLock;
-
 pub use self::identity::TestEntry;
 #[cfg(feature = "cli")]
 pub(crate) use self::pause::pause;
@@ -66,15 +64,4 @@ pub(crate) fn refuse_unserved_worker() {
 /// If it may not: its `main` does not call [`init`], or fan-outs nest too deep.
 pub(crate) fn can_have_workers() -> Result<(), Box<crate::failure::Failure>> {
     identity::can_have_workers(false)
-}
-
-/// How many threads this process should use: all of the machine's, or a worker's share of them. Asked once: to find the
-/// machine's takes longer than a small run.
-pub(crate) fn parallelism() -> usize {
-    static PARALLELISM: LazyLock<usize> = LazyLock::new(|| {
-        let share = std::env::var("RAYON_NUM_THREADS").ok().and_then(|threads| threads.parse().ok());
-        let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        share.filter(|threads| *threads > 0).unwrap_or_else(all)
-    });
-    *PARALLELISM
 }

@@ -5,7 +5,6 @@
 use std::{
     fs::File,
     io::{self, Write},
-    os::fd::AsFd,
 };
 
 use crate::{plan::Plan, state::Value};
@@ -56,10 +55,22 @@ impl Stdout {
     ///
     /// # Errors
     /// If there are no descriptors left.
+    #[cfg(unix)]
     pub(super) fn take() -> io::Result<Self> {
+        use std::os::fd::AsFd;
         let stdout = io::stdout().as_fd().try_clone_to_owned()?;
         rustix::stdio::dup2_stdout(io::stderr())?;
         Ok(Self(stdout.into()))
+    }
+
+    /// Takes it as it is: what the user's Rust prints goes there too.
+    ///
+    /// # Errors
+    /// If there are no handles left.
+    #[cfg(windows)]
+    pub(super) fn take() -> io::Result<Self> {
+        use std::os::windows::io::AsHandle;
+        Ok(Self(io::stdout().as_handle().try_clone_to_owned()?.into()))
     }
 
     /// Writes to it.

@@ -1,25 +1,21 @@
 //! Ctrl-C and its like: the first one cancels the run, the second ends the program at once. Ctrl-Z stops the workers too.
 
 use std::{
+    io,
     sync::{
         Arc,
         atomic::{AtomicI32, Ordering},
     },
-    thread,
     time::Duration,
 };
 
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP},
-    iterator::Signals,
-};
+use signal_hook::consts::SIGINT;
 
 use super::console::Console;
 use crate::{
     cancel::CancellationToken,
     engine::timer,
     plan::{Plan, Site},
-    process,
 };
 
 /// How long a run may take to end after its branches had their grace.
@@ -54,28 +50,45 @@ pub(super) fn exit_status(signal: i32) -> u8 {
 
 /// Cancels `token` at the first signal. The program ends without more ado at the second, or if the run has not ended
 /// when every branch has had its grace: a node on a thread cannot be made to end.
-pub(super) fn watch(plan: &'static Plan, token: CancellationToken, console: Console) -> std::io::Result<Interrupt> {
+pub(super) fn watch(plan: &'static Plan, token: CancellationToken, console: Console) -> io::Result<Interrupt> {
+    let interrupt = Interrupt::default();
+    let seen = interrupt.clone();
+    listen(move |signal| {
+        if seen.0.compare_exchange(0, signal, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            std::process::exit(exit_status(signal).into());
+        }
+        let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+        console.print(&format!("{name}: ending the branches; once more ends everything at once\n"));
+        token.cancel();
+        end_after(longest_grace(plan) + SLACK, signal, console.clone());
+    })?;
+    Ok(interrupt)
+}
+
+/// Calls `interrupted` with every signal that asks the program to end, on a thread of its own.
+#[cfg(unix)]
+fn listen(interrupted: impl Fn(i32) + Send + 'static) -> io::Result<()> {
+    use signal_hook::{
+        consts::{SIGHUP, SIGTERM, SIGTSTP},
+        iterator::Signals,
+    };
     let ignored = ignored_signals();
     let wanted = [SIGINT, SIGTERM, SIGHUP, SIGTSTP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
     let mut signals = Signals::new(wanted)?;
-    let interrupt = Interrupt::default();
-    let seen = interrupt.clone();
-    thread::Builder::new().name("tea-signals".to_owned()).spawn(move || {
+    std::thread::Builder::new().name("tea-signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
-            if signal == SIGTSTP {
-                process::pause();
-                continue;
+            match signal {
+                SIGTSTP => crate::process::pause(),
+                _ => interrupted(signal),
             }
-            if seen.0.compare_exchange(0, signal, Ordering::AcqRel, Ordering::Acquire).is_err() {
-                std::process::exit(exit_status(signal).into());
-            }
-            let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-            console.print(&format!("{name}: ending the branches; once more ends everything at once\n"));
-            token.cancel();
-            end_after(longest_grace(plan) + SLACK, signal, console.clone());
         }
     })?;
-    Ok(interrupt)
+    Ok(())
+}
+
+#[cfg(windows)]
+fn listen(interrupted: impl Fn(i32) + Send + 'static) -> io::Result<()> {
+    ctrlc::set_handler(move || interrupted(SIGINT)).map_err(io::Error::other)
 }
 
 fn end_after(limit: Duration, signal: i32, console: Console) {
@@ -96,6 +109,7 @@ fn longest_grace(plan: &Plan) -> Duration {
 }
 
 /// The signals that were ignored when the program started, as under `nohup`; they stay so. Bit 0 is signal 1.
+#[cfg(unix)]
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

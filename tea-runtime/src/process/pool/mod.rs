@@ -402,7 +402,7 @@ impl Pool {
     }
 
     fn program(&self) -> std::io::Result<Program> {
-        let threads = (super::parallelism() / self.options.max_workers.max(1)).max(1);
+        let threads = (crate::executor::parallelism() / self.options.max_workers.max(1)).max(1);
         match (&self.options.program, identity::entry()) {
             (Some(path), _) => Ok(Program::other(path.clone(), threads)),
             (None, Some(entry)) => Program::current(&entry, threads),
