@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{engine::settings::Sent, failure::Failure};
 
 /// Counted up with every change of a message or of the frames.
-pub(crate) const PROTOCOL: u32 = 2;
+pub(crate) const PROTOCOL: u32 = 3;
 
 /// Kind of the frames that are taken in order.
 pub(crate) const WORK: u8 = 1;
@@ -122,6 +122,11 @@ pub(crate) struct BranchEnd {
 /// The bytes of a message.
 pub(crate) fn encode<T: Serialize>(message: &T) -> Vec<u8> {
     postcard::to_stdvec(message).expect("messages are plain data")
+}
+
+/// Appends the bytes of a message.
+pub(crate) fn append<T: Serialize>(message: &T, into: &mut Vec<u8>) {
+    *into = postcard::to_extend(message, std::mem::take(into)).expect("messages are plain data");
 }
 
 /// Reads a message. Gives it with the bytes that follow.

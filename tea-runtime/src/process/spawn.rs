@@ -1,7 +1,7 @@
 //! Starting a worker process.
 
 use std::{
-    io,
+    io::{self, PipeReader},
     os::{
         fd::OwnedFd,
         unix::{net::UnixStream, process::CommandExt},
@@ -31,8 +31,10 @@ pub(crate) struct Program {
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) group: Group,
-    /// Its standard input and output; does not block.
+    /// Its standard input, both ways; does not block.
     pub(crate) socket: UnixStream,
+    /// Its standard output; does not block.
+    pub(crate) stdout: PipeReader,
     /// Its standard error; does not block.
     pub(crate) stderr: ChildStderr,
 }
@@ -63,6 +65,7 @@ impl Program {
             #[cfg(target_vendor = "apple")]
             rustix::net::sockopt::set_socket_nosigpipe(end, true)?;
         }
+        let (stdout, their_stdout) = io::pipe()?;
         let mut command = Command::new(&self.path);
         if let Some(name) = &self.first_argument {
             command.arg0(name);
@@ -71,14 +74,15 @@ impl Program {
             .args(&self.arguments)
             .env(identity::MARK, identity::child_mark())
             .env("RAYON_NUM_THREADS", self.threads.to_string())
-            .stdin(OwnedFd::from(theirs.try_clone()?))
-            .stdout(OwnedFd::from(theirs))
+            .stdin(OwnedFd::from(theirs))
+            .stdout(their_stdout)
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()?;
         let stderr = child.stderr.take().expect("it is piped");
         let group = Group::new(child);
+        rustix::io::ioctl_fionbio(&stdout, true)?;
         rustix::io::ioctl_fionbio(&stderr, true)?;
-        Ok(Started { group, socket, stderr })
+        Ok(Started { group, socket, stdout, stderr })
     }
 }

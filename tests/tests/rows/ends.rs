@@ -54,6 +54,33 @@ fn row_01_killed_further_down() {
 }
 
 #[test]
+fn row_01_killed_among_short_items() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
+    let items = 3_000_usize;
+    let run = finished(Program::new(ROWS).arg("cheap").arg(serde_json::to_string(&(items, &log)).unwrap()).run());
+    // Those before and behind it in the same batch ran once, and their results are there; it alone is blamed.
+    let mut ran = vec![Vec::new(); items];
+    for line in std::fs::read_to_string(log).unwrap().lines() {
+        let (item, attempt) = line.split_once(' ').unwrap();
+        ran[item.parse::<usize>().unwrap()].push(attempt.parse::<u32>().unwrap());
+    }
+    for (item, attempts) in ran.iter().enumerate() {
+        let expected: &[u32] = if [250, 499].contains(&(item % 500)) { &[1, 2] } else { &[1] };
+        assert_eq!(attempts, expected, "item {item}");
+    }
+    let done: Vec<_> = (0..items).filter(|item| item % 500 != 499).collect();
+    assert_eq!(run.output["done"], serde_json::json!(done));
+    let failed = run.output["failed"].as_array().unwrap();
+    let blamed: Vec<_> = failed.iter().map(|failure| failure["index"].as_u64().unwrap()).collect();
+    assert_eq!(blamed, [499, 999, 1499, 1999, 2499, 2999]);
+    for failure in failed {
+        assert_eq!((&failure["kind"], &failure["attempts"]), (&"crash".into(), &2.into()), "{failure}");
+        assert!(failure["message"].as_str().unwrap().ends_with("was ended by signal 9 (SIGKILL)"), "{failure}");
+    }
+}
+
+#[test]
 fn row_02_a_crash_that_is_tried_again() {
     let run = run("retry", &forty(5, "kill-once"));
     assert_eq!(run.done(5), "attempt 2");

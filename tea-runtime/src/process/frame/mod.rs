@@ -37,9 +37,6 @@ pub(crate) enum FrameError {
     Number { expected: u64, found: u64 },
     /// The payload is larger than allowed.
     TooLarge { length: u64, limit: u64 },
-    /// The stream ends in the middle of a frame. To the parent, a lost worker like any other.
-    #[cfg(test)]
-    Cut,
 }
 
 impl fmt::Display for FrameError {
@@ -54,8 +51,6 @@ impl fmt::Display for FrameError {
             Self::TooLarge { length, limit } => {
                 write!(f, "a frame of {length} bytes is over the limit of {limit} bytes")
             }
-            #[cfg(test)]
-            Self::Cut => f.write_str("the stream ends in the middle of a frame"),
         }
     }
 }

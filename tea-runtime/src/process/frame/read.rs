@@ -8,6 +8,7 @@ use std::io;
 use rustix::{
     buffer::spare_capacity,
     fd::AsFd,
+    io::read,
     net::{RecvFlags, recv},
 };
 
@@ -44,11 +45,6 @@ impl FrameReader {
         Self { buffer: Vec::new(), start: 0, arriving: None, number: 0, limit }
     }
 
-    /// Changes the largest payload allowed, for frames whose header has not been seen.
-    pub(crate) fn set_limit(&mut self, limit: u64) {
-        self.limit = limit;
-    }
-
     /// Receives what is there, once. `Ok(0)` is the end of the stream.
     pub(crate) fn fill(&mut self, socket: impl AsFd, flags: RecvFlags) -> io::Result<usize> {
         self.make_room();
@@ -62,10 +58,10 @@ impl FrameReader {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Whether the stream may end here: not in the middle of a frame.
-    #[cfg(test)]
-    pub(crate) fn end(&self) -> Result<(), FrameError> {
-        if self.waiting().is_empty() { Ok(()) } else { Err(FrameError::Cut) }
+    /// Reads what is there, once, from something that is no socket. `Ok(0)` is the end of the stream.
+    pub(crate) fn fill_from(&mut self, pipe: impl AsFd) -> io::Result<usize> {
+        self.make_room();
+        Ok(read(pipe, spare_capacity(&mut self.buffer))?)
     }
 
     /// Drops bytes up to the first frame, as long as none was read. Gives what was dropped.
@@ -84,6 +80,21 @@ impl FrameReader {
 
     /// The next frame, if it is there as a whole.
     pub(crate) fn next(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
+        Ok(if self.arrive()? { self.take() } else { None })
+    }
+
+    /// The number of the next frame.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Frames up to this one came some other way.
+    pub(crate) fn set_number(&mut self, number: u64) {
+        self.number = number;
+    }
+
+    /// Looks at what has come of the next frame. Gives whether it is there as a whole.
+    pub(crate) fn arrive(&mut self) -> Result<bool, FrameError> {
         let waiting = &self.buffer[self.start..];
         let (header, hasher, done) = if let Some(arriving) = &mut self.arriving {
             arriving
@@ -91,7 +102,7 @@ impl FrameReader {
             let Some(bytes) = waiting.first_chunk() else {
                 // Noise is told at its first byte, not once there is a header's worth of it.
                 let start = &waiting[..waiting.len().min(MAGIC.len())];
-                return if MAGIC.starts_with(start) { Ok(None) } else { Err(not_a_frame(start)) };
+                return if MAGIC.starts_with(start) { Ok(false) } else { Err(not_a_frame(start)) };
             };
             let header = Header::from_bytes(bytes)?;
             if header.number != self.number {
@@ -102,21 +113,23 @@ impl FrameReader {
             }
             self.arriving.insert((header, crc32fast::Hasher::new(), 0))
         };
-        let length = usize::try_from(header.length).expect("checked when it arrived");
+        let length = length(header);
         let payload = &waiting[HEADER..waiting.len().min(HEADER + length)];
         hasher.update(&payload[*done..]);
         *done = payload.len();
         if payload.len() < length {
-            return Ok(None);
+            return Ok(false);
         }
-        let (header, hasher, _) = self.arriving.take().expect("just seen");
-        if hasher.finalize() != header.checksum {
-            return Err(FrameError::Payload);
-        }
+        if hasher.clone().finalize() == header.checksum { Ok(true) } else { Err(FrameError::Payload) }
+    }
+
+    /// Takes the frame that has [arrived](Self::arrive).
+    pub(crate) fn take(&mut self) -> Option<Frame<'_>> {
+        let (header, ..) = self.arriving.take()?;
         self.number += 1;
-        let payload = self.start + HEADER..self.start + HEADER + length;
+        let payload = self.start + HEADER..self.start + HEADER + length(&header);
         self.start = payload.end;
-        Ok(Some(Frame { kind: header.kind, payload: &self.buffer[payload] }))
+        Some(Frame { kind: header.kind, payload: &self.buffer[payload] })
     }
 
     fn waiting(&self) -> &[u8] {
@@ -150,6 +163,10 @@ impl FrameReader {
     pub(crate) fn capacity(&self) -> usize {
         self.buffer.capacity()
     }
+}
+
+fn length(header: &Header) -> usize {
+    usize::try_from(header.length).expect("checked when it arrived")
 }
 
 fn not_a_frame(start: &[u8]) -> FrameError {

@@ -152,11 +152,6 @@ impl Errand {
         matches!(&self.job.work, JobWork::Items { batch, .. } if self.items_done == batch.len())
     }
 
-    /// Of a batch that a worker has: how many items are done with, and how many are not.
-    pub(crate) fn progress(&self) -> (usize, usize) {
-        (self.items_done, self.items_sent.saturating_sub(self.items_done))
-    }
-
     /// Whether all items that the worker was sent are done with.
     pub(crate) fn is_sent(&self) -> bool {
         self.items_done >= self.items_sent

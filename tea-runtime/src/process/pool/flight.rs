@@ -19,9 +19,6 @@ use crate::{
 /// A deadline that is looked at later than this may be kept all the same: an end in time may wait to be read.
 const LATE: Duration = Duration::from_millis(20);
 
-/// How long ends of items may lie unread.
-const NAPS: std::ops::Range<Duration> = Duration::from_micros(50)..Duration::from_micros(500);
-
 /// From the second signal to the third, for a branch that was cancelled and had its grace.
 const LAST_GRACE: Duration = Duration::from_millis(250);
 
@@ -105,15 +102,6 @@ impl Flight {
         self.limit = self.errand.as_ref().and_then(|errand| errand.job.limit());
         self.deadline = self.limit.map(|limit| now + limit.after);
         self.deadline
-    }
-
-    /// How long the ends of its items may lie unread. To wake a thread for each costs the worker more than a short item
-    /// does. Half of what the rest will take, so that the last end is read at once.
-    pub(crate) fn nap(&self, now: Instant) -> Option<Duration> {
-        let (done, left) = self.errand.as_ref()?.progress();
-        let each = now.saturating_duration_since(self.began?).checked_div(u32::try_from(done).ok()?)?;
-        let rest = each.saturating_mul(u32::try_from(left).ok()?);
-        Some((rest / 2).min(NAPS.end)).filter(|nap| *nap >= NAPS.start)
     }
 
     /// It is told to end, for a reason other than its own deadline.

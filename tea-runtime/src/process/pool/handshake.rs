@@ -8,14 +8,12 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
-    net::RecvFlags,
 };
 
-use super::{outbox::Outbox, output::Output};
+use super::{frames::Frames, outbox::Outbox, output::Output};
 use crate::{
     failure::Failure,
     process::{
-        frame::FrameReader,
         group::Group,
         identity,
         loss::Loss,
@@ -48,7 +46,7 @@ pub(crate) struct Ready {
     pub(crate) group: Group,
     pub(crate) outbox: Outbox,
     pub(crate) output: Output,
-    pub(crate) frames: FrameReader,
+    pub(super) frames: Frames,
 }
 
 /// Starts a process and waits for its hello. Lines that it writes meanwhile go to `tell`.
@@ -67,7 +65,7 @@ pub(crate) fn start(
         group: started.group,
         outbox,
         output: Output::new(started.stderr),
-        frames: FrameReader::new(NOISE as u64),
+        frames: Frames::new(started.stdout, NOISE),
     };
     // If it is gone already, that shows when its hello is read.
     let _ = ready.outbox.send(WORK, message::encode(&ToWorker::Setup(setup)));
@@ -102,7 +100,7 @@ impl Ready {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let timeout = left.min(PULSE).try_into().ok();
-            let mut sources = vec![PollFd::new(self.outbox.socket(), PollFlags::IN)];
+            let mut sources = vec![PollFd::new(self.frames.pipe(), PollFlags::IN)];
             sources.extend(self.output.pipe().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
             let _interrupted = poll(&mut sources, timeout.as_ref());
             let readable = !sources[0].revents().is_empty();
@@ -110,7 +108,7 @@ impl Ready {
             self.output.read(&mut tell);
             if readable {
                 self.receive(&mut noise)?;
-                match self.frames.next() {
+                match self.frames.left() {
                     Ok(None) => {}
                     Ok(Some(frame)) => return check(frame.payload),
                     Err(error) => return Err(Broken::Wrong(format!("the started program is no worker: {error}"))),
@@ -128,7 +126,7 @@ impl Ready {
 
     /// Receives what is there, and takes out what comes before the first frame.
     fn receive(&mut self, noise: &mut Vec<u8>) -> Result<(), Broken> {
-        match self.frames.fill(self.outbox.socket(), RecvFlags::DONTWAIT) {
+        match self.frames.fill() {
             Ok(0) => return Err(Broken::Lost("it closed its connection before its hello".to_owned())),
             Ok(_) => {}
             Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::AGAIN | Errno::INTR)) => return Ok(()),

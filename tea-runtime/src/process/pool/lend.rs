@@ -14,8 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Pool, State, errand::Ending, link::Link, output::Output, reader};
-use crate::{engine::timer, process::frame::FrameReader};
+use super::{Pool, State, errand::Ending, frames::Frames, link::Link, output::Output, reader};
+use crate::engine::timer;
 
 /// How long an attempt waits for a lent thread.
 const PATIENCE: Duration = Duration::from_millis(1);
@@ -28,7 +28,7 @@ const LEAVING: Duration = Duration::from_millis(50);
 
 /// What a link's thread reads with. It lies at the link while the thread is lent.
 pub(super) struct Ears {
-    pub(super) frames: FrameReader,
+    pub(super) frames: Frames,
     pub(super) output: Output,
 }
 

@@ -7,6 +7,7 @@
 
 mod errand;
 mod flight;
+mod frames;
 mod handshake;
 mod lend;
 mod link;

@@ -14,14 +14,12 @@ pub(crate) struct Output {
     pipe: Option<ChildStderr>,
     partial: Vec<u8>,
     last: VecDeque<String>,
-    /// It has written something.
-    heard: bool,
 }
 
 impl Output {
     /// Reads `pipe`, which must not block.
     pub(crate) fn new(pipe: ChildStderr) -> Self {
-        Self { pipe: Some(pipe), partial: Vec::new(), last: VecDeque::new(), heard: false }
+        Self { pipe: Some(pipe), partial: Vec::new(), last: VecDeque::new() }
     }
 
     /// The pipe, until its end.
@@ -59,13 +57,7 @@ impl Output {
         self.last.iter().cloned().collect()
     }
 
-    /// Whether the worker has written anything so far.
-    pub(crate) fn is_heard(&self) -> bool {
-        self.heard
-    }
-
     fn take(&mut self, bytes: &[u8], tell: &mut impl FnMut(&str)) {
-        self.heard = true;
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let room = LONGEST - self.partial.len();
             self.partial.extend_from_slice(&piece[..piece.len().min(room)]);

@@ -8,7 +8,6 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
-    net::RecvFlags,
     process::Signal,
 };
 
@@ -16,6 +15,7 @@ use super::{
     Pool, Settled,
     errand::Ending,
     flight::Flight,
+    frames::Frames,
     lend::{Ears, lend},
     link::Link,
     output::Output,
@@ -26,7 +26,7 @@ use crate::{
     executor::Job,
     failure::Failure,
     process::{
-        frame::{Frame, FrameReader},
+        frame::{Frame, FrameError},
         group::Status,
         loss::{self, Loss},
         message::{self, FromWorker},
@@ -56,8 +56,6 @@ enum End {
 
 /// Reads until the worker is gone, then takes it out of the pool; or until another thread reads.
 pub(super) fn read(pool: &Arc<Pool>, link: &Arc<Link>, mut ears: Ears) {
-    // Every frame has passed `max_payload` in the worker; what comes over that is no frame of it.
-    ears.frames.set_limit(u64::MAX >> 1);
     loop {
         // Whatever happens, what it ran must come to an end.
         let end = engine::guard(|| listen(pool, link, &mut ears))
@@ -67,7 +65,7 @@ pub(super) fn read(pool: &Arc<Pool>, link: &Arc<Link>, mut ears: Ears) {
                 Some(back) => ears = back,
                 None => return,
             },
-            Err(end) => return finish(pool, link, end, &mut ears.output),
+            Err(end) => return finish(pool, link, end, &mut ears),
         }
     }
 }
@@ -80,11 +78,8 @@ fn listen(pool: &Arc<Pool>, link: &Arc<Link>, ears: &mut Ears) -> Result<Ending,
     let mut unsent = false;
     loop {
         // Some may have come behind the hello, or behind the last end.
-        if let Some(ending) = take(pool, link, frames, output)? {
+        if let Some(ending) = take(pool, link, frames, output, Frames::next)? {
             return Ok(ending);
-        }
-        if !unsent && !output.is_heard() {
-            nap(link);
         }
         let mut interest = PollFlags::IN;
         interest.set(PollFlags::OUT, unsent);
@@ -98,6 +93,10 @@ fn listen(pool: &Arc<Pool>, link: &Arc<Link>, ears: &mut Ears) -> Result<Ending,
         let wrote = sources.get(2).is_some_and(|pipe| !pipe.revents().is_empty());
         drop(sources);
         if wrote {
+            // Whose lines they are is known by the ends that lie in the pipe.
+            if let Some(ending) = take(pool, link, frames, output, Frames::left)? {
+                return Ok(ending);
+            }
             output.read(|line| tell(pool, link, line));
         }
         if woken {
@@ -109,7 +108,7 @@ fn listen(pool: &Arc<Pool>, link: &Arc<Link>, ears: &mut Ears) -> Result<Ending,
         }
         if socket.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
             missed = 0;
-            match frames.fill(link.outbox.socket(), RecvFlags::DONTWAIT) {
+            match frames.receive(link.outbox.socket()) {
                 Ok(0) => return Err(End::Closed),
                 Ok(_) => {}
                 Err(error) => match Errno::from_io_error(&error) {
@@ -129,24 +128,15 @@ fn listen(pool: &Arc<Pool>, link: &Arc<Link>, ears: &mut Ears) -> Result<Ending,
     }
 }
 
-/// Lets the ends of short items come together. Lines that the worker writes would be taken for an earlier item's: one
-/// that writes is always listened to.
-fn nap(link: &Link) {
-    let nap = link.flights().queue.front().and_then(|flight| flight.nap(timer::now()));
-    if let Some(nap) = nap.and_then(|nap| Timespec::try_from(nap).ok()) {
-        // Something to send ends it.
-        let _ = poll(&mut [PollFd::new(link.outbox.woken(), PollFlags::IN)], Some(&nap));
-    }
-}
-
 /// Takes the frames that are there, up to an end that this thread may go on from.
 fn take(
     pool: &Arc<Pool>,
     link: &Arc<Link>,
-    frames: &mut FrameReader,
+    frames: &mut Frames,
     output: &mut Output,
+    next: fn(&mut Frames) -> Result<Option<Frame<'_>>, FrameError>,
 ) -> Result<Option<Ending>, End> {
-    while let Some(Frame { payload, .. }) = frames.next().map_err(|error| End::Broken(error.to_string()))? {
+    while let Some(Frame { payload, .. }) = next(frames).map_err(|error| End::Broken(error.to_string()))? {
         let (message, values) = message::decode(payload).map_err(End::Broken)?;
         match message {
             FromWorker::BranchEnd { task, nanos, outcome } => {
@@ -268,7 +258,7 @@ fn item_end(
 }
 
 /// The worker is gone, or must go: ends its process, tells the end of what it ran, and gives back what it did not.
-fn finish(pool: &Arc<Pool>, link: &Arc<Link>, end: End, output: &mut Output) {
+fn finish(pool: &Arc<Pool>, link: &Arc<Link>, end: End, Ears { frames, output }: &mut Ears) {
     let limit = if matches!(end, End::Goodbye) { super::link::GOODBYE } else { ENDING };
     let in_time = match end {
         End::Stopped(_) | End::Broken(_) => false,
@@ -280,6 +270,10 @@ fn finish(pool: &Arc<Pool>, link: &Arc<Link>, end: End, output: &mut Output) {
         pool.warn(&format!("worker {number} (process {pid}) was killed, but the system does not let it end"));
     }
     let exit = link.group.reap();
+    // What had ended before it did counts.
+    if let Ok(Some(ending)) = take(pool, link, frames, output, Frames::left) {
+        ending.tell();
+    }
     output.read(|line| tell(pool, link, line));
     if output.pipe().is_some() {
         escaped(pool, link, output);

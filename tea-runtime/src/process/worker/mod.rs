@@ -45,13 +45,11 @@ pub(crate) fn is_serving() -> bool {
 /// Serves this process's parent until that says goodbye or is gone.
 pub(crate) fn serve() -> ! {
     SERVING.store(true, Ordering::Relaxed);
-    let socket = stdio::take().unwrap_or_else(|error| give_up(&format!("it has no connection to its parent: {error}")));
+    let (socket, pipe) =
+        stdio::take().unwrap_or_else(|error| give_up(&format!("it has no connection to its parent: {error}")));
     let socket = Arc::new(socket);
-    let outbox = Arc::new(Outbox::new(Arc::clone(&socket)));
-    outbox.send(
-        &FromWorker::Hello(Hello { protocol: PROTOCOL, fingerprint: identity::fingerprint(), pid: process::id() }),
-        &[],
-    );
+    let outbox = Arc::new(Outbox::new(Arc::clone(&socket), pipe));
+    outbox.say_hello(Hello { protocol: PROTOCOL, fingerprint: identity::fingerprint(), pid: process::id() });
     let inbox = Inbox::new(socket);
     watch::start(Arc::clone(&inbox));
     let mut runner = Runner::new(Arc::clone(&outbox));

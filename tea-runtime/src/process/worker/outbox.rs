@@ -1,4 +1,4 @@
-//! What the worker tells its parent: one whole frame at a time.
+//! What the worker tells its parent: one whole frame at a time, through the socket or the pipe.
 
 use std::{
     io::{self, IoSlice},
@@ -8,48 +8,90 @@ use std::{
 
 use rustix::{
     fd::OwnedFd,
+    io::{Errno, ioctl_fionbio, retry_on_intr, write},
     net::{SendAncillaryBuffer, sendmsg},
+    pipe::PIPE_BUF,
 };
 
-use super::give_up;
+use super::{give_up, watch};
 use crate::process::{
-    frame::{Header, SEND},
-    message::{self, FromWorker, WORK},
+    frame::{HEADER, Header, SEND},
+    message::{self, FromWorker, Hello, WORK},
 };
 
 /// The way to the parent.
 pub(crate) struct Outbox {
     socket: Arc<OwnedFd>,
-    number: Mutex<u64>,
+    /// Read by the parent when something has come through the socket, or when this process has ended.
+    pipe: OwnedFd,
+    next: Mutex<Next>,
     process: u32,
 }
 
+/// The next frame.
+struct Next {
+    number: u64,
+    /// It is put together here.
+    bytes: Vec<u8>,
+}
+
 impl Outbox {
-    pub(crate) fn new(socket: Arc<OwnedFd>) -> Self {
-        Self { socket, number: Mutex::new(0), process: process::id() }
+    pub(crate) fn new(socket: Arc<OwnedFd>, pipe: OwnedFd) -> Self {
+        let next = Mutex::new(Next { number: 0, bytes: Vec::new() });
+        Self { socket, pipe, next, process: process::id() }
+    }
+
+    /// Says hello, behind what was written to standard output before.
+    pub(crate) fn say_hello(&self, hello: Hello) {
+        self.leave(&FromWorker::Hello(hello), &[]);
+        // From now on nothing waits for the pipe: what it does not take goes through the socket.
+        if let Err(error) = ioctl_fionbio(&self.pipe, true) {
+            give_up(&format!("its standard output is no pipe: {error}"));
+        }
     }
 
     /// Sends a message and the values that it announces. Ends the process if the parent cannot be reached.
     pub(crate) fn send(&self, message: &FromWorker, values: &[u8]) {
+        self.tell(message, values, false);
+    }
+
+    /// Leaves a message and the values that it announces where the parent finds them with the next one that is sent, or
+    /// when this process has ended. That wakes nobody, and costs a third.
+    pub(crate) fn leave(&self, message: &FromWorker, values: &[u8]) {
+        self.tell(message, values, true);
+    }
+
+    fn tell(&self, message: &FromWorker, values: &[u8], leave: bool) {
         if process::id() != self.process {
             give_up("user code made a copy of it (`fork`), which came back and would answer a second time");
         }
-        let message = message::encode(message);
-        let mut number = self.number.lock().unwrap_or_else(PoisonError::into_inner);
-        let header = Header::of(WORK, *number, [&message[..], values]).to_bytes();
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let Next { number, bytes } = &mut *next;
+        bytes.clear();
+        bytes.resize(HEADER, 0);
+        message::append(message, bytes);
+        let header = Header::of(WORK, *number, [&bytes[HEADER..], values]).to_bytes();
+        bytes[..HEADER].copy_from_slice(&header);
         *number += 1;
-        if let Err(error) = self.write(&mut [IoSlice::new(&header), IoSlice::new(&message), IoSlice::new(values)]) {
-            give_up(&format!("its parent cannot be reached: {error}"));
+        // Up to this size the pipe takes a frame as a whole or not at all.
+        if leave && bytes.len() + values.len() <= PIPE_BUF {
+            bytes.extend_from_slice(values);
+            if retry_on_intr(|| write(&self.pipe, bytes)).is_ok() {
+                return;
+            }
+            bytes.truncate(bytes.len() - values.len());
+        }
+        match self.write(&mut [IoSlice::new(bytes), IoSlice::new(values)]) {
+            Ok(()) => {}
+            Err(Errno::PIPE | Errno::CONNRESET) => watch::end(),
+            Err(error) => give_up(&format!("its parent cannot be reached: {}", io::Error::from(error))),
         }
     }
 
-    fn write(&self, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+    fn write(&self, mut parts: &mut [IoSlice<'_>]) -> Result<(), Errno> {
         while parts.iter().any(|part| !part.is_empty()) {
-            match sendmsg(&self.socket, parts, &mut SendAncillaryBuffer::default(), SEND) {
-                Ok(sent) => IoSlice::advance_slices(&mut parts, sent),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
+            let sent = retry_on_intr(|| sendmsg(&self.socket, parts, &mut SendAncillaryBuffer::default(), SEND))?;
+            IoSlice::advance_slices(&mut parts, sent);
         }
         Ok(())
     }

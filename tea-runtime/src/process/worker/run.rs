@@ -65,7 +65,8 @@ impl Runner {
         }
     }
 
-    /// Runs items in order. The end of each is told at once, so that the parent knows which one runs.
+    /// Runs items in order. The end of each is told before the next begins, so that the parent finds out which one ran
+    /// should this process end. Only the last needs to be known at once.
     pub(crate) fn items(&mut self, items: Items, token: &CancellationToken) {
         let Items { head, ready } = items;
         let task = head.task;
@@ -73,7 +74,8 @@ impl Runner {
         let count = head.lengths.len() as u64;
         let tell = |at: u64, outcome: Result<&[u8], Box<Failure>>| {
             let (failure, bytes) = outcome.map_or_else(|failure| (Some(failure), &[][..]), |bytes| (None, bytes));
-            outbox.send(&FromWorker::ItemEnd { task, at: head.first + at, failure }, bytes);
+            let end = FromWorker::ItemEnd { task, at: head.first + at, failure };
+            if at + 1 == count { outbox.send(&end, bytes) } else { outbox.leave(&end, bytes) }
         };
         let (Ready { plan, site: map, view }, mut batch) = match ready {
             Ok(ready) => ready,

@@ -6,20 +6,21 @@ use rustix::{
     fd::OwnedFd,
     io::fcntl_dupfd_cloexec,
     process::{Resource, getrlimit},
-    stdio::{dup2_stdin, dup2_stdout, stderr, stdin},
+    stdio::{dup2_stdin, dup2_stdout, stderr, stdin, stdout},
 };
 
 /// Above what user code reaches when it closes "all" descriptors.
 const PRIVATE: u64 = 200;
 
-/// Moves the socket to a descriptor of its own. From then on standard input is empty, and standard output goes where
-/// standard error goes.
-pub(crate) fn take() -> io::Result<OwnedFd> {
+/// Moves the socket and the pipe to descriptors of their own. From then on standard input is empty, and standard output
+/// goes where standard error goes.
+pub(crate) fn take() -> io::Result<(OwnedFd, OwnedFd)> {
     let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     // Where so few descriptors are allowed that there is no 200, the middle of what is allowed.
     let private = if most > PRIVATE + 8 { PRIVATE } else { most / 2 };
-    let socket = fcntl_dupfd_cloexec(stdin(), i32::try_from(private).expect("a small number"))?;
+    let private = i32::try_from(private).expect("a small number");
+    let (socket, pipe) = (fcntl_dupfd_cloexec(stdin(), private)?, fcntl_dupfd_cloexec(stdout(), private)?);
     dup2_stdin(File::open("/dev/null")?)?;
     dup2_stdout(stderr())?;
-    Ok(socket)
+    Ok((socket, pipe))
 }

@@ -4,7 +4,8 @@ use std::{
     error::Error,
     fs,
     hint::black_box,
-    io::Read,
+    io::{Read, Write},
+    path::Path,
     process::{Command, Stdio},
     sync::{Arc, atomic::AtomicBool},
     thread,
@@ -135,6 +136,18 @@ pub(crate) fn act_with(
     act(acts, index, ctx)
 }
 
+/// Appends a line with the item and the attempt to `log`. Of 500 items one is killed at each attempt, another at its
+/// first.
+pub(crate) fn noted(log: &Path, item: usize, ctx: &Context) -> Result<usize, Failure> {
+    let mut log = fs::OpenOptions::new().append(true).create(true).open(log)?;
+    // At once, or two workers would write into each other's lines.
+    log.write_all(format!("{item} {}\n", ctx.attempt()).as_bytes())?;
+    match (item % 500, ctx.attempt()) {
+        (499, _) | (250, 1) => die(9),
+        _ => Ok(item),
+    }
+}
+
 /// Does what it says so many fan-outs further down.
 pub(crate) fn deeper(depth: u32, order: &str, ctx: &Context) -> Result<String, Failure> {
     if depth > 0 {
@@ -170,7 +183,7 @@ pub(crate) fn between(order: &str) -> Result<Vec<u8>, Failure> {
         }
         "wait" => {
             eprintln!("between");
-            process::wait_for(rest, || std::path::Path::new(rest).exists().then_some(()));
+            process::wait_for(rest, || Path::new(rest).exists().then_some(()));
             Ok(Vec::new())
         }
         _ => Err(format!("no order {order}").into()),

@@ -19,11 +19,12 @@ use tea_runtime::{CancellationToken, ItemFailure, event::Event, include_workflow
 use tests::behave::{behave, gate};
 
 use self::{
-    acts::{act, act_with, between, deeper},
+    acts::{act, act_with, between, deeper, noted},
     counts::counts,
     soaking::soaked,
 };
 
+include_workflow!("cheap.yaml", main = false);
 include_workflow!("forty.yaml", main = false);
 include_workflow!("limited.yaml", main = false);
 include_workflow!("memory.yaml", main = false);
@@ -139,6 +140,11 @@ fn run(flow: &str, input: &str) -> Result<Value, Box<dyn Error>> {
         }
         "heavy" => heavy::run(input.parse()?)?,
         "soak" => soaking::run(input.parse()?)?,
+        "cheap" => {
+            let (items, log) = serde_json::from_str(input)?;
+            let output = cheap::run(cheap::Input::new(items, log))?;
+            json!({ "done": output.done, "failed": output.failed })
+        }
         "recycled" => json!(recycled::run(recycled::Input::new(input.parse()?))?.pids),
         _ => return Err(format!("no flow {flow}").into()),
     })
