@@ -151,7 +151,7 @@ impl<W: Workflow> Builder<W> {
         let change = |name: &str, config: &mut ParallelConfig| change.iter().for_each(|change| change(name, config));
         let settings = Settings::changed(W::PLAN, &change, fail_fast).map_err(|wrong| Error::input(W::PLAN, wrong))?;
         let events = Events::new(listeners);
-        let options = Options { max_workers, all_on_threads, executor, settings, events, progress: None, cancel };
+        let options = Options { max_workers, all_on_threads, executor, settings, events, cancel };
         engine::run(W::PLAN, W::inputs(input), options)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     cancel::CancellationToken,
     engine::Run,
-    event::{Events, Scope},
+    event::{Event, Events, Scope},
     executor::thread::Seat,
 };
 
@@ -69,7 +69,8 @@ impl Context {
     ///
     /// A worker process passes it on a few times a second at most, and always when all is done.
     pub fn progress(&self, done: u64, total: u64) {
-        self.run.tell_progress(self.scope, self.node, done, total);
+        let (scope, node) = (self.scope, self.node);
+        self.run.events.emit(|| Event::Progress { scope, node, done, total });
     }
 
     /// The token behind this context.

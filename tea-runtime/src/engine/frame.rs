@@ -10,6 +10,7 @@ use crate::{
     executor::{BranchEnd, Done, thread::Telling},
     failure::{Failure, FailureKind},
     plan::{Block, Body, Condition, Map, Next, Region, Step, Target, Work},
+    result::pid,
     state::View,
 };
 
@@ -173,20 +174,20 @@ impl Frame {
     fn node(&mut self, step: &'static Step, body: &'static dyn Body) -> Result<(), Box<Failure>> {
         self.context.node = step.name;
         let (scope, node, place) = (self.context.scope, step.name, step.place);
-        let started = self.context.events().is_active().then(Instant::now);
-        self.context.events().emit(|| Event::NodeStarted { scope, node, place });
+        let told = self.context.events().is_active().then(Instant::now);
+        let (worker, pid) = (None, pid());
+        let started = told.map(|started| {
+            self.context.events().emit(|| Event::NodeStarted { scope, node, place, worker, pid, started });
+            // What listeners took is not the node's.
+            Instant::now()
+        });
         let outcome = guard(|| body.run(&mut self.view, &self.context)).flatten();
         let outcome = outcome.map_err(|failure| failure.at(node, place));
-        self.context.events().emit(|| {
-            let elapsed = started.map_or_else(Default::default, |started| started.elapsed());
-            Event::NodeFinished {
-                scope,
-                node,
-                place,
-                elapsed,
-                failure: outcome.as_ref().err().map(|failure| &**failure),
-            }
-        });
+        if let Some(started) = started {
+            let (elapsed, failure) = (started.elapsed(), outcome.as_ref().err().map(|failure| &**failure));
+            let ended = || Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure };
+            self.context.events().emit(ended);
+        }
         outcome
     }
 

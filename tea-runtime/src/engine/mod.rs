@@ -27,6 +27,6 @@ pub(crate) use self::{
 };
 pub use self::{
     root::run,
-    run::{Options, Progress, Run},
+    run::{Options, Run},
     settings::Settings,
 };

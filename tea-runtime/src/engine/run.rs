@@ -16,9 +16,6 @@ use crate::{
     process,
 };
 
-/// Takes how far a node is: its name, `done`, and `total`, which is 0 where it is not known.
-pub type Progress = dyn Fn(&str, u64, u64) + Send + Sync;
-
 /// How a plan is run.
 #[derive(Clone, Default)]
 pub struct Options {
@@ -32,8 +29,6 @@ pub struct Options {
     pub settings: Settings,
     /// Takes events.
     pub events: Events,
-    /// Takes how far nodes are, instead of `events`: in a worker, whose parent tells of it.
-    pub progress: Option<Arc<Progress>>,
     /// Cancels the run.
     pub cancel: CancellationToken,
 }
@@ -55,7 +50,6 @@ pub struct Run {
     pub(crate) plan: &'static Plan,
     pub(crate) events: Events,
     pub(crate) cancel: CancellationToken,
-    progress: Option<Arc<Progress>>,
     max_workers: Option<usize>,
     all_on_threads: bool,
     settings: Settings,
@@ -80,13 +74,12 @@ impl Run {
     /// A run of `plan`, or the part of one that a worker runs.
     pub(crate) fn new(plan: &'static Plan, options: Options) -> Arc<Self> {
         panic::set_hook();
-        let Options { max_workers, all_on_threads, executor, settings, events, progress, cancel } = options;
+        let Options { max_workers, all_on_threads, executor, settings, events, cancel } = options;
         Arc::new(Self {
             plan,
             events,
             // Its own, so that what the run leaves at it goes with the run.
             cancel: cancel.child(),
-            progress,
             max_workers,
             all_on_threads,
             settings,
@@ -108,14 +101,6 @@ impl Run {
     #[must_use]
     pub fn events(&self) -> &Events {
         &self.events
-    }
-
-    /// Tells how far a node is.
-    pub(crate) fn tell_progress(&self, scope: Scope, node: &str, done: u64, total: u64) {
-        match &self.progress {
-            Some(progress) => progress(node, done, total),
-            None => self.events.emit(|| Event::Progress { scope, node, done, total }),
-        }
     }
 
     /// Says who is told if something goes wrong outside of nodes.

@@ -12,8 +12,10 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
+
+use serde::{Deserialize, Serialize};
 
 use crate::{
     engine,
@@ -30,12 +32,36 @@ use crate::{
 pub trait Listener: Send + Sync {
     /// Something happened, just now.
     fn on_event(&self, event: &Event<'_>);
+
+    /// What it wants to hear of the nodes that run in worker processes: everything, unless it says less. Asked when the
+    /// run first comes to such a branch.
+    fn wants(&self) -> Detail {
+        Detail::ALL
+    }
 }
 
 impl<F: Fn(&Event<'_>) + Send + Sync> Listener for F {
     fn on_event(&self, event: &Event<'_>) {
         self(event);
     }
+}
+
+/// What is told of the nodes that run in worker processes. Each such event is a message to this process; what no
+/// listener wants is not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detail {
+    /// [`Event::NodeStarted`] and [`Event::NodeFinished`].
+    pub nodes: bool,
+    /// [`Event::Progress`].
+    pub progress: bool,
+}
+
+impl Detail {
+    /// Everything.
+    pub const ALL: Self = Self { nodes: true, progress: true };
+
+    /// Nothing.
+    pub const NONE: Self = Self { nodes: false, progress: false };
 }
 
 /// Where a run emits its events. Cheap to clone; the default has no listeners.
@@ -68,6 +94,15 @@ impl Events {
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.0.is_some()
+    }
+
+    /// What listeners want to hear of the nodes that run in worker processes.
+    pub(crate) fn wants(&self) -> Detail {
+        let wants = self.0.iter().flat_map(|shared| &shared.listeners).map(|hearer| hearer.listener.wants());
+        wants.fold(Detail::NONE, |all, one| Detail {
+            nodes: all.nodes || one.nodes,
+            progress: all.progress || one.progress,
+        })
     }
 
     /// Tells every listener. `event` is called only if there is one.
@@ -144,7 +179,9 @@ pub enum Event<'a> {
         /// Whether it gave an output.
         success: bool,
     },
-    /// A node's Rust starts. Within one scope, nodes run one after the other, except those of map items.
+    /// A node's Rust starts. Within one scope, nodes run one after the other, except those of fan-outs within a branch
+    /// that a worker runs: they are told with the scope of that branch, and a name runs once at a time. Items of maps are
+    /// told of by their attempts.
     NodeStarted {
         /// The branch that it runs in.
         scope: Scope,
@@ -152,8 +189,14 @@ pub enum Event<'a> {
         node: &'a str,
         /// Where it is written.
         place: Place,
+        /// The worker; `None` on a thread.
+        worker: Option<u32>,
+        /// The process: the worker's, or that of a worker of its own.
+        pid: u32,
+        /// When; of a worker, as far as this process can tell.
+        started: Instant,
     },
-    /// A node's Rust ended.
+    /// A node's Rust ended. That of a worker which is lost meanwhile is not told: it ended with the attempt.
     NodeFinished {
         /// The branch that it ran in.
         scope: Scope,
@@ -161,6 +204,12 @@ pub enum Event<'a> {
         node: &'a str,
         /// Where it is written.
         place: Place,
+        /// The worker; `None` on a thread.
+        worker: Option<u32>,
+        /// The process: the worker's, or that of a worker of its own.
+        pid: u32,
+        /// When it started, after that was told.
+        started: Instant,
         /// From its start.
         elapsed: Duration,
         /// Why it failed, if it did.
@@ -235,6 +284,8 @@ pub enum Event<'a> {
         worker: Option<u32>,
         /// The process.
         pid: u32,
+        /// When; of a worker, as far as this process can tell.
+        started: Instant,
         /// Bytes sent to the worker; 0 on a thread.
         sent: u64,
     },
@@ -365,6 +416,28 @@ mod tests {
         let message = String::from("low on disk");
         events.clone().emit(|| Event::Warning { message: &message });
         assert_eq!(*heard.lock().unwrap(), ["a: low on disk", "b: low on disk"]);
+    }
+
+    struct Modest(Detail);
+
+    impl Listener for Modest {
+        fn on_event(&self, _: &Event<'_>) {}
+
+        fn wants(&self) -> Detail {
+            self.0
+        }
+    }
+
+    #[test]
+    fn workers_tell_what_any_listener_wants() {
+        let (nodes, progress) = (Detail { nodes: true, ..Detail::NONE }, Detail { progress: true, ..Detail::NONE });
+        assert_eq!(Events::default().wants(), Detail::NONE);
+        for (one, other, both) in
+            [(Detail::NONE, Detail::NONE, Detail::NONE), (Detail::NONE, nodes, nodes), (progress, nodes, Detail::ALL)]
+        {
+            assert_eq!(Events::new(vec![Arc::new(Modest(one)), Arc::new(Modest(other))]).wants(), both);
+        }
+        assert_eq!(Events::new(vec![Arc::new(|_: &Event<'_>| ())]).wants(), Detail::ALL);
     }
 
     #[test]

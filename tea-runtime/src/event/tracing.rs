@@ -8,7 +8,7 @@ use std::{
 
 use tracing::{Span, debug, debug_span, info, info_span, span::EnteredSpan, trace, warn};
 
-use super::{Event, Listener, Scope};
+use super::{Detail, Event, Listener, Scope};
 
 /// Tells every event to `tracing`, with the target `tea`. A run, a branch and a map are spans; so is a node that runs
 /// on a thread of this process, and what its Rust logs stands within. Lines of workers have the target `tea::output`.
@@ -22,7 +22,6 @@ pub struct Tracing {
 struct Running {
     name: &'static str,
     span: Span,
-    in_worker: bool,
 }
 
 thread_local! {
@@ -46,7 +45,7 @@ impl Tracing {
     }
 
     fn open(&self, scope: Scope, name: &'static str, span: Span) {
-        self.lock().insert(scope, Running { name, span, in_worker: false });
+        self.lock().insert(scope, Running { name, span });
     }
 
     fn close(&self, scope: Scope) -> (&'static str, Span) {
@@ -69,6 +68,13 @@ impl Listener for Tracing {
                 self.attempt(event);
             }
             _ => other(event),
+        }
+    }
+
+    fn wants(&self) -> Detail {
+        Detail {
+            nodes: tracing::enabled!(target: "tea", tracing::Level::DEBUG),
+            progress: tracing::enabled!(target: "tea", tracing::Level::TRACE),
         }
     }
 }
@@ -134,10 +140,7 @@ impl Tracing {
 
     fn attempt(&self, event: &Event<'_>) {
         match *event {
-            Event::AttemptStarted { scope, name, attempt, worker, pid, sent } => {
-                if let Some(running) = self.lock().get_mut(&scope) {
-                    running.in_worker = worker.is_some();
-                }
+            Event::AttemptStarted { scope, name, attempt, worker, pid, sent, .. } => {
                 debug!(target: "tea", parent: self.span(scope), attempt, worker, pid, sent, "`{name}` runs");
             }
             Event::AttemptFinished { scope, name, attempt, worker, pid, elapsed, received, failure } => {
@@ -160,24 +163,24 @@ impl Tracing {
         if !tracing::enabled!(target: "tea", tracing::Level::DEBUG) {
             return;
         }
-        let (parent, in_worker) = match self.lock().get(&scope) {
-            Some(running) => (running.span.id(), running.in_worker),
-            None => (None, false),
-        };
+        let parent = self.span(scope);
         match *event {
-            Event::NodeStarted { node, place, .. } => {
+            Event::NodeStarted { node, place, worker: None, .. } => {
                 let span = debug_span!(target: "tea", parent: parent, "node", node, line = place.line);
                 trace!(target: "tea", parent: &span, "node `{node}` starts");
-                if !in_worker {
-                    ENTERED.with_borrow_mut(|entered| entered.push((scope, span.entered())));
-                }
+                ENTERED.with_borrow_mut(|entered| entered.push((scope, span.entered())));
             }
-            Event::NodeFinished { node, elapsed, failure, .. } => {
-                let span = if in_worker { None } else { leave(scope) };
+            // It may be all that is ever heard of it.
+            Event::NodeStarted { node, place, worker, pid, .. } => {
+                let line = place.line;
+                debug!(target: "tea", parent: parent, node, line, worker, pid, "node `{node}` starts");
+            }
+            Event::NodeFinished { node, worker, pid, elapsed, failure, .. } => {
+                let span = if worker.is_some() { None } else { leave(scope) };
                 let parent = span.as_ref().map_or(parent, Span::id);
                 let kind = failure.map(|failure| tracing::field::debug(failure.kind));
                 debug!(
-                    target: "tea", parent: parent, node, elapsed_seconds = elapsed.as_secs_f64(), kind,
+                    target: "tea", parent: parent, node, worker, pid, elapsed_seconds = elapsed.as_secs_f64(), kind,
                     "node `{node}` ended after {elapsed:.1?}"
                 );
             }
@@ -221,7 +224,7 @@ mod tests {
     use std::{
         io,
         sync::{Arc, Mutex},
-        time::Duration,
+        time::{Duration, Instant},
     };
 
     use super::*;
@@ -254,10 +257,12 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || {
             let events = Events::new(vec![Arc::new(Tracing::new())]);
             let (scope, node, place) = (Scope::ROOT, "count", Place { line: 12, column: 5 });
-            events.emit(|| Event::NodeStarted { scope, node, place });
+            let (worker, pid, started) = (None, 1, Instant::now());
+            events.emit(|| Event::NodeStarted { scope, node, place, worker, pid, started });
             info!("in the node");
             let elapsed = Duration::from_millis(5);
-            events.emit(|| Event::NodeFinished { scope, node, place, elapsed, failure: None });
+            let failure = None;
+            events.emit(|| Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure });
             info!("after it");
         });
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();

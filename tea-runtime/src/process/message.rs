@@ -4,10 +4,10 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{engine::settings::Sent, failure::Failure};
+use crate::{engine::settings::Sent, event::Detail, failure::Failure, plan::Place};
 
 /// Counted up with every change of a message or of the frames.
-pub(crate) const PROTOCOL: u32 = 3;
+pub(crate) const PROTOCOL: u32 = 4;
 
 /// Kind of the frames that are taken in order.
 pub(crate) const WORK: u8 = 1;
@@ -37,8 +37,8 @@ pub(crate) struct Setup {
     pub(crate) memory_limit: Option<u64>,
     /// The caller's ceiling on how much runs at once, for fan-outs within branches.
     pub(crate) max_workers: Option<u64>,
-    /// Whether anybody wants to know how far its nodes are.
-    pub(crate) tells_progress: bool,
+    /// What somebody wants to hear of its nodes.
+    pub(crate) tells: Detail,
     /// What the caller changed of the settings, for the same.
     pub(crate) settings: Sent,
 }
@@ -98,6 +98,8 @@ pub(crate) enum FromWorker {
     BranchEnd { task: u64, nanos: u64, outcome: Result<BranchEnd, Box<Failure>> },
     /// The item at this position of an attempt ended; the bytes of its result follow.
     ItemEnd { task: u64, at: u64, failure: Option<Box<Failure>> },
+    /// A node of what runs starts, or ended.
+    Node(Node),
     /// A node of what runs told how far it is.
     Progress { node: String, done: u64, total: u64 },
     /// The last message.
@@ -117,6 +119,27 @@ pub(crate) struct Hello {
 pub(crate) struct BranchEnd {
     pub(crate) goes_to: Vec<u32>,
     pub(crate) values: Vec<ValueHead>,
+}
+
+/// A node of the branch that runs, or of what a worker of the worker runs for it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Node {
+    pub(crate) name: String,
+    pub(crate) place: Place,
+    /// The process that runs it.
+    pub(crate) pid: u32,
+    /// Nanoseconds from the start of the attempt to the node's.
+    pub(crate) since: u64,
+    /// `None` as it starts.
+    pub(crate) end: Option<NodeEnd>,
+}
+
+/// How a node ended.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct NodeEnd {
+    /// Nanoseconds from its start.
+    pub(crate) elapsed: u64,
+    pub(crate) failure: Option<Box<Failure>>,
 }
 
 /// The bytes of a message.

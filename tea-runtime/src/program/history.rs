@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    event::{Event, Listener, Scope},
+    event::{Detail, Event, Listener, Scope},
     result::ParallelFlowResult,
 };
 
@@ -73,6 +73,10 @@ impl Listener for Historian {
             Event::WorkerLost { .. } => self.lock().history.workers_lost += 1,
             _ => {}
         }
+    }
+
+    fn wants(&self) -> Detail {
+        Detail::NONE
     }
 }
 

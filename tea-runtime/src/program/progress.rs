@@ -14,7 +14,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{console::Console, human};
-use crate::event::{Event, Listener, Scope};
+use crate::event::{Detail, Event, Listener, Scope};
 
 const REDRAW: Duration = Duration::from_millis(100);
 /// What ends sooner than this never gets a row: it would only flicker.
@@ -177,6 +177,10 @@ impl Listener for Watcher {
             _ => {}
         }
     }
+
+    fn wants(&self) -> Detail {
+        Detail { progress: true, ..Detail::NONE }
+    }
 }
 
 fn paint_bars(shared: &Shared, console: &Console) {
@@ -284,8 +288,8 @@ mod tests {
             events.emit(|| Event::BranchStarted { scope, parent, region, task, name, strategy });
         }
         let start = |attempt| {
-            let (scope, name) = (count, "count");
-            events.emit(|| Event::AttemptStarted { scope, name, attempt, worker: Some(3), pid: 4242, sent: 0 });
+            let (scope, name, worker, pid, started, sent) = (count, "count", Some(3), 4242, Instant::now(), 0);
+            events.emit(|| Event::AttemptStarted { scope, name, attempt, worker, pid, started, sent });
         };
         start(1);
         assert_eq!(line(&shared.lock()), "count; 1 wait");

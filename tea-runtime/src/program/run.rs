@@ -89,7 +89,6 @@ impl Prepared {
                 max_workers: options.max_workers.map(Into::into),
                 all_on_threads: options.all_on_threads,
                 events: Events::new(listeners),
-                progress: None,
                 cancel,
                 ..engine::Options::default()
             },

@@ -8,7 +8,11 @@ use std::{
     thread,
 };
 
-use tea_runtime::{CancellationToken, FailureKind, event::Event, include_workflow};
+use tea_runtime::{
+    CancellationToken, FailureKind,
+    event::{Detail, Event, Listener},
+    include_workflow,
+};
 use tests::process::{children, wait_for};
 
 include_workflow!("squares.yaml", main = false);
@@ -112,6 +116,50 @@ fn progress_comes_from_workers() {
     let scope = heard.iter().find_map(|line| line.strip_prefix("walk is ")).unwrap();
     let (first, last) = (format!("walk in {scope}: 1 of 3"), format!("walk in {scope}: 3 of 3"));
     assert!(heard.contains(&first) && heard.contains(&last), "{heard:?}");
+}
+
+/// Takes events, and wants so much from workers.
+struct Hearing {
+    wants: Detail,
+    heard: Mutex<Vec<String>>,
+}
+
+impl Listener for Hearing {
+    fn on_event(&self, event: &Event<'_>) {
+        let line = match *event {
+            Event::BranchStarted { scope, name, .. } => format!("{name} is {scope:?}"),
+            Event::NodeStarted { scope, node, worker: Some(_), pid, .. } => {
+                format!("{node} in {scope:?} starts in {pid}")
+            }
+            Event::NodeFinished { scope, node, worker: Some(_), pid, .. } => {
+                format!("{node} in {scope:?} ends in {pid}")
+            }
+            Event::Progress { .. } => "progress".to_owned(),
+            _ => return,
+        };
+        self.heard.lock().unwrap().push(line);
+    }
+
+    fn wants(&self) -> Detail {
+        self.wants
+    }
+}
+
+/// Workers tell of their nodes only if somebody wants to hear of them.
+#[test]
+fn workers_tell_what_is_wanted() {
+    for (nodes, progress) in [(false, false), (true, false), (false, true), (true, true)] {
+        let hearing = Arc::new(Hearing { wants: Detail { nodes, progress }, heard: Mutex::default() });
+        let output = steps::builder().listener(hearing.clone()).run(steps::Input::new(3)).unwrap();
+        let heard = hearing.heard.lock().unwrap();
+        let scope = heard.iter().find_map(|line| line.strip_prefix("tell is ")).unwrap();
+        for told in ["starts", "ends"] {
+            let line = format!("tell in {scope} {told} in {}", output.pid);
+            assert_eq!(heard.contains(&line), nodes, "{line}: {heard:?}");
+            assert_eq!(heard.iter().filter(|line| line.contains(told)).count(), if nodes { 2 } else { 0 });
+        }
+        assert_eq!(heard.iter().any(|line| line == "progress"), progress, "{heard:?}");
+    }
 }
 
 #[test]

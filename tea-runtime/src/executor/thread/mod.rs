@@ -149,7 +149,8 @@ impl Telling {
         let (scope, attempt, pid) = (job.scope, job.attempt, pid());
         let heard = job.run.events.is_active().then(|| Box::new((job.run.events.clone(), job.label())));
         if let Some((events, name)) = heard.as_deref() {
-            events.emit(|| Event::AttemptStarted { scope, name, attempt, worker: None, pid, sent: 0 });
+            let started = Instant::now();
+            events.emit(|| Event::AttemptStarted { scope, name, attempt, worker: None, pid, started, sent: 0 });
         }
         Self { started: Instant::now(), pid, attempt, scope, heard }
     }

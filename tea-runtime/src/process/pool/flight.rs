@@ -35,6 +35,8 @@ pub(crate) struct Flight {
     pub(crate) turn: u64,
     /// When it began, as far as the parent can tell.
     pub(crate) began: Option<Instant>,
+    /// The same by the clock, if there are events.
+    pub(crate) began_by_clock: Option<Instant>,
     limit: Option<Limit>,
     deadline: Option<Instant>,
     postponed: bool,
@@ -55,6 +57,7 @@ pub(crate) struct Started {
     pub(crate) scope: Scope,
     pub(crate) name: String,
     pub(crate) attempt: u32,
+    pub(crate) began: Instant,
 }
 
 /// How far the end of a running attempt is.
@@ -77,6 +80,7 @@ impl Flight {
             turn,
             sent,
             began: None,
+            began_by_clock: None,
             limit: None,
             deadline: None,
             postponed: false,
@@ -89,7 +93,11 @@ impl Flight {
         self.began = Some(now);
         let deadline = self.next_turn(now);
         let job = self.errand.as_ref().map(|errand| &errand.job).filter(|job| job.run.events().is_active());
-        let attempt = job.map(|job| Started { scope: job.scope, name: job.label(), attempt: job.attempt });
+        let attempt = job.map(|job| {
+            let (scope, name, attempt, began) = (job.scope, job.label(), job.attempt, Instant::now());
+            Started { scope, name, attempt, began }
+        });
+        self.began_by_clock = attempt.as_ref().map(|attempt| attempt.began);
         Begun { attempt, sent: self.sent, deadline }
     }
 

@@ -165,9 +165,9 @@ impl Link {
     pub(super) fn tell_begin(self: &Arc<Self>, pool: &Pool, begun: Option<Begun>) {
         let Some(Begun { attempt, sent, deadline }) = begun else { return };
         self.look_at(deadline);
-        if let Some(Started { scope, name, attempt }) = attempt {
+        if let Some(Started { scope, name, attempt, began: started }) = attempt {
             let (worker, pid) = (Some(self.number), self.pid());
-            pool.emit(|| Event::AttemptStarted { scope, name: &name, attempt, worker, pid, sent });
+            pool.emit(|| Event::AttemptStarted { scope, name: &name, attempt, worker, pid, started, sent });
         }
     }
 

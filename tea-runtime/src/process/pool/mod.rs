@@ -11,6 +11,7 @@ mod frames;
 mod handshake;
 mod lend;
 mod link;
+mod nodes;
 mod outbox;
 mod output;
 mod pace;
@@ -147,8 +148,8 @@ impl Pool {
         self.run.get_or_init(|| {
             let max_workers = job.run.max_workers().map(|most| most as u64);
             let settings = job.run.settings().to_send(job.run.plan());
-            let tells_progress = job.run.events().is_active();
-            (job.run.events().clone(), Setup { memory_limit: None, max_workers, tells_progress, settings })
+            let tells = job.run.events().wants();
+            (job.run.events().clone(), Setup { memory_limit: None, max_workers, tells, settings })
         });
         let cancel = job.cancel.clone();
         let mut state = self.lock();
@@ -430,8 +431,7 @@ impl Pool {
         if self.is_heard() {
             self.emit(|| Event::WorkerOutput { worker, pid, label, line });
         } else {
-            let label = if label.is_empty() { "worker" } else { label };
-            eprintln!("{label}: {line}");
+            print_line(label, line);
         }
     }
 
@@ -439,7 +439,7 @@ impl Pool {
         if self.is_heard() {
             self.emit(|| Event::Warning { message });
         } else {
-            eprintln!("warning: {message}");
+            print_warning(message);
         }
     }
 
@@ -463,6 +463,17 @@ impl Pool {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Shows a line that a worker wrote, where nobody listens.
+pub(crate) fn print_line(label: &str, line: &str) {
+    let label = if label.is_empty() { "worker" } else { label };
+    eprintln!("{label}: {line}");
+}
+
+/// Shows a warning, where nobody listens.
+pub(crate) fn print_warning(message: &str) {
+    eprintln!("warning: {message}");
 }
 
 impl Slot {

@@ -18,6 +18,7 @@ use super::{
     frames::Frames,
     lend::{Ears, lend},
     link::Link,
+    nodes,
     output::Output,
 };
 use crate::{
@@ -154,7 +155,8 @@ fn take(
                     return Ok(ending);
                 }
             }
-            FromWorker::Progress { node, done, total } => progress(link, &node, done, total),
+            FromWorker::Node(node) => nodes::tell(link, &node),
+            FromWorker::Progress { node, done, total } => nodes::progress(link, &node, done, total),
             FromWorker::Goodbye => return Err(End::Goodbye),
             FromWorker::Hello(_) => return Err(End::Broken("it said hello twice".to_owned())),
         }
@@ -364,15 +366,6 @@ fn attempt_finished(pool: &Pool, link: &Link, job: &Job, elapsed: Duration, rece
         received,
         failure,
     });
-}
-
-/// Passes on how far a node of what runs is.
-fn progress(link: &Link, node: &str, done: u64, total: u64) {
-    let flights = link.flights();
-    let errand = flights.queue.front().and_then(|flight| flight.errand.as_ref());
-    let Some((run, scope)) = errand.map(|errand| (Arc::clone(&errand.job.run), errand.job.scope)) else { return };
-    drop(flights);
-    run.tell_progress(scope, node, done, total);
 }
 
 /// Passes on a line that the worker wrote.

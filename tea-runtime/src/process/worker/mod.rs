@@ -5,9 +5,9 @@
 //! cancellations while a task runs.
 
 mod inbox;
+mod nodes;
 mod order;
 mod outbox;
-mod progress;
 mod run;
 mod stdio;
 mod watch;

@@ -3,18 +3,19 @@
 use std::{
     collections::HashMap,
     sync::{Arc, mpsc},
+    time::Instant,
 };
 
 use super::{
+    nodes::Teller,
     order::{Branch, Items, Ready},
     outbox::Outbox,
-    progress,
 };
 use crate::{
     cancel::CancellationToken,
     context::Context,
     engine::{self, Options, Run, Settings, map::Batch, schedule},
-    event::Scope,
+    event::{Detail, Events, Listener, Scope},
     executor::BranchEnd,
     failure::Failure,
     plan::Plan,
@@ -28,16 +29,20 @@ use crate::{
 pub(crate) struct Runner {
     outbox: Arc<Outbox>,
     setup: Option<Setup>,
+    /// There if the parent wants to hear of nodes.
+    teller: Option<Arc<Teller>>,
     /// What fan-outs within branches share, by plan.
     runs: HashMap<*const Plan, Arc<Run>>,
 }
 
 impl Runner {
     pub(crate) fn new(outbox: Arc<Outbox>) -> Self {
-        Self { outbox, setup: None, runs: HashMap::new() }
+        Self { outbox, setup: None, teller: None, runs: HashMap::new() }
     }
 
     pub(crate) fn set_up(&mut self, setup: Setup) {
+        self.teller =
+            (setup.tells != Detail::NONE).then(|| Arc::new(Teller::new(Arc::clone(&self.outbox), setup.tells)));
         self.setup = Some(setup);
     }
 
@@ -48,6 +53,7 @@ impl Runner {
         token: CancellationToken,
     ) -> (Result<message::BranchEnd, Box<Failure>>, Vec<u8>) {
         let Branch { head, ready } = branch;
+        self.turn(Some(Instant::now()));
         let end = ready.and_then(|Ready { plan, site: region, view }| {
             let task = head.index as usize;
             let name = region.tasks[task].name;
@@ -59,6 +65,7 @@ impl Runner {
             let BranchEnd { view, goes_to } = told.recv().expect("every branch ends")?;
             Ok((goes_to, payload::encode(plan, view.written(), head.max_payload)?))
         });
+        self.turn(None);
         match end {
             Ok((goes_to, Encoded { heads, bytes })) => (Ok(message::BranchEnd { goes_to, values: heads }), bytes),
             Err(failure) => (Err(failure), Vec::new()),
@@ -101,14 +108,21 @@ impl Runner {
         }
     }
 
+    /// A branch begins, or ended.
+    fn turn(&self, began: Option<Instant>) {
+        if let Some(teller) = &self.teller {
+            teller.turn(began);
+        }
+    }
+
     fn run(&mut self, plan: &'static Plan) -> Arc<Run> {
         let setup = self.setup.as_ref();
         let run = self.runs.entry(std::ptr::from_ref(plan)).or_insert_with(|| {
             let max_workers = setup.and_then(|setup| usize::try_from(setup.max_workers?).ok());
-            let told = setup.filter(|setup| setup.tells_progress);
-            let progress = told.map(|_| progress::to(Arc::clone(&self.outbox)));
+            let teller = self.teller.iter().map(|teller| Arc::clone(teller) as Arc<dyn Listener>);
+            let events = Events::new(teller.collect());
             let settings = setup.map_or_else(Settings::default, |setup| Settings::received(&setup.settings, plan));
-            Run::new(plan, Options { max_workers, settings, progress, ..Options::default() })
+            Run::new(plan, Options { max_workers, settings, events, ..Options::default() })
         });
         Arc::clone(run)
     }

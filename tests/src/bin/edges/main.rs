@@ -18,6 +18,7 @@ tea_runtime::include_workflow!("no_settings.yaml", main = false);
 tea_runtime::include_workflow!("behave.yaml", main = false);
 tea_runtime::include_workflow!("burn.yaml", main = false);
 tea_runtime::include_workflow!("many.yaml", main = false);
+tea_runtime::include_workflow!("within.yaml", main = false);
 
 fn main() -> ExitCode {
     gate();
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Ok("no_settings") => no_settings::main(),
         Ok("behave") => behave::main(),
         Ok("many") => many::main(),
+        Ok("within") => within::main(),
         Ok("burn") => burn::main(),
         Ok("burn_by_hand") => burn_by_hand(),
         other => panic!("no workflow {other:?}"),

@@ -1,7 +1,9 @@
 //! A trace of what ran when and where, for <https://ui.perfetto.dev> and `chrome://tracing`.
 
+mod attempt;
+
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     io::{self, Write},
     sync::{Mutex, MutexGuard, PoisonError},
     thread::ThreadId,
@@ -11,6 +13,7 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use self::attempt::{Attempt, Slice};
 use super::{Event, Listener, Scope};
 use crate::failure::Failure;
 
@@ -27,11 +30,13 @@ struct Trace {
     /// The entries as JSON, with commas between them: most of a run's trace is text that nobody touches again.
     entries: Vec<u8>,
     threads: HashMap<ThreadId, u64>,
-    /// The attempts that began on a worker and have not ended, oldest first: when they did, and the bytes sent for them.
-    /// The next may begin before the end of the last is told.
-    begun: HashMap<u32, VecDeque<(Duration, u64)>>,
+    /// The attempts that began on a worker and have not ended, oldest first. The next may begin before the end of the
+    /// last is told.
+    begun: HashMap<u32, VecDeque<Attempt>>,
     /// The process that runs the branch, if that is a worker.
     workers: HashMap<Scope, u32>,
+    /// The processes and tracks of workers that have a name.
+    labelled: HashSet<Track>,
     /// The names of maps that run.
     maps: HashMap<Scope, &'static str>,
 }
@@ -54,7 +59,7 @@ struct Entry<'a> {
 }
 
 /// A track: a process and a thread of it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Track {
     pid: u32,
     tid: u64,
@@ -85,6 +90,10 @@ impl Timing {
         out.write_all(b"]}\n")
     }
 
+    fn time(&self, moment: Instant) -> Duration {
+        moment.saturating_duration_since(self.start)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Trace> {
         self.trace.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -105,15 +114,27 @@ impl Listener for Timing {
                 let at = log.this_thread();
                 log.slice("run", "run", at, &Span { end: now, elapsed }, &json!({ "success": success }));
             }
-            Event::NodeFinished { scope, node, place, elapsed, failure } => {
-                let at = log.workers.get(&scope).map(|&pid| Track::worker(pid));
-                let at = at.unwrap_or_else(|| log.this_thread());
-                let args = json!({ "line": place.line, "column": place.column, "failure": told(failure) });
-                log.slice(node, "node", at, &Span { end: now, elapsed }, &args);
+            Event::NodeStarted { scope, node, place, worker: Some(_), pid, started } => {
+                let started = self.time(started);
+                if let Some(attempt) = log.attempt(scope) {
+                    attempt.node_started(node, place, pid, started);
+                }
             }
-            Event::AttemptStarted { scope, worker: Some(_), pid, sent, .. } => {
+            Event::NodeFinished { scope, node, worker: Some(_), pid, started, elapsed, failure, .. } => {
+                let started = self.time(started);
+                if let Some(attempt) = log.attempt(scope) {
+                    attempt.node_finished(node, pid, started, elapsed, failure);
+                }
+            }
+            Event::NodeFinished { node, place, worker: None, started, elapsed, failure, .. } => {
+                let at = log.this_thread();
+                let args = json!({ "line": place.line, "column": place.column, "failure": told(failure) });
+                log.slice(node, "node", at, &Span { end: self.time(started) + elapsed, elapsed }, &args);
+            }
+            Event::AttemptStarted { scope, worker: Some(_), pid, started, sent, .. } => {
                 log.workers.insert(scope, pid);
-                log.begun.entry(pid).or_default().push_back((now, sent));
+                let attempt = Attempt::new(scope, self.time(started), sent);
+                log.begun.entry(pid).or_default().push_back(attempt);
             }
             Event::AttemptFinished { scope: _, name, attempt, worker, pid, elapsed, received, failure } => {
                 let at = if worker.is_some() { Track::worker(pid) } else { log.this_thread() };
@@ -121,13 +142,15 @@ impl Listener for Timing {
                 let mut span = Span { end: now, elapsed };
                 if let Some(worker) = worker {
                     let begun = log.begun.entry(pid).or_default();
-                    let (start, sent) = begun.pop_front().unzip();
+                    let attempt = begun.pop_front();
+                    let (start, sent) = attempt.as_ref().map(|attempt| (attempt.started, attempt.sent)).unzip();
                     // A track's slices may not overlap.
-                    span.end = begun.front().map_or(now, |(next, _)| now.min(*next));
+                    span.end = begun.front().map_or(now, |next| now.min(next.started));
                     span.elapsed = elapsed.min(span.end.saturating_sub(start.unwrap_or_default()));
                     args["worker"] = worker.into();
                     args["sent_bytes"] = sent.into();
                     args["received_bytes"] = received.into();
+                    log.nodes(attempt, worker, &span);
                 }
                 log.slice(name, "attempt", at, &span, &args);
             }
@@ -157,7 +180,7 @@ impl Listener for Timing {
                 log.slice(name, "map", at, &Span { end: now, elapsed }, &json!({ "items": done, "failed": failed }));
             }
             Event::WorkerStarted { worker, pid, elapsed } => {
-                log.label("process_name", Track::worker(pid), &format!("worker {worker}"));
+                log.label_once("process_name", Track::worker(pid), || format!("worker {worker}"));
                 log.slice("starts", "worker", Track::worker(pid), &Span { end: now, elapsed }, &Value::Null);
             }
             Event::WorkerLost { worker: _, pid, exit, running } => {
@@ -188,6 +211,31 @@ impl Trace {
         self.threads.insert(thread.id(), tid);
         self.label("thread_name", Track { pid, tid }, thread.name().unwrap_or("thread"));
         Track { pid, tid }
+    }
+
+    /// The attempt that runs on a worker and belongs to `scope`.
+    fn attempt(&mut self, scope: Scope) -> Option<&mut Attempt> {
+        let begun = self.begun.get_mut(self.workers.get(&scope)?)?;
+        begun.iter_mut().rev().find(|attempt| attempt.scope == scope)
+    }
+
+    /// Draws the nodes of an attempt that ended. Those that ran at the same time have tracks of their own.
+    fn nodes(&mut self, attempt: Option<Attempt>, worker: u32, span: &Span) {
+        for Slice { name, pid, lane, span, args } in attempt.into_iter().flat_map(|attempt| attempt.slices(span)) {
+            self.label_once("process_name", Track::worker(pid), || format!("process {pid} of worker {worker}"));
+            let mut at = Track::worker(pid);
+            if lane > 0 {
+                at.tid = lane;
+                self.label_once("thread_name", at, || format!("at the same time, {}", lane + 1));
+            }
+            self.slice(&name, "node", at, &span, &args);
+        }
+    }
+
+    fn label_once(&mut self, what: &str, at: Track, label: impl FnOnce() -> String) {
+        if self.labelled.insert(at) {
+            self.label(what, at, &label());
+        }
     }
 
     fn label(&mut self, what: &str, at: Track, label: &str) {
@@ -233,7 +281,8 @@ mod tests {
         let (scope, name, pid) = (Scope::ROOT, "count", 4242);
         let second = Duration::from_secs(1);
         timing.on_event(&Event::WorkerStarted { worker: 3, pid, elapsed: Duration::ZERO });
-        timing.on_event(&Event::AttemptStarted { scope, name, attempt: 1, worker: Some(3), pid, sent: 100 });
+        let started = Instant::now();
+        timing.on_event(&Event::AttemptStarted { scope, name, attempt: 1, worker: Some(3), pid, started, sent: 100 });
         timing.on_event(&Event::AttemptFinished {
             scope,
             name,
@@ -270,7 +319,10 @@ mod tests {
     fn slices_of_a_worker_do_not_overlap() {
         let timing = Timing::new();
         let (scope, worker, pid) = (Scope::ROOT, Some(0), 4242);
-        let begin = |name| timing.on_event(&Event::AttemptStarted { scope, name, attempt: 1, worker, pid, sent: 1 });
+        let begin = |name| {
+            let (attempt, started, sent) = (1, Instant::now(), 1);
+            timing.on_event(&Event::AttemptStarted { scope, name, attempt, worker, pid, started, sent });
+        };
         let end = |name| {
             let elapsed = Duration::from_secs(1);
             let (attempt, received, failure) = (1, 1, None);
