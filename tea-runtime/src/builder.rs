@@ -148,8 +148,9 @@ impl<W: Workflow> Builder<W> {
 
     fn finish(self, input: W::Input) -> Result<View, Error> {
         let Self { max_workers, all_on_threads, executor, change, fail_fast, cancel, listeners, workflow: _ } = self;
-        let change = |name: &str, config: &mut ParallelConfig| change.iter().for_each(|change| change(name, config));
-        let settings = Settings::changed(W::PLAN, &change, fail_fast).map_err(|wrong| Error::input(W::PLAN, wrong))?;
+        let all = |name: &str, config: &mut ParallelConfig| change.iter().for_each(|change| change(name, config));
+        let some = (!change.is_empty()).then_some(&all as &dyn Fn(&str, &mut ParallelConfig));
+        let settings = Settings::changed(W::PLAN, some, fail_fast).map_err(|wrong| Error::input(W::PLAN, wrong))?;
         let events = Events::new(listeners);
         let options = Options { max_workers, all_on_threads, executor, settings, events, cancel };
         engine::run(W::PLAN, W::inputs(input), options)

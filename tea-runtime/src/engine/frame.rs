@@ -93,8 +93,8 @@ impl Frame {
     }
 
     fn run(context: Context, block: &'static Block, view: View, ended: Takes) {
-        let frame = Self { context, view, block, visits: Visits::new(block.steps.len()), at: 0, ended };
-        Box::new(frame).jump(block.entry);
+        let visits = Visits::new(block.steps.len());
+        Self { context, view, block, visits, at: 0, ended }.jump(block.entry);
     }
 
     /// Goes on after a fan-out or map. It runs the block's next steps, so it is called where nothing is left to be done
@@ -113,7 +113,7 @@ impl Frame {
         std::mem::replace(&mut self.view, nothing)
     }
 
-    fn jump(mut self: Box<Self>, mut next: Next) {
+    fn jump(mut self, mut next: Next) {
         loop {
             let step = match self.target(next) {
                 Ok(Onward::Step(step)) => step,
@@ -122,8 +122,8 @@ impl Frame {
             };
             match self.step(step) {
                 Ok(Turn::Jump(to)) => next = to,
-                Ok(Turn::FanOut(region)) => return region::start(self, region),
-                Ok(Turn::Map(map)) => return each::start(self, map),
+                Ok(Turn::FanOut(region)) => return region::start(Box::new(self), region),
+                Ok(Turn::Map(map)) => return each::start(Box::new(self), map),
                 Err(failure) => return self.fail(failure),
             }
         }

@@ -49,7 +49,7 @@ pub fn run(plan: &'static Plan, inputs: Vec<(u32, Value)>, options: Options) -> 
         Frame::run_root(context, plan.root, view, Box::new(move |outcome| end.set(outcome)));
     });
     let outcome = end.wait();
-    run.close();
+    run.close(outcome.is_ok());
     let (elapsed, success) = (started.elapsed(), outcome.is_ok());
     run.events.emit(|| Event::RunFinished { elapsed, success });
     let outcome = match run.events.panic() {
@@ -112,8 +112,9 @@ impl End {
 
 /// A run that is cancelled ends after its grace, also if some branch does not heed it.
 fn leave_when_cancelled(run: &Arc<Run>, end: &Arc<End>) {
-    let (grace, end) = (run.grace() + SLACK, Arc::downgrade(end));
+    let (of, end) = (Arc::downgrade(run), Arc::downgrade(end));
     run.cancel.on_cancel(move |reason| {
+        let Some(grace) = of.upgrade().map(|run| run.grace() + SLACK) else { return };
         let leave = move || {
             if let Some(end) = end.upgrade() {
                 end.set(Err((cancelled(reason), Vec::new())));

@@ -140,8 +140,11 @@ impl Run {
         }
     }
 
-    /// Ends all workers.
-    pub(crate) fn close(&self) {
+    /// Ends all workers, and if `all_ended` lets the next run have the threads.
+    pub(crate) fn close(&self, all_ended: bool) {
+        if let (true, Some((threads, _))) = (all_ended, self.threads.get()) {
+            threads.give_back();
+        }
         for executor in self.processes.get().into_iter().chain(&self.executor) {
             executor.close();
         }

@@ -30,16 +30,17 @@ pub(crate) struct Sent {
 }
 
 impl Settings {
-    /// Those of `plan` as `change` leaves them, and `fail_fast` for all fan-outs and maps.
+    /// Those of `plan` as `change` leaves them, if there is one, and `fail_fast` for all fan-outs and maps.
     ///
     /// # Errors
     /// If some make no sense, or ask for what only the compiler can allow.
     pub fn changed(
         plan: &Plan,
-        change: &dyn Fn(&str, &mut ParallelConfig),
+        change: Option<&dyn Fn(&str, &mut ParallelConfig)>,
         fail_fast: Option<bool>,
     ) -> Result<Self, String> {
         let mut changed = BTreeMap::new();
+        let Some(change) = change else { return Ok(Self { changed, fail_fast }) };
         for (site, at) in plan.sites.iter().zip(0..) {
             let configs: Vec<(&str, &'static ParallelConfig)> = match site {
                 Site::Region(region) => region.tasks.iter().map(|task| (task.name, task.config)).collect(),

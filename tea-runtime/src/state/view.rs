@@ -169,10 +169,16 @@ impl View {
         self.slots[slot].value.take()
     }
 
-    /// What the block wrote, without what it only read.
-    pub(crate) fn into_written(self) -> Vec<(u32, Value)> {
-        let written = |(key, slot): (&u32, Slot)| Some((*key, slot.value?));
-        self.keys.iter().zip(self.slots).filter(|(_, slot)| slot.written).filter_map(written).collect()
+    /// Lets go of what the block only read.
+    pub(crate) fn keep_written(&mut self) {
+        self.slots.iter_mut().filter(|slot| !slot.written).for_each(|slot| slot.value = None);
+        self.results = None;
+    }
+
+    /// What the block wrote: key numbers, ascending, and values.
+    pub(crate) fn into_written(self) -> impl Iterator<Item = (u32, Value)> {
+        let slots = self.keys.iter().zip(self.slots).filter(|(_, slot)| slot.written);
+        slots.filter_map(|(key, slot)| Some((*key, slot.value?)))
     }
 
     pub(crate) fn set_parallel_results(&mut self, results: Vec<ParallelFlowResult>) {
@@ -184,7 +190,9 @@ impl View {
     }
 
     fn slot(&self, key: u32) -> Option<usize> {
-        self.keys.binary_search(&key).ok()
+        // A large working set is mostly all keys, in their order.
+        let same = key as usize;
+        if self.keys.get(same) == Some(&key) { Some(same) } else { self.keys.binary_search(&key).ok() }
     }
 
     fn slot_mut(&mut self, key: u32) -> &mut Slot {

@@ -281,7 +281,7 @@ impl MapRun {
         let (map, view) = (self.map, Arc::clone(&self.view));
         drop(self);
         let mut frame = end.frame;
-        let failure = end.error.or_else(|| summary(end.branches, Vec::new(), end.done, "items"));
+        let failure = end.error.or_else(|| summary(end.branches, end.done, "items"));
         let outcome = guard(|| {
             if let Some(failure) = failure {
                 drop((end.collector, view));

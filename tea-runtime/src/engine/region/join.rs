@@ -38,7 +38,7 @@ impl RegionRun {
     fn merged(&self, mut view: View, ends: Vec<TaskEnd>) -> Result<View, Box<Failure>> {
         let mut results = Vec::with_capacity(ends.len());
         for (task, end) in self.region.tasks.iter().zip(ends) {
-            for (key, value) in end.writes {
+            for (key, value) in end.view.into_iter().flat_map(View::into_written) {
                 merge(task, key, value, &mut view)?;
             }
             results.push(end.result);
@@ -60,8 +60,10 @@ impl RegionRun {
         let any_started = tasks().any(|pair| fails(&pair) == Some(false));
         let failed = tasks().filter(|pair| fails(pair).is_some_and(|never_started| !never_started || !any_started));
         let branches: Vec<ParallelFlowResult> = failed.map(|(_, end)| end.result.clone()).collect();
-        let finished = ends.iter().filter(|end| end.result.success).map(|end| end.result.branch.to_string()).collect();
-        summary(branches, finished, self.region.tasks.len(), "branches")
+        let mut failure = summary(branches, self.region.tasks.len(), "branches")?;
+        let finished = ends.iter().filter(|end| end.result.success);
+        failure.finished = finished.map(|end| end.result.branch.to_string()).collect();
+        Some(failure)
     }
 }
 
@@ -79,12 +81,7 @@ pub(super) fn merge(task: &Task, key: u32, value: Value, view: &mut View) -> Res
 }
 
 /// The failure of a fan-out or map some of whose branches or items failed.
-pub(in crate::engine) fn summary(
-    branches: Vec<ParallelFlowResult>,
-    finished: Vec<String>,
-    total: usize,
-    what: &str,
-) -> Option<Box<Failure>> {
+pub(in crate::engine) fn summary(branches: Vec<ParallelFlowResult>, total: usize, what: &str) -> Option<Box<Failure>> {
     // One that was cancelled is the consequence of another.
     let first = branches.iter().find(|branch| kind(branch) != FailureKind::Cancelled).or(branches.first())?;
     let message = match branches.len() {
@@ -94,7 +91,7 @@ pub(in crate::engine) fn summary(
     let first = first.error.as_deref();
     let kind = first.map_or(FailureKind::Error, |error| error.kind);
     let causes = first.map(|error| error.message.clone()).into_iter().collect();
-    Some(Box::new(Failure { causes, branches, finished, ..Failure::new(kind, message) }))
+    Some(Box::new(Failure { causes, branches, ..Failure::new(kind, message) }))
 }
 
 fn kind(result: &ParallelFlowResult) -> FailureKind {

@@ -51,7 +51,8 @@ struct Base {
 /// The end of a task.
 struct TaskEnd {
     result: ParallelFlowResult,
-    writes: Vec<(u32, Value)>,
+    /// With what it wrote, if it ended well.
+    view: Option<View>,
     goes_to: Vec<u32>,
 }
 
@@ -220,7 +221,8 @@ impl RegionRun {
         let Attempt { outcome, pid, worker, elapsed } = attempt;
         let ran = Some((pid, worker, elapsed));
         let end = match outcome {
-            Ok(BranchEnd { view, goes_to }) => {
+            Ok(BranchEnd { mut view, goes_to }) => {
+                view.keep_written();
                 if let Some(breaker) = breaker {
                     breaker.succeeded();
                     self.run.tell_circuit(scope, self.region.tasks[index].name, Some(breaker));
@@ -228,7 +230,7 @@ impl RegionRun {
                 let mut result = self.result(index, attempts, ran);
                 result.success = true;
                 self.tell_end(scope, &result);
-                (index, TaskEnd { result, writes: view.into_written(), goes_to })
+                (index, TaskEnd { result, view: Some(view), goes_to })
             }
             Err(failure) => {
                 let config = self.config(index);
@@ -273,7 +275,7 @@ impl RegionRun {
         if self.site().fail_fast && (!self.config(index).allow_failure || self.site().all_may_fail) {
             self.cancel.cancel_for(CancelReason::Sibling);
         }
-        (index, TaskEnd { result, writes: Vec::new(), goes_to: Vec::new() })
+        (index, TaskEnd { result, view: None, goes_to: Vec::new() })
     }
 
     fn result(&self, index: usize, attempts: Attempts, ran: Option<Ran>) -> ParallelFlowResult {

@@ -133,9 +133,7 @@ impl Ready {
 
     /// Takes what a finished task wrote to a key.
     pub(super) fn take_write(&mut self, task: usize, key: u32) -> Option<Value> {
-        let writes = &mut self.ends[task].as_mut()?.writes;
-        let at = writes.iter().position(|write| write.0 == key)?;
-        Some(writes.remove(at).1)
+        self.ends[task].as_mut()?.view.as_mut()?.take_value(key)
     }
 
     /// The place of the attempt that the fan-out stands in.
@@ -207,6 +205,6 @@ impl Ready {
 
     fn skipped(&self, task: usize) -> TaskEnd {
         let result = ParallelFlowResult { skipped: true, ..ParallelFlowResult::new(self.region.tasks[task].name) };
-        TaskEnd { result, writes: Vec::new(), goes_to: Vec::new() }
+        TaskEnd { result, view: None, goes_to: Vec::new() }
     }
 }

@@ -291,7 +291,8 @@ fn the_caller_says_whether_it_fails_fast_and_what_may_fail() {
         });
         let root = kit.block(vec![fan_out(region)]);
         let plan = kit.plan(root);
-        let settings = Settings::changed(plan, &|_, config| config.allow_failure = false, Some(fail_fast)).unwrap();
+        let settings =
+            Settings::changed(plan, Some(&|_, config| config.allow_failure = false), Some(fail_fast)).unwrap();
         let error = engine::run(plan, Vec::new(), Options { settings, ..Options::default() }).unwrap_err();
         assert_eq!(error.failures()[0].failure.message, "first");
         assert_eq!(never.load(Ordering::SeqCst), usize::from(!fail_fast));

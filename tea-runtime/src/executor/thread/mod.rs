@@ -29,7 +29,7 @@ pub struct ThreadExecutor(Arc<Threads>);
 struct Threads {
     workers: usize,
     /// Taken when it is first needed; `None` if the system gives no threads at all.
-    pool: OnceLock<Option<rayon::ThreadPool>>,
+    pool: OnceLock<Option<pool::Held>>,
     own: Own,
     /// Takes a panic of what is no node: the `Drop` of a value that the engine lets go, or a defect of ours.
     on_panic: Option<OnPanic>,
@@ -55,10 +55,28 @@ impl ThreadExecutor {
     pub(crate) fn spawn(&self, work: schedule::Work) {
         let on = self.clone();
         let run = move || on.enter(schedule::Place::Pool, work);
-        match self.0.pool.get_or_init(|| pool::take(self.0.workers)) {
+        match self.pool() {
             Some(pool) => pool.spawn(run),
             None => run(),
         }
+    }
+
+    /// The same for work that may be left behind there.
+    fn spawn_for_good(&self, work: schedule::Work) {
+        self.pool().inspect(|pool| pool.withhold());
+        self.spawn(work);
+    }
+
+    /// Lets the next run have the pool, since nothing runs there any more: that run need not wait until the last thread
+    /// here has let go of it.
+    pub(crate) fn give_back(&self) {
+        if let Some(Some(pool)) = self.0.pool.get() {
+            pool.give_back();
+        }
+    }
+
+    fn pool(&self) -> Option<&pool::Held> {
+        self.0.pool.get_or_init(|| pool::take(self.0.workers)).as_ref()
     }
 
     /// Runs `work` on a thread of its own.
@@ -78,15 +96,6 @@ impl ThreadExecutor {
                 Some(tell) => tell(failure),
                 None => std::process::abort(),
             }
-        }
-    }
-}
-
-impl Drop for Threads {
-    /// All that ran here held it: the pool has nothing to do.
-    fn drop(&mut self) {
-        if let Some(Some(pool)) = self.pool.take() {
-            pool::give_back(self.workers, pool);
         }
     }
 }

@@ -147,7 +147,7 @@ pub(super) fn submit(executor: &ThreadExecutor, job: Job) {
 fn launch(executor: &ThreadExecutor, work: schedule::Work) {
     let work = schedule::put(schedule::Place::Own, work).or_else(|work| spawn(executor, work));
     // Without a thread to spare it may as well take one of the pool.
-    work.unwrap_or_else(|work| executor.spawn(work));
+    work.unwrap_or_else(|work| executor.spawn_for_good(work));
 }
 
 /// Runs `work` on a new thread, or gives it back if there is none to be had.

@@ -4,7 +4,7 @@
 //! threads that wait for it.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, Once, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -30,29 +30,59 @@ struct Idle {
 struct Kept {
     /// How many threads were asked for.
     workers: usize,
-    pool: ThreadPool,
+    pool: Arc<ThreadPool>,
     since: Instant,
 }
 
+/// A pool that a run has.
+pub(super) struct Held {
+    workers: usize,
+    pool: Arc<ThreadPool>,
+    over: Once,
+}
+
+impl Held {
+    /// Runs `work` on one of its threads.
+    pub(super) fn spawn(&self, work: impl FnOnce() + Send + 'static) {
+        self.pool.spawn(work);
+    }
+
+    /// Keeps the pool, none of whose threads runs anything, for the next run that asks for as many workers.
+    pub(super) fn give_back(&self) {
+        self.over.call_once(|| {
+            let mut idle = idle();
+            if idle.pools.len() < KEPT {
+                let (workers, pool) = (self.workers, Arc::clone(&self.pool));
+                idle.pools.push(Kept { workers, pool, since: Instant::now() });
+                watch(&mut idle);
+            }
+        });
+    }
+
+    /// No other run gets the pool: a thread of it may never be free again.
+    pub(super) fn withhold(&self) {
+        self.over.call_once(|| ());
+    }
+}
+
+impl Drop for Held {
+    /// All that ran there held it.
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
 /// A pool of `workers` threads, or of as many as the system gives; `None` if it gives none.
-pub(super) fn take(workers: usize) -> Option<ThreadPool> {
+pub(super) fn take(workers: usize) -> Option<Held> {
+    let held = |pool| Held { workers, pool, over: Once::new() };
     let mut idle = idle();
     if let Some(at) = idle.pools.iter().position(|kept| kept.workers == workers) {
-        return Some(idle.pools.swap_remove(at).pool);
+        return Some(held(idle.pools.swap_remove(at).pool));
     }
     drop(idle);
     let sizes = std::iter::successors(Some(workers), |size| Some(size / 2)).take_while(|size| *size > 0);
     let build = |size| ThreadPoolBuilder::new().num_threads(size).thread_name(|i| format!("tea-{i}")).build();
-    sizes.map(build).find_map(Result::ok)
-}
-
-/// Keeps a pool, none of whose threads runs anything, for the next run that asks for as many `workers`.
-pub(super) fn give_back(workers: usize, pool: ThreadPool) {
-    let mut idle = idle();
-    if idle.pools.len() < KEPT {
-        idle.pools.push(Kept { workers, pool, since: Instant::now() });
-        watch(&mut idle);
-    }
+    sizes.map(build).find_map(Result::ok).map(Arc::new).map(held)
 }
 
 fn watch(idle: &mut Idle) {
