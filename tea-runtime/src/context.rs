@@ -34,6 +34,11 @@ impl Context {
         Self { run, token, scope, node: branch, seat: None, attempt, branch }
     }
 
+    /// For another attempt at a branch of the same fan-out, once this one has ended.
+    pub(crate) fn reused(self, branch: &'static str, scope: Scope, attempt: u32) -> Self {
+        Self { scope, node: branch, attempt, branch, ..self }
+    }
+
     /// The same, on a thread of its own.
     pub(crate) fn seated(self, seat: Seat) -> Self {
         Self { seat: Some(seat), ..self }

@@ -22,12 +22,17 @@ pub(crate) type RootEnded = Box<dyn FnOnce(Result<View, Failed>) + Send>;
 
 /// A block that runs, or waits for a fan-out of its.
 pub(crate) struct Frame {
+    pub(crate) walk: Walk,
+    ended: Takes,
+}
+
+/// The way through a block, as far as it has come.
+pub(crate) struct Walk {
     pub(crate) context: Context,
     pub(crate) view: View,
     block: &'static Block,
     visits: Visits,
     at: usize,
-    ended: Takes,
 }
 
 /// Who takes the end of a block.
@@ -57,6 +62,33 @@ pub(crate) fn run_attempt(
     Frame::run(context, region.tasks[task].block, view, Takes::Attempt(ended.0, ended.1));
 }
 
+/// The same for an attempt whose end the caller takes, with the context, for the next one; unless the branch comes to a
+/// fan-out.
+pub(super) fn run_here(
+    context: Context,
+    block: &'static Block,
+    view: View,
+) -> Result<(Context, Result<BranchEnd, Box<Failure>>), Waiting> {
+    let mut walk = Walk::new(context, block, view);
+    match walk.go(block.entry) {
+        Halt::Ended(outcome) => Ok(walk.end(outcome)),
+        halt => Err(Waiting { walk, halt }),
+    }
+}
+
+/// A branch that came to a fan-out or map.
+pub(super) struct Waiting {
+    walk: Walk,
+    halt: Halt,
+}
+
+impl Waiting {
+    /// Starts that, with somebody to take the branch's end.
+    pub(super) fn start(self, telling: Telling, done: Done<Result<BranchEnd, Box<Failure>>>) {
+        Box::new(Frame { walk: self.walk, ended: Takes::Attempt(telling, done) }).halt(self.halt);
+    }
+}
+
 /// Runs the next item of a batch.
 pub(crate) fn run_item(
     map: &'static Map,
@@ -76,13 +108,13 @@ enum Onward {
     Out(Vec<u32>),
 }
 
-/// What a step came to.
-enum Turn {
-    /// The next step.
-    Jump(Next),
-    /// A fan-out.
+/// Where a walk stops.
+enum Halt {
+    /// At its end, with the tasks that it goes on to, or a failure.
+    Ended(Result<Vec<u32>, Box<Failure>>),
+    /// At a fan-out.
     FanOut(&'static Region),
-    /// A map.
+    /// At a map.
     Map(&'static Map),
 }
 
@@ -93,18 +125,46 @@ impl Frame {
     }
 
     fn run(context: Context, block: &'static Block, view: View, ended: Takes) {
-        let visits = Visits::new(block.steps.len());
-        Self { context, view, block, visits, at: 0, ended }.jump(block.entry);
+        let mut walk = Walk::new(context, block, view);
+        let halt = walk.go(block.entry);
+        Box::new(Self { walk, ended }).halt(halt);
     }
 
     /// Goes on after a fan-out or map. It runs the block's next steps, so it is called where nothing is left to be done
     /// on this thread but what was put down for later.
-    pub(crate) fn resume_here(self: Box<Self>, outcome: Result<(), Box<Failure>>) {
-        let step = &self.block.steps[self.at];
-        match outcome {
-            Ok(()) => self.jump(step.next),
-            Err(failure) => self.fail(failure),
+    pub(crate) fn resume_here(mut self: Box<Self>, outcome: Result<(), Box<Failure>>) {
+        let halt = match outcome {
+            Ok(()) => self.walk.go(self.walk.block.steps[self.walk.at].next),
+            Err(failure) => Halt::Ended(Err(failure)),
+        };
+        self.halt(halt);
+    }
+
+    fn halt(self: Box<Self>, halt: Halt) {
+        match halt {
+            Halt::Ended(outcome) => self.end(outcome),
+            Halt::FanOut(region) => region::start(self, region),
+            Halt::Map(map) => each::start(self, map),
         }
+    }
+
+    fn end(self, outcome: Result<Vec<u32>, Box<Failure>>) {
+        let Self { walk, ended } = self;
+        let finished = if outcome.is_err() { walk.finished() } else { Vec::new() };
+        let (context, outcome) = walk.end(outcome);
+        // A branch that is no more must not hold its run.
+        drop(context);
+        match ended {
+            Takes::Branch(ended) => ended(outcome),
+            Takes::Attempt(telling, done) => done(telling.branch(outcome)),
+            Takes::Root(ended) => ended(outcome.map(|end| end.view).map_err(|failure| (failure, finished))),
+        }
+    }
+}
+
+impl Walk {
+    fn new(context: Context, block: &'static Block, view: View) -> Self {
+        Self { context, view, block, visits: Visits::new(block.steps.len()), at: 0 }
     }
 
     /// Takes the view for the time of a fan-out or map.
@@ -113,19 +173,25 @@ impl Frame {
         std::mem::replace(&mut self.view, nothing)
     }
 
-    fn jump(mut self, mut next: Next) {
+    /// Runs steps up to the next fan-out or map, or to the end.
+    fn go(&mut self, next: Next) -> Halt {
+        self.steps(next).unwrap_or_else(|failure| Halt::Ended(Err(failure)))
+    }
+
+    fn steps(&mut self, mut next: Next) -> Result<Halt, Box<Failure>> {
         loop {
-            let step = match self.target(next) {
-                Ok(Onward::Step(step)) => step,
-                Ok(Onward::Out(goes_to)) => return self.finish(goes_to),
-                Err(failure) => return self.fail(failure),
+            let at = match self.target(next)? {
+                Onward::Step(at) => at,
+                Onward::Out(goes_to) => return Ok(Halt::Ended(Ok(goes_to))),
             };
-            match self.step(step) {
-                Ok(Turn::Jump(to)) => next = to,
-                Ok(Turn::FanOut(region)) => return region::start(Box::new(self), region),
-                Ok(Turn::Map(map)) => return each::start(Box::new(self), map),
-                Err(failure) => return self.fail(failure),
+            let step = &self.block.steps[at];
+            self.enter(at, step)?;
+            match step.work {
+                Work::Run(body) => self.node(step, body)?,
+                Work::Map(map) => return Ok(Halt::Map(map)),
+                Work::FanOut(region) => return Ok(Halt::FanOut(region)),
             }
+            next = step.next;
         }
     }
 
@@ -157,18 +223,11 @@ impl Frame {
         guard(|| when(&self.view, &self.context)).and_then(|outcome| outcome.map_err(Into::into))
     }
 
-    fn step(&mut self, at: usize) -> Result<Turn, Box<Failure>> {
-        let step = &self.block.steps[at];
+    /// Comes to a step, unless it may not.
+    fn enter(&mut self, at: usize, step: &Step) -> Result<(), Box<Failure>> {
         self.at = at;
         self.visits.count(at, step).map_err(|failure| failure.at(step.name, step.place))?;
-        if let Some(reason) = self.context.token.reason() {
-            return Err(cancelled(reason).at(step.name, step.place));
-        }
-        match step.work {
-            Work::Run(body) => self.node(step, body).map(|()| Turn::Jump(step.next)),
-            Work::Map(map) => Ok(Turn::Map(map)),
-            Work::FanOut(region) => Ok(Turn::FanOut(region)),
-        }
+        self.context.token.reason().map_or(Ok(()), |reason| Err(cancelled(reason).at(step.name, step.place)))
     }
 
     fn node(&mut self, step: &'static Step, body: &'static dyn Body) -> Result<(), Box<Failure>> {
@@ -198,32 +257,25 @@ impl Frame {
         }
     }
 
-    fn finish(self, goes_to: Vec<u32>) {
-        let Self { context, view, ended, .. } = self;
-        // A branch that is no more must not hold its run.
-        drop(context);
-        match ended {
-            Takes::Branch(ended) => ended(Ok(BranchEnd { view, goes_to })),
-            Takes::Attempt(telling, done) => telling.branch(done, Ok(BranchEnd { view, goes_to })),
-            Takes::Root(ended) => ended(Ok(view)),
-        }
+    /// The nodes that were done when it failed.
+    fn finished(&self) -> Vec<&'static str> {
+        let nodes = self.block.steps.iter().enumerate().filter(|(_, step)| !matches!(step.work, Work::FanOut(_)));
+        let done = nodes.filter(|(step, _)| *step != self.at && self.visits.any(*step));
+        done.map(|(_, step)| step.name).collect()
     }
 
-    /// Ends a block that failed. What it worked with is dropped first.
-    fn fail(self, failure: Box<Failure>) {
-        let Self { context, view, block, visits, at, ended } = self;
-        drop(context);
-        // It is the failure that counts, not what else goes wrong in a `Drop`.
-        let _dropped = guard(|| drop(view));
-        match ended {
-            Takes::Branch(ended) => ended(Err(failure)),
-            Takes::Attempt(telling, done) => telling.branch(done, Err(failure)),
-            Takes::Root(ended) => {
-                let nodes = block.steps.iter().enumerate().filter(|(_, step)| !matches!(step.work, Work::FanOut(_)));
-                let done = nodes.filter(|(step, _)| *step != at && visits.any(*step)).map(|(_, step)| step.name);
-                ended(Err((failure, done.collect())));
+    /// What the block gives. What one that failed worked with is dropped first.
+    fn end(self, outcome: Result<Vec<u32>, Box<Failure>>) -> (Context, Result<BranchEnd, Box<Failure>>) {
+        let Self { context, view, .. } = self;
+        let outcome = match outcome {
+            Ok(goes_to) => Ok(BranchEnd { view, goes_to }),
+            Err(failure) => {
+                // It is the failure that counts, not what else goes wrong in a `Drop`.
+                let _dropped = guard(|| drop(view));
+                Err(failure)
             }
-        }
+        };
+        (context, outcome)
     }
 }
 

@@ -127,6 +127,11 @@ impl Run {
         if self.all_on_threads { Strategy::Thread } else { config.strategy }
     }
 
+    /// Whether this thread is of the pool, has nothing else to do next, and branches with these settings run there.
+    pub(crate) fn runs_here(&self, config: &ParallelConfig) -> bool {
+        self.executor.is_none() && self.strategy(config) == Strategy::Thread && schedule::is_free(schedule::Place::Pool)
+    }
+
     /// The executor of a strategy, made when it is first needed.
     pub(crate) fn executor(&self, strategy: Strategy) -> Result<&Arc<dyn ParallelExecutor>, Box<Failure>> {
         match (&self.executor, strategy) {

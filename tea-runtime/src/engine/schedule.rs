@@ -62,6 +62,11 @@ pub(crate) fn is_caller() -> bool {
     SCOPE.with_borrow(|scope| scope.as_ref().is_some_and(|scope| scope.place == Place::Caller))
 }
 
+/// Whether this thread is of this kind, and nothing is put down.
+pub(crate) fn is_free(place: Place) -> bool {
+    SCOPE.with_borrow(|scope| scope.as_ref().is_some_and(|scope| scope.place == place && scope.next.is_none()))
+}
+
 /// Whether this thread runs frames.
 pub(crate) fn is_inside() -> bool {
     SCOPE.with_borrow(Option::is_some)

@@ -14,7 +14,7 @@ use self::progress::{Progress, Step};
 use super::{
     Run,
     attempt::{self, Attempts, Verdict},
-    frame::{Frame, cancelled},
+    frame::{Frame, Walk, cancelled},
     map::{Batch, Source},
     panic::guard,
     region::summary,
@@ -61,12 +61,12 @@ struct Try {
 
 /// Starts a map of `frame`, which goes on when it has ended.
 pub(super) fn start(mut frame: Box<Frame>, map: &'static Map) {
-    let items = guard(|| map.spec.items(&frame.view, &frame.context)).and_then(|items| items.map_err(Into::into));
+    let Walk { context, view, .. } = &frame.walk;
+    let items = guard(|| map.spec.items(view, context)).and_then(|items| items.map_err(Into::into));
     let source = match items {
         Ok(source) => source,
         Err(failure) => return frame.resume_here(Err(failure.at(map.name, map.place))),
     };
-    let context = &frame.context;
     let run = Arc::clone(&context.run);
     let (config, fail_fast) = (run.map(map).config(0), run.map(map).fail_fast);
     let scope = run.events.scope();
@@ -83,7 +83,7 @@ pub(super) fn start(mut frame: Box<Frame>, map: &'static Map) {
         alone: isolated || limited || counted,
         cancel: if fail_fast { context.token.child() } else { context.token.clone() },
         outer: context.token.clone(),
-        view: Arc::new(frame.take_view()),
+        view: Arc::new(frame.walk.take_view()),
         progress: Mutex::new(Progress::new(map.spec.collector(run.plan), total, frame)),
         source: Mutex::new(Some(source)),
         run,
@@ -290,7 +290,7 @@ impl MapRun {
             // A batch that was left behind may hold the view for ever.
             let mut view = Arc::try_unwrap(view).unwrap_or_else(|shared| (*shared).clone());
             end.collector.finish(end.failures, &mut view)?;
-            frame.view = view;
+            frame.walk.view = view;
             Ok(())
         });
         frame.resume_here(outcome.flatten().map_err(|failure| failure.at(map.name, map.place)));

@@ -229,7 +229,7 @@ impl Progress {
 
     /// The place of the attempt that the node stands in.
     pub(super) fn parent_seat(&self) -> Option<Seat> {
-        self.frame.as_ref()?.context.seat.clone()
+        self.frame.as_ref()?.walk.context.seat.clone()
     }
 
     /// Takes what is joined.

@@ -30,7 +30,7 @@ impl RegionRun {
                 drop(guard(|| drop((base, ends))));
                 Err(failure)
             }
-            None => guard(|| self.merged(base, ends)).flatten().map(|view| frame.view = view),
+            None => guard(|| self.merged(base, ends)).flatten().map(|view| frame.walk.view = view),
         };
         frame.resume_here(outcome);
     }

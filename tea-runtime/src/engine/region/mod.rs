@@ -7,21 +7,23 @@ mod ready;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::Duration,
 };
 
 use self::ready::{Claim, Ready, Step};
 use super::{
     Run,
     attempt::{self, Attempts, Verdict},
-    frame::{Frame, cancelled},
+    frame::{self, Frame, cancelled},
     panic::guard,
     schedule,
     site::Site,
 };
 use crate::{
     cancel::{CancelReason, CancellationToken},
+    context::Context,
     event::{Event, Scope},
-    executor::{Attempt, BranchEnd, Job, JobWork},
+    executor::{Attempt, BranchEnd, Done, Job, JobWork, ParallelExecutor, thread::Telling},
     failure::Failure,
     plan::{Region, Task, TaskRead},
     policy::{ParallelConfig, Strategy},
@@ -56,33 +58,45 @@ struct TaskEnd {
     goes_to: Vec<u32>,
 }
 
-/// Another attempt at a task.
-struct Again {
+/// A task's index and end.
+type Ended = (usize, TaskEnd);
+
+/// An attempt at a task, ready to start.
+struct Trial {
     task: usize,
     scope: Scope,
     attempts: Attempts,
     view: View,
 }
 
+/// What is needed of an attempt when it has ended.
+struct Pending {
+    task: usize,
+    scope: Scope,
+    attempts: Attempts,
+    /// What another one would start with.
+    kept: Option<Box<View>>,
+}
+
 /// Starts a fan-out of `frame`, which goes on when it has ended.
 pub(super) fn start(mut frame: Box<Frame>, region: &'static Region) {
     let mut skipped = Vec::new();
     for (index, task) in region.tasks.iter().enumerate() {
-        match task.when.map_or(Ok(true), |when| frame.holds(when)) {
+        match task.when.map_or(Ok(true), |when| frame.walk.holds(when)) {
             Ok(true) => {}
             Ok(false) => skipped.push(index),
             Err(failure) => return frame.resume_here(Err(failure.at(task.name, task.place))),
         }
     }
-    let run = Arc::clone(&frame.context.run);
-    let cancel = &frame.context.token;
+    let run = Arc::clone(&frame.walk.context.run);
+    let cancel = &frame.walk.context.token;
     let fail_fast = run.region(region).fail_fast;
     let state = Arc::new(RegionRun {
         region,
-        parent: frame.context.scope,
-        isolated: frame.context.seat.is_some() || fail_fast,
+        parent: frame.walk.context.scope,
+        isolated: frame.walk.context.seat.is_some() || fail_fast,
         cancel: if fail_fast { cancel.child() } else { cancel.clone() },
-        base: RwLock::new(Base { view: frame.take_view(), included: BTreeMap::new() }),
+        base: RwLock::new(Base { view: frame.walk.take_view(), included: BTreeMap::new() }),
         ready: Mutex::new(Ready::new(region, run.region(region), frame)),
         run,
     });
@@ -101,25 +115,35 @@ pub(super) fn start(mut frame: Box<Frame>, region: &'static Region) {
 }
 
 impl RegionRun {
-    /// Takes the end of a task, and starts what may start now: the first of it on this thread.
-    fn drive(self: &Arc<Self>, mut ended: Option<(usize, TaskEnd)>) {
-        let mut here = true;
+    /// Takes the end of a task, and starts what may start now; a thread of the pool runs one task after the other.
+    fn drive(self: &Arc<Self>, mut ended: Option<Ended>) {
+        let mut context = None;
         loop {
-            let step = self.ready().step(ended.take(), self.site());
-            match step {
-                Step::Wait => return,
-                Step::Join => return self.join_later(),
-                Step::Start(claim, more) => {
-                    if !schedule::is_inside() && self.combines(&claim) {
-                        self.start_in_pool(claim);
-                    } else {
-                        ended = self.start(claim, here);
+            let mut here = None;
+            loop {
+                let step = self.ready().step(ended.take(), self.site());
+                let (claim, more) = match step {
+                    Step::Wait => break,
+                    Step::Join => return self.join_later(),
+                    Step::Start(claim, more) => (claim, more),
+                };
+                if !schedule::is_inside() && self.combines(&claim) {
+                    self.start_in_pool(claim);
+                } else {
+                    match self.prepare(claim) {
+                        Ok((trial, _)) if here.is_none() && self.runs_here(&trial) => here = Some(trial),
+                        Ok((trial, executor)) => self.submit(trial, executor),
+                        Err(end) => ended = Some(end),
                     }
-                    if ended.is_none() && !more {
-                        return;
-                    }
-                    here = false;
                 }
+                if ended.is_none() && !more {
+                    break;
+                }
+            }
+            let Some(trial) = here else { return };
+            match self.run_here(trial, context) {
+                Some((free, end)) => (context, ended) = (Some(free), end),
+                None => return,
             }
         }
     }
@@ -138,64 +162,100 @@ impl RegionRun {
 
     fn start_in_pool(self: &Arc<Self>, claim: Claim) {
         let state = Arc::clone(self);
-        let start = move || {
-            if let Some(end) = state.start(claim, false) {
-                state.drive(Some(end));
-            }
+        let start = move || match state.prepare(claim) {
+            Ok((trial, executor)) => state.submit(trial, executor),
+            Err(end) => state.drive(Some(end)),
         };
         self.run.spawn(false, Box::new(start));
     }
 
-    /// Starts an attempt, unless the task ends without one.
-    fn start(self: &Arc<Self>, claim: Claim, here: bool) -> Option<(usize, TaskEnd)> {
-        let again = match claim {
-            Claim::Again(again) => again,
-            Claim::Task(index) => {
-                let scope = self.run.events.scope();
-                let attempts = Attempts::default();
-                match self.cancel.reason().map_or_else(|| self.view(index), |reason| Err(cancelled(reason))) {
+    /// Makes an attempt ready for its executor, unless the task ends without one.
+    fn prepare(&self, claim: Claim) -> Result<(Trial, &Arc<dyn ParallelExecutor>), Ended> {
+        let mut trial = match claim {
+            Claim::Again(trial) => trial,
+            Claim::Task(task) => {
+                let (scope, attempts) = (self.run.events.scope(), Attempts::default());
+                match self.cancel.reason().map_or_else(|| self.view(task), |reason| Err(cancelled(reason))) {
                     Ok(view) => {
-                        self.tell_start(scope, index);
-                        Again { task: index, scope, attempts, view }
+                        self.tell_start(scope, task);
+                        Trial { task, scope, attempts, view }
                     }
-                    Err(failure) => return Some(self.failed(index, scope, attempts, failure, None)),
+                    Err(failure) => return Err(self.failed(task, scope, attempts, failure, None)),
                 }
             }
         };
-        let Again { task: index, scope, mut attempts, view } = again;
-        let task = &self.region.tasks[index];
-        let (config, breaker) = (self.config(index), self.site().breaker(index));
+        let (config, breaker) = (self.config(trial.task), self.site().breaker(trial.task));
         let executor = match self.cancel.reason() {
             Some(reason) => Err(cancelled(reason)),
             None => self.run.executor(self.run.strategy(config)),
         };
-        let executor = executor.and_then(|executor| attempts.start(breaker).map(|()| executor));
-        self.run.tell_circuit(scope, task.name, breaker);
-        let executor = match executor {
-            Ok(executor) => executor,
-            Err(failure) => return Some(self.failed(index, scope, attempts, failure, None)),
-        };
-        let kept = (attempts.started <= config.retry.max_retries).then(|| Box::new(view.clone()));
-        let number = attempts.started;
-        let deadline = attempts.deadline(config);
-        let state = Arc::clone(self);
-        let done = Box::new(move |attempt| state.ended(index, scope, attempts, kept, attempt));
-        let job = Job {
+        let executor = executor.and_then(|executor| trial.attempts.start(breaker).map(|()| executor));
+        self.run.tell_circuit(trial.scope, self.region.tasks[trial.task].name, breaker);
+        match executor {
+            Ok(executor) => Ok((trial, executor)),
+            Err(failure) => Err(self.failed(trial.task, trial.scope, trial.attempts, failure, None)),
+        }
+    }
+
+    /// Hands an attempt to its executor.
+    fn submit(self: &Arc<Self>, trial: Trial, executor: &Arc<dyn ParallelExecutor>) {
+        let config = self.config(trial.task);
+        let (view, pending) = self.pending(trial);
+        executor.submit(Job {
             run: Arc::clone(&self.run),
-            scope,
-            attempt: number,
+            scope: pending.scope,
+            attempt: pending.attempts.started,
             config,
-            deadline,
+            deadline: pending.attempts.deadline(config),
             isolated: self.isolated,
             cancel: self.attempt_token(config),
-            work: JobWork::Branch { region: self.region, task: index, view, done },
+            work: JobWork::Branch { region: self.region, task: pending.task, view, done: self.done(pending) },
+        });
+    }
+
+    /// Whether this thread may run it: one of the pool, which nothing has to leave behind.
+    fn runs_here(&self, trial: &Trial) -> bool {
+        let config = self.config(trial.task);
+        let limited = config.timeout.is_some() || config.timeout_total.is_some();
+        !self.isolated && !limited && self.run.runs_here(config)
+    }
+
+    /// Runs an attempt on this thread, with the context of the one before it if there is one. It gives the context back
+    /// with what the attempt came to, unless that came to a fan-out.
+    fn run_here(self: &Arc<Self>, trial: Trial, context: Option<Context>) -> Option<(Context, Option<Ended>)> {
+        let task = &self.region.tasks[trial.task];
+        let (view, pending) = self.pending(trial);
+        let (scope, attempt) = (pending.scope, pending.attempts.started);
+        let context = match context {
+            Some(context) => context.reused(task.name, scope, attempt),
+            None => Context::new(Arc::clone(&self.run), task.name, scope, attempt, self.cancel.clone()),
         };
-        if here {
-            executor.submit_next(job);
-        } else {
-            executor.submit(job);
+        let telling = Telling::start(&self.run.events, scope, attempt, || task.name.to_owned());
+        match frame::run_here(context, task.block, view) {
+            Ok((context, outcome)) => Some((context, self.ended(pending, telling.branch(outcome)))),
+            Err(waiting) => {
+                let done = self.done(pending);
+                // Not here, so that nesting needs no stack.
+                self.run.go_on(None, Box::new(move || waiting.start(telling, done)));
+                None
+            }
         }
-        None
+    }
+
+    /// What an attempt starts with, and what is needed of it when it has ended.
+    fn pending(&self, trial: Trial) -> (View, Pending) {
+        let Trial { task, scope, attempts, view } = trial;
+        let kept = (attempts.started <= self.config(task).retry.max_retries).then(|| Box::new(view.clone()));
+        (view, Pending { task, scope, attempts, kept })
+    }
+
+    /// Takes the end of an attempt that ran elsewhere, or came to a fan-out.
+    fn done(self: &Arc<Self>, pending: Pending) -> Done<Result<BranchEnd, Box<Failure>>> {
+        let state = Arc::clone(self);
+        Box::new(move |attempt| {
+            let ended = state.ended(pending, attempt);
+            state.drive(ended);
+        })
     }
 
     /// A token that is the attempt's own, where something may cancel it or listen to it.
@@ -208,56 +268,53 @@ impl RegionRun {
         }
     }
 
-    /// An attempt ended.
-    fn ended(
-        self: Arc<Self>,
-        index: usize,
-        scope: Scope,
-        mut attempts: Attempts,
-        kept: Option<Box<View>>,
-        attempt: Attempt<Result<BranchEnd, Box<Failure>>>,
-    ) {
-        let breaker = self.site().breaker(index);
+    /// What the end of an attempt came to: the task's, unless it is tried again.
+    fn ended(self: &Arc<Self>, pending: Pending, attempt: Attempt<Result<BranchEnd, Box<Failure>>>) -> Option<Ended> {
+        let Pending { task: index, scope, mut attempts, kept } = pending;
+        let (task, breaker) = (&self.region.tasks[index], self.site().breaker(index));
         let Attempt { outcome, pid, worker, elapsed } = attempt;
         let ran = Some((pid, worker, elapsed));
-        let end = match outcome {
+        let failure = match outcome {
             Ok(BranchEnd { mut view, goes_to }) => {
                 view.keep_written();
                 if let Some(breaker) = breaker {
                     breaker.succeeded();
-                    self.run.tell_circuit(scope, self.region.tasks[index].name, Some(breaker));
+                    self.run.tell_circuit(scope, task.name, Some(breaker));
                 }
                 let mut result = self.result(index, attempts, ran);
                 result.success = true;
                 self.tell_end(scope, &result);
-                (index, TaskEnd { result, view: Some(view), goes_to })
+                return Some((index, TaskEnd { result, view: Some(view), goes_to }));
             }
-            Err(failure) => {
-                let config = self.config(index);
-                let verdict = attempts.failed(failure, elapsed, config, breaker, &self.cancel);
-                self.run.tell_circuit(scope, self.region.tasks[index].name, breaker);
-                match (verdict, kept) {
-                    (Verdict::Again(delay, failure), Some(view)) => {
-                        let (name, attempt) = (self.region.tasks[index].name, attempts.started + 1);
-                        let failure = &failure;
-                        self.run.events.emit(|| Event::RetryScheduled { scope, name, attempt, delay, failure });
-                        self.ready().release();
-                        let state = Arc::clone(&self);
-                        let again = Again { task: index, scope, attempts, view: *view };
-                        attempt::wait(&self.run, &self.cancel, delay, move || {
-                            state.ready().again(again);
-                            state.drive(None);
-                        });
-                        return self.drive(None);
-                    }
-                    (Verdict::Again(_, failure) | Verdict::Failed(failure), kept) => {
-                        drop(kept);
-                        self.failed(index, scope, attempts, failure, ran)
-                    }
-                }
-            }
+            Err(failure) => failure,
         };
-        self.drive(Some(end));
+        let verdict = attempts.failed(failure, elapsed, self.config(index), breaker, &self.cancel);
+        self.run.tell_circuit(scope, task.name, breaker);
+        match (verdict, kept) {
+            (Verdict::Again(delay, failure), Some(view)) => {
+                let (name, attempt, failure) = (task.name, attempts.started + 1, &failure);
+                self.run.events.emit(|| Event::RetryScheduled { scope, name, attempt, delay, failure });
+                self.again(delay, Trial { task: index, scope, attempts, view: *view });
+                None
+            }
+            (Verdict::Again(_, failure) | Verdict::Failed(failure), kept) => {
+                drop(kept);
+                Some(self.failed(index, scope, attempts, failure, ran))
+            }
+        }
+    }
+
+    /// Makes another attempt after `delay`.
+    fn again(self: &Arc<Self>, delay: Duration, trial: Trial) {
+        self.ready().release();
+        if delay.is_zero() {
+            return self.ready().again(trial);
+        }
+        let state = Arc::clone(self);
+        attempt::wait(&self.run, &self.cancel, delay, move || {
+            state.ready().again(trial);
+            state.drive(None);
+        });
     }
 
     /// A task ended with a failure.
@@ -378,4 +435,4 @@ impl RegionRun {
 }
 
 /// Process, worker and time of an attempt.
-type Ran = (u32, Option<u32>, std::time::Duration);
+type Ran = (u32, Option<u32>, Duration);

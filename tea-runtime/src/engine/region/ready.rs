@@ -5,7 +5,7 @@ use std::{
     collections::{BinaryHeap, VecDeque},
 };
 
-use super::{Again, TaskEnd};
+use super::{Ended, TaskEnd, Trial};
 use crate::{
     engine::{frame::Frame, site::Site},
     executor::thread::Seat,
@@ -23,7 +23,7 @@ pub(super) struct Ready {
     in_flight: usize,
     joined: bool,
     /// Tasks that waited to be tried again.
-    again: VecDeque<Again>,
+    again: VecDeque<Trial>,
     queue: Queue,
 }
 
@@ -50,7 +50,7 @@ pub(super) enum Claim {
     /// A task, for the first time.
     Task(usize),
     /// Another attempt.
-    Again(Again),
+    Again(Trial),
 }
 
 /// What is to be done now.
@@ -93,7 +93,7 @@ impl Ready {
     }
 
     /// Takes the end of a task that was in flight, and says what may start.
-    pub(super) fn step(&mut self, ended: Option<(usize, TaskEnd)>, site: &Site) -> Step {
+    pub(super) fn step(&mut self, ended: Option<Ended>, site: &Site) -> Step {
         if let Some((task, end)) = ended {
             self.in_flight -= 1;
             self.end(task, end, site);
@@ -127,7 +127,7 @@ impl Ready {
     }
 
     /// Its wait is over.
-    pub(super) fn again(&mut self, again: Again) {
+    pub(super) fn again(&mut self, again: Trial) {
         self.again.push_back(again);
     }
 
@@ -138,7 +138,7 @@ impl Ready {
 
     /// The place of the attempt that the fan-out stands in.
     pub(super) fn parent_seat(&self) -> Option<Seat> {
-        self.parent.as_ref()?.context.seat.clone()
+        self.parent.as_ref()?.walk.context.seat.clone()
     }
 
     /// Takes what is joined: the parent and all ends, in listed order.

@@ -14,7 +14,7 @@ use std::{
 
 use self::own::Own;
 pub(crate) use self::own::Seat;
-use super::{Attempt, BranchEnd, Done, ItemsEnd, Job, JobWork, ParallelExecutor};
+use super::{Attempt, BranchEnd, ItemsEnd, Job, JobWork, ParallelExecutor};
 use crate::{
     engine::{cancelled, guard, run_attempt, schedule},
     event::{Event, Events, Scope},
@@ -128,17 +128,17 @@ impl ParallelExecutor for ThreadExecutor {
 
 /// Runs a job on this thread.
 fn start(job: Job) {
-    let telling = Telling::start(&job);
+    let telling = Telling::of(&job);
     let (context, work) = job.into_context();
     match work {
         JobWork::Branch { region, task, view, done } => match context.token.reason() {
-            Some(reason) => telling.branch(done, Err(cancelled(reason))),
+            Some(reason) => done(telling.branch(Err(cancelled(reason)))),
             None => run_attempt(context, region, task, view, (telling, done)),
         },
         JobWork::Items { map, view, batch, done } => {
             let end = items::run(map, &view, batch, &context);
             drop((view, context));
-            telling.items(done, end);
+            done(telling.items(end));
         }
     }
 }
@@ -154,14 +154,28 @@ pub(crate) struct Telling {
 }
 
 impl Telling {
-    fn start(job: &Job) -> Self {
-        let (scope, attempt, pid) = (job.scope, job.attempt, pid());
-        let heard = job.run.events.is_active().then(|| Box::new((job.run.events.clone(), job.label())));
+    fn of(job: &Job) -> Self {
+        Self::start(&job.run.events, job.scope, job.attempt, || job.label())
+    }
+
+    pub(crate) fn start(events: &Events, scope: Scope, attempt: u32, label: impl FnOnce() -> String) -> Self {
+        let pid = pid();
+        let heard = events.is_active().then(|| Box::new((events.clone(), label())));
         if let Some((events, name)) = heard.as_deref() {
             let started = Instant::now();
             events.emit(|| Event::AttemptStarted { scope, name, attempt, worker: None, pid, started, sent: 0 });
         }
         Self { started: Instant::now(), pid, attempt, scope, heard }
+    }
+
+    pub(crate) fn branch(self, outcome: Result<BranchEnd, Box<Failure>>) -> Attempt<Result<BranchEnd, Box<Failure>>> {
+        let elapsed = self.end(outcome.as_ref().err().map(|failure| &**failure));
+        Attempt { outcome, pid: self.pid, worker: None, elapsed }
+    }
+
+    fn items(self, end: ItemsEnd) -> Attempt<ItemsEnd> {
+        let elapsed = self.end(end.failures.first().map(|(_, failure)| &**failure));
+        Attempt { outcome: end, pid: self.pid, worker: None, elapsed }
     }
 
     fn end(&self, failure: Option<&Failure>) -> std::time::Duration {
@@ -172,15 +186,5 @@ impl Telling {
             events.emit(|| Event::AttemptFinished { scope, name, attempt, worker, pid, elapsed, received, failure });
         }
         elapsed
-    }
-
-    pub(crate) fn branch(self, done: Done<Result<BranchEnd, Box<Failure>>>, outcome: Result<BranchEnd, Box<Failure>>) {
-        let elapsed = self.end(outcome.as_ref().err().map(|failure| &**failure));
-        done(Attempt { outcome, pid: self.pid, worker: None, elapsed });
-    }
-
-    fn items(self, done: Done<ItemsEnd>, end: ItemsEnd) {
-        let elapsed = self.end(end.failures.first().map(|(_, failure)| &**failure));
-        done(Attempt { outcome: end, pid: self.pid, worker: None, elapsed });
     }
 }

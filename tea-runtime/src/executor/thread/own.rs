@@ -185,7 +185,7 @@ enum Takes {
 }
 
 fn run(executor: ThreadExecutor, job: Job) {
-    let telling = Telling::start(&job);
+    let telling = Telling::of(&job);
     let (limit, grace, cancel) = (job.limit(), job.config.grace, job.cancel.clone());
     let (context, work) = job.into_context();
     let seat = Seat::new(executor);
@@ -247,13 +247,13 @@ impl Running {
     fn branch(&self, outcome: Result<BranchEnd, Box<Failure>>) {
         let Some(End { telling, done: Takes::Branch(done), alarms }) = self.take() else { return };
         self.make_room(&alarms);
-        telling.branch(done, outcome);
+        done(telling.branch(outcome));
     }
 
     fn items(&self, end: ItemsEnd) {
         let Some(End { telling, done: Takes::Items(done, _), alarms }) = self.take() else { return };
         self.make_room(&alarms);
-        telling.items(done, end);
+        done(telling.items(end));
     }
 
     fn leave_behind(&self, end: End, failure: &Failure) {
@@ -261,10 +261,10 @@ impl Running {
         self.make_room(&alarms);
         let failure = Box::new(failure.clone());
         match done {
-            Takes::Branch(done) => telling.branch(done, Err(failure)),
+            Takes::Branch(done) => done(telling.branch(Err(failure))),
             Takes::Items(done, items) => {
                 let failures = (0..items).map(|at| (at, failure.clone())).collect();
-                telling.items(done, ItemsEnd { batch: None, failures });
+                done(telling.items(ItemsEnd { batch: None, failures }));
             }
         }
     }
