@@ -16,7 +16,7 @@ pub(super) struct Site {
     configs: Vec<&'static ParallelConfig>,
     /// The first failure cancels the others.
     pub(super) fail_fast: bool,
-    /// The circuit breakers of its tasks, or of its items.
+    /// The circuit breakers of its tasks, or of its items; empty where none has one.
     breakers: Vec<Option<CircuitBreaker>>,
     /// Every task may fail.
     pub(super) all_may_fail: bool,
@@ -42,7 +42,7 @@ impl Site {
         Self {
             limit: limit(run, region.max_workers, &configs),
             fail_fast: run.settings().fail_fast(region.fail_fast),
-            breakers: configs.iter().map(|config| breaker(config)).collect(),
+            breakers: breakers(&configs),
             all_may_fail: configs.iter().all(|config| config.allow_failure),
             configs,
             graph: region.tasks.iter().any(|task| !task.needs.is_empty()).then(|| Graph::new(region.tasks)),
@@ -54,7 +54,7 @@ impl Site {
         Self {
             limit: limit(run, map.max_workers, &[config]),
             fail_fast: run.settings().fail_fast(map.fail_fast),
-            breakers: vec![breaker(config)],
+            breakers: breakers(&[config]),
             all_may_fail: config.allow_failure,
             configs: vec![config],
             graph: None,
@@ -68,7 +68,7 @@ impl Site {
 
     /// The circuit breaker of a task, or that of the items (0).
     pub(super) fn breaker(&self, task: usize) -> Option<&CircuitBreaker> {
-        self.breakers[task].as_ref()
+        self.breakers.get(task)?.as_ref()
     }
 }
 
@@ -122,6 +122,9 @@ fn limit(run: &Run, max_workers: Option<u32>, configs: &[&ParallelConfig]) -> us
     }
 }
 
-fn breaker(config: &ParallelConfig) -> Option<CircuitBreaker> {
-    config.circuit_breaker.clone().map(CircuitBreaker::new)
+fn breakers(configs: &[&ParallelConfig]) -> Vec<Option<CircuitBreaker>> {
+    if configs.iter().all(|config| config.circuit_breaker.is_none()) {
+        return Vec::new();
+    }
+    configs.iter().map(|config| config.circuit_breaker.clone().map(CircuitBreaker::new)).collect()
 }

@@ -15,7 +15,8 @@ use crate::{
 impl RegionRun {
     /// Joins all ends into the parent, and lets it go on.
     pub(super) fn join(&self) {
-        let Some((mut frame, ends)) = self.ready().take() else { return };
+        let Some(mut frame) = self.ready().take_parent() else { return };
+        let ends = self.ends.take();
         for end in ends.iter().filter(|end| end.result.skipped) {
             let scope = self.run.events.scope();
             self.run.events.emit(|| Event::BranchFinished { scope, result: &end.result });

@@ -1,6 +1,7 @@
 //! A fan-out that runs: which task starts when, and what becomes of its parent in the end.
 
 pub(super) use self::join::summary;
+mod ends;
 mod join;
 mod ready;
 
@@ -10,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use self::ready::{Claim, Ready, Step};
+use self::{
+    ends::Ends,
+    ready::{Claim, Ready, Step},
+};
 use super::{
     Run,
     attempt::{self, Attempts, Verdict},
@@ -40,6 +44,7 @@ struct RegionRun {
     isolated: bool,
     cancel: CancellationToken,
     base: RwLock<Base>,
+    ends: Ends,
     ready: Mutex<Ready>,
 }
 
@@ -57,9 +62,6 @@ struct TaskEnd {
     view: Option<View>,
     goes_to: Vec<u32>,
 }
-
-/// A task's index and end.
-type Ended = (usize, TaskEnd);
 
 /// An attempt at a task, ready to start.
 struct Trial {
@@ -97,6 +99,7 @@ pub(super) fn start(mut frame: Box<Frame>, region: &'static Region) {
         isolated: frame.walk.context.seat.is_some() || fail_fast,
         cancel: if fail_fast { cancel.child() } else { cancel.clone() },
         base: RwLock::new(Base { view: frame.walk.take_view(), included: BTreeMap::new() }),
+        ends: Ends::new(region.tasks.len()),
         ready: Mutex::new(Ready::new(region, run.region(region), frame)),
         run,
     });
@@ -104,7 +107,7 @@ pub(super) fn start(mut frame: Box<Frame>, region: &'static Region) {
         seat.give_back();
     }
     for task in skipped {
-        state.ready().skip(task, state.site());
+        state.ready().skip(task, &state.ends, state.site());
     }
     if schedule::is_caller() && state.is_for_pool() {
         // One thread is woken, and wakes the others when this one sleeps and has left its core to them.
@@ -116,12 +119,12 @@ pub(super) fn start(mut frame: Box<Frame>, region: &'static Region) {
 
 impl RegionRun {
     /// Takes the end of a task, and starts what may start now; a thread of the pool runs one task after the other.
-    fn drive(self: &Arc<Self>, mut ended: Option<Ended>) {
+    fn drive(self: &Arc<Self>, mut ended: Option<usize>) {
         let mut context = None;
         loop {
             let mut here = None;
             loop {
-                let step = self.ready().step(ended.take(), self.site());
+                let step = self.ready().step(ended.take(), &self.ends, self.site());
                 let (claim, more) = match step {
                     Step::Wait => break,
                     Step::Join => return self.join_later(),
@@ -170,7 +173,7 @@ impl RegionRun {
     }
 
     /// Makes an attempt ready for its executor, unless the task ends without one.
-    fn prepare(&self, claim: Claim) -> Result<(Trial, &Arc<dyn ParallelExecutor>), Ended> {
+    fn prepare(&self, claim: Claim) -> Result<(Trial, &Arc<dyn ParallelExecutor>), usize> {
         let mut trial = match claim {
             Claim::Again(trial) => trial,
             Claim::Task(task) => {
@@ -222,7 +225,7 @@ impl RegionRun {
 
     /// Runs an attempt on this thread, with the context of the one before it if there is one. It gives the context back
     /// with what the attempt came to, unless that came to a fan-out.
-    fn run_here(self: &Arc<Self>, trial: Trial, context: Option<Context>) -> Option<(Context, Option<Ended>)> {
+    fn run_here(self: &Arc<Self>, trial: Trial, context: Option<Context>) -> Option<(Context, Option<usize>)> {
         let task = &self.region.tasks[trial.task];
         let (view, pending) = self.pending(trial);
         let (scope, attempt) = (pending.scope, pending.attempts.started);
@@ -269,7 +272,7 @@ impl RegionRun {
     }
 
     /// What the end of an attempt came to: the task's, unless it is tried again.
-    fn ended(self: &Arc<Self>, pending: Pending, attempt: Attempt<Result<BranchEnd, Box<Failure>>>) -> Option<Ended> {
+    fn ended(self: &Arc<Self>, pending: Pending, attempt: Attempt<Result<BranchEnd, Box<Failure>>>) -> Option<usize> {
         let Pending { task: index, scope, mut attempts, kept } = pending;
         let (task, breaker) = (&self.region.tasks[index], self.site().breaker(index));
         let Attempt { outcome, pid, worker, elapsed } = attempt;
@@ -284,7 +287,8 @@ impl RegionRun {
                 let mut result = self.result(index, attempts, ran);
                 result.success = true;
                 self.tell_end(scope, &result);
-                return Some((index, TaskEnd { result, view: Some(view), goes_to }));
+                self.ends.put(index, TaskEnd { result, view: Some(view), goes_to });
+                return Some(index);
             }
             Err(failure) => failure,
         };
@@ -318,21 +322,15 @@ impl RegionRun {
     }
 
     /// A task ended with a failure.
-    fn failed(
-        &self,
-        index: usize,
-        scope: Scope,
-        attempts: Attempts,
-        failure: Box<Failure>,
-        ran: Option<Ran>,
-    ) -> (usize, TaskEnd) {
+    fn failed(&self, index: usize, scope: Scope, attempts: Attempts, failure: Box<Failure>, ran: Option<Ran>) -> usize {
         let mut result = self.result(index, attempts, ran);
         result.error = Some(failure);
         self.tell_end(scope, &result);
         if self.site().fail_fast && (!self.config(index).allow_failure || self.site().all_may_fail) {
             self.cancel.cancel_for(CancelReason::Sibling);
         }
-        (index, TaskEnd { result, view: None, goes_to: Vec::new() })
+        self.ends.put(index, TaskEnd { result, view: None, goes_to: Vec::new() });
+        index
     }
 
     fn result(&self, index: usize, attempts: Attempts, ran: Option<Ran>) -> ParallelFlowResult {
@@ -389,8 +387,7 @@ impl RegionRun {
             let included = included.entry(read.key).or_default();
             for writer in graph.writers(read.key).take(read.after as usize).skip(*included) {
                 *included += 1;
-                let written = self.ready().take_write(writer, read.key);
-                if let Some(value) = written {
+                if let Some(value) = self.ends.take_write(writer, read.key) {
                     join::merge(&self.region.tasks[writer], read.key, value, view)?;
                 }
             }

@@ -5,20 +5,19 @@ use std::{
     collections::{BinaryHeap, VecDeque},
 };
 
-use super::{Ended, TaskEnd, Trial};
+use super::{TaskEnd, Trial, ends::Ends};
 use crate::{
     engine::{frame::Frame, site::Site},
     executor::thread::Seat,
     plan::Region,
     result::ParallelFlowResult,
-    state::Value,
 };
 
 /// The tasks that ended, that run, and that may start.
 pub(super) struct Ready {
     region: &'static Region,
     parent: Option<Box<Frame>>,
-    ends: Vec<Option<TaskEnd>>,
+    ended: Vec<bool>,
     remaining: usize,
     in_flight: usize,
     joined: bool,
@@ -83,7 +82,7 @@ impl Ready {
         Self {
             region,
             parent: Some(parent),
-            ends: std::iter::repeat_with(|| None).take(region.tasks.len()).collect(),
+            ended: vec![false; region.tasks.len()],
             remaining: region.tasks.len(),
             in_flight: 0,
             joined: false,
@@ -93,10 +92,10 @@ impl Ready {
     }
 
     /// Takes the end of a task that was in flight, and says what may start.
-    pub(super) fn step(&mut self, ended: Option<Ended>, site: &Site) -> Step {
-        if let Some((task, end)) = ended {
+    pub(super) fn step(&mut self, ended: Option<usize>, ends: &Ends, site: &Site) -> Step {
+        if let Some(task) = ended {
             self.in_flight -= 1;
-            self.end(task, end, site);
+            self.end(task, ends, site);
         }
         if self.remaining == 0 {
             return if std::mem::replace(&mut self.joined, true) { Step::Wait } else { Step::Join };
@@ -116,9 +115,9 @@ impl Ready {
     }
 
     /// A task is not started, since its condition does not hold.
-    pub(super) fn skip(&mut self, task: usize, site: &Site) {
-        let end = self.skipped(task);
-        self.end(task, end, site);
+    pub(super) fn skip(&mut self, task: usize, ends: &Ends, site: &Site) {
+        ends.put(task, self.skipped(task));
+        self.end(task, ends, site);
     }
 
     /// A task waits to be tried again: another may run meanwhile.
@@ -131,32 +130,27 @@ impl Ready {
         self.again.push_back(again);
     }
 
-    /// Takes what a finished task wrote to a key.
-    pub(super) fn take_write(&mut self, task: usize, key: u32) -> Option<Value> {
-        self.ends[task].as_mut()?.view.as_mut()?.take_value(key)
-    }
-
     /// The place of the attempt that the fan-out stands in.
     pub(super) fn parent_seat(&self) -> Option<Seat> {
         self.parent.as_ref()?.walk.context.seat.clone()
     }
 
-    /// Takes what is joined: the parent and all ends, in listed order.
-    pub(super) fn take(&mut self) -> Option<(Box<Frame>, Vec<TaskEnd>)> {
-        Some((self.parent.take()?, std::mem::take(&mut self.ends).into_iter().flatten().collect()))
+    /// Takes what goes on after the join.
+    pub(super) fn take_parent(&mut self) -> Option<Box<Frame>> {
+        self.parent.take()
     }
 
     fn next(&mut self) -> Option<usize> {
         loop {
             let task = match &mut self.queue {
-                Queue::Listed(next) if *next < self.ends.len() => {
+                Queue::Listed(next) if *next < self.ended.len() => {
                     *next += 1;
                     *next - 1
                 }
                 Queue::Listed(_) => return None,
                 Queue::Graph { free, .. } => free.pop()?.1.0,
             };
-            if self.ends[task].is_none() {
+            if !self.ended[task] {
                 return Some(task);
             }
         }
@@ -164,42 +158,40 @@ impl Ready {
 
     fn has_more(&self) -> bool {
         let queued = match &self.queue {
-            Queue::Listed(next) => *next < self.ends.len(),
+            Queue::Listed(next) => *next < self.ended.len(),
             Queue::Graph { free, .. } => !free.is_empty(),
         };
         queued || !self.again.is_empty()
     }
 
-    /// Takes an end, and frees or skips what waited for it.
-    fn end(&mut self, task: usize, end: TaskEnd, site: &Site) {
-        let (Some(graph), Queue::Graph { .. }) = (&site.graph, &self.queue) else {
-            self.ends[task] = Some(end);
-            self.remaining -= 1;
-            return;
-        };
-        let failed = !end.result.success && !end.result.skipped;
-        let mut ended = vec![(task, end, failed && !site.config(task).allow_failure)];
-        while let Some((task, end, bars)) = ended.pop() {
+    /// A task has ended, which frees or skips what waited for it.
+    fn end(&mut self, task: usize, ends: &Ends, site: &Site) {
+        self.ended[task] = true;
+        self.remaining -= 1;
+        let Some(graph) = &site.graph else { return };
+        let failed = ends.with(task, |end| !end.result.success && !end.result.skipped);
+        let mut led = vec![(task, failed && !site.config(task).allow_failure)];
+        while let Some((task, bars)) = led.pop() {
             for &follower in graph.followers(task) {
                 let Queue::Graph { free, waiting } = &mut self.queue else { continue };
                 let index = follower as usize;
                 let state = &mut waiting[index];
                 state.needs -= 1;
-                state.led_to |= end.goes_to.contains(&follower);
+                state.led_to |= ends.with(task, |end| end.goes_to.contains(&follower));
                 state.barred |= bars;
-                if state.needs > 0 || self.ends[index].is_some() {
+                if state.needs > 0 || self.ended[index] {
                     continue;
                 }
                 if state.led_to && !state.barred {
                     free.push(graph.priority(index));
                 } else {
                     let bars = state.barred;
-                    let end = self.skipped(index);
-                    ended.push((index, end, bars));
+                    ends.put(index, self.skipped(index));
+                    self.ended[index] = true;
+                    self.remaining -= 1;
+                    led.push((index, bars));
                 }
             }
-            self.ends[task] = Some(end);
-            self.remaining -= 1;
         }
     }
 
