@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData, num::NonZero, sync::Arc};
 
 use crate::{
     cancel::CancellationToken,
-    engine::{self, Options, Settings},
+    engine::{self, Options, Settings, settings},
     error::Error,
     event::{Event, Events, Listener},
     executor::ParallelExecutor,
@@ -149,7 +149,7 @@ impl<W: Workflow> Builder<W> {
     fn finish(self, input: W::Input) -> Result<View, Error> {
         let Self { max_workers, all_on_threads, executor, change, fail_fast, cancel, listeners, workflow: _ } = self;
         let all = |name: &str, config: &mut ParallelConfig| change.iter().for_each(|change| change(name, config));
-        let some = (!change.is_empty()).then_some(&all as &dyn Fn(&str, &mut ParallelConfig));
+        let some = (!change.is_empty()).then_some(&all as settings::Change<'_>);
         let settings = Settings::changed(W::PLAN, some, fail_fast).map_err(|wrong| Error::input(W::PLAN, wrong))?;
         let events = Events::new(listeners);
         let options = Options { max_workers, all_on_threads, executor, settings, events, cancel };

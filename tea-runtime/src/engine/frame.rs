@@ -68,11 +68,11 @@ pub(super) fn run_here(
     context: Context,
     block: &'static Block,
     view: View,
-) -> Result<(Context, Result<BranchEnd, Box<Failure>>), Waiting> {
+) -> Result<(Context, Result<BranchEnd, Box<Failure>>), Box<Waiting>> {
     let mut walk = Walk::new(context, block, view);
     match walk.go(block.entry) {
         Halt::Ended(outcome) => Ok(walk.end(outcome)),
-        halt => Err(Waiting { walk, halt }),
+        halt => Err(Box::new(Waiting { walk, halt })),
     }
 }
 
@@ -84,8 +84,9 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// Starts that, with somebody to take the branch's end.
-    pub(super) fn start(self, telling: Telling, done: Done<Result<BranchEnd, Box<Failure>>>) {
-        Box::new(Frame { walk: self.walk, ended: Takes::Attempt(telling, done) }).halt(self.halt);
+    pub(super) fn start(self: Box<Self>, telling: Telling, done: Done<Result<BranchEnd, Box<Failure>>>) {
+        let Self { walk, halt } = *self;
+        Box::new(Frame { walk, ended: Takes::Attempt(telling, done) }).halt(halt);
     }
 }
 

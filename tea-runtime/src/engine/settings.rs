@@ -12,6 +12,9 @@ use crate::{
     policy::ParallelConfig,
 };
 
+/// Changes the settings of a branch or map, given its name.
+pub(crate) type Change<'a> = &'a dyn Fn(&str, &mut ParallelConfig);
+
 /// What a caller changed. It goes to workers too, for fan-outs within branches.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -34,11 +37,7 @@ impl Settings {
     ///
     /// # Errors
     /// If some make no sense, or ask for what only the compiler can allow.
-    pub fn changed(
-        plan: &Plan,
-        change: Option<&dyn Fn(&str, &mut ParallelConfig)>,
-        fail_fast: Option<bool>,
-    ) -> Result<Self, String> {
+    pub fn changed(plan: &Plan, change: Option<Change<'_>>, fail_fast: Option<bool>) -> Result<Self, String> {
         let mut changed = BTreeMap::new();
         let Some(change) = change else { return Ok(Self { changed, fail_fast }) };
         for (site, at) in plan.sites.iter().zip(0..) {
