@@ -7,7 +7,7 @@ use crate::{
     cancel::CancelReason,
     context::Context,
     event::Event,
-    executor::{BranchEnd, Done, thread::Telling},
+    executor::{BranchEnd, BranchOutcome, Done, thread::Telling},
     failure::{Failure, FailureKind},
     plan::{Block, Body, Condition, Map, Next, Region, Step, Target, Work},
     result::pid,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Takes the end of a block.
-pub(crate) type Ended = Box<dyn FnOnce(Result<BranchEnd, Box<Failure>>) + Send>;
+pub(crate) type Ended = Box<dyn FnOnce(BranchOutcome) + Send>;
 
 /// Takes the end of the root block: its view, or why it failed and which of its nodes were done.
 pub(crate) type RootEnded = Box<dyn FnOnce(Result<View, Failed>) + Send>;
@@ -40,7 +40,7 @@ enum Takes {
     /// Whoever started it.
     Branch(Ended),
     /// The fan-out that it is a branch of.
-    Attempt(Telling, Done<Result<BranchEnd, Box<Failure>>>),
+    Attempt(Telling, Done<BranchOutcome>),
     /// The run.
     Root(RootEnded),
 }
@@ -57,7 +57,7 @@ pub(crate) fn run_attempt(
     region: &'static Region,
     task: usize,
     view: View,
-    ended: (Telling, Done<Result<BranchEnd, Box<Failure>>>),
+    ended: (Telling, Done<BranchOutcome>),
 ) {
     Frame::run(context, region.tasks[task].block, view, Takes::Attempt(ended.0, ended.1));
 }
@@ -68,7 +68,7 @@ pub(super) fn run_here(
     context: Context,
     block: &'static Block,
     view: View,
-) -> Result<(Context, Result<BranchEnd, Box<Failure>>), Box<Waiting>> {
+) -> Result<(Context, BranchOutcome), Box<Waiting>> {
     let mut walk = Walk::new(context, block, view);
     match walk.go(block.entry) {
         Halt::Ended(outcome) => Ok(walk.end(outcome)),
@@ -84,8 +84,8 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// Starts that, with somebody to take the branch's end.
-    pub(super) fn start(self: Box<Self>, telling: Telling, done: Done<Result<BranchEnd, Box<Failure>>>) {
-        let Self { walk, halt } = *self;
+    pub(super) fn start(self, telling: Telling, done: Done<BranchOutcome>) {
+        let Self { walk, halt } = self;
         Box::new(Frame { walk, ended: Takes::Attempt(telling, done) }).halt(halt);
     }
 }
@@ -266,7 +266,7 @@ impl Walk {
     }
 
     /// What the block gives. What one that failed worked with is dropped first.
-    fn end(self, outcome: Result<Vec<u32>, Box<Failure>>) -> (Context, Result<BranchEnd, Box<Failure>>) {
+    fn end(self, outcome: Result<Vec<u32>, Box<Failure>>) -> (Context, BranchOutcome) {
         let Self { context, view, .. } = self;
         let outcome = match outcome {
             Ok(goes_to) => Ok(BranchEnd { view, goes_to }),

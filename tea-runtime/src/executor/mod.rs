@@ -85,7 +85,7 @@ pub enum JobWork {
         /// What it was sent: a view over its block's keys.
         view: View,
         /// Takes its end.
-        done: Done<Result<BranchEnd, Box<Failure>>>,
+        done: Done<BranchOutcome>,
     },
     /// Items of a map, run in order.
     Items {
@@ -175,6 +175,9 @@ pub struct Attempt<T> {
     /// From its start on a thread or worker to its end; waiting for one does not count.
     pub elapsed: Duration,
 }
+
+/// How an attempt at a branch ended.
+pub type BranchOutcome = Result<BranchEnd, Box<Failure>>;
 
 /// The end of a branch that did not fail.
 #[derive(Debug)]

@@ -27,7 +27,7 @@ use crate::{
     cancel::{CancelReason, CancellationToken},
     context::Context,
     event::{Event, Scope},
-    executor::{Attempt, BranchEnd, Done, Job, JobWork, ParallelExecutor, thread::Telling},
+    executor::{Attempt, BranchEnd, BranchOutcome, Done, Job, JobWork, ParallelExecutor, thread::Telling},
     failure::Failure,
     plan::{Region, Task, TaskRead},
     policy::{ParallelConfig, Strategy},
@@ -253,7 +253,7 @@ impl RegionRun {
     }
 
     /// Takes the end of an attempt that ran elsewhere, or came to a fan-out.
-    fn done(self: &Arc<Self>, pending: Pending) -> Done<Result<BranchEnd, Box<Failure>>> {
+    fn done(self: &Arc<Self>, pending: Pending) -> Done<BranchOutcome> {
         let state = Arc::clone(self);
         Box::new(move |attempt| {
             let ended = state.ended(pending, attempt);
@@ -272,7 +272,7 @@ impl RegionRun {
     }
 
     /// What the end of an attempt came to: the task's, unless it is tried again.
-    fn ended(self: &Arc<Self>, pending: Pending, attempt: Attempt<Result<BranchEnd, Box<Failure>>>) -> Option<usize> {
+    fn ended(self: &Arc<Self>, pending: Pending, attempt: Attempt<BranchOutcome>) -> Option<usize> {
         let Pending { task: index, scope, mut attempts, kept } = pending;
         let (task, breaker) = (&self.region.tasks[index], self.site().breaker(index));
         let Attempt { outcome, pid, worker, elapsed } = attempt;

@@ -14,7 +14,7 @@ use std::{
 
 use self::own::Own;
 pub(crate) use self::own::Seat;
-use super::{Attempt, BranchEnd, ItemsEnd, Job, JobWork, ParallelExecutor};
+use super::{Attempt, BranchOutcome, ItemsEnd, Job, JobWork, ParallelExecutor};
 use crate::{
     engine::{cancelled, guard, run_attempt, schedule},
     event::{Event, Events, Scope},
@@ -168,7 +168,7 @@ impl Telling {
         Self { started: Instant::now(), pid, attempt, scope, heard }
     }
 
-    pub(crate) fn branch(self, outcome: Result<BranchEnd, Box<Failure>>) -> Attempt<Result<BranchEnd, Box<Failure>>> {
+    pub(crate) fn branch(self, outcome: BranchOutcome) -> Attempt<BranchOutcome> {
         let elapsed = self.end(outcome.as_ref().err().map(|failure| &**failure));
         Attempt { outcome, pid: self.pid, worker: None, elapsed }
     }

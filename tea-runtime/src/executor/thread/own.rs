@@ -9,7 +9,7 @@ use super::{Telling, ThreadExecutor, items};
 use crate::{
     cancel::CancelReason,
     engine::{cancelled, run_branch, schedule, timer},
-    executor::{BranchEnd, Done, ItemsEnd, Job, JobWork},
+    executor::{BranchOutcome, Done, ItemsEnd, Job, JobWork},
     failure::Failure,
 };
 
@@ -180,7 +180,7 @@ struct End {
 
 /// Who takes the end.
 enum Takes {
-    Branch(Done<Result<BranchEnd, Box<Failure>>>),
+    Branch(Done<BranchOutcome>),
     Items(Done<ItemsEnd>, usize),
 }
 
@@ -244,7 +244,7 @@ impl Running {
         self.end.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn branch(&self, outcome: Result<BranchEnd, Box<Failure>>) {
+    fn branch(&self, outcome: BranchOutcome) {
         let Some(End { telling, done: Takes::Branch(done), alarms }) = self.take() else { return };
         self.make_room(&alarms);
         done(telling.branch(outcome));
