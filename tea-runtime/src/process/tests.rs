@@ -58,6 +58,7 @@ pub(super) static PLAN: Plan = Plan {
     description: "",
     file: "acts.yaml",
     module: module_path!(),
+    version: None,
     keys: &[key("act"), key("done")],
     root: &Block { entry: Next::Go(Target::End), steps: &[], keys: &[] },
     sites: &[Site::Region(&REGION), Site::Map(&MAP)],

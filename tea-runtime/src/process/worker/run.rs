@@ -53,7 +53,7 @@ impl Runner {
         token: CancellationToken,
     ) -> (Result<message::BranchEnd, Box<Failure>>, Vec<u8>) {
         let Branch { head, ready } = branch;
-        self.turn(Some(Instant::now()));
+        self.turn(true);
         let end = ready.and_then(|Ready { plan, site: region, view }| {
             let task = head.index as usize;
             let name = region.tasks[task].name;
@@ -65,7 +65,7 @@ impl Runner {
             let BranchEnd { view, goes_to } = told.recv().expect("every branch ends")?;
             Ok((goes_to, payload::encode(plan, view.written(), head.max_payload)?))
         });
-        self.turn(None);
+        self.turn(false);
         match end {
             Ok((goes_to, Encoded { heads, bytes })) => (Ok(message::BranchEnd { goes_to, values: heads }), bytes),
             Err(failure) => (Err(failure), Vec::new()),
@@ -108,10 +108,10 @@ impl Runner {
         }
     }
 
-    /// A branch begins, or ended.
-    fn turn(&self, began: Option<Instant>) {
+    /// A branch begins, or has ended.
+    fn turn(&self, begins: bool) {
         if let Some(teller) = &self.teller {
-            teller.turn(began);
+            teller.turn(begins.then(Instant::now));
         }
     }
 
