@@ -21,6 +21,8 @@ pub struct Plan {
     pub file: &'static str,
     /// `module_path!()` of the generated module: unique in a program.
     pub module: &'static str,
+    /// The version of the crate that the module is in, if Cargo builds it.
+    pub version: Option<&'static str>,
     /// The state's keys.
     pub keys: &'static [KeySpec],
     /// The whole workflow.

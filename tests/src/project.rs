@@ -38,7 +38,7 @@ impl Project {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let root = workspace();
         let manifest = format!(
-            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n\
+            "[package]\nname = \"{name}\"\nversion = \"7.1.0\"\nedition = \"2024\"\n\n[dependencies]\n\
              serde = {{ version = \"1\", features = [\"derive\"] }}\ntea-runtime = {{ path = \"{}\" }}\n\n[workspace]\n",
             root.join("tea-runtime").display()
         );

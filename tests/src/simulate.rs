@@ -106,6 +106,7 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
         description: "",
         file: "",
         module: "",
+        version: None,
         keys: &[],
         root: Box::leak(Box::new(root)),
         sites: vec![Site::Region(region)].leak(),

@@ -37,6 +37,8 @@ fn a_dozen_lines_outside_the_workspace_build_without_warnings_and_run() {
     assert!(built.success, "{}", built.output);
     assert_eq!(built.output, "", "no warnings");
     assert_eq!(Program::new(project.program()).args("--n 10").run().json()["total"], 45);
+    // Its own version, not Tea's.
+    assert_eq!(Program::new(project.program()).args("--version").run().stdout, "user-sums 7.1.0\n");
 }
 
 #[test]

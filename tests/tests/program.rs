@@ -208,6 +208,7 @@ fn graphs_and_completions() {
         assert_eq!(script.code, Some(0));
         assert!(script.stdout.contains("input-output"), "{shell}");
     }
+    assert_eq!(words(&["--version"]).run().stdout, concat!("words ", env!("CARGO_PKG_VERSION"), "\n"));
     let help = words(&["--help"]).run().stdout;
     assert!(help.contains("--text <String>") && help.contains("[default: 1]"), "{help}");
 }

@@ -128,10 +128,13 @@ fn get<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, id: &str) -> T {
 pub(super) fn command(plan: &'static Plan, flags: &[Flag], name: &str, defaults: bool) -> Command {
     Command::new(name.to_owned())
         .about(plan.description)
+        .version(plan.version.unwrap_or_default())
         .override_usage(usage(name, flags))
         .args(flags.iter().map(|flag| input_arg(flag, defaults)))
         .args(built_in().map(|arg| arg.help_heading("Options")))
+        .args(plan.version.map(|_| version().help_heading("Options")))
         .disable_help_flag(true)
+        .disable_version_flag(true)
         .next_line_help(false)
         .subcommand_negates_reqs(true)
         .args_conflicts_with_subcommands(true)
@@ -236,6 +239,10 @@ fn built_in() -> [Arg; 11] {
     ]
 }
 
+fn version() -> Arg {
+    Arg::new("version").long("version").short('V').action(ArgAction::Version).help("Prints the version")
+}
+
 const STYLES: &[(&str, Style)] = &[("text", Style::Text), ("json", Style::Json)];
 
 /// A flag that takes one of these words; the first is the default.
@@ -248,7 +255,10 @@ fn choice<T: Copy + Send + Sync + 'static>(id: &'static str, choices: &'static [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::{flags, sample::READ_QC};
+    use crate::program::{
+        flags,
+        sample::{DIAMOND, READ_QC},
+    };
 
     fn parsed(args: &[&str]) -> Result<Action, clap::Error> {
         let args: Vec<_> = ["read-qc"].iter().chain(args).map(OsString::from).collect();
@@ -273,6 +283,16 @@ mod tests {
       --input-output <String>  name of the report [optional]"
         );
         assert!(help.contains("Usage: read-qc --reads <PathBuf> [OPTIONS]\n"), "{help}");
+    }
+
+    #[test]
+    fn the_version_is_that_of_the_crate() {
+        for flag in ["--version", "-V"] {
+            let version = parsed(&[flag]).unwrap_err();
+            assert_eq!((version.exit_code(), version.to_string().as_str()), (0, "read-qc 1.2.3\n"));
+        }
+        let none = command(&DIAMOND, &[], "diamond", false).try_get_matches_from(["diamond", "--version"]);
+        assert_eq!(none.unwrap_err().exit_code(), 2);
     }
 
     #[test]

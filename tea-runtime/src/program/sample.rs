@@ -66,6 +66,7 @@ pub(super) static READ_QC: Plan = Plan {
     description: "Quality control of reads",
     file: "src/flow.yaml",
     module: "sample::read_qc",
+    version: Some("1.2.3"),
     keys: &[
         input("reads", &PATH, "FASTQ file"),
         KeySpec { default: Some(|| Arc::new(21_usize)), ..input("k", &USIZE, "length of a k-mer") },
@@ -150,6 +151,7 @@ pub(super) static DIAMOND: Plan = Plan {
     description: "",
     file: "flow.yaml",
     module: "sample::diamond",
+    version: None,
     keys: &[],
     root: &Block {
         entry: Next::Go(Target::Step(0)),

@@ -132,6 +132,7 @@ impl Kit {
             description: "",
             file: "test.yaml",
             module: "test",
+            version: None,
             keys: self.keys.leak(),
             root: leak(root),
             sites: self.sites.into_iter().flatten().collect::<Vec<_>>().leak(),
