@@ -29,8 +29,9 @@ pub(super) struct Graph {
     /// `followers[starts[task]..starts[task + 1]]` need the task.
     starts: Vec<usize>,
     followers: Vec<u32>,
-    /// The longest way from each task to an end of the region: what is far from the end starts first.
-    heights: Vec<u32>,
+    /// The longest way from each task to an end of the region: what is far from the end starts first. Nobody knows how
+    /// long a task takes, but one that gathers from many has more to do: each of its needs counts as much as a step.
+    heights: Vec<usize>,
     /// Who writes what: pairs of key and task, ascending.
     writers: Vec<(u32, u32)>,
 }
@@ -83,9 +84,10 @@ impl Graph {
         edges.sort_unstable();
         writers.sort_unstable();
         let starts = (0..).take(tasks.len() + 1).map(|task| edges.partition_point(|edge| edge.0 < task)).collect();
-        let mut heights = vec![0; tasks.len()];
-        for &(task, follower) in edges.iter().rev() {
-            heights[task as usize] = heights[task as usize].max(heights[follower as usize] + 1);
+        let weights: Vec<usize> = tasks.iter().map(|task| 1 + task.needs.len()).collect();
+        let mut heights = weights.clone();
+        for (task, follower) in edges.iter().rev().map(|&(task, follower)| (task as usize, follower as usize)) {
+            heights[task] = heights[task].max(weights[task] + heights[follower]);
         }
         Self { starts, followers: edges.into_iter().map(|edge| edge.1).collect(), heights, writers }
     }
@@ -96,7 +98,7 @@ impl Graph {
     }
 
     /// What starts first is greatest.
-    pub(super) fn priority(&self, task: usize) -> (u32, Reverse<usize>) {
+    pub(super) fn priority(&self, task: usize) -> (usize, Reverse<usize>) {
         (self.heights[task], Reverse(task))
     }
 

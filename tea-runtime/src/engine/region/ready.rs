@@ -31,7 +31,7 @@ enum Queue {
     /// In listed order, from this one on.
     Listed(usize),
     /// Each when what it needs is done, those first on which the longest way follows.
-    Graph { free: BinaryHeap<(u32, Reverse<usize>)>, waiting: Vec<Waiting> },
+    Graph { free: BinaryHeap<(usize, Reverse<usize>)>, waiting: Vec<Waiting> },
 }
 
 /// A task that may not be free yet.

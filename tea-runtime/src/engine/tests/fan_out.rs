@@ -255,7 +255,7 @@ fn dataflow_starts_each_node_after_its_needs_and_bars_those_of_failures() {
 }
 
 #[test]
-fn the_longest_way_starts_first() {
+fn the_longest_way_starts_first_and_what_gathers_is_long() {
     let kit = kit();
     let order = leak(Mutex::new(Vec::new()));
     let says = |name: &'static str| {
@@ -267,12 +267,13 @@ fn the_longest_way_starts_first() {
             })]),
         )
     };
-    let tasks = vec![says("short"), says("long"), says("middle").needs(&[1]), says("end").needs(&[2])];
+    let middle = says("middle").needs(&[1]);
+    let tasks = vec![says("short"), says("long"), middle, says("end").needs(&[2]), says("gathers").needs(&[0, 2])];
     let mut kit = kit;
     let region = kit.region_with(tasks, |region| region.dataflow = true);
     let root = kit.block(vec![fan_out(region)]);
     run_with(kit.plan(root), 1).unwrap();
-    assert_eq!(*order.lock().unwrap(), ["long", "middle", "short", "end"]);
+    assert_eq!(*order.lock().unwrap(), ["long", "middle", "short", "gathers", "end"]);
 }
 
 #[test]
