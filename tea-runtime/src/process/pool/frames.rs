@@ -19,7 +19,9 @@ pub(super) struct Frames {
 impl Frames {
     /// Of a worker that has said nothing. Its hello comes through the pipe, and may have `noise` bytes.
     pub(super) fn new(source: PipeReader, noise: usize) -> Self {
-        Self { socket: FrameReader::new(u64::MAX >> 1), pipe: FrameReader::new(noise as u64), source }
+        let mut socket = FrameReader::new(u64::MAX >> 1);
+        socket.set_number(1);
+        Self { socket, pipe: FrameReader::new(noise as u64), source }
     }
 
     pub(super) fn pipe(&self) -> &PipeReader {
@@ -39,6 +41,11 @@ impl Frames {
     /// Drops bytes of the pipe up to the first frame. Gives what was dropped.
     pub(super) fn skip_noise(&mut self) -> Vec<u8> {
         self.pipe.skip_noise()
+    }
+
+    /// The hello, if it has been [taken](Self::fill) as a whole. What comes meanwhile may be noise.
+    pub(super) fn hello(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
+        self.pipe.next()
     }
 
     /// The next frame, if it is known to be there: it has come through the socket, or one with a higher number has.

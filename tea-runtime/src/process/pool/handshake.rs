@@ -108,7 +108,7 @@ impl Ready {
             self.output.read(&mut tell);
             if readable {
                 self.receive(&mut noise)?;
-                match self.frames.left() {
+                match self.frames.hello() {
                     Ok(None) => {}
                     Ok(Some(frame)) => return check(frame.payload),
                     Err(error) => return Err(Broken::Wrong(format!("the started program is no worker: {error}"))),
