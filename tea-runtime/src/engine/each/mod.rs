@@ -191,7 +191,8 @@ impl MapRun {
         let Some(batch) = batch.or(kept) else { unreachable!("only a batch that is alone is left behind") };
         if home.is_none() && !self.alone {
             let strategy = self.run.strategy(self.config());
-            self.progress().took(batch.len(), elapsed, strategy, self.site().limit);
+            let workers = self.run.workers(self.map.max_workers);
+            self.progress().took(batch.len(), elapsed, strategy, workers);
         }
         if let (true, Some(breaker)) = (failures.is_empty(), breaker) {
             breaker.succeeded();

@@ -37,6 +37,8 @@ pub(super) struct Progress {
     /// How many items the next batch holds.
     chunk: usize,
     total: Option<usize>,
+    /// How many were asked for.
+    given: usize,
     done: usize,
     failed: usize,
     told: Instant,
@@ -96,6 +98,7 @@ impl Progress {
             joined: false,
             chunk: 1,
             total,
+            given: 0,
             done: 0,
             failed: 0,
             told: Instant::now(),
@@ -120,7 +123,9 @@ impl Progress {
             let piled_up = self.collector.is_none() && self.landed.len() >= 2 * limit;
             if !self.exhausted && !piled_up {
                 self.in_flight += 1;
-                return Step::Pull(if alone { 1 } else { self.chunk });
+                let count = if alone { 1 } else { self.chunk };
+                self.given += count;
+                return Step::Pull(count);
             }
         }
         let idle = self.exhausted && self.in_flight == 0 && self.waiting == 0 && self.again.is_empty();
@@ -141,14 +146,14 @@ impl Progress {
 
     /// A batch of `items` took `elapsed`: the next ones hold as many items as run in a time that is long beside what
     /// a batch costs, and short beside the rest of the map.
-    pub(super) fn took(&mut self, items: usize, elapsed: Duration, strategy: Strategy, limit: usize) {
+    pub(super) fn took(&mut self, items: usize, elapsed: Duration, strategy: Strategy, workers: usize) {
         let aim = match strategy {
             Strategy::Thread => Duration::from_micros(250),
             Strategy::Process => Duration::from_millis(1),
         };
         let fit = aim.as_nanos() * items as u128 / elapsed.as_nanos().max(1);
         let fit = usize::try_from(fit).unwrap_or(usize::MAX).min(self.chunk.saturating_mul(4));
-        let share = self.total.map_or(usize::MAX, |total| total.saturating_sub(self.done) / (4 * limit));
+        let share = self.total.map_or(usize::MAX, |total| total.saturating_sub(self.given) / (4 * workers));
         self.chunk = fit.min(share).max(1);
     }
 

@@ -91,7 +91,7 @@ impl Flight {
     /// It is the first now, and runs.
     pub(crate) fn begin(&mut self, now: Instant) -> Begun {
         self.began = Some(now);
-        let deadline = self.next_turn(now);
+        let deadline = self.next_turn();
         let job = self.errand.as_ref().map(|errand| &errand.job).filter(|job| job.run.events().is_active());
         let attempt = job.map(|job| {
             let (scope, name, attempt, began) = (job.scope, job.label(), job.attempt, Instant::now());
@@ -102,13 +102,13 @@ impl Flight {
     }
 
     /// Its next item runs now. Gives that item's deadline.
-    pub(crate) fn next_turn(&mut self, now: Instant) -> Option<Instant> {
+    pub(crate) fn next_turn(&mut self) -> Option<Instant> {
         self.postponed = false;
         if self.ending.is_some() {
             return None;
         }
         self.limit = self.errand.as_ref().and_then(|errand| errand.job.limit());
-        self.deadline = self.limit.map(|limit| now + limit.after);
+        self.deadline = self.limit.map(|limit| timer::now() + limit.after);
         self.deadline
     }
 

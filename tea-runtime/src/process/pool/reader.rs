@@ -22,7 +22,7 @@ use super::{
     output::Output,
 };
 use crate::{
-    engine::{self, timer},
+    engine,
     event::Event,
     executor::Job,
     failure::Failure,
@@ -237,7 +237,7 @@ fn item_end(
     flight.errand = Some(errand);
     taken?;
     if more {
-        let deadline = flight.next_turn(timer::now());
+        let deadline = flight.next_turn();
         drop(flights);
         link.look_at(deadline);
         return Ok(None);

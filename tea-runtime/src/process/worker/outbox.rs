@@ -3,7 +3,11 @@
 use std::{
     io::{self, IoSlice},
     process,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
 };
 
 use rustix::{
@@ -19,6 +23,13 @@ use crate::process::{
     message::{self, FromWorker, Hello, WORK},
 };
 
+/// Nanoseconds, fewer by far than a `fork` takes: what took no longer cannot have come back in a copy of the process. To
+/// ask the system for the process's number costs half as much as to leave a short message.
+const FORK: u64 = 5_000;
+
+/// How much is left in the pipe until the parent is called: half of what a pipe holds where pages are small.
+const LEFT: usize = 32 << 10;
+
 /// The way to the parent.
 pub(crate) struct Outbox {
     socket: Arc<OwnedFd>,
@@ -26,6 +37,9 @@ pub(crate) struct Outbox {
     pipe: OwnedFd,
     next: Mutex<Next>,
     process: u32,
+    start: Instant,
+    /// When something was told last, in nanoseconds from the start on.
+    told: AtomicU64,
 }
 
 /// The next frame.
@@ -33,12 +47,14 @@ struct Next {
     number: u64,
     /// It is put together here.
     bytes: Vec<u8>,
+    /// Bytes in the pipe that the parent was not called for.
+    left: usize,
 }
 
 impl Outbox {
     pub(crate) fn new(socket: Arc<OwnedFd>, pipe: OwnedFd) -> Self {
-        let next = Mutex::new(Next { number: 0, bytes: Vec::new() });
-        Self { socket, pipe, next, process: process::id() }
+        let next = Mutex::new(Next { number: 0, bytes: Vec::new(), left: 0 });
+        Self { socket, pipe, next, process: process::id(), start: Instant::now(), told: AtomicU64::new(0) }
     }
 
     /// Says hello, behind what was written to standard output before.
@@ -62,11 +78,9 @@ impl Outbox {
     }
 
     fn tell(&self, message: &FromWorker, values: &[u8], leave: bool) {
-        if process::id() != self.process {
-            give_up("user code made a copy of it (`fork`), which came back and would answer a second time");
-        }
+        self.refuse_copies();
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let Next { number, bytes } = &mut *next;
+        let Next { number, bytes, left } = &mut *next;
         bytes.clear();
         bytes.resize(HEADER, 0);
         message::append(message, bytes);
@@ -74,17 +88,28 @@ impl Outbox {
         bytes[..HEADER].copy_from_slice(&header);
         *number += 1;
         // Up to this size the pipe takes a frame as a whole or not at all.
-        if leave && bytes.len() + values.len() <= PIPE_BUF {
+        if leave && *left < LEFT && bytes.len() + values.len() <= PIPE_BUF {
             bytes.extend_from_slice(values);
             if retry_on_intr(|| write(&self.pipe, bytes)).is_ok() {
+                *left += bytes.len();
                 return;
             }
             bytes.truncate(bytes.len() - values.len());
         }
+        *left = 0;
         match self.write(&mut [IoSlice::new(bytes), IoSlice::new(values)]) {
             Ok(()) => {}
             Err(Errno::PIPE | Errno::CONNRESET) => watch::end(),
             Err(error) => give_up(&format!("its parent cannot be reached: {}", io::Error::from(error))),
+        }
+    }
+
+    /// Ends this process if it is a copy of the worker.
+    fn refuse_copies(&self) {
+        let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let since = now.saturating_sub(self.told.swap(now, Ordering::Relaxed));
+        if since > FORK && process::id() != self.process {
+            give_up("user code made a copy of it (`fork`), which came back and would answer a second time");
         }
     }
 
