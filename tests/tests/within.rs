@@ -5,11 +5,15 @@ use std::{fs, path::Path};
 use serde_json::Value;
 use tests::program::{Finished, Program};
 
+fn program(directory: &Path) -> Program {
+    let program = Program::new(env!("CARGO_BIN_EXE_edges")).env("FLOW", "within");
+    program.arg("--log").arg(directory.join("log"))
+}
+
 /// Runs `within` with a trace. Gives what its slices and marks say.
 fn within(directory: &Path, args: &[&str]) -> (Finished, Vec<Value>) {
     let trace = directory.join("trace.json");
-    let program = Program::new(env!("CARGO_BIN_EXE_edges")).env("FLOW", "within");
-    let program = program.arg("--log").arg(directory.join("log")).arg("--timing").arg(&trace);
+    let program = program(directory).arg("--timing").arg(&trace);
     let finished = args.iter().fold(program, Program::arg).run();
     let trace: Value = serde_json::from_slice(&fs::read(trace).unwrap()).unwrap();
     (finished, trace["traceEvents"].as_array().unwrap().clone())
@@ -91,6 +95,16 @@ fn verbose_runs_tell_of_nodes_in_workers() {
         for told in [format!("debug: node `{node}` starts\n"), format!("debug: node `{node}` ended after ")] {
             assert_eq!(finished.stderr.matches(&told).count(), 1, "{told}: {}", finished.stderr);
         }
+    }
+}
+
+/// What a worker of a worker writes is labelled by both, whether the one between tells of its nodes or not.
+#[test]
+fn output_of_workers_of_workers_is_shown() {
+    let directory = tempfile::tempdir().unwrap();
+    for verbosity in ["-v", "-vv"] {
+        let finished = program(directory.path()).arg(verbosity).run();
+        assert_eq!(finished.stderr.matches("[split] near: nearly\n").count(), 1, "{}", finished.stderr);
     }
 }
 
