@@ -3,7 +3,10 @@
 use std::{fs, path::Path};
 
 use serde_json::Value;
-use tests::program::{Finished, Program};
+use tests::{
+    process::wait_for,
+    program::{Finished, Program},
+};
 
 fn program(directory: &Path) -> Program {
     let program = Program::new(env!("CARGO_BIN_EXE_edges")).env("FLOW", "within");
@@ -96,6 +99,14 @@ fn verbose_runs_tell_of_nodes_in_workers() {
             assert_eq!(finished.stderr.matches(&told).count(), 1, "{told}: {}", finished.stderr);
         }
     }
+}
+
+/// One knows where a run hangs, though the worker says nothing more.
+#[test]
+fn a_node_that_hangs_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = program(directory.path()).arg("-vv").arg("--order").arg("hang").start();
+    wait_for("the start of `obey`", || running.stderr().contains("debug: node `obey` starts\n").then_some(()));
 }
 
 /// What a worker of a worker writes is labelled by both, whether the one between tells of its nodes or not.

@@ -93,11 +93,13 @@ fn listen(pool: &Arc<Pool>, link: &Arc<Link>, ears: &mut Ears) -> Result<Ending,
         let woken = !sources[1].revents().is_empty();
         let wrote = sources.get(2).is_some_and(|pipe| !pipe.revents().is_empty());
         drop(sources);
+        // Whose lines they are is known by the ends that lie in the pipe. What a silent worker left there is told as well.
+        if (wrote || silent)
+            && let Some(ending) = take(pool, link, frames, output, Frames::left)?
+        {
+            return Ok(ending);
+        }
         if wrote {
-            // Whose lines they are is known by the ends that lie in the pipe.
-            if let Some(ending) = take(pool, link, frames, output, Frames::left)? {
-                return Ok(ending);
-            }
             output.read(|line| tell(pool, link, line));
         }
         if woken {

@@ -18,6 +18,10 @@ use crate::{
 /// Progress is told no more often than this: whoever watches sees no more, and a tight loop must not flood the parent.
 const PERIOD: Duration = Duration::from_millis(50);
 
+/// To wake the parent costs more than a short node does: those that follow so soon are left where it finds them when
+/// something else comes, or nothing does for a while.
+const SOON: Duration = Duration::from_millis(5);
+
 /// Tells the parent what it wants to hear.
 pub(crate) struct Teller {
     outbox: Arc<Outbox>,
@@ -29,6 +33,8 @@ pub(crate) struct Teller {
 struct Times {
     /// When the attempt at a branch began that runs now.
     began: Option<Instant>,
+    /// When a node was last sent.
+    sent: Option<Instant>,
     /// When progress was told last.
     told: Option<Instant>,
 }
@@ -54,9 +60,17 @@ impl Teller {
             _ => return,
         };
         // One that began before was left behind at a deadline, and belongs to nothing that the parent waits for.
-        let since = self.times().began.and_then(|began| started.checked_duration_since(began));
+        let mut times = self.times();
+        let since = times.began.and_then(|began| started.checked_duration_since(began));
         let Some(since) = since.map(nanos) else { return };
-        self.outbox.send(&FromWorker::Node(Node { name: name.to_owned(), place, pid, since, end }), &[]);
+        let now = Instant::now();
+        let soon = times.sent.is_some_and(|sent| now - sent < SOON);
+        if !soon {
+            times.sent = Some(now);
+        }
+        drop(times);
+        let message = FromWorker::Node(Node { name: name.to_owned(), place, pid, since, end });
+        if soon { self.outbox.leave(&message, &[]) } else { self.outbox.send(&message, &[]) }
     }
 
     fn progress(&self, node: &str, done: u64, total: u64) {
@@ -98,10 +112,7 @@ fn nanos(time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use rustix::{
-        net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair},
-        pipe::pipe,
-    };
+    use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
 
     use super::*;
     use crate::{
@@ -113,7 +124,8 @@ mod tests {
     /// What the parent is told, in order.
     fn told(wants: Detail, tell: impl FnOnce(&Teller)) -> Vec<String> {
         let (here, there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
-        let (_nothing_is_left, pipe) = pipe().unwrap();
+        // What is left in the pipe comes through the same.
+        let pipe = here.try_clone().unwrap();
         let teller = Teller::new(Arc::new(Outbox::new(Arc::new(here), pipe)), wants);
         tell(&teller);
         drop(teller);
