@@ -30,7 +30,7 @@ use crate::{
 ///
 /// Every closure `Fn(&Event<'_>) + Send + Sync` is one.
 pub trait Listener: Send + Sync {
-    /// Something happened, just now.
+    /// Something happened, just now. What a worker tells of its nodes may be a quarter of a second old: it says when it was.
     fn on_event(&self, event: &Event<'_>);
 
     /// What it wants to hear of the nodes that run in worker processes: everything, unless it says less. Asked when the
