@@ -10,11 +10,11 @@
 
 use std::{
     sync::{Arc, PoisonError},
-    thread,
+    thread::{self, ThreadId},
     time::{Duration, Instant},
 };
 
-use super::{Pool, State, errand::Ending, frames::Frames, link::Link, output::Output, reader};
+use super::{Pool, Slot, State, errand::Ending, frames::Frames, link::Link, output::Output, reader};
 use crate::engine::timer;
 
 /// How long an attempt waits for a lent thread.
@@ -25,6 +25,21 @@ const UNSEEN: Duration = Duration::from_millis(20);
 
 /// How long a pool that closes waits for lent threads. Mostly one of them ran the end, and is about to come back.
 const LEAVING: Duration = Duration::from_millis(50);
+
+/// That a link's thread is lent, and gets its worker nothing meanwhile.
+pub(super) struct Lent {
+    thread: ThreadId,
+    since: Instant,
+    /// Another thread is to take its place.
+    awaited: bool,
+}
+
+impl Lent {
+    /// This thread, from now on.
+    pub(super) fn this() -> Self {
+        Self { thread: thread::current().id(), since: Instant::now(), awaited: false }
+    }
+}
 
 /// What a link's thread reads with. It lies at the link while the thread is lent.
 pub(super) struct Ears {
@@ -59,12 +74,10 @@ impl Pool {
     pub(super) fn await_lent(self: &Arc<Self>, state: &mut State) {
         let State { slots, queues, .. } = state;
         let waits = |limit| queues.get(&limit).is_some_and(|queue| !queue.is_empty());
-        for slot in slots.iter_mut().filter(|slot| slot.lent.is_some() && !slot.awaited) {
-            if !waits(slot.link.memory_limit()) {
-                continue;
-            }
-            slot.awaited = true;
-            let (pool, link) = (Arc::downgrade(self), Arc::clone(&slot.link));
+        for Slot { link, lent, .. } in slots.iter_mut().filter(|slot| waits(slot.link.memory_limit())) {
+            let Some(lent) = lent.as_mut().filter(|lent| !lent.awaited) else { continue };
+            lent.awaited = true;
+            let (pool, link) = (Arc::downgrade(self), Arc::clone(link));
             let alarm = move || {
                 if let Some(pool) = pool.upgrade() {
                     pool.call_another(&mut pool.lock(), link);
@@ -85,11 +98,11 @@ impl Pool {
             let mut state = pool.lock();
             state.watched = false;
             let (mut any, mut stay) = (false, Vec::new());
-            for slot in &mut state.slots {
-                let again = std::mem::replace(&mut slot.seen, slot.lendings) != slot.lendings;
-                any |= again || slot.lent.is_some();
-                if slot.lent.is_some() && !again && !std::mem::replace(&mut slot.awaited, true) {
-                    stay.push(Arc::clone(&slot.link));
+            for Slot { link, lent, .. } in &mut state.slots {
+                let Some(lent) = lent else { continue };
+                any = true;
+                if lent.since.elapsed() >= UNSEEN && !std::mem::replace(&mut lent.awaited, true) {
+                    stay.push(Arc::clone(link));
                 }
             }
             for link in stay {
@@ -139,16 +152,16 @@ impl Pool {
 impl State {
     /// Whether this thread is lent. What it submits is given out when it comes back, which it does next.
     pub(super) fn is_lent(&self) -> bool {
-        let mut lent = self.slots.iter().filter_map(|slot| slot.lent).peekable();
+        let mut lent = self.slots.iter().filter_map(|slot| slot.lent.as_ref()).peekable();
         lent.peek().is_some() && {
             let this = thread::current().id();
-            lent.any(|lent| lent == this)
+            lent.any(|lent| lent.thread == this)
         }
     }
 
     fn come_back(&mut self, link: &Arc<Link>) {
         if let Some(slot) = self.slot(link) {
-            (slot.lent, slot.awaited) = (None, false);
+            slot.lent = None;
         }
     }
 }

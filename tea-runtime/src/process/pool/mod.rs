@@ -21,7 +21,7 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
-    thread::{self, JoinHandle, ThreadId},
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -30,6 +30,7 @@ use rustix::process::Signal;
 use self::{
     errand::{Errand, Ran},
     handshake::StartError,
+    lend::Lent,
     link::Link,
     pace::Paces,
 };
@@ -106,13 +107,7 @@ struct Slot {
     given: u32,
     /// It gets nothing more, and is told to end once it has nothing.
     retiring: bool,
-    /// The link's thread is lent, and gets it nothing meanwhile.
-    lent: Option<ThreadId>,
-    /// Another thread is to take its place.
-    awaited: bool,
-    /// How often it was lent, and how often it had been when that was last looked at.
-    lendings: u64,
-    seen: u64,
+    lent: Option<Lent>,
 }
 
 impl Pool {
@@ -248,8 +243,7 @@ impl Pool {
             let idle = slot.in_flight == 0;
             goodbye = slot.retiring && idle;
             lent = asks && idle && !slot.retiring && !waiting;
-            slot.lent = lent.then(|| thread::current().id());
-            slot.lendings += u64::from(lent);
+            slot.lent = lent.then(Lent::this);
         }
         if lent {
             self.watch_lent(&mut state);
@@ -478,7 +472,7 @@ pub(crate) fn print_warning(message: &str) {
 
 impl Slot {
     fn new(link: Arc<Link>) -> Self {
-        Self { link, in_flight: 0, given: 0, retiring: false, lent: None, awaited: false, lendings: 0, seen: 0 }
+        Self { link, in_flight: 0, given: 0, retiring: false, lent: None }
     }
 }
 
