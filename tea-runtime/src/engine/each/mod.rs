@@ -29,7 +29,6 @@ use crate::{
     plan::Map,
     policy::{ParallelConfig, Strategy},
     result::{ParallelFlowResult, pid},
-    state::View,
 };
 
 /// A `dynamic_parallel` node that runs.
@@ -45,7 +44,6 @@ struct MapRun {
     cancel: CancellationToken,
     /// Cancels the branch that the node stands in.
     outer: CancellationToken,
-    view: Arc<View>,
     /// `None` once it is exhausted.
     source: Mutex<Option<Box<dyn Source>>>,
     progress: Mutex<Progress>,
@@ -60,7 +58,7 @@ struct Try {
 }
 
 /// Starts a map of `frame`, which goes on when it has ended.
-pub(super) fn start(mut frame: Box<Frame>, map: &'static Map) {
+pub(super) fn start(frame: Box<Frame>, map: &'static Map) {
     let Walk { context, view, .. } = &frame.walk;
     let items = guard(|| map.spec.items(view, context)).and_then(|items| items.map_err(Into::into));
     let source = match items {
@@ -83,7 +81,6 @@ pub(super) fn start(mut frame: Box<Frame>, map: &'static Map) {
         alone: isolated || limited || counted,
         cancel: if fail_fast { context.token.child() } else { context.token.clone() },
         outer: context.token.clone(),
-        view: Arc::new(frame.walk.take_view()),
         progress: Mutex::new(Progress::new(map.spec.collector(run.plan), total, frame)),
         source: Mutex::new(Some(source)),
         run,
@@ -168,7 +165,7 @@ impl MapRun {
             deadline,
             isolated: self.isolated,
             cancel: if own_token { self.cancel.child() } else { self.cancel.clone() },
-            work: JobWork::Items { map: self.map, view: Arc::clone(&self.view), batch, done },
+            work: JobWork::Items { map: self.map, view: self.progress().view(), batch, done },
         };
         if here {
             executor.submit_next(job);
@@ -279,9 +276,9 @@ impl MapRun {
         let (done, failed) = (end.done as u64, end.failed as u64);
         self.run.events.emit(|| Event::MapProgress { scope, done, failed, total: Some(done) });
         self.run.events.emit(|| Event::MapFinished { scope, elapsed, done, failed });
-        let (map, view) = (self.map, Arc::clone(&self.view));
+        let map = self.map;
         drop(self);
-        let mut frame = end.frame;
+        let (mut frame, view) = (end.frame, end.view);
         let failure = end.error.or_else(|| summary(end.branches, end.done, "items"));
         let outcome = guard(|| {
             if let Some(failure) = failure {

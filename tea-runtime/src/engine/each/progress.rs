@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -16,6 +17,7 @@ use crate::{
     failure::{Failure, FailureKind},
     policy::Strategy,
     result::{ItemFailure, ParallelFlowResult},
+    state::View,
 };
 
 /// How many failures a failed map tells one by one.
@@ -27,6 +29,8 @@ const NEWS: Duration = Duration::from_millis(50);
 /// How far a map is.
 pub(super) struct Progress {
     frame: Option<Box<Frame>>,
+    /// The frame's. Not the map's, which another thread may still hold when it joins: then it owns the values.
+    view: Option<Arc<View>>,
     in_flight: usize,
     /// Items that wait to be tried again.
     waiting: usize,
@@ -70,6 +74,7 @@ pub(super) enum Step {
 /// What is left of a map when all items have ended.
 pub(super) struct End {
     pub(super) frame: Box<Frame>,
+    pub(super) view: Arc<View>,
     pub(super) collector: Box<dyn Collector>,
     pub(super) done: usize,
     pub(super) failed: usize,
@@ -88,8 +93,9 @@ pub(super) struct Collecting {
 }
 
 impl Progress {
-    pub(super) fn new(collector: Box<dyn Collector>, total: Option<usize>, frame: Box<Frame>) -> Self {
+    pub(super) fn new(collector: Box<dyn Collector>, total: Option<usize>, mut frame: Box<Frame>) -> Self {
         Self {
+            view: Some(Arc::new(frame.walk.take_view())),
             frame: Some(frame),
             in_flight: 0,
             waiting: 0,
@@ -110,6 +116,11 @@ impl Progress {
             next: 0,
             collector: Some(collector),
         }
+    }
+
+    /// What the items read.
+    pub(super) fn view(&self) -> Arc<View> {
+        self.view.clone().expect("nothing starts once all has ended")
     }
 
     /// What is to be done, if `limit` batches may be in flight.
@@ -245,6 +256,7 @@ impl Progress {
         branches.sort_by_key(|branch| branch.0);
         Some(End {
             frame: self.frame.take()?,
+            view: self.view.take()?,
             collector: self.collector.take()?,
             done: self.done,
             failed: self.failed,

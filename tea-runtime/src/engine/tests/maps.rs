@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -255,6 +255,37 @@ fn a_reducer_that_fails_fails_the_map() {
     let root = kit.block(chain(vec![puts("numbers", NUMBERS, (0..500).collect()), each]));
     let error = run(kit.plan(root)).unwrap_err();
     assert_eq!(error.failures()[0].failure.kind, FailureKind::Panic);
+}
+
+/// Whoever ends the last item may still be on its way out when another thread joins the map.
+#[test]
+fn a_map_adds_to_a_value_that_it_owns() {
+    // A type that cannot be copied: combining would fail if anybody else still held the value.
+    struct Sum(i64);
+    const SUM: Key<Sum> = Key::new(0);
+    const ROUND: Key<i64> = Key::new(1);
+    static ADD: &dyn MapSpec = &map(given(|_, _| Ok(0..4_i64)), |_, _, n, _| Ok(Sum(*n)), reduced(SUM), None, Local);
+    let mut kit = Kit::default();
+    kit.unique::<Sum>("sum");
+    kit.key::<i64>("round");
+    kit.reduce(SUM, |kind, before, written| {
+        Ok(Arc::new(Sum(SUM.owned(kind, before)?.0 + SUM.owned(kind, written)?.0)))
+    });
+    let each = kit.map(
+        "each",
+        ADD,
+        ParallelConfig { timeout: Some(Duration::from_hours(1)), ..ParallelConfig::DEFAULT },
+        |_| (),
+    );
+    let count = node("count", |view, _| {
+        let round = *view.get(ROUND);
+        put(view, ROUND, round + 1)
+    });
+    let mut steps = chain(vec![puts("round", ROUND, 0), each, count]);
+    let again = |view: &View, _: &crate::context::Context| Ok(*view.get(ROUND) < 3_000);
+    steps[2].next = choose(vec![(Some(again), crate::plan::Target::Step(1)), (None, crate::plan::Target::End)]);
+    let root = kit.block(steps);
+    assert_eq!(run_with(kit.plan(root), 2).unwrap().get(SUM).0, 3_000 * 6);
 }
 
 #[test]
