@@ -7,7 +7,10 @@ use std::{
     io::{Read, Write},
     path::Path,
     process::{Command, Stdio},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -257,4 +260,10 @@ impl Drop for Bomb {
     fn drop(&mut self) {
         panic!("in a drop");
     }
+}
+
+/// How many items this process has served, with this one.
+pub(crate) fn served() -> u32 {
+    static SERVED: AtomicU32 = AtomicU32::new(0);
+    SERVED.fetch_add(1, Ordering::Relaxed) + 1
 }

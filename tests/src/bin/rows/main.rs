@@ -145,7 +145,7 @@ fn run(flow: &str, input: &str) -> Result<Value, Box<dyn Error>> {
             let output = cheap::run(cheap::Input::new(items, log))?;
             json!({ "done": output.done, "failed": output.failed })
         }
-        "recycled" => json!(recycled::run(recycled::Input::new(input.parse()?))?.pids),
+        "recycled" => json!(recycled::run(recycled::Input::new(input.parse()?))?.served),
         _ => return Err(format!("no flow {flow}").into()),
     })
 }
