@@ -14,8 +14,10 @@ const MAX_K: usize = 31;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counts {
     /// The k-mers, ascending, two bits a base.
+    #[serde(with = "tea_runtime::packed")]
     kmers: Vec<u64>,
     /// How often each occurs.
+    #[serde(with = "tea_runtime::packed")]
     times: Vec<u32>,
 }
 
