@@ -8,7 +8,7 @@ mod pool;
 mod soak;
 mod streams;
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use serde_json::Value;
 use tests::{
@@ -27,6 +27,16 @@ struct Run {
 
 fn program(flow: &str, acts: &[&str]) -> Program {
     Program::new(ROWS).arg(flow).arg(serde_json::to_string(acts).unwrap())
+}
+
+/// What runs the program in its first argument in a name space of its own, unless this machine does not let it.
+fn name_space() -> Option<Program> {
+    let unshare = ["--pid", "--fork", "--mount-proc", "--kill-child"];
+    if !Command::new("unshare").args(unshare).arg("true").status().is_ok_and(|status| status.success()) {
+        eprintln!("this machine cannot show it: no name spaces for this user");
+        return None;
+    }
+    Some(unshare.into_iter().fold(Program::new("unshare"), Program::arg))
 }
 
 /// Two fan-outs, between which the program does as `order` says.

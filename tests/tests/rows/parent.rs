@@ -1,7 +1,5 @@
 //! The program dies, or is told to end.
 
-use std::process::Command;
-
 use rustix::process::Signal;
 
 use super::*;
@@ -88,12 +86,8 @@ fn row_16_a_stop_with_workers_of_workers() {
 /// As in `docker exec`: the leader of the session is outside, and a shell is the first process.
 #[test]
 fn row_16_a_stop_in_a_name_space() {
-    let unshare = ["--pid", "--fork", "--mount-proc", "--kill-child"];
-    if !Command::new("unshare").args(unshare).arg("true").status().is_ok_and(|status| status.success()) {
-        eprintln!("this machine cannot show it: no name spaces for this user");
-        return;
-    }
-    let run = unshare.into_iter().fold(Program::new("unshare"), Program::arg).args("sh -c").arg("\"$@\"; sleep 1000");
+    let Some(name_space) = name_space() else { return };
+    let run = name_space.args("sh -c").arg("\"$@\"; sleep 1000");
     let running = run.args("sh").arg(ROWS).env("FLOW", "nested").args("--depth 2 --order spin").start();
     let only_child = |pid| wait_for("a child", || process::children(pid).first().copied());
     let program = only_child(only_child(running.pid()));
