@@ -23,6 +23,8 @@ pub struct Plan {
     pub module: &'static str,
     /// The version of the crate that the module is in, if Cargo builds it.
     pub version: Option<&'static str>,
+    /// Whether a panic ends the process, as the crate that the module is in is built.
+    pub panics_abort: bool,
     /// The state's keys.
     pub keys: &'static [KeySpec],
     /// The whole workflow.

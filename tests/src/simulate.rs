@@ -107,6 +107,7 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
         file: "",
         module: "",
         version: None,
+        panics_abort: false,
         keys: &[],
         root: Box::leak(Box::new(root)),
         sites: vec![Site::Region(region)].leak(),

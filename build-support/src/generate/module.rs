@@ -40,7 +40,8 @@ pub(super) fn write(
         text,
         "    /// The plan: what runs when, and with which settings.\n    {VISIBILITY} static PLAN: tea::Plan = tea::Plan {{\n        \
          name: {:?}, description: {:?}, file: {file:?}, module: ::core::module_path!(),\n        \
-         version: ::core::option_env!(\"CARGO_PKG_VERSION\"), keys: &KEYS,\n        \
+         version: ::core::option_env!(\"CARGO_PKG_VERSION\"), \
+         panics_abort: ::core::cfg!(panic = \"abort\"), keys: &KEYS,\n        \
          root: {},\n        sites: &[{}],\n        max_workers: {:?},\n    }};\n",
         plan.name.value,
         plan.description.as_deref().unwrap_or_default(),

@@ -35,13 +35,13 @@ pub(crate) fn guard<T>(call: impl FnOnce() -> T) -> Result<T, Box<Failure>> {
     outcome.map_err(failure)
 }
 
-/// Sets the hook, once in a program.
-pub(crate) fn set_hook() {
+/// Sets the hook, once in a program. Whether panics abort is said by the program's own crate: it decides for all.
+pub(crate) fn set_hook(panics_abort: bool) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let former = panic::take_hook();
         let backtraces = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0");
-        let all = backtraces || cfg!(panic = "abort");
+        let all = backtraces || panics_abort;
         panic::set_hook(Box::new(move |info| {
             let guarded = GUARDS.try_with(Cell::get).unwrap_or(0) > 0;
             let mut second = false;
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn message_and_place() {
-        set_hook();
+        set_hook(false);
         let line = line!() + 1;
         let failure = guard(|| panic!("{} eggs", 3)).unwrap_err();
         assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::Panic, "3 eggs"));
@@ -102,7 +102,7 @@ mod tests {
                 panic!("again");
             }
         }
-        set_hook();
+        set_hook(false);
         let failure = guard(|| panic::panic_any(Bomb)).unwrap_err();
         assert_eq!(failure.message, "panicked with a value that is no text");
         assert_eq!(guard(|| 1).unwrap(), 1);

@@ -73,7 +73,7 @@ impl std::fmt::Debug for Run {
 impl Run {
     /// A run of `plan`, or the part of one that a worker runs.
     pub(crate) fn new(plan: &'static Plan, options: Options) -> Arc<Self> {
-        panic::set_hook();
+        panic::set_hook(plan.panics_abort);
         let Options { max_workers, all_on_threads, executor, settings, events, cancel } = options;
         Arc::new(Self {
             plan,

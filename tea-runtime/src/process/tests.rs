@@ -59,6 +59,7 @@ pub(super) static PLAN: Plan = Plan {
     file: "acts.yaml",
     module: module_path!(),
     version: None,
+    panics_abort: false,
     keys: &[key("act"), key("done")],
     root: &Block { entry: Next::Go(Target::End), steps: &[], keys: &[] },
     sites: &[Site::Region(&REGION), Site::Map(&MAP)],

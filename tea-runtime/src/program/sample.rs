@@ -67,6 +67,7 @@ pub(super) static READ_QC: Plan = Plan {
     file: "src/flow.yaml",
     module: "sample::read_qc",
     version: Some("1.2.3"),
+    panics_abort: false,
     keys: &[
         input("reads", &PATH, "FASTQ file"),
         KeySpec { default: Some(|| Arc::new(21_usize)), ..input("k", &USIZE, "length of a k-mer") },
@@ -152,6 +153,7 @@ pub(super) static DIAMOND: Plan = Plan {
     file: "flow.yaml",
     module: "sample::diamond",
     version: None,
+    panics_abort: false,
     keys: &[],
     root: &Block {
         entry: Next::Go(Target::Step(0)),

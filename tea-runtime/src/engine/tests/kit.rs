@@ -133,6 +133,7 @@ impl Kit {
             file: "test.yaml",
             module: "test",
             version: None,
+            panics_abort: false,
             keys: self.keys.leak(),
             root: leak(root),
             sites: self.sites.into_iter().flatten().collect::<Vec<_>>().leak(),
