@@ -26,6 +26,8 @@ use std::{fmt, marker::PhantomData};
 use bytemuck::Pod;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::state::wire;
+
 /// Writes numbers as bytes, or one by one where people read.
 ///
 /// # Errors
@@ -60,11 +62,7 @@ impl<T: Pod> de::Visitor<'_> for Bytes<T> {
     }
 
     fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<T>, E> {
-        if bytes.len().checked_rem(size_of::<T>()) == Some(0) {
-            Ok(bytemuck::allocation::pod_collect_to_vec(bytes))
-        } else {
-            Err(E::invalid_length(bytes.len(), &self))
-        }
+        wire::numbers(bytes).ok_or_else(|| E::invalid_length(bytes.len(), &self))
     }
 }
 

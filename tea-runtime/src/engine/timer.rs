@@ -94,7 +94,12 @@ pub(crate) fn stopped_by(stop: impl FnOnce()) {
 }
 
 fn add_stop(time: Duration) {
-    STOPPED.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::AcqRel);
+    STOPPED.fetch_add(nanos(time), Ordering::AcqRel);
+}
+
+/// Nanoseconds; 584 years at most.
+pub(crate) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn timer() -> MutexGuard<'static, Timer> {

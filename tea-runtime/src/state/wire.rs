@@ -97,11 +97,14 @@ fn decode_plain(id: TypeId, bytes: &[u8]) -> Option<Result<Box<dyn Any>, String>
 }
 
 fn decode_numbers<N: Pod>(bytes: &[u8]) -> Result<Box<dyn Any>, String> {
-    let size = size_of::<N>();
-    if !bytes.len().is_multiple_of(size) {
-        return Err(format!("{} bytes are no whole number of values of {size} bytes", bytes.len()));
-    }
-    Ok(Box::new(bytemuck::allocation::pod_collect_to_vec::<u8, N>(bytes)))
+    let wrong = || format!("{} bytes are no whole number of values of {} bytes", bytes.len(), size_of::<N>());
+    Ok(Box::new(numbers::<N>(bytes).ok_or_else(wrong)?))
+}
+
+/// The numbers whose memory these bytes are, unless there is a part of one left over.
+pub(crate) fn numbers<N: Pod>(bytes: &[u8]) -> Option<Vec<N>> {
+    let whole = bytes.len().checked_rem(size_of::<N>()) == Some(0);
+    whole.then(|| bytemuck::allocation::pod_collect_to_vec(bytes))
 }
 
 /// Appends to a buffer, whole slices at a time.

@@ -8,7 +8,7 @@ use std::io;
 use rustix::{
     buffer::spare_capacity,
     fd::AsFd,
-    io::read,
+    io::{read, retry_on_intr},
     net::{RecvFlags, recv},
 };
 
@@ -61,7 +61,7 @@ impl FrameReader {
     /// Reads what is there, once, from something that is no socket. `Ok(0)` is the end of the stream.
     pub(crate) fn fill_from(&mut self, pipe: impl AsFd) -> io::Result<usize> {
         self.make_room();
-        Ok(read(pipe, spare_capacity(&mut self.buffer))?)
+        Ok(retry_on_intr(|| read(&pipe, spare_capacity(&mut self.buffer)))?)
     }
 
     /// Drops bytes up to the first frame, as long as none was read. Gives what was dropped.

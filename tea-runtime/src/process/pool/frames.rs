@@ -5,7 +5,7 @@
 
 use std::io::{self, PipeReader};
 
-use rustix::{io::Errno, net::RecvFlags};
+use rustix::{fd::AsFd, net::RecvFlags};
 
 use crate::process::frame::{Frame, FrameError, FrameReader};
 
@@ -29,7 +29,7 @@ impl Frames {
     }
 
     /// Receives what the socket has, once. `Ok(0)` is the end of the stream.
-    pub(super) fn receive(&mut self, socket: impl rustix::fd::AsFd) -> io::Result<usize> {
+    pub(super) fn receive(&mut self, socket: impl AsFd) -> io::Result<usize> {
         self.socket.fill(socket, RecvFlags::DONTWAIT)
     }
 
@@ -75,7 +75,6 @@ impl Frames {
                 Err(error) => return Err(error),
                 Ok(false) => match self.fill() {
                     Ok(1..) => {}
-                    Err(error) if Errno::from_io_error(&error) == Some(Errno::INTR) => {}
                     _ => return Ok(None),
                 },
             }

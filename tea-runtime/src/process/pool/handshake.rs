@@ -129,7 +129,7 @@ impl Ready {
         match self.frames.fill() {
             Ok(0) => return Err(Broken::Lost("it closed its connection before its hello".to_owned())),
             Ok(_) => {}
-            Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::AGAIN | Errno::INTR)) => return Ok(()),
+            Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::AGAIN)) => return Ok(()),
             Err(error) => return Err(Broken::Lost(error.to_string())),
         }
         noise.extend(self.frames.skip_noise());

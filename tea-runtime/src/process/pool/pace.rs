@@ -3,6 +3,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use crate::engine::timer::nanos;
+
 /// The most tasks in flight on one worker.
 pub(crate) const MOST: usize = 16;
 
@@ -25,7 +27,7 @@ struct Pace {
 impl Paces {
     /// A task of this kind took so long, and so many bytes were sent for it.
     pub(crate) fn add(&mut self, kind: usize, elapsed: Duration, bytes: u64) {
-        let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+        let nanos = nanos(elapsed);
         let pace = self.0.entry(kind).or_insert(Pace { nanos, bytes });
         // Slower at once, faster by and by: one long task among short ones is what a window must not hold up.
         pace.nanos = if nanos > pace.nanos { nanos } else { pace.nanos - (pace.nanos - nanos) / 4 };
@@ -35,8 +37,7 @@ impl Paces {
     /// How many tasks of this kind a worker may have.
     pub(crate) fn window(&self, kind: usize) -> usize {
         let Some(pace) = self.0.get(&kind) else { return 1 };
-        let ahead = u64::try_from(AHEAD.as_nanos()).expect("a short time");
-        let by_time = usize::try_from(ahead / pace.nanos.max(1)).unwrap_or(MOST);
+        let by_time = usize::try_from(nanos(AHEAD) / pace.nanos.max(1)).unwrap_or(MOST);
         let by_size = usize::try_from(BYTES / pace.bytes.max(1)).unwrap_or(MOST);
         (1 + by_time.min(by_size)).min(MOST)
     }

@@ -28,6 +28,7 @@ use super::{
     identity,
     message::{FromWorker, Hello, PROTOCOL, Setup},
 };
+use crate::engine::timer;
 
 /// Exit status of a worker that cannot go on: `EX_PROTOCOL` of sysexits.
 const PROTOCOL_BROKEN: i32 = 76;
@@ -65,7 +66,7 @@ pub(crate) fn serve() -> ! {
                 let start = Instant::now();
                 let (outcome, values) = runner.branch(branch, token);
                 inbox.finish();
-                let nanos = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                let nanos = timer::nanos(start.elapsed());
                 outbox.send(&FromWorker::BranchEnd { task, nanos, outcome }, &values);
             }
             Order::Items(items) => {

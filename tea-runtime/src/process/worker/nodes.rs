@@ -7,6 +7,7 @@ use std::{
 
 use super::outbox::Outbox;
 use crate::{
+    engine::timer::nanos,
     event::{Detail, Event, Listener},
     failure::Failure,
     process::{
@@ -104,10 +105,6 @@ impl Listener for Teller {
     fn wants(&self) -> Detail {
         self.wants
     }
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

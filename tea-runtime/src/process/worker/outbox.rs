@@ -18,9 +18,12 @@ use rustix::{
 };
 
 use super::{give_up, watch};
-use crate::process::{
-    frame::{HEADER, Header, SEND},
-    message::{self, FromWorker, Hello, WORK},
+use crate::{
+    engine::timer::nanos,
+    process::{
+        frame::{HEADER, Header, SEND},
+        message::{self, FromWorker, Hello, WORK},
+    },
 };
 
 /// Nanoseconds, fewer by far than a `fork` takes: what took no longer cannot have come back in a copy of the process. To
@@ -106,7 +109,7 @@ impl Outbox {
 
     /// Ends this process if it is a copy of the worker.
     fn refuse_copies(&self) {
-        let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let now = nanos(self.start.elapsed());
         let since = now.saturating_sub(self.told.swap(now, Ordering::Relaxed));
         if since > FORK && process::id() != self.process {
             give_up("user code made a copy of it (`fork`), which came back and would answer a second time");
