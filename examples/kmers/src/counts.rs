@@ -32,11 +32,12 @@ impl Counts {
         }
         let mut kmers = canonical_kmers(&part.bases, k);
         kmers.sort_unstable();
-        let mut counts = Self::default();
+        let mut times = Vec::with_capacity(kmers.len());
         for run in kmers.chunk_by(u64::eq) {
-            counts.push(run[0], u32::try_from(run.len()).map_err(|_| "a part holds too many k-mers")?);
+            times.push(u32::try_from(run.len()).map_err(|_| "a part holds too many k-mers")?);
         }
-        Ok(counts)
+        kmers.dedup();
+        Ok(Self { kmers, times })
     }
 
     /// Adds up the counts of many parts.
@@ -44,16 +45,18 @@ impl Counts {
         match parts {
             [] => Self::default(),
             [part] => part.clone(),
+            [left, right] => left.merge(right),
             _ => {
                 let (left, right) = parts.split_at(parts.len() / 2);
-                Self::sum(left).merge(Self::sum(right))
+                Self::sum(left).merge(&Self::sum(right))
             }
         }
     }
 
-    fn merge(self, other: Self) -> Self {
-        let mut merged = Self::default();
-        let (mut left, mut right) = (self.into_iter().peekable(), other.into_iter().peekable());
+    fn merge(&self, other: &Self) -> Self {
+        let most = self.kmers.len() + other.kmers.len();
+        let mut merged = Self { kmers: Vec::with_capacity(most), times: Vec::with_capacity(most) };
+        let (mut left, mut right) = (self.iter().peekable(), other.iter().peekable());
         loop {
             let (kmer, times) = match (left.peek(), right.peek()) {
                 (Some(l), Some(r)) if l.0 == r.0 => (l.0, l.1 + r.1),
@@ -63,7 +66,8 @@ impl Counts {
             };
             left.next_if(|(next, _)| *next == kmer);
             right.next_if(|(next, _)| *next == kmer);
-            merged.push(kmer, times);
+            merged.kmers.push(kmer);
+            merged.times.push(times);
         }
     }
 
@@ -76,13 +80,8 @@ impl Counts {
         spectrum
     }
 
-    fn push(&mut self, kmer: u64, times: u32) {
-        self.kmers.push(kmer);
-        self.times.push(times);
-    }
-
-    fn into_iter(self) -> impl Iterator<Item = (u64, u32)> {
-        self.kmers.into_iter().zip(self.times)
+    fn iter(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.kmers.iter().copied().zip(self.times.iter().copied())
     }
 }
 
@@ -150,7 +149,7 @@ mod tests {
         ) {
             let sequence = Sequence { title: String::new(), bases };
             let counts: Vec<_> = sequence.parts(parts, k).iter().map(|part| Counts::of(part, k).unwrap()).collect();
-            let found: HashMap<_, _> = Counts::sum(&counts).into_iter().map(|(kmer, times)| (text(kmer, k), times)).collect();
+            let found: HashMap<_, _> = Counts::sum(&counts).iter().map(|(kmer, times)| (text(kmer, k), times)).collect();
             prop_assert_eq!(found, naive(&sequence.bases, k));
         }
     }
