@@ -18,6 +18,9 @@ pub(crate) const MAGIC: [u8; 4] = *b"\xf7TEA";
 /// Bytes of a header: magic, kind, three zeros, number, length, payload checksum, header checksum.
 pub(crate) const HEADER: usize = 32;
 
+/// A buffer that has grown beyond this is given back once it is empty.
+pub(crate) const KEEP: usize = 128 << 20;
+
 /// How frames are sent: without a signal if nobody reads them any more.
 #[cfg(not(target_vendor = "apple"))]
 pub(crate) const SEND: SendFlags = SendFlags::NOSIGNAL;

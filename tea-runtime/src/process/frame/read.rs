@@ -12,13 +12,10 @@ use rustix::{
     net::{RecvFlags, recv},
 };
 
-use super::{FrameError, HEADER, Header, MAGIC};
+use super::{FrameError, HEADER, Header, KEEP, MAGIC};
 
 /// How much is asked of the system at once, at the least.
 const CHUNK: usize = 64 << 10;
-
-/// A buffer that has grown beyond this is given back once it is empty.
-const KEEP: usize = 128 << 20;
 
 /// A whole frame.
 #[derive(Debug, PartialEq, Eq)]

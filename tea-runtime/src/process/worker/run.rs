@@ -20,6 +20,7 @@ use crate::{
     failure::Failure,
     plan::Plan,
     process::{
+        frame::KEEP,
         message::{self, FromWorker, Setup},
         payload::{self, Encoded, transport},
     },
@@ -33,11 +34,13 @@ pub(crate) struct Runner {
     teller: Option<Arc<Teller>>,
     /// What fan-outs within branches share, by plan.
     runs: HashMap<*const Plan, Arc<Run>>,
+    /// Results of items are written here: to the system, each page of a fresh buffer costs more than the bytes in it.
+    result: Vec<u8>,
 }
 
 impl Runner {
     pub(crate) fn new(outbox: Arc<Outbox>) -> Self {
-        Self { outbox, setup: None, teller: None, runs: HashMap::new() }
+        Self { outbox, setup: None, teller: None, runs: HashMap::new(), result: Vec::new() }
     }
 
     pub(crate) fn set_up(&mut self, setup: Setup) {
@@ -91,7 +94,7 @@ impl Runner {
             }
         };
         let context = Context::new(self.run(plan), map.name, Scope::ROOT, head.attempt, token.clone());
-        let mut bytes = Vec::new();
+        let mut bytes = std::mem::take(&mut self.result);
         for at in 0..count {
             let outcome = match token.reason() {
                 Some(reason) => Err(engine::cancelled(reason)),
@@ -106,6 +109,15 @@ impl Runner {
             });
             tell(at, outcome.map(|()| &bytes[..]));
         }
+        if bytes.capacity() <= self.keep() {
+            self.result = bytes;
+        }
+    }
+
+    /// How large a buffer is kept from one task to the next. What a limit allows is the user's.
+    fn keep(&self) -> usize {
+        let limit = self.setup.as_ref().and_then(|setup| usize::try_from(setup.memory_limit?).ok());
+        limit.map_or(KEEP, |limit| KEEP.min(limit / 16))
     }
 
     /// A branch begins, or has ended.
