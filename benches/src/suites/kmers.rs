@@ -1,4 +1,5 @@
-//! End to end: the example `kmers` beside a program that does the same, written by hand with rayon.
+//! End to end: the example `kmers` beside a program that does the same, written by hand with rayon, which counts on
+//! threads or in worker processes.
 
 use std::{path::Path, process::Command, time::Instant};
 
@@ -29,6 +30,7 @@ pub(crate) fn run(effort: Effort) -> Result<Report> {
     };
     let contenders = [
         ("by hand, with rayon", program("examples/by_hand", &[GENOME])),
+        ("by hand, counting in worker processes", program("examples/by_hand", &[GENOME, "processes"])),
         ("`kmers`, all on threads", program("kmers", &["-q", "--genome", GENOME, "--parallel-strategy", "thread"])),
         ("`kmers`, counting in worker processes", program("kmers", &["-q", "--genome", GENOME])),
     ];
@@ -41,9 +43,12 @@ pub(crate) fn run(effort: Effort) -> Result<Report> {
     }
     let laps = race(effort.rounds(), &mut racing)?;
     report.race("The whole program, from its start to its end", &laps);
-    for lap in &laps[1..] {
+    let [_, by_hand, threads, processes] = &laps[..] else { unreachable!("four contenders") };
+    for lap in [threads, processes] {
         report.at_most(format!("{}, against the same by hand", lap.name), lap.ratio, 1.05, times);
     }
+    let what = format!("{}, against those by hand", processes.name);
+    report.at_most(what, processes.ratio / by_hand.ratio, 1.05, times);
     Ok(report)
 }
 

@@ -15,10 +15,10 @@ const MAX_K: usize = 31;
 pub(crate) struct Counts {
     /// The k-mers, ascending, two bits a base.
     #[serde(with = "tea_runtime::packed")]
-    kmers: Vec<u64>,
+    pub(crate) kmers: Vec<u64>,
     /// How often each occurs.
     #[serde(with = "tea_runtime::packed")]
-    times: Vec<u32>,
+    pub(crate) times: Vec<u32>,
 }
 
 /// How many distinct k-mers occur once, twice, and so on.

@@ -1,5 +1,6 @@
-//! What `flow.yaml` says, written by hand with rayon, on threads only: the benchmarks set the workflow beside it.
-//! `cargo run --release -p kmers --example by_hand -- GENOME` prints the same state.
+//! What `flow.yaml` says, written by hand with rayon: the benchmarks set the workflow beside it.
+//! `cargo run --release -p kmers --example by_hand -- GENOME` prints the same state. With `processes` behind it, the parts
+//! are counted in worker processes.
 #![forbid(unsafe_code)]
 
 use std::{error::Error, path::PathBuf};
@@ -13,13 +14,14 @@ use crate::{
     sequence::Sequence,
 };
 
-#[path = "../src/counts.rs"]
+#[path = "../../src/counts.rs"]
 mod counts;
-#[path = "../src/profile.rs"]
+mod processes;
+#[path = "../../src/profile.rs"]
 mod profile;
-#[path = "../src/report.rs"]
+#[path = "../../src/report.rs"]
 mod report;
-#[path = "../src/sequence.rs"]
+#[path = "../../src/sequence.rs"]
 mod sequence;
 
 /// What is printed.
@@ -34,13 +36,24 @@ struct Output {
     report: String,
 }
 
-fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let genome = PathBuf::from(std::env::args_os().nth(1).ok_or("by_hand GENOME")?);
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+fn main() -> Outcome<()> {
+    let mut arguments = std::env::args_os().skip(1);
+    let genome = PathBuf::from(arguments.next().ok_or("by_hand GENOME [processes]")?);
+    if genome.as_os_str() == processes::WORKER {
+        return processes::serve();
+    }
+    let in_processes = arguments.next().is_some_and(|argument| argument == "processes");
     let (k, window) = (21, 200_000);
     let sequence = Sequence::read(&genome)?;
-    let count = || -> Result<Spectrum, String> {
+    let count = || -> Outcome<Spectrum> {
         let parts = sequence.parts(16, k);
-        let counts: Vec<_> = parts.par_iter().map(|part| Counts::of(part, k)).collect::<Result<_, _>>()?;
+        let counts = if in_processes {
+            processes::count(&parts, k)?
+        } else {
+            parts.par_iter().map(|part| Counts::of(part, k)).collect::<Result<Vec<_>, _>>()?
+        };
         Ok(Counts::sum(&counts).spectrum())
     };
     let windows = sequence.windows(window)?;
