@@ -1,19 +1,65 @@
 //! State values on their way between processes.
 
+use std::{fmt, ops::Deref, sync::Arc};
+
 use crate::{
     engine,
     failure::{Failure, FailureKind},
     plan::Plan,
-    state::Value,
+    state::{Value, Wire},
 };
 
 use super::{loss::size, message::ValueHead};
+
+/// From this size on, bytes that a value has anyway are sent from where they lie.
+const LARGE: usize = 64 << 10;
 
 /// Values, encoded one after the other, with what announces them.
 #[derive(Debug, Default)]
 pub(crate) struct Encoded {
     pub(crate) heads: Vec<ValueHead>,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) parts: Vec<Bytes>,
+}
+
+impl Encoded {
+    /// How many bytes there are in all.
+    pub(crate) fn len(&self) -> usize {
+        self.parts.iter().map(|part| part.len()).sum()
+    }
+
+    /// What comes next is written to this.
+    pub(crate) fn end(&mut self) -> &mut Vec<u8> {
+        if !matches!(self.parts.last(), Some(Bytes::Written(_))) {
+            self.parts.push(Bytes::Written(Vec::new()));
+        }
+        let Some(Bytes::Written(end)) = self.parts.last_mut() else { unreachable!("it was just made so") };
+        end
+    }
+}
+
+/// Bytes to be sent.
+pub(crate) enum Bytes {
+    /// Written to be sent.
+    Written(Vec<u8>),
+    /// Those of a value, where they lie. It is held until they are sent, which may be a moment after they have arrived.
+    InPlace(Value, Wire),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Written(bytes) => bytes,
+            Self::InPlace(value, wire) => (wire.in_place)(value).expect("it had bytes of its own before"),
+        }
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.len())
+    }
 }
 
 /// Encodes these values.
@@ -26,14 +72,19 @@ pub(crate) fn encode<'a>(
     limit: u64,
 ) -> Result<Encoded, Box<Failure>> {
     let mut encoded = Encoded::default();
+    let mut before = 0;
     for (key, value) in values {
         let spec = &plan.keys[key as usize];
         let wire = spec.kind.wire.ok_or_else(|| no_wire(spec.name, spec.kind.name))?;
-        let before = encoded.bytes.len();
-        guarded(|| (wire.encode)(value, &mut encoded.bytes))
-            .map_err(|error| transport(format!("state key `{}` cannot be encoded: {error}", spec.name)))?;
-        let length = (encoded.bytes.len() - before) as u64;
-        if encoded.bytes.len() as u64 > limit {
+        if (wire.in_place)(value).is_some_and(|bytes| bytes.len() >= LARGE) {
+            encoded.parts.push(Bytes::InPlace(Arc::clone(value), wire));
+        } else {
+            guarded(|| (wire.encode)(value, encoded.end()))
+                .map_err(|error| transport(format!("state key `{}` cannot be encoded: {error}", spec.name)))?;
+        }
+        let after = encoded.len() as u64;
+        let length = after - before;
+        if after > limit {
             let others = if before > 0 { format!(" after {before} bytes of other keys") } else { String::new() };
             let over = over_limit(length, limit);
             return Err(transport(format!(
@@ -42,6 +93,7 @@ pub(crate) fn encode<'a>(
             )));
         }
         encoded.heads.push(ValueHead { key, length });
+        before = after;
     }
     Ok(encoded)
 }
@@ -92,4 +144,30 @@ pub(crate) fn transport(message: impl Into<String>) -> Box<Failure> {
 
 fn no_wire(key: &str, kind: &str) -> Box<Failure> {
     transport(format!("state key `{key}` (`{kind}`) cannot cross to a worker process"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::tests::PLAN;
+
+    #[test]
+    fn large_text_is_sent_from_where_it_lies() {
+        let texts = ["a".to_owned(), "b".repeat(LARGE), "c".repeat(LARGE - 1), "d".repeat(LARGE + 1)];
+        let values = texts.clone().map(|text| Arc::new(text) as Value);
+        let numbered: Vec<_> = [0, 1, 0, 1].into_iter().zip(&values).collect();
+        let encoded = encode(&PLAN, numbered.iter().copied(), u64::MAX).unwrap();
+        let in_place =
+            |part: &&Bytes| values.iter().filter_map(text).any(|text| text.as_bytes().as_ptr() == part.as_ptr());
+        assert_eq!(encoded.parts.iter().filter(in_place).count(), 2);
+        let bytes = encoded.parts.iter().flat_map(|part| part.to_vec()).collect::<Vec<_>>();
+        assert_eq!(bytes.len(), encoded.len());
+        let decoded = decode(&PLAN, &[0, 1], &encoded.heads, &bytes).unwrap();
+        assert!(decoded.iter().filter_map(|(_, value)| text(value)).eq(&texts));
+        assert!(encode(&PLAN, numbered, bytes.len() as u64 - 1).is_err(), "one byte too many");
+    }
+
+    fn text(value: &Value) -> Option<&String> {
+        value.downcast_ref()
+    }
 }

@@ -44,6 +44,8 @@ pub struct Kind {
 /// To and from bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Wire {
+    /// The bytes of a value as they lie in memory, if those are what `encode` would append.
+    pub in_place: fn(&Value) -> Option<&[u8]>,
     /// Appends the bytes of a value.
     pub encode: fn(&Value, &mut Vec<u8>) -> Result<(), String>,
     /// Reads a value; all bytes must be used.
@@ -55,6 +57,7 @@ impl Wire {
     #[must_use]
     pub const fn new<T: Serialize + DeserializeOwned + Send + Sync + 'static>() -> Self {
         Self {
+            in_place: |value| wire::in_place(get::<T>(value)),
             encode: |value, buffer| wire::encode(get::<T>(value), buffer),
             decode: |bytes| Ok(Arc::new(wire::decode::<T>(bytes)?)),
         }

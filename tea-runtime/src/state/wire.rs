@@ -55,25 +55,29 @@ macro_rules! with_number_vectors {
     };
 }
 
-fn encode_plain(value: &dyn Any, buffer: &mut Vec<u8>) -> bool {
+/// The bytes of `value` as they lie in memory, if those are its encoding.
+pub(crate) fn in_place(value: &dyn Any) -> Option<&[u8]> {
     macro_rules! numbers {
         ($($number:ty)*) => {
             $(if let Some(numbers) = value.downcast_ref::<Vec<$number>>() {
-                buffer.extend_from_slice(bytemuck::cast_slice(numbers));
-                return true;
+                return Some(bytemuck::cast_slice(numbers));
             })*
         };
     }
     if let Some(text) = value.downcast_ref::<String>() {
-        buffer.extend_from_slice(text.as_bytes());
-        return true;
-    }
-    if let Some(json) = value.downcast_ref::<serde_json::Value>() {
-        // Of all types that describe themselves this is the one that state is likely to hold.
-        return serde_json::to_writer(buffer, json).is_ok();
+        return Some(text.as_bytes());
     }
     with_number_vectors!(numbers);
-    false
+    None
+}
+
+fn encode_plain(value: &dyn Any, buffer: &mut Vec<u8>) -> bool {
+    if let Some(bytes) = in_place(value) {
+        buffer.extend_from_slice(bytes);
+        return true;
+    }
+    // Of all types that describe themselves this is the one that state is likely to hold.
+    value.downcast_ref::<serde_json::Value>().is_some_and(|json| serde_json::to_writer(buffer, json).is_ok())
 }
 
 fn decode_plain(id: TypeId, bytes: &[u8]) -> Option<Result<Box<dyn Any>, String>> {

@@ -67,6 +67,7 @@ pub(crate) fn serve() -> ! {
                 let (outcome, values) = runner.branch(branch, token);
                 inbox.finish();
                 let nanos = timer::nanos(start.elapsed());
+                let values: Vec<_> = values.iter().map(|part| &**part).collect();
                 outbox.send(&FromWorker::BranchEnd { task, nanos, outcome }, &values);
             }
             Order::Items(items) => {
