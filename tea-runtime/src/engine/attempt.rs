@@ -55,6 +55,11 @@ impl Attempts {
         Err(Box::new(failure))
     }
 
+    /// Whether the first one is the only one.
+    pub(crate) fn is_first(&self) -> bool {
+        self.started == 1 && self.failed.is_none()
+    }
+
     /// When all attempts together must have ended, in this process's time, once the first one has run.
     pub(crate) fn deadline(&self, config: &ParallelConfig) -> Option<Instant> {
         self.failed.as_ref()?.since.checked_add(config.timeout_total?)

@@ -127,9 +127,9 @@ impl Run {
         if self.all_on_threads { Strategy::Thread } else { config.strategy }
     }
 
-    /// Whether this thread is of the pool, has nothing else to do next, and branches with these settings run there.
-    pub(crate) fn runs_here(&self, config: &ParallelConfig) -> bool {
-        self.executor.is_none() && self.strategy(config) == Strategy::Thread && schedule::is_free(schedule::Place::Pool)
+    /// Whether attempts with these settings run in the pool of threads, where nothing leaves them behind for their own sake.
+    pub(super) fn in_pool(&self, config: &ParallelConfig) -> bool {
+        self.executor.is_none() && self.strategy(config) == Strategy::Thread && !config.is_limited()
     }
 
     /// The executor of a strategy, made when it is first needed.

@@ -22,6 +22,8 @@ pub(super) struct Site {
     pub(super) all_may_fail: bool,
     /// Which tasks wait for which; `None` where none does.
     pub(super) graph: Option<Graph>,
+    /// No task waits for another, and all run in the pool of threads.
+    pub(super) is_plain: bool,
 }
 
 /// A region whose tasks need others.
@@ -40,13 +42,15 @@ impl Site {
     pub(super) fn of_region(run: &Run, region: &Region) -> Self {
         let planned = region.tasks.iter().map(|task| task.config).enumerate();
         let configs: Vec<_> = planned.map(|(index, planned)| run.settings().of(region.id, index, planned)).collect();
+        let graph = region.tasks.iter().any(|task| !task.needs.is_empty()).then(|| Graph::new(region.tasks));
         Self {
+            is_plain: graph.is_none() && configs.iter().all(|config| run.in_pool(config)),
             limit: limit(run, region.max_workers, &configs),
             fail_fast: run.settings().fail_fast(region.fail_fast),
             breakers: breakers(&configs),
             all_may_fail: configs.iter().all(|config| config.allow_failure),
             configs,
-            graph: region.tasks.iter().any(|task| !task.needs.is_empty()).then(|| Graph::new(region.tasks)),
+            graph,
         }
     }
 
@@ -59,6 +63,7 @@ impl Site {
             all_may_fail: config.allow_failure,
             configs: vec![config],
             graph: None,
+            is_plain: false,
         }
     }
 

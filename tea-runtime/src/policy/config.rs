@@ -54,6 +54,11 @@ impl ParallelConfig {
         circuit_breaker: None,
     };
 
+    /// Whether an attempt may have to be left behind because of them.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.timeout.is_some() || self.timeout_total.is_some()
+    }
+
     /// What the compiler checks of a workflow file, for settings that a caller made of `compiled` ones.
     ///
     /// # Errors

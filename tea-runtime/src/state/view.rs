@@ -1,6 +1,6 @@
 //! The values that one block works with.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::key::{Key, Value};
 use crate::{failure::Failure, plan::Plan, result::ParallelFlowResult};
@@ -11,8 +11,11 @@ pub struct View {
     plan: &'static Plan,
     keys: &'static [u32],
     slots: Box<[Slot]>,
-    results: Option<Arc<Vec<ParallelFlowResult>>>,
+    results: Option<Arc<Results>>,
 }
+
+/// Few look at them: they are made when somebody does.
+type Results = LazyLock<Vec<ParallelFlowResult>, Box<dyn FnOnce() -> Vec<ParallelFlowResult> + Send>>;
 
 #[derive(Debug, Clone, Default)]
 struct Slot {
@@ -93,7 +96,7 @@ impl View {
     /// The results of the fan-out just joined, in declared order.
     #[must_use]
     pub fn parallel_results(&self) -> &[ParallelFlowResult] {
-        self.results.as_deref().map_or(&[], Vec::as_slice)
+        self.results.as_deref().map_or(&[], |results| results.as_slice())
     }
 
     /// The value of key number `key`, if the view has it.
@@ -132,12 +135,12 @@ impl View {
         }
     }
 
-    /// Replaces a key's value by one that is already combined, and counts it as written.
+    /// Replaces a key's value by one that is already combined, counts it as written, and gives the one before.
     ///
     /// # Panics
     /// If the key is not in the block's working set.
-    pub fn replace(&mut self, key: u32, value: Value) {
-        *self.slot_mut(key) = Slot { value: Some(value), written: true };
+    pub fn replace(&mut self, key: u32, value: Value) -> Option<Value> {
+        std::mem::replace(self.slot_mut(key), Slot { value: Some(value), written: true }).value
     }
 
     /// The keys of the block's working set, ascending.
@@ -169,20 +172,14 @@ impl View {
         self.slots[slot].value.take()
     }
 
-    /// Lets go of what the block only read.
-    pub(crate) fn keep_written(&mut self) {
-        self.slots.iter_mut().filter(|slot| !slot.written).for_each(|slot| slot.value = None);
-        self.results = None;
+    /// Takes what the block wrote: key numbers, ascending, and values.
+    pub(crate) fn take_written(&mut self) -> impl Iterator<Item = (u32, Value)> {
+        let slots = self.keys.iter().zip(&mut self.slots).filter(|(_, slot)| slot.written);
+        slots.filter_map(|(key, slot)| Some((*key, slot.value.take()?)))
     }
 
-    /// What the block wrote: key numbers, ascending, and values.
-    pub(crate) fn into_written(self) -> impl Iterator<Item = (u32, Value)> {
-        let slots = self.keys.iter().zip(self.slots).filter(|(_, slot)| slot.written);
-        slots.filter_map(|(key, slot)| Some((*key, slot.value?)))
-    }
-
-    pub(crate) fn set_parallel_results(&mut self, results: Vec<ParallelFlowResult>) {
-        self.results = Some(Arc::new(results));
+    pub(crate) fn set_parallel_results(&mut self, results: impl FnOnce() -> Vec<ParallelFlowResult> + Send + 'static) {
+        self.results = Some(Arc::new(LazyLock::new(Box::new(results))));
     }
 
     pub(crate) fn plan(&self) -> &'static Plan {

@@ -71,14 +71,13 @@ pub(super) fn start(frame: Box<Frame>, map: &'static Map) {
     let (parent, total, strategy) = (context.scope, source.total(), run.strategy(config));
     run.events.emit(|| Event::MapStarted { scope, parent, map, total: total.map(|total| total as u64), strategy });
     let isolated = context.seat.is_some() || fail_fast;
-    let limited = config.timeout.is_some() || config.timeout_total.is_some();
     let counted = config.circuit_breaker.is_some() || config.max_tasks_per_worker.is_some();
     let state = Arc::new(MapRun {
         map,
         scope,
         started: Instant::now(),
         isolated,
-        alone: isolated || limited || counted,
+        alone: isolated || config.is_limited() || counted,
         cancel: if fail_fast { context.token.child() } else { context.token.clone() },
         outer: context.token.clone(),
         progress: Mutex::new(Progress::new(map.spec.collector(run.plan), total, frame)),

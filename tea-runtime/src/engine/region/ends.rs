@@ -1,38 +1,64 @@
-//! What the tasks of a fan-out leave behind.
+//! What became of the tasks of a fan-out.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::TaskEnd;
-use crate::state::Value;
+use crate::{plan::Task, result::ParallelFlowResult};
 
-/// The ends of tasks, each in a place of its own: putting one there keeps nobody else waiting.
-pub(super) struct Ends(Box<[Mutex<Option<TaskEnd>>]>);
+/// What became of a task.
+pub(super) enum End {
+    /// Nothing yet.
+    Open,
+    /// It ended well on a thread, at the first attempt, after so long. Most do, and then there is no more to say.
+    Plain(Duration),
+    /// Anything else.
+    Told(Box<ParallelFlowResult>),
+}
 
-impl Ends {
-    pub(super) fn new(tasks: usize) -> Self {
-        Self((0..tasks).map(|_| Mutex::new(None)).collect())
+/// A task that has ended.
+pub(super) struct Ended {
+    pub(super) task: usize,
+    pub(super) end: End,
+    /// The tasks that it goes on to.
+    pub(super) goes_to: Vec<u32>,
+}
+
+impl End {
+    pub(super) fn skipped(task: &Task) -> Self {
+        Self::Told(Box::new(ParallelFlowResult { skipped: true, ..ParallelFlowResult::new(task.name) }))
     }
 
-    pub(super) fn put(&self, task: usize, end: TaskEnd) {
-        *self.of(task) = Some(end);
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
     }
 
-    /// Looks at the end of a task that has ended.
-    pub(super) fn with<T>(&self, task: usize, look: impl FnOnce(&TaskEnd) -> T) -> T {
-        look(self.of(task).as_ref().expect("the task has ended"))
+    pub(super) fn is_success(&self) -> bool {
+        match self {
+            Self::Open => false,
+            Self::Plain(_) => true,
+            Self::Told(result) => result.success,
+        }
     }
 
-    /// Takes what a task that has ended wrote to a key.
-    pub(super) fn take_write(&self, task: usize, key: u32) -> Option<Value> {
-        self.of(task).as_mut()?.view.as_mut()?.take_value(key)
+    /// What there is to say, unless it ended well on a thread, at the first attempt.
+    pub(super) fn told(&self) -> Option<&ParallelFlowResult> {
+        match self {
+            Self::Told(result) => Some(result),
+            _ => None,
+        }
     }
 
-    /// Takes all, in listed order.
-    pub(super) fn take(&self) -> Vec<TaskEnd> {
-        (0..self.0.len()).filter_map(|task| self.of(task).take()).collect()
+    /// Why it counts as a failure, if it does.
+    pub(super) fn failed(&self) -> Option<&ParallelFlowResult> {
+        self.told().filter(|result| !result.success && !result.skipped)
     }
 
-    fn of(&self, task: usize) -> MutexGuard<'_, Option<TaskEnd>> {
-        self.0[task].lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn into_result(self, task: &Task) -> ParallelFlowResult {
+        match self {
+            Self::Open => ParallelFlowResult::new(task.name),
+            Self::Plain(elapsed) => {
+                ParallelFlowResult { success: true, attempts: 1, elapsed, ..ParallelFlowResult::new(task.name) }
+            }
+            Self::Told(result) => *result,
+        }
     }
 }

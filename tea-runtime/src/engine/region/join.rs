@@ -1,11 +1,8 @@
 //! The end of a fan-out: its parent gets what the tasks wrote, in task order, and their results; or their failures.
 
-use std::sync::PoisonError;
-
-use super::{RegionRun, TaskEnd};
+use super::{Base, RegionRun, ends::End};
 use crate::{
     engine::panic::guard,
-    event::Event,
     failure::{Failure, FailureKind},
     plan::Task,
     result::ParallelFlowResult,
@@ -15,55 +12,46 @@ use crate::{
 impl RegionRun {
     /// Joins all ends into the parent, and lets it go on.
     pub(super) fn join(&self) {
-        let Some(mut frame) = self.ready().take_parent() else { return };
-        let ends = self.ends.take();
-        for end in ends.iter().filter(|end| end.result.skipped) {
-            let scope = self.run.events.scope();
-            self.run.events.emit(|| Event::BranchFinished { scope, result: &end.result });
+        let Some((mut frame, ends)) = self.ready().take() else { return };
+        for result in ends.iter().filter_map(End::told).filter(|result| result.skipped) {
+            self.tell_end(self.run.events.scope(), result);
         }
-        let base = {
-            let mut base = self.base.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut base.view, View::new(self.run.plan, &[]))
-        };
+        let base = std::mem::replace(&mut *self.base(), Base::new(View::new(self.run.plan, &[])));
         let outcome = match self.failure(&ends) {
             Some(failure) => {
                 // The values of other branches are dropped here: their `Drop` is the user's.
-                drop(guard(|| drop((base, ends))));
+                drop(guard(|| drop(base)));
                 Err(failure)
             }
-            None => guard(|| self.merged(base, ends)).flatten().map(|view| frame.walk.view = view),
+            None => guard(|| self.merged(base)).flatten().map(|mut view| {
+                let tasks = self.region.tasks;
+                let results = move || ends.into_iter().zip(tasks).map(|(end, task)| end.into_result(task)).collect();
+                view.set_parallel_results(results);
+                frame.walk.view = view;
+            }),
         };
         frame.resume_here(outcome);
     }
 
-    fn merged(&self, mut view: View, ends: Vec<TaskEnd>) -> Result<View, Box<Failure>> {
-        let mut results = Vec::with_capacity(ends.len());
-        for (task, end) in self.region.tasks.iter().zip(ends) {
-            for (key, value) in end.view.into_iter().flat_map(View::into_written) {
-                merge(task, key, value, &mut view)?;
-            }
-            results.push(end.result);
+    fn merged(&self, base: Base) -> Result<View, Box<Failure>> {
+        let Base { mut view, written, .. } = base;
+        for ((task, key), value) in written {
+            merge(&self.region.tasks[task], key, value, &mut view)?;
         }
-        view.set_parallel_results(results);
         Ok(view)
     }
 
     /// The failure of the whole fan-out, if a task failed that may not.
-    fn failure(&self, ends: &[TaskEnd]) -> Option<Box<Failure>> {
-        let fails = |(index, end): &(usize, &TaskEnd)| {
-            let result = &end.result;
-            let failed = !result.success && !result.skipped && !self.config(*index).allow_failure;
-            // What `fail_fast` or a cancellation kept from starting is no news.
-            let never_started = result.attempts == 0 && kind(result) == FailureKind::Cancelled;
-            failed.then_some(never_started)
-        };
-        let tasks = || ends.iter().enumerate();
-        let any_started = tasks().any(|pair| fails(&pair) == Some(false));
-        let failed = tasks().filter(|pair| fails(pair).is_some_and(|never_started| !never_started || !any_started));
-        let branches: Vec<ParallelFlowResult> = failed.map(|(_, end)| end.result.clone()).collect();
-        let mut failure = summary(branches, self.region.tasks.len(), "branches")?;
-        let finished = ends.iter().filter(|end| end.result.success);
-        failure.finished = finished.map(|end| end.result.branch.to_string()).collect();
+    fn failure(&self, ends: &[End]) -> Option<Box<Failure>> {
+        // What `fail_fast` or a cancellation kept from starting is no news.
+        let started = |result: &&ParallelFlowResult| result.attempts > 0 || kind(result) != FailureKind::Cancelled;
+        let failed = ends.iter().enumerate().filter(|(index, _)| !self.config(*index).allow_failure);
+        let failed: Vec<_> = failed.filter_map(|(_, end)| end.failed()).collect();
+        let any_started = failed.iter().any(started);
+        let news = failed.into_iter().filter(|result| !any_started || started(result));
+        let mut failure = summary(news.cloned().collect(), self.region.tasks.len(), "branches")?;
+        let finished = self.region.tasks.iter().zip(ends).filter(|(_, end)| end.is_success());
+        failure.finished = finished.map(|(task, _)| task.name.to_owned()).collect();
         Some(failure)
     }
 }
@@ -72,12 +60,10 @@ impl RegionRun {
 pub(super) fn merge(task: &Task, key: u32, value: Value, view: &mut View) -> Result<(), Box<Failure>> {
     match task.writes.iter().find(|write| write.key == key) {
         Some(write) if write.combine => view.write(key, value),
-        Some(_) => {
+        _ => {
             view.replace(key, value);
             Ok(())
         }
-        // The branch's own affair.
-        None => Ok(()),
     }
 }
 

@@ -3,16 +3,19 @@
 pub(super) use self::join::summary;
 mod ends;
 mod join;
+mod lane;
 mod ready;
+mod share;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use self::{
-    ends::Ends,
+    ends::{End, Ended},
+    lane::Lane,
     ready::{Claim, Ready, Step},
 };
 use super::{
@@ -43,24 +46,20 @@ struct RegionRun {
     parent: Scope,
     isolated: bool,
     cancel: CancellationToken,
-    base: RwLock<Base>,
-    ends: Ends,
+    base: Mutex<Base>,
     ready: Mutex<Ready>,
 }
 
-/// What tasks read: what was there before, and what finished tasks wrote as far as others had to read it.
+/// What tasks read, and what they wrote.
 struct Base {
+    /// What was there before, what finished tasks wrote as far as others had to read it, and what nobody else may write.
     view: View,
     /// How many writers of a key are included.
     included: BTreeMap<u32, usize>,
-}
-
-/// The end of a task.
-struct TaskEnd {
-    result: ParallelFlowResult,
-    /// With what it wrote, if it ended well.
-    view: Option<View>,
-    goes_to: Vec<u32>,
+    /// What else they wrote, by task and key.
+    written: BTreeMap<(usize, u32), Value>,
+    /// What nobody needs any more. It is dropped at the end: its `Drop` is the user's.
+    dropped: Vec<Value>,
 }
 
 /// An attempt at a task, ready to start.
@@ -98,57 +97,66 @@ pub(super) fn start(mut frame: Box<Frame>, region: &'static Region) {
         parent: frame.walk.context.scope,
         isolated: frame.walk.context.seat.is_some() || fail_fast,
         cancel: if fail_fast { cancel.child() } else { cancel.clone() },
-        base: RwLock::new(Base { view: frame.walk.take_view(), included: BTreeMap::new() }),
-        ends: Ends::new(region.tasks.len()),
-        ready: Mutex::new(Ready::new(region, run.region(region), frame)),
+        base: Mutex::new(Base::new(frame.walk.take_view())),
+        ready: Mutex::new(Ready::new(region, run.region(region), frame, &skipped)),
         run,
     });
     if let Some(seat) = state.ready().parent_seat() {
         seat.give_back();
     }
-    for task in skipped {
-        state.ready().skip(task, &state.ends, state.site());
-    }
     if schedule::is_caller() && state.is_for_pool() {
         // One thread is woken, and wakes the others when this one sleeps and has left its core to them.
         let on = Arc::clone(&state);
-        return state.run.spawn(false, Box::new(move || on.drive(None)));
+        return state.run.spawn(false, Box::new(move || on.drive(Lane::default())));
     }
-    state.drive(None);
+    state.drive(Lane::default());
+}
+
+impl Base {
+    fn new(view: View) -> Self {
+        Self { view, included: BTreeMap::new(), written: BTreeMap::new(), dropped: Vec::new() }
+    }
 }
 
 impl RegionRun {
-    /// Takes the end of a task, and starts what may start now; a thread of the pool runs one task after the other.
-    fn drive(self: &Arc<Self>, mut ended: Option<usize>) {
-        let mut context = None;
+    /// Starts what may start; a thread of the pool runs one task after the other.
+    fn drive(self: &Arc<Self>, mut lane: Lane) {
         loop {
             let mut here = None;
             loop {
-                let step = self.ready().step(ended.take(), &self.ends, self.site());
-                let (claim, more) = match step {
+                let (claim, more) = match self.settle(&mut lane, here.is_none()) {
                     Step::Wait => break,
                     Step::Join => return self.join_later(),
                     Step::Start(claim, more) => (claim, more),
                 };
                 if !schedule::is_inside() && self.combines(&claim) {
                     self.start_in_pool(claim);
-                } else {
-                    match self.prepare(claim) {
-                        Ok((trial, _)) if here.is_none() && self.runs_here(&trial) => here = Some(trial),
-                        Ok((trial, executor)) => self.submit(trial, executor),
-                        Err(end) => ended = Some(end),
-                    }
+                } else if here.is_none() && self.runs_here(&claim) {
+                    here = Some(claim);
+                } else if !self.hand_over(claim, &mut lane) {
+                    continue;
                 }
-                if ended.is_none() && !more {
+                if !more {
                     break;
                 }
             }
-            let Some(trial) = here else { return };
-            match self.run_here(trial, context) {
-                Some((free, end)) => (context, ended) = (Some(free), end),
-                None => return,
-            }
+            let Some(claim) = here else { return };
+            self.run_here(claim, &mut lane);
         }
+    }
+
+    /// Makes known what tasks left behind on this thread, and says what may start now. Several tasks at once are for this
+    /// thread.
+    fn settle(&self, lane: &mut Lane, for_here: bool) -> Step {
+        let site = self.site();
+        lane.rest();
+        self.keep(&mut lane.writes);
+        let short = for_here && site.is_plain && !self.isolated && schedule::is_free(schedule::Place::Pool);
+        let wanted = if short { lane.pace.wanted() } else { 1 };
+        let mut ready = self.ready();
+        lane.ends.drain(..).for_each(|ended| ready.end(ended, site));
+        ready.release(std::mem::take(&mut lane.released));
+        ready.step(wanted, site)
     }
 
     /// Whether all its tasks run on threads of the pool.
@@ -165,28 +173,45 @@ impl RegionRun {
 
     fn start_in_pool(self: &Arc<Self>, claim: Claim) {
         let state = Arc::clone(self);
-        let start = move || match state.prepare(claim) {
-            Ok((trial, executor)) => state.submit(trial, executor),
-            Err(end) => state.drive(Some(end)),
+        let start = move || {
+            let mut lane = Lane::default();
+            if !state.hand_over(claim, &mut lane) {
+                state.drive(lane);
+            }
         };
         self.run.spawn(false, Box::new(start));
     }
 
-    /// Makes an attempt ready for its executor, unless the task ends without one.
-    fn prepare(&self, claim: Claim) -> Result<(Trial, &Arc<dyn ParallelExecutor>), usize> {
-        let mut trial = match claim {
-            Claim::Again(trial) => trial,
-            Claim::Task(task) => {
-                let (scope, attempts) = (self.run.events.scope(), Attempts::default());
-                match self.cancel.reason().map_or_else(|| self.view(task), |reason| Err(cancelled(reason))) {
-                    Ok(view) => {
-                        self.tell_start(scope, task);
-                        Trial { task, scope, attempts, view }
-                    }
-                    Err(failure) => return Err(self.failed(task, scope, attempts, failure, None)),
-                }
-            }
+    /// Hands an attempt to its executor, unless the task ends without one.
+    fn hand_over(self: &Arc<Self>, claim: Claim, lane: &mut Lane) -> bool {
+        let trial = match claim {
+            Claim::Task(task) => self.trial(task, lane),
+            Claim::Again(trial) => Some(trial),
+            Claim::Share(_) => unreachable!("it is claimed for the thread that runs it"),
         };
+        let ready = trial.and_then(|trial| self.prepare(trial, lane));
+        let handed_over = ready.map(|(trial, executor)| self.submit(trial, executor)).is_some();
+        lane.released += usize::from(!handed_over);
+        handed_over
+    }
+
+    /// A first attempt at a task, unless the task ends without one.
+    fn trial(&self, task: usize, lane: &mut Lane) -> Option<Trial> {
+        let (scope, attempts) = (self.run.events.scope(), Attempts::default());
+        match self.cancel.reason().map_or_else(|| self.view(task, lane), |reason| Err(cancelled(reason))) {
+            Ok(view) => {
+                self.tell_start(scope, task);
+                Some(Trial { task, scope, attempts, view })
+            }
+            Err(failure) => {
+                self.failed(task, scope, attempts, failure, None, lane);
+                None
+            }
+        }
+    }
+
+    /// Makes an attempt ready for its executor, unless the task ends without it.
+    fn prepare(&self, mut trial: Trial, lane: &mut Lane) -> Option<(Trial, &Arc<dyn ParallelExecutor>)> {
         let (config, breaker) = (self.config(trial.task), self.site().breaker(trial.task));
         let executor = match self.cancel.reason() {
             Some(reason) => Err(cancelled(reason)),
@@ -195,8 +220,11 @@ impl RegionRun {
         let executor = executor.and_then(|executor| trial.attempts.start(breaker).map(|()| executor));
         self.run.tell_circuit(trial.scope, self.region.tasks[trial.task].name, breaker);
         match executor {
-            Ok(executor) => Ok((trial, executor)),
-            Err(failure) => Err(self.failed(trial.task, trial.scope, trial.attempts, failure, None)),
+            Ok(executor) => Some((trial, executor)),
+            Err(failure) => {
+                self.failed(trial.task, trial.scope, trial.attempts, failure, None, lane);
+                None
+            }
         }
     }
 
@@ -217,30 +245,56 @@ impl RegionRun {
     }
 
     /// Whether this thread may run it: one of the pool, which nothing has to leave behind.
-    fn runs_here(&self, trial: &Trial) -> bool {
-        let config = self.config(trial.task);
-        let limited = config.timeout.is_some() || config.timeout_total.is_some();
-        !self.isolated && !limited && self.run.runs_here(config)
+    fn runs_here(&self, claim: &Claim) -> bool {
+        let task = match claim {
+            Claim::Task(task) => *task,
+            Claim::Again(trial) => trial.task,
+            Claim::Share(_) => return true,
+        };
+        !self.isolated && self.run.in_pool(self.config(task)) && schedule::is_free(schedule::Place::Pool)
     }
 
-    /// Runs an attempt on this thread, with the context of the one before it if there is one. It gives the context back
-    /// with what the attempt came to, unless that came to a fan-out.
-    fn run_here(self: &Arc<Self>, trial: Trial, context: Option<Context>) -> Option<(Context, Option<usize>)> {
+    /// Runs what was claimed on this thread.
+    fn run_here(self: &Arc<Self>, claim: Claim, lane: &mut Lane) {
+        let all_ended = match claim {
+            Claim::Task(task) => self.trial(task, lane).is_none_or(|trial| self.attempt(trial, lane)),
+            Claim::Again(trial) => self.attempt(trial, lane),
+            Claim::Share(share) => loop {
+                let Some(task) = share.begin() else { break true };
+                if !self.trial(task, lane).is_none_or(|trial| self.attempt(trial, lane)) {
+                    self.ready().put_back(share.take_back());
+                    break false;
+                }
+            },
+        };
+        lane.released += usize::from(all_ended);
+    }
+
+    /// Makes an attempt on this thread. Says whether it ended: not if it came to a fan-out.
+    fn attempt(self: &Arc<Self>, trial: Trial, lane: &mut Lane) -> bool {
+        let Some((trial, _)) = self.prepare(trial, lane) else { return true };
         let task = &self.region.tasks[trial.task];
         let (view, pending) = self.pending(trial);
         let (scope, attempt) = (pending.scope, pending.attempts.started);
-        let context = match context {
+        let context = match lane.context.take() {
             Some(context) => context.reused(task.name, scope, attempt),
             None => Context::new(Arc::clone(&self.run), task.name, scope, attempt, self.cancel.clone()),
         };
-        let telling = Telling::start(&self.run.events, scope, attempt, || task.name.to_owned());
+        let telling = Telling::start(&self.run.events, scope, attempt, lane.now.take(), || task.name.to_owned());
         match frame::run_here(context, task.block, view) {
-            Ok((context, outcome)) => Some((context, self.ended(pending, telling.branch(outcome)))),
+            Ok((context, outcome)) => {
+                let (started, attempt) = (telling.started, telling.branch(outcome));
+                lane.context = Some(context);
+                lane.now = Some(started + attempt.elapsed);
+                lane.pace.add(attempt.elapsed);
+                self.ended(pending, attempt, lane);
+                true
+            }
             Err(waiting) => {
                 let done = self.done(pending);
                 // Not here, so that nesting needs no stack.
                 self.run.go_on(None, Box::new(move || waiting.start(telling, done)));
-                None
+                false
             }
         }
     }
@@ -256,39 +310,46 @@ impl RegionRun {
     fn done(self: &Arc<Self>, pending: Pending) -> Done<BranchOutcome> {
         let state = Arc::clone(self);
         Box::new(move |attempt| {
-            let ended = state.ended(pending, attempt);
-            state.drive(ended);
+            let mut lane = Lane { released: 1, ..Lane::default() };
+            state.ended(pending, attempt, &mut lane);
+            state.drive(lane);
         })
     }
 
     /// A token that is the attempt's own, where something may cancel it or listen to it.
     fn attempt_token(&self, config: &ParallelConfig) -> CancellationToken {
-        let limited = config.timeout.is_some() || config.timeout_total.is_some();
-        if self.isolated || limited || self.run.strategy(config) == Strategy::Process {
+        if self.isolated || config.is_limited() || self.run.strategy(config) == Strategy::Process {
             self.cancel.child()
         } else {
             self.cancel.clone()
         }
     }
 
-    /// What the end of an attempt came to: the task's, unless it is tried again.
-    fn ended(self: &Arc<Self>, pending: Pending, attempt: Attempt<BranchOutcome>) -> Option<usize> {
+    /// An attempt ended: so did the task, unless it is tried again.
+    fn ended(self: &Arc<Self>, pending: Pending, attempt: Attempt<BranchOutcome>, lane: &mut Lane) {
         let Pending { task: index, scope, mut attempts, kept } = pending;
         let (task, breaker) = (&self.region.tasks[index], self.site().breaker(index));
         let Attempt { outcome, pid, worker, elapsed } = attempt;
         let ran = Some((pid, worker, elapsed));
         let failure = match outcome {
             Ok(BranchEnd { mut view, goes_to }) => {
-                view.keep_written();
+                lane.writes.extend(view.take_written().map(|(key, value)| (index, key, value)));
+                // Where no task waits for another, what one was sent is the same for the next.
+                lane.view = Some(view).filter(|_| self.site().graph.is_none());
                 if let Some(breaker) = breaker {
                     breaker.succeeded();
                     self.run.tell_circuit(scope, task.name, Some(breaker));
                 }
-                let mut result = self.result(index, attempts, ran);
-                result.success = true;
-                self.tell_end(scope, &result);
-                self.ends.put(index, TaskEnd { result, view: Some(view), goes_to });
-                return Some(index);
+                let plain =
+                    breaker.is_none() && worker.is_none() && attempts.is_first() && !self.run.events.is_active();
+                let end = if plain {
+                    End::Plain(elapsed)
+                } else {
+                    let result = ParallelFlowResult { success: true, ..self.result(index, attempts, ran) };
+                    self.tell_end(scope, &result);
+                    End::Told(Box::new(result))
+                };
+                return lane.ends.push(Ended { task: index, end, goes_to });
             }
             Err(failure) => failure,
         };
@@ -299,38 +360,42 @@ impl RegionRun {
                 let (name, attempt, failure) = (task.name, attempts.started + 1, &failure);
                 self.run.events.emit(|| Event::RetryScheduled { scope, name, attempt, delay, failure });
                 self.again(delay, Trial { task: index, scope, attempts, view: *view });
-                None
             }
             (Verdict::Again(_, failure) | Verdict::Failed(failure), kept) => {
                 drop(kept);
-                Some(self.failed(index, scope, attempts, failure, ran))
+                self.failed(index, scope, attempts, failure, ran, lane);
             }
         }
     }
 
     /// Makes another attempt after `delay`.
     fn again(self: &Arc<Self>, delay: Duration, trial: Trial) {
-        self.ready().release();
         if delay.is_zero() {
             return self.ready().again(trial);
         }
         let state = Arc::clone(self);
         attempt::wait(&self.run, &self.cancel, delay, move || {
             state.ready().again(trial);
-            state.drive(None);
+            state.drive(Lane::default());
         });
     }
 
     /// A task ended with a failure.
-    fn failed(&self, index: usize, scope: Scope, attempts: Attempts, failure: Box<Failure>, ran: Option<Ran>) -> usize {
-        let mut result = self.result(index, attempts, ran);
-        result.error = Some(failure);
+    fn failed(
+        &self,
+        index: usize,
+        scope: Scope,
+        attempts: Attempts,
+        failure: Box<Failure>,
+        ran: Option<Ran>,
+        lane: &mut Lane,
+    ) {
+        let result = ParallelFlowResult { error: Some(failure), ..self.result(index, attempts, ran) };
         self.tell_end(scope, &result);
         if self.site().fail_fast && (!self.config(index).allow_failure || self.site().all_may_fail) {
             self.cancel.cancel_for(CancelReason::Sibling);
         }
-        self.ends.put(index, TaskEnd { result, view: None, goes_to: Vec::new() });
-        index
+        lane.ends.push(Ended { task: index, end: End::Told(Box::new(result)), goes_to: Vec::new() });
     }
 
     fn result(&self, index: usize, attempts: Attempts, ran: Option<Ran>) -> ParallelFlowResult {
@@ -341,24 +406,25 @@ impl RegionRun {
         result
     }
 
-    /// What a task starts with.
-    fn view(&self, index: usize) -> Result<View, Box<Failure>> {
+    /// What a task starts with: what the one before it on this thread was sent, as far as it reads that too.
+    fn view(&self, index: usize, lane: &mut Lane) -> Result<View, Box<Failure>> {
         let task = &self.region.tasks[index];
+        let mut before = lane.view.take();
         let mut view = View::new(self.run.plan, task.block.keys);
         if self.site().graph.is_some() && task.reads.iter().any(|read| read.after > 0) {
             guard(|| self.include(task)).flatten()?;
         }
-        let takes = |key| self.takes_over(index, key);
-        let base = self.base.read().unwrap_or_else(PoisonError::into_inner);
-        for read in task.reads.iter().filter(|read| !takes(read.key)) {
-            if let Some(value) = base.view.value(read.key) {
-                view.set(read.key, Value::clone(value));
+        let mut base = None;
+        for read in task.reads {
+            let value = before.as_mut().and_then(|before| before.take_value(read.key));
+            if let Some(value) = value {
+                view.set(read.key, value);
+                continue;
             }
-        }
-        drop(base);
-        for read in task.reads.iter().filter(|read| takes(read.key)) {
-            let mut base = self.base.write().unwrap_or_else(PoisonError::into_inner);
-            if let Some(value) = base.view.take_value(read.key) {
+            let base = base.get_or_insert_with(|| self.base());
+            if !self.takes_over(index, read.key) {
+                base.view.value(read.key).into_iter().for_each(|value| view.set(read.key, Value::clone(value)));
+            } else if let Some(value) = base.view.take_value(read.key) {
                 // Counted as written, so that it comes back in any case.
                 view.replace(read.key, value);
             }
@@ -381,18 +447,36 @@ impl RegionRun {
     /// in task order, since nobody may write a key while others read it.
     fn include(&self, task: &'static Task) -> Result<(), Box<Failure>> {
         let Some(graph) = &self.site().graph else { return Ok(()) };
-        let mut base = self.base.write().unwrap_or_else(PoisonError::into_inner);
-        let Base { view, included } = &mut *base;
+        let mut base = self.base();
+        let Base { view, included, written, .. } = &mut *base;
         for read in task.reads.iter().filter(|read| read.after > 0) {
             let included = included.entry(read.key).or_default();
             for writer in graph.writers(read.key).take(read.after as usize).skip(*included) {
                 *included += 1;
-                if let Some(value) = self.ends.take_write(writer, read.key) {
+                if let Some(value) = written.remove(&(writer, read.key)) {
                     join::merge(&self.region.tasks[writer], read.key, value, view)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Keeps what tasks wrote until the join, or until another reads it. What no other task may write or read can be
+    /// joined at once.
+    fn keep(&self, writes: &mut Vec<(usize, u32, Value)>) {
+        if writes.is_empty() {
+            return;
+        }
+        let mut base = self.base();
+        let Base { view, written, dropped, .. } = &mut *base;
+        for (task, key, value) in writes.drain(..) {
+            match self.region.tasks[task].writes.iter().find(|write| write.key == key) {
+                Some(write) if write.combine || self.site().graph.is_some() => _ = written.insert((task, key), value),
+                Some(_) => dropped.extend(view.replace(key, value)),
+                // The branch's own affair.
+                None => dropped.push(value),
+            }
+        }
     }
 
     fn config(&self, index: usize) -> &'static ParallelConfig {
@@ -401,6 +485,10 @@ impl RegionRun {
 
     fn site(&self) -> &Site {
         self.run.region(self.region)
+    }
+
+    fn base(&self) -> MutexGuard<'_, Base> {
+        self.base.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ready(&self) -> MutexGuard<'_, Ready> {

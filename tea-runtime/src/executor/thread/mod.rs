@@ -145,7 +145,7 @@ fn start(job: Job) {
 
 /// Tells the start and end of an attempt.
 pub(crate) struct Telling {
-    started: Instant,
+    pub(crate) started: Instant,
     pid: u32,
     attempt: u32,
     scope: Scope,
@@ -155,17 +155,26 @@ pub(crate) struct Telling {
 
 impl Telling {
     fn of(job: &Job) -> Self {
-        Self::start(&job.run.events, job.scope, job.attempt, || job.label())
+        Self::start(&job.run.events, job.scope, job.attempt, None, || job.label())
     }
 
-    pub(crate) fn start(events: &Events, scope: Scope, attempt: u32, label: impl FnOnce() -> String) -> Self {
+    /// `now`, if known, saves a look at the clock.
+    pub(crate) fn start(
+        events: &Events,
+        scope: Scope,
+        attempt: u32,
+        now: Option<Instant>,
+        label: impl FnOnce() -> String,
+    ) -> Self {
         let pid = pid();
         let heard = events.is_active().then(|| Box::new((events.clone(), label())));
         if let Some((events, name)) = heard.as_deref() {
             let started = Instant::now();
             events.emit(|| Event::AttemptStarted { scope, name, attempt, worker: None, pid, started, sent: 0 });
         }
-        Self { started: Instant::now(), pid, attempt, scope, heard }
+        // What listeners took is not the attempt's.
+        let started = now.filter(|_| heard.is_none()).unwrap_or_else(Instant::now);
+        Self { started, pid, attempt, scope, heard }
     }
 
     pub(crate) fn branch(self, outcome: BranchOutcome) -> Attempt<BranchOutcome> {

@@ -1,0 +1,60 @@
+//! Short tasks that a thread takes together: to hand them out one by one would cost more than to run them.
+
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+/// How much work a thread takes together.
+const WORK: Duration = Duration::from_micros(20);
+
+/// Tasks that a thread begins one after the other. Nobody knows how long they take: those that are not begun may be taken
+/// back, so that none waits for a long one while a thread has nothing to do.
+pub(super) struct Share {
+    next: AtomicUsize,
+    end: usize,
+}
+
+impl Share {
+    pub(super) fn new(tasks: Range<usize>) -> Self {
+        Self { next: AtomicUsize::new(tasks.start), end: tasks.end }
+    }
+
+    /// The next task, which the caller begins.
+    pub(super) fn begin(&self) -> Option<usize> {
+        let task = self.next.fetch_add(1, Ordering::Relaxed);
+        (task < self.end).then_some(task)
+    }
+
+    /// Whether something is not begun.
+    pub(super) fn is_open(&self) -> bool {
+        self.next.load(Ordering::Relaxed) < self.end
+    }
+
+    /// Takes back what is not begun.
+    pub(super) fn take_back(&self) -> Range<usize> {
+        self.next.swap(self.end, Ordering::Relaxed).min(self.end)..self.end
+    }
+}
+
+/// How long tasks take on a thread.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    tasks: u32,
+    time: Duration,
+}
+
+impl Pace {
+    pub(super) fn add(&mut self, elapsed: Duration) {
+        self.tasks += 1;
+        self.time += elapsed;
+    }
+
+    /// How many tasks the thread takes, by those that it ran since the last time.
+    pub(super) fn wanted(&mut self) -> usize {
+        let Self { tasks, time } = std::mem::take(self);
+        let wanted = WORK.as_nanos() * u128::from(tasks) / time.as_nanos().max(1);
+        usize::try_from(wanted).unwrap_or(usize::MAX).max(1)
+    }
+}
