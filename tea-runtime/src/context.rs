@@ -34,9 +34,9 @@ impl Context {
         Self { run, token, scope, node: branch, seat: None, attempt, branch }
     }
 
-    /// For another attempt at a branch of the same fan-out, once this one has ended.
-    pub(crate) fn reused(self, branch: &'static str, scope: Scope, attempt: u32) -> Self {
-        Self { scope, node: branch, attempt, branch, ..self }
+    /// Makes it that of another attempt at a branch of the same fan-out, once this one has ended.
+    pub(crate) fn renew(&mut self, branch: &'static str, scope: Scope, attempt: u32) {
+        (self.branch, self.node, self.scope, self.attempt) = (branch, branch, scope, attempt);
     }
 
     /// The same, on a thread of its own.

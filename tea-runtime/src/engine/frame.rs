@@ -6,7 +6,7 @@ use super::{each, panic::guard, region, root::Failed};
 use crate::{
     cancel::CancelReason,
     context::Context,
-    event::Event,
+    event::{Event, Scope},
     executor::{BranchEnd, BranchOutcome, Done, thread::Telling},
     failure::{Failure, FailureKind},
     plan::{Block, Body, Condition, Map, Next, Region, Step, Target, Work},
@@ -62,34 +62,6 @@ pub(crate) fn run_attempt(
     Frame::run(context, region.tasks[task].block, view, Takes::Attempt(ended.0, ended.1));
 }
 
-/// The same for an attempt whose end the caller takes, with the context, for the next one; unless the branch comes to a
-/// fan-out.
-pub(super) fn run_here(
-    context: Context,
-    block: &'static Block,
-    view: View,
-) -> Result<(Context, BranchOutcome), Box<Waiting>> {
-    let mut walk = Walk::new(context, block, view);
-    match walk.go(block.entry) {
-        Halt::Ended(outcome) => Ok(walk.end(outcome)),
-        halt => Err(Box::new(Waiting { walk, halt })),
-    }
-}
-
-/// A branch that came to a fan-out or map.
-pub(super) struct Waiting {
-    walk: Walk,
-    halt: Halt,
-}
-
-impl Waiting {
-    /// Starts that, with somebody to take the branch's end.
-    pub(super) fn start(self, telling: Telling, done: Done<BranchOutcome>) {
-        let Self { walk, halt } = self;
-        Box::new(Frame { walk, ended: Takes::Attempt(telling, done) }).halt(halt);
-    }
-}
-
 /// Runs the next item of a batch.
 pub(crate) fn run_item(
     map: &'static Map,
@@ -110,7 +82,7 @@ enum Onward {
 }
 
 /// Where a walk stops.
-enum Halt {
+pub(super) enum Halt {
     /// At its end, with the tasks that it goes on to, or a failure.
     Ended(Result<Vec<u32>, Box<Failure>>),
     /// At a fan-out.
@@ -129,6 +101,11 @@ impl Frame {
         let mut walk = Walk::new(context, block, view);
         let halt = walk.go(block.entry);
         Box::new(Self { walk, ended }).halt(halt);
+    }
+
+    /// Goes on with a walk that was started, and came to a fan-out or map.
+    pub(super) fn go_on(walk: Walk, halt: Halt, telling: Telling, done: Done<BranchOutcome>) {
+        Box::new(Self { walk, ended: Takes::Attempt(telling, done) }).halt(halt);
     }
 
     /// Goes on after a fan-out or map. It runs the block's next steps, so it is called where nothing is left to be done
@@ -150,11 +127,11 @@ impl Frame {
     }
 
     fn end(self, outcome: Result<Vec<u32>, Box<Failure>>) {
-        let Self { walk, ended } = self;
+        let Self { mut walk, ended } = self;
         let finished = if outcome.is_err() { walk.finished() } else { Vec::new() };
-        let (context, outcome) = walk.end(outcome);
+        let outcome = walk.end(outcome);
         // A branch that is no more must not hold its run.
-        drop(context);
+        drop(walk);
         match ended {
             Takes::Branch(ended) => ended(outcome),
             Takes::Attempt(telling, done) => done(telling.branch(outcome)),
@@ -164,8 +141,29 @@ impl Frame {
 }
 
 impl Walk {
-    fn new(context: Context, block: &'static Block, view: View) -> Self {
+    pub(super) fn new(context: Context, block: &'static Block, view: View) -> Self {
         Self { context, view, block, visits: Visits::new(block.steps.len()), at: 0 }
+    }
+
+    /// Makes it one through a block of another branch of the same fan-out, once it has ended.
+    pub(super) fn renew(
+        &mut self,
+        branch: &'static str,
+        scope: Scope,
+        attempt: u32,
+        block: &'static Block,
+        view: View,
+    ) {
+        self.context.renew(branch, scope, attempt);
+        (self.view, self.block, self.visits, self.at) = (view, block, Visits::new(block.steps.len()), 0);
+    }
+
+    /// Runs the block up to its first fan-out or map, or to its end, which it gives.
+    pub(super) fn start(&mut self) -> Result<BranchOutcome, Halt> {
+        match self.go(self.block.entry) {
+            Halt::Ended(outcome) => Ok(self.end(outcome)),
+            halt => Err(halt),
+        }
     }
 
     /// Takes the view for the time of a fan-out or map.
@@ -266,17 +264,16 @@ impl Walk {
     }
 
     /// What the block gives. What one that failed worked with is dropped first.
-    fn end(self, outcome: Result<Vec<u32>, Box<Failure>>) -> (Context, BranchOutcome) {
-        let Self { context, view, .. } = self;
-        let outcome = match outcome {
+    fn end(&mut self, outcome: Result<Vec<u32>, Box<Failure>>) -> BranchOutcome {
+        let view = self.take_view();
+        match outcome {
             Ok(goes_to) => Ok(BranchEnd { view, goes_to }),
             Err(failure) => {
                 // It is the failure that counts, not what else goes wrong in a `Drop`.
                 let _dropped = guard(|| drop(view));
                 Err(failure)
             }
-        };
-        (context, outcome)
+        }
     }
 }
 

@@ -96,6 +96,8 @@ impl End {
     fn set(&self, outcome: Result<View, Failed>) {
         let mut slot = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
         slot.get_or_insert(outcome);
+        // Who is woken wants it.
+        drop(slot);
         self.there.notify_one();
     }
 

@@ -30,6 +30,15 @@ impl View {
         Self { plan, keys, slots: vec![Slot::default(); keys.len()].into(), results: None }
     }
 
+    /// A view of `keys`, all unset, in the room of one of the same plan that is not needed any more.
+    pub(crate) fn renewed(mut self, keys: &'static [u32]) -> Self {
+        if self.slots.len() != keys.len() {
+            return Self::new(self.plan, keys);
+        }
+        self.slots.fill(Slot::default());
+        Self { keys, results: None, ..self }
+    }
+
     /// The value of a key that the compiler proved set.
     ///
     /// # Panics

@@ -4,16 +4,18 @@ use std::time::Instant;
 
 use super::{ends::Ended, share::Pace};
 use crate::{
-    context::Context,
+    engine::frame::Walk,
     state::{Value, View},
 };
 
 /// What passes from one task to the next on a thread, and what they leave behind, until it is settled.
 #[derive(Default)]
 pub(super) struct Lane {
-    pub(super) context: Option<Context>,
+    pub(super) walk: Option<Box<Walk>>,
     /// What the last task was sent.
     pub(super) view: Option<View>,
+    /// Room for another.
+    pub(super) spare: Option<View>,
     /// When it ended.
     pub(super) now: Option<Instant>,
     pub(super) pace: Pace,
@@ -28,6 +30,6 @@ pub(super) struct Lane {
 impl Lane {
     /// Lets go of what does not outlast a rest: others may need the values, and time passes.
     pub(super) fn rest(&mut self) {
-        (self.view, self.now) = (None, None);
+        (self.view, self.spare, self.now) = (None, None, None);
     }
 }

@@ -21,7 +21,7 @@ use self::{
 use super::{
     Run,
     attempt::{self, Attempts, Verdict},
-    frame::{self, Frame, cancelled},
+    frame::{Frame, Walk, cancelled},
     panic::guard,
     schedule,
     site::Site,
@@ -189,8 +189,13 @@ impl RegionRun {
             Claim::Again(trial) => Some(trial),
             Claim::Share(_) => unreachable!("it is claimed for the thread that runs it"),
         };
-        let ready = trial.and_then(|trial| self.prepare(trial, lane));
-        let handed_over = ready.map(|(trial, executor)| self.submit(trial, executor)).is_some();
+        let handed_over = trial.is_some_and(|mut trial| match self.prepare(&mut trial, lane) {
+            Some(executor) => {
+                self.submit(trial, executor);
+                true
+            }
+            None => false,
+        });
         lane.released += usize::from(!handed_over);
         handed_over
     }
@@ -210,8 +215,8 @@ impl RegionRun {
         }
     }
 
-    /// Makes an attempt ready for its executor, unless the task ends without it.
-    fn prepare(&self, mut trial: Trial, lane: &mut Lane) -> Option<(Trial, &Arc<dyn ParallelExecutor>)> {
+    /// Counts an attempt that is about to start, and gives its executor, unless the task ends without it.
+    fn prepare(&self, trial: &mut Trial, lane: &mut Lane) -> Option<&Arc<dyn ParallelExecutor>> {
         let (config, breaker) = (self.config(trial.task), self.site().breaker(trial.task));
         let executor = match self.cancel.reason() {
             Some(reason) => Err(cancelled(reason)),
@@ -219,13 +224,12 @@ impl RegionRun {
         };
         let executor = executor.and_then(|executor| trial.attempts.start(breaker).map(|()| executor));
         self.run.tell_circuit(trial.scope, self.region.tasks[trial.task].name, breaker);
-        match executor {
-            Ok(executor) => Some((trial, executor)),
-            Err(failure) => {
-                self.failed(trial.task, trial.scope, trial.attempts, failure, None, lane);
-                None
-            }
-        }
+        executor
+            .map_err(|failure| {
+                let attempts = std::mem::take(&mut trial.attempts);
+                self.failed(trial.task, trial.scope, attempts, failure, None, lane);
+            })
+            .ok()
     }
 
     /// Hands an attempt to its executor.
@@ -271,29 +275,33 @@ impl RegionRun {
     }
 
     /// Makes an attempt on this thread. Says whether it ended: not if it came to a fan-out.
-    fn attempt(self: &Arc<Self>, trial: Trial, lane: &mut Lane) -> bool {
-        let Some((trial, _)) = self.prepare(trial, lane) else { return true };
-        let task = &self.region.tasks[trial.task];
+    fn attempt(self: &Arc<Self>, mut trial: Trial, lane: &mut Lane) -> bool {
+        if self.prepare(&mut trial, lane).is_none() {
+            return true;
+        }
+        let Task { name, block, .. } = &self.region.tasks[trial.task];
         let (view, pending) = self.pending(trial);
         let (scope, attempt) = (pending.scope, pending.attempts.started);
-        let context = match lane.context.take() {
-            Some(context) => context.reused(task.name, scope, attempt),
-            None => Context::new(Arc::clone(&self.run), task.name, scope, attempt, self.cancel.clone()),
+        let mut walk = if let Some(mut walk) = lane.walk.take() {
+            walk.renew(name, scope, attempt, block, view);
+            walk
+        } else {
+            let context = Context::new(Arc::clone(&self.run), name, scope, attempt, self.cancel.clone());
+            Box::new(Walk::new(context, block, view))
         };
-        let telling = Telling::start(&self.run.events, scope, attempt, lane.now.take(), || task.name.to_owned());
-        match frame::run_here(context, task.block, view) {
-            Ok((context, outcome)) => {
+        let telling = Telling::start(&self.run.events, scope, attempt, lane.now.take(), || (*name).to_owned());
+        match walk.start() {
+            Ok(outcome) => {
                 let (started, attempt) = (telling.started, telling.branch(outcome));
-                lane.context = Some(context);
-                lane.now = Some(started + attempt.elapsed);
+                (lane.walk, lane.now) = (Some(walk), Some(started + attempt.elapsed));
                 lane.pace.add(attempt.elapsed);
                 self.ended(pending, attempt, lane);
                 true
             }
-            Err(waiting) => {
+            Err(halt) => {
                 let done = self.done(pending);
                 // Not here, so that nesting needs no stack.
-                self.run.go_on(None, Box::new(move || waiting.start(telling, done)));
+                self.run.go_on(None, Box::new(move || Frame::go_on(*walk, halt, telling, done)));
                 false
             }
         }
@@ -333,7 +341,9 @@ impl RegionRun {
         let ran = Some((pid, worker, elapsed));
         let failure = match outcome {
             Ok(BranchEnd { mut view, goes_to }) => {
-                lane.writes.extend(view.take_written().map(|(key, value)| (index, key, value)));
+                for (key, value) in view.take_written() {
+                    lane.writes.push((index, key, value));
+                }
                 // Where no task waits for another, what one was sent is the same for the next.
                 lane.view = Some(view).filter(|_| self.site().graph.is_none());
                 if let Some(breaker) = breaker {
@@ -409,15 +419,14 @@ impl RegionRun {
     /// What a task starts with: what the one before it on this thread was sent, as far as it reads that too.
     fn view(&self, index: usize, lane: &mut Lane) -> Result<View, Box<Failure>> {
         let task = &self.region.tasks[index];
-        let mut before = lane.view.take();
-        let mut view = View::new(self.run.plan, task.block.keys);
         if self.site().graph.is_some() && task.reads.iter().any(|read| read.after > 0) {
             guard(|| self.include(task)).flatten()?;
         }
+        let (keys, mut before) = (task.block.keys, lane.view.take());
+        let mut view = lane.spare.take().map_or_else(|| View::new(self.run.plan, keys), |spare| spare.renewed(keys));
         let mut base = None;
         for read in task.reads {
-            let value = before.as_mut().and_then(|before| before.take_value(read.key));
-            if let Some(value) = value {
+            if let Some(value) = before.as_mut().and_then(|before| before.take_value(read.key)) {
                 view.set(read.key, value);
                 continue;
             }
@@ -429,6 +438,7 @@ impl RegionRun {
                 view.replace(read.key, value);
             }
         }
+        lane.spare = before;
         Ok(view)
     }
 
