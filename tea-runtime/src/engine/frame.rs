@@ -168,8 +168,7 @@ impl Walk {
 
     /// Takes the view for the time of a fan-out or map.
     pub(crate) fn take_view(&mut self) -> View {
-        let nothing = View::new(self.view.plan(), &[]);
-        std::mem::replace(&mut self.view, nothing)
+        self.view.take_all()
     }
 
     /// Runs steps up to the next fan-out or map, or to the end.

@@ -6,8 +6,13 @@ use super::key::{Key, Value};
 use crate::{failure::Failure, plan::Plan, result::ParallelFlowResult};
 
 /// The values that one block works with: a slot for each key of its working set.
+///
+/// It goes from hand to hand with every branch, which costs less if it is small.
 #[derive(Debug, Clone)]
-pub struct View {
+pub struct View(Option<Box<Values>>);
+
+#[derive(Debug, Clone)]
+struct Values {
     plan: &'static Plan,
     keys: &'static [u32],
     slots: Box<[Slot]>,
@@ -27,16 +32,33 @@ impl View {
     /// A view of `keys` (ascending), all unset.
     #[must_use]
     pub fn new(plan: &'static Plan, keys: &'static [u32]) -> Self {
-        Self { plan, keys, slots: vec![Slot::default(); keys.len()].into(), results: None }
+        Self(Some(Box::new(Values { plan, keys, slots: vec![Slot::default(); keys.len()].into(), results: None })))
+    }
+
+    /// Takes it, and leaves one behind that cannot be used.
+    pub(crate) fn take_all(&mut self) -> Self {
+        Self(self.0.take())
     }
 
     /// A view of `keys`, all unset, in the room of one of the same plan that is not needed any more.
     pub(crate) fn renewed(mut self, keys: &'static [u32]) -> Self {
-        if self.slots.len() != keys.len() {
-            return Self::new(self.plan, keys);
+        let values = self.values_mut();
+        if values.slots.len() != keys.len() {
+            return Self::new(values.plan, keys);
         }
-        self.slots.fill(Slot::default());
-        Self { keys, results: None, ..self }
+        for slot in &mut values.slots {
+            (slot.value, slot.written) = (None, false);
+        }
+        (values.keys, values.results) = (keys, None);
+        self
+    }
+
+    /// Takes over from `other` what it has of a key, if it has it.
+    pub(crate) fn take_from(&mut self, other: &mut Self, key: u32) -> bool {
+        let Some(slot) = other.slot(key) else { return false };
+        let there = &mut other.values_mut().slots[slot].value;
+        std::mem::swap(there, &mut self.slot_mut(key).value);
+        self.value(key).is_some()
     }
 
     /// The value of a key that the compiler proved set.
@@ -98,20 +120,20 @@ impl View {
     /// # Errors
     /// If another branch still holds it and the type is not `Clone`.
     pub fn find_take<T>(&mut self, key: Key<T>) -> Result<Option<T>, Box<Failure>> {
-        let value = self.slot(key.id).and_then(|slot| self.slots[slot].value.take());
-        value.map(|value| key.owned(self.plan.keys[key.id as usize].kind, value)).transpose()
+        let value = self.take_value(key.id);
+        value.map(|value| key.owned(self.plan().keys[key.id as usize].kind, value)).transpose()
     }
 
     /// The results of the fan-out just joined, in declared order.
     #[must_use]
     pub fn parallel_results(&self) -> &[ParallelFlowResult] {
-        self.results.as_deref().map_or(&[], |results| results.as_slice())
+        self.values().results.as_deref().map_or(&[], |results| results.as_slice())
     }
 
     /// The value of key number `key`, if the view has it.
     #[must_use]
     pub fn value(&self, key: u32) -> Option<&Value> {
-        self.slots[self.slot(key)?].value.as_ref()
+        self.values().slots[self.slot(key)?].value.as_ref()
     }
 
     /// The value of a key that the compiler proved set, as its own owner.
@@ -154,61 +176,72 @@ impl View {
 
     /// The keys of the block's working set, ascending.
     pub(crate) fn keys(&self) -> &'static [u32] {
-        self.keys
+        self.values().keys
     }
 
     /// What the block wrote: key numbers, ascending, and values.
     pub fn written(&self) -> impl Iterator<Item = (u32, &Value)> {
-        let slots = self.keys.iter().zip(&self.slots).filter(|(_, slot)| slot.written);
+        let Values { keys, slots, .. } = self.values();
+        let slots = keys.iter().zip(slots).filter(|(_, slot)| slot.written);
         slots.filter_map(|(key, slot)| Some((*key, slot.value.as_ref()?)))
     }
 
     /// Writes a key, combining with what is there if the key has `reduce`.
     pub(crate) fn write(&mut self, key: u32, value: Value) -> Result<(), Box<Failure>> {
-        let spec = &self.plan.keys[key as usize];
+        let spec = &self.plan().keys[key as usize];
         let slot = self.slot_mut(key);
         let value = match (spec.reduce, slot.value.take()) {
             (Some(reduce), Some(before)) => reduce(spec.kind, before, value)?,
             _ => value,
         };
-        *slot = Slot { value: Some(value), written: true };
+        (slot.value, slot.written) = (Some(value), true);
         Ok(())
     }
 
     /// Takes a value away, as if it had never been set.
     pub(crate) fn take_value(&mut self, key: u32) -> Option<Value> {
         let slot = self.slot(key)?;
-        self.slots[slot].value.take()
+        self.values_mut().slots[slot].value.take()
     }
 
     /// Takes what the block wrote: key numbers, ascending, and values.
     pub(crate) fn take_written(&mut self) -> impl Iterator<Item = (u32, Value)> {
-        let slots = self.keys.iter().zip(&mut self.slots).filter(|(_, slot)| slot.written);
+        let Values { keys, slots, .. } = self.values_mut();
+        let slots = keys.iter().zip(slots).filter(|(_, slot)| slot.written);
         slots.filter_map(|(key, slot)| Some((*key, slot.value.take()?)))
     }
 
     pub(crate) fn set_parallel_results(&mut self, results: impl FnOnce() -> Vec<ParallelFlowResult> + Send + 'static) {
-        self.results = Some(Arc::new(LazyLock::new(Box::new(results))));
+        self.values_mut().results = Some(Arc::new(LazyLock::new(Box::new(results))));
     }
 
     pub(crate) fn plan(&self) -> &'static Plan {
-        self.plan
+        self.values().plan
+    }
+
+    fn values(&self) -> &Values {
+        self.0.as_ref().expect("nobody uses a view that was taken")
+    }
+
+    fn values_mut(&mut self) -> &mut Values {
+        self.0.as_mut().expect("nobody uses a view that was taken")
     }
 
     fn slot(&self, key: u32) -> Option<usize> {
         // A large working set is mostly all keys, in their order.
         let same = key as usize;
-        if self.keys.get(same) == Some(&key) { Some(same) } else { self.keys.binary_search(&key).ok() }
+        let keys = self.values().keys;
+        if keys.get(same) == Some(&key) { Some(same) } else { keys.binary_search(&key).ok() }
     }
 
     fn slot_mut(&mut self, key: u32) -> &mut Slot {
         match self.slot(key) {
-            Some(slot) => &mut self.slots[slot],
+            Some(slot) => &mut self.values_mut().slots[slot],
             None => panic!("tea: `{}` is not in this block's working set", self.name(key)),
         }
     }
 
     fn name(&self, key: u32) -> &'static str {
-        self.plan.keys[key as usize].name
+        self.plan().keys[key as usize].name
     }
 }

@@ -426,8 +426,7 @@ impl RegionRun {
         let mut view = lane.spare.take().map_or_else(|| View::new(self.run.plan, keys), |spare| spare.renewed(keys));
         let mut base = None;
         for read in task.reads {
-            if let Some(value) = before.as_mut().and_then(|before| before.take_value(read.key)) {
-                view.set(read.key, value);
+            if before.as_mut().is_some_and(|before| view.take_from(before, read.key)) {
                 continue;
             }
             let base = base.get_or_insert_with(|| self.base());
