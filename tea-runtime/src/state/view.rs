@@ -190,11 +190,12 @@ impl View {
     pub(crate) fn write(&mut self, key: u32, value: Value) -> Result<(), Box<Failure>> {
         let spec = &self.plan().keys[key as usize];
         let slot = self.slot_mut(key);
-        let value = match (spec.reduce, slot.value.take()) {
-            (Some(reduce), Some(before)) => reduce(spec.kind, before, value)?,
-            _ => value,
+        let before = spec.reduce.and_then(|reduce| Some((reduce, slot.value.take()?)));
+        slot.value = match before {
+            Some((reduce, before)) => Some(reduce(spec.kind, before, value)?),
+            None => Some(value),
         };
-        (slot.value, slot.written) = (Some(value), true);
+        slot.written = true;
         Ok(())
     }
 

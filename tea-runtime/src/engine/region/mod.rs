@@ -62,21 +62,13 @@ struct Base {
     dropped: Vec<Value>,
 }
 
-/// An attempt at a task, ready to start.
+/// The attempts at a task.
 struct Trial {
     task: usize,
     scope: Scope,
     attempts: Attempts,
+    /// What the next one starts with; taken if there is no other.
     view: View,
-}
-
-/// What is needed of an attempt when it has ended.
-struct Pending {
-    task: usize,
-    scope: Scope,
-    attempts: Attempts,
-    /// What another one would start with.
-    kept: Option<Box<View>>,
 }
 
 /// Starts a fan-out of `frame`, which goes on when it has ended.
@@ -110,6 +102,12 @@ pub(super) fn start(mut frame: Box<Frame>, region: &'static Region) {
         return state.run.spawn(false, Box::new(move || on.drive(Lane::default())));
     }
     state.drive(Lane::default());
+}
+
+impl Trial {
+    fn take(&mut self) -> Self {
+        Self { attempts: std::mem::take(&mut self.attempts), view: self.view.take_all(), ..*self }
+    }
 }
 
 impl Base {
@@ -189,12 +187,9 @@ impl RegionRun {
             Claim::Again(trial) => Some(trial),
             Claim::Share(_) => unreachable!("it is claimed for the thread that runs it"),
         };
-        let handed_over = trial.is_some_and(|mut trial| match self.prepare(&mut trial, lane) {
-            Some(executor) => {
-                self.submit(trial, executor);
-                true
-            }
-            None => false,
+        let handed_over = trial.is_some_and(|mut trial| {
+            let executor = self.prepare(&mut trial, lane);
+            executor.map(|executor| self.submit(trial, executor)).is_some()
         });
         lane.released += usize::from(!handed_over);
         handed_over
@@ -209,7 +204,8 @@ impl RegionRun {
                 Some(Trial { task, scope, attempts, view })
             }
             Err(failure) => {
-                self.failed(task, scope, attempts, failure, None, lane);
+                let view = View::new(self.run.plan, &[]);
+                self.failed(&mut Trial { task, scope, attempts, view }, failure, None, lane);
                 None
             }
         }
@@ -224,27 +220,22 @@ impl RegionRun {
         };
         let executor = executor.and_then(|executor| trial.attempts.start(breaker).map(|()| executor));
         self.run.tell_circuit(trial.scope, self.region.tasks[trial.task].name, breaker);
-        executor
-            .map_err(|failure| {
-                let attempts = std::mem::take(&mut trial.attempts);
-                self.failed(trial.task, trial.scope, attempts, failure, None, lane);
-            })
-            .ok()
+        executor.map_err(|failure| self.failed(trial, failure, None, lane)).ok()
     }
 
     /// Hands an attempt to its executor.
-    fn submit(self: &Arc<Self>, trial: Trial, executor: &Arc<dyn ParallelExecutor>) {
+    fn submit(self: &Arc<Self>, mut trial: Trial, executor: &Arc<dyn ParallelExecutor>) {
         let config = self.config(trial.task);
-        let (view, pending) = self.pending(trial);
+        let (task, view) = (trial.task, self.start_of(&mut trial));
         executor.submit(Job {
             run: Arc::clone(&self.run),
-            scope: pending.scope,
-            attempt: pending.attempts.started,
+            scope: trial.scope,
+            attempt: trial.attempts.started,
             config,
-            deadline: pending.attempts.deadline(config),
+            deadline: trial.attempts.deadline(config),
             isolated: self.isolated,
             cancel: self.attempt_token(config),
-            work: JobWork::Branch { region: self.region, task: pending.task, view, done: self.done(pending) },
+            work: JobWork::Branch { region: self.region, task, view, done: self.done(trial) },
         });
     }
 
@@ -261,11 +252,11 @@ impl RegionRun {
     /// Runs what was claimed on this thread.
     fn run_here(self: &Arc<Self>, claim: Claim, lane: &mut Lane) {
         let all_ended = match claim {
-            Claim::Task(task) => self.trial(task, lane).is_none_or(|trial| self.attempt(trial, lane)),
-            Claim::Again(trial) => self.attempt(trial, lane),
+            Claim::Task(task) => self.first_attempt(task, lane),
+            Claim::Again(mut trial) => self.attempt(&mut trial, lane),
             Claim::Share(share) => loop {
                 let Some(task) = share.begin() else { break true };
-                if !self.trial(task, lane).is_none_or(|trial| self.attempt(trial, lane)) {
+                if !self.first_attempt(task, lane) {
                     self.ready().put_back(share.take_back());
                     break false;
                 }
@@ -274,14 +265,21 @@ impl RegionRun {
         lane.released += usize::from(all_ended);
     }
 
+    /// As [`attempt`](Self::attempt), the first one at a task.
+    fn first_attempt(self: &Arc<Self>, task: usize, lane: &mut Lane) -> bool {
+        match &mut self.trial(task, lane) {
+            Some(trial) => self.attempt(trial, lane),
+            None => true,
+        }
+    }
+
     /// Makes an attempt on this thread. Says whether it ended: not if it came to a fan-out.
-    fn attempt(self: &Arc<Self>, mut trial: Trial, lane: &mut Lane) -> bool {
-        if self.prepare(&mut trial, lane).is_none() {
+    fn attempt(self: &Arc<Self>, trial: &mut Trial, lane: &mut Lane) -> bool {
+        if self.prepare(trial, lane).is_none() {
             return true;
         }
         let Task { name, block, .. } = &self.region.tasks[trial.task];
-        let (view, pending) = self.pending(trial);
-        let (scope, attempt) = (pending.scope, pending.attempts.started);
+        let (scope, attempt, view) = (trial.scope, trial.attempts.started, self.start_of(trial));
         let mut walk = if let Some(mut walk) = lane.walk.take() {
             walk.renew(name, scope, attempt, block, view);
             walk
@@ -295,11 +293,11 @@ impl RegionRun {
                 let (started, attempt) = (telling.started, telling.branch(outcome));
                 (lane.walk, lane.now) = (Some(walk), Some(started + attempt.elapsed));
                 lane.pace.add(attempt.elapsed);
-                self.ended(pending, attempt, lane);
+                self.ended(trial, attempt, lane);
                 true
             }
             Err(halt) => {
-                let done = self.done(pending);
+                let done = self.done(trial.take());
                 // Not here, so that nesting needs no stack.
                 self.run.go_on(None, Box::new(move || Frame::go_on(*walk, halt, telling, done)));
                 false
@@ -307,19 +305,18 @@ impl RegionRun {
         }
     }
 
-    /// What an attempt starts with, and what is needed of it when it has ended.
-    fn pending(&self, trial: Trial) -> (View, Pending) {
-        let Trial { task, scope, attempts, view } = trial;
-        let kept = (attempts.started <= self.config(task).retry.max_retries).then(|| Box::new(view.clone()));
-        (view, Pending { task, scope, attempts, kept })
+    /// What an attempt starts with.
+    fn start_of(&self, trial: &mut Trial) -> View {
+        let last = trial.attempts.started > self.config(trial.task).retry.max_retries;
+        if last { trial.view.take_all() } else { trial.view.clone() }
     }
 
     /// Takes the end of an attempt that ran elsewhere, or came to a fan-out.
-    fn done(self: &Arc<Self>, pending: Pending) -> Done<BranchOutcome> {
+    fn done(self: &Arc<Self>, mut trial: Trial) -> Done<BranchOutcome> {
         let state = Arc::clone(self);
         Box::new(move |attempt| {
             let mut lane = Lane { released: 1, ..Lane::default() };
-            state.ended(pending, attempt, &mut lane);
+            state.ended(&mut trial, attempt, &mut lane);
             state.drive(lane);
         })
     }
@@ -334,13 +331,15 @@ impl RegionRun {
     }
 
     /// An attempt ended: so did the task, unless it is tried again.
-    fn ended(self: &Arc<Self>, pending: Pending, attempt: Attempt<BranchOutcome>, lane: &mut Lane) {
-        let Pending { task: index, scope, mut attempts, kept } = pending;
+    fn ended(self: &Arc<Self>, trial: &mut Trial, attempt: Attempt<BranchOutcome>, lane: &mut Lane) {
+        let Trial { task: index, scope, .. } = *trial;
         let (task, breaker) = (&self.region.tasks[index], self.site().breaker(index));
         let Attempt { outcome, pid, worker, elapsed } = attempt;
         let ran = Some((pid, worker, elapsed));
         let failure = match outcome {
             Ok(BranchEnd { mut view, goes_to }) => {
+                // Whoever reads the values next may want them for himself.
+                drop(trial.view.take_all());
                 for (key, value) in view.take_written() {
                     lane.writes.push((index, key, value));
                 }
@@ -351,11 +350,11 @@ impl RegionRun {
                     self.run.tell_circuit(scope, task.name, Some(breaker));
                 }
                 let plain =
-                    breaker.is_none() && worker.is_none() && attempts.is_first() && !self.run.events.is_active();
+                    breaker.is_none() && worker.is_none() && trial.attempts.is_first() && !self.run.events.is_active();
                 let end = if plain {
                     End::Plain(elapsed)
                 } else {
-                    let result = ParallelFlowResult { success: true, ..self.result(index, attempts, ran) };
+                    let result = ParallelFlowResult { success: true, ..self.result(trial, ran) };
                     self.tell_end(scope, &result);
                     End::Told(Box::new(result))
                 };
@@ -363,17 +362,17 @@ impl RegionRun {
             }
             Err(failure) => failure,
         };
-        let verdict = attempts.failed(failure, elapsed, self.config(index), breaker, &self.cancel);
+        let verdict = trial.attempts.failed(failure, elapsed, self.config(index), breaker, &self.cancel);
         self.run.tell_circuit(scope, task.name, breaker);
-        match (verdict, kept) {
-            (Verdict::Again(delay, failure), Some(view)) => {
-                let (name, attempt, failure) = (task.name, attempts.started + 1, &failure);
+        match verdict {
+            Verdict::Again(delay, failure) => {
+                let (name, attempt, failure) = (task.name, trial.attempts.started + 1, &failure);
                 self.run.events.emit(|| Event::RetryScheduled { scope, name, attempt, delay, failure });
-                self.again(delay, Trial { task: index, scope, attempts, view: *view });
+                self.again(delay, trial.take());
             }
-            (Verdict::Again(_, failure) | Verdict::Failed(failure), kept) => {
-                drop(kept);
-                self.failed(index, scope, attempts, failure, ran, lane);
+            Verdict::Failed(failure) => {
+                drop(trial.view.take_all());
+                self.failed(trial, failure, ran, lane);
             }
         }
     }
@@ -391,28 +390,21 @@ impl RegionRun {
     }
 
     /// A task ended with a failure.
-    fn failed(
-        &self,
-        index: usize,
-        scope: Scope,
-        attempts: Attempts,
-        failure: Box<Failure>,
-        ran: Option<Ran>,
-        lane: &mut Lane,
-    ) {
-        let result = ParallelFlowResult { error: Some(failure), ..self.result(index, attempts, ran) };
+    fn failed(&self, trial: &mut Trial, failure: Box<Failure>, ran: Option<Ran>, lane: &mut Lane) {
+        let Trial { task, scope, .. } = *trial;
+        let result = ParallelFlowResult { error: Some(failure), ..self.result(trial, ran) };
         self.tell_end(scope, &result);
-        if self.site().fail_fast && (!self.config(index).allow_failure || self.site().all_may_fail) {
+        if self.site().fail_fast && (!self.config(task).allow_failure || self.site().all_may_fail) {
             self.cancel.cancel_for(CancelReason::Sibling);
         }
-        lane.ends.push(Ended { task: index, end: End::Told(Box::new(result)), goes_to: Vec::new() });
+        lane.ends.push(Ended { task, end: End::Told(Box::new(result)), goes_to: Vec::new() });
     }
 
-    fn result(&self, index: usize, attempts: Attempts, ran: Option<Ran>) -> ParallelFlowResult {
-        let mut result = ParallelFlowResult::new(self.region.tasks[index].name);
+    fn result(&self, trial: &mut Trial, ran: Option<Ran>) -> ParallelFlowResult {
+        let mut result = ParallelFlowResult::new(self.region.tasks[trial.task].name);
         let (pid, worker, elapsed) = ran.unwrap_or((result.pid, None, result.elapsed));
         (result.pid, result.worker) = (pid, worker);
-        attempts.report(elapsed, self.site().breaker(index), &mut result);
+        std::mem::take(&mut trial.attempts).report(elapsed, self.site().breaker(trial.task), &mut result);
         result
     }
 
