@@ -58,3 +58,32 @@ impl Pace {
         usize::try_from(wanted).unwrap_or(usize::MAX).max(1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_is_begun_by_its_thread_or_taken_back() {
+        let share = Share::new(3..7);
+        assert_eq!((share.begin(), share.begin()), (Some(3), Some(4)));
+        assert!(share.is_open());
+        assert_eq!(share.take_back(), 5..7);
+        assert!(!share.is_open());
+        assert_eq!((share.begin(), share.begin()), (None, None));
+        assert!(share.take_back().is_empty());
+    }
+
+    #[test]
+    fn short_tasks_are_taken_together_and_long_ones_alone() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.wanted(), 1, "nothing is known");
+        (0..10).for_each(|_| pace.add(Duration::from_micros(1)));
+        assert_eq!(pace.wanted(), 20);
+        assert_eq!(pace.wanted(), 1, "nothing is new");
+        pace.add(Duration::from_secs(1));
+        assert_eq!(pace.wanted(), 1);
+        pace.add(Duration::ZERO);
+        assert!(pace.wanted() > 1_000);
+    }
+}

@@ -100,6 +100,46 @@ fn a_task_sees_only_what_it_is_sent() {
 }
 
 #[test]
+fn a_long_branch_holds_up_none_that_was_handed_out_with_it() {
+    let mut kit = kit();
+    let ended = leak(AtomicUsize::new(0));
+    let tasks = (0..200).map(|i| {
+        let work = node("n", move |_, _| {
+            if i == 60 {
+                wait_for("all others", || ended.load(Ordering::Acquire) == 199);
+            }
+            ended.fetch_add(1, Ordering::Release);
+            Ok(())
+        });
+        task("t", kit.block(vec![work]))
+    });
+    let tasks = tasks.collect();
+    let region = kit.region(tasks);
+    let root = kit.block(vec![fan_out(region)]);
+    run_with(kit.plan(root), 2).unwrap();
+}
+
+#[test]
+fn branches_with_fan_outs_among_short_ones() {
+    for workers in [1, 3] {
+        let mut kit = kit();
+        let mut branch = |i: i64| {
+            let mut steps = vec![appends("own", LOG, i)];
+            if i % 7 == 3 {
+                let inner = [0, 1].map(|by| appending(&kit, "inner", 1_000 * i + by));
+                steps.push(fan_out(kit.region(inner.into())));
+            }
+            task("t", kit.block(chain(steps))).writes(LOG, true)
+        };
+        let tasks = (0..100).map(&mut branch).collect();
+        let region = kit.region(tasks);
+        let root = kit.block(vec![fan_out(region)]);
+        let inner = |i: i64| if i % 7 == 3 { vec![i, 1_000 * i, 1_000 * i + 1] } else { vec![i] };
+        assert!(run_with(kit.plan(root), workers).unwrap().get(LOG).iter().copied().eq((0..100).flat_map(inner)));
+    }
+}
+
+#[test]
 fn results_stand_in_declared_order() {
     let kit = kit();
     let may_fail = ParallelConfig { allow_failure: true, ..ParallelConfig::DEFAULT };

@@ -34,6 +34,26 @@ struct Kept {
     since: Instant,
 }
 
+impl Idle {
+    /// A pool for which as many threads were asked.
+    fn take(&mut self, workers: usize) -> Option<Arc<ThreadPool>> {
+        let at = self.pools.iter().position(|kept| kept.workers == workers)?;
+        Some(self.pools.swap_remove(at).pool)
+    }
+
+    /// Keeps a pool, if there are not enough already.
+    fn keep(&mut self, workers: usize, pool: &Arc<ThreadPool>, since: Instant) {
+        if self.pools.len() < KEPT {
+            self.pools.push(Kept { workers, pool: Arc::clone(pool), since });
+        }
+    }
+
+    /// Lets go of those that have stayed long enough.
+    fn let_go(&mut self, now: Instant) {
+        self.pools.retain(|kept| now.saturating_duration_since(kept.since) < LINGER);
+    }
+}
+
 /// A pool that a run has.
 pub(super) struct Held {
     workers: usize,
@@ -51,11 +71,8 @@ impl Held {
     pub(super) fn give_back(&self) {
         self.over.call_once(|| {
             let mut idle = idle();
-            if idle.pools.len() < KEPT {
-                let (workers, pool) = (self.workers, Arc::clone(&self.pool));
-                idle.pools.push(Kept { workers, pool, since: Instant::now() });
-                watch(&mut idle);
-            }
+            idle.keep(self.workers, &self.pool, Instant::now());
+            watch(&mut idle);
         });
     }
 
@@ -75,11 +92,10 @@ impl Drop for Held {
 /// A pool of `workers` threads, or of as many as the system gives; `None` if it gives none.
 pub(super) fn take(workers: usize) -> Option<Held> {
     let held = |pool| Held { workers, pool, over: Once::new() };
-    let mut idle = idle();
-    if let Some(at) = idle.pools.iter().position(|kept| kept.workers == workers) {
-        return Some(held(idle.pools.swap_remove(at).pool));
+    let idle = idle().take(workers);
+    if let Some(pool) = idle {
+        return Some(held(pool));
     }
-    drop(idle);
     let sizes = std::iter::successors(Some(workers), |size| Some(size / 2)).take_while(|size| *size > 0);
     let build = |size| ThreadPoolBuilder::new().num_threads(size).thread_name(|i| format!("tea-{i}")).build();
     sizes.map(build).find_map(Result::ok).map(Arc::new).map(held)
@@ -93,7 +109,7 @@ fn watch(idle: &mut Idle) {
 
 fn let_go() {
     let mut idle = idle();
-    idle.pools.retain(|kept| kept.since.elapsed() < LINGER);
+    idle.let_go(Instant::now());
     idle.watched = false;
     if !idle.pools.is_empty() {
         watch(&mut idle);
@@ -102,4 +118,48 @@ fn let_go() {
 
 fn idle() -> MutexGuard<'static, Idle> {
     IDLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing() -> Idle {
+        Idle { pools: Vec::new(), watched: false }
+    }
+
+    fn pool() -> Arc<ThreadPool> {
+        Arc::new(ThreadPoolBuilder::new().num_threads(1).build().unwrap())
+    }
+
+    #[test]
+    fn a_pool_goes_to_one_run_that_asks_for_as_many_workers() {
+        let (mut idle, pool) = (nothing(), pool());
+        idle.keep(3, &pool, Instant::now());
+        assert!(idle.take(2).is_none());
+        assert!(Arc::ptr_eq(&idle.take(3).unwrap(), &pool));
+        assert!(idle.take(3).is_none(), "another run has it");
+    }
+
+    #[test]
+    fn only_a_few_stay_and_not_for_long() {
+        let (mut idle, pool, now) = (nothing(), pool(), Instant::now());
+        (0..KEPT + 2).for_each(|workers| idle.keep(workers, &pool, now));
+        assert_eq!(Arc::strong_count(&pool), 1 + KEPT);
+        idle.pools[0].since = now + LINGER / 2;
+        idle.let_go(now + LINGER);
+        assert_eq!(idle.pools.iter().map(|kept| kept.workers).collect::<Vec<_>>(), [0]);
+        idle.let_go(now + 2 * LINGER);
+        assert_eq!(Arc::strong_count(&pool), 1);
+    }
+
+    #[test]
+    fn a_pool_that_is_withheld_stays_with_its_run() {
+        let pool = pool();
+        let held = Held { workers: 1, pool: Arc::clone(&pool), over: Once::new() };
+        held.withhold();
+        held.give_back();
+        drop(held);
+        assert_eq!(Arc::strong_count(&pool), 1);
+    }
 }
