@@ -6,7 +6,7 @@ use crate::{
     engine,
     failure::{Failure, FailureKind},
     plan::Plan,
-    state::{Value, Wire},
+    state::Value,
 };
 
 use super::{loss::size, message::ValueHead};
@@ -18,45 +18,56 @@ const LARGE: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub(crate) struct Encoded {
     pub(crate) heads: Vec<ValueHead>,
-    pub(crate) parts: Vec<Bytes>,
+    pub(crate) bytes: Bytes,
 }
 
-impl Encoded {
-    /// How many bytes there are in all.
+/// Bytes to be sent.
+#[derive(Debug, Default)]
+pub(crate) struct Bytes {
+    /// Written to be sent: all of them, if no large value is among them.
+    pub(crate) start: Vec<u8>,
+    pub(crate) rest: Vec<Piece>,
+}
+
+impl Bytes {
+    /// How many they are.
     pub(crate) fn len(&self) -> usize {
-        self.parts.iter().map(|part| part.len()).sum()
+        self.start.len() + self.rest.iter().map(|piece| piece.len()).sum::<usize>()
     }
 
     /// What comes next is written to this.
     pub(crate) fn end(&mut self) -> &mut Vec<u8> {
-        if !matches!(self.parts.last(), Some(Bytes::Written(_))) {
-            self.parts.push(Bytes::Written(Vec::new()));
+        let Self { start, rest } = self;
+        if matches!(rest.last(), Some(Piece::InPlace(..))) {
+            rest.push(Piece::Written(Vec::new()));
         }
-        let Some(Bytes::Written(end)) = self.parts.last_mut() else { unreachable!("it was just made so") };
-        end
+        match rest.last_mut() {
+            Some(Piece::Written(end)) => end,
+            _ => start,
+        }
     }
 }
 
-/// Bytes to be sent.
-pub(crate) enum Bytes {
+/// A piece of what is sent.
+pub(crate) enum Piece {
     /// Written to be sent.
     Written(Vec<u8>),
     /// Those of a value, where they lie. It is held until they are sent, which may be a moment after they have arrived.
-    InPlace(Value, Wire),
+    InPlace(Value, fn(&Value) -> Option<&[u8]>),
 }
 
-impl Deref for Bytes {
+impl Deref for Piece {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
         match self {
             Self::Written(bytes) => bytes,
-            Self::InPlace(value, wire) => (wire.in_place)(value).expect("it had bytes of its own before"),
+            Self::InPlace(value, bytes) => bytes(value).expect("it had bytes of its own before"),
         }
     }
 }
 
-impl fmt::Debug for Bytes {
+impl fmt::Debug for Piece {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} bytes", self.len())
     }
@@ -76,13 +87,15 @@ pub(crate) fn encode<'a>(
     for (key, value) in values {
         let spec = &plan.keys[key as usize];
         let wire = spec.kind.wire.ok_or_else(|| no_wire(spec.name, spec.kind.name))?;
-        if (wire.in_place)(value).is_some_and(|bytes| bytes.len() >= LARGE) {
-            encoded.parts.push(Bytes::InPlace(Arc::clone(value), wire));
-        } else {
-            guarded(|| (wire.encode)(value, encoded.end()))
-                .map_err(|error| transport(format!("state key `{}` cannot be encoded: {error}", spec.name)))?;
+        match (wire.in_place)(value) {
+            Some(bytes) if bytes.len() >= LARGE => {
+                encoded.bytes.rest.push(Piece::InPlace(Arc::clone(value), wire.in_place));
+            }
+            Some(bytes) => encoded.bytes.end().extend_from_slice(bytes),
+            None => guarded(|| (wire.encode)(value, encoded.bytes.end()))
+                .map_err(|error| transport(format!("state key `{}` cannot be encoded: {error}", spec.name)))?,
         }
-        let after = encoded.len() as u64;
+        let after = encoded.bytes.len() as u64;
         let length = after - before;
         if after > limit {
             let others = if before > 0 { format!(" after {before} bytes of other keys") } else { String::new() };
@@ -157,11 +170,15 @@ mod tests {
         let values = texts.clone().map(|text| Arc::new(text) as Value);
         let numbered: Vec<_> = [0, 1, 0, 1].into_iter().zip(&values).collect();
         let encoded = encode(&PLAN, numbered.iter().copied(), u64::MAX).unwrap();
+        let Bytes { start, rest } = &encoded.bytes;
         let in_place =
-            |part: &&Bytes| values.iter().filter_map(text).any(|text| text.as_bytes().as_ptr() == part.as_ptr());
-        assert_eq!(encoded.parts.iter().filter(in_place).count(), 2);
-        let bytes = encoded.parts.iter().flat_map(|part| part.to_vec()).collect::<Vec<_>>();
-        assert_eq!(bytes.len(), encoded.len());
+            |piece: &&Piece| values.iter().filter_map(text).any(|text| text.as_bytes().as_ptr() == piece.as_ptr());
+        assert_eq!(rest.iter().filter(in_place).count(), 2);
+        let mut bytes = start.clone();
+        for piece in rest {
+            bytes.extend(&**piece);
+        }
+        assert_eq!(bytes.len(), encoded.bytes.len());
         let decoded = decode(&PLAN, &[0, 1], &encoded.heads, &bytes).unwrap();
         assert!(decoded.iter().filter_map(|(_, value)| text(value)).eq(&texts));
         assert!(encode(&PLAN, numbered, bytes.len() as u64 - 1).is_err(), "one byte too many");

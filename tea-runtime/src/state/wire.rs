@@ -14,7 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 /// # Errors
 /// If the type's `Serialize` fails.
 pub(crate) fn encode<T: Serialize + 'static>(value: &T, buffer: &mut Vec<u8>) -> Result<(), String> {
-    if encode_plain(value, buffer) {
+    if may_be_plain::<T>() && encode_plain(value, buffer) {
         return Ok(());
     }
     postcard::serialize_with_flavor(value, Append(buffer)).map_err(|error| explain(&error).to_owned())
@@ -25,7 +25,9 @@ pub(crate) fn encode<T: Serialize + 'static>(value: &T, buffer: &mut Vec<u8>) ->
 /// # Errors
 /// If `bytes` are not what [`encode`] gave for a `T`.
 pub(crate) fn decode<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T, String> {
-    if let Some(plain) = decode_plain(TypeId::of::<T>(), bytes) {
+    if may_be_plain::<T>()
+        && let Some(plain) = decode_plain(TypeId::of::<T>(), bytes)
+    {
         return plain.map(|value| *value.downcast().expect("it was asked for by its type"));
     }
     match postcard::take_from_bytes::<T>(bytes) {
@@ -55,8 +57,18 @@ macro_rules! with_number_vectors {
     };
 }
 
-/// The bytes of `value` as they lie in memory, if those are its encoding.
-pub(crate) fn in_place(value: &dyn Any) -> Option<&[u8]> {
+/// The bytes of `value` as they lie in memory, if those are what [`encode`] appends.
+pub(crate) fn in_place<T: 'static>(value: &T) -> Option<&[u8]> {
+    if may_be_plain::<T>() { memory(value) } else { None }
+}
+
+/// Whether a `T` is as large as one of the types that are not postcard's. Small values, of which there may be many, are
+/// spared the comparisons, since the compiler knows.
+const fn may_be_plain<T>() -> bool {
+    size_of::<T>() == size_of::<String>() || size_of::<T>() == size_of::<serde_json::Value>()
+}
+
+fn memory(value: &dyn Any) -> Option<&[u8]> {
     macro_rules! numbers {
         ($($number:ty)*) => {
             $(if let Some(numbers) = value.downcast_ref::<Vec<$number>>() {
@@ -72,7 +84,7 @@ pub(crate) fn in_place(value: &dyn Any) -> Option<&[u8]> {
 }
 
 fn encode_plain(value: &dyn Any, buffer: &mut Vec<u8>) -> bool {
-    if let Some(bytes) = in_place(value) {
+    if let Some(bytes) = memory(value) {
         buffer.extend_from_slice(bytes);
         return true;
     }

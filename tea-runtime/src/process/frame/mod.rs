@@ -27,9 +27,6 @@ pub(crate) const SEND: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 pub(crate) const SEND: SendFlags = SendFlags::empty();
 
-/// How many pieces are given to the system at once.
-pub(crate) const VECTORED: usize = 16;
-
 /// What is wrong with a stream of frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FrameError {

@@ -47,7 +47,8 @@ impl Ran {
 
 /// What is sent for an errand.
 pub(crate) struct Parcel {
-    pub(crate) parts: Vec<Bytes>,
+    pub(crate) message: Vec<u8>,
+    pub(crate) values: Bytes,
     pub(crate) bytes: u64,
 }
 
@@ -87,7 +88,7 @@ impl Errand {
             JobWork::Branch { region, task, view, .. } => {
                 let branch = &region.tasks[*task];
                 let reads = branch.reads.iter().filter_map(|read| Some((read.key, view.value(read.key)?)));
-                let Encoded { heads, parts } = payload::encode(view.plan(), reads, max_payload)?;
+                let Encoded { heads, bytes } = payload::encode(view.plan(), reads, max_payload)?;
                 let message = ToWorker::Branch(message::Branch {
                     task: self.id,
                     module: view.plan().module.to_owned(),
@@ -98,20 +99,20 @@ impl Errand {
                     max_payload,
                     values: heads,
                 });
-                (message, parts)
+                (message, bytes)
             }
             JobWork::Items { map, view, batch, .. } => {
                 let plan = view.plan();
                 let known = kept.0.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, view));
                 let reads = map.reads.iter().filter(|_| !known).filter_map(|key| Some((*key, view.value(*key)?)));
-                let mut encoded = payload::encode(plan, reads, max_payload)?;
-                let values = encoded.len() - encoded.end().len();
-                let bytes = encoded.end();
+                let Encoded { heads, bytes: mut values } = payload::encode(plan, reads, max_payload)?;
+                let before_end = values.len() - values.end().len();
+                let bytes = values.end();
                 let mut lengths = Vec::with_capacity(batch.len() - self.items_done);
                 for at in self.items_done..batch.len() {
                     let before = bytes.len();
                     let sent = payload::guarded(|| batch.encode_item(at, bytes)).and_then(|()| {
-                        let length = (values + bytes.len()) as u64;
+                        let length = (before_end + bytes.len()) as u64;
                         if length <= max_payload { Ok(()) } else { Err(payload::over_limit(length, max_payload)) }
                     });
                     match sent {
@@ -138,16 +139,15 @@ impl Errand {
                     start: (batch.start() + self.items_done) as u64,
                     attempt: self.job.attempt,
                     max_payload,
-                    view: (!known).then_some(encoded.heads),
+                    view: (!known).then_some(heads),
                     lengths,
                 });
-                (message, encoded.parts)
+                (message, values)
             }
         };
-        let mut parts = vec![Bytes::Written(message::encode(&message))];
-        parts.extend(values);
-        let bytes = parts.iter().map(|part| part.len() as u64).sum();
-        Ok(Parcel { parts, bytes })
+        let message = message::encode(&message);
+        let bytes = (message.len() + values.len()) as u64;
+        Ok(Parcel { message, values, bytes })
     }
 
     /// Whether nothing of it is left to run.

@@ -152,7 +152,7 @@ impl Link {
         let begun = if flights.queue.len() == 1 { flights.begin() } else { None };
         drop(flights);
         self.tell_begin(pool, begun);
-        if self.outbox.send_task(parcel.parts).is_ok() {
+        if self.outbox.send_task(parcel.message, parcel.values).is_ok() {
             return Ok(());
         }
         // It did not get it, so it did not begin it.

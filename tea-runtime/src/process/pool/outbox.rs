@@ -13,10 +13,13 @@ use rustix::{
 };
 
 use crate::process::{
-    frame::{Header, SEND, VECTORED},
+    frame::{Header, SEND},
     message::WORK,
-    payload::Bytes,
+    payload::{self, Bytes},
 };
+
+/// How many pieces are given to the system at once.
+const VECTORED: usize = 16;
 
 /// The way to a worker.
 #[derive(Debug)]
@@ -42,7 +45,7 @@ struct Queue {
 /// A header or a part of a payload.
 #[derive(Debug)]
 struct Piece {
-    bytes: Bytes,
+    bytes: payload::Piece,
     /// It is the last one of a task.
     ends_task: bool,
 }
@@ -74,27 +77,28 @@ impl Outbox {
     /// # Errors
     /// If the worker has closed its end. Then it has not read the frame as a whole.
     pub(crate) fn send(&self, kind: u8, message: Vec<u8>) -> io::Result<()> {
-        self.send_parts(kind, [Bytes::Written(message)], false)
+        self.send_parts(kind, message, Bytes::default(), false)
     }
 
     /// Sends a task, or as much of it as the socket takes now.
     ///
     /// # Errors
     /// If the worker has closed its end. Then it has not read the task as a whole.
-    pub(crate) fn send_task(&self, parts: impl IntoIterator<Item = Bytes>) -> io::Result<()> {
-        self.send_parts(WORK, parts, true)
+    pub(crate) fn send_task(&self, message: Vec<u8>, values: Bytes) -> io::Result<()> {
+        self.send_parts(WORK, message, values, true)
     }
 
-    fn send_parts(&self, kind: u8, parts: impl IntoIterator<Item = Bytes>, ends_task: bool) -> io::Result<()> {
+    fn send_parts(&self, kind: u8, message: Vec<u8>, values: Bytes, ends_task: bool) -> io::Result<()> {
         let queue = &mut *self.lock();
         let idle = queue.waiting.is_empty();
         let header_at = queue.waiting.len();
         let piece = |bytes| Piece { bytes, ends_task: false };
-        queue.waiting.push_back(piece(Bytes::Written(Vec::new())));
-        queue.waiting.extend(parts.into_iter().filter(|part| !part.is_empty()).map(piece));
+        let written = [message, values.start].into_iter().filter(|part| !part.is_empty()).map(payload::Piece::Written);
+        queue.waiting.push_back(piece(payload::Piece::Written(Vec::new())));
+        queue.waiting.extend(written.chain(values.rest).map(piece));
         let payload = queue.waiting.range(header_at + 1..).map(|piece| &*piece.bytes);
         let header = Header::of(kind, queue.number, payload).to_bytes();
-        queue.waiting[header_at].bytes = Bytes::Written(header.to_vec());
+        queue.waiting[header_at].bytes = payload::Piece::Written(header.to_vec());
         queue.waiting.back_mut().expect("a header at least").ends_task = ends_task;
         queue.number += 1;
         if idle {

@@ -67,8 +67,7 @@ pub(crate) fn serve() -> ! {
                 let (outcome, values) = runner.branch(branch, token);
                 inbox.finish();
                 let nanos = timer::nanos(start.elapsed());
-                let values: Vec<_> = values.iter().map(|part| &**part).collect();
-                outbox.send(&FromWorker::BranchEnd { task, nanos, outcome }, &values);
+                outbox.send(&FromWorker::BranchEnd { task, nanos, outcome }, &values.start, &values.rest);
             }
             Order::Items(items) => {
                 let token = inbox.begin(items.head.task);
@@ -76,7 +75,7 @@ pub(crate) fn serve() -> ! {
                 inbox.finish();
             }
             Order::Goodbye => {
-                outbox.send(&FromWorker::Goodbye, &[]);
+                outbox.send(&FromWorker::Goodbye, &[], &[]);
                 process::exit(0);
             }
         }

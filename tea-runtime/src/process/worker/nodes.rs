@@ -71,7 +71,7 @@ impl Teller {
         }
         drop(times);
         let message = FromWorker::Node(Node { name: name.to_owned(), place, pid, since, end });
-        if soon { self.outbox.leave(&message, &[]) } else { self.outbox.send(&message, &[]) }
+        if soon { self.outbox.leave(&message, &[]) } else { self.outbox.send(&message, &[], &[]) }
     }
 
     fn progress(&self, node: &str, done: u64, total: u64) {
@@ -81,7 +81,7 @@ impl Teller {
         if complete || times.told.is_none_or(|told| now - told >= PERIOD) {
             times.told = Some(now);
             drop(times);
-            self.outbox.send(&FromWorker::Progress { node: node.to_owned(), done, total }, &[]);
+            self.outbox.send(&FromWorker::Progress { node: node.to_owned(), done, total }, &[], &[]);
         }
     }
 

@@ -21,8 +21,9 @@ use super::{give_up, watch};
 use crate::{
     engine::timer::nanos,
     process::{
-        frame::{HEADER, Header, SEND, VECTORED},
+        frame::{HEADER, Header, SEND},
         message::{self, FromWorker, Hello, WORK},
+        payload::Piece,
     },
 };
 
@@ -70,41 +71,39 @@ impl Outbox {
     }
 
     /// Sends a message and the values that it announces. Ends the process if the parent cannot be reached.
-    pub(crate) fn send(&self, message: &FromWorker, values: &[&[u8]]) {
-        self.tell(message, values, false);
+    pub(crate) fn send(&self, message: &FromWorker, values: &[u8], rest: &[Piece]) {
+        self.tell(message, values, rest, false);
     }
 
     /// Leaves a message and the values that it announces where the parent finds them with the next one that is sent, or
     /// when this process has ended. That wakes nobody, and costs a third.
     pub(crate) fn leave(&self, message: &FromWorker, values: &[u8]) {
-        self.tell(message, &[values], true);
+        self.tell(message, values, &[], true);
     }
 
-    fn tell(&self, message: &FromWorker, values: &[&[u8]], leave: bool) {
+    fn tell(&self, message: &FromWorker, values: &[u8], rest: &[Piece], leave: bool) {
         self.refuse_copies();
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let Next { number, bytes, left } = &mut *next;
         bytes.clear();
         bytes.resize(HEADER, 0);
         message::append(message, bytes);
-        let header = Header::of(WORK, *number, [&bytes[HEADER..]].into_iter().chain(values.iter().copied())).to_bytes();
+        let payload = [&bytes[HEADER..], values].into_iter().chain(rest.iter().map(|piece| &**piece));
+        let header = Header::of(WORK, *number, payload).to_bytes();
         bytes[..HEADER].copy_from_slice(&header);
         *number += 1;
         // Up to this size the pipe takes a frame as a whole or not at all.
-        let length = values.iter().map(|part| part.len()).sum::<usize>();
-        if leave && *left < LEFT && bytes.len() + length <= PIPE_BUF {
-            for part in values {
-                bytes.extend_from_slice(part);
-            }
+        if leave && *left < LEFT && bytes.len() + values.len() <= PIPE_BUF {
+            bytes.extend_from_slice(values);
             if retry_on_intr(|| write(&self.pipe, bytes)).is_ok() {
                 *left += bytes.len();
                 return;
             }
-            bytes.truncate(bytes.len() - length);
+            bytes.truncate(bytes.len() - values.len());
         }
         *left = 0;
-        let mut parts: Vec<_> = [&**bytes].iter().chain(values).map(|part| IoSlice::new(part)).collect();
-        match self.write(&mut parts) {
+        let start = self.write(&mut [IoSlice::new(bytes), IoSlice::new(values)]);
+        match start.and_then(|()| rest.iter().try_for_each(|piece| self.write(&mut [IoSlice::new(piece)]))) {
             Ok(()) => {}
             Err(Errno::PIPE | Errno::CONNRESET) => watch::end(),
             Err(error) => give_up(&format!("its parent cannot be reached: {}", io::Error::from(error))),
@@ -122,8 +121,7 @@ impl Outbox {
 
     fn write(&self, mut parts: &mut [IoSlice<'_>]) -> Result<(), Errno> {
         while parts.iter().any(|part| !part.is_empty()) {
-            let some = &parts[..parts.len().min(VECTORED)];
-            let sent = retry_on_intr(|| sendmsg(&self.socket, some, &mut SendAncillaryBuffer::default(), SEND))?;
+            let sent = retry_on_intr(|| sendmsg(&self.socket, parts, &mut SendAncillaryBuffer::default(), SEND))?;
             IoSlice::advance_slices(&mut parts, sent);
         }
         Ok(())

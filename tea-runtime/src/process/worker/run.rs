@@ -54,7 +54,7 @@ impl Runner {
         &mut self,
         branch: Branch,
         token: CancellationToken,
-    ) -> (Result<message::BranchEnd, Box<Failure>>, Vec<Bytes>) {
+    ) -> (Result<message::BranchEnd, Box<Failure>>, Bytes) {
         let Branch { head, ready } = branch;
         self.turn(true);
         let end = ready.and_then(|Ready { plan, site: region, view }| {
@@ -70,8 +70,8 @@ impl Runner {
         });
         self.turn(false);
         match end {
-            Ok((goes_to, Encoded { heads, parts })) => (Ok(message::BranchEnd { goes_to, values: heads }), parts),
-            Err(failure) => (Err(failure), Vec::new()),
+            Ok((goes_to, Encoded { heads, bytes })) => (Ok(message::BranchEnd { goes_to, values: heads }), bytes),
+            Err(failure) => (Err(failure), Bytes::default()),
         }
     }
 
@@ -85,7 +85,7 @@ impl Runner {
         let tell = |at: u64, outcome: Result<&[u8], Box<Failure>>| {
             let (failure, bytes) = outcome.map_or_else(|failure| (Some(failure), &[][..]), |bytes| (None, bytes));
             let end = FromWorker::ItemEnd { task, at: head.first + at, failure };
-            if at + 1 == count { outbox.send(&end, &[bytes]) } else { outbox.leave(&end, bytes) }
+            if at + 1 == count { outbox.send(&end, bytes, &[]) } else { outbox.leave(&end, bytes) }
         };
         let (Ready { plan, site: map, view }, mut batch) = match ready {
             Ok(ready) => ready,
