@@ -2,12 +2,12 @@
 //!
 //! A payload is a postcard message, then the values that it announces: their bytes stand beside the codec, not in it.
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 use crate::{engine::settings::Sent, event::Detail, failure::Failure, plan::Place};
 
 /// Counted up with every change of a message or of the frames.
-pub(crate) const PROTOCOL: u32 = 4;
+pub(crate) const PROTOCOL: u32 = 5;
 
 /// Kind of the frames that are taken in order.
 pub(crate) const WORK: u8 = 1;
@@ -15,15 +15,20 @@ pub(crate) const WORK: u8 = 1;
 /// Kind of the frames that a worker takes at once, also while a task runs.
 pub(crate) const CANCEL: u8 = 2;
 
+/// Descriptors that come with the first message: where the worker reads short frames, where it writes them, and the
+/// socket for long ones.
+pub(crate) const LANE_ENDS: usize = 3;
+
 /// A message from a parent to its worker.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum ToWorker {
+pub(crate) enum ToWorker<'a> {
     /// The first message.
     Setup(Setup),
     /// Run a branch.
-    Branch(Branch),
+    #[serde(borrow)]
+    Branch(Branch<'a>),
     /// Run items of a map.
-    Items(Items),
+    Items(Items<'a>),
     /// A task is cancelled. It may be over already.
     Cancel { task: u64, sibling: bool },
     /// There will be no more. Say goodbye and end.
@@ -45,12 +50,12 @@ pub(crate) struct Setup {
 
 /// A branch to run; the values that it reads follow.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Branch {
+pub(crate) struct Branch<'a> {
     /// This attempt's number in the pool.
     pub(crate) task: u64,
     /// [`Plan::module`](crate::plan::Plan::module) and name.
-    pub(crate) module: String,
-    pub(crate) workflow: String,
+    pub(crate) module: &'a str,
+    pub(crate) workflow: &'a str,
     /// The region's id, and the branch's index there.
     pub(crate) region: u32,
     pub(crate) index: u32,
@@ -62,12 +67,12 @@ pub(crate) struct Branch {
 
 /// Items of a map to run; the values that the body reads follow, then the items.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Items {
+pub(crate) struct Items<'a> {
     /// This attempt's number in the pool.
     pub(crate) task: u64,
     /// [`Plan::module`](crate::plan::Plan::module) and name.
-    pub(crate) module: String,
-    pub(crate) workflow: String,
+    pub(crate) module: &'a str,
+    pub(crate) workflow: &'a str,
     /// The map's id.
     pub(crate) map: u32,
     /// The first item's position in the attempt, and its index in the map.
@@ -153,6 +158,6 @@ pub(crate) fn append<T: Serialize>(message: &T, into: &mut Vec<u8>) {
 }
 
 /// Reads a message. Gives it with the bytes that follow.
-pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<(T, &[u8]), String> {
+pub(crate) fn decode<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<(T, &'a [u8]), String> {
     postcard::take_from_bytes(payload).map_err(|error| format!("a message cannot be read: {error}"))
 }

@@ -11,6 +11,7 @@
 //!
 //! `docs/platforms.md` says what differs between systems.
 
+mod awake;
 mod frame;
 mod group;
 mod identity;

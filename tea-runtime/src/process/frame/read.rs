@@ -9,7 +9,6 @@ use rustix::{
     buffer::spare_capacity,
     fd::AsFd,
     io::{read, retry_on_intr},
-    net::{RecvFlags, recv},
 };
 
 use super::{FrameError, HEADER, Header, KEEP, MAGIC};
@@ -42,23 +41,16 @@ impl FrameReader {
         Self { buffer: Vec::new(), start: 0, arriving: None, number: 0, limit }
     }
 
-    /// Receives what is there, once. `Ok(0)` is the end of the stream.
-    pub(crate) fn fill(&mut self, socket: impl AsFd, flags: RecvFlags) -> io::Result<usize> {
+    /// Reads what is there, once. `Ok(0)` is the end of the stream.
+    pub(crate) fn fill(&mut self, source: impl AsFd) -> io::Result<usize> {
         self.make_room();
-        Ok(recv(socket, spare_capacity(&mut self.buffer), flags)?.0)
+        Ok(retry_on_intr(|| read(&source, spare_capacity(&mut self.buffer)))?)
     }
 
     /// Takes bytes that came some other way.
-    #[cfg(test)]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.make_room();
         self.buffer.extend_from_slice(bytes);
-    }
-
-    /// Reads what is there, once, from something that is no socket. `Ok(0)` is the end of the stream.
-    pub(crate) fn fill_from(&mut self, pipe: impl AsFd) -> io::Result<usize> {
-        self.make_room();
-        Ok(retry_on_intr(|| read(&pipe, spare_capacity(&mut self.buffer)))?)
     }
 
     /// Drops bytes up to the first frame, as long as none was read. Gives what was dropped.
@@ -118,6 +110,11 @@ impl FrameReader {
             return Ok(false);
         }
         if hasher.clone().finalize() == header.checksum { Ok(true) } else { Err(FrameError::Payload) }
+    }
+
+    /// The kind of the frame that is arriving, once its header is there.
+    pub(crate) fn kind(&self) -> Option<u8> {
+        self.arriving.as_ref().map(|(header, ..)| header.kind)
     }
 
     /// Takes the frame that has [arrived](Self::arrive).

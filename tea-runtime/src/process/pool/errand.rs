@@ -8,6 +8,7 @@ use crate::{
     failure::Failure,
     policy::ParallelConfig,
     process::{
+        frame::HEADER,
         message::{self, ToWorker, ValueHead},
         payload::{self, Bytes, Encoded, transport},
     },
@@ -45,11 +46,23 @@ impl Ran {
     }
 }
 
-/// What is sent for an errand.
+/// A message, behind room for a frame's header, and the values behind it.
 pub(crate) struct Parcel {
-    pub(crate) message: Vec<u8>,
+    pub(crate) head: Vec<u8>,
     pub(crate) values: Bytes,
-    pub(crate) bytes: u64,
+}
+
+impl Parcel {
+    pub(crate) fn new(message: &ToWorker<'_>, values: Bytes) -> Self {
+        let mut head = vec![0; HEADER];
+        message::append(message, &mut head);
+        Self { head, values }
+    }
+
+    /// How large it is.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.head.len() - HEADER + self.values.len()) as u64
+    }
 }
 
 /// The view that a worker got last for items, and still has.
@@ -91,8 +104,8 @@ impl Errand {
                 let Encoded { heads, bytes } = payload::encode(view.plan(), reads, max_payload)?;
                 let message = ToWorker::Branch(message::Branch {
                     task: self.id,
-                    module: view.plan().module.to_owned(),
-                    workflow: view.plan().name.to_owned(),
+                    module: view.plan().module,
+                    workflow: view.plan().name,
                     region: region.id,
                     index: u32::try_from(*task).expect("tasks are numbered in u32"),
                     attempt: self.job.attempt,
@@ -132,8 +145,8 @@ impl Errand {
                 self.items_sent = self.items_done + lengths.len();
                 let message = ToWorker::Items(message::Items {
                     task: self.id,
-                    module: plan.module.to_owned(),
-                    workflow: plan.name.to_owned(),
+                    module: plan.module,
+                    workflow: plan.name,
                     map: map.id,
                     first: self.items_done as u64,
                     start: (batch.start() + self.items_done) as u64,
@@ -145,9 +158,7 @@ impl Errand {
                 (message, values)
             }
         };
-        let message = message::encode(&message);
-        let bytes = (message.len() + values.len()) as u64;
-        Ok(Parcel { message, values, bytes })
+        Ok(Parcel::new(&message, values))
     }
 
     /// Whether nothing of it is left to run.

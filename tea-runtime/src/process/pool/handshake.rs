@@ -2,23 +2,26 @@
 
 use std::{
     io,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use rustix::{
     event::{PollFd, PollFlags, poll},
+    fd::OwnedFd,
     io::Errno,
 };
 
-use super::{frames::Frames, outbox::Outbox, output::Output};
+use super::{frames::Frames, lanes::Lanes, outbox::Outbox, output::Output};
 use crate::{
     failure::Failure,
     process::{
+        frame::LaneReader,
         group::Group,
         identity,
         loss::Loss,
-        message::{self, FromWorker, Hello, PROTOCOL, Setup, ToWorker, WORK},
-        spawn::Program,
+        message::{self, FromWorker, Hello, PROTOCOL, Setup},
+        spawn::{Program, Started},
     },
 };
 
@@ -58,17 +61,18 @@ pub(crate) fn start(
     closing: impl Fn() -> bool,
 ) -> Result<Ready, StartError> {
     let started = program.and_then(|program| program.start()).map_err(StartError::System)?;
-    let outbox = Outbox::new(started.socket).map_err(StartError::System)?;
+    let Started { group, control, stdout, stderr } = started;
+    let Lanes { there, back, socket, theirs } = Lanes::new().map_err(StartError::System)?;
+    let socket = Arc::new(OwnedFd::from(socket));
+    let outbox = Outbox::new(control, there, Arc::clone(&socket)).map_err(StartError::System)?;
     let memory_limit = setup.memory_limit;
-    let pid = started.group.pid();
-    let mut ready = Ready {
-        group: started.group,
-        outbox,
-        output: Output::new(started.stderr),
-        frames: Frames::new(started.stdout, NOISE),
-    };
+    let pid = group.pid();
+    // Its hello is the first.
+    let frames = Frames::new(LaneReader::new(back.into(), socket, 1), stdout, NOISE);
+    let mut ready = Ready { group, outbox, output: Output::new(stderr), frames };
     // If it is gone already, that shows when its hello is read.
-    let _ = ready.outbox.send(WORK, message::encode(&ToWorker::Setup(setup)));
+    let _ = ready.outbox.set_up(setup, &theirs);
+    drop(theirs);
     match ready.hello(limit, |line| tell(pid, line), closing) {
         Ok(()) => Ok(ready),
         Err(Broken::Closing) => Err(StartError::Closing),

@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -21,10 +24,7 @@ use crate::{
     cancel::CancelReason,
     engine::{cancelled, timer},
     event::Event,
-    process::{
-        group::Group,
-        message::{self, CANCEL, ToWorker, WORK},
-    },
+    process::{awake, group::Group},
 };
 
 /// How long a worker may take from a goodbye to its end.
@@ -42,6 +42,9 @@ pub(crate) struct Link {
     alarm: Mutex<Option<Alarm>>,
     /// While the thread is lent, what it reads with.
     ears: Mutex<Option<Ears>>,
+    /// Its last branch took no longer than a thread may stay awake for it, if one may.
+    brisk: AtomicBool,
+    awake: bool,
 }
 
 /// When the link is looked at next.
@@ -89,6 +92,8 @@ pub(super) fn serve(pool: &Arc<Pool>, number: u32, memory_limit: Option<u64>, de
                 flights: Mutex::default(),
                 alarm: Mutex::default(),
                 ears: Mutex::default(),
+                brisk: AtomicBool::new(false),
+                awake: awake::is_possible(),
             });
             pool.emit(|| Event::WorkerStarted { worker: number, pid: link.pid(), elapsed: start.elapsed() });
             if !pool.add(&link) {
@@ -113,14 +118,15 @@ impl Link {
         self.memory_limit
     }
 
-    /// Gives it an attempt, for which its slot has been taken. The attempt comes back if the worker is gone.
+    /// Gives it an attempt, for which its slot has been taken, to be sent with the next flush. The attempt comes back if
+    /// the worker is gone.
     pub(super) fn give(self: &Arc<Self>, pool: &Arc<Pool>, mut errand: Box<Errand>) -> Result<(), Box<Errand>> {
         loop {
             let mut kept = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
             match errand.parcel(&mut kept) {
                 Ok(parcel) => {
                     let (id, cancel) = (errand.id, errand.job.cancel.clone());
-                    self.send(pool, errand, parcel)?;
+                    self.add(pool, errand, parcel)?;
                     drop(kept);
                     // A cancellation that came while it was neither in the queue nor here has not found it.
                     if let Some(reason) = cancel.reason() {
@@ -140,25 +146,19 @@ impl Link {
         }
     }
 
-    fn send(self: &Arc<Self>, pool: &Pool, errand: Box<Errand>, parcel: Parcel) -> Result<(), Box<Errand>> {
-        let id = errand.id;
+    fn add(self: &Arc<Self>, pool: &Pool, errand: Box<Errand>, parcel: Parcel) -> Result<(), Box<Errand>> {
         let mut flights = self.flights();
         if flights.gone {
             return Err(errand);
         }
         let turn = flights.given;
         flights.given += 1;
-        flights.queue.push_back(Flight::new(errand, turn, parcel.bytes));
+        flights.queue.push_back(Flight::new(errand, turn, parcel.bytes()));
         let begun = if flights.queue.len() == 1 { flights.begin() } else { None };
         drop(flights);
         self.tell_begin(pool, begun);
-        if self.outbox.send_task(parcel.message, parcel.values).is_ok() {
-            return Ok(());
-        }
-        // It did not get it, so it did not begin it.
-        let mut flights = self.flights();
-        let at = flights.queue.iter().position(|flight| flight.id == id);
-        at.and_then(|at| flights.queue.remove(at)).and_then(|flight| flight.errand).map_or(Ok(()), Err)
+        self.outbox.add_task(parcel);
+        Ok(())
     }
 
     /// Tells that a flight has begun, and sees to its deadline.
@@ -183,9 +183,9 @@ impl Link {
             flights.queue[at].errand.take()
         };
         drop(flights);
-        let message = message::encode(&ToWorker::Cancel { task: id, sibling: reason == CancelReason::Sibling });
-        // If it cannot be sent, the worker is gone, and its thread tells the end of all that it had.
-        let _ = self.outbox.send(CANCEL, message);
+        // If that is not possible, the worker is gone, and its thread tells the end of all that it had; or it is stopped,
+        // and the end of the grace ends it.
+        let _ = self.outbox.cancel(id, reason == CancelReason::Sibling);
         if let Some(errand) = waiting {
             errand.fail(&cancelled(reason), Ran::nowhere());
         } else {
@@ -241,12 +241,20 @@ impl Link {
     pub(super) fn say_goodbye(self: &Arc<Self>) {
         let told = *self.flights().goodbye.get_or_insert_with(timer::now);
         self.look_at(Some(told + GOODBYE));
-        let _ = self.outbox.send(WORK, message::encode(&ToWorker::Goodbye));
+        self.outbox.say_goodbye();
     }
 
     /// Ends it at once.
     pub(super) fn kill(&self) {
         self.group.signal(Signal::KILL);
+    }
+
+    pub(super) fn is_brisk(&self) -> bool {
+        self.awake && self.brisk.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_brisk(&self, brisk: bool) {
+        self.brisk.store(brisk, Ordering::Relaxed);
     }
 
     pub(super) fn ears(&self) -> MutexGuard<'_, Option<Ears>> {

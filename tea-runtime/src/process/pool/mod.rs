@@ -9,6 +9,7 @@ mod errand;
 mod flight;
 mod frames;
 mod handshake;
+mod lanes;
 mod lend;
 mod link;
 mod nodes;
@@ -17,7 +18,10 @@ mod output;
 mod pace;
 mod reader;
 
+pub(super) use self::pace::MOST;
+
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -25,7 +29,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
 use self::{
     errand::{Errand, Ran},
@@ -45,6 +49,9 @@ use crate::{
 
 /// Workers that may end in a row before they are ready.
 const FAILED_STARTS: u32 = 10;
+
+/// Descriptors that a worker takes here, and those that a program has for itself at the least.
+const DESCRIPTORS: (u64, u64) = (9, 64);
 
 /// A pool's settings.
 #[derive(Debug, Clone)]
@@ -110,8 +117,29 @@ struct Slot {
     lent: Option<Lent>,
 }
 
+thread_local! {
+    /// The pool for which this thread [gathers](Pool::gather) what is to be given out; 0 if it does not.
+    static GATHERS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Gathers, while it lives.
+struct Gather<'a> {
+    pool: &'a Arc<Pool>,
+    before: usize,
+}
+
+impl Drop for Gather<'_> {
+    fn drop(&mut self) {
+        GATHERS.set(self.before);
+        if self.pool.lock().waits() {
+            self.pool.pump();
+        }
+    }
+}
+
 impl Pool {
     pub(crate) fn new(options: Options) -> Arc<Self> {
+        allow_descriptors(options.max_workers);
         let state = State { limit: options.max_workers.max(1), ..State::default() };
         let pool = Arc::new(Self {
             options,
@@ -135,7 +163,7 @@ impl Pool {
 
     /// Attempts that are taken with profit at once.
     pub(crate) fn window(&self) -> usize {
-        self.options.max_workers * pace::MOST
+        self.options.max_workers * MOST
     }
 
     /// Takes an attempt.
@@ -163,7 +191,7 @@ impl Pool {
             return errand.fail(&cancelled(CancelReason::Requested), Ran::nowhere());
         }
         state.queues.entry(errand.memory_limit()).or_default().insert(id, errand);
-        let lent = state.is_lent();
+        let later = state.is_lent() || GATHERS.get() == Arc::as_ptr(self).addr();
         drop(state);
         let pool = Arc::downgrade(self);
         cancel.on_cancel(move |reason| {
@@ -171,9 +199,15 @@ impl Pool {
                 pool.cancel(id, reason);
             }
         });
-        if !lent {
+        if !later {
             self.pump();
         }
+    }
+
+    /// From now on, what this thread submits waits, and what it settles is not followed by something else; until what this
+    /// gives is dropped, when all of that is given out together.
+    fn gather(self: &Arc<Self>) -> Gather<'_> {
+        Gather { pool: self, before: GATHERS.replace(Arc::as_ptr(self).addr()) }
     }
 
     /// Cancels an attempt, wherever it is.
@@ -220,17 +254,23 @@ impl Pool {
             if given.is_empty() {
                 return;
             }
+            let mut links: Vec<Arc<Link>> = Vec::new();
             for (link, errand) in given {
                 if let Err(errand) = link.give(self, errand) {
                     // That worker is gone; its thread takes it out of the pool.
                     self.put_back(&link, std::iter::once(errand));
+                } else if !links.iter().any(|other| Arc::ptr_eq(other, &link)) {
+                    links.push(link);
                 }
+            }
+            for link in links {
+                link.outbox.flush();
             }
         }
     }
 
-    /// A worker's task ended, unless it could not be sent to it. Gives whether the link's thread, if it `asks`, is lent:
-    /// there is nothing else for it to do.
+    /// A worker's task ended, unless it could not be sent to it; what waits may be [given](Self::pump) to it. Gives
+    /// whether the link's thread, if it `asks`, is lent: there is nothing else for it to do.
     fn settled(self: &Arc<Self>, link: &Arc<Link>, task: Option<&Settled>, asks: bool) -> bool {
         let mut state = self.lock();
         if let Some(&Settled { kind, elapsed, bytes }) = task {
@@ -250,10 +290,6 @@ impl Pool {
         }
         if goodbye {
             link.say_goodbye();
-        }
-        drop(state);
-        if waiting {
-            self.pump();
         }
         lent
     }
@@ -456,6 +492,17 @@ impl Pool {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sees to it that so many workers have descriptors, as far as the system lets us: mostly 1,024 are allowed to a program
+/// that asks for no more. With fewer, there are fewer workers.
+fn allow_descriptors(workers: usize) {
+    let wanted = workers as u64 * DESCRIPTORS.0 + DESCRIPTORS.1;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_some_and(|current| current < wanted) {
+        let current = Some(maximum.map_or(wanted, |most| most.min(wanted)));
+        let _ = setrlimit(Resource::Nofile, Rlimit { current, maximum });
     }
 }
 

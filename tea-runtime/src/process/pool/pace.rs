@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration};
 use crate::engine::timer::nanos;
 
 /// The most tasks in flight on one worker.
-pub(crate) const MOST: usize = 16;
+pub(crate) const MOST: usize = 32;
 
 /// Work in flight that is worth having beyond the current task.
 const AHEAD: Duration = Duration::from_micros(500);

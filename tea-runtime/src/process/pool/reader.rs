@@ -27,6 +27,7 @@ use crate::{
     executor::Job,
     failure::Failure,
     process::{
+        awake,
         frame::{Frame, FrameError},
         group::Status,
         loss::{self, Loss},
@@ -36,6 +37,9 @@ use crate::{
 
 /// How often a worker that runs something, and says nothing, is looked at.
 const PULSE: Duration = Duration::from_millis(250);
+
+/// How long a worker that has more to do may keep the end of a short task from being told, at the most about twice.
+const LEFT: Duration = Duration::from_millis(1);
 
 /// How often in a row it may be found stopped.
 const MISSED: u32 = 8;
@@ -74,24 +78,29 @@ pub(super) fn read(pool: &Arc<Pool>, link: &Arc<Link>, mut ears: Ears) {
 /// Reads up to an end that this thread may go on from.
 fn listen(pool: &Arc<Pool>, link: &Arc<Link>, ears: &mut Ears) -> Result<Ending, End> {
     let Ears { frames, output } = ears;
-    let pulse = Timespec::try_from(PULSE).expect("a short time");
     let mut missed = 0;
-    let mut unsent = false;
+    let mut unsent = None;
+    let mut heard = true;
     loop {
         // Some may have come behind the hello, or behind the last end.
         if let Some(ending) = take(pool, link, frames, output, Frames::next)? {
             return Ok(ending);
         }
-        let mut interest = PollFlags::IN;
-        interest.set(PollFlags::OUT, unsent);
-        // The socket stands first: when it is readable, so is all that the worker wrote to stderr before.
-        let mut sources =
-            vec![PollFd::new(link.outbox.socket(), interest), PollFd::new(link.outbox.woken(), PollFlags::IN)];
+        // Of several short tasks the worker leaves ends in the pipe, but none for longer than this.
+        let in_flight = link.flights().queue.len();
+        let soon = heard && in_flight > 1;
+        let brisk = in_flight == 1 && link.is_brisk();
+        let wait = Timespec::try_from(if soon { LEFT } else { PULSE }).expect("a short time");
+        // The frames stand first: when one is readable, so is all that the worker wrote to stderr before.
+        let mut sources = Vec::with_capacity(4);
+        sources.push(PollFd::from_borrowed_fd(frames.source(), PollFlags::IN));
+        sources.push(PollFd::new(link.outbox.woken(), PollFlags::IN));
         sources.extend(output.pipe().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
-        let silent = poll(&mut sources, Some(&pulse)) == Ok(0);
-        let socket = sources[0].revents();
+        sources.extend(unsent.map(|way| PollFd::from_borrowed_fd(way, PollFlags::OUT)));
+        let silent = !(brisk && awake::wait(&mut sources)) && poll(&mut sources, Some(&wait)) == Ok(0);
+        let said = !sources[0].revents().is_empty();
         let woken = !sources[1].revents().is_empty();
-        let wrote = sources.get(2).is_some_and(|pipe| !pipe.revents().is_empty());
+        let wrote = output.pipe().is_some() && !sources[2].revents().is_empty();
         drop(sources);
         // Whose lines they are is known by the ends that lie in the pipe. What a silent worker left there is told as well.
         if (wrote || silent)
@@ -105,21 +114,19 @@ fn listen(pool: &Arc<Pool>, link: &Arc<Link>, ears: &mut Ears) -> Result<Ending,
         if woken {
             link.outbox.clear_wake();
         }
-        if woken || socket.contains(PollFlags::OUT) {
-            // If it cannot be sent, the stream ends too.
-            unsent = !link.outbox.flush().unwrap_or(true);
+        if woken || unsent.is_some() {
+            unsent = link.outbox.go_on();
         }
-        if socket.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
+        heard = said;
+        if said {
             missed = 0;
-            match frames.receive(link.outbox.socket()) {
+            match frames.receive() {
                 Ok(0) => return Err(End::Closed),
                 Ok(_) => {}
-                Err(error) => match Errno::from_io_error(&error) {
-                    Some(Errno::AGAIN | Errno::INTR) => {}
-                    _ => return Err(End::Closed),
-                },
+                Err(error) if Errno::from_io_error(&error) == Some(Errno::AGAIN) => {}
+                Err(_) => return Err(End::Closed),
             }
-        } else if silent {
+        } else if silent && !soon {
             match link.group.status() {
                 // Somebody else, or the system, may hold its end of the connection.
                 Status::Ended | Status::Killed => return Err(End::Closed),
@@ -131,7 +138,8 @@ fn listen(pool: &Arc<Pool>, link: &Arc<Link>, ears: &mut Ears) -> Result<Ending,
     }
 }
 
-/// Takes the frames that are there, up to an end that this thread may go on from.
+/// Takes the frames that are there, up to an end that this thread may go on from. What they make room for is given out
+/// at once.
 fn take(
     pool: &Arc<Pool>,
     link: &Arc<Link>,
@@ -139,6 +147,7 @@ fn take(
     output: &mut Output,
     next: fn(&mut Frames) -> Result<Option<Frame<'_>>, FrameError>,
 ) -> Result<Option<Ending>, End> {
+    let _gather = pool.gather();
     while let Some(Frame { payload, .. }) = next(frames).map_err(|error| End::Broken(error.to_string()))? {
         let (message, values) = message::decode(payload).map_err(End::Broken)?;
         match message {
@@ -196,6 +205,7 @@ fn branch_end(
 ) -> Option<Ending> {
     let mut ran = flight.ran(link.pid(), link.number());
     ran.elapsed = Duration::from_nanos(nanos);
+    link.set_brisk(ran.elapsed < awake::AWAKE);
     let settled = Settled { kind: flight.kind, elapsed: ran.elapsed, bytes: flight.sent.max(received) };
     let lent = pool.settled(link, Some(&settled), flight.errand.is_some());
     // One that was cancelled may still give its result in its grace; one that is over its time may not.
@@ -289,8 +299,8 @@ fn finish(pool: &Arc<Pool>, link: &Arc<Link>, end: End, Ears { frames, output }:
     drop(flights);
     link.forget_alarm();
     // What did not arrive as a whole was not begun.
-    let sent = link.outbox.tasks_sent();
-    let running = queue.pop_front_if(|first| first.turn < sent || !first.is_excused());
+    let read = link.outbox.tasks_read();
+    let running = queue.pop_front_if(|first| first.turn < read || !first.is_excused());
     let rest = queue.into_iter().filter_map(|flight| flight.errand);
     let (worker, pid) = (link.number(), link.pid());
     let label = running.as_ref().map(Flight::running).unwrap_or_default();

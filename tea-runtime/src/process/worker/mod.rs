@@ -1,9 +1,10 @@
 //! A worker process: from its start to its end it serves one parent.
 //!
-//! One thread runs the tasks, one after the other, and takes the next from the socket itself: a message costs one
-//! wake-up, not two. A second thread, the [watch](self::watch), ends the process when the parent is gone, and takes
-//! cancellations while a task runs.
+//! One thread runs the tasks, one after the other, and takes the next from the parent itself: a message costs one
+//! wake-up, not two. A second thread, the [watch](self::watch), takes cancellations, and ends the process when the parent
+//! is gone.
 
+mod control;
 mod inbox;
 mod nodes;
 mod order;
@@ -23,8 +24,16 @@ use std::{
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use self::{inbox::Inbox, order::Order, outbox::Outbox, run::Runner};
+use self::{
+    control::{Control, Tasks},
+    inbox::Inbox,
+    order::Order,
+    outbox::Outbox,
+    run::Runner,
+};
 use super::{
+    awake,
+    frame::FrameError,
     identity,
     message::{FromWorker, Hello, PROTOCOL, Setup},
 };
@@ -46,33 +55,40 @@ pub(crate) fn is_serving() -> bool {
 /// Serves this process's parent until that says goodbye or is gone.
 pub(crate) fn serve() -> ! {
     SERVING.store(true, Ordering::Relaxed);
-    let (socket, pipe) =
+    let (control, pipe) =
         stdio::take().unwrap_or_else(|error| give_up(&format!("it has no connection to its parent: {error}")));
+    outbox::say_hello(&pipe, Hello { protocol: PROTOCOL, fingerprint: identity::fingerprint(), pid: process::id() });
+    let mut control = Control::new(control);
+    let (setup, [orders, answers, socket]) = control.set_up();
+    set_up(&setup);
     let socket = Arc::new(socket);
-    let outbox = Arc::new(Outbox::new(Arc::clone(&socket), pipe));
-    outbox.say_hello(Hello { protocol: PROTOCOL, fingerprint: identity::fingerprint(), pid: process::id() });
-    let inbox = Inbox::new(socket);
-    watch::start(Arc::clone(&inbox));
-    let mut runner = Runner::new(Arc::clone(&outbox));
+    let tasks = Arc::new(Tasks::default());
+    watch::start(control, Arc::clone(&tasks));
+    let mut inbox = Inbox::new(orders, Arc::clone(&socket));
+    let outbox = Arc::new(Outbox::new(answers, socket, pipe));
+    let mut runner = Runner::new(Arc::clone(&outbox), setup);
+    // Until there was a short task, nothing is expected soon.
+    let mut soon = false;
     loop {
-        match inbox.next() {
-            Order::Setup(setup) => {
-                set_up(&setup);
-                runner.set_up(setup);
-            }
+        match inbox.next(soon) {
             Order::Branch(branch) => {
                 let task = branch.head.task;
-                let token = inbox.begin(task);
+                let token = tasks.begin(task);
                 let start = Instant::now();
                 let (outcome, values) = runner.branch(branch, token);
-                inbox.finish();
-                let nanos = timer::nanos(start.elapsed());
-                outbox.send(&FromWorker::BranchEnd { task, nanos, outcome }, &values.start, &values.rest);
+                tasks.finish();
+                let elapsed = start.elapsed();
+                soon = elapsed < awake::AWAKE;
+                let nanos = timer::nanos(elapsed);
+                let end = FromWorker::BranchEnd { task, nanos, outcome };
+                // Nobody waits for a single end if the next comes at once.
+                let tell = if inbox.has_next() { Outbox::leave_a_while } else { Outbox::send };
+                tell(&outbox, &end, &values.start, &values.rest);
             }
             Order::Items(items) => {
-                let token = inbox.begin(items.head.task);
+                let token = tasks.begin(items.head.task);
                 runner.items(items, &token);
-                inbox.finish();
+                tasks.finish();
             }
             Order::Goodbye => {
                 outbox.send(&FromWorker::Goodbye, &[], &[]);
@@ -89,6 +105,11 @@ fn set_up(setup: &Setup) {
     if let Err(error) = setrlimit(Resource::Data, Rlimit { current: Some(limit), maximum }) {
         give_up(&format!("`memory_limit` of {limit} bytes cannot be set: {error}"));
     }
+}
+
+/// Ends a worker that does not understand its parent.
+fn damaged(error: &FrameError) -> ! {
+    give_up(&format!("what it receives is damaged: {error}"))
 }
 
 /// Ends a worker that cannot go on. The parent shows the reason, as it shows all that a worker writes.

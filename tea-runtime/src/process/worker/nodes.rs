@@ -109,7 +109,7 @@ impl Listener for Teller {
 
 #[cfg(test)]
 mod tests {
-    use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
+    use std::io;
 
     use super::*;
     use crate::{
@@ -120,14 +120,17 @@ mod tests {
 
     /// What the parent is told, in order.
     fn told(wants: Detail, tell: impl FnOnce(&Teller)) -> Vec<String> {
-        let (here, there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
-        // What is left in the pipe comes through the same.
-        let pipe = here.try_clone().unwrap();
-        let teller = Teller::new(Arc::new(Outbox::new(Arc::new(here), pipe)), wants);
+        let (there, here) = io::pipe().unwrap();
+        // All comes through the same.
+        let [lane, socket, pipe] = [(); 3].map(|()| here.try_clone().unwrap().into());
+        drop(here);
+        let teller = Teller::new(Arc::new(Outbox::new(lane, Arc::new(socket), pipe)), wants);
         tell(&teller);
         drop(teller);
         let (mut frames, mut told) = (FrameReader::new(1 << 20), Vec::new());
-        while frames.fill(&there, RecvFlags::empty()).unwrap() > 0 {
+        // Behind the hello.
+        frames.set_number(1);
+        while frames.fill(&there).unwrap() > 0 {
             while let Some(frame) = frames.next().unwrap() {
                 told.push(match message::decode(frame.payload).unwrap().0 {
                     FromWorker::Node(Node { name, since, end: None, .. }) => format!("{name} at {since}"),

@@ -7,30 +7,29 @@ use crate::{
     failure::Failure,
     plan::{Map, Plan, Region, Registered, Site},
     process::{
-        message::{self, Setup, ToWorker, ValueHead},
+        message::{self, ToWorker, ValueHead},
         payload::{self, transport},
     },
     state::View,
 };
 
-/// A message from the parent, other than a cancellation.
-pub(crate) enum Order {
-    Setup(Setup),
-    Branch(Branch),
-    Items(Items),
+/// A message from the parent that stands in the order of its work.
+pub(crate) enum Order<'a> {
+    Branch(Branch<'a>),
+    Items(Items<'a>),
     Goodbye,
 }
 
 /// A branch to run.
-pub(crate) struct Branch {
-    pub(crate) head: message::Branch,
+pub(crate) struct Branch<'a> {
+    pub(crate) head: message::Branch<'a>,
     /// What it runs on; or why that could not be read.
     pub(crate) ready: Result<Ready<Region, View>, Box<Failure>>,
 }
 
 /// Items to run.
-pub(crate) struct Items {
-    pub(crate) head: message::Items,
+pub(crate) struct Items<'a> {
+    pub(crate) head: message::Items<'a>,
     /// What they run on, and they themselves; or why those could not be read.
     pub(crate) ready: Result<ReadyItems, Box<Failure>>,
 }
@@ -53,10 +52,9 @@ pub(crate) struct Orders {
 
 impl Orders {
     /// Reads a message and the values behind it.
-    pub(crate) fn read(&mut self, payload: &[u8]) -> Result<Order, String> {
+    pub(crate) fn read<'a>(&mut self, payload: &'a [u8]) -> Result<Order<'a>, String> {
         let (message, values) = message::decode(payload)?;
         Ok(match message {
-            ToWorker::Setup(setup) => Order::Setup(setup),
             ToWorker::Branch(head) => {
                 let ready = branch(&head, values);
                 Order::Branch(Branch { head, ready })
@@ -66,12 +64,12 @@ impl Orders {
                 Order::Items(Items { head, ready })
             }
             ToWorker::Goodbye => Order::Goodbye,
-            ToWorker::Cancel { .. } => return Err("a cancellation came as work".into()),
+            ToWorker::Setup(_) | ToWorker::Cancel { .. } => return Err("a message came as work that is none".into()),
         })
     }
 
-    fn items(&mut self, head: &message::Items, bytes: &[u8]) -> Result<ReadyItems, Box<Failure>> {
-        let plan = plan(&head.module, &head.workflow)?;
+    fn items(&mut self, head: &message::Items<'_>, bytes: &[u8]) -> Result<ReadyItems, Box<Failure>> {
+        let plan = plan(head.module, head.workflow)?;
         let Some(&Site::Map(map)) = plan.sites.get(head.map as usize) else {
             return Err(transport(format!("workflow `{}` has no such map in the worker", plan.name)));
         };
@@ -97,8 +95,8 @@ impl Orders {
     }
 }
 
-fn branch(head: &message::Branch, values: &[u8]) -> Result<Ready<Region, View>, Box<Failure>> {
-    let plan = plan(&head.module, &head.workflow)?;
+fn branch(head: &message::Branch<'_>, values: &[u8]) -> Result<Ready<Region, View>, Box<Failure>> {
+    let plan = plan(head.module, head.workflow)?;
     match plan.sites.get(head.region as usize) {
         Some(Site::Region(region)) if (head.index as usize) < region.tasks.len() => {
             let view = view(plan, region.tasks[head.index as usize].block.keys, &head.values, values)?;
@@ -131,12 +129,12 @@ mod tests {
     use crate::process::tests::{MAP, PLAN, REGION};
 
     fn orders() -> [Vec<u8>; 2] {
-        let (module, workflow) = (PLAN.module.to_owned(), PLAN.name.to_owned());
+        let (module, workflow) = (PLAN.module, PLAN.name);
         let values = vec![ValueHead { key: 0, length: 5 }];
         let branch = message::Branch {
             task: 7,
-            module: module.clone(),
-            workflow: workflow.clone(),
+            module,
+            workflow,
             region: REGION.id,
             index: 0,
             attempt: 1,

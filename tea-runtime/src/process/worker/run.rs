@@ -29,7 +29,7 @@ use crate::{
 /// Runs tasks, one after the other.
 pub(crate) struct Runner {
     outbox: Arc<Outbox>,
-    setup: Option<Setup>,
+    setup: Setup,
     /// There if the parent wants to hear of nodes.
     teller: Option<Arc<Teller>>,
     /// What fan-outs within branches share, by plan.
@@ -39,20 +39,15 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    pub(crate) fn new(outbox: Arc<Outbox>) -> Self {
-        Self { outbox, setup: None, teller: None, runs: HashMap::new(), result: Vec::new() }
-    }
-
-    pub(crate) fn set_up(&mut self, setup: Setup) {
-        self.teller =
-            (setup.tells != Detail::NONE).then(|| Arc::new(Teller::new(Arc::clone(&self.outbox), setup.tells)));
-        self.setup = Some(setup);
+    pub(crate) fn new(outbox: Arc<Outbox>, setup: Setup) -> Self {
+        let teller = (setup.tells != Detail::NONE).then(|| Arc::new(Teller::new(Arc::clone(&outbox), setup.tells)));
+        Self { outbox, setup, teller, runs: HashMap::new(), result: Vec::new() }
     }
 
     /// Runs a branch. Gives its end, and the values that it announces.
     pub(crate) fn branch(
         &mut self,
-        branch: Branch,
+        branch: Branch<'_>,
         token: CancellationToken,
     ) -> (Result<message::BranchEnd, Box<Failure>>, Bytes) {
         let Branch { head, ready } = branch;
@@ -77,7 +72,7 @@ impl Runner {
 
     /// Runs items in order. The end of each is told before the next begins, so that the parent finds out which one ran
     /// should this process end. Only the last needs to be known at once.
-    pub(crate) fn items(&mut self, items: Items, token: &CancellationToken) {
+    pub(crate) fn items(&mut self, items: Items<'_>, token: &CancellationToken) {
         let Items { head, ready } = items;
         let task = head.task;
         let outbox = Arc::clone(&self.outbox);
@@ -116,7 +111,7 @@ impl Runner {
 
     /// How large a buffer is kept from one task to the next. What a limit allows is the user's.
     fn keep(&self) -> usize {
-        let limit = self.setup.as_ref().and_then(|setup| usize::try_from(setup.memory_limit?).ok());
+        let limit = self.setup.memory_limit.and_then(|limit| usize::try_from(limit).ok());
         limit.map_or(KEEP, |limit| KEEP.min(limit / 16))
     }
 
@@ -128,12 +123,12 @@ impl Runner {
     }
 
     fn run(&mut self, plan: &'static Plan) -> Arc<Run> {
-        let setup = self.setup.as_ref();
+        let setup = &self.setup;
         let run = self.runs.entry(std::ptr::from_ref(plan)).or_insert_with(|| {
-            let max_workers = setup.and_then(|setup| usize::try_from(setup.max_workers?).ok());
+            let max_workers = setup.max_workers.and_then(|most| usize::try_from(most).ok());
             let teller = self.teller.iter().map(|teller| Arc::clone(teller) as Arc<dyn Listener>);
             let events = Events::new(teller.collect());
-            let settings = setup.map_or_else(Settings::default, |setup| Settings::received(&setup.settings, plan));
+            let settings = Settings::received(&setup.settings, plan);
             Run::new(plan, Options { max_workers, settings, events, ..Options::default() })
         });
         Arc::clone(run)

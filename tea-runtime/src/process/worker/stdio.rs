@@ -3,7 +3,7 @@
 use std::{fs::File, io};
 
 use rustix::{
-    fd::OwnedFd,
+    fd::{AsFd, OwnedFd},
     io::fcntl_dupfd_cloexec,
     process::{Resource, getrlimit},
     stdio::{dup2_stdin, dup2_stdout, stderr, stdin, stdout},
@@ -12,15 +12,19 @@ use rustix::{
 /// Above what user code reaches when it closes "all" descriptors.
 const PRIVATE: u64 = 200;
 
-/// Moves the socket and the pipe to descriptors of their own. From then on standard input is empty, and standard output
+/// Moves the control and the pipe to descriptors of their own. From then on standard input is empty, and standard output
 /// goes where standard error goes.
 pub(crate) fn take() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (control, pipe) = (private(stdin())?, private(stdout())?);
+    dup2_stdin(File::open("/dev/null")?)?;
+    dup2_stdout(stderr())?;
+    Ok((control, pipe))
+}
+
+/// A descriptor for the same that user code does not find, and that what it starts does not inherit.
+pub(crate) fn private(end: impl AsFd) -> io::Result<OwnedFd> {
     let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     // Where so few descriptors are allowed that there is no 200, the middle of what is allowed.
     let private = if most > PRIVATE + 8 { PRIVATE } else { most / 2 };
-    let private = i32::try_from(private).expect("a small number");
-    let (socket, pipe) = (fcntl_dupfd_cloexec(stdin(), private)?, fcntl_dupfd_cloexec(stdout(), private)?);
-    dup2_stdin(File::open("/dev/null")?)?;
-    dup2_stdout(stderr())?;
-    Ok((socket, pipe))
+    Ok(fcntl_dupfd_cloexec(end, i32::try_from(private).expect("a small number"))?)
 }

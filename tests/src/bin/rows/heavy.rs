@@ -4,6 +4,7 @@ use std::{
     error::Error,
     fs,
     hint::black_box,
+    num::NonZero,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -30,7 +31,8 @@ pub(crate) fn run(mebibytes: usize) -> Result<Value, Box<dyn Error>> {
     let acts = (0..40).map(|n| if n == 5 { "kill-once" } else { "ok" }.to_owned()).collect();
     touch(&mut memory);
     let before = faults()?;
-    retry::builder().on_event(listener).run(retry::Input::new(acts))?;
+    // With one worker, which is lost, there must be another.
+    retry::builder().max_workers(NonZero::<usize>::MIN).on_event(listener).run(retry::Input::new(acts))?;
     let own = faults()?;
     touch(&mut memory);
     let after = faults()?;
