@@ -97,9 +97,13 @@ pub(super) fn start(mut frame: Box<Frame>, region: &'static Region) {
         seat.give_back();
     }
     if schedule::is_caller() && state.is_for_pool() {
-        // One thread is woken, and wakes the others when this one sleeps and has left its core to them.
-        let on = Arc::clone(&state);
-        return state.run.spawn(false, Box::new(move || on.drive(Lane::default())));
+        // All threads that it takes are woken from here: one that wakes another often keeps it waiting on its own core,
+        // for milliseconds, while this thread leaves its core to nobody.
+        for _ in 0..state.site().limit.min(region.tasks.len()) {
+            let on = Arc::clone(&state);
+            state.run.spawn(false, Box::new(move || on.drive(Lane::default())));
+        }
+        return;
     }
     state.drive(Lane::default());
 }

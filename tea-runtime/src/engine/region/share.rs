@@ -7,7 +7,7 @@ use std::{
 };
 
 /// How much work a thread takes together.
-const WORK: Duration = Duration::from_micros(20);
+const WORK: Duration = Duration::from_micros(50);
 
 /// Tasks that a thread begins one after the other. Nobody knows how long they take: those that are not begun may be taken
 /// back, so that none waits for a long one while a thread has nothing to do.
@@ -79,7 +79,7 @@ mod tests {
         let mut pace = Pace::default();
         assert_eq!(pace.wanted(), 1, "nothing is known");
         (0..10).for_each(|_| pace.add(Duration::from_micros(1)));
-        assert_eq!(pace.wanted(), 20);
+        assert_eq!(pace.wanted(), 50);
         assert_eq!(pace.wanted(), 1, "nothing is new");
         pace.add(Duration::from_secs(1));
         assert_eq!(pace.wanted(), 1);
