@@ -11,7 +11,7 @@ use crate::{
     cancel::CancelReason,
     engine::{cancelled, timer},
     event::Scope,
-    executor::Limit,
+    executor::{JobWork, Limit},
     failure::{ExitStatus, Failure},
     process::loss::signal_name,
 };
@@ -28,6 +28,7 @@ pub(crate) struct Flight {
     /// `None` if it was cancelled before it began, and has been told so.
     pub(crate) errand: Option<Box<Errand>>,
     pub(crate) kind: usize,
+    pub(crate) is_branch: bool,
     pub(crate) grace: Duration,
     /// Bytes sent for it, or to be sent.
     pub(crate) sent: u64,
@@ -75,6 +76,7 @@ impl Flight {
         Self {
             id: errand.id,
             kind: errand.kind(),
+            is_branch: matches!(errand.job.work, JobWork::Branch { .. }),
             grace: errand.config().grace,
             errand: Some(errand),
             turn,

@@ -70,6 +70,11 @@ impl Flights {
     pub(super) fn begin(&mut self) -> Option<Begun> {
         Some(self.queue.front_mut()?.begin(timer::now()))
     }
+
+    /// Whether a branch runs, and whether nothing waits behind what runs.
+    pub(super) fn first(&self) -> (bool, bool) {
+        (self.queue.front().is_some_and(|flight| flight.is_branch), self.queue.len() == 1)
+    }
 }
 
 /// The life of a worker's thread.

@@ -11,7 +11,7 @@ use std::{
 use rustix::{
     cmsg_space,
     fd::{AsFd, BorrowedFd, OwnedFd},
-    io::{Errno, ioctl_fionread, retry_on_intr, write},
+    io::{Errno, ioctl_fionbio, ioctl_fionread, retry_on_intr, write},
     net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg},
 };
 
@@ -36,8 +36,8 @@ pub(crate) struct Outbox {
     socket: Arc<OwnedFd>,
     queue: Mutex<Queue>,
     /// Written to when the link's thread has something to send.
-    wake: UnixStream,
-    woken: UnixStream,
+    wake: PipeWriter,
+    woken: PipeReader,
 }
 
 /// Frames in the order of their numbers, the first perhaps sent in part.
@@ -87,9 +87,9 @@ impl Piece {
 impl Outbox {
     /// A way to the worker behind `control` and at the other ends of a lane; none of them may block.
     pub(crate) fn new(control: UnixStream, pipe: (PipeReader, PipeWriter), socket: Arc<OwnedFd>) -> io::Result<Self> {
-        let (wake, woken) = UnixStream::pair()?;
-        wake.set_nonblocking(true)?;
-        woken.set_nonblocking(true)?;
+        let (woken, wake) = io::pipe()?;
+        ioctl_fionbio(&wake, true)?;
+        ioctl_fionbio(&woken, true)?;
         Ok(Self { control, pipe, socket, queue: Mutex::default(), wake, woken })
     }
 
@@ -130,7 +130,7 @@ impl Outbox {
     }
 
     /// Readable once [`flush`](Self::flush) has left something to [`go_on`](Self::go_on) with.
-    pub(crate) fn woken(&self) -> &UnixStream {
+    pub(crate) fn woken(&self) -> &PipeReader {
         &self.woken
     }
 

@@ -87,9 +87,9 @@ fn listen(pool: &Arc<Pool>, link: &Arc<Link>, ears: &mut Ears) -> Result<Ending,
             return Ok(ending);
         }
         // Of several short tasks the worker leaves ends in the pipe, but none for longer than this.
-        let in_flight = link.flights().queue.len();
-        let soon = heard && in_flight > 1;
-        let brisk = in_flight == 1 && link.is_brisk();
+        let (branch, alone) = link.flights().first();
+        let soon = heard && branch && !alone;
+        let brisk = branch && alone && link.is_brisk();
         let wait = Timespec::try_from(if soon { LEFT } else { PULSE }).expect("a short time");
         // The frames stand first: when one is readable, so is all that the worker wrote to stderr before.
         let mut sources = Vec::with_capacity(4);

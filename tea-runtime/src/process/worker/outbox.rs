@@ -28,9 +28,9 @@ use crate::{
     },
 };
 
-/// Nanoseconds, fewer by far than a `fork` takes: what took no longer cannot have come back in a copy of the process. To
-/// ask the system for the process's number costs half as much as to leave a short message.
-const FORK: u64 = 5_000;
+/// Nanoseconds, a third of what a `fork` takes at the least: what took no longer cannot have come back in a copy of the
+/// process. To ask the system for the process's number costs half as much as to leave a short message.
+const FORK: u64 = 15_000;
 
 /// How much is left in the pipe until the parent is called: half of what a pipe holds where pages are small.
 const LEFT: usize = 32 << 10;
