@@ -99,7 +99,7 @@ pub(super) fn start(mut frame: Box<Frame>, region: &'static Region) {
     if schedule::is_caller() && state.is_for_pool() {
         // All threads that it takes are woken from here: one that wakes another often keeps it waiting on its own core,
         // for milliseconds, while this thread leaves its core to nobody.
-        for _ in 0..state.site().limit.min(region.tasks.len()) {
+        for _ in 0..state.site().limit.min(region.tasks.len().max(1)) {
             let on = Arc::clone(&state);
             state.run.spawn(false, Box::new(move || on.drive(Lane::default())));
         }
