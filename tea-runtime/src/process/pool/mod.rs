@@ -17,15 +17,15 @@ mod outbox;
 mod output;
 mod pace;
 mod reader;
+mod state;
 
 pub(super) use self::pace::MOST;
 
 use std::{
     cell::Cell,
-    collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
-    thread::{self, JoinHandle},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -36,7 +36,7 @@ use self::{
     handshake::StartError,
     lend::Lent,
     link::Link,
-    pace::Paces,
+    state::{Slot, State},
 };
 use super::{identity, loss, message::Setup, pause, spawn::Program};
 use crate::{
@@ -76,45 +76,11 @@ pub(crate) struct Pool {
     memory_kills: u64,
 }
 
-#[derive(Default)]
-struct State {
-    /// What waits, by the memory limit that its worker must have, then in the order in which it came.
-    queues: BTreeMap<Option<u64>, BTreeMap<u64, Box<Errand>>>,
-    slots: Vec<Slot>,
-    /// Workers that are being started, by memory limit.
-    starting: BTreeMap<Option<u64>, usize>,
-    /// Workers at once; fewer than asked for where the system has no more.
-    limit: usize,
-    failed_starts: u32,
-    /// The last start was one alone, since those before had failed for what the system lacks.
-    tried_alone: bool,
-    last_errand: u64,
-    next_worker: u32,
-    paces: Paces,
-    /// Why nothing can run.
-    refusal: Option<Box<Failure>>,
-    closing: bool,
-    /// An alarm is set that looks at lent threads.
-    watched: bool,
-    /// The threads of the links, by number; not those whose place another took.
-    threads: Vec<(u32, JoinHandle<()>)>,
-}
-
 /// What a task that ended says about its kind.
 struct Settled {
     kind: usize,
     elapsed: Duration,
     bytes: u64,
-}
-
-/// A worker that is ready, as the queue sees it.
-struct Slot {
-    link: Arc<Link>,
-    in_flight: usize,
-    given: u32,
-    /// It gets nothing more, and is told to end once it has nothing.
-    retiring: bool,
-    lent: Option<Lent>,
 }
 
 thread_local! {
@@ -515,94 +481,4 @@ pub(crate) fn print_line(label: &str, line: &str) {
 /// Shows a warning, where nobody listens.
 pub(crate) fn print_warning(message: &str) {
     eprintln!("warning: {message}");
-}
-
-impl Slot {
-    fn new(link: Arc<Link>) -> Self {
-        Self { link, in_flight: 0, given: 0, retiring: false, lent: None }
-    }
-}
-
-impl State {
-    /// Starts a thread for link `number`.
-    fn spawn(&mut self, number: u32, serve: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-        let thread = thread::Builder::new().name(format!("tea-worker-{number}")).spawn(serve)?;
-        self.threads.retain(|(_, thread)| !thread.is_finished());
-        self.threads.push((number, thread));
-        Ok(())
-    }
-
-    /// How many workers there are, or are being started.
-    fn workers(&self) -> usize {
-        self.slots.len() + self.starting.values().sum::<usize>()
-    }
-
-    /// Whether any attempt waits for a worker.
-    fn waits(&self) -> bool {
-        self.queues.values().any(|queue| !queue.is_empty())
-    }
-
-    fn slot(&mut self, link: &Arc<Link>) -> Option<&mut Slot> {
-        self.slots.iter_mut().find(|slot| Arc::ptr_eq(&slot.link, link))
-    }
-
-    fn started(&mut self, memory_limit: Option<u64>) {
-        let starting = self.starting.entry(memory_limit).or_default();
-        *starting = starting.saturating_sub(1);
-    }
-
-    fn take_queue(&mut self) -> impl Iterator<Item = Box<Errand>> + use<> {
-        std::mem::take(&mut self.queues).into_values().flat_map(BTreeMap::into_values)
-    }
-
-    /// Work for workers that have room for it: the least busy first.
-    fn assign(&mut self) -> Vec<(Arc<Link>, Box<Errand>)> {
-        let mut given = Vec::new();
-        for (limit, queue) in &mut self.queues {
-            while let Some(first) = queue.first_entry() {
-                // What waits in a worker would begin though a circuit has opened meanwhile.
-                let alone = first.get().config().circuit_breaker.is_some();
-                let window = if alone { 1 } else { self.paces.window(first.get().kind()) };
-                let fits = |slot: &&mut Slot| {
-                    !slot.retiring
-                        && slot.lent.is_none()
-                        && slot.link.memory_limit() == *limit
-                        && slot.in_flight < window
-                };
-                let Some(slot) = self.slots.iter_mut().filter(fits).min_by_key(|slot| slot.in_flight) else { break };
-                let errand = first.remove();
-                slot.in_flight += 1;
-                slot.given += 1;
-                slot.retiring = errand.config().max_tasks_per_worker.is_some_and(|most| slot.given >= most);
-                given.push((Arc::clone(&slot.link), errand));
-            }
-        }
-        given
-    }
-
-    /// The memory limits of workers to start for what waits.
-    fn starts(&mut self) -> Vec<Option<u64>> {
-        let mut starts = Vec::new();
-        let mut all = self.workers();
-        for (limit, queue) in &self.queues {
-            let coming = self.starting.get(limit).copied().unwrap_or(0);
-            let mut wanted = queue.len().saturating_sub(coming);
-            if self.failed_starts > 0 {
-                // One at a time until one is ready again.
-                wanted = wanted.min(1_usize.saturating_sub(coming));
-            }
-            let room = self.limit.saturating_sub(all);
-            starts.extend(std::iter::repeat_n(*limit, wanted.min(room)));
-            all += wanted.min(room);
-            let served = coming > 0 || self.slots.iter().any(|slot| slot.link.memory_limit() == *limit);
-            if wanted > 0 && room == 0 && !served {
-                // A worker with another limit makes room.
-                if let Some(slot) = self.slots.iter_mut().find(|slot| slot.in_flight == 0 && !slot.retiring) {
-                    slot.retiring = true;
-                    slot.link.say_goodbye();
-                }
-            }
-        }
-        starts
-    }
 }
