@@ -163,8 +163,7 @@ impl RegionRun {
 
     /// Whether all its tasks run on threads of the pool.
     fn is_for_pool(&self) -> bool {
-        let on_threads = |task| self.run.strategy(self.config(task)) == Strategy::Thread;
-        !self.isolated && (0..self.region.tasks.len()).all(on_threads)
+        !self.isolated && (0..self.region.tasks.len()).all(|task| self.run.in_pool(self.config(task)))
     }
 
     /// Whether starting it runs reducers, which are the user's Rust: no business of an executor's own threads.
