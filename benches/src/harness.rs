@@ -3,6 +3,8 @@
 //! The machine is never quite idle, so contenders take turns round by round, in an order that rotates, and what counts
 //! is the median over the rounds of the ratio within a round: a disturbance that lasts longer than a round hits all alike.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
 
 /// A way to do the thing.
@@ -66,9 +68,20 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 
 /// Seconds a call of `body`, over `calls` calls.
 pub(crate) fn seconds_per_call<E>(calls: u32, mut body: impl FnMut() -> Result<(), E>) -> Result<f64, E> {
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     for _ in 0..calls {
         body()?;
     }
     Ok(start.elapsed().as_secs_f64() / f64::from(calls))
+}
+
+/// Seconds a call of `body`, over as many calls as take 20 ms, after one that does not count: of something that is warm.
+pub(crate) fn seconds_per_warm_call<E>(mut body: impl FnMut() -> Result<(), E>) -> Result<f64, E> {
+    body()?;
+    let (start, mut calls) = (Instant::now(), 0.0);
+    while start.elapsed() < Duration::from_millis(20) {
+        body()?;
+        calls += 1.0;
+    }
+    Ok(start.elapsed().as_secs_f64() / calls)
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::{
     Effort,
-    harness::{Contender, race, seconds_per_call},
+    harness::{Contender, race, seconds_per_warm_call},
     machine, peers,
     report::{Report, time},
     tea::{self, MANY},
@@ -51,7 +51,7 @@ pub(crate) fn run(effort: Effort) -> Result<Report> {
 
 fn systems() -> Vec<System> {
     let timed = |name, tasks, budget, run: fn(usize, u64) -> Result<()>| {
-        let run = Box::new(move |tasks, turns| seconds_per_call(3, || run(tasks, turns)));
+        let run = Box::new(move |tasks, turns| seconds_per_warm_call(|| run(tasks, turns)));
         System { name, tasks, run, budget }
     };
     let timing = |name, tasks, budget, run: fn(usize, u64) -> Result<f64>| System {
