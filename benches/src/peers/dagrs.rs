@@ -15,7 +15,7 @@ struct Spin(u64);
 impl Action for Spin {
     async fn run(&self, input: &mut InChannels, output: &mut OutChannels, _: Arc<EnvVar>) -> Output {
         // A node of dagrs starts at once; what makes it wait for those before it is to receive from them.
-        input.map(|received| drop(received)).await;
+        input.map(drop).await;
         black_box(spin(self.0));
         output.broadcast(Content::new(())).await;
         Output::empty()

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::{
     Effort,
-    harness::{Contender, race, seconds_per_warm_call},
+    harness::{median, seconds_per_warm_call},
     machine, peers,
     report::{Report, time},
     tea::{self, MANY},
@@ -22,12 +22,6 @@ struct System {
     run: Box<dyn Fn(usize, u64) -> Result<f64>>,
     /// What is promised.
     budget: Option<f64>,
-}
-
-impl System {
-    fn contender(&self, turns: u64) -> Contender<'_> {
-        Contender::new(self.name, move || (self.run)(self.tasks, turns))
-    }
 }
 
 /// Runs the suite.
@@ -76,19 +70,26 @@ fn systems() -> Vec<System> {
     ]
 }
 
-/// The figure of each system, measured side by side, size by size.
+/// The figure of each system. The machine is not always equally fast, so that each round goes through all systems and sizes.
 fn measure(effort: Effort, systems: &[System]) -> Result<Vec<Option<f64>>> {
-    let largest = work::turns(50_000);
-    let sizes = std::iter::successors(Some(largest), |turns| (*turns > 4).then_some(turns / 2));
-    let mut curves = vec![Vec::new(); systems.len()];
-    for turns in sizes {
-        let mut contenders: Vec<_> = systems.iter().map(|system| system.contender(turns)).collect();
-        let laps = race(effort.rounds().min(7), &mut contenders)?;
-        for ((curve, lap), system) in curves.iter_mut().zip(&laps).zip(systems) {
-            curve.push(Point::new(system.tasks, turns, lap.median));
+    let sizes = std::iter::successors(Some(work::turns(50_000)), |turns| (*turns > 4).then_some(turns / 2));
+    let sizes: Vec<u64> = sizes.collect();
+    let mut seconds = vec![vec![Vec::new(); sizes.len()]; systems.len()];
+    // The first round does not count.
+    for round in 0..=effort.rounds() {
+        for (system, seconds) in systems.iter().zip(&mut seconds) {
+            for (&turns, seconds) in sizes.iter().zip(seconds) {
+                let sample = (system.run)(system.tasks, turns)?;
+                seconds.extend((round > 0).then_some(sample));
+            }
         }
     }
-    Ok(curves.iter().map(|curve: &Vec<Point>| metg(curve)).collect())
+    let figure = |(system, seconds): (&System, Vec<Vec<f64>>)| {
+        let points =
+            sizes.iter().zip(seconds).map(|(&turns, seconds)| Point::new(system.tasks, turns, median(seconds)));
+        metg(&points.collect::<Vec<_>>())
+    };
+    Ok(systems.iter().zip(seconds).map(figure).collect())
 }
 
 /// What one size of task gave.
