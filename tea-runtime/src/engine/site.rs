@@ -22,8 +22,8 @@ pub(super) struct Site {
     pub(super) all_may_fail: bool,
     /// Which tasks wait for which; `None` where none does.
     pub(super) graph: Option<Graph>,
-    /// No task waits for another, and all run in the pool of threads.
-    pub(super) is_plain: bool,
+    /// All tasks run in the pool of threads.
+    pub(super) in_pool: bool,
 }
 
 /// A region whose tasks need others.
@@ -44,7 +44,7 @@ impl Site {
         let configs: Vec<_> = planned.map(|(index, planned)| run.settings().of(region.id, index, planned)).collect();
         let graph = region.tasks.iter().any(|task| !task.needs.is_empty()).then(|| Graph::new(region.tasks));
         Self {
-            is_plain: graph.is_none() && configs.iter().all(|config| run.in_pool(config)),
+            in_pool: configs.iter().all(|config| run.in_pool(config)),
             limit: limit(run, region.max_workers, &configs),
             fail_fast: run.settings().fail_fast(region.fail_fast),
             breakers: breakers(&configs),
@@ -63,7 +63,7 @@ impl Site {
             all_may_fail: config.allow_failure,
             configs: vec![config],
             graph: None,
-            is_plain: false,
+            in_pool: false,
         }
     }
 

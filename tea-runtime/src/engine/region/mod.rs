@@ -153,7 +153,7 @@ impl RegionRun {
         let site = self.site();
         lane.rest();
         self.keep(&mut lane.writes);
-        let short = for_here && site.is_plain && !self.isolated && schedule::is_free(schedule::Place::Pool);
+        let short = for_here && self.is_for_pool() && schedule::is_free(schedule::Place::Pool);
         let wanted = if short { lane.pace.wanted() } else { 1 };
         let mut ready = self.ready();
         lane.ends.drain(..).for_each(|ended| ready.end(ended, site));
@@ -163,7 +163,7 @@ impl RegionRun {
 
     /// Whether all its tasks run on threads of the pool.
     fn is_for_pool(&self) -> bool {
-        !self.isolated && (0..self.region.tasks.len()).all(|task| self.run.in_pool(self.config(task)))
+        !self.isolated && self.site().in_pool
     }
 
     /// Whether starting it runs reducers, which are the user's Rust: no business of an executor's own threads.

@@ -97,6 +97,13 @@ impl Header {
         bytes
     }
 
+    /// Writes the header of a frame into the room that `head` has for it before the message; `values` follow.
+    pub(crate) fn seal<'a>(kind: u8, number: u64, head: &mut [u8], values: impl IntoIterator<Item = &'a [u8]>) {
+        let (room, message) = head.split_at_mut(HEADER);
+        let payload = std::iter::once(&*message).chain(values.into_iter().map(|part| -> &[u8] { part }));
+        room.copy_from_slice(&Self::of(kind, number, payload).to_bytes());
+    }
+
     fn from_bytes(bytes: &[u8; HEADER]) -> Result<Self, FrameError> {
         let magic = *bytes.first_chunk().expect("a header is longer than its magic");
         if magic != MAGIC {

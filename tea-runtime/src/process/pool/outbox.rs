@@ -47,11 +47,11 @@ struct Queue {
     number: u64,
     controls: u64,
     waiting: VecDeque<Piece>,
-    /// Position of the first that are sent.
+    /// Bytes of the first that are sent.
     sent: usize,
     /// What waits is sent by the link's thread.
     handed_over: bool,
-    /// Position that came here, and bytes that the system has taken.
+    /// How far the lane was filled here, and how far the system has taken it.
     queued: Position,
     taken: Position,
     /// Where the last tasks end; before them there were so many others.
@@ -61,7 +61,7 @@ struct Queue {
     spare: Vec<u8>,
 }
 
-/// Position of the lane so far.
+/// A place in the lane: bytes through both of its ways before it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Position {
     pipe: u64,
@@ -225,9 +225,7 @@ impl Queue {
     fn add(&mut self, kind: u8, parcel: Parcel) {
         let length = HEADER as u64 + parcel.bytes();
         let Parcel { mut head, values: Bytes { start, rest } } = parcel;
-        let payload = [&head[HEADER..], &start].into_iter().chain(rest.iter().map(|piece| &**piece));
-        let header = Header::of(kind, self.number, payload).to_bytes();
-        head[..HEADER].copy_from_slice(&header);
+        Header::seal(kind, self.number, &mut head, std::iter::once(&*start).chain(rest.iter().map(|piece| &**piece)));
         if length <= SHORT as u64 {
             self.add_short(&[&head, &start]);
         } else {

@@ -73,7 +73,7 @@ struct Next {
 pub(crate) fn say_hello(pipe: &OwnedFd, hello: Hello) {
     let mut bytes = vec![0; HEADER];
     message::append(&FromWorker::Hello(hello), &mut bytes);
-    seal(&mut bytes, 0, &[], &[]);
+    Header::seal(WORK, 0, &mut bytes, []);
     let told = write_all(pipe, &bytes).and_then(|()| ioctl_fionbio(pipe, true));
     if let Err(error) = told {
         give_up(&format!("its standard output is no pipe: {}", io::Error::from(error)));
@@ -111,7 +111,8 @@ impl Outbox {
         bytes.clear();
         bytes.resize(HEADER, 0);
         message::append(message, bytes);
-        seal(bytes, *number, values, rest);
+        let parts = std::iter::once(values).chain(rest.iter().map(|piece| &**piece));
+        Header::seal(WORK, *number, bytes, parts);
         *number += 1;
         let length = bytes.len() + values.len() + rest.iter().map(|piece| piece.len()).sum::<usize>();
         if length <= SHORT {
@@ -157,13 +158,6 @@ impl Outbox {
         }
         Ok(())
     }
-}
-
-/// Puts the header of a frame into the room that was left for it before the message.
-fn seal(bytes: &mut [u8], number: u64, values: &[u8], rest: &[Piece]) {
-    let payload = [&bytes[HEADER..], values].into_iter().chain(rest.iter().map(|piece| &**piece));
-    let header = Header::of(WORK, number, payload).to_bytes();
-    bytes[..HEADER].copy_from_slice(&header);
 }
 
 fn write_all(pipe: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
