@@ -33,7 +33,7 @@ pub(super) struct Options {
     pub(super) given: Vec<(usize, String)>,
     /// `--input`; `-` is standard input.
     pub(super) input: Option<PathBuf>,
-    /// `--output`.
+    /// `--output`; `-` is standard output.
     pub(super) output: Option<PathBuf>,
     /// `--max-workers`.
     pub(super) max_workers: Option<NonZeroUsize>,
@@ -211,7 +211,7 @@ fn built_in() -> [Arg; 11] {
             .help("Takes inputs from a JSON object; `-` is standard input, and flags win over it"),
         file("output")
             .value_hint(ValueHint::FilePath)
-            .help("Writes the final state to a file, whole or not at all, instead of standard output"),
+            .help("Writes the final state to a file, whole or not at all, instead of standard output (`-`)"),
         Arg::new("max-workers")
             .long("max-workers")
             .value_name("N")

@@ -1,9 +1,14 @@
 //! Standard error, shared by the bars of `--progress` and everything that is said beside them.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use anstream::AutoStream;
+#[cfg(unix)]
+use anstream::{ColorChoice, adapter::strip_str};
 use indicatif::{MultiProgress, ProgressDrawTarget};
+
+#[cfg(unix)]
+use super::output;
 
 /// Where people read. Cheap to clone. What cannot be written is lost: there is nowhere else to say so.
 #[derive(Debug, Clone)]
@@ -30,12 +35,27 @@ impl Console {
     /// Writes text, whole lines with their ends, above the bars. Colours are dropped where nobody would see them.
     pub(super) fn print(&self, text: &str) {
         self.bars.suspend(|| {
-            let _ = AutoStream::auto(std::io::stderr().lock()).write_all(text.as_bytes());
+            let _ = write(text);
         });
     }
 }
 
+#[cfg(unix)]
+fn write(text: &str) -> io::Result<()> {
+    let stderr = io::stderr().lock();
+    match AutoStream::choice(&stderr) {
+        ColorChoice::Never => output::write_whole(stderr, strip_str(text).to_string().as_bytes()),
+        _ => output::write_whole(stderr, text.as_bytes()),
+    }
+}
+
+#[cfg(windows)]
+fn write(text: &str) -> io::Result<()> {
+    // It may be a console that knows no escapes.
+    io::Write::write_all(&mut AutoStream::auto(io::stderr().lock()), text.as_bytes())
+}
+
 /// Whether standard error is a terminal that can redraw lines.
 pub(super) fn is_terminal() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }

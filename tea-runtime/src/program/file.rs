@@ -1,37 +1,73 @@
-//! Files that are written whole or not at all.
+//! Where `--output` and `--timing` write: files that are written whole or not at all, and what can only be written to.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use tempfile::{Builder, NamedTempFile};
 
-/// A file to be written at the end of a run.
-#[derive(Debug)]
+use super::output::{self, Stdout};
+
+/// Something to be written at the end of a run.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Target {
     path: PathBuf,
-    in_place: bool,
+    way: Way,
+}
+
+/// How a target is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Through the descriptor that was standard output when the program started.
+    StandardOutput,
+    /// By a new file that takes the place of the old one.
+    Replace,
+    /// Into the file as it is: a device or a pipe, or a file in a folder where none can be created.
+    InPlace,
+    /// At the end of what one of the program's other descriptors leads to.
+    Append,
 }
 
 impl Target {
-    /// Takes a path, and finds out now, not after hours of work, if it cannot be written.
+    /// Standard output.
+    pub(super) fn standard_output() -> Self {
+        Self { path: PathBuf::from("-"), way: Way::StandardOutput }
+    }
+
+    /// Takes a path, and finds out now, not after hours of work, if it cannot be written. `-` and all paths that name
+    /// descriptor 1 are standard output.
     ///
     /// # Errors
     /// If nothing can be created beside it, or it is a directory.
     pub(super) fn new(path: &Path) -> io::Result<Self> {
-        // The file that a link leads to is replaced, not the link.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if path.as_os_str() == "-" {
+            return Ok(Self::standard_output());
+        }
+        let path = match follow(path) {
+            Followed::Descriptor(1) => return Ok(Self::standard_output()),
+            Followed::Descriptor(number) => {
+                let target = Self { path: format!("/dev/fd/{number}").into(), way: Way::Append };
+                return target.open().map(|_| target);
+            }
+            Followed::File(path) => path,
+        };
         let metadata = fs::metadata(&path).ok();
         if metadata.as_ref().is_some_and(fs::Metadata::is_dir) {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        // A terminal, pipe or device holds no half-written file; it can only be written to.
-        let in_place = metadata.is_some_and(|metadata| !metadata.is_file());
-        let target = Self { path, in_place };
-        if !in_place {
-            drop(target.temporary()?);
+        if metadata.as_ref().is_some_and(|metadata| !metadata.is_file()) {
+            // Not opened now: that may wait until a pipe has a reader.
+            return Ok(Self { path, way: Way::InPlace });
+        }
+        let mut target = Self { path, way: Way::Replace };
+        if let Err(error) = target.temporary() {
+            target.way = Way::InPlace;
+            // Opened without emptying it.
+            if metadata.is_none() || File::options().write(true).open(&target.path).is_err() {
+                return Err(error);
+            }
         }
         Ok(target)
     }
@@ -41,32 +77,51 @@ impl Target {
         &self.path
     }
 
-    /// Writes it: whoever reads the file sees what was there before, or all of `bytes`.
+    /// Whether it is standard output.
+    pub(super) fn is_standard_output(&self) -> bool {
+        self.way == Way::StandardOutput
+    }
+
+    /// Writes it: whoever reads a file that can be replaced sees what was there before, or all of `bytes`.
     ///
     /// # Errors
-    /// If it cannot be written; then what was there before still is.
-    pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        if self.in_place {
-            return File::options().write(true).open(&self.path)?.write_all(bytes);
+    /// If it cannot be written; then what was there before still is, where that can be had.
+    pub(super) fn write(&self, bytes: &[u8], stdout: &Stdout) -> io::Result<()> {
+        match self.way {
+            Way::StandardOutput => stdout.write(bytes),
+            Way::InPlace | Way::Append => output::write_whole(self.open()?, bytes),
+            Way::Replace => {
+                let mut file = self.temporary()?;
+                file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(plain)?;
+                file.persist(&self.path).map(drop).or_else(|error| {
+                    // The folder lets nothing be replaced, as where another file is mounted on this one.
+                    let there = Self { path: self.path.clone(), way: Way::InPlace };
+                    let written = there.open().and_then(|file| output::write_whole(file, bytes));
+                    written.map_err(|_| error.error)
+                })
+            }
         }
-        let mut file = self.temporary()?;
-        file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(plain)?;
-        file.persist(&self.path).map(drop).map_err(|error| error.error)
+    }
+
+    /// Opens it to be written into, as it is.
+    fn open(&self) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        match self.way {
+            Way::Append => options.append(true),
+            _ => options.write(true).truncate(fs::metadata(&self.path)?.is_file()),
+        };
+        options.open(&self.path)
     }
 
     /// A file in the same directory, so that it can be renamed; it is gone when dropped.
     fn temporary(&self) -> io::Result<NamedTempFile> {
-        let directory = match self.path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
         let name = self.path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
         let mut builder = Builder::new();
         let prefix = format!(".{name}.");
         builder.prefix(&prefix).suffix(".tmp");
         #[cfg(unix)]
         builder.permissions(self.permissions());
-        builder.tempfile_in(directory).map_err(plain)
+        builder.tempfile_in(folder(&self.path)).map_err(plain)
     }
 
     /// Those of the file that is replaced; else what any new file gets.
@@ -74,6 +129,48 @@ impl Target {
     fn permissions(&self) -> fs::Permissions {
         use std::os::unix::fs::PermissionsExt;
         fs::metadata(&self.path).map_or_else(|_| fs::Permissions::from_mode(0o666), |metadata| metadata.permissions())
+    }
+}
+
+/// Where a path leads.
+#[derive(Debug, PartialEq, Eq)]
+enum Followed {
+    /// To this file; it need not exist.
+    File(PathBuf),
+    /// To a descriptor of this process.
+    Descriptor(u32),
+}
+
+/// Follows links to the file that is meant. The file that a link leads to is replaced, not the link.
+fn follow(path: &Path) -> Followed {
+    // As many as Linux follows.
+    const MOST_LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        if let Some(number) = descriptor(&path) {
+            return Followed::Descriptor(number);
+        }
+        let Ok(target) = fs::read_link(&path) else { break };
+        path = folder(&path).join(target);
+    }
+    // One that does not exist yet has a folder that does.
+    let there = fs::canonicalize(folder(&path)).ok().zip(path.file_name()).map(|(folder, name)| folder.join(name));
+    Followed::File(fs::canonicalize(&path).ok().or(there).unwrap_or(path))
+}
+
+/// The descriptor that `/dev/fd/1` and the like name. These are links on some systems, but not to be followed: the file
+/// that they lead to may have no name, and if it has one, it is to be written from where the descriptor stands.
+fn descriptor(path: &Path) -> Option<u32> {
+    let number = path.file_name()?.to_str()?.parse().ok()?;
+    let folder = fs::canonicalize(folder(path)).ok()?;
+    let own = ["/dev/fd".into(), format!("/proc/{}/fd", std::process::id())];
+    own.iter().any(|own| folder == Path::new(own)).then_some(number)
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
 }
 
@@ -96,6 +193,11 @@ mod tests {
         names
     }
 
+    /// Writes to a target that is not standard output.
+    fn write(target: &Target, text: &str) -> io::Result<()> {
+        target.write(text.as_bytes(), &Stdout::none())
+    }
+
     #[test]
     fn replaces_what_is_there_and_leaves_nothing_beside_it() {
         let directory = tempfile::tempdir().unwrap();
@@ -103,9 +205,19 @@ mod tests {
         fs::write(&path, "before, and longer").unwrap();
         let target = Target::new(&path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "before, and longer");
-        target.write(b"after").unwrap();
+        write(&target, "after").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "after");
         assert_eq!(names(directory.path()), ["out.json"]);
+    }
+
+    /// As where another file is mounted on it.
+    #[test]
+    fn a_file_that_cannot_be_replaced_is_written_in_place_from_its_beginning() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out.json");
+        fs::write(&path, "before, and longer").unwrap();
+        write(&Target { path: path.clone(), way: Way::InPlace }, "after").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "after");
     }
 
     #[test]
@@ -121,13 +233,40 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn writes_through_links_and_into_devices() {
+        use std::os::unix::fs::symlink;
+
         let directory = tempfile::tempdir().unwrap();
         let (file, link) = (directory.path().join("file"), directory.path().join("link"));
-        fs::write(&file, "before").unwrap();
-        std::os::unix::fs::symlink(&file, &link).unwrap();
-        Target::new(&link).unwrap().write(b"after").unwrap();
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(fs::read_to_string(&file).unwrap(), "after");
-        Target::new(Path::new("/dev/null")).unwrap().write(b"gone").unwrap();
+        symlink("file", &link).unwrap();
+        // The link leads nowhere yet.
+        for text in ["first", "second"] {
+            write(&Target::new(&link).unwrap(), text).unwrap();
+            assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+            assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        }
+        write(&Target::new(Path::new("/dev/null")).unwrap(), "gone").unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_path_that_names_a_descriptor_is_that_descriptor() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink("/dev/stdout", &link).unwrap();
+        for path in ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", link.to_str().unwrap()] {
+            assert!(Target::new(Path::new(path)).unwrap().is_standard_output(), "{path}");
+        }
+        let (log, mut file) = (directory.path().join("log"), tempfile::tempfile().unwrap());
+        fs::write(&log, "kept ").unwrap();
+        let other = File::options().append(true).open(&log).unwrap();
+        let path = PathBuf::from(format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&other)));
+        write(&Target::new(&path).unwrap(), "added").unwrap();
+        assert_eq!(fs::read_to_string(&log).unwrap(), "kept added");
+        // Without a name.
+        let path = PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file)));
+        write(&Target::new(&path).unwrap(), "written").unwrap();
+        let mut text = String::new();
+        io::Read::read_to_string(&mut file, &mut text).unwrap();
+        assert_eq!(text, "written");
     }
 }

@@ -1,4 +1,4 @@
-//! The final state as JSON: an object with a line a key, in schema order.
+//! The final state as JSON: an object with a line for each key, in schema order.
 //!
 //! The bytes depend on the state alone: a value's structs have their declared order, and its maps are sorted.
 
@@ -7,7 +7,7 @@ use std::{
     io::{self, Write},
 };
 
-use crate::{plan::Plan, state::Value};
+use crate::{engine, plan::Plan, state::Value};
 
 /// The final state, ready to be written.
 #[derive(Debug)]
@@ -16,28 +16,35 @@ pub(super) struct Document {
     pub(super) bytes: Vec<u8>,
     /// Keys that were left out, since their types are not `Serialize`.
     pub(super) left_out: Vec<&'static str>,
+    /// Keys whose values could not be written, and why.
+    pub(super) failed: Vec<(&'static str, String)>,
 }
 
 /// Makes the document of what `value` finds for each key. Keys that are unset or `transient` are not in it.
-///
-/// # Errors
-/// The key whose value cannot be JSON, and why.
-pub(super) fn document<'a>(plan: &Plan, value: impl Fn(u32) -> Option<&'a Value>) -> Result<Document, String> {
+pub(super) fn document<'a>(plan: &Plan, value: impl Fn(u32) -> Option<&'a Value>) -> Document {
     let mut bytes = Vec::from(b"{");
-    let mut left_out = Vec::new();
+    let (mut left_out, mut failed) = (Vec::new(), Vec::new());
     for (key, spec) in (0..).zip(plan.keys).filter(|(_, spec)| !spec.transient) {
         let Some(value) = value(key) else { continue };
         let Some(to_json) = spec.kind.to_json else {
             left_out.push(spec.name);
             continue;
         };
-        bytes.extend_from_slice(if bytes.len() > 1 { b",\n  " } else { b"\n  " });
+        let before = bytes.len();
+        bytes.extend_from_slice(if before > 1 { b",\n  " } else { b"\n  " });
         write_name(&mut bytes, spec.name);
         bytes.push(b' ');
-        to_json(value, &mut bytes).map_err(|why| format!("`{}` cannot be written as JSON: {why}", spec.name))?;
+        // It is the user's `Serialize` that runs here.
+        let why = match engine::guard(|| to_json(value, &mut bytes)) {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => format!("its `Serialize` panicked: {}", panic.message),
+        };
+        bytes.truncate(before);
+        failed.push((spec.name, why));
     }
     bytes.extend_from_slice(if bytes.len() > 1 { b"\n}\n" } else { b"}\n" });
-    Ok(Document { bytes, left_out })
+    Document { bytes, left_out, failed }
 }
 
 fn write_name(bytes: &mut Vec<u8>, name: &str) {
@@ -78,12 +85,64 @@ impl Stdout {
     /// # Errors
     /// If it cannot be written; not if whoever reads it has left.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        ignoring_a_reader_that_left((&self.0).write_all(bytes))
+        write_whole(&self.0, bytes)
+    }
+
+    /// What nothing is written to.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self(tempfile::tempfile().expect("a temporary file"))
     }
 }
 
-fn ignoring_a_reader_that_left(written: io::Result<()>) -> io::Result<()> {
+/// Writes all of it, also to what was set not to block. A reader that left does not want the rest.
+///
+/// # Errors
+/// If it cannot be written.
+pub(super) fn write_whole(to: impl Write + Waits, bytes: &[u8]) -> io::Result<()> {
+    let written = write_all(to, bytes);
     written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
+
+fn write_all(mut to: impl Write + Waits, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match to.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => to.wait()?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    to.flush()
+}
+
+/// What can be waited for until it takes more.
+pub(super) trait Waits {
+    /// Waits.
+    ///
+    /// # Errors
+    /// If it cannot be waited for.
+    fn wait(&self) -> io::Result<()>;
+}
+
+#[cfg(unix)]
+impl<T: std::os::fd::AsFd> Waits for T {
+    fn wait(&self) -> io::Result<()> {
+        use rustix::event::{PollFd, PollFlags, poll};
+        match poll(&mut [PollFd::new(self, PollFlags::OUT)], None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(windows)]
+impl<T: std::os::windows::io::AsHandle> Waits for T {
+    /// Handles of this system always block.
+    fn wait(&self) -> io::Result<()> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
 }
 
 #[cfg(test)]
@@ -107,7 +166,7 @@ mod tests {
             Some(Arc::new(())),
             Some(Arc::new("two\nlines".to_owned())),
         ];
-        let document = document(&READ_QC, |key| values[key as usize].as_ref()).unwrap();
+        let document = document(&READ_QC, |key| values[key as usize].as_ref());
         assert_eq!(
             String::from_utf8(document.bytes).unwrap(),
             r#"{
@@ -123,13 +182,47 @@ mod tests {
 
     #[test]
     fn nothing_is_an_empty_object() {
-        assert_eq!(document(&READ_QC, |_| None).unwrap().bytes, b"{}\n");
+        assert_eq!(document(&READ_QC, |_| None).bytes, b"{}\n");
+    }
+
+    #[test]
+    fn a_key_that_json_cannot_hold_costs_that_key_alone() {
+        let mut values: [Option<Value>; 8] = Default::default();
+        values[0] = Some(Arc::new(PathBuf::from("a.fq")));
+        // Not of the key's type, so that writing it panics as a `Serialize` of the user's may.
+        values[1] = Some(Arc::new("no number"));
+        values[4] = Some(Arc::new(vec![HashMap::from([("x".to_owned(), 0.5)])]));
+        values[7] = Some(Arc::new("kept".to_owned()));
+        let document = document(&READ_QC, |key| values[key as usize].as_ref());
+        assert_eq!(
+            String::from_utf8(document.bytes).unwrap(),
+            "{\n  \"reads\": \"a.fq\",\n  \"counts\": [{\"x\":0.5}],\n  \"report\": \"kept\"\n}\n"
+        );
+        let [(key, why)] = &document.failed[..] else { panic!("{:?}", document.failed) };
+        assert!(*key == "k" && why.starts_with("its `Serialize` panicked: "), "{key}: {why}");
     }
 
     #[test]
     fn a_reader_that_left_is_no_error() {
-        let left = |kind: io::ErrorKind| ignoring_a_reader_that_left(Err(kind.into()));
-        left(io::ErrorKind::BrokenPipe).unwrap();
-        assert_eq!(left(io::ErrorKind::StorageFull).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        write_whole(writer, b"gone").unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_that_does_not_block_gets_all_of_it() {
+        use std::io::Read;
+
+        let (mut reader, writer) = io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        let bytes = vec![b'x'; 1 << 20];
+        let count = std::thread::spawn(move || {
+            let mut all = Vec::new();
+            reader.read_to_end(&mut all).unwrap();
+            all.len()
+        });
+        write_whole(writer, &bytes).unwrap();
+        assert_eq!(count.join().unwrap(), 1 << 20);
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn run(plan: &'static Plan, flags: &[Flag], options: &Options) -> Exi
 /// All that may be refused before anything runs.
 struct Prepared {
     inputs: Vec<(u32, Value)>,
-    output: Option<Target>,
+    output: Target,
     timing: Option<Target>,
     stdout: Stdout,
 }
@@ -51,13 +51,16 @@ fn prepare(plan: &'static Plan, flags: &[Flag], options: &Options, console: &Con
             usage::refuse(console, style, &format!("cannot write `--{flag} {}`: {error}", path.display()))
         }),
     };
-    Ok(Prepared {
-        inputs: input::values(plan, flags, options).map_err(|bad| usage::refuse_inputs(console, style, plan, &bad))?,
-        output: target("output", &options.output)?,
-        timing: target("timing", &options.timing)?,
-        stdout: Stdout::take()
-            .map_err(|error| usage::refuse(console, style, &format!("cannot take standard output: {error}")))?,
-    })
+    let inputs = input::values(plan, flags, options).map_err(|bad| usage::refuse_inputs(console, style, plan, &bad))?;
+    let output = target("output", &options.output)?.unwrap_or_else(Target::standard_output);
+    let timing = target("timing", &options.timing)?;
+    if timing.as_ref() == Some(&output) {
+        let message = "`--timing` and the final state would be written to the same place: give them different ones";
+        return Err(usage::refuse(console, style, message));
+    }
+    let stdout = Stdout::take()
+        .map_err(|error| usage::refuse(console, style, &format!("cannot take standard output: {error}")))?;
+    Ok(Prepared { inputs, output, timing, stdout })
 }
 
 impl Prepared {
@@ -98,17 +101,17 @@ impl Prepared {
 
         let history = historian.history();
         let traced = match (&self.timing, &timing) {
-            (Some(target), Some(timing)) => write_timing(target, timing, console, options.error_format),
+            (Some(target), Some(timing)) => write_timing(target, timing, &self.stdout, console, options.error_format),
             _ => true,
         };
         match outcome {
             Ok(view) => {
-                if self.output.is_none() {
+                if self.output.is_standard_output() {
                     // Whoever reads it may take as long as they like.
                     interrupt.run_is_over();
                 }
                 let written = self.write(plan, &view, options, console);
-                summarize(plan, elapsed, &history.counts());
+                summarize(plan, elapsed, &history.counts(), written && traced);
                 if written && traced { ExitCode::SUCCESS } else { ExitCode::FAILURE }
             }
             Err(error) => {
@@ -130,45 +133,43 @@ impl Prepared {
     /// Writes the final state where it belongs, and says what is missing in it. Whether that went well.
     fn write(&self, plan: &Plan, view: &View, options: &Options, console: &Console) -> bool {
         let complain = |message: &str| usage::complain(console, options.error_format, message);
-        let document = match output::document(plan, |key| view.value(key)) {
-            Ok(document) => document,
-            Err(why) => {
-                complain(&why);
-                return false;
-            }
-        };
+        let document = output::document(plan, |key| view.value(key));
         for key in &document.left_out {
             tracing::warn!(target: "tea", key, "`{key}` is not in the output: its type is not `Serialize`");
         }
-        let Some(target) = &self.output else {
-            let written = self.stdout.write(&document.bytes);
-            return written.map_err(|error| complain(&format!("cannot write to standard output: {error}"))).is_ok();
-        };
-        let Err(error) = target.write(&document.bytes) else { return true };
+        for (key, why) in &document.failed {
+            complain(&format!("`{key}` is not in the output, since it cannot be written as JSON: {why}"));
+        }
+        let Err(error) = self.output.write(&document.bytes, &self.stdout) else { return document.failed.is_empty() };
+        if self.output.is_standard_output() {
+            complain(&format!("cannot write to standard output: {error}"));
+            return false;
+        }
         // What was computed is not thrown away for that.
         let saved = self.stdout.write(&document.bytes).is_ok();
         let instead = if saved { "; it went to standard output instead" } else { "" };
-        complain(&format!("cannot write `--output {}`: {error}{instead}", target.path().display()));
+        complain(&format!("cannot write `--output {}`: {error}{instead}", self.output.path().display()));
         false
     }
 }
 
-fn write_timing(target: &Target, timing: &Timing, console: &Console, style: Style) -> bool {
+fn write_timing(target: &Target, timing: &Timing, stdout: &Stdout, console: &Console, style: Style) -> bool {
     let mut trace = Vec::new();
-    let written = timing.write(&mut trace).and_then(|()| target.write(&trace));
+    let written = timing.write(&mut trace).and_then(|()| target.write(&trace, stdout));
     let complain = |error| format!("cannot write `--timing {}`: {error}", target.path().display());
     written.map_err(|error| usage::complain(console, style, &complain(error))).is_ok()
 }
 
-/// The line at the end of a run that went well.
-fn summarize(plan: &Plan, elapsed: Duration, counts: &str) {
+/// The line at the end of a run that went well, whether or not all of it could be written.
+fn summarize(plan: &Plan, elapsed: Duration, counts: &str, written: bool) {
     let (name, after) = (plan.name, human::time(elapsed));
+    let done = if written { "done" } else { "ran to its end, but not all of it could be written," };
     let separator = if counts.is_empty() { "" } else { ": " };
     tracing::info!(
         target: log::SUMMARY,
         workflow = name,
         elapsed_seconds = elapsed.as_secs_f64(),
-        "{name}: done in {after}{separator}{counts}"
+        "{name}: {done} in {after}{separator}{counts}"
     );
 }
 
