@@ -129,6 +129,10 @@ codes! {
     NO_FAILURES = 308, "`failures` where none are allowed";
     /// `default` on a key that is no input.
     UNUSED_DEFAULT = 309, "a default that is never used";
+    /// A `default` or `reduce` that names a key.
+    NO_STATE = 310, "a state key where there is no state";
+    /// A `default` that is a word where a text was meant.
+    BARE_TEXT = 311, "a word where a text was meant";
 
     // 04xx: Rust in YAML.
     /// Not a Rust expression, or not statements with a tail expression.
@@ -139,6 +143,8 @@ codes! {
     BAD_FUNCTION = 403, "neither a path to a function nor a closure";
     /// `key = value` in a node's Rust.
     ASSIGNED_KEY = 404, "an assignment to a state key";
+    /// `return` without a `Result`.
+    BAD_RETURN = 405, "a `return` that does not give a `Result`";
 
     // 05xx: settings.
     /// Neither `thread` nor `process`.

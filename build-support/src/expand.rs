@@ -41,13 +41,14 @@ impl Parse for Arguments {
             input.parse::<Token![=]>()?;
             let surface = &mut arguments.surface;
             match option.to_string().as_str() {
+                "module" => surface.module = Some(input.parse::<syn::Ident>()?.to_string()),
                 "main" => surface.main = input.parse::<LitBool>()?.value,
                 "runtime" => surface.runtime = words(&input.call(syn::Path::parse_mod_style)?),
                 "visibility" => surface.visibility = words(&input.parse::<syn::Visibility>()?),
                 "warnings" => arguments.warnings = input.parse::<LitBool>()?.value,
                 other => {
                     return Err(input.error(format!(
-                        "unknown option `{other}`; there are `main`, `runtime`, `visibility` and `warnings`"
+                        "unknown option `{other}`; there are `main`, `module`, `runtime`, `visibility` and `warnings`"
                     )));
                 }
             }
@@ -90,6 +91,12 @@ pub fn expand(arguments: &str, caller: &Path) -> String {
 fn workflow(path: &Path, bytes: &[u8], arguments: &Arguments) -> String {
     let surface = &arguments.surface;
     if let Some(compiled) = script::find(path, bytes) {
+        if surface.module.is_some() {
+            return error_text(
+                "include_workflow!: `module` cannot rename what a build script has compiled: change the workflow's `name`, \
+                 or compile it without the build script",
+            );
+        }
         let include = |(macros, sheet): &(String, PathBuf)| {
             format!("{macros}\n::core::include!({:?})", sheet.display().to_string())
         };
@@ -104,7 +111,7 @@ fn workflow(path: &Path, bytes: &[u8], arguments: &Arguments) -> String {
     let (errors, warnings): (Vec<_>, Vec<_>) =
         found.into_sorted().into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
     let mut text = if let Some(plan) = plan {
-        let generated = generate::generate(&plan, &sources);
+        let generated = generate::generate(&plan, surface.module.as_deref(), &sources);
         surface.finish(&generated.name, generated.module(), [generated.inline()])
     } else {
         let workflow = file.and_then(|file| syntax::parse(&sources, file, &mut Diagnostics::default()));

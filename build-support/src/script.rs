@@ -123,7 +123,7 @@ impl Place {
         let file = sources.add(path, String::from_utf8_lossy(&bytes).into_owned());
         match crate::plan(&sources, file, &mut found) {
             Some(plan) => {
-                let generated = generate::generate(&plan, &sources);
+                let generated = generate::generate(&plan, None, &sources);
                 let warnings = expand::warning_texts(&sources, &found.into_sorted());
                 write(&self.warnings(), &warnings)?;
                 self.write(&generated, &bytes)

@@ -13,7 +13,7 @@ pub(crate) fn write(workflow: Option<&Workflow>, surface: &Surface) -> String {
 }
 
 fn module(workflow: &Workflow, surface: &Surface) -> String {
-    let Surface { runtime, visibility, main: _ } = surface;
+    let Surface { runtime, visibility, module, main: _ } = surface;
     let inner = within(visibility, 1);
     // A newline, since the type may end in a line comment.
     let typed = |name: &str, key: &Key| format!("{name}: {}\n, ", key.ty.text);
@@ -31,7 +31,7 @@ fn module(workflow: &Workflow, surface: &Surface) -> String {
          /// Stand-in.\n{inner} struct Output {{ {output} }}\n\
          /// Stand-in.\n{inner} struct State {{ {state} }}\n\
          {runtime}::__private::stub! {{ ({inner}) }}\n}}\n",
-        name = module_name(&workflow.name.value),
+        name = module.clone().unwrap_or_else(|| module_name(&workflow.name.value)),
         input = join(inputs(), "", field),
         parameters = join(inputs().filter(|key| key.default.is_none()), "", |key| typed("_", key)),
         output = join(outputs, "", field),

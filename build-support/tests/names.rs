@@ -51,7 +51,7 @@ fn variables_are_read() {
     check("r#loop_ + r#k", &["loop_", "k"]);
     check("(a, [b, c], d)", &["a", "b", "c", "d"]);
     check("(f)(x)", &["f", "x"]);
-    check("return a", &["a"]);
+    check("return Ok(a)", &["a"]);
     check("a[b] = c", &["a", "b", "c"]);
 }
 
@@ -104,7 +104,7 @@ fn bound_names_are_not_and_scopes_end() {
     check("if let Some(k) = k { k } else { k }", &["k", "k"]);
     check("if a && let Some(k) = x && k > b { k } else { 0 }", &["a", "x", "b"]);
     check("while let Some(k) = xs.next() { k; }", &["xs"]);
-    check("let Some(k) = x else { return k; }; k", &["x", "k"]);
+    check("let Some(k) = x else { return f(k); }; k", &["x", "k"]);
     check("let (a, ref b, mut c) = x; a + b + c", &["x"]);
     check("fn k() -> u8 { chunks } k", &[]);
     check("k; fn k() -> u8 { 1 }", &[]);
@@ -133,8 +133,44 @@ fn macros_and_format_strings_are_looked_into() {
     check("json!({ \"chunks\": chunks, \"n\": a.b, \"f\": g(h) })", &["chunks", "a", "h"]);
     check("info!(target: \"t\", x = k, \"{chunks}\")", &["k", "chunks"]);
     check("select! { v = next => a::b(v!(0..c)), }", &["next", "c"]);
-    check("outer!(inner!(\"{chunks}\"), S { k })", &["chunks", "k"]);
+    check("outer!(format!(\"{chunks}\"), S { k })", &["chunks", "k"]);
     check("print!(b\"{chunks}\")", &[]);
+}
+
+#[test]
+fn values_in_macros_of_unknown_grammar_are_read() {
+    check("info!(count = count.len(), %path, \"done\")", &["count", "path"]);
+    check("info!(count = count.len(), path = %path, \"{k}\")", &["count", "path", "k"]);
+    check("info!(target: \"t\", name: \"n\", \"{k}\")", &["k"]);
+    check("json!({ name: 1, other: value })", &["name", "other", "value"]);
+    check("thread_local! { static chunks: u8 = k; }", &["k"]);
+    check("macro_rules! plus { ($n:expr) => { $n + count } } plus!(a)", &["count", "a"]);
+}
+
+#[test]
+fn only_the_format_string_of_a_macro_that_formats_is_one() {
+    for text in [
+        "format!(\"{}\", \"{total}\")",
+        "format!(\"{{total}}\")",
+        "println!(\"{}\", \"{total}\")",
+        "sh!(\"{total}\")",
+        "concat!(\"{total}\").len()",
+        "format!(concat!(\"{total}\"))",
+        "dbg!(\"{total}\")",
+        "vec![\"{total}\"]",
+        "thread_local! { static X: &str = \"{total}\"; }",
+        "[(\"{total}\", 1)]",
+    ] {
+        check(text, &[]);
+    }
+    check("assert_eq!(a, \"{total}\")", &["a"]);
+    check("assert_eq!(a, \"{total}\", \"{k}\")", &["a", "k"]);
+    check("write!(s, \"{}\", \"{total}\")", &["s"]);
+    check("write!(s, \"{k}\")", &["s", "k"]);
+    check("assert!(a, \"{}\", \"{total}\")", &["a"]);
+    check("format!(\"{:>width$}\", \"{total}\")", &["width"]);
+    check("format_compact!(\"{k}\")", &["k"]);
+    check("warn!(count = 3, \"{k} {}\", \"{total}\")", &["k"]);
 }
 
 #[test]

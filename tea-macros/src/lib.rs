@@ -15,6 +15,7 @@ use proc_macro::{Span, TokenStream};
 /// The path is relative to the calling file. Types and functions that the workflow names are those of the calling
 /// module. Options follow the path:
 ///
+/// - `module = name`: another name for the module.
 /// - `main = false`: no `fn main`, for libraries, tests, and several workflows in one crate.
 /// - `visibility = pub(crate)`: of the module and what is in it; private to the calling module if not given.
 /// - `runtime = ::path::to::tea_runtime`: where the runtime is, if not at `::tea_runtime`.

@@ -4,14 +4,30 @@ use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
     graph::{Graph, names},
-    syntax::Work,
+    source::Spanned,
+    syntax::{Key, Rust, Work},
 };
 
 /// Reports defaults that are never used, and keys that an item or index hides.
 pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
     for (_, key) in graph.keys.iter() {
+        let name = &key.name.value;
+        for (what, rust) in [("default", &key.default), ("reduce", &key.reduce)] {
+            let Some(rust) = rust else { continue };
+            if let Some(word) = rust.names.iter().find(|word| is_state(graph, &word.value)) {
+                found.push(no_state(graph, name, what, word));
+            } else if what == "default"
+                && let Some(text) = bare_text(key, rust)
+            {
+                found.push(
+                    Diagnostic::error(codes::BARE_TEXT, rust.span, format!("the default of `{name}` is not a text"))
+                        .label("Rust takes this as a variable")
+                        .note("quotes around a value are YAML's, which takes them away")
+                        .help(format!("write `default: '\"{text}\".into()'`")),
+                );
+            }
+        }
         if let (None, Some(default)) = (key.input, &key.default) {
-            let name = &key.name.value;
             found.push(
                 Diagnostic::error(
                     codes::UNUSED_DEFAULT,
@@ -41,4 +57,39 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
             );
         }
     }
+}
+
+/// Whether a word means something of the state or the run in a node's Rust.
+fn is_state(graph: &Graph<'_>, word: &str) -> bool {
+    names::is_given(word) || graph.keys.get(word).is_some()
+}
+
+fn no_state(graph: &Graph<'_>, key: &str, what: &str, word: &Spanned<String>) -> Diagnostic {
+    let name = &word.value;
+    let error = Diagnostic::error(codes::NO_STATE, word.span, format!("a `{what}` cannot read `{name}`"));
+    let error = match graph.keys.get(name) {
+        Some(other) => error.label("a state key").also(graph.keys.entry(other).name.span, "declared here"),
+        None => error.label("given to nodes only"),
+    };
+    let error = if what == "default" {
+        error
+            .note("defaults are made before the run starts, when there is no state yet")
+            .help(format!("make `{key}` `optional: true` without a default, and work out its value in a node"))
+    } else {
+        error.note("`reduce` is given the two values that it combines, and nothing else")
+    };
+    if graph.keys.get(name).is_none() {
+        return error;
+    }
+    error.help(format!("if you mean a function or constant called `{name}`, write `self::{name}`"))
+}
+
+/// The text that a default is probably meant to be: words outside of quotes for a key that holds a text.
+fn bare_text<'r>(key: &Key, default: &'r Rust) -> Option<&'r str> {
+    let ty: String = key.ty.text.split_whitespace().collect();
+    let is_text = ["String", "PathBuf", "&'staticstr"].iter().any(|text| ty.ends_with(text) && !ty.contains('<'));
+    let text = default.text.trim();
+    let is_words = text.chars().all(|char| char.is_alphanumeric() || "_-./".contains(char));
+    let starts_lower = text.starts_with(|first: char| first.is_lowercase());
+    (is_text && is_words && starts_lower && !default.names.is_empty()).then_some(text)
 }

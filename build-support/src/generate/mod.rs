@@ -48,13 +48,15 @@ pub struct Surface {
     pub runtime: String,
     /// Visibility of the module and what is in it, as Rust writes it. Empty: private to the module that calls the macro.
     pub visibility: String,
+    /// Name of the module, if not made from the workflow's.
+    pub module: Option<String>,
     /// Whether there is a `fn main` that calls the module's.
     pub main: bool,
 }
 
 impl Default for Surface {
     fn default() -> Self {
-        Self { runtime: "::tea_runtime".to_owned(), visibility: String::new(), main: true }
+        Self { runtime: "::tea_runtime".to_owned(), visibility: String::new(), module: None, main: true }
     }
 }
 
@@ -68,10 +70,10 @@ pub struct Generated<'a> {
     sources: &'a Sources,
 }
 
-/// Turns a plan into Rust.
+/// Turns a plan into Rust, in a module of this name if not of the workflow's.
 #[must_use]
-pub fn generate<'a>(plan: &'a Plan, sources: &'a Sources) -> Generated<'a> {
-    let names = Names::new(plan);
+pub fn generate<'a>(plan: &'a Plan, module: Option<&str>, sources: &'a Sources) -> Generated<'a> {
+    let names = Names::new(plan, module);
     let mut pieces = Pieces::new(&names.module);
     let tables = tables::write(plan, &names, &mut pieces, sources);
     let types = types::distinct(plan);
@@ -102,7 +104,7 @@ impl Generated<'_> {
                     Part::Rust(rust) => item = item + " " + &rust.text + "\n",
                 }
             }
-            if item.contains('$') {
+            if piece.holds_a_macro() {
                 // It holds a macro, and cannot stand in another.
                 let _ = writeln!(text, "{item}");
             } else {
@@ -143,7 +145,7 @@ impl Surface {
     /// `main`.
     #[must_use]
     pub fn finish<S: AsRef<str>>(&self, name: &str, module: &str, pieces: impl IntoIterator<Item = S>) -> String {
-        let Self { runtime, visibility, main } = self;
+        let Self { runtime, visibility, module: _, main } = self;
         let [outer, inner] = [1, 2].map(|levels| within(visibility, levels));
         let marks = [
             (MODULE_VISIBILITY, visibility.as_str()),

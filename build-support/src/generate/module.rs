@@ -6,7 +6,7 @@ use super::{
     INNER_VISIBILITY, MODULE_VISIBILITY, RUNTIME, VISIBILITY, join,
     names::{KeyNames, Names},
     pieces::check_of,
-    tables::Tables,
+    tables::{Tables, option},
     types::{Complaint, KeyType},
 };
 use crate::{
@@ -39,15 +39,17 @@ pub(super) fn write(
     let _ = write!(
         text,
         "    /// The plan: what runs when, and with which settings.\n    {VISIBILITY} static PLAN: tea::Plan = tea::Plan {{\n        \
-         name: {:?}, description: {:?}, file: {file:?}, module: ::core::module_path!(),\n        \
+         name: {:?}, description: {:?}, file: {file:?}, module: \
+         ::core::concat!(::core::module_path!(), \" at \", ::core::file!(), \":\", ::core::line!(), \":\", \
+         ::core::column!()),\n        \
          version: ::core::option_env!(\"CARGO_PKG_VERSION\"), \
          panics_abort: ::core::cfg!(panic = \"abort\"), keys: &KEYS,\n        \
-         root: {},\n        sites: &[{}],\n        max_workers: {:?},\n    }};\n",
+         root: {},\n        sites: &[{}],\n        max_workers: {},\n    }};\n",
         plan.name.value,
         plan.description.as_deref().unwrap_or_default(),
         tables.root,
         tables.sites.trim_end(),
-        plan.max_workers,
+        option(plan.max_workers),
     );
     text += &tables.statics;
     let _ = writeln!(text, "\n    tea::entries! {{ ({VISIBILITY}) }}\n}}");
@@ -335,10 +337,10 @@ fn key_table(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType]) {
         let first = ty.keys[0].0 as usize;
         let _ = writeln!(
             text,
-            "    static KIND_{number}: tea::Kind = tea::kind!({:?}, json = {}, parse = {}, keys::{});",
+            "    static KIND_{number}: tea::Kind = tea::kind!({:?}, {}, {}, keys::{});",
             plan.keys[first].ty.text.trim(),
-            ty.output,
-            ty.input,
+            if ty.output { "json" } else { "none" },
+            if ty.input && !ty.borrows { "parse" } else { "none" },
             names.key(ty.keys[0]).alias,
         );
         for key in &ty.keys {
@@ -349,12 +351,12 @@ fn key_table(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType]) {
     for (id, key) in numbered(plan) {
         let own = names.key(id);
         let default = match key.default {
-            Some(_) => format!("Some(|| key::{}.share(keys::{}::default()))", own.constant, own.alias),
-            None => "None".to_owned(),
+            Some(_) => format!("tea::Some(|| key::{}.share(keys::{}::default()))", own.constant, own.alias),
+            None => "tea::None".to_owned(),
         };
         let reduce = match key.reduce {
-            Some(_) => format!("Some(keys::{}::reduce)", own.alias),
-            None => "None".to_owned(),
+            Some(_) => format!("tea::Some(keys::{}::reduce)", own.alias),
+            None => "tea::None".to_owned(),
         };
         let _ = writeln!(
             text,

@@ -24,7 +24,7 @@ pub(super) struct KeyNames {
 }
 
 impl Names {
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Plan, module: Option<&str>) -> Self {
         let (mut constants, mut aliases) = (Unique::default(), Unique::default());
         let keys = plan.keys.iter().map(|key| {
             let name = &key.name.value;
@@ -34,7 +34,7 @@ impl Names {
                 alias: aliases.take(&camel(name)),
             }
         });
-        Self { module: snake(&plan.name.value), keys: keys.collect() }
+        Self { module: module.map_or_else(|| snake(&plan.name.value), str::to_owned), keys: keys.collect() }
     }
 
     pub(super) fn key(&self, key: KeyId) -> &KeyNames {

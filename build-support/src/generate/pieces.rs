@@ -1,5 +1,7 @@
 //! The user's Rust, piece by piece, each in the macro call of the runtime's that makes something of it.
 
+use proc_macro2::{TokenStream, TokenTree};
+
 use super::{
     join,
     names::{Names, Unique, snake, variable},
@@ -50,6 +52,21 @@ impl Piece<'_> {
             Part::Rust(rust) => Some(rust.span),
         });
         spans.min().unwrap_or_default()
+    }
+
+    /// Whether a `$` stands in it, outside of texts: then it cannot stand in a macro.
+    pub(super) fn holds_a_macro(&self) -> bool {
+        fn has_dollar(tokens: TokenStream) -> bool {
+            tokens.into_iter().any(|token| match token {
+                TokenTree::Group(group) => has_dollar(group.stream()),
+                TokenTree::Punct(punct) => punct.as_char() == '$',
+                TokenTree::Ident(_) | TokenTree::Literal(_) => false,
+            })
+        }
+        self.parts.iter().any(|part| match part {
+            Part::Glue(_) => false,
+            Part::Rust(rust) => rust.text.contains('$') && rust.text.parse().is_ok_and(has_dollar),
+        })
     }
 }
 
@@ -106,7 +123,14 @@ impl<'a> Pieces<'a> {
         let output = match &node.output {
             Output::None => String::new(),
             Output::One(key) => alias(key).to_owned(),
-            Output::Tuple(keys) => join(keys, " ", |key| format!("{},", alias(key))),
+            Output::Tuple(keys) => match tuples(keys)[..] {
+                [one] => join(one, " ", |key| format!("{},", alias(key))),
+                ref several => {
+                    let mut numbers = 0..;
+                    let mut part = |key| format!("part_{}: {},", numbers.next().unwrap_or(0), alias(key));
+                    join(several, " ", |keys| format!("({}),", join(*keys, " ", &mut part)))
+                }
+            },
         };
         let scope = scope(&node.code, plan, names);
         let head = format!("__tea::node! {{ {} {function}({}) {scope} =>", self.module, output.trim_end());
@@ -184,6 +208,13 @@ impl<'a> Pieces<'a> {
         let parts = vec![Part::Glue(head), Part::Rust(&code.rust), Part::Glue("}".to_owned())];
         self.list.push(Piece { name: name.to_owned(), parts, bound: bound(code, names).collect() });
     }
+}
+
+/// The keys that take a tuple apart, as tuples for which the runtime has an implementation: longer ones are tuples of
+/// tuples.
+pub(super) fn tuples(keys: &[KeyId]) -> Vec<&[KeyId]> {
+    const LONGEST: usize = 12;
+    keys.chunks(LONGEST).collect()
 }
 
 /// Name of the function that checks a key's type.

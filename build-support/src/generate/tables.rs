@@ -3,7 +3,11 @@
 
 use std::{fmt::Write, time::Duration};
 
-use super::{join, names::Names, pieces::Pieces};
+use super::{
+    join,
+    names::Names,
+    pieces::{self, Pieces},
+};
 use crate::{
     plan::{Arm, Block, KeyId, Map, Next, Output, Plan, Policy, Region, Step, Target, Task, Work},
     source::{Sources, Span},
@@ -73,7 +77,11 @@ impl<'a> Writer<'a, '_> {
                     Output::None => "()".to_owned(),
                     Output::One(one) => key(one),
                     Output::Tuple(keys) => {
-                        format!("({})", join(keys, " ", |one| key(one) + ","))
+                        let tuple = |keys: &[KeyId]| format!("({})", join(keys, " ", |one| key(one) + ","));
+                        match pieces::tuples(keys)[..] {
+                            [one] => tuple(one),
+                            ref several => format!("({})", join(several, " ", |keys| tuple(keys) + ",")),
+                        }
                     }
                 };
                 format!("Run(&tea::Run(nodes::{function}::run, {output}))")
@@ -116,20 +124,20 @@ impl<'a> Writer<'a, '_> {
         match when {
             Some(code) => {
                 let function = self.pieces.condition(of, code, self.plan, self.names);
-                (format!("Some(nodes::{function}::run)"), code.rust.text.trim())
+                (format!("tea::Some(nodes::{function}::run)"), code.rust.text.trim())
             }
-            None => ("None".to_owned(), ""),
+            None => ("tea::None".to_owned(), ""),
         }
     }
 
     fn region(&mut self, region: &'a Region) {
         let tasks: String = region.tasks.iter().map(|task| self.task(task)).collect();
         let text = format!(
-            "    static REGION_{id}: tea::Region = tea::Region {{ id: {id}, place: {}, dataflow: {}, max_workers: {:?}, \
+            "    static REGION_{id}: tea::Region = tea::Region {{ id: {id}, place: {}, dataflow: {}, max_workers: {}, \
              fail_fast: {}, tasks: &[\n{tasks}    ] }};\n",
             self.place(region.span),
             region.dataflow,
-            region.max_workers,
+            option(region.max_workers),
             region.fail_fast,
             id = region.id,
         );
@@ -160,12 +168,12 @@ impl<'a> Writer<'a, '_> {
         writes.sort_unstable();
         let text = format!(
             "    static MAP_{id}: tea::Map = tea::Map {{ id: {id}, name: {:?}, place: {}, spec: nodes::{constant}::MAP, \
-             reads: &{}, writes: &{}, max_workers: {:?}, fail_fast: {}, config: &{} }};\n",
+             reads: &{}, writes: &{}, max_workers: {}, fail_fast: {}, config: &{} }};\n",
             step.name,
             self.place(step.span),
             ids(&map.body.reads),
             ids(&writes),
-            map.max_workers,
+            option(map.max_workers),
             map.fail_fast,
             self.config(&map.policy),
             id = map.id,
@@ -220,7 +228,7 @@ fn config(policy: &Policy) -> String {
             let _ = write!(fields, "{name}: {value}, ");
         }
     };
-    let some = |value: String| format!("Some({value})");
+    let some = |value: String| option(Some(value));
     field("strategy", (*strategy == Strategy::Process).then(|| "tea::Strategy::Process".to_owned()));
     field("timeout", timeout.map(duration).map(some));
     field("timeout_total", timeout_total.map(duration).map(some));
@@ -260,6 +268,11 @@ fn breaker(breaker: &CircuitBreaker) -> String {
          half_open_max_calls: {half_open_max_calls} }}",
         duration(*reset_timeout),
     )
+}
+
+/// An `Option`, also where the prelude is out of scope.
+pub(super) fn option(value: Option<impl std::fmt::Display>) -> String {
+    value.map_or_else(|| "tea::None".to_owned(), |value| format!("tea::Some({value})"))
 }
 
 fn duration(duration: Duration) -> String {

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use syn::{GenericArgument, PathArguments, Type};
+use syn::{
+    GenericArgument, ParenthesizedGenericArguments, PathArguments, Type, TypeFnPtr, TypeReference, visit::Visit,
+};
 
 use crate::{
     plan::{Key, KeyId, Plan},
@@ -22,6 +24,8 @@ pub(super) struct KeyType {
     pub(super) crosses: bool,
     /// Values of one of them are copied.
     pub(super) copied: bool,
+    /// It holds a reference, which nothing that is read from text or bytes can be.
+    pub(super) borrows: bool,
     /// It is made of well-known types of the standard library, which can do all that is asked for.
     pub(super) plain: bool,
 }
@@ -34,8 +38,9 @@ pub(super) fn distinct(workflow: &Plan) -> Vec<KeyType> {
         let words: String = key.ty.text.split_whitespace().collect();
         let at = *known.entry(words).or_insert_with(|| {
             let ty = syn::parse_str::<Type>(&key.ty.text);
-            let plain = ty.is_ok_and(|ty| is_plain(&ty));
-            types.push(KeyType { keys: Vec::new(), output: false, input: false, crosses: false, copied: false, plain });
+            let (plain, borrows) = ty.map_or((false, false), |ty| (is_plain(&ty), borrows(&ty)));
+            let keys = Vec::new();
+            types.push(KeyType { keys, output: false, input: false, crosses: false, copied: false, borrows, plain });
             types.len() - 1
         });
         let ty = &mut types[at];
@@ -54,8 +59,7 @@ fn is_plain(ty: &Type) -> bool {
         "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64", "bool",
         "char", "String", "PathBuf",
     ];
-    const CONTAINERS: &[&str] =
-        &["Vec", "Option", "Box", "VecDeque", "BTreeMap", "BTreeSet", "HashMap", "HashSet", "Result"];
+    const CONTAINERS: &[&str] = &["Vec", "Option", "Box", "VecDeque", "BTreeMap", "BTreeSet", "HashMap", "HashSet"];
     match ty {
         Type::Path(path) if path.qself.is_none() => {
             let Some(last) = path.path.segments.last() else { return false };
@@ -64,7 +68,10 @@ fn is_plain(ty: &Type) -> bool {
                 PathArguments::None => path.path.segments.len() == 1 && LEAVES.contains(&name.as_str()),
                 PathArguments::AngleBracketed(arguments) => {
                     let plain = |argument: &_| matches!(argument, GenericArgument::Type(ty) if is_plain(ty));
-                    CONTAINERS.contains(&name.as_str()) && arguments.args.iter().all(plain)
+                    // `hashbrown::HashMap` and `my::Vec` are other types.
+                    let is_std = path.path.segments.len() == 1
+                        || ["std", "alloc"].iter().any(|of| path.path.segments[0].ident == of);
+                    is_std && CONTAINERS.contains(&name.as_str()) && arguments.args.iter().all(plain)
                 }
                 PathArguments::Parenthesized(_) => false,
             }
@@ -73,6 +80,21 @@ fn is_plain(ty: &Type) -> bool {
         Type::Paren(inner) => is_plain(&inner.elem),
         _ => false,
     }
+}
+
+/// Whether a type holds a reference. Those that functions take do not matter.
+fn borrows(ty: &Type) -> bool {
+    struct Borrows(bool);
+    impl<'ast> Visit<'ast> for Borrows {
+        fn visit_type_reference(&mut self, _: &'ast TypeReference) {
+            self.0 = true;
+        }
+        fn visit_type_fn_ptr(&mut self, _: &'ast TypeFnPtr) {}
+        fn visit_parenthesized_generic_arguments(&mut self, _: &'ast ParenthesizedGenericArguments) {}
+    }
+    let mut found = Borrows(false);
+    found.visit_type(ty);
+    found.0
 }
 
 /// What is to be said of a type that lacks something.
@@ -180,8 +202,20 @@ mod tests {
         ] {
             assert!(plain(text), "{text}");
         }
-        for text in ["Chunk", "Vec<Chunk>", "my::String", "Rc<u8>", "&'static str", "Box<dyn Fn()>", "[u8; 64]", "fn()"]
-        {
+        for text in [
+            "Chunk",
+            "Vec<Chunk>",
+            "my::String",
+            "Rc<u8>",
+            "&'static str",
+            "Box<dyn Fn()>",
+            "[u8; 64]",
+            "fn()",
+            "Result<u8>",
+            "io::Result<u8>",
+            "hashbrown::HashMap<u8, u8>",
+            "my::Vec<u8>",
+        ] {
             assert!(!plain(text), "{text}");
         }
     }

@@ -33,6 +33,9 @@ impl Role {
 /// Names that stand for something else.
 const RESERVED: &[&str] = &["ctx", "parallel_results"];
 
+/// Crates that every program has, and that its code and ours name.
+const CRATES: &[&str] = &["std", "core", "alloc", "tea_runtime"];
+
 /// What is wrong with the name, if anything is.
 pub(super) fn check(name: &Spanned<String>, role: Role) -> Option<Diagnostic> {
     let text = name.value.as_str();
@@ -46,8 +49,28 @@ pub(super) fn check(name: &Spanned<String>, role: Role) -> Option<Diagnostic> {
         return Some(Diagnostic::error(codes::RESERVED_NAME, name.span, message).help(help));
     }
     let rust = rust_name(text, role);
+    if role == Role::Workflow && CRATES.contains(&rust.as_str()) {
+        let message = format!("a workflow cannot be called `{text}`");
+        let error = Diagnostic::error(codes::RESERVED_NAME, name.span, message);
+        return Some(
+            error
+                .label(format!("its module would hide the crate `{rust}`"))
+                .help(format!("choose another name, such as `{text}-flow`")),
+        );
+    }
     if is_identifier(&rust) {
-        return None;
+        let first = rust.chars().next().filter(|char| char.is_uppercase());
+        let first = first.filter(|_| matches!(role, Role::Key | Role::Variable))?;
+        // In a pattern such a word may mean a constant or a struct of the caller's.
+        let message = format!("`{text}` cannot be {}", role.what());
+        let lower: String = first.to_lowercase().chain(rust.chars().skip(1)).collect();
+        let usable = if rust == rust.to_uppercase() { rust.to_lowercase() } else { lower };
+        let usable = if is_identifier(&usable) { usable } else { format!("{usable}_") };
+        return Some(
+            Diagnostic::error(codes::BAD_NAME, name.span, message)
+                .label("starts with an upper-case letter, as constants and types do")
+                .help(format!("variables start with a lower-case letter or `_`: such as `{usable}`")),
+        );
     }
     let message = format!("`{text}` cannot be {}", role.what());
     let error = Diagnostic::error(codes::BAD_NAME, name.span, message);

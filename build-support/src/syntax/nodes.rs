@@ -53,7 +53,7 @@ impl<'a> Reader<'a, '_> {
         self.complete &= name.is_some();
         let name = name.unwrap_or_else(unnamed);
         let run = self.rust(fields, "run").unwrap_or_else(|| rust::nothing(fields.place));
-        let output = self.output(fields);
+        let output = self.output(fields, &name.value);
         let goto = self.goto(fields);
         let needs = self.references(fields, "needs").map(|(names, _)| names);
         let max_visits = self.count(fields, "max_visits");
@@ -102,8 +102,22 @@ impl<'a> Reader<'a, '_> {
         Work::Map(Box::new(Map { items, item_var, index_var, run, failures }))
     }
 
-    fn output(&mut self, fields: &Fields<'_, 'a>) -> Output {
-        match self.references(fields, "output") {
+    fn output(&mut self, fields: &Fields<'_, 'a>, node: &str) -> Output {
+        let output = self.references(fields, "output");
+        if let Some((names, true)) = &output
+            && let Some(first) = names.value.first()
+            && fields.written("type").is_some()
+        {
+            let error = Diagnostic::error(codes::WRONG_SHAPE, names.span, "a `dynamic_parallel` node has one output")
+                .label("a list takes a tuple apart, and there is one value for each item");
+            self.error(match &names.value[..] {
+                [_] => error.help(format!("write `output: {}`", first.value)),
+                _ => {
+                    error.help(format!("give the items' values one key, and take them apart in a node after `{node}`"))
+                }
+            });
+        }
+        match output {
             None => Output::None,
             Some((mut names, false)) => names.value.pop().map_or(Output::None, Output::One),
             Some((names, true)) if names.value.is_empty() => {

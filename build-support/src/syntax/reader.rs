@@ -265,7 +265,8 @@ impl<'a, 'd> Reader<'a, 'd> {
             if scalar.text.contains(',') {
                 let error =
                     Diagnostic::error(codes::WRONG_SHAPE, span, format!("several names for `{name}` are a list"));
-                self.error(error.help(format!("write `[{}]`", scalar.text)));
+                let names = scalar.text.trim().trim_matches(['(', ')', '[', ']']);
+                self.error(error.help(format!("write `[{names}]`")));
                 self.complete = false;
                 return None;
             }
@@ -305,7 +306,11 @@ impl<'a, 'd> Reader<'a, 'd> {
             let message = format!("{what} must be {expected}, and YAML reads this as {}", node.kind());
             let place = self.first_line(node.anchor.map_or(node.span, |anchor| anchor.to(node.span)));
             let error = Diagnostic::error(codes::WRONG_SHAPE, place, message);
+            let written = self.text[node.span.start as usize..node.span.end as usize].trim_end();
+            let is_type =
+                piece == Piece::Type && !written.contains('\n') && syn::parse_str::<syn::Type>(written).is_ok();
             self.error(match (piece, &node.value) {
+                _ if is_type => error.help(format!("put it in quotes: \"{written}\"")),
                 (Piece::Type, Value::List(_)) => error.help("a list of values is a `Vec<String>`, or of another type"),
                 _ => error.help("put it in quotes, or write it below a `|`"),
             });

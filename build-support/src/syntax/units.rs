@@ -65,8 +65,22 @@ pub(super) fn factor(scalar: &Scalar) -> Result<f64, Wrong> {
 /// A time with its unit; `zero` says whether none at all has a meaning.
 pub(super) fn duration(scalar: &Scalar, zero: bool) -> Result<Duration, Wrong> {
     let text = scalar.text.trim();
+    if let Some(unit) = vague_unit(text) {
+        let number = text.trim_end_matches(char::is_alphabetic).trim_end();
+        let help = match (number.parse::<u32>(), unit) {
+            (Ok(number), "M") => format!("write `{number}m` for minutes, or `{}d` for days", u64::from(number) * 30),
+            (Ok(number), unit) if unit.starts_with('w') => format!("write it in days: `{}d`", u64::from(number) * 7),
+            _ => "write it in days, hours, minutes, seconds or milliseconds: `150d`, `2h`, `1m30s`, `100ms`".to_owned(),
+        };
+        let message = match unit {
+            "M" => "is not clear: `M` is a month to some and a minute to others".to_owned(),
+            unit => format!("must be a time in days or less, and `{unit}` is longer"),
+        };
+        return Err(Wrong::new(codes::BAD_DURATION, message, help));
+    }
     let value = humantime::parse_duration(text).map_err(|_| {
-        let help = if text.parse::<f64>().is_ok() {
+        let help = if text.parse::<f64>().is_ok_and(|_| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
+        {
             format!("a time needs its unit: `{text}s` or `{text}ms`")
         } else {
             "write a number with its unit: `100ms`, `30s`, `1m30s`, `2h`".to_owned()
@@ -82,13 +96,24 @@ pub(super) fn duration(scalar: &Scalar, zero: bool) -> Result<Duration, Wrong> {
     Ok(value)
 }
 
+/// A unit that is not a certain time, or that is another one to some people.
+fn vague_unit(text: &str) -> Option<&str> {
+    let units = text.split(|char: char| !char.is_alphabetic()).filter(|unit| !unit.is_empty());
+    let vague = ["M", "month", "months", "w", "week", "weeks", "wk", "wks", "y", "yr", "yrs", "year", "years"];
+    units.into_iter().find(|unit| vague.contains(unit))
+}
+
 /// A number of bytes with its unit.
 pub(super) fn size(scalar: &Scalar) -> Result<u64, Wrong> {
     let text = scalar.text.trim();
     let message = || format!("must be a size, and `{text}` is none");
     // A bare number could be bytes or megabytes: its writer knows.
     if text.parse::<f64>().is_ok() {
-        let help = format!("a size needs its unit: `{text}MiB` or `{text}B`");
+        let help = if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+            format!("a size needs its unit: `{text}MiB` or `{text}B`")
+        } else {
+            "write a number with its unit: `64KiB`, `512MiB`, `1GB`".to_owned()
+        };
         return Err(Wrong::new(codes::BAD_SIZE, message(), help));
     }
     let value = text.parse::<ByteSize>().map_err(|_| {

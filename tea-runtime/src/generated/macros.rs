@@ -25,8 +25,10 @@ macro_rules! __key_part {
     };
     (default $flow:ident $id:literal $key:ident $KEY:ident $check:tt $($body:tt)*) => {
         impl $flow::keys::$key {
+            #[allow(unused_braces, unused_parens, clippy::let_and_return)]
             fn default() -> $flow::types::$key {
-                $($body)*
+                let value: $flow::types::$key = $($body)*;
+                value
             }
         }
     };
@@ -66,25 +68,45 @@ macro_rules! __checked {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __kind {
-    ($name:literal, json = $json:literal, parse = $parse:literal, $key:ty) => {{
-        use $crate::__private::{Cannot as _, KeyType, Parse, Probe};
+    ($name:literal, $json:ident, $parse:ident, $key:ty) => {{
+        use $crate::__private::Cannot as _;
         $crate::__private::Kind {
             name: $name,
-            clone: <Probe<<$key as KeyType>::Value>>::CLONE,
-            to_json: if $json { <Probe<<$key as KeyType>::Value>>::TO_JSON } else { None },
-            wire: <$key as KeyType>::CHECKED.wire,
-            parse: if $parse {
-                Parse::best(
-                    <Probe<<$key as KeyType>::Value>>::FROM_STR,
-                    <Probe<<$key as KeyType>::Value>>::FROM_JSON,
-                    <Probe<<$key as KeyType>::Value>>::FROM_JSON_TEXT,
-                    <Probe<<$key as KeyType>::Value>>::FROM_JSON_STR,
-                )
-            } else {
-                None
-            },
+            clone: <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::CLONE,
+            to_json: $crate::__to_json!($json $key),
+            wire: <$key as $crate::__private::KeyType>::CHECKED.wire,
+            parse: $crate::__parse!($parse $key),
         }
     }};
+}
+
+/// Writes a type as JSON, or `none`. What is not asked for is not mentioned: rustc would ask it of the type.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __to_json {
+    (none $key:ty) => {
+        ::core::option::Option::None
+    };
+    (json $key:ty) => {
+        <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::TO_JSON
+    };
+}
+
+/// Reads a type from what a caller writes, or `none`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __parse {
+    (none $key:ty) => {
+        ::core::option::Option::None
+    };
+    (parse $key:ty) => {
+        $crate::__private::Parse::best(
+            <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_STR,
+            <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_JSON,
+            <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_JSON_TEXT,
+            <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_JSON_STR,
+        )
+    };
 }
 
 /// A node's function. What it reads is bound to the keys' names: `key: method KEY`, by that method of the view.
@@ -92,13 +114,20 @@ macro_rules! __kind {
 #[macro_export]
 macro_rules! __node {
     ($flow:ident $name:ident() $reads:tt $more:tt => $($body:tt)*) => {
-        $crate::__function!($flow $name (()) $reads $more $($body)*);
+        $crate::__function!($flow $name (()) $reads $more { $($body)* });
     };
     ($flow:ident $name:ident($out:ident) $reads:tt $more:tt => $($body:tt)*) => {
-        $crate::__function!($flow $name ($flow::types::$out) $reads $more $($body)*);
+        $crate::__function!($flow $name ($flow::types::$out) $reads $more { $($body)* });
     };
     ($flow:ident $name:ident($($out:ident,)+) $reads:tt $more:tt => $($body:tt)*) => {
-        $crate::__function!($flow $name (($($flow::types::$out,)+)) $reads $more $($body)*);
+        $crate::__function!($flow $name (($($flow::types::$out,)+)) $reads $more { $($body)* });
+    };
+    ($flow:ident $name:ident($(($($part:ident: $out:ident,)+),)+) $reads:tt $more:tt => $($body:tt)*) => {
+        // Traits are implemented for tuples of so many, and longer ones are tuples of tuples.
+        $crate::__function!($flow $name (($(($($flow::types::$out,)+),)+)) $reads $more {
+            let ($($($part,)+)+): ($($($flow::types::$out,)+)+) = { $($body)* };
+            ($(($($part,)+),)+)
+        });
     };
 }
 
@@ -111,15 +140,18 @@ macro_rules! __condition {
     };
 }
 
-/// A function from a view to what some of the user's Rust gives.
+/// A function from a view to what some of the user's Rust gives. An expression is put in the place of a value, since in
+/// that of a statement `{ a } + b` is two.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __function {
-    ($flow:ident $name:ident ($out:ty) $reads:tt $more:tt $($body:tt)*) => {
+    ($flow:ident $name:ident ($out:ty) $reads:tt $more:tt $($value:tt)*) => {
         impl $flow::nodes::$name {
             // Keys may be called anything, and a node that always fails or never ends is its writer's affair.
             #[allow(
                 unreachable_code,
+                unused_braces,
+                unused_parens,
                 clippy::diverging_sub_expression,
                 clippy::many_single_char_names,
                 clippy::similar_names
@@ -129,7 +161,7 @@ macro_rules! __function {
                 context: &$crate::__private::Context,
             ) -> ::core::result::Result<$out, $crate::__private::NodeError> {
                 $crate::__bind!($flow view context $reads $more);
-                let value: $out = { $($body)* };
+                let value: $out = $($value)*;
                 ::core::result::Result::Ok(value)
             }
         }
@@ -165,6 +197,8 @@ macro_rules! __map {
         impl $flow::nodes::$name {
             #[allow(
                 unreachable_code,
+                unused_braces,
+                unused_parens,
                 clippy::diverging_sub_expression,
                 clippy::many_single_char_names,
                 clippy::similar_names
@@ -194,7 +228,7 @@ macro_rules! __items {
         $crate::__private::given(|view, context| {
             let _ = context;
             $crate::__bind!($flow view context $reads $more);
-            let items = { $($items)* };
+            let items = $($items)*;
             ::core::result::Result::Ok(items)
         })
     };
@@ -254,7 +288,7 @@ macro_rules! __wire {
         trait TeaCrosses: $crate::__private::Serialize + $crate::__private::DeserializeOwned + 'static {}
         #[diagnostic::do_not_recommend]
         impl<T: $crate::__private::Serialize + $crate::__private::DeserializeOwned + 'static> TeaCrosses for T {}
-        #[derive(Clone, Copy)]
+        #[::core::prelude::v1::derive(::core::clone::Clone, ::core::marker::Copy)]
         struct TeaWire;
         impl<T: TeaCrosses> $crate::__private::Codec<T> for TeaWire {
             fn encode(value: &T, into: &mut ::std::vec::Vec<u8>) -> ::core::result::Result<(), ::std::string::String> {
@@ -300,7 +334,7 @@ macro_rules! __entries {
 
         /// Serves as a worker of this test program; passes at once when it is run as a test.
         #[cfg(test)]
-        #[test]
+        #[::core::prelude::v1::test]
         fn tea_worker() {
             $crate::test_entry();
         }

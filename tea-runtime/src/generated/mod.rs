@@ -7,6 +7,8 @@
 
 mod macros;
 
+pub use std::option::Option::{None, Some};
+
 pub use inventory;
 pub use serde::{Serialize, de::DeserializeOwned};
 

@@ -34,8 +34,6 @@ impl Fault<'_> {
     fn of_yaml(&self) -> Option<&'static str> {
         if self.style == Style::Plain && self.behind.trim_start().starts_with('#') {
             Some("YAML takes ` #` as the start of a comment: put the value in quotes, or write it below a `|`")
-        } else if matches!(self.style, Style::Plain | Style::Folded) && self.text.contains("//") {
-            Some("YAML joins these lines, and a `//` then comments out the rest: write them below a `|`")
         } else {
             None
         }

@@ -6,14 +6,13 @@ use std::ops::Range;
 pub(super) fn unbalanced(text: &str) -> Option<(String, Range<usize>)> {
     let mut open: Vec<(char, usize)> = Vec::new();
     let mut at = 0;
-    while let Some(char) = text[at..].chars().next() {
-        let rest = &text[at..];
-        let length = match char {
-            '(' | '[' | '{' => {
+    while let Some(lexeme) = Lexeme::at(text, at) {
+        at += match lexeme {
+            Lexeme::Open(char) => {
                 open.push((char, at));
                 1
             }
-            ')' | ']' | '}' => {
+            Lexeme::Close(char) => {
                 let place = at..at + 1;
                 match open.pop() {
                     None => return Some((format!("`{char}` closes nothing"), place)),
@@ -23,25 +22,63 @@ pub(super) fn unbalanced(text: &str) -> Option<(String, Range<usize>)> {
                     Some(_) => 1,
                 }
             }
-            '/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
-            '/' if rest.starts_with("/*") => match comment(rest) {
-                Some(length) => length,
-                None => return Some(("a comment that is never closed".to_owned(), at..at + 2)),
-            },
-            '"' => match string(rest) {
-                Some(length) => length,
-                None => return Some(("a string that is never closed".to_owned(), at..at + 1)),
-            },
-            'r' if raw_string(rest) != Raw::None && !after_word(text, at) => match raw_string(rest) {
-                Raw::Closed(length) => length,
-                _ => return Some(("a string that is never closed".to_owned(), at..at + 1)),
-            },
-            '\'' => character(rest),
-            other => other.len_utf8(),
+            Lexeme::LineComment(length) | Lexeme::Other(length) => length,
+            Lexeme::Unclosed(what, length) => return Some((format!("{what} that is never closed"), at..at + length)),
         };
-        at += length;
     }
     open.pop().map(|(char, at)| (format!("`{char}` is never closed"), at..at + 1))
+}
+
+/// The comments that go to the end of their line.
+pub(super) fn line_comments(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while let Some(lexeme) = Lexeme::at(text, at) {
+            let start = at;
+            at += match lexeme {
+                Lexeme::Open(_) | Lexeme::Close(_) => 1,
+                Lexeme::LineComment(length) | Lexeme::Other(length) | Lexeme::Unclosed(_, length) => length,
+            };
+            if let Lexeme::LineComment(_) = lexeme {
+                return Some(start..at);
+            }
+        }
+        None
+    })
+}
+
+/// What stands at some place of a text, with its length.
+enum Lexeme {
+    Open(char),
+    Close(char),
+    LineComment(usize),
+    /// What it is, and the length of what opens it.
+    Unclosed(&'static str, usize),
+    Other(usize),
+}
+
+impl Lexeme {
+    fn at(text: &str, at: usize) -> Option<Self> {
+        let rest = &text[at..];
+        let char = rest.chars().next()?;
+        let closed = |length: Option<usize>, what, opening| match length {
+            Some(length) => Self::Other(length),
+            None => Self::Unclosed(what, opening),
+        };
+        Some(match char {
+            '(' | '[' | '{' => Self::Open(char),
+            ')' | ']' | '}' => Self::Close(char),
+            '/' if rest.starts_with("//") => Self::LineComment(rest.find('\n').unwrap_or(rest.len())),
+            '/' if rest.starts_with("/*") => closed(comment(rest), "a comment", 2),
+            '"' => closed(string(rest), "a string", 1),
+            'r' if raw_string(rest) != Raw::None && !after_word(text, at) => match raw_string(rest) {
+                Raw::Closed(length) => Self::Other(length),
+                _ => Self::Unclosed("a string", 1),
+            },
+            '\'' => Self::Other(character(rest)),
+            other => Self::Other(other.len_utf8()),
+        })
+    }
 }
 
 fn closing(open: char) -> char {

@@ -4,6 +4,42 @@ use std::ops::Range;
 
 use super::Name;
 
+/// Which argument of a macro is its format string, if any is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// No text in it is one.
+    Nowhere,
+    /// The one with this number.
+    At(usize),
+    /// The first text: fields may come before it, as in `info!(count = 3, "{name}")`.
+    First,
+}
+
+impl Format {
+    /// Of the macro called `name`. A macro that is not known here takes texts as they are.
+    pub(super) fn of(name: &str) -> Self {
+        match name {
+            "format" | "format_args" | "print" | "println" | "eprint" | "eprintln" | "panic" | "todo"
+            | "unimplemented" | "unreachable" | "anyhow" | "bail" | "eyre" | "log" | "trace" | "debug" | "info"
+            | "warn" | "error" | "event" => Self::First,
+            "write" | "writeln" | "assert" | "debug_assert" | "ensure" => Self::At(1),
+            "assert_eq" | "assert_ne" | "debug_assert_eq" | "debug_assert_ne" => Self::At(2),
+            // `format_compact!`, `format_smolstr!`.
+            name if name.starts_with("format_") => Self::First,
+            _ => Self::Nowhere,
+        }
+    }
+
+    /// Whether the argument with this number is the format string, if it is a text; `before` says that there was one.
+    pub(super) fn is_at(self, number: usize, before: bool) -> bool {
+        match self {
+            Self::Nowhere => false,
+            Self::At(place) => number == place,
+            Self::First => !before,
+        }
+    }
+}
+
 /// The names that the string literal `literal`, as written in Rust and found at `at`, reads if it is a format
 /// string. Nothing for literals that are no strings.
 pub(super) fn names(literal: &str, at: usize) -> Vec<Name> {

@@ -4,14 +4,18 @@
 use proc_macro2::TokenStream;
 use syn::{
     Arm, Attribute, BinOp, Block, Expr, ExprAssign, ExprBinary, ExprCall, ExprClosure, ExprForLoop, ExprIf, ExprLet,
-    ExprMatch, ExprPath, ExprRepeat, ExprWhile, GenericArgument, Item, Local, Macro, Member, Pat, Path, Stmt, Token,
-    Type, UseTree,
+    ExprLit, ExprMatch, ExprPath, ExprRepeat, ExprWhile, GenericArgument, Item, Lit, Local, Macro, Member, Pat, Path,
+    Stmt, Token, Type, UseTree,
     parse::{ParseStream, Parser},
     punctuated::Punctuated,
     visit::{self, Visit},
 };
 
-use super::{Name, format, tokens};
+use super::{
+    Name,
+    format::{self, Format},
+    tokens,
+};
 
 /// The free names of an expression that stands in `text`.
 pub(super) fn names_of(expr: &Expr, text: &str) -> Vec<Name> {
@@ -129,14 +133,18 @@ impl<'t> Free<'t> {
     }
 
     /// Arguments of a macro that takes expressions, as most do.
-    fn arguments(&mut self, arguments: &Punctuated<Expr, Token![,]>, formats: bool) {
+    fn arguments(&mut self, arguments: &Punctuated<Expr, Token![,]>, format: Format) {
         let mut named = Vec::new();
         let mut in_strings = Vec::new();
-        for argument in arguments {
+        let mut before = false;
+        for (number, argument) in arguments.iter().enumerate() {
             match argument {
-                Expr::Lit(literal) if formats => {
-                    let place = literal.lit.span().byte_range();
-                    in_strings.extend(format::names(&self.text[place.clone()], place.start));
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+                    if format.is_at(number, before) {
+                        let place = text.span().byte_range();
+                        in_strings.extend(format::names(&self.text[place.clone()], place.start));
+                    }
+                    before = true;
                 }
                 Expr::Assign(assign) => {
                     if let Expr::Path(ExprPath { path, .. }) = &*assign.left
@@ -270,16 +278,16 @@ impl<'ast> Visit<'ast> for Free<'_> {
                         matches.guard.iter().for_each(|guard| free.visit_expr(guard));
                     });
                 }
-                None => self.visit_tokens(mac.tokens.clone()),
+                None => self.visit_tokens(mac.tokens.clone(), Format::Nowhere),
             },
             _ => match Punctuated::parse_terminated.parse2(mac.tokens.clone()) {
-                Ok(arguments) => self.arguments(&arguments, name != "vec"),
+                Ok(arguments) => self.arguments(&arguments, Format::of(&name)),
                 Err(_) => match repeat.parse2(mac.tokens.clone()) {
                     Ok((value, length)) => {
                         self.visit_expr(&value);
                         self.visit_expr(&length);
                     }
-                    Err(_) => self.visit_tokens(mac.tokens.clone()),
+                    Err(_) => self.visit_tokens(mac.tokens.clone(), Format::of(&name)),
                 },
             },
         }
@@ -287,13 +295,19 @@ impl<'ast> Visit<'ast> for Free<'_> {
 
     fn visit_expr(&mut self, expr: &'ast Expr) {
         match expr {
-            Expr::Verbatim(tokens) => self.visit_tokens(tokens.clone()),
+            Expr::Verbatim(tokens) => self.visit_tokens(tokens.clone(), Format::Nowhere),
             expr => visit::visit_expr(self, expr),
         }
     }
 
+    /// Nothing in an item is a variable of the text, but for a macro's: it stands for what is written where it is called.
+    fn visit_item(&mut self, item: &'ast Item) {
+        if let Item::Macro(item) = item {
+            self.visit_tokens(item.mac.tokens.clone(), Format::Nowhere);
+        }
+    }
+
     // Nothing in these is a variable of the text.
-    fn visit_item(&mut self, _: &'ast Item) {}
     fn visit_type(&mut self, _: &'ast Type) {}
     fn visit_path(&mut self, _: &'ast Path) {}
     fn visit_pat(&mut self, _: &'ast Pat) {}
@@ -303,9 +317,9 @@ impl<'ast> Visit<'ast> for Free<'_> {
 }
 
 impl Free<'_> {
-    fn visit_tokens(&mut self, tokens: TokenStream) {
+    fn visit_tokens(&mut self, tokens: TokenStream, format: Format) {
         let mut names = Vec::new();
-        tokens::collect(tokens, self.text, &mut names);
+        tokens::collect(tokens, self.text, format, &mut names);
         for name in names {
             self.read(name);
         }

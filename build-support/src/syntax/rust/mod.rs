@@ -5,6 +5,7 @@ mod delimiters;
 mod format;
 mod free;
 mod nesting;
+mod returns;
 mod simple;
 mod tokens;
 
@@ -26,8 +27,23 @@ use crate::{
     yaml::{Node, Scalar, Style},
 };
 
-/// What parsing found out: names and where they are used, or what is wrong and where.
-type Parsed = Result<Vec<Name>, (String, Range<usize>)>;
+/// What parsing found out, or what is wrong and where.
+type Parsed = Result<Found, (String, Range<usize>)>;
+
+/// What there is in a piece of Rust.
+#[derive(Default)]
+struct Found {
+    /// Names and where they are used.
+    names: Vec<Name>,
+    /// Ways out that rustc would refuse.
+    wrong_returns: Vec<returns::Wrong>,
+}
+
+impl Found {
+    fn names(names: Vec<Name>) -> Self {
+        Self { names, wrong_returns: Vec::new() }
+    }
+}
 
 /// A name and its place in the Rust text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,8 +82,24 @@ pub(super) fn parse(
     let text = scalar.text.to_string();
     let map = scalar.place_map(node, file);
     let mut rust = Rust { text, span, map, names: Vec::new(), assigned: Vec::new() };
-    let names = match examine(&rust.text, piece) {
-        Ok(names) => names,
+    let mut joined = false;
+    while let Some(comment) = joined_comment(&rust, scalar.style, file) {
+        // The others are gone with this one.
+        if !std::mem::replace(&mut joined, true) {
+            let place = rust.locate(comment.start, comment.start + 2);
+            diagnostics.push(
+                Diagnostic::error(code(piece), place, "this comment takes in the lines that follow")
+                    .label("YAML joins these lines to one")
+                    .help("write them below a `|`, which keeps them apart")
+                    .help("or write the comment as `/* … */`"),
+            );
+        }
+        // What was meant, for the checks.
+        rust.text.replace_range(comment.clone(), &" ".repeat(comment.len()));
+    }
+    let found = match examine(&rust.text, piece) {
+        Ok(found) => found,
+        Err(_) if joined => Found::names(tokens::names_in_text(&rust.text)),
         Err((message, place)) => {
             let at = rust.locate(place.start, place.end);
             let behind = file[rust.span.end as usize..].lines().next().unwrap_or("");
@@ -82,14 +114,58 @@ pub(super) fn parse(
             let names = tokens::names_in_text(&rust.text);
             // Whoever parses it again would meet the same, be it only a stack that is too small.
             rust.text.clear();
-            names
+            Found::names(names)
         }
     };
-    for Name { word, place, assigned } in names {
+    // A default is made by a function of its own.
+    if what != "`default`" {
+        found.wrong_returns.into_iter().for_each(|wrong| diagnostics.push(wrong_return(&rust, wrong)));
+    }
+    for Name { word, place, assigned } in found.names {
         let name = Spanned::new(word, rust.locate(place.start, place.end));
         if assigned { &mut rust.assigned } else { &mut rust.names }.push(name);
     }
     rust
+}
+
+/// A `//` comment that has the following lines of the file in it, since YAML joins them; as far as its own line goes.
+fn joined_comment(rust: &Rust, style: Style, file: &str) -> Option<Range<usize>> {
+    if style == Style::Literal
+        || !rust.text.contains("//")
+        || !file[rust.span.start as usize..rust.span.end as usize].contains('\n')
+    {
+        return None;
+    }
+    delimiters::line_comments(&rust.text).find_map(|comment| {
+        let start = rust.locate(comment.start, comment.start).start as usize;
+        let line = start + file[start..].find('\n').unwrap_or(file.len() - start);
+        let end = rust.text[comment.clone()]
+            .char_indices()
+            .map(|(at, _)| comment.start + at)
+            .find(|at| rust.locate(*at, *at).start as usize > line)?;
+        Some(comment.start..end)
+    })
+}
+
+fn wrong_return(rust: &Rust, wrong: returns::Wrong) -> Diagnostic {
+    let at = |place: &Range<usize>| rust.locate(place.start, place.end);
+    match wrong {
+        returns::Wrong::Value(place) => {
+            let value = rust.text.get(place.clone()).filter(|text| *text != "return").unwrap_or("()");
+            let error = Diagnostic::error(codes::BAD_RETURN, at(&place), "`return` must give a `Result` here");
+            let error = error.label("not a `Result`");
+            let error = if value.contains('\n') { error } else { error.help(format!("write `return Ok({value})`")) };
+            error.help("or let the value be the last expression, without `return`")
+        }
+        returns::Wrong::Macro(place, name) => {
+            let crate_name = name.split("::").next().unwrap_or_default();
+            let message = format!("`{name}!` returns an error that is not converted");
+            let new = if crate_name == "anyhow" { "anyhow" } else { "eyre" };
+            Diagnostic::error(codes::BAD_RETURN, at(&place), message)
+                .label("returns from the node as it is")
+                .help(format!("write `Err({crate_name}::{new}!(…))?`, since `?` converts every error"))
+        }
+    }
 }
 
 /// Parses, on a larger stack where the text asks for one.
@@ -101,7 +177,7 @@ fn examine(text: &str, piece: Piece) -> Parsed {
         Piece::Function => None,
     };
     if let Some(names) = simple {
-        return Ok(names);
+        return Ok(Found::names(names));
     }
     let tokens: TokenStream = match text.parse() {
         Ok(tokens) => tokens,
@@ -132,19 +208,27 @@ fn examine_tokens(tokens: TokenStream, text: &str, piece: Piece) -> Parsed {
         parser.parse2(tokens).map_err(|error| place_of(&error, text))
     }
     match piece {
-        Piece::Body => Ok(free::names_of_body(&parsed(Block::parse_within, tokens, text)?, text)),
-        Piece::Expression => Ok(free::names_of(&parsed(Expr::parse, tokens, text)?, text)),
+        Piece::Body => {
+            let body = parsed(Block::parse_within, tokens, text)?;
+            let names = free::names_of_body(&body, text);
+            Ok(Found { wrong_returns: returns::wrong(&body, &names), names })
+        }
+        Piece::Expression => {
+            let expr = parsed(Expr::parse, tokens, text)?;
+            let names = free::names_of(&expr, text);
+            Ok(Found { wrong_returns: returns::wrong_in(&expr, &names), names })
+        }
         Piece::Type => {
             let mut borrowed = Borrowed(None);
             borrowed.visit_type(&parsed(Type::parse, tokens, text)?);
-            borrowed.0.map_or(Ok(Vec::new()), |place| {
+            borrowed.0.map_or(Ok(Found::default()), |place| {
                 Err(("a reference has no owner here, and a state key owns its value".to_owned(), place))
             })
         }
         Piece::Function => {
             let function = parsed(Expr::parse, tokens, text)?;
             if let Expr::Path(_) | Expr::Closure(_) = function {
-                Ok(free::names_of(&function, text))
+                Ok(Found::names(free::names_of(&function, text)))
             } else {
                 Err(("this is neither a path to a function nor a closure".to_owned(), 0..text.trim_end().len()))
             }

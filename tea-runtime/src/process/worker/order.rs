@@ -107,10 +107,17 @@ fn branch(head: &message::Branch<'_>, values: &[u8]) -> Result<Ready<Region, Vie
 }
 
 fn plan(module: &str, name: &str) -> Result<&'static Plan, Box<Failure>> {
-    let mut plans = inventory::iter::<Registered>().map(|registered| registered.0);
-    plans
-        .find(|plan| plan.module == module && plan.name == name)
-        .ok_or_else(|| transport(format!("the worker's program has no workflow `{name}` in `{module}`")))
+    let plans = inventory::iter::<Registered>().map(|registered| registered.0);
+    let mut plans = plans.filter(|plan| plan.module == module && plan.name == name);
+    match (plans.next(), plans.next()) {
+        (Some(plan), None) => Ok(plan),
+        (None, _) => Err(transport(format!("the worker's program has no workflow `{name}` in `{module}`"))),
+        // It must not run the nodes of another one.
+        (Some(_), Some(_)) => Err(transport(format!(
+            "the program has two workflows `{name}` in `{module}`, and a worker cannot tell them apart: give one of them \
+             another name"
+        ))),
+    }
 }
 
 fn view(plan: &'static Plan, keys: &'static [u32], heads: &[ValueHead], values: &[u8]) -> Result<View, Box<Failure>> {

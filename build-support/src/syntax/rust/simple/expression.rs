@@ -1,7 +1,10 @@
 //! Statements and expressions.
 
 use super::{Cursor, MAX_DEPTH};
-use crate::syntax::rust::{Name, format};
+use crate::syntax::rust::{
+    Name,
+    format::{self, Format},
+};
 
 /// Macros that take something else than expressions, or do not evaluate them.
 const OTHER_MACROS: [&str; 2] = ["matches", "stringify"];
@@ -58,18 +61,26 @@ impl Cursor<'_> {
             _ => return None,
         };
         self.at += 1;
-        while !self.eat(close) {
+        let format = Format::of(name);
+        let mut before = false;
+        for number in 0.. {
+            if self.eat(close) {
+                break;
+            }
             let start = self.at;
             self.expression()?;
             let argument = self.text[start..self.at].trim_start();
             let start = self.at - argument.len();
-            // A literal that is an argument of its own may be a format string.
             let place = start..start + argument.trim_end().len();
             let literal = &self.text[place.clone()];
-            if name != "vec" && literal.starts_with('"') && literal[1..].find('"') == Some(literal.len() - 2) {
-                for name in format::names(literal, place.start) {
-                    self.read(name);
+            // A text that is an argument of its own.
+            if literal.starts_with('"') && literal[1..].find('"') == Some(literal.len() - 2) {
+                if format.is_at(number, before) {
+                    for name in format::names(literal, place.start) {
+                        self.read(name);
+                    }
                 }
+                before = true;
             }
             if !self.eat(",") {
                 return self.eat(close).then_some(());
