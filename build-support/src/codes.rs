@@ -109,6 +109,8 @@ codes! {
     BAD_NEED = 216, "a need that is no node";
     /// Fan-outs in fan-outs in fan-outs.
     TOO_DEEP = 217, "fan-outs nested too deeply";
+    /// A node of a dataflow file without `needs`.
+    MISSING_NEEDS = 218, "a node that does not say what it needs";
 
     // 03xx: dataflow.
     /// A key that some way leaves unset where it is read.
@@ -173,6 +175,8 @@ codes! {
     UNUSED_SETTINGS = 903, "parallel settings without anything parallel";
     /// `max_visits` on a node that runs once.
     UNUSED_VISITS = 904, "`max_visits` outside of a loop";
+    /// A node that is part of a branch only because of where it stands in the list.
+    LISTED_IN_BRANCH = 905, "a node that joins a branch by its place in the list";
 }
 
 /// Whether a finding may be about something that seems to be missing only because a broken entry was left out.

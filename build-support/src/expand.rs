@@ -90,20 +90,6 @@ pub fn expand(arguments: &str, caller: &Path) -> String {
 
 fn workflow(path: &Path, bytes: &[u8], arguments: &Arguments) -> String {
     let surface = &arguments.surface;
-    if let Some(compiled) = script::find(path, bytes) {
-        if surface.module.is_some() {
-            return error_text(
-                "include_workflow!: `module` cannot rename what a build script has compiled: change the workflow's `name`, \
-                 or compile it without the build script",
-            );
-        }
-        let include = |(macros, sheet): &(String, PathBuf)| {
-            format!("{macros}\n::core::include!({:?})", sheet.display().to_string())
-        };
-        let sheets = compiled.sheets.iter().map(include);
-        let warnings = if arguments.warnings { compiled.warnings.as_str() } else { "" };
-        return surface.finish(&compiled.name, &compiled.module, sheets) + warnings;
-    }
     let mut sources = Sources::default();
     let mut found = Diagnostics::default();
     let file = sources.add_bytes(path, bytes.to_vec(), &mut found);
@@ -111,8 +97,19 @@ fn workflow(path: &Path, bytes: &[u8], arguments: &Arguments) -> String {
     let (errors, warnings): (Vec<_>, Vec<_>) =
         found.into_sorted().into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
     let mut text = if let Some(plan) = plan {
-        let generated = generate::generate(&plan, surface.module.as_deref(), &sources);
-        surface.finish(&generated.name, generated.module(), [generated.inline()])
+        let generated = generate::generate(&plan, surface, &sources);
+        match script::find(path, bytes) {
+            Some(_) if surface.module.is_some() => error_text(
+                "include_workflow!: `module` cannot rename what a build script has compiled: change the workflow's `name`, \
+                 or compile it without the build script",
+            ),
+            Some(sheets) => generated.with_pieces(
+                sheets
+                    .iter()
+                    .map(|(macros, sheet)| format!("{macros}\n::core::include!({:?})", sheet.display().to_string())),
+            ),
+            None => generated.items(),
+        }
     } else {
         let workflow = file.and_then(|file| syntax::parse(&sources, file, &mut Diagnostics::default()));
         error_texts(&sources, &errors) + &stub::write(workflow.as_ref(), surface)
@@ -132,7 +129,7 @@ fn error_text(message: &str) -> String {
 }
 
 /// Warnings on stable: the use of something deprecated, whose note is the warning.
-pub(crate) fn warning_texts(sources: &Sources, warnings: &[Diagnostic]) -> String {
+fn warning_texts(sources: &Sources, warnings: &[Diagnostic]) -> String {
     let text = |warning| {
         format!(
             "const _: () = {{\n#[deprecated(note = {:?})]\nconst WORKFLOW: () = ();\nWORKFLOW\n}};\n",

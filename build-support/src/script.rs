@@ -9,7 +9,7 @@ use std::{
 use crate::{
     diagnostic::Diagnostics,
     expand,
-    generate::{self, Generated, join},
+    generate::{self, Sheet, join},
     source::Sources,
 };
 
@@ -40,41 +40,23 @@ struct Place {
     file: String,
 }
 
-/// What a build script made of a workflow file.
-pub(crate) struct Compiled {
-    /// Name of the generated module.
-    pub(crate) name: String,
-    /// The module's text.
-    pub(crate) module: String,
-    /// The files with the user's Rust, each with what stands before it.
-    pub(crate) sheets: Vec<(String, PathBuf)>,
-    /// Items that make rustc warn.
-    pub(crate) warnings: String,
-}
-
-/// What the build script of this package made of the file at `path` as it is now, if anything.
-pub(crate) fn find(path: &Path, bytes: &[u8]) -> Option<Compiled> {
+/// The files with the user's Rust that the build script of this package made of the file at `path` as it is now, each
+/// with what stands before it; if it made any.
+pub(crate) fn find(path: &Path, bytes: &[u8]) -> Option<Vec<(String, PathBuf)>> {
     let place = Place::of(path)?;
-    let module = fs::read_to_string(place.module()).ok()?;
-    let mut lines = module.lines();
+    let index = fs::read_to_string(place.index()).ok()?;
     // What an older build script left behind does not count.
-    let name = lines.next()?.strip_prefix(&header(bytes))?.to_owned();
-    let macros = lines.map_while(|line| line.strip_prefix(SHEET));
-    let sheets = macros.enumerate().map(|(number, macros)| (macros.to_owned(), place.sheet(number))).collect();
-    let warnings = fs::read_to_string(place.warnings()).ok()?;
-    Some(Compiled { name, module, sheets, warnings })
+    let macros = index.strip_prefix(&header(bytes))?.strip_prefix('\n')?;
+    Some(macros.lines().enumerate().map(|(number, macros)| (macros.to_owned(), place.sheet(number))).collect())
 }
 
-/// The line of a module's text for each sheet, before what stands before that.
-const SHEET: &str = "// sheet: ";
-
-/// The first line of a module's text but for the module's name: what it was made from, and by which compiler.
+/// The first line of an index: what the sheets were made from, and by which compiler.
 fn header(workflow: &[u8]) -> String {
     // FNV-1a: nobody attacks this, they only change the file.
     let hash = workflow
         .iter()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    format!("// tea-build {}, {hash:016x}: ", env!("CARGO_PKG_VERSION"))
+    format!("// tea-build {}, {hash:016x}", env!("CARGO_PKG_VERSION"))
 }
 
 impl Place {
@@ -95,13 +77,9 @@ impl Place {
         Some(Self { folder, file: path.file_name()?.to_str()?.to_owned() })
     }
 
-    /// All but the user's Rust.
-    fn module(&self) -> PathBuf {
-        self.folder.join(format!("{}.module.rs", self.file))
-    }
-
-    fn warnings(&self) -> PathBuf {
-        self.folder.join(format!("{}.warnings.rs", self.file))
+    /// What there is, and for each sheet a line with what stands before it.
+    fn index(&self) -> PathBuf {
+        self.folder.join(format!("{}.index", self.file))
     }
 
     /// The user's Rust. Every sheet's file has the same name.
@@ -122,27 +100,20 @@ impl Place {
         let bytes = fs::read(path).unwrap_or_default();
         let file = sources.add(path, String::from_utf8_lossy(&bytes).into_owned());
         match crate::plan(&sources, file, &mut found) {
-            Some(plan) => {
-                let generated = generate::generate(&plan, None, &sources);
-                let warnings = expand::warning_texts(&sources, &found.into_sorted());
-                write(&self.warnings(), &warnings)?;
-                self.write(&generated, &bytes)
-            }
-            None => match fs::remove_file(self.module()) {
+            Some(plan) => self.write(&generate::sheets(&plan, &sources), &bytes),
+            None => match fs::remove_file(self.index()) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 _ => Ok(()),
             },
         }
     }
 
-    fn write(&self, generated: &Generated<'_>, bytes: &[u8]) -> io::Result<()> {
-        let sheets = generated.sheets();
+    fn write(&self, sheets: &[Sheet], bytes: &[u8]) -> io::Result<()> {
         for (number, sheet) in sheets.iter().enumerate() {
             write(&self.sheet(number), &sheet.text)?;
         }
-        let sheets = join(&sheets, "", |sheet| format!("{SHEET}{}\n", sheet.macros));
-        let module = format!("{}{}\n{sheets}{}", header(bytes), generated.name, generated.module());
-        write(&self.module(), &module)
+        let macros = join(sheets, "", |sheet| format!("{}\n", sheet.macros));
+        write(&self.index(), &format!("{}\n{macros}", header(bytes)))
     }
 }
 

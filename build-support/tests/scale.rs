@@ -47,8 +47,11 @@ fn a_chain_of_needs() {
 #[test]
 fn a_branch_that_is_a_chain() {
     let mut text = file("", |text, index| _ = writeln!(text, "    run: {} + 1", previous(index)));
-    text.push_str(
-        "  - { name: join, run: () }\nedges:\n  - { from: __start__, to: n0, parallel: true, fan_in: join }\n",
+    let nodes: Vec<_> = (0..NODES).map(|index| format!("n{index}")).collect();
+    _ = write!(
+        text,
+        "  - {{ name: join, run: () }}\nedges:\n  - {{ from: __start__, to: [[{}]], parallel: true, fan_in: join }}\n",
+        nodes.join(", "),
     );
     compiles(text);
 }

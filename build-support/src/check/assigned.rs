@@ -12,6 +12,7 @@ use crate::{
         names,
     },
     plan::KeyId,
+    syntax::Work,
 };
 
 /// More places than this say nothing new.
@@ -38,6 +39,8 @@ pub(super) fn check(graph: &Graph<'_>, access: &Access, settled: &HashSet<KeyId>
     }
     for reads in unset.values_mut() {
         reads.sort_unstable_by_key(|read| read.span);
+        // An alias has the same text read at several nodes.
+        reads.dedup_by_key(|read| read.span);
     }
     let mut unset: Vec<_> = unset.into_iter().collect();
     unset.sort_unstable_by_key(|(_, reads)| reads[0].span);
@@ -93,7 +96,22 @@ fn maybe_unset(
     } else {
         format!("write a first value to `{name}` on a node before, for the items to be combined with")
     };
-    error.help(write).help(format!("or {optional}"))
+    let error = error.help(write).help(format!("or {optional}"));
+    if writers.iter().any(|(node, _)| *node == read.node) && is_passed_on(graph, read.node, name) {
+        error.help(format!("or, if you mean a function or constant called `{name}`, write `self::{name}`"))
+    } else {
+        error
+    }
+}
+
+/// Whether a node's Rust hands the name on as it is, as it would a function: `words.map(length)`.
+fn is_passed_on(graph: &Graph<'_>, node: usize, name: &str) -> bool {
+    let texts = match graph.workflow.nodes.get(node).map(|node| &node.work) {
+        Some(Work::Run(run)) => vec![&run.text],
+        Some(Work::Map(map)) => vec![&map.items.text, &map.run.text],
+        None => Vec::new(),
+    };
+    texts.into_iter().any(|text| text.contains(&format!("({name})")))
 }
 
 /// The branch around a write, but not around the read, that may not start or may fail.

@@ -7,7 +7,7 @@ use crate::{
     diagnostic::{Diagnostic, Diagnostics},
     graph::{Graph, settings},
     source::Span,
-    syntax::{Node, Parallel, Strategy, Work},
+    syntax::{Node, Parallel, RetryOn, Strategy, Work},
 };
 
 /// Settings of worker processes.
@@ -63,6 +63,7 @@ impl Sites<'_, '_, '_> {
             let tasks = settings.max_tasks_per_worker.as_ref().map(|setting| setting.span);
             self.unhonoured("max_tasks_per_worker", tasks, place, what);
         }
+        self.retry_on(settings, place, what);
         if let (Some(one), Some(total)) = (&settings.timeout, &settings.timeout_total)
             && one.value > total.value
             && self.of_file(one.span) != self.of_file(total.span)
@@ -78,6 +79,39 @@ impl Sites<'_, '_, '_> {
                 );
             }
         }
+    }
+
+    /// Kinds of failure none of which can come.
+    fn retry_on(&mut self, settings: &Parallel, place: Span, what: &str) {
+        let Some(retry) = &settings.retry else { return };
+        let threads = settings::strategy(settings) == Strategy::Thread;
+        let no_timeout = settings.timeout.is_none() && settings.timeout_total.is_none();
+        let never = |kind: &RetryOn| match kind {
+            RetryOn::Crash => threads,
+            RetryOn::Timeout => no_timeout,
+            RetryOn::Error | RetryOn::Panic => false,
+        };
+        let kinds = &retry.value.retry_on;
+        let Some(span) = retry
+            .value
+            .retry_on_span
+            .filter(|_| retry.value.max_retries > 0 && !kinds.is_empty() && kinds.iter().all(never))
+        else {
+            return;
+        };
+        if !self.reported.insert(span) {
+            return;
+        }
+        let error = Diagnostic::error(codes::NOT_HONOURED, span, "`retry_on` names nothing that can happen")
+            .also(place, format!("holds for {what}"));
+        let error = if kinds.contains(&RetryOn::Crash) {
+            error
+                .note("a crash on a thread ends the program")
+                .help("run it in a worker process: `parallel_strategy: process`")
+        } else {
+            error.note("nothing runs out of time where there is no `timeout`").help("add a `timeout`")
+        };
+        self.found.push(error.help("or remove `retry_on`, to retry all failures"));
     }
 
     fn unhonoured(&mut self, name: &str, setting: Option<Span>, place: Span, what: &str) {

@@ -5,8 +5,8 @@
 //! a type of it; they stand in a `const _` block beside the module, so that names in them mean what they mean where the
 //! macro is called, and nothing of ours stands in their way.
 //!
-//! Pieces are written one after the other for the macro ([`Generated::inline`]), or for build scripts at the lines and
-//! columns that they have in the workflow file (`Generated::sheets`).
+//! Pieces are written one after the other for the macro ([`Generated::items`]), or for build scripts at the lines and
+//! columns that they have in the workflow file ([`sheets`]).
 
 mod module;
 mod names;
@@ -20,26 +20,16 @@ mod visibility;
 use self::{
     names::{Names, Unique},
     pieces::{Part, Piece, Pieces},
-    sheet::Sheet,
 };
 use std::fmt::Write;
 
 pub(crate) use self::{
     names::{snake as module_name, variable},
+    sheet::Sheet,
     text::join,
     visibility::within,
 };
 use crate::{plan::Plan, source::Sources};
-
-// What stands in a module's text for what its `Surface` says.
-/// The visibility of the module.
-const MODULE_VISIBILITY: &str = "/*tea:module visibility*/";
-/// The visibility of what is in it.
-const VISIBILITY: &str = "/*tea:visibility*/";
-/// The visibility of what is in modules in it.
-const INNER_VISIBILITY: &str = "/*tea:inner visibility*/";
-/// The path of the runtime.
-const RUNTIME: &str = "/*tea:runtime*/";
 
 /// How the generated items are to look from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,39 +50,61 @@ impl Default for Surface {
     }
 }
 
-/// A workflow as Rust text, its [`Surface`] still open.
+/// What else the generated text depends on.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    plan: &'a Plan,
+    names: &'a Names,
+    surface: &'a Surface,
+    sources: &'a Sources,
+}
+
+/// A workflow as Rust text.
 #[derive(Debug)]
 pub struct Generated<'a> {
-    /// Name of the generated module.
-    pub name: String,
+    name: String,
     module: String,
+    surface: &'a Surface,
     pieces: Pieces<'a>,
     sources: &'a Sources,
 }
 
-/// Turns a plan into Rust, in a module of this name if not of the workflow's.
+/// Turns a plan into Rust.
 #[must_use]
-pub fn generate<'a>(plan: &'a Plan, module: Option<&str>, sources: &'a Sources) -> Generated<'a> {
-    let names = Names::new(plan, module);
+pub fn generate<'a>(plan: &'a Plan, surface: &'a Surface, sources: &'a Sources) -> Generated<'a> {
+    let names = Names::new(plan, surface.module.as_deref());
     let mut pieces = Pieces::new(&names.module);
     let tables = tables::write(plan, &names, &mut pieces, sources);
     let types = types::distinct(plan);
-    let module = module::write(plan, &names, &types, &tables, &pieces.nodes, sources);
+    let module = module::write(Around { plan, names: &names, surface, sources }, &types, &tables, &pieces.nodes);
     pieces.keys(plan, &names, &types);
     pieces.sort();
-    Generated { name: names.module, module, pieces, sources }
+    Generated { name: names.module, module, surface, pieces, sources }
 }
 
 impl Generated<'_> {
-    /// The module, with the marks that [`Surface::finish`] replaces.
+    /// Everything that the macro gives: the module, the pieces, and `main`.
     #[must_use]
-    pub fn module(&self) -> &str {
-        &self.module
+    pub fn items(&self) -> String {
+        self.with_pieces([self.inline()])
+    }
+
+    /// The same with the pieces as they are given: each text an expression, such as an `include!`.
+    #[must_use]
+    pub(crate) fn with_pieces<S: AsRef<str>>(&self, pieces: impl IntoIterator<Item = S>) -> String {
+        let Surface { runtime, main, .. } = self.surface;
+        let mut text = self.module.clone();
+        for piece in pieces {
+            let _ = write!(text, "const _: () = {{\nuse {runtime}::__private as __tea;\n{}}};\n", piece.as_ref());
+        }
+        if *main {
+            let _ = writeln!(text, "{runtime}::__private::entry! {{ {} }}", self.name);
+        }
+        text
     }
 
     /// The pieces one after the other: an expression, a block of items.
-    #[must_use]
-    pub fn inline(&self) -> String {
+    fn inline(&self) -> String {
         let mut text = String::from("{\n");
         let mut names = Unique::default();
         for piece in &self.pieces.list {
@@ -131,35 +143,10 @@ impl Generated<'_> {
             piece.name
         )
     }
-
-    /// The pieces at the places that they have in the workflow file. Nearly always one text; a further one takes what
-    /// has no room in those before.
-    #[must_use]
-    pub(crate) fn sheets(&self) -> Vec<Sheet> {
-        sheet::layout(&self.pieces, self.sources)
-    }
 }
 
-impl Surface {
-    /// Everything that the macro gives: the module, the pieces (each text an expression, such as an `include!`), and
-    /// `main`.
-    #[must_use]
-    pub fn finish<S: AsRef<str>>(&self, name: &str, module: &str, pieces: impl IntoIterator<Item = S>) -> String {
-        let Self { runtime, visibility, module: _, main } = self;
-        let [outer, inner] = [1, 2].map(|levels| within(visibility, levels));
-        let marks = [
-            (MODULE_VISIBILITY, visibility.as_str()),
-            (VISIBILITY, &outer),
-            (INNER_VISIBILITY, &inner),
-            (RUNTIME, runtime),
-        ];
-        let mut text = marks.iter().fold(module.to_owned(), |text, (mark, meant)| text.replace(mark, meant));
-        for piece in pieces {
-            let _ = write!(text, "const _: () = {{\nuse {runtime}::__private as __tea;\n{}}};\n", piece.as_ref());
-        }
-        if *main {
-            let _ = writeln!(text, "{runtime}::__private::entry! {{ {name} }}");
-        }
-        text
-    }
+/// The pieces of a plan at the places that they have in the workflow file, for build scripts. Nearly always one text; a
+/// further one takes what has no room in those before.
+pub(crate) fn sheets(plan: &Plan, sources: &Sources) -> Vec<Sheet> {
+    sheet::layout(&generate(plan, &Surface::default(), sources).pieces, sources)
 }

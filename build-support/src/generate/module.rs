@@ -3,42 +3,68 @@
 use std::fmt::Write;
 
 use super::{
-    INNER_VISIBILITY, MODULE_VISIBILITY, RUNTIME, VISIBILITY, join,
+    Around, Surface, join,
     names::{KeyNames, Names},
     pieces::check_of,
     tables::{Tables, option},
     types::{Complaint, KeyType},
+    visibility::within,
 };
-use crate::{
-    plan::{Key, KeyId, Plan},
-    source::Sources,
-};
+use crate::plan::{Key, KeyId, Plan};
 
-/// Writes the module, its visibility and the path of the runtime left open.
-pub(super) fn write(
-    plan: &Plan,
-    names: &Names,
-    types: &[KeyType],
-    tables: &Tables,
-    nodes: &[String],
-    sources: &Sources,
-) -> String {
+/// Who sees what. Types of `transient` keys that are no inputs are no business of any caller's, and may be private.
+struct Seen {
+    /// What is in the module.
+    vis: String,
+    /// What is in modules in it.
+    inner: String,
+    /// The first two as the module that calls the macro sees them.
+    private: [String; 2],
+}
+
+impl Seen {
+    fn new(surface: &Surface) -> Self {
+        let [vis, inner] = [1, 2].map(|levels| within(&surface.visibility, levels));
+        Self { vis, inner, private: [1, 2].map(|levels| within("", levels)) }
+    }
+
+    /// What belongs to a key in the module.
+    fn own(&self, key: &Key) -> &str {
+        if is_private(key) { &self.private[0] } else { &self.vis }
+    }
+
+    /// What belongs to a key in modules in it.
+    fn inner(&self, key: &Key) -> &str {
+        if is_private(key) { &self.private[1] } else { &self.inner }
+    }
+}
+
+fn is_private(key: &Key) -> bool {
+    key.transient && !key.input
+}
+
+/// Writes the module.
+pub(super) fn write(around: Around<'_>, types: &[KeyType], tables: &Tables, nodes: &[String]) -> String {
+    let Around { plan, names, surface, sources } = around;
+    let seen = Seen::new(surface);
     let file = sources.get(plan.name.span.file).path.display().to_string();
     let mut text = format!("#[doc = {:?}]\n", format!("Workflow `{}`, compiled from `{file}`.", plan.name.value));
     if let Some(description) = &plan.description {
         let _ = write!(text, "#[doc = \"\"]\n#[doc = {description:?}]\n");
     }
-    let _ = writeln!(text, "{MODULE_VISIBILITY} mod {} {{\n    use {RUNTIME}::__private as tea;\n", names.module);
-    input(&mut text, plan, names);
-    output(&mut text, plan, names);
-    state(&mut text, plan, names);
-    workflow(&mut text, plan, names);
-    keys(&mut text, plan, names, nodes);
-    checks(&mut text, plan, names, types, sources);
+    let Surface { runtime, visibility, .. } = surface;
+    let Seen { vis, .. } = &seen;
+    let _ = writeln!(text, "{visibility} mod {} {{\n    use {runtime}::__private as tea;\n", names.module);
+    input(&mut text, plan, names, &seen);
+    output(&mut text, plan, names, &seen);
+    state(&mut text, plan, names, &seen);
+    workflow(&mut text, plan, names, &seen);
+    keys(&mut text, plan, names, nodes, &seen);
+    checks(&mut text, around, types, &seen);
     key_table(&mut text, plan, names, types);
     let _ = write!(
         text,
-        "    /// The plan: what runs when, and with which settings.\n    {VISIBILITY} static PLAN: tea::Plan = tea::Plan {{\n        \
+        "    /// The plan: what runs when, and with which settings.\n    {vis} static PLAN: tea::Plan = tea::Plan {{\n        \
          name: {:?}, description: {:?}, file: {file:?}, module: \
          ::core::concat!(::core::module_path!(), \" at \", ::core::file!(), \":\", ::core::line!(), \":\", \
          ::core::column!()),\n        \
@@ -52,7 +78,7 @@ pub(super) fn write(
         option(plan.max_workers),
     );
     text += &tables.statics;
-    let _ = writeln!(text, "\n    tea::entries! {{ ({VISIBILITY}) }}\n}}");
+    let _ = writeln!(text, "\n    tea::entries! {{ ({vis}) }}\n}}");
     text
 }
 
@@ -69,14 +95,14 @@ fn doc(key: &Key) -> String {
     }
 }
 
-fn input(text: &mut String, plan: &Plan, names: &Names) {
+fn input(text: &mut String, plan: &Plan, names: &Names, Seen { vis, .. }: &Seen) {
     let inputs: Vec<_> = numbered(plan).filter(|(_, key)| key.input).collect();
     let (mut fields, mut parameters, mut values, mut debug) =
         (String::new(), String::new(), String::new(), String::new());
     for (id, key) in &inputs {
         let own = names.key(*id);
         let _ = writeln!(fields, "        #[doc = {:?}]", doc(key));
-        let _ = writeln!(fields, "        {VISIBILITY} {}: types::{},", own.variable, own.alias);
+        let _ = writeln!(fields, "        {vis} {}: types::{},", own.variable, own.alias);
         let _ = writeln!(debug, "            f.field({:?}, {});", key.name.value, shown(&own.variable, &own.alias));
         if key.default.is_some() {
             let _ = write!(values, "{}: keys::{}::default(), ", own.variable, own.alias);
@@ -87,9 +113,9 @@ fn input(text: &mut String, plan: &Plan, names: &Names) {
     }
     let _ = write!(
         text,
-        "    /// What the caller supplies.\n    {VISIBILITY} struct Input {{\n{fields}    }}\n\n    impl Input {{\n        \
+        "    /// What the caller supplies.\n    {vis} struct Input {{\n{fields}    }}\n\n    impl Input {{\n        \
          /// The required inputs as given, the others at their defaults.\n        #[must_use]\n        \
-         {VISIBILITY} fn new({}) -> Self {{\n            Self {{ {}}}\n        }}\n    }}\n\n",
+         {vis} fn new({}) -> Self {{\n            Self {{ {}}}\n        }}\n    }}\n\n",
         parameters.trim_end_matches(", "),
         values,
     );
@@ -100,30 +126,31 @@ fn input(text: &mut String, plan: &Plan, names: &Names) {
     debug_impl(text, "Input", &debug);
 }
 
-fn output(text: &mut String, plan: &Plan, names: &Names) {
+fn output(text: &mut String, plan: &Plan, names: &Names, Seen { vis, .. }: &Seen) {
     let (mut fields, mut debug) = (String::new(), String::new());
     for (id, key) in numbered(plan).filter(|(_, key)| !key.transient) {
         let own = names.key(id);
         let (open, close) = if key.always_set { ("", "") } else { ("::core::option::Option<", ">") };
         let _ = writeln!(fields, "        #[doc = {:?}]", doc(key));
-        let _ = writeln!(fields, "        {VISIBILITY} {}: {open}types::{}{close},", own.variable, own.alias);
+        let _ = writeln!(fields, "        {vis} {}: {open}types::{}{close},", own.variable, own.alias);
         let ty = if key.always_set { own.alias.clone() } else { format!("{}?", own.alias) };
         let _ = writeln!(debug, "            f.field({:?}, {});", key.name.value, shown(&own.variable, &ty));
     }
     let _ = write!(
         text,
         "    /// What a run gives: the state at its end, without `transient` keys.\n    \
-         {VISIBILITY} struct Output {{\n{fields}    }}\n\n"
+         {vis} struct Output {{\n{fields}    }}\n\n"
     );
     debug_impl(text, "Output", &debug);
 }
 
-fn state(text: &mut String, plan: &Plan, names: &Names) {
+fn state(text: &mut String, plan: &Plan, names: &Names, seen: &Seen) {
+    let Seen { vis, .. } = seen;
     let (mut fields, mut debug) = (String::new(), String::new());
     for (id, key) in numbered(plan) {
         let KeyNames { variable, alias, .. } = names.key(id);
         let _ = writeln!(fields, "        #[doc = {:?}]", doc(key));
-        let _ = writeln!(fields, "        {VISIBILITY} {variable}: {},", shared(key, alias));
+        let _ = writeln!(fields, "        {} {variable}: {},", seen.own(key), shared(key, alias));
         let shown = if key.always_set {
             format!("&tea::shown!(types::{alias}, &*self.{variable})")
         } else {
@@ -134,7 +161,7 @@ fn state(text: &mut String, plan: &Plan, names: &Names) {
     let _ = write!(
         text,
         "    /// The whole state at the end of a run, `transient` keys included, each value shared and not copied.\n    \
-         {VISIBILITY} struct State {{\n{fields}    }}\n\n"
+         {vis} struct State {{\n{fields}    }}\n\n"
     );
     debug_impl(text, "State", &debug);
 }
@@ -165,7 +192,7 @@ fn debug_impl(text: &mut String, name: &str, fields: &str) {
 /// So many values are taken from the final state in one function: rustc's work grows with the square of the ways out.
 const TAKEN_AT_ONCE: usize = 16;
 
-fn workflow(text: &mut String, plan: &Plan, names: &Names) {
+fn workflow(text: &mut String, plan: &Plan, names: &Names, Seen { vis, .. }: &Seen) {
     let mut inputs = String::new();
     for (id, _) in numbered(plan).filter(|(_, key)| key.input) {
         let own = names.key(id);
@@ -188,7 +215,7 @@ fn workflow(text: &mut String, plan: &Plan, names: &Names) {
     let input = if inputs.is_empty() { "_: Input" } else { "input: Input" };
     let _ = write!(
         text,
-        "    /// Ties `Input`, `Output` and `State` to the plan.\n    {VISIBILITY} struct Workflow;\n\n    \
+        "    /// Ties `Input`, `Output` and `State` to the plan.\n    {vis} struct Workflow;\n\n    \
          impl tea::Workflow for Workflow {{\n        type Input = Input;\n        type Output = Output;\n        \
          type State = State;\n        const PLAN: &'static tea::Plan = &PLAN;\n\n        \
          fn inputs({input}) -> ::std::vec::Vec<(u32, tea::Value)> {{\n            ::std::vec![{inputs}]\n        }}\n\n        \
@@ -252,26 +279,25 @@ impl Parts {
     }
 }
 
-fn keys(text: &mut String, plan: &Plan, names: &Names, nodes: &[String]) {
-    let nodes = join(nodes, "", |name| format!("        {INNER_VISIBILITY} struct {name};\n"));
+fn keys(text: &mut String, plan: &Plan, names: &Names, nodes: &[String], seen: &Seen) {
+    let Seen { vis, inner, .. } = seen;
+    let nodes = join(nodes, "", |name| format!("        {inner} struct {name};\n"));
     let (mut aliases, mut constants, mut markers) = (String::new(), String::new(), String::new());
     for (id, key) in numbered(plan) {
         let own = names.key(id);
-        let _ = writeln!(markers, "        {INNER_VISIBILITY} struct {};", own.alias);
+        let vis = seen.inner(key);
+        let _ = writeln!(markers, "        {vis} struct {};", own.alias);
         let _ = writeln!(
             aliases,
             "        #[doc = {:?}]",
             format!("The type of state key `{}`: `{}`.", key.name.value, key.ty.text.trim())
         );
-        let _ = writeln!(
-            aliases,
-            "        {INNER_VISIBILITY} type {0} = <super::keys::{0} as super::tea::KeyType>::Value;",
-            own.alias
-        );
+        let _ =
+            writeln!(aliases, "        {vis} type {0} = <super::keys::{0} as super::tea::KeyType>::Value;", own.alias);
         let _ = writeln!(constants, "        #[doc = {:?}]", format!("State key `{}`.", key.name.value));
         let _ = writeln!(
             constants,
-            "        {INNER_VISIBILITY} const {}: super::tea::Key<super::types::{alias}> = \
+            "        {vis} const {}: super::tea::Key<super::types::{alias}> = \
              <super::keys::{alias} as super::tea::KeyType>::CHECKED.key;",
             own.constant,
             alias = own.alias
@@ -280,25 +306,25 @@ fn keys(text: &mut String, plan: &Plan, names: &Names, nodes: &[String]) {
     let _ = write!(
         text,
         "    /// What stands for each node and condition: has its function.\n    #[doc(hidden)]\n    \
-         {VISIBILITY} mod nodes {{\n{nodes}    }}\n\n    \
+         {vis} mod nodes {{\n{nodes}    }}\n\n    \
          /// What stands for each state key: has its type, default and reducer.\n    #[doc(hidden)]\n    \
-         {VISIBILITY} mod keys {{\n{markers}    }}\n\n    /// The types of the state keys.\n    {VISIBILITY} mod types {{\n{aliases}    }}\n\n    \
-         /// The state keys.\n    #[doc(hidden)]\n    {VISIBILITY} mod key {{\n{constants}    }}\n\n"
+         {vis} mod keys {{\n{markers}    }}\n\n    /// The types of the state keys.\n    {vis} mod types {{\n{aliases}    }}\n\n    \
+         /// The state keys.\n    #[doc(hidden)]\n    {vis} mod key {{\n{constants}    }}\n\n"
     );
 }
 
 /// What every type that is not plain must prove, once a type.
-fn checks(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType], sources: &Sources) {
-    let _ = writeln!(
-        text,
-        "    /// What the types of the keys are asked for.\n    #[doc(hidden)]\n    {VISIBILITY} mod check {{"
-    );
+fn checks(text: &mut String, around: Around<'_>, types: &[KeyType], seen: &Seen) {
+    let Around { plan, names, sources, .. } = around;
+    let Seen { vis, inner, .. } = seen;
+    let _ =
+        writeln!(text, "    /// What the types of the keys are asked for.\n    #[doc(hidden)]\n    {vis} mod check {{");
     let mut capability = |name: &str, bounds: &str, complaint: Complaint| {
         let Complaint { message, label, notes: [first, second] } = complaint;
         let _ = write!(
             text,
             "        #[diagnostic::on_unimplemented(message = {message:?}, label = {label:?}, note = {first:?}, note = \
-             {second:?})]\n        {INNER_VISIBILITY} trait {name}: {bounds} {{}}\n        \
+             {second:?})]\n        {inner} trait {name}: {bounds} {{}}\n        \
              #[diagnostic::do_not_recommend]\n        impl<T: {bounds}> {name} for T {{}}\n",
         );
     };
@@ -322,7 +348,7 @@ fn checks(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType], sour
         let kind = if ty.crosses { "crossing" } else { "shared" };
         let _ = write!(
             functions,
-            "        {INNER_VISIBILITY} const fn {}<T: {bounds}>(id: u32) -> super::tea::Checked<T> {{\n            \
+            "        {inner} const fn {}<T: {bounds}>(id: u32) -> super::tea::Checked<T> {{\n            \
              super::tea::Checked::{kind}(id)\n        }}\n",
             check_of(own),
         );

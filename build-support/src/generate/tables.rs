@@ -243,7 +243,7 @@ fn config(policy: &Policy) -> String {
 }
 
 fn retry_policy(retry: &Retry) -> String {
-    let Retry { max_retries, base_delay, max_delay, backoff_multiplier, jitter, retry_on } = retry;
+    let Retry { max_retries, base_delay, max_delay, backoff_multiplier, jitter, retry_on, retry_on_span: _ } = retry;
     let retry_on: String = retry_on
         .iter()
         .map(|kind| match kind {

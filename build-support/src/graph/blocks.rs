@@ -25,8 +25,8 @@ pub(super) struct Shape<'a> {
 
 /// The shape of a sequential file.
 pub(super) fn shape<'a>(workflow: &'a Workflow, written: Flows<'a>, found: &mut Diagnostics) -> Shape<'a> {
-    let Flows { nodes: mut flows, fan_outs, lost } = written;
-    let map = regions::assign(workflow, &mut flows, &fan_outs, found);
+    let Flows { nodes: mut flows, fan_outs, lost, guessed } = written;
+    let map = regions::assign(workflow, &mut flows, &fan_outs, lost || guessed, found);
     if !lost && !map.lost {
         unreached::report(workflow, |node| map.owner[node].is_some(), &flows, &fan_outs, found);
     }

@@ -22,6 +22,7 @@ pub(super) fn is_dataflow(workflow: &Workflow) -> bool {
 /// The shape of a dataflow file.
 pub(super) fn shape<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Shape<'a> {
     let ordered = refuse_order(workflow, found);
+    let silent = !ordered && silent_nodes(workflow, found);
     let needs = needs(workflow, found);
     let (order, cyclic) = order(workflow, &needs, found);
     let count = workflow.nodes.len();
@@ -71,7 +72,36 @@ pub(super) fn shape<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Shap
         tasks,
         settings: settings::resolve(&Parallel::default(), &workflow.parallel),
     };
-    Shape { blocks, regions: vec![region], dataflow: true, block_of, doubtful: vec![cyclic || ordered] }
+    Shape { blocks, regions: vec![region], dataflow: true, block_of, doubtful: vec![cyclic || ordered || silent] }
+}
+
+/// Each node says what it needs, so that no edit elsewhere in the file changes when it starts.
+fn silent_nodes(workflow: &Workflow, found: &mut Diagnostics) -> bool {
+    /// More of them say nothing new.
+    const SHOWN: usize = 3;
+    let needs = workflow.nodes.iter().find_map(|node| node.needs.as_ref());
+    let silent: Vec<_> = workflow.nodes.iter().filter(|node| node.needs.is_none()).map(|node| &node.name).collect();
+    let (Some(needs), Some((first, others))) = (needs, silent.split_first()) else { return false };
+    let others_say = match others.len() {
+        0 => String::new(),
+        1 => format!(" and `{}`", others[0].value),
+        more => format!(" and {more} other nodes"),
+    };
+    let verb = if others.is_empty() { "does" } else { "do" };
+    let error = Diagnostic::error(
+        codes::MISSING_NEEDS,
+        first.span,
+        format!("`{}`{others_say} {verb} not say what to wait for", first.value),
+    )
+    .label("the order of the list means nothing in this file")
+    .also(needs.span, "makes this a dataflow file");
+    let error = others.iter().take(SHOWN).fold(error, |error, name| error.also(name.span, "and this one"));
+    found.push(
+        error
+            .help("write `needs: []` on each node that starts at once, and `needs: [name]` on the others")
+            .help("or remove every `needs`: the nodes then run in the order of the list"),
+    );
+    true
 }
 
 /// `edges` and `goto` have no meaning where the order follows from needs.
@@ -113,7 +143,7 @@ fn needs(workflow: &Workflow, found: &mut Diagnostics) -> Vec<Vec<Spanned<usize>
                 Some(Place::Start | Place::End) => found.push(
                     Diagnostic::error(codes::BAD_NEED, name.span, format!("`{}` is no node to wait for", name.value))
                         .label("not a node")
-                        .help("remove it: a node without `needs` starts at once"),
+                        .help("remove it: a node with `needs: []` starts at once"),
                 ),
                 None => {}
             }

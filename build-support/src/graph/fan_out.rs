@@ -1,14 +1,17 @@
 //! Parallel edges gathered to fan-outs: heads, fan-in, settings.
 
+use std::collections::HashMap;
+
 use super::{
+    flow::{Flow, Rest},
     names::{NodeNames, Place, To, node_name},
     settings,
 };
 use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
-    source::Span,
-    syntax::{Edge, Parallel, Workflow},
+    source::{Span, Spanned},
+    syntax::{Branch, Edge, Parallel, Workflow},
 };
 
 /// The parallel edges from one node.
@@ -30,6 +33,8 @@ pub(super) struct Head<'a> {
     pub(super) node: usize,
     pub(super) span: Span,
     pub(super) edge: &'a Edge,
+    /// All nodes of a branch that is written as a list.
+    pub(super) nodes: Vec<Spanned<usize>>,
 }
 
 /// The fan-out that the parallel `edges` from one node make; there is at least one. `None` if it has no branch.
@@ -43,6 +48,19 @@ pub(super) fn gather<'a>(
     let mut heads = heads(edges, names, found);
     let fan_in = fan_in(workflow, from, edges, &heads, names, found)?;
     heads.retain(|head| {
+        if head.node == from {
+            names.lost = true;
+            found.push(
+                Diagnostic::error(
+                    codes::BAD_BRANCH,
+                    head.span,
+                    "a branch cannot start at the node that the fan-out starts from",
+                )
+                .label("would start itself again")
+                .help("name the first node of each branch"),
+            );
+            return false;
+        }
         let empty = fan_in.place == Place::Node(head.node);
         if empty {
             found.push(
@@ -66,23 +84,31 @@ pub(super) fn gather<'a>(
 fn heads<'a>(edges: &[&'a Edge], names: &mut NodeNames<'_>, found: &mut Diagnostics) -> Vec<Head<'a>> {
     let mut heads: Vec<Head<'_>> = Vec::new();
     for edge in edges {
-        for name in &edge.to {
-            match names.resolve(name, found).map(|to| to.place) {
-                Some(Place::Node(node)) => heads.push(Head { node, span: name.span, edge }),
-                Some(Place::Start | Place::End) => found.push(
-                    Diagnostic::error(
-                        codes::BAD_BRANCH,
-                        name.span,
-                        format!("`{}` is no node that a branch could run", name.value),
-                    )
-                    .label("not a node")
-                    .help("name the first node of each branch"),
-                ),
-                None => {}
-            }
+        for branch in &edge.to {
+            let nodes: Vec<_> = branch.nodes.iter().map(|name| node_of(name, names, found)).collect();
+            let Some(Some(first)) = nodes.first() else { continue };
+            let (node, span) = (first.value, first.span);
+            let nodes = if branch.is_list { nodes.into_iter().flatten().collect() } else { Vec::new() };
+            heads.push(Head { node, span, edge, nodes });
         }
     }
     heads
+}
+
+/// A node that a branch runs.
+fn node_of(name: &Spanned<String>, names: &mut NodeNames<'_>, found: &mut Diagnostics) -> Option<Spanned<usize>> {
+    match names.resolve(name, found)?.place {
+        Place::Node(node) => Some(Spanned::new(node, name.span)),
+        Place::Start | Place::End => {
+            let message = format!("`{}` is no node that a branch could run", name.value);
+            found.push(
+                Diagnostic::error(codes::BAD_BRANCH, name.span, message)
+                    .label("not a node")
+                    .help("name the nodes of each branch; it goes to `fan_in` by itself"),
+            );
+            None
+        }
+    }
 }
 
 fn fan_in(
@@ -155,7 +181,8 @@ fn candidate(workflow: &Workflow, heads: &[Head<'_>]) -> Option<usize> {
     let is_head = |node: &usize| heads.iter().any(|head| head.node == *node);
     let last = heads.iter().map(|head| head.node).max()?;
     let name = &workflow.nodes[last].name.value;
-    let led_to = workflow.edges.iter().filter(|edge| edge.from.value == *name).flat_map(|edge| &edge.to);
+    let led_to =
+        workflow.edges.iter().filter(|edge| edge.from.value == *name).flat_map(|edge| &edge.to).map(Branch::first);
     let gone_to = workflow.nodes[last].goto.iter().flat_map(|goto| &goto.arms).map(|arm| &arm.to);
     led_to.chain(gone_to).find_map(|to| index(&to.value)).filter(|node| !is_head(node)).or_else(|| {
         let next = last + 1;
@@ -185,8 +212,60 @@ pub(super) fn claim_heads(workflow: &Workflow, fan_outs: &mut Vec<FanOut<'_>>, f
     }
 }
 
-/// A plain edge has no fan-in and no parallel settings.
+/// The nodes of a branch that is written as a list follow one another, and the last one goes to the fan-in.
+pub(super) fn follow_lists(
+    workflow: &Workflow,
+    fan_outs: &[FanOut<'_>],
+    flows: &mut [Flow<'_>],
+    found: &mut Diagnostics,
+) {
+    let mut listed: HashMap<usize, Span> = HashMap::new();
+    for fan_out in fan_outs {
+        for head in &fan_out.heads {
+            let after = head.nodes.iter().skip(1).map(|node| Some(Place::Node(node.value))).chain([None]);
+            for (node, next) in head.nodes.iter().zip(after) {
+                let name = node_name(workflow, node.value);
+                if let Some(first) = listed.insert(node.value, node.span) {
+                    listed.insert(node.value, first);
+                    found.push(
+                        Diagnostic::error(
+                            codes::BAD_BRANCH,
+                            node.span,
+                            format!("`{name}` already is part of a branch"),
+                        )
+                        .label("again here")
+                        .also(first, "first here")
+                        .help("write a second node that runs the same Rust"),
+                    );
+                    break;
+                }
+                let flow = &mut flows[node.value];
+                if flow.arms.is_empty() && matches!(flow.rest, Rest::Listed) {
+                    flow.rest = Rest::Go(To { place: next.unwrap_or(fan_out.fan_in.place), span: node.span });
+                } else if let Some(Place::Node(next)) = next {
+                    let message = format!(
+                        "`{name}` goes on to `{}`, and says itself where it goes on",
+                        node_name(workflow, next)
+                    );
+                    let error = Diagnostic::error(codes::CONFLICTING_WAYS, node.span, message)
+                        .label("goes on to the next one of this list")
+                        .also(workflow.nodes[node.value].name.span, "has a `goto` or edges");
+                    found.push(error.help("remove one of them"));
+                }
+            }
+        }
+    }
+}
+
+/// A plain edge has no fan-in, no parallel settings and no branches.
 pub(super) fn refuse_settings(edge: &Edge, found: &mut Diagnostics) {
+    if let Some(branch) = edge.to.iter().find(|branch| branch.is_list && edge.parallel.is_none()) {
+        found.push(
+            Diagnostic::error(codes::NOT_PARALLEL, branch.first().span, "a branch on an edge that is not parallel")
+                .label("a list in `to` holds the nodes of a branch")
+                .help("add `parallel: true` and a `fan_in` to the edge"),
+        );
+    }
     let fan_in = edge.fan_in.as_ref().map(|fan_in| ("fan_in", fan_in.span));
     if let Some((name, span)) = fan_in.or_else(|| settings::first_written(&edge.settings)) {
         found.push(

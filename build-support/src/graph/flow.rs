@@ -39,6 +39,8 @@ pub(super) struct Flows<'a> {
     pub(super) fan_outs: Vec<FanOut<'a>>,
     /// After an error a way on is missing, so that nodes may seem unreached.
     pub(super) lost: bool,
+    /// A way on may lead elsewhere than was meant.
+    pub(super) guessed: bool,
 }
 
 /// Gathers the ways on from every node.
@@ -59,7 +61,7 @@ pub(super) fn flows<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Flow
         }
     }
     let mut fan_outs = Vec::new();
-    let nodes = edges
+    let mut nodes: Vec<_> = edges
         .into_iter()
         .enumerate()
         .map(|(node, edges)| {
@@ -93,6 +95,9 @@ pub(super) fn flows<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Flow
             if let Some(goto) = workflow.nodes.get(node).and_then(|node| node.goto.as_ref()) {
                 if let Some(edge) = plain.first().or(parallel.first()) {
                     names.lost = true;
+                    for arm in &goto.arms {
+                        names.resolve(&arm.to, found);
+                    }
                     found.push(
                         Diagnostic::error(
                             codes::CONFLICTING_WAYS,
@@ -111,11 +116,12 @@ pub(super) fn flows<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Flow
         })
         .collect();
     fan_out::claim_heads(workflow, &mut fan_outs, found);
-    Flows { nodes, fan_outs, lost: names.lost }
+    fan_out::follow_lists(workflow, &fan_outs, &mut nodes, found);
+    Flows { nodes, fan_outs, lost: names.lost, guessed: names.guessed }
 }
 
 fn leads_to_branches(edge: &Edge) -> bool {
-    edge.fan_in.as_ref().is_some_and(|fan_in| edge.to.iter().all(|to| to.value != fan_in.value))
+    edge.fan_in.as_ref().is_some_and(|fan_in| edge.to.iter().all(|branch| branch.first().value != fan_in.value))
 }
 
 fn goto_flow<'a>(goto: &'a Goto, names: &mut NodeNames<'_>, found: &mut Diagnostics) -> Flow<'a> {
@@ -159,7 +165,7 @@ fn plain_flow<'a>(plain: &[&'a Edge], parallel: bool, names: &mut NodeNames<'_>,
     let mut unknown = false;
     for edge in plain {
         fan_out::refuse_settings(edge, found);
-        let targets = edge.to.iter().filter_map(|to| names.resolve(to, found)).collect::<Vec<_>>();
+        let targets: Vec<_> = edge.to.iter().filter_map(|branch| names.resolve(branch.first(), found)).collect();
         unknown |= targets.len() < edge.to.len();
         match &edge.when {
             None => {

@@ -217,6 +217,8 @@ pub(super) struct NodeNames<'a> {
     by_name: HashMap<&'a str, usize>,
     /// After an error a way on is missing.
     pub(super) lost: bool,
+    /// A name was unknown, and what was meant may have been guessed.
+    pub(super) guessed: bool,
 }
 
 impl<'a> NodeNames<'a> {
@@ -225,7 +227,7 @@ impl<'a> NodeNames<'a> {
         for (index, node) in workflow.nodes.iter().enumerate() {
             by_name.entry(node.name.value.as_str()).or_insert(index);
         }
-        Self { workflow, by_name, lost: false }
+        Self { workflow, by_name, lost: false, guessed: false }
     }
 
     fn get(&self, name: &str) -> Option<Place> {
@@ -249,6 +251,7 @@ impl<'a> NodeNames<'a> {
         found.push(error);
         let near = suggest::nearest(&name.value, names.chain([START, END])).and_then(|near| self.get(near)).map(to);
         self.lost |= near.is_none();
+        self.guessed = true;
         near
     }
 }

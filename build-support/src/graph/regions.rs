@@ -3,10 +3,12 @@
 //! One walk a region, parents first: from the heads along every way on, a nested fan-out being a single hop to its
 //! fan-in. Each node is walked once in all.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{
     fan_out::FanOut,
     flow::{Flow, Rest, several},
-    names::{Place, To, node_name},
+    names::{END, Place, To, node_name},
 };
 use crate::{
     codes,
@@ -50,6 +52,7 @@ pub(super) fn assign<'a>(
     workflow: &'a Workflow,
     flows: &mut [Flow<'a>],
     fan_outs: &[FanOut<'a>],
+    uncertain: bool,
     found: &mut Diagnostics,
 ) -> Regions {
     let start = workflow.nodes.len();
@@ -60,7 +63,15 @@ pub(super) fn assign<'a>(
         }
     }
     let regions = Regions { list: Vec::new(), owner: vec![None; start + 1], doubtful: Vec::new(), lost: false };
-    let mut walk = Walk { workflow, fan_outs, head_of, reached_from: vec![start; start + 1], regions, found };
+    let mut walk = Walk {
+        workflow,
+        fan_outs,
+        head_of,
+        reached_from: vec![start; start + 1],
+        regions,
+        by_the_list: HashMap::new(),
+        found,
+    };
     walk.owned(None, flows, &mut vec![start]);
     let mut next = 0;
     while next < walk.regions.list.len() {
@@ -82,6 +93,10 @@ pub(super) fn assign<'a>(
         }
         next += 1;
     }
+    walk.warn_of_the_list();
+    if !uncertain && !walk.regions.lost {
+        walk.trunk_ends(flows);
+    }
     walk.regions
 }
 
@@ -93,6 +108,8 @@ struct Walk<'a, 'b> {
     /// The node from which each was first reached.
     reached_from: Vec<usize>,
     regions: Regions,
+    /// The ways on within branches that only the list gives.
+    by_the_list: HashMap<usize, usize>,
     found: &'b mut Diagnostics,
 }
 
@@ -191,6 +208,9 @@ impl<'a> Walk<'a, '_> {
             return end;
         }
         self.hop(node, &mut to, owner, flows, stack);
+        if owner.is_some() && to.place == Place::Node(next) {
+            self.by_the_list.insert(node, next);
+        }
         to
     }
 
@@ -264,7 +284,7 @@ impl<'a> Walk<'a, '_> {
     fn place_name(&self, place: Place) -> &'a str {
         match place {
             Place::Start => super::names::START,
-            Place::End => super::names::END,
+            Place::End => END,
             Place::Node(node) => self.name(node),
         }
     }
@@ -351,31 +371,43 @@ impl<'a> Walk<'a, '_> {
         self.found.push(error);
     }
 
+    /// Warns of nodes that are part of a branch only because of their places in the list, once for each run of them.
+    fn warn_of_the_list(&mut self) {
+        let gotos =
+            self.workflow.nodes.iter().flat_map(|node| &node.goto).flat_map(|goto| &goto.arms).map(|arm| &arm.to);
+        let edges = self.workflow.edges.iter();
+        let edges = edges.flat_map(|edge| edge.to.iter().flat_map(|branch| &branch.nodes).chain(&edge.fan_in));
+        let named: HashSet<&str> = gotos.chain(edges).map(|name| name.value.as_str()).collect();
+        let mut ways = std::mem::take(&mut self.by_the_list);
+        ways.retain(|_, next| !named.contains(self.name(*next)));
+        let led_to: HashSet<usize> = ways.values().copied().collect();
+        let mut starts: Vec<_> = ways.keys().copied().filter(|node| !led_to.contains(node)).collect();
+        starts.sort_unstable();
+        for start in starts {
+            let run: Vec<_> = std::iter::successors(Some(start), |node| ways.get(node).copied()).collect();
+            let names: Vec<_> = run.iter().map(|node| self.name(*node)).collect();
+            let first = &self.workflow.nodes[run[1]].name;
+            let message =
+                format!("`{}` is part of a branch only because it is listed after `{}`", first.value, names[0]);
+            let warning = Diagnostic::warning(codes::LISTED_IN_BRANCH, first.span, message);
+            let warning = match self.head_of[start] {
+                Some(fan_out) => warning
+                    .label("does not wait for the other branches")
+                    .also(self.head_span(fan_out, start), "the branch")
+                    .help(format!("write the branch as a list in `to`: `[{}]`", names.join(", "))),
+                None => warning.label("does not wait for other branches"),
+            };
+            self.found
+                .push(warning.help(format!("say where `{0}` goes on: `goto: {1}` on `{0}`", names[0], first.value)));
+        }
+    }
+
     /// From everything in a region its fan-in must be in reach.
     fn ends(&mut self, region: usize, flows: &[Flow<'a>]) {
         let frame = &self.regions.list[region];
         let fan_out = &self.fan_outs[frame.fan_out];
-        let local: std::collections::HashMap<usize, usize> =
-            frame.members.iter().enumerate().map(|(index, node)| (*node, index)).collect();
-        let mut before = vec![Vec::new(); frame.members.len()];
-        let mut ends = Vec::new();
-        for (index, node) in frame.members.iter().enumerate() {
-            for place in targets(&flows[*node], self.fan_outs) {
-                match place {
-                    place if place == fan_out.fan_in.place => ends.push(index),
-                    Place::Node(next) => before[local[&next]].push(index),
-                    Place::Start | Place::End => {}
-                }
-            }
-        }
-        let mut reaches = vec![false; frame.members.len()];
-        while let Some(index) = ends.pop() {
-            if !std::mem::replace(&mut reaches[index], true) {
-                ends.extend(&before[index]);
-            }
-        }
-        let Some(lost) = (0..reaches.len()).find(|index| !reaches[*index]) else { return };
-        let node = frame.members[lost];
+        let Some(lost) = never_ends(&frame.members, fan_out.fan_in.place, flows, self.fan_outs) else { return };
+        let node = lost;
         let head = fan_out.heads.iter().find(|head| head.node == node);
         let what = if head.is_some() { "the branch " } else { "" };
         let (name, fan_in) = (self.name(node), self.place_name(fan_out.fan_in.place));
@@ -391,6 +423,51 @@ impl<'a> Walk<'a, '_> {
         );
         self.doubt(Some(region));
     }
+
+    /// From everything outside of fan-outs the end must be in reach: else no run that comes there succeeds.
+    fn trunk_ends(&mut self, flows: &[Flow<'a>]) {
+        let trunk: Vec<_> =
+            (0..=self.workflow.nodes.len()).filter(|node| self.regions.owner[*node] == Some(None)).collect();
+        let Some(lost) = never_ends(&trunk, Place::End, flows, self.fan_outs) else { return };
+        let Some(node) = self.workflow.nodes.get(lost) else { return };
+        let name = &node.name.value;
+        self.found.push(
+            Diagnostic::error(codes::NEVER_JOINS, node.name.span, format!("`{name}` never reaches `{END}`"))
+                .label("goes round for ever")
+                .help(format!("lead out of the loop: a `goto` with an `if`, and `to: {END}` or a node after the loop")),
+        );
+    }
+}
+
+/// The first of these nodes from which `end` is out of reach.
+fn never_ends(nodes: &[usize], end: Place, flows: &[Flow<'_>], fan_outs: &[FanOut<'_>]) -> Option<usize> {
+    let local: HashMap<usize, usize> = nodes.iter().enumerate().map(|(index, node)| (*node, index)).collect();
+    let start = flows.len() - 1;
+    let mut before = vec![Vec::new(); nodes.len()];
+    let mut ends = Vec::new();
+    for (index, node) in nodes.iter().enumerate() {
+        for place in targets(&flows[*node], fan_outs) {
+            let next = match place {
+                place if place == end => {
+                    ends.push(index);
+                    continue;
+                }
+                Place::Node(next) => next,
+                Place::Start => start,
+                Place::End => continue,
+            };
+            if let Some(next) = local.get(&next) {
+                before[*next].push(index);
+            }
+        }
+    }
+    let mut reaches = vec![false; nodes.len()];
+    while let Some(index) = ends.pop() {
+        if !std::mem::replace(&mut reaches[index], true) {
+            ends.extend(&before[index]);
+        }
+    }
+    reaches.iter().position(|reaches| !reaches).map(|index| nodes[index])
 }
 
 /// Where a resolved flow may lead, a fan-out being a hop to its fan-in.

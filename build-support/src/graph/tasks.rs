@@ -57,7 +57,10 @@ pub(super) fn shape(
     for &member in &order.list {
         for &next in &graph.next[member] {
             let (from, to) = (leader[member], leader[next]);
-            if from == to {
+            // Ways on that are all taken are dependencies, also back to where this task starts.
+            let forks = matches!(flows[graph.nodes[member]].rest, Rest::Fork(ref targets)
+                if targets.iter().any(|to| to.place == Place::Node(graph.nodes[next])));
+            if from == to && !(forks && order.rank[next] <= order.rank[member]) {
                 continue;
             }
             if order.rank[next] <= order.rank[member] {
@@ -75,7 +78,7 @@ pub(super) fn shape(
     for task in &mut tasks {
         task.nodes.sort_unstable();
     }
-    let unclear = branches_that_others_may_start(workflow, flows, &tasks, (fan_out, fan_outs), found);
+    let unclear = !cyclic && branches_that_others_may_start(workflow, flows, &tasks, (fan_out, fan_outs), found);
     (tasks, cyclic || unclear)
 }
 
@@ -268,8 +271,8 @@ fn sort(
     tasks
 }
 
-/// A branch that another one leads to starts when that is done. If it is not certain to be led to, it is not
-/// clear whether the branch should start at all.
+/// A branch that another one leads to starts when that is done. If it is not certain to be led to, or if the other one
+/// may be skipped or may fail, it is not clear whether the branch should start at all.
 fn branches_that_others_may_start(
     workflow: &Workflow,
     flows: &[Flow<'_>],
@@ -278,9 +281,23 @@ fn branches_that_others_may_start(
     found: &mut Diagnostics,
 ) -> bool {
     let mut unclear = false;
+    // Whether each task may not come to its end in a run that goes on. Needs come first.
+    let mut may_miss_out: Vec<bool> = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        let needs = task.needs.iter().map(|need| may_miss_out[*need as usize]);
+        let missed = match task.head.map(|head| fan_out.heads[head].edge) {
+            Some(edge) => {
+                let allowed = edge.settings.allow_failure.as_ref().or(workflow.parallel.allow_failure.as_ref());
+                edge.when.is_some() || allowed.is_some_and(|allowed| allowed.value)
+            }
+            None => needs.fold(true, |all, missed| all && missed),
+        };
+        may_miss_out.push(missed);
+    }
     for task in tasks {
         let Some(head) = task.head.map(|head| &fan_out.heads[head]) else { continue };
         for need in &task.needs {
+            let missed = may_miss_out[*need as usize];
             let need = &tasks[*need as usize];
             let inside = |place: Place| matches!(place, Place::Node(node) if need.nodes.binary_search(&node).is_ok());
             let misses = |to: &To| !inside(to.place) && to.place != Place::Node(task.first);
@@ -294,7 +311,7 @@ fn branches_that_others_may_start(
                         Rest::Listed => false,
                     }
             });
-            if may_miss || head.edge.when.is_some() {
+            if may_miss || missed || head.edge.when.is_some() {
                 unclear = true;
                 let name = node_name(workflow, task.first);
                 let before = node_name(workflow, need.first);
@@ -305,9 +322,16 @@ fn branches_that_others_may_start(
                         format!("it is not clear when the branch `{name}` starts"),
                     )
                     .label("a branch of the fan-out")
-                    .also(workflow.nodes[need.first].name.span, "may lead to it too, or not")
+                    .also(
+                        workflow.nodes[need.first].name.span,
+                        if may_miss { "may lead to it too, or not" } else { "leads to it, and may be skipped or fail" },
+                    )
                     .help(format!("remove `{name}` from `to`, so that it starts only when `{before}` leads to it"))
-                    .help(format!("or lead to it from `{before}` without a condition")),
+                    .help(if may_miss {
+                        format!("or lead to it from `{before}` without a condition")
+                    } else {
+                        format!("or remove the way from `{before}` to `{name}`, so that it starts in any case")
+                    }),
                 );
             }
         }

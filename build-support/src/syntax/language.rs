@@ -38,6 +38,8 @@ pub(crate) enum Shape {
     Reference,
     /// One [`Shape::Reference`] or a list of them.
     References,
+    /// The same, with lists in the list.
+    Branches,
     /// Rust of the given kind.
     Rust(Piece),
     /// `true` or `false`.
@@ -215,7 +217,11 @@ pub(crate) static EDGE: Table = Table {
     example: "- from: load",
     entries: &[
         required("from", Shape::Reference, "Where it starts: a node or `__start__`."),
-        required("to", Shape::References, "Where it leads: a node or `__end__`, or a list of branches."),
+        required(
+            "to",
+            Shape::Branches,
+            "Where it leads: a node or `__end__`, or a list of branches, each a node or a list of nodes.",
+        ),
         entry("when", Shape::Rust(Piece::Expression), "A Rust condition: the edge is taken if it holds."),
         entry("parallel", Shape::Bool, "What it leads to are branches, which run at the same time."),
         entry("fan_in", Shape::Reference, "The node where the branches meet."),

@@ -153,7 +153,7 @@ pub struct Edge {
     /// `from`.
     pub from: Spanned<String>,
     /// `to`, one name or a list.
-    pub to: Vec<Spanned<String>>,
+    pub to: Vec<Branch>,
     /// `when`.
     pub when: Option<Rust>,
     /// `parallel: true`, at the place of that entry.
@@ -164,6 +164,23 @@ pub struct Edge {
     pub settings: Parallel,
     /// The whole entry.
     pub span: Span,
+}
+
+/// One item of `to`: a node, or a list of nodes that follow one another.
+#[derive(Debug)]
+pub struct Branch {
+    /// The nodes, at least one.
+    pub nodes: Vec<Spanned<String>>,
+    /// Written as a list: then it is a whole branch, from which the listing leads nowhere.
+    pub is_list: bool,
+}
+
+impl Branch {
+    /// Where it starts.
+    #[must_use]
+    pub fn first(&self) -> &Spanned<String> {
+        &self.nodes[0]
+    }
 }
 
 /// Parallel settings at one place; what is not written is `None` and taken from further out.
@@ -205,7 +222,7 @@ pub enum Strategy {
 }
 
 /// `retry`, with the defaults of the design filled in for what is not written.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Retry {
     /// How often a failed attempt is tried again.
     pub max_retries: u32,
@@ -219,6 +236,18 @@ pub struct Retry {
     pub jitter: bool,
     /// The kinds of failure that are retried.
     pub retry_on: Vec<RetryOn>,
+    /// Where `retry_on` is written.
+    pub retry_on_span: Option<Span>,
+}
+
+impl PartialEq for Retry {
+    /// Where it is written does not matter.
+    fn eq(&self, other: &Self) -> bool {
+        let Self { max_retries, base_delay, max_delay, backoff_multiplier, jitter, retry_on, retry_on_span: _ } = self;
+        (max_retries, base_delay, max_delay) == (&other.max_retries, &other.base_delay, &other.max_delay)
+            && backoff_multiplier == &other.backoff_multiplier
+            && (jitter, retry_on) == (&other.jitter, &other.retry_on)
+    }
 }
 
 /// A kind of failure that may be retried.

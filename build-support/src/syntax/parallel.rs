@@ -17,6 +17,7 @@ impl Default for Retry {
             backoff_multiplier: 2.0,
             jitter: true,
             retry_on: vec![RetryOn::Error, RetryOn::Panic, RetryOn::Timeout, RetryOn::Crash],
+            retry_on_span: None,
         }
     }
 }
@@ -115,6 +116,7 @@ impl<'a> Reader<'a, '_> {
                 .map_or(default.backoff_multiplier, |factor| factor.value),
             jitter: self.bool(&fields, "jitter").map_or(default.jitter, |jitter| jitter.value),
             retry_on: retry_on.unwrap_or(default.retry_on),
+            retry_on_span: fields.any("retry_on").map(|entry| entry.value.span),
         };
         Some(Spanned::new(retry, fields.span))
     }

@@ -1,10 +1,10 @@
 //! Reads tree nodes as what the language's tables say they are. Everything that does not fit is reported, and
 //! reading goes on.
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
 use super::{
-    Rust,
+    Branch, Rust,
     language::{self, Piece, Shape, Table},
     names::{self, Role},
     rust, units,
@@ -250,6 +250,10 @@ impl<'a, 'd> Reader<'a, 'd> {
         name: &str,
     ) -> Option<(Spanned<Vec<Spanned<String>>>, bool)> {
         let entry = fields.get(name, |shape| shape == Shape::References)?;
+        self.names_in(entry, name)
+    }
+
+    fn names_in(&mut self, entry: &Entry<'a>, name: &str) -> Option<(Spanned<Vec<Spanned<String>>>, bool)> {
         let Value::List(items) = &entry.value.value else {
             let Some(scalar) = self.scalar(
                 entry,
@@ -272,6 +276,10 @@ impl<'a, 'd> Reader<'a, 'd> {
             }
             return Some((Spanned::new(vec![Spanned::new(scalar.text.to_string(), span)], span), false));
         };
+        Some((Spanned::new(self.names_of(items, name), entry.value.span), true))
+    }
+
+    fn names_of(&mut self, items: &[Rc<Node<'a>>], name: &str) -> Vec<Spanned<String>> {
         let mut names = Vec::with_capacity(items.len());
         for item in items {
             match &item.value {
@@ -284,7 +292,33 @@ impl<'a, 'd> Reader<'a, 'd> {
                 }
             }
         }
-        Some((Spanned::new(names, entry.value.span), true))
+        names
+    }
+
+    /// One name, or a list of names and of lists of names.
+    pub(super) fn branches(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<Vec<Branch>>> {
+        let entry = fields.get(name, |shape| shape == Shape::Branches)?;
+        let Value::List(items) = &entry.value.value else {
+            let (names, _) = self.names_in(entry, name)?;
+            let branches = names.value.into_iter().map(|name| Branch { nodes: vec![name], is_list: false });
+            return Some(Spanned::new(branches.collect(), entry.value.span));
+        };
+        let mut branches = Vec::with_capacity(items.len());
+        for item in items {
+            let (nodes, is_list) = match &item.value {
+                Value::List(nodes) => (self.names_of(nodes, name), true),
+                _ => (self.names_of(std::slice::from_ref(item), name), false),
+            };
+            if nodes.is_empty() {
+                self.complete = false;
+                if is_list {
+                    self.empty_list(item.span, name, "name the nodes of the branch");
+                }
+                continue;
+            }
+            branches.push(Branch { nodes, is_list });
+        }
+        Some(Spanned::new(branches, entry.value.span))
     }
 
     /// Rust text, also where what is written is none: that has been reported then.

@@ -55,6 +55,10 @@ fn shape(shape: Shape, tables: &mut Map<String, Value>) -> Value {
     match shape {
         Shape::Text | Shape::Name | Shape::Reference => name,
         Shape::References => json!({ "oneOf": [name, { "type": "array", "items": name }] }),
+        Shape::Branches => {
+            let list = json!({ "type": "array", "items": name, "minItems": 1 });
+            json!({ "oneOf": [name, { "type": "array", "items": { "oneOf": [name, list] } }] })
+        }
         // `21` and `true` are Rust as well.
         Shape::Rust(_) => json!({ "type": ["string", "number", "boolean"] }),
         Shape::Bool => json!({ "type": "boolean" }),

@@ -167,7 +167,7 @@ impl<'a> Reader<'a, '_> {
 
     fn edge(&mut self, fields: &Fields<'_, 'a>) -> Option<Edge> {
         let from = self.reference(fields, "from");
-        let to = self.references(fields, "to").map(|(names, _)| names);
+        let to = self.branches(fields, "to");
         let when = self.rust(fields, "when");
         let parallel = self.flag(fields, "parallel");
         let fan_in = self.reference(fields, "fan_in");

@@ -104,8 +104,7 @@ fn role(tokens: &[TokenTree], index: usize) -> Role {
         Some(('.', _)) => !matches!(before_that, Some(('.', Spacing::Joint))),
         // A path, or the kind of what a macro is given: `$name:expr`.
         Some((':', _)) => {
-            matches!(before_that, Some((':', Spacing::Joint)))
-                || matches!(punct(index.checked_sub(3)), Some(('$', _)))
+            matches!(before_that, Some((':', Spacing::Joint))) || matches!(punct(index.checked_sub(3)), Some(('$', _)))
         }
         // A lifetime, and what a macro is given.
         Some(('\'' | '$', _)) => true,
