@@ -7,11 +7,10 @@ use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
     graph::{
-        Graph, NodeWrite, Task,
+        Graph, KeyId, NodeWrite, Task,
         access::{Access, Read},
         names,
     },
-    plan::KeyId,
     syntax::Work,
 };
 

@@ -19,8 +19,7 @@ use std::collections::HashSet;
 
 use crate::{
     diagnostic::Diagnostics,
-    graph::{Graph, access::Access},
-    plan::KeyId,
+    graph::{Graph, KeyId, access::Access},
 };
 
 /// Runs every check.

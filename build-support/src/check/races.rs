@@ -10,10 +10,9 @@ use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
     graph::{
-        Graph,
+        Graph, KeyId,
         access::{Access, Read, Write},
     },
-    plan::KeyId,
 };
 
 /// The tasks of a region that use a key, ascending.

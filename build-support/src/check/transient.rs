@@ -3,8 +3,7 @@
 use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
-    graph::{Graph, access::Access, names, settings},
-    plan::{KeyId, crossing},
+    graph::{Graph, KeyId, access::Access, crossing, names, settings},
     source::Span,
     syntax::Work,
 };

@@ -3,8 +3,7 @@
 use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
-    graph::{Block, Graph, Next},
-    plan::Target,
+    graph::{Block, Graph, Next, Target},
 };
 
 /// Warns of a `max_visits` that can never be exceeded, since its node runs once in a run of its block.

@@ -2,10 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::{
-    graph::{Graph, Next, access::Access, access::Read},
-    plan::{KeyId, Target},
-};
+use crate::graph::{Graph, KeyId, Next, Target, access::Access, access::Read};
 
 /// The regions and tasks that a block is nested in, from the inside.
 pub(super) fn outwards(graph: &Graph<'_>, block: usize) -> impl Iterator<Item = (usize, usize)> {

@@ -4,12 +4,11 @@
 use std::collections::HashMap;
 
 use super::{
-    Block, Graph, Next, Region,
+    Block, Graph, KeyId, Next, Region, Target,
     reaching::{Moment, Reaching},
     settings,
 };
 use crate::{
-    plan::{KeyId, Target, TaskRead, TaskWrite},
     source::Span,
     syntax::{Rust, Strategy},
 };
@@ -83,6 +82,25 @@ pub struct TaskAccess {
     pub reads: Vec<TaskRead>,
     /// What it gives back.
     pub writes: Vec<TaskWrite>,
+}
+
+/// A key that a task is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskRead {
+    /// The key.
+    pub key: KeyId,
+    /// How many of the region's writers of the key, in task order, the value includes.
+    pub after: u32,
+}
+
+/// A key that a task writes.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskWrite {
+    /// The key.
+    pub key: KeyId,
+    /// With `reduce`, and the task does not read the key: it starts without a value, and what it wrote is
+    /// combined with what is there, in task order. Otherwise what it wrote replaces what is there.
+    pub combine: bool,
 }
 
 #[derive(Debug)]

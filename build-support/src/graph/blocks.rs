@@ -1,7 +1,7 @@
 //! Flows and regions → blocks of steps.
 
 use super::{
-    Block, Next, Region, Step, Task,
+    Block, Next, Region, Step, Target, Task,
     fan_out::FanOut,
     flow::{Flow, Flows, Rest},
     names::Place,
@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{
     diagnostic::Diagnostics,
-    plan::Target,
     syntax::{Parallel, Workflow},
 };
 

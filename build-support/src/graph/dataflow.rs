@@ -1,7 +1,7 @@
 //! Dataflow files: one region, a task for every node, ordered by `needs`.
 
 use super::{
-    Block, Next, Region, Step, Task,
+    Block, Next, Region, Step, Target, Task,
     blocks::{Shape, index_u32},
     names::{NodeNames, Place},
     settings, tasks,
@@ -9,7 +9,6 @@ use super::{
 use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
-    plan::Target,
     source::Spanned,
     syntax::{Parallel, Work, Workflow},
 };

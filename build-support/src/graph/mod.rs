@@ -29,6 +29,8 @@
 
 pub mod access;
 mod blocks;
+pub(crate) mod copying;
+pub(crate) mod crossing;
 mod dataflow;
 mod dominators;
 mod fan_out;
@@ -42,12 +44,29 @@ mod unreached;
 
 use crate::{
     diagnostic::Diagnostics,
-    plan::{KeyId, Target},
     source::Span,
     syntax::{Parallel, Rust, Workflow},
 };
 
+pub use access::{TaskRead, TaskWrite};
 pub use names::{Keys, Uses};
+pub use settings::Policy;
+
+/// Index of a key in [`Plan::keys`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(pub u32);
+
+/// Where a jump leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// The step of this index in the same block.
+    Step(u32),
+    /// The end of the block: the end of the run, or of the branch (it goes to the fan-in, or nowhere).
+    End,
+    /// From a task's block on to a task that needs it, by its index in the region. A task that others need
+    /// starts when all its needs are done and at least one of them ended by going to it.
+    Task(u32),
+}
 
 /// A workflow with everything resolved. Nodes are named by their index in [`Workflow::nodes`], and `__start__` by
 /// the number of nodes.

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{Node, NodeWrite};
+use super::{KeyId, Node, NodeWrite};
 use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
-    plan::KeyId,
     source::{Span, Spanned},
     suggest,
     syntax::{self, Rust, Work, Workflow},

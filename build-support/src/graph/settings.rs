@@ -1,12 +1,13 @@
 //! Parallel settings: the nearest wins, key by key.
 
+use std::time::Duration;
+
 use super::Task;
 use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
-    plan::Policy,
     source::{Span, Spanned},
-    syntax::{Edge, Parallel, Strategy, Workflow},
+    syntax::{CircuitBreaker, Edge, Parallel, Retry, Strategy, Workflow},
 };
 
 /// Does something for each setting, with its name in the language: `$each!(field, "name")`.
@@ -112,6 +113,31 @@ pub(super) fn inherit(name: &Spanned<String>, needs: &[u32], tasks: &[Task<'_>],
         );
     }
     first.settings.clone()
+}
+
+/// How a task or an item runs: settings resolved, the nearest wins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// Where it runs.
+    pub strategy: Strategy,
+    /// Limit of one attempt.
+    pub timeout: Option<Duration>,
+    /// Limit of all attempts together.
+    pub timeout_total: Option<Duration>,
+    /// From asking to killing.
+    pub grace: Option<Duration>,
+    /// A failure does not fail the run.
+    pub allow_failure: bool,
+    /// Bytes.
+    pub memory_limit: Option<u64>,
+    /// Bytes.
+    pub max_payload: Option<u64>,
+    /// A worker is replaced after so many.
+    pub max_tasks_per_worker: Option<u32>,
+    /// What is tried again.
+    pub retry: Option<Retry>,
+    /// When to stop trying.
+    pub circuit_breaker: Option<CircuitBreaker>,
 }
 
 /// What a task or item does with its settings.

@@ -2,11 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{
-    Arm, Block, Code, Key, KeyId, Map, MapOutput, Next, Node, Output, Plan, Region, Step, Task, Work, copying, crossing,
-};
+use super::{Arm, Block, Code, Key, KeyId, Map, MapOutput, Next, Node, Output, Plan, Region, Step, Task, Work};
 use crate::{
-    graph::{self, Graph, access::Access, names, settings},
+    graph::{self, Graph, access::Access, copying, crossing, names, settings},
     source::Spanned,
     suggest,
     syntax::{self, Rust},

@@ -4,23 +4,16 @@
 //! [`Region`]: tasks that run in parallel, each with a block of its own, ordered by `needs`. The
 //! whole workflow is one block; a dataflow file is a block with a single region.
 
-pub(crate) mod copying;
-pub(crate) mod crossing;
 mod json;
 mod lower;
 
-use std::time::Duration;
-
 use crate::{
     source::{Span, Spanned},
-    syntax::{CircuitBreaker, Retry, Rust, Strategy},
+    syntax::Rust,
 };
 
+pub use crate::graph::{KeyId, Policy, Target, TaskRead, TaskWrite};
 pub use lower::lower;
-
-/// Index of a key in [`Plan::keys`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(pub u32);
 
 /// Everything that is generated.
 #[derive(Debug)]
@@ -155,18 +148,6 @@ pub enum Next {
     Fork(Vec<u32>),
 }
 
-/// Where a jump leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// The step of this index in the same block.
-    Step(u32),
-    /// The end of the block: the end of the run, or of the branch (it goes to the fan-in, or nowhere).
-    End,
-    /// From a task's block on to a task that needs it, by its index in the region. A task that others need
-    /// starts when all its needs are done and at least one of them ended by going to it.
-    Task(u32),
-}
-
 /// A conditional jump.
 #[derive(Debug)]
 pub struct Arm {
@@ -215,25 +196,6 @@ pub struct Task {
     pub policy: Policy,
 }
 
-/// A key that a task is sent.
-#[derive(Debug, Clone, Copy)]
-pub struct TaskRead {
-    /// The key.
-    pub key: KeyId,
-    /// How many of the region's writers of the key, in task order, the value includes.
-    pub after: u32,
-}
-
-/// A key that a task writes.
-#[derive(Debug, Clone, Copy)]
-pub struct TaskWrite {
-    /// The key.
-    pub key: KeyId,
-    /// With `reduce`, and the task does not read the key: it starts without a value, and what it wrote is
-    /// combined with what is there, in task order. Otherwise what it wrote replaces what is there.
-    pub combine: bool,
-}
-
 /// A `dynamic_parallel` node.
 #[derive(Debug)]
 pub struct Map {
@@ -268,29 +230,4 @@ pub struct MapOutput {
     pub key: KeyId,
     /// It has `reduce` and takes the results one by one in item order; else it is a `Vec` of them.
     pub reduce: bool,
-}
-
-/// How a task or an item runs: settings resolved, the nearest wins.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Policy {
-    /// Where it runs.
-    pub strategy: Strategy,
-    /// Limit of one attempt.
-    pub timeout: Option<Duration>,
-    /// Limit of all attempts together.
-    pub timeout_total: Option<Duration>,
-    /// From asking to killing.
-    pub grace: Option<Duration>,
-    /// A failure does not fail the run.
-    pub allow_failure: bool,
-    /// Bytes.
-    pub memory_limit: Option<u64>,
-    /// Bytes.
-    pub max_payload: Option<u64>,
-    /// A worker is replaced after so many.
-    pub max_tasks_per_worker: Option<u32>,
-    /// What is tried again.
-    pub retry: Option<Retry>,
-    /// When to stop trying.
-    pub circuit_breaker: Option<CircuitBreaker>,
 }

@@ -3,11 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::KeyId;
-use crate::{
-    graph::{Graph, Task, access::Access},
-    source::Span,
-};
+use super::{Graph, KeyId, Task, access::Access};
+use crate::source::Span;
 
 /// For each key that is copied, the settings that ask for it.
 pub(crate) fn copies(graph: &Graph<'_>, access: &Access) -> HashMap<KeyId, Vec<Span>> {

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::KeyId;
+use super::{Graph, KeyId, access::Access, names, settings};
 use crate::{
-    graph::{Graph, access::Access, names, settings},
     source::Span,
     syntax::{Parallel, Strategy, Work},
 };
