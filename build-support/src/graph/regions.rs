@@ -377,9 +377,9 @@ impl<'a> Walk<'a, '_> {
             self.workflow.nodes.iter().flat_map(|node| &node.goto).flat_map(|goto| &goto.arms).map(|arm| &arm.to);
         let edges = self.workflow.edges.iter();
         let edges = edges.flat_map(|edge| edge.to.iter().flat_map(|branch| &branch.nodes).chain(&edge.fan_in));
-        let named: HashSet<&str> = gotos.chain(edges).map(|name| name.value.as_str()).collect();
+        let led_to_by_name: HashSet<&str> = gotos.chain(edges).map(|name| name.value.as_str()).collect();
         let mut ways = std::mem::take(&mut self.by_the_list);
-        ways.retain(|_, next| !named.contains(self.name(*next)));
+        ways.retain(|_, next| !led_to_by_name.contains(self.name(*next)));
         let led_to: HashSet<usize> = ways.values().copied().collect();
         let mut starts: Vec<_> = ways.keys().copied().filter(|node| !led_to.contains(node)).collect();
         starts.sort_unstable();

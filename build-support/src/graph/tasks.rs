@@ -284,20 +284,19 @@ fn branches_that_others_may_start(
     // Whether each task may not come to its end in a run that goes on. Needs come first.
     let mut may_miss_out: Vec<bool> = Vec::with_capacity(tasks.len());
     for task in tasks {
-        let needs = task.needs.iter().map(|need| may_miss_out[*need as usize]);
-        let missed = match task.head.map(|head| fan_out.heads[head].edge) {
+        let may_miss = match task.head.map(|head| fan_out.heads[head].edge) {
             Some(edge) => {
                 let allowed = edge.settings.allow_failure.as_ref().or(workflow.parallel.allow_failure.as_ref());
                 edge.when.is_some() || allowed.is_some_and(|allowed| allowed.value)
             }
-            None => needs.fold(true, |all, missed| all && missed),
+            None => task.needs.iter().all(|need| may_miss_out[*need as usize]),
         };
-        may_miss_out.push(missed);
+        may_miss_out.push(may_miss);
     }
     for task in tasks {
         let Some(head) = task.head.map(|head| &fan_out.heads[head]) else { continue };
         for need in &task.needs {
-            let missed = may_miss_out[*need as usize];
+            let may_not_end = may_miss_out[*need as usize];
             let need = &tasks[*need as usize];
             let inside = |place: Place| matches!(place, Place::Node(node) if need.nodes.binary_search(&node).is_ok());
             let misses = |to: &To| !inside(to.place) && to.place != Place::Node(task.first);
@@ -311,7 +310,7 @@ fn branches_that_others_may_start(
                         Rest::Listed => false,
                     }
             });
-            if may_miss || missed || head.edge.when.is_some() {
+            if may_miss || may_not_end || head.edge.when.is_some() {
                 unclear = true;
                 let name = node_name(workflow, task.first);
                 let before = node_name(workflow, need.first);

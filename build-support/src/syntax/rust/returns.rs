@@ -19,7 +19,9 @@ pub(super) enum Wrong {
 /// The ways out in statements that are certain to be wrong; `free` are their free names.
 pub(super) fn wrong(body: &[Stmt], free: &[Name]) -> Vec<Wrong> {
     let mut returns = Returns { free, found: Vec::new() };
-    body.iter().for_each(|statement| returns.visit_stmt(statement));
+    for statement in body {
+        returns.visit_stmt(statement);
+    }
     returns.found
 }
 
