@@ -25,13 +25,12 @@ use crate::{
 struct Arguments {
     path: String,
     surface: Surface,
-    warnings: bool,
 }
 
 impl Parse for Arguments {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let path: LitStr = input.parse()?;
-        let mut arguments = Self { path: path.value(), surface: Surface::default(), warnings: true };
+        let mut arguments = Self { path: path.value(), surface: Surface::default() };
         while !input.is_empty() {
             input.parse::<Token![,]>()?;
             if input.is_empty() {
@@ -45,7 +44,7 @@ impl Parse for Arguments {
                 "main" => surface.main = input.parse::<LitBool>()?.value,
                 "runtime" => surface.runtime = words(&input.call(syn::Path::parse_mod_style)?),
                 "visibility" => surface.visibility = words(&input.parse::<syn::Visibility>()?),
-                "warnings" => arguments.warnings = input.parse::<LitBool>()?.value,
+                "warnings" => surface.warnings = input.parse::<LitBool>()?.value,
                 other => {
                     return Err(input.error(format!(
                         "unknown option `{other}`; there are `main`, `module`, `runtime`, `visibility` and `warnings`"
@@ -114,7 +113,7 @@ fn workflow(path: &Path, bytes: &[u8], arguments: &Arguments) -> String {
         let workflow = file.and_then(|file| syntax::parse(&sources, file, &mut Diagnostics::default()));
         error_texts(&sources, &errors) + &stub::write(workflow.as_ref(), surface)
     };
-    if arguments.warnings {
+    if surface.warnings {
         text += &warning_texts(&sources, &warnings);
     }
     text

@@ -13,11 +13,17 @@ pub(crate) fn write(workflow: Option<&Workflow>, surface: &Surface) -> String {
 }
 
 fn module(workflow: &Workflow, surface: &Surface) -> String {
-    let Surface { runtime, visibility, module, main: _ } = surface;
+    let Surface { runtime, visibility, module, .. } = surface;
     let inner = within(visibility, 1);
     // A newline, since the type may end in a line comment.
     let typed = |name: &str, key: &Key| format!("{name}: {}\n, ", key.ty.text);
     let field = |key: &Key| format!("#[doc(hidden)] {inner} {}", typed(&variable(&key.name.value), key));
+    let may_be_left_out = |key: &Key| key.optional.is_some() && key.default.is_none();
+    let input = |key: &Key| {
+        let field = field(key);
+        let Some((name, ty)) = field.split_once(": ").filter(|_| may_be_left_out(key)) else { return field };
+        format!("{name}: ::core::option::Option<{}>, ", ty.trim_end().trim_end_matches(','))
+    };
     // A key whose name or type is the mistake has none to show.
     let is_rust = |key: &&Key| is_identifier(&key.name.value) && syn::parse_str::<syn::Type>(&key.ty.text).is_ok();
     let inputs = || workflow.keys.iter().filter(is_rust).filter(|key| key.input.is_some());
@@ -32,8 +38,9 @@ fn module(workflow: &Workflow, surface: &Surface) -> String {
          /// Stand-in.\n{inner} struct State {{ {state} }}\n\
          {runtime}::__private::stub! {{ ({inner}) }}\n}}\n",
         name = module.clone().unwrap_or_else(|| module_name(&workflow.name.value)),
-        input = join(inputs(), "", field),
-        parameters = join(inputs().filter(|key| key.default.is_none()), "", |key| typed("_", key)),
+        input = join(inputs(), "", input),
+        parameters =
+            join(inputs().filter(|key| key.default.is_none() && !may_be_left_out(key)), "", |key| typed("_", key)),
         output = join(outputs, "", field),
         state = join(states, "", |key| {
             format!("#[doc(hidden)] {inner} {}: ::std::sync::Arc<{}\n>, ", variable(&key.name.value), key.ty.text)

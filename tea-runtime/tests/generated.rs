@@ -68,9 +68,9 @@ fn kinds_hold_what_a_type_can_do_and_its_keys_need() {
     assert_eq!(found("index"), [false, false, false, false]);
 
     let parse = kind("k").parse.expect("usize is FromStr");
-    assert_eq!((parse.text)("31").expect("a number").downcast_ref(), Some(&31usize));
-    assert_eq!((parse.json)(31.into()).expect("a number").downcast_ref(), Some(&31usize));
-    assert_eq!((parse.text)("x").expect_err("no number"), "invalid digit found in string");
+    assert_eq!((parse.texts)(&["31".into()]).expect("a number").downcast_ref(), Some(&31usize));
+    assert_eq!((parse.json)("31").expect("a number").downcast_ref(), Some(&31usize));
+    assert_eq!((parse.texts)(&["x".into()]).expect_err("no number"), "invalid digit found in string");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use serde_json::{Value, json};
 use tests::program::Program;
 
 const KINDS: &str = env!("CARGO_BIN_EXE_kinds");
@@ -28,6 +29,15 @@ fn shell(script: &str) -> (tempfile::TempDir, String) {
 const OUTPUT: &str = r#"{
   "how": 0,
   "size": 0,
+  "label": null,
+  "limit": null,
+  "wait": {"secs":90,"nanos":0},
+  "mode": "fast",
+  "tags": [],
+  "dedupe": true,
+  "offset": 0,
+  "path": null,
+  "bytes": [],
   "first": 0,
   "second": 2,
   "text": "",
@@ -49,7 +59,7 @@ fn a_key_that_cannot_be_written_costs_that_key_alone_and_is_named() {
         let written = quiet(&["--how", how, "--output", path.to_str().unwrap()]);
         assert_eq!((written.code, written.stdout.as_str()), (Some(1), ""), "{}", written.stderr);
         assert_eq!((printed.code, printed.stdout), (Some(1), fs::read_to_string(&path).unwrap()));
-        let json: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let json: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         assert_eq!((json.get(lost), &json["report"]), (None, &"hours of work".into()));
         assert!(json[rest].is_number(), "{json}");
         let named = format!("error: `{lost}` is not in the output, since it cannot be written as JSON: {why}");
@@ -136,4 +146,111 @@ fn a_reader_that_left_is_no_failure() {
     );
     assert_eq!(said.matches("{\n ").count(), 3, "{said}");
     assert_eq!(said.lines().filter(|line| line.trim() == "0").count(), 3, "{said}");
+}
+
+/// The value of one key, given as arguments, or as the program's refusal.
+fn given(key: &str, args: &[&str]) -> Result<Value, String> {
+    let finished = kinds(args).arg("-q").run();
+    match finished.code {
+        Some(0) => Ok(finished.json()[key].clone()),
+        _ => Err(finished.failure(2).to_owned()),
+    }
+}
+
+#[test]
+fn a_flag_takes_text_as_it_is_typed() {
+    for text in ["abc", "123", "true", "null", "nul", "\"x\"", "[1]"] {
+        assert_eq!(given("label", &["--label", text]), Ok(text.into()));
+        assert_eq!(given("name", &["-n", text]), Ok(text.into()));
+        assert_eq!(given("path", &["--path", text]), Ok(text.into()));
+    }
+    assert_eq!(given("label", &["--label=-5"]), Ok("-5".into()));
+    assert_eq!(given("name", &[]), Ok(Value::Null), "left out, it is unset");
+}
+
+#[test]
+fn numbers_times_words_and_lists_need_no_json() {
+    assert_eq!(given("limit", &["--limit", "+007"]), Ok(json!(7)));
+    assert_eq!(given("offset", &["--offset", "-7"]), Ok(json!(-7)));
+    assert_eq!(given("wait", &["--wait", "1h 1ms"]), Ok(json!({"secs": 3600, "nanos": 1_000_000})));
+    assert_eq!(given("mode", &["--mode", "very-exact"]), Ok("very-exact".into()));
+    assert_eq!(given("mode", &["--mode", "{\"within\":{\"percent\":5}}"]), Ok(json!({"within": {"percent": 5}})));
+    let tags = |args: &[&str]| given("tags", args).unwrap();
+    assert_eq!(tags(&["--tags", "a,b"]), json!(["a", "b"]));
+    assert_eq!(tags(&["--tags", "a,b", "--tags", "c"]), json!(["a,b", "c"]));
+    assert_eq!(tags(&["--tags", "[\"a,b\"]"]), json!(["a,b"]));
+    assert_eq!(given("bytes", &["a", "bcd", "--path", "ef"]), Ok(json!([1, 3, 2])));
+    for (args, told) in [
+        (&["--wait", "90"][..], "a time with its unit, such as `1m30s`"),
+        (&["--mode", "slow"], "one of `fast`, `very-exact`, `within`"),
+        (&["--offset", "1", "--offset", "2"], "it takes one value, and is given 2"),
+        (&["--limit", "null"], "`null` in `--limit`"),
+    ] {
+        let refused = given("", args).unwrap_err();
+        assert!(refused.contains(told), "{refused}");
+    }
+}
+
+#[test]
+fn a_switch_takes_what_people_type() {
+    for (args, value) in [
+        (&["--dedupe", "false"][..], false),
+        (&["--dedupe=no"], false),
+        (&["--dedupe", "off"], false),
+        (&["--dedupe=0"], false),
+        (&["--no-dedupe"], false),
+        (&["--dedupe"], true),
+        (&["--dedupe", "yes"], true),
+    ] {
+        assert_eq!(given("dedupe", args), Ok(value.into()), "{args:?}");
+    }
+    // What follows a switch is no value of it, unless it is such a word.
+    assert_eq!(given("bytes", &["--dedupe", "file"]), Ok(json!([4])));
+    let refused = given("label", &["--label", "-x"]).unwrap_err();
+    assert!(refused.contains("write `--label=-x`"), "{refused}");
+}
+
+#[test]
+fn help_and_completions_speak_no_rust() {
+    let help = kinds(&["--help"]).run().stdout;
+    for line in [
+        "-n, --name <WHO>",
+        "--wait <TIME>",
+        "[default: 1m 30s]",
+        "--mode <fast|very-exact|within>",
+        "how to go [default: fast]",
+        "--tags <TEXT,…>",
+        "--path <PATH>",
+        "[PATH,…]...",
+    ] {
+        assert!(help.contains(line), "{line}\n{help}");
+    }
+    for rust in ["Option<", "Vec", "PathBuf", "u32", "String", "null"] {
+        assert!(!help.contains(rust), "{rust}\n{help}");
+    }
+    assert!(kinds(&["completions", "bash"]).run().stdout.contains("very-exact"));
+}
+
+/// A path with bytes that are no text, as a flag and as an argument.
+#[test]
+fn a_path_of_any_bytes_can_be_given() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
+    let name = OsStr::from_bytes(b"caf\xe9");
+    let finished = kinds(&["-q"]).arg(name).arg(name).run();
+    assert_eq!(finished.json()["bytes"], json!([4, 4]));
+    // The output names the key that JSON cannot hold, if it cannot; all else is there.
+    let finished = kinds(&["-q", "--path"]).arg(name).run();
+    let output: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(output["bytes"], json!([4]), "{}", finished.stderr);
+    let refused = kinds(&["-q", "--label"]).arg(name).run();
+    assert!(refused.failure(2).contains("`--label`") && refused.stderr.contains("UTF-8"), "{}", refused.stderr);
+}
+
+#[test]
+fn json_inputs_are_exact_and_may_have_a_byte_order_mark() {
+    let weight = 1_267_650_600_228_229_401_496_703_205_376_u128;
+    let text = format!("\u{feff}{{\"limit\": {weight}, \"label\": null}}");
+    let finished = kinds(&["-q", "--input", "-"]).stdin(text).run();
+    assert!(finished.stdout.contains(&format!("\"limit\": {weight},")), "{}\n{}", finished.stdout, finished.stderr);
 }

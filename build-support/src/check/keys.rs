@@ -1,10 +1,12 @@
-//! Declarations of keys, and variables that hide them.
+//! Declarations of keys and of their flags, and variables that hide them.
+
+use std::collections::HashMap;
 
 use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
     graph::{Graph, names},
-    source::Spanned,
+    source::{Span, Spanned},
     syntax::{Key, Rust, Work},
 };
 
@@ -40,6 +42,7 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
             );
         }
     }
+    flags(graph, found);
     for node in &graph.workflow.nodes {
         let Work::Map(map) = &node.work else { continue };
         let written = [&map.item_var, &map.index_var].into_iter().flatten();
@@ -92,4 +95,58 @@ fn bare_text<'r>(key: &Key, default: &'r Rust) -> Option<&'r str> {
     let is_words = text.chars().all(|char| char.is_alphanumeric() || "_-./".contains(char));
     let starts_lower = text.starts_with(|first: char| first.is_lowercase());
     (is_text && is_words && starts_lower && !default.names.is_empty()).then_some(text)
+}
+
+/// Letters that every program has flags of.
+const BUILT_IN: &str = "hqvV";
+
+/// Reports what the command line cannot take as it is asked for.
+fn flags(graph: &Graph<'_>, found: &mut Diagnostics) {
+    let mut taken: HashMap<&str, Span> = HashMap::new();
+    for (_, key) in graph.keys.iter() {
+        let name = &key.name.value;
+        let texts = [("short", &key.short), ("value_name", &key.value_name)];
+        let texts = texts.into_iter().filter_map(|(entry, text)| Some((entry, text.as_ref()?.span)));
+        let entries = texts.chain(key.positional.map(|span| ("positional", span)));
+        if key.input.is_none() {
+            for (entry, span) in entries {
+                found.push(
+                    Diagnostic::error(
+                        codes::ENTRY_CONFLICT,
+                        span,
+                        format!("`{entry}` is for inputs, and `{name}` is none"),
+                    )
+                    .label("never used")
+                    .help(format!("let the caller give it: `input: true` on `{name}`"))
+                    .help(format!("or remove `{entry}`")),
+                );
+            }
+            continue;
+        }
+        if let Some(text) = key.value_name.as_ref().filter(|text| text.value.trim().is_empty()) {
+            found.push(
+                Diagnostic::error(codes::WRONG_SHAPE, text.span, "`value_name` is empty")
+                    .help("name what stands there, as `FILE`, or remove the entry"),
+            );
+        }
+        let Some(short) = &key.short else { continue };
+        let (letter, span) = (short.value.as_str(), short.span);
+        let error = if letter.len() != 1 || !letter.starts_with(|letter: char| letter.is_ascii_alphanumeric()) {
+            Diagnostic::error(codes::WRONG_SHAPE, span, "`short` must be one letter or digit")
+                .help("as in `short: k`, for `-k`")
+        } else if key.positional.is_some() {
+            Diagnostic::error(codes::ENTRY_CONFLICT, span, format!("`{name}` is positional and has a short flag"))
+                .help("a positional input has no flag: remove one of the two entries")
+        } else if BUILT_IN.contains(letter) {
+            Diagnostic::error(codes::RESERVED_NAME, span, format!("every program has a flag `-{letter}` of its own"))
+                .help("take another letter")
+        } else if let Some(first) = taken.insert(letter, span) {
+            Diagnostic::error(codes::DUPLICATE_NAME, span, format!("two inputs have the short flag `-{letter}`"))
+                .also(first, "the other one")
+                .help("take another letter")
+        } else {
+            continue;
+        };
+        found.push(error);
+    }
 }

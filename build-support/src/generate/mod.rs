@@ -42,11 +42,19 @@ pub struct Surface {
     pub module: Option<String>,
     /// Whether there is a `fn main` that calls the module's.
     pub main: bool,
+    /// Whether rustc warns of what is strange in the workflow.
+    pub warnings: bool,
 }
 
 impl Default for Surface {
     fn default() -> Self {
-        Self { runtime: "::tea_runtime".to_owned(), visibility: String::new(), module: None, main: true }
+        Self {
+            runtime: "::tea_runtime".to_owned(),
+            visibility: String::new(),
+            module: None,
+            main: true,
+            warnings: true,
+        }
     }
 }
 

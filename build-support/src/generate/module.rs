@@ -56,7 +56,7 @@ pub(super) fn write(around: Around<'_>, types: &[KeyType], tables: &Tables, node
     let Seen { vis, .. } = &seen;
     let _ = writeln!(text, "{visibility} mod {} {{\n    use {runtime}::__private as tea;\n", names.module);
     input(&mut text, plan, names, &seen);
-    output(&mut text, plan, names, &seen);
+    output(&mut text, plan, names, types, &seen);
     state(&mut text, plan, names, &seen);
     workflow(&mut text, plan, names, &seen);
     keys(&mut text, plan, names, nodes, &seen);
@@ -78,6 +78,9 @@ pub(super) fn write(around: Around<'_>, types: &[KeyType], tables: &Tables, node
         option(plan.max_workers),
     );
     text += &tables.statics;
+    if surface.main && surface.warnings {
+        left_out(&mut text, around, types);
+    }
     let _ = writeln!(text, "\n    tea::entries! {{ ({vis}) }}\n}}");
     text
 }
@@ -87,12 +90,18 @@ fn numbered(plan: &Plan) -> impl Iterator<Item = (KeyId, &Key)> {
     (0..).map(KeyId).zip(&plan.keys)
 }
 
-/// The text of a key's documentation.
+/// The text of a key's documentation; rustdoc shows no more of the field's type than its alias.
 fn doc(key: &Key) -> String {
+    let ty = key.ty.text.trim();
     match &key.description {
-        Some(description) => description.trim().to_owned(),
-        None => format!("State key `{}`.", key.name.value),
+        Some(description) => format!("{}\n\nA `{ty}`.", description.trim()),
+        None => format!("State key `{}`, a `{ty}`.", key.name.value),
     }
+}
+
+/// Whether the caller may leave an input unset.
+fn may_be_left_out(key: &Key) -> bool {
+    key.optional && key.default.is_none()
 }
 
 fn input(text: &mut String, plan: &Plan, names: &Names, Seen { vis, .. }: &Seen) {
@@ -101,10 +110,17 @@ fn input(text: &mut String, plan: &Plan, names: &Names, Seen { vis, .. }: &Seen)
         (String::new(), String::new(), String::new(), String::new());
     for (id, key) in &inputs {
         let own = names.key(*id);
+        let (ty, debugged) = if may_be_left_out(key) {
+            (format!("::core::option::Option<types::{}>", own.alias), format!("{}?", own.alias))
+        } else {
+            (format!("types::{}", own.alias), own.alias.clone())
+        };
         let _ = writeln!(fields, "        #[doc = {:?}]", doc(key));
-        let _ = writeln!(fields, "        {vis} {}: types::{},", own.variable, own.alias);
-        let _ = writeln!(debug, "            f.field({:?}, {});", key.name.value, shown(&own.variable, &own.alias));
-        if key.default.is_some() {
+        let _ = writeln!(fields, "        {vis} {}: {ty},", own.variable);
+        let _ = writeln!(debug, "            f.field({:?}, {});", key.name.value, shown(&own.variable, &debugged));
+        if may_be_left_out(key) {
+            let _ = write!(values, "{}: ::core::option::Option::None, ", own.variable);
+        } else if key.default.is_some() {
             let _ = write!(values, "{}: keys::{}::default(), ", own.variable, own.alias);
         } else {
             let _ = write!(parameters, "{}: types::{}, ", own.variable, own.alias);
@@ -114,7 +130,7 @@ fn input(text: &mut String, plan: &Plan, names: &Names, Seen { vis, .. }: &Seen)
     let _ = write!(
         text,
         "    /// What the caller supplies.\n    {vis} struct Input {{\n{fields}    }}\n\n    impl Input {{\n        \
-         /// The required inputs as given, the others at their defaults.\n        #[must_use]\n        \
+         /// The required inputs as given, the others at their defaults or unset.\n        #[must_use]\n        \
          {vis} fn new({}) -> Self {{\n            Self {{ {}}}\n        }}\n    }}\n\n",
         parameters.trim_end_matches(", "),
         values,
@@ -126,8 +142,9 @@ fn input(text: &mut String, plan: &Plan, names: &Names, Seen { vis, .. }: &Seen)
     debug_impl(text, "Input", &debug);
 }
 
-fn output(text: &mut String, plan: &Plan, names: &Names, Seen { vis, .. }: &Seen) {
+fn output(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType], Seen { vis, .. }: &Seen) {
     let (mut fields, mut debug) = (String::new(), String::new());
+    let (mut cloned, mut written) = (String::new(), String::new());
     for (id, key) in numbered(plan).filter(|(_, key)| !key.transient) {
         let own = names.key(id);
         let (open, close) = if key.always_set { ("", "") } else { ("::core::option::Option<", ">") };
@@ -135,11 +152,35 @@ fn output(text: &mut String, plan: &Plan, names: &Names, Seen { vis, .. }: &Seen
         let _ = writeln!(fields, "        {vis} {}: {open}types::{}{close},", own.variable, own.alias);
         let ty = if key.always_set { own.alias.clone() } else { format!("{}?", own.alias) };
         let _ = writeln!(debug, "            f.field({:?}, {});", key.name.value, shown(&own.variable, &ty));
+        let (variable, name) = (&own.variable, &key.name.value);
+        let (copy, field) = if key.always_set {
+            (format!("tea::IfClone::cloned(&self.{variable})"), format!("tea::Written(&self.{variable})"))
+        } else {
+            let option = format!("self.{variable}.as_ref()");
+            (format!("{option}.map(tea::IfClone::cloned)"), format!("{option}.map(tea::Written)"))
+        };
+        let _ = writeln!(cloned, "                {variable}: {copy},");
+        let _ = writeln!(written, "            tea::SerializeStruct::serialize_field(&mut to, {name:?}, &{field})?;");
     }
+    let bounds = |capability: &str| {
+        let first = |ty: &KeyType| names.key(in_output(plan, ty)).alias.clone();
+        join(types.iter().filter(|ty| ty.output), "", |ty| {
+            format!("for<'a> types::{}: tea::{capability}<'a>, ", first(ty))
+        })
+    };
+    let count = numbered(plan).filter(|(_, key)| !key.transient).count();
     let _ = write!(
         text,
-        "    /// What a run gives: the state at its end, without `transient` keys.\n    \
-         {vis} struct Output {{\n{fields}    }}\n\n"
+        "    /// What a run gives: the state at its end, without `transient` keys. It is `Clone` and `Serialize` where all \
+         its types are.\n    {vis} struct Output {{\n{fields}    }}\n\n    \
+         impl ::core::clone::Clone for Output where {} {{\n        fn clone(&self) -> Self {{\n            \
+         Self {{\n{cloned}            }}\n        }}\n    }}\n\n    \
+         impl tea::Serialize for Output where {} {{\n        \
+         fn serialize<S: tea::Serializer>(&self, to: S) -> ::core::result::Result<S::Ok, S::Error> {{\n            \
+         let {}to = to.serialize_struct(\"Output\", {count})?;\n{written}            tea::SerializeStruct::end(to)\n        }}\n    }}\n\n",
+        bounds("IfClone"),
+        bounds("IfSerialize"),
+        if count == 0 { "" } else { "mut " },
     );
     debug_impl(text, "Output", &debug);
 }
@@ -194,10 +235,24 @@ const TAKEN_AT_ONCE: usize = 16;
 
 fn workflow(text: &mut String, plan: &Plan, names: &Names, Seen { vis, .. }: &Seen) {
     let mut inputs = String::new();
-    for (id, _) in numbered(plan).filter(|(_, key)| key.input) {
-        let own = names.key(id);
-        let _ = write!(inputs, "({}, key::{}.share(input.{})), ", id.0, own.constant, own.variable);
+    let mut unset = String::new();
+    for (id, key) in numbered(plan).filter(|(_, key)| key.input) {
+        let KeyNames { constant, variable, .. } = names.key(id);
+        let id = id.0;
+        if may_be_left_out(key) {
+            let _ = writeln!(
+                unset,
+                "            inputs.extend(input.{variable}.map(|value| ({id}, key::{constant}.share(value))));"
+            );
+        } else {
+            let _ = write!(inputs, "({id}, key::{constant}.share(input.{variable})), ");
+        }
     }
+    let (inputs, some) = if unset.is_empty() {
+        (format!("            ::std::vec![{inputs}]\n"), !inputs.is_empty())
+    } else {
+        (format!("            let mut inputs = ::std::vec![{inputs}];\n{unset}            inputs\n"), true)
+    };
     let outputs: Vec<_> = numbered(plan).filter(|(_, key)| !key.transient).collect();
     let output = Parts::new("output", true, &outputs, names, |key, KeyNames { alias, constant, .. }| {
         let (take, ty) = if key.always_set {
@@ -212,13 +267,13 @@ fn workflow(text: &mut String, plan: &Plan, names: &Names, Seen { vis, .. }: &Se
         let share = if key.always_set { "share" } else { "find_share" };
         (shared(key, alias), format!("view.{share}(key::{constant})"))
     });
-    let input = if inputs.is_empty() { "_: Input" } else { "input: Input" };
+    let input = if some { "input: Input" } else { "_: Input" };
     let _ = write!(
         text,
         "    /// Ties `Input`, `Output` and `State` to the plan.\n    {vis} struct Workflow;\n\n    \
          impl tea::Workflow for Workflow {{\n        type Input = Input;\n        type Output = Output;\n        \
          type State = State;\n        const PLAN: &'static tea::Plan = &PLAN;\n\n        \
-         fn inputs({input}) -> ::std::vec::Vec<(u32, tea::Value)> {{\n            ::std::vec![{inputs}]\n        }}\n\n        \
+         fn inputs({input}) -> ::std::vec::Vec<(u32, tea::Value)> {{\n{inputs}        }}\n\n        \
          fn output({}: tea::View) -> ::core::result::Result<Output, ::std::boxed::Box<tea::Failure>> {{\n{}            \
          ::core::result::Result::Ok(Output {{ {}}})\n        }}\n\n        \
          fn state({}: tea::View) -> State {{\n{}            State {{ {}}}\n        }}\n    }}\n\n{}{}",
@@ -357,6 +412,29 @@ fn checks(text: &mut String, around: Around<'_>, types: &[KeyType], seen: &Seen)
     *text += "    }\n\n";
 }
 
+/// Warns of the keys that the program leaves out of its output. Only rustc knows: where a type is `Serialize`, `TO_JSON` is
+/// the constant of `Probe` itself, else that of the trait.
+fn left_out(text: &mut String, Around { plan, names, sources, .. }: Around<'_>, types: &[KeyType]) {
+    // A type that crosses is `Serialize`, or that is an error.
+    for ty in types.iter().filter(|ty| ty.output && !ty.plain && !ty.crosses) {
+        let _ = write!(
+            text,
+            "    const _: () = {{\n        #[allow(dead_code)]\n        trait LeftOut {{\n            \
+             #[deprecated(note = {:?})]\n            const TO_JSON: () = ();\n        }}\n        \
+             impl<T> LeftOut for tea::Probe<T> {{}}\n        \
+             let _ = <tea::Probe<types::{}>>::TO_JSON;\n    }};\n",
+            ty.left_out(plan, sources),
+            names.key(in_output(plan, ty)).alias,
+        );
+    }
+}
+
+/// The first key of a type that is part of the output: others may be private.
+fn in_output(plan: &Plan, ty: &KeyType) -> KeyId {
+    let shown = |key: &&KeyId| !plan.keys[key.0 as usize].transient;
+    ty.keys.iter().find(shown).copied().unwrap_or(ty.keys[0])
+}
+
 fn key_table(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType]) {
     let mut kinds = vec![0; plan.keys.len()];
     for (ty, number) in types.iter().zip(0..) {
@@ -387,14 +465,28 @@ fn key_table(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType]) {
         let _ = writeln!(
             text,
             "        tea::KeySpec {{ name: {:?}, kind: &KIND_{}, input: {}, default: {default}, \
-             reduce: {reduce}, transient: {}, optional: {}, description: {:?} }},",
+             reduce: {reduce}, transient: {}, optional: {}, description: {:?}, flag: {} }},",
             key.name.value,
             kinds[id.0 as usize],
             key.input,
             key.transient,
             !key.always_set,
             key.description.as_deref().unwrap_or_default(),
+            flag(key),
         );
     }
     *text += "    ];\n\n";
+}
+
+/// How the command line takes a key.
+fn flag(key: &Key) -> String {
+    let value_name = key.value_name.as_deref().unwrap_or_default();
+    if key.short.is_none() && !key.positional && value_name.is_empty() {
+        return "tea::FlagSpec::PLAIN".to_owned();
+    }
+    let short = key.short.map_or_else(
+        || "::core::option::Option::None".to_owned(),
+        |short| format!("::core::option::Option::Some({short:?})"),
+    );
+    format!("tea::FlagSpec {{ short: {short}, positional: {}, value_name: {value_name:?} }}", key.positional)
 }

@@ -165,6 +165,18 @@ impl KeyType {
             ],
         }
     }
+
+    /// For one that is not `Serialize`, and of which a key would be part of the output.
+    pub(super) fn left_out(&self, plan: &Plan, sources: &Sources) -> String {
+        let keys = self.keys.iter().map(|key| &plan.keys[key.0 as usize]);
+        let keys: Vec<&Key> = keys.filter(|key| !key.transient).collect();
+        format!(
+            "{} cannot be in the program's output: its type is not `Serialize`\n  = note: {}\n  = help: derive \
+             `serde::Serialize` for the type, or make the key `transient: true`, which keeps it out",
+            listed(&keys),
+            declared(&keys, sources)
+        )
+    }
 }
 
 fn listed(keys: &[&Key]) -> String {

@@ -53,6 +53,12 @@ pub struct Key {
     pub optional: bool,
     /// `description`.
     pub description: Option<String>,
+    /// `short`.
+    pub short: Option<char>,
+    /// It stands on the command line without a flag.
+    pub positional: bool,
+    /// `value_name`.
+    pub value_name: Option<String>,
     /// Set on every path to the end (inputs included); else `Output` holds an `Option`.
     pub always_set: bool,
     /// The places that send it over a process edge (`parallel_strategy: process` or what resolved to it);

@@ -148,6 +148,9 @@ pub(crate) static KEY: Table = Table {
         entry("transient", Shape::Bool, "Stays in this process: not in the output, never sent to a worker."),
         entry("optional", Shape::Bool, "Readers see an `Option`; it may be unset."),
         entry("description", Shape::Text, "What it holds; shown in the program's help."),
+        entry("short", Shape::Text, "Of an input: the letter or digit of a short flag, such as `k` for `-k`."),
+        entry("positional", Shape::Bool, "Of an input: it stands on the command line without a flag."),
+        entry("value_name", Shape::Text, "Of an input: what the program's help calls the value, such as `FILE`."),
     ],
     more: &[],
 };

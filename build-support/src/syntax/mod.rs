@@ -59,6 +59,12 @@ pub struct Key {
     pub optional: Option<Span>,
     /// `description`.
     pub description: Option<String>,
+    /// `short`.
+    pub short: Option<Spanned<String>>,
+    /// `positional: true`, at the place of that entry.
+    pub positional: Option<Span>,
+    /// `value_name`.
+    pub value_name: Option<Spanned<String>>,
 }
 
 /// One entry of `nodes`.

@@ -223,6 +223,12 @@ impl<'a, 'd> Reader<'a, 'd> {
         self.scalar(entry, "text").map(|scalar| scalar.text.trim_end().to_owned())
     }
 
+    /// Text and where it is written.
+    pub(super) fn placed_text(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<String>> {
+        let span = fields.any(name)?.value.span;
+        self.text(fields, name).map(|text| Spanned::new(text, span))
+    }
+
     /// A name that something gets.
     pub(super) fn name(&mut self, fields: &Fields<'_, 'a>, name: &str, role: Role) -> Option<Spanned<String>> {
         let entry = fields.get(name, |shape| shape == Shape::Name)?;

@@ -128,6 +128,9 @@ impl<'a> Reader<'a, '_> {
                     transient: self.flag(&fields, "transient"),
                     optional: self.flag(&fields, "optional"),
                     description: self.text(&fields, "description"),
+                    short: self.placed_text(&fields, "short"),
+                    positional: self.flag(&fields, "positional"),
+                    value_name: self.placed_text(&fields, "value_name"),
                     ty: self.rust(&fields, "type")?,
                 })
             }),
@@ -140,6 +143,9 @@ impl<'a> Reader<'a, '_> {
                 transient: None,
                 optional: None,
                 description: None,
+                short: None,
+                positional: None,
+                value_name: None,
             }),
         };
         self.complete &= key.is_some();

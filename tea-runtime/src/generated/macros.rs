@@ -101,10 +101,17 @@ macro_rules! __parse {
     };
     (parse $key:ty) => {
         $crate::__private::Parse::best(
-            <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_STR,
-            <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_JSON,
-            <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_JSON_TEXT,
-            <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_JSON_STR,
+            [
+                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_PATH,
+                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_SOME_PATH,
+                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_PATHS,
+                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_STR,
+                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_TEXTS,
+            ],
+            [
+                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_JSON,
+                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_JSON_STR,
+            ],
         )
     };
 }

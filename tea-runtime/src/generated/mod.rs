@@ -10,7 +10,7 @@ mod macros;
 pub use std::option::Option::{None, Some};
 
 pub use inventory;
-pub use serde::{Serialize, de::DeserializeOwned};
+pub use serde::{Serialize, Serializer, de::DeserializeOwned, ser::SerializeStruct};
 
 pub use crate::{
     __condition as condition, __entries as entries, __entry as entry, __key as key, __kind as kind, __map as map_node,
@@ -27,7 +27,7 @@ pub use crate::{
     policy::{CircuitBreakerConfig, ParallelConfig, RetryOn, RetryPolicy, Strategy},
     process::TestEntry,
     state::{
-        Key, KeySpec, Kind, Parse, Value, View, Wire,
+        FlagSpec, Key, KeySpec, Kind, Parse, Value, View, Wire,
         key::reduce as combine,
         kind::{Cannot, Probe, ShowValue},
     },
@@ -43,6 +43,46 @@ pub trait KeyType {
     type Value;
     /// The key, its type checked.
     const CHECKED: Checked<Self::Value>;
+}
+
+/// `Clone`, as a bound that may not hold: rustc refuses a bound without a generic parameter that does not.
+pub trait IfClone<'a>: Sized {
+    /// `Clone::clone`.
+    #[must_use]
+    fn cloned(&self) -> Self;
+}
+
+impl<T: Clone> IfClone<'_> for T {
+    fn cloned(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// `Serialize`, as a bound that may not hold.
+pub trait IfSerialize<'a> {
+    /// `Serialize::serialize`.
+    ///
+    /// # Errors
+    /// Its.
+    fn write<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error>;
+}
+
+impl<T: Serialize> IfSerialize<'_> for T {
+    fn write<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.serialize(to)
+    }
+}
+
+/// A value of a type that is [`IfSerialize`].
+pub struct Written<'v, T>(pub &'v T);
+
+impl<T> Serialize for Written<'_, T>
+where
+    for<'a> T: IfSerialize<'a>,
+{
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.0.write(to)
+    }
 }
 
 /// A value for `Debug`, and how its type shows it, if it does.

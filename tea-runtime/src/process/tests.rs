@@ -47,6 +47,7 @@ const fn key(name: &'static str) -> KeySpec {
         transient: false,
         optional: true,
         description: "",
+        flag: crate::state::FlagSpec::PLAIN,
     }
 }
 

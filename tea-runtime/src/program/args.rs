@@ -1,19 +1,23 @@
 //! The command line: one flag an input, and those that every program has.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
 use clap::{
     Arg, ArgAction, ArgMatches, Command, ValueHint,
-    builder::{PossibleValuesParser, TypedValueParser},
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
     value_parser,
 };
 
 use super::{flags::Flag, graph};
-use crate::plan::Plan;
+use crate::{
+    engine,
+    plan::Plan,
+    state::{Shape, Value},
+};
 
 /// What the caller asked for.
 #[derive(Debug)]
@@ -30,7 +34,7 @@ pub(super) enum Action {
 #[derive(Debug)]
 pub(super) struct Options {
     /// Values of inputs as flags gave them, with the index of their flag.
-    pub(super) given: Vec<(usize, String)>,
+    pub(super) given: Vec<(usize, Vec<OsString>)>,
     /// `--input`; `-` is standard input.
     pub(super) input: Option<PathBuf>,
     /// `--output`; `-` is standard output.
@@ -71,12 +75,53 @@ pub(super) fn parse(plan: &'static Plan, flags: &[Flag], args: &[OsString]) -> R
     // Defaults are the user's Rust: it runs here only if it is asked for.
     let name = program_name(plan, args);
     let help = args.iter().any(|arg| arg == "-h" || arg == "--help");
-    let matches = command(plan, flags, &name, help).try_get_matches_from(args)?;
+    let args = spelled_out(flags, args);
+    let matches = command(plan, flags, &name, help).try_get_matches_from(&args).map_err(|error| told(error, &args))?;
     Ok(match matches.subcommand() {
         Some(("graph", matches)) => Action::Graph(get(matches, "format")),
         Some(("completions", matches)) => Action::Completions(get(matches, "shell")),
         _ => Action::Run(Box::new(options(flags, &matches))),
     })
+}
+
+/// The command line with each switch as `--switch=word`: people also type `--switch no` and `--no-switch`.
+fn spelled_out(flags: &[Flag], args: &[OsString]) -> Vec<OsString> {
+    let named = |name: &str| flags.iter().find(|flag| flag.name == name);
+    let switch = |arg: &str| named(arg.strip_prefix("--")?).filter(|flag| flag.is_switch());
+    let mut spelled = Vec::with_capacity(args.len());
+    let mut rest = args.iter().peekable();
+    while let Some(arg) = rest.next() {
+        if arg == "--" {
+            spelled.push(arg.clone());
+            break;
+        }
+        let text = arg.to_str().unwrap_or_default();
+        let word = |next: &&&OsString| ["true", "false", "yes", "no", "on", "off"].iter().any(|word| **next == *word);
+        spelled.push(match text.strip_prefix("--no-") {
+            Some(name) if named(&text[2..]).is_none() && named(name).is_some_and(Flag::is_switch) => {
+                format!("--{name}=false").into()
+            }
+            _ if switch(text).is_some() && rest.peek().as_ref().is_some_and(word) => {
+                let word = rest.next().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+                format!("{text}={word}").into()
+            }
+            _ => arg.clone(),
+        });
+    }
+    spelled.extend(rest.cloned());
+    spelled
+}
+
+/// An error of the command line, with the way to give a value that looks like a flag.
+fn told(mut error: clap::Error, args: &[OsString]) -> clap::Error {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg) else { return error };
+    let before = args.windows(2).find(|pair| pair[1] == **wrong).map(|pair| pair[0].to_string_lossy());
+    let value = wrong.starts_with('-') && error.kind() == ErrorKind::UnknownArgument;
+    let Some(flag) = before.filter(|flag| value && flag.starts_with("--") && !flag.contains('=')) else { return error };
+    let tip = format!("if `{wrong}` is the value of `{flag}`, write `{flag}={wrong}`");
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    error
 }
 
 /// The completions of a shell.
@@ -105,7 +150,7 @@ pub(super) fn wants_json_errors(args: &[OsString]) -> bool {
 }
 
 fn options(flags: &[Flag], matches: &ArgMatches) -> Options {
-    let given = |(index, flag): (usize, &Flag)| Some((index, matches.get_one::<String>(&flag.name)?.clone()));
+    let given = |(index, flag): (usize, &Flag)| Some((index, matches.get_many(&flag.name)?.cloned().collect()));
     Options {
         given: flags.iter().enumerate().filter_map(given).collect(),
         input: matches.get_one("input").cloned(),
@@ -156,12 +201,11 @@ pub(super) fn command(plan: &'static Plan, flags: &[Flag], name: &str, defaults:
 
 fn usage(name: &str, flags: &[Flag]) -> String {
     let required = flags.iter().filter(|flag| flag.required());
-    let required: String = required.map(|flag| [" --", &flag.name, " <", flag.spec.kind.name, ">"].concat()).collect();
+    let required: String = required.flat_map(|flag| [" ".to_owned(), flag.usage()]).collect();
     format!("{name}{required} [OPTIONS]\n       {name} graph [--format <FORMAT>]\n       {name} completions <SHELL>")
 }
 
 fn input_arg(flag: &Flag, defaults: bool) -> Arg {
-    let kind = flag.spec.kind.name;
     let mut help = flag.spec.description.to_owned();
     let mut note = |text: String| {
         if !help.is_empty() {
@@ -171,6 +215,7 @@ fn input_arg(flag: &Flag, defaults: bool) -> Arg {
     };
     match flag.spec.default {
         Some(default) => match defaults.then(|| shown_default(flag, default)).flatten() {
+            Some(text) if text == "null" || text == "[]" => note("[optional]".to_owned()),
             Some(text) => note(format!("[default: {text}]")),
             None => note("[has a default]".to_owned()),
         },
@@ -178,27 +223,59 @@ fn input_arg(flag: &Flag, defaults: bool) -> Arg {
         None => note("[required]".to_owned()),
     }
     let arg = Arg::new(flag.name.clone())
-        .long(flag.name.clone())
         .help(help)
         .help_heading("Inputs")
-        .value_name(kind)
+        .value_name(flag.value_name())
         .allow_negative_numbers(true)
-        .value_parser(value_parser!(String));
-    if flag.is_switch() {
-        arg.num_args(0..=1).require_equals(true).default_missing_value("true")
-    } else if kind.ends_with("PathBuf") {
-        arg.value_hint(ValueHint::AnyPath)
+        .action(ArgAction::Append)
+        .value_parser(Texts(flag.words()));
+    // Its name says them already.
+    let arg = arg.hide_possible_values(true);
+    let arg = if flag.spec.flag.positional {
+        if matches!(flag.shape, Shape::List(_)) { arg.num_args(1..) } else { arg }
     } else {
-        arg
+        arg.long(flag.name.clone())
+    };
+    let arg = match flag.spec.flag.short {
+        Some(short) => arg.short(short),
+        None => arg,
+    };
+    match flag.shape {
+        _ if flag.is_switch() => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
+        Shape::Path => arg.value_hint(ValueHint::AnyPath),
+        Shape::List(ref element) if **element == Shape::Path => arg.value_hint(ValueHint::AnyPath),
+        _ => arg,
+    }
+}
+
+/// Takes any text, of whatever bytes; these words are what shells complete.
+#[derive(Clone)]
+struct Texts(&'static [&'static str]);
+
+impl TypedValueParser for Texts {
+    type Value = OsString;
+
+    fn parse_ref(&self, _: &Command, _: Option<&Arg>, value: &OsStr) -> Result<OsString, clap::Error> {
+        Ok(value.to_owned())
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let words: Option<Box<dyn Iterator<Item = PossibleValue>>> =
+            (!self.0.is_empty()).then(|| Box::new(self.0.iter().map(PossibleValue::new)) as _);
+        words
     }
 }
 
 /// The default as the caller would write it, if it is short; types that are not `Serialize` have no such form.
-fn shown_default(flag: &Flag, default: fn() -> crate::state::Value) -> Option<String> {
+fn shown_default(flag: &Flag, default: fn() -> Value) -> Option<String> {
     let mut json = Vec::new();
-    (flag.spec.kind.to_json?)(&default(), &mut json).ok()?;
+    // The user's Rust runs here.
+    engine::guard(|| (flag.spec.kind.to_json?)(&default(), &mut json).ok()).ok()??;
     let json = String::from_utf8(json).ok()?;
-    let text = serde_json::from_str::<String>(&json).ok().filter(|text| !text.is_empty()).unwrap_or(json);
+    let text = match flag.shape {
+        Shape::Duration => humantime::format_duration(serde_json::from_str(&json).ok()?).to_string(),
+        _ => serde_json::from_str::<String>(&json).ok().filter(|text| !text.is_empty()).unwrap_or(json),
+    };
     (text.len() <= 40 && !text.contains('\n')).then_some(text)
 }
 
@@ -277,12 +354,12 @@ mod tests {
         assert_eq!(
             inputs.trim_end(),
             "Inputs:
-      --reads <PathBuf>        FASTQ file [required]
-      --k <usize>              length of a k-mer [default: 21]
-      --all-reads[=<bool>]     [default: false]
-      --input-output <String>  name of the report [optional]"
+      --reads <PATH>          FASTQ file [required]
+      --k <NUMBER>            length of a k-mer [default: 21]
+      --all-reads[=<yes|no>]  [default: false]
+      --input-output <TEXT>   name of the report [optional]"
         );
-        assert!(help.contains("Usage: read-qc --reads <PathBuf> [OPTIONS]\n"), "{help}");
+        assert!(help.contains("Usage: read-qc --reads <PATH> [OPTIONS]\n"), "{help}");
     }
 
     #[test]
@@ -310,7 +387,6 @@ mod tests {
             &["--progress", "sometimes"],
             &["--raeds", "a"],
             &["a.fq"],
-            &["--k", "1", "--k", "2"],
         ] {
             assert_eq!(parsed(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
         }

@@ -1,6 +1,9 @@
 //! The flag of each input key.
 
-use crate::{plan::Plan, state::KeySpec};
+use crate::{
+    plan::Plan,
+    state::{KeySpec, Shape},
+};
 
 /// Flags that every program has; an input of the same name is moved out of their way.
 pub(super) const BUILT_IN: [&str; 12] = [
@@ -27,6 +30,8 @@ pub(super) struct Flag {
     pub(super) spec: &'static KeySpec,
     /// The flag, without its dashes.
     pub(super) name: String,
+    /// What its texts look like.
+    pub(super) shape: Shape,
 }
 
 impl Flag {
@@ -37,8 +42,89 @@ impl Flag {
 
     /// Whether the flag alone means `true`.
     pub(super) fn is_switch(&self) -> bool {
-        self.spec.kind.name == "bool"
+        self.shape == Shape::Bool && !self.spec.flag.positional
     }
+
+    /// The words that it takes, if it takes only certain ones, for completions.
+    pub(super) fn words(&self) -> &'static [&'static str] {
+        match &self.shape {
+            Shape::Bool => &["true", "false"],
+            Shape::Words(words) => words,
+            Shape::List(element) => match **element {
+                Shape::Words(words) => words,
+                _ => &[],
+            },
+            _ => &[],
+        }
+    }
+
+    /// What help calls the value.
+    pub(super) fn value_name(&self) -> String {
+        match self.spec.flag.value_name {
+            "" => value_name(&self.shape),
+            name => name.to_owned(),
+        }
+    }
+
+    /// How it is given: `--k <NUMBER>`, or `<PATH>`.
+    pub(super) fn usage(&self) -> String {
+        let value = self.value_name();
+        if self.spec.flag.positional { format!("<{value}>") } else { format!("--{} <{value}>", self.name) }
+    }
+
+    /// What is expected, for people who know no Rust; the type only where nothing else is known of it.
+    pub(super) fn expected(&self) -> String {
+        let what = match &self.shape {
+            Shape::Own => format!("`{}`", self.spec.kind.name),
+            Shape::Json => format!("`{}`, as JSON", self.spec.kind.name),
+            shape => expected(shape),
+        };
+        match self.spec.description {
+            "" => what,
+            description => format!("{what}: {description}"),
+        }
+    }
+}
+
+fn value_name(shape: &Shape) -> String {
+    const LONGEST: usize = 40;
+    let word = match shape {
+        Shape::Bool => "yes|no",
+        Shape::Unsigned | Shape::Signed | Shape::Number => "NUMBER",
+        Shape::Text => "TEXT",
+        Shape::Path => "PATH",
+        Shape::Duration => "TIME",
+        Shape::Words(words) => match words.join("|") {
+            words if words.len() <= LONGEST => return words,
+            _ => "WORD",
+        },
+        Shape::List(element) => return format!("{},…", value_name(element)),
+        Shape::Json => "JSON",
+        Shape::Own => "VALUE",
+    };
+    word.to_owned()
+}
+
+fn expected(shape: &Shape) -> String {
+    let words = match shape {
+        Shape::Bool => "`true` or `false`",
+        Shape::Unsigned => "a whole number, not below zero",
+        Shape::Signed => "a whole number",
+        Shape::Number => "a number",
+        Shape::Text => "text",
+        Shape::Path => "a path",
+        Shape::Duration => "a time with its unit, such as `1m30s`",
+        Shape::Words(words) => {
+            let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+            return format!("one of {}", words.join(", "));
+        }
+        Shape::List(element) => {
+            return format!("a list with commas, or as JSON, each {}", expected(element));
+        }
+        Shape::Json => "JSON",
+        Shape::Own => "a value",
+    };
+    words.to_owned()
 }
 
 /// The flags of a plan's inputs in schema order: `_` becomes `-`, and a name that is taken gets `input-` in front.
@@ -49,7 +135,8 @@ pub(super) fn of(plan: &Plan) -> Vec<Flag> {
         while name.is_empty() || BUILT_IN.contains(&&*name) || flags.iter().any(|flag| flag.name == name) {
             name = format!("input-{name}");
         }
-        flags.push(Flag { key, spec, name });
+        let shape = spec.kind.parse.map_or(Shape::Own, |parse| parse.shape());
+        flags.push(Flag { key, spec, name, shape });
     }
     flags
 }

@@ -1,15 +1,21 @@
 //! The values of the inputs: from flags, and from the JSON object of `--input`.
 
 use std::{
+    ffi::{OsStr, OsString},
     fmt,
     io::Read,
     path::{Path, PathBuf},
 };
 
 use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::{args::Options, flags::Flag};
-use crate::{plan::Plan, state::Value};
+use crate::{
+    engine,
+    plan::Plan,
+    state::{Shape, Value, text},
+};
 
 /// Why the inputs cannot be used.
 #[derive(Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -48,15 +54,15 @@ pub(super) fn values(plan: &Plan, flags: &[Flag], options: &Options) -> Result<V
             Err(bad) => wrong.push(*bad),
         }
     };
-    for (index, text) in &options.given {
-        settle(*index, from_text(&flags[*index], text).map(Some));
+    for (index, texts) in &options.given {
+        settle(*index, from_texts(&flags[*index], texts).map(Some));
     }
     let mut strangers = Vec::new();
     if let Some(path) = &options.input {
         for (name, json) in read_object(path, flags).map_err(|bad| vec![*bad])? {
             match flags.iter().position(|flag| flag.spec.name == name) {
                 Some(index) if options.given.iter().any(|(given, _)| *given == index) => {}
-                Some(index) => settle(index, from_json(&flags[index], json, path)),
+                Some(index) => settle(index, from_json(&flags[index], &json, path)),
                 None => strangers.push(stranger(plan, flags, &name, path)),
             }
         }
@@ -72,30 +78,59 @@ pub(super) fn values(plan: &Plan, flags: &[Flag], options: &Options) -> Result<V
     }
 }
 
-fn from_text(flag: &Flag, text: &str) -> Result<Value, Box<BadInput>> {
+fn from_texts(flag: &Flag, texts: &[OsString]) -> Result<Value, Box<BadInput>> {
     let parse = flag.spec.kind.parse.ok_or_else(|| Box::new(unparsable(flag)))?;
-    (parse.text)(text).map_err(|why| {
-        let help = json_hint(&why);
-        Box::new(BadInput { help, ..unfit(flag, format!("`{}` in `--{}`", shortened(text), flag.name), why) })
+    let words: Vec<OsString>;
+    let texts = if flag.is_switch() {
+        words = texts.iter().map(|text| word(text)).collect();
+        &words
+    } else {
+        texts
+    };
+    guarded(|| (parse.texts)(texts)).map_err(|why| {
+        let shown: Vec<_> = texts.iter().map(|text| format!("`{}`", shortened(&text.to_string_lossy()))).collect();
+        let found = match flag.usage() {
+            usage if flag.spec.flag.positional => format!("{} as {usage}", shown.join(" ")),
+            _ => format!("{} in `--{}`", shown.join(" and "), flag.name),
+        };
+        let json = flag.shape == Shape::Json && !texts.iter().any(|text| looks_like_json(&text.to_string_lossy()));
+        let help = json.then(|| "this is written as JSON, in quotes for the shell".to_owned());
+        Box::new(BadInput { help, ..unfit(flag, found, why) })
     })
 }
 
-fn from_json(flag: &Flag, json: serde_json::Value, path: &Path) -> Result<Option<Value>, Box<BadInput>> {
-    if json.is_null() && !flag.required() && !flag.spec.kind.name.starts_with("Option<") {
+/// What `bool` itself takes for what people write.
+fn word(text: &OsStr) -> OsString {
+    match text.to_str().and_then(text::truth) {
+        Some(truth) => truth.to_string().into(),
+        None => text.to_owned(),
+    }
+}
+
+fn looks_like_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '[', '"'])
+}
+
+/// Calls the user's `FromStr` or `Deserialize`.
+fn guarded<T>(parse: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    engine::guard(parse).unwrap_or_else(|panic| Err(format!("reading it panicked: {}", panic.message)))
+}
+
+fn from_json(flag: &Flag, json: &RawValue, path: &Path) -> Result<Option<Value>, Box<BadInput>> {
+    if json.get() == "null" && !flag.required() && !flag.spec.kind.name.starts_with("Option<") {
         return Ok(None);
     }
     let parse = flag.spec.kind.parse.ok_or_else(|| Box::new(unparsable(flag)))?;
-    let shown = shortened(&json.to_string());
-    (parse.json)(json)
+    guarded(|| (parse.json)(json.get()))
         .map(Some)
-        .map_err(|why| Box::new(unfit(flag, format!("`{shown}` in {}", source_name(path)), why)))
+        .map_err(|why| Box::new(unfit(flag, format!("`{}` in {}", shortened(json.get()), source_name(path)), why)))
 }
 
 fn unfit(flag: &Flag, found: String, why: String) -> BadInput {
     BadInput {
         message: format!("input `{}` has a bad value", flag.spec.name),
         input: Some(flag.spec.name.to_owned()),
-        expected: Some(expected(flag)),
+        expected: Some(flag.expected()),
         found: Some(found),
         why: Some(why),
         help: None,
@@ -103,12 +138,12 @@ fn unfit(flag: &Flag, found: String, why: String) -> BadInput {
 }
 
 fn missing(flag: &Flag) -> BadInput {
-    let (name, kind) = (flag.spec.name, flag.spec.kind.name);
+    let name = flag.spec.name;
     BadInput {
         message: format!("input `{name}` is missing"),
         input: Some(name.to_owned()),
-        expected: Some(expected(flag)),
-        help: Some(format!("give it as `--{} <{kind}>`, or as `{name}` in the object of `--input`", flag.name)),
+        expected: Some(flag.expected()),
+        help: Some(format!("give it as `{}`, or as `{name}` in the object of `--input`", flag.usage())),
         ..BadInput::default()
     }
 }
@@ -117,16 +152,9 @@ fn unparsable(flag: &Flag) -> BadInput {
     BadInput {
         message: format!("input `{}` cannot be read from text", flag.spec.name),
         input: Some(flag.spec.name.to_owned()),
-        expected: Some(expected(flag)),
+        expected: Some(flag.expected()),
         help: Some("derive `serde::Deserialize` for its type".to_owned()),
         ..BadInput::default()
-    }
-}
-
-fn expected(flag: &Flag) -> String {
-    match flag.spec.description {
-        "" => format!("`{}`", flag.spec.kind.name),
-        description => format!("`{}`: {description}", flag.spec.kind.name),
     }
 }
 
@@ -160,11 +188,6 @@ fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a s
         .map(|(_, other)| other)
 }
 
-/// Whoever writes a bare word where JSON is wanted is told so.
-fn json_hint(why: &str) -> Option<String> {
-    why.starts_with("invalid type: string").then(|| "this type is written as JSON, in quotes for the shell".to_owned())
-}
-
 fn shortened(text: &str) -> String {
     const LONGEST: usize = 60;
     match text.char_indices().nth(LONGEST) {
@@ -181,7 +204,7 @@ fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn read_object(path: &PathBuf, flags: &[Flag]) -> Result<Vec<(String, serde_json::Value)>, Box<BadInput>> {
+fn read_object(path: &PathBuf, flags: &[Flag]) -> Result<Vec<(String, Box<RawValue>)>, Box<BadInput>> {
     let read = || {
         if is_stdin(path) {
             let mut text = Vec::new();
@@ -194,7 +217,9 @@ fn read_object(path: &PathBuf, flags: &[Flag]) -> Result<Vec<(String, serde_json
         let message = format!("cannot read {}", source_name(path));
         Box::new(BadInput { message, why: Some(error.to_string()), ..BadInput::default() })
     })?;
-    serde_json::from_slice::<Object>(&text).map(|object| object.0).map_err(|error| {
+    // Some editors put a byte order mark before the text.
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    serde_json::from_slice::<Object>(text).map(|object| object.0).map_err(|error| {
         let example = flags.first().map_or_else(|| "{}".to_owned(), |flag| format!("{{\"{}\": …}}", flag.spec.name));
         Box::new(BadInput {
             message: format!("{} does not hold a JSON object with the inputs", source_name(path)),
@@ -206,7 +231,7 @@ fn read_object(path: &PathBuf, flags: &[Flag]) -> Result<Vec<(String, serde_json
 }
 
 /// A JSON object that keeps its order, and refuses a key that stands there twice.
-struct Object(Vec<(String, serde_json::Value)>);
+struct Object(Vec<(String, Box<RawValue>)>);
 
 impl<'de> serde::Deserialize<'de> for Object {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -219,7 +244,7 @@ impl<'de> serde::Deserialize<'de> for Object {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-                let mut entries: Vec<(String, serde_json::Value)> = Vec::new();
+                let mut entries: Vec<(String, Box<RawValue>)> = Vec::new();
                 while let Some((name, value)) = map.next_entry::<String, _>()? {
                     if entries.iter().any(|(other, _)| *other == name) {
                         return Err(serde::de::Error::custom(format_args!("`{name}` stands there twice")));
@@ -284,9 +309,9 @@ mod tests {
         assert_eq!(
             bad(&["--k", "2x"]),
             [
-                "input `k` has a bad value; `usize`: length of a k-mer; `2x` in `--k`; invalid digit found in string",
-                "input `reads` is missing; `PathBuf`: FASTQ file; \
-                 give it as `--reads <PathBuf>`, or as `reads` in the object of `--input`",
+                "input `k` has a bad value; a whole number, not below zero: length of a k-mer; `2x` in `--k`; invalid digit found in string",
+                "input `reads` is missing; a path: FASTQ file; \
+                 give it as `--reads <PATH>`, or as `reads` in the object of `--input`",
             ]
         );
     }
@@ -307,11 +332,11 @@ mod tests {
             bad(&["--input", file.path().to_str().unwrap()]),
             [
                 format!(
-                    "input `k` has a bad value; `usize`: length of a k-mer; `\"31\"` in {path}; \
-                     invalid type: string \"31\", expected usize"
+                    "input `k` has a bad value; a whole number, not below zero: length of a k-mer; `\"31\"` in {path}; \
+                     invalid type: string \"31\", expected usize at line 1 column 4"
                 ),
-                "input `reads` is missing; `PathBuf`: FASTQ file; \
-                 give it as `--reads <PathBuf>`, or as `reads` in the object of `--input`"
+                "input `reads` is missing; a path: FASTQ file; \
+                 give it as `--reads <PATH>`, or as `reads` in the object of `--input`"
                     .to_owned(),
                 format!("`raeds` in {path} is no input of this workflow; did you mean `reads`?"),
                 format!(

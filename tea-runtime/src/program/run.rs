@@ -135,7 +135,7 @@ impl Prepared {
         let complain = |message: &str| usage::complain(console, options.error_format, message);
         let document = output::document(plan, |key| view.value(key));
         for key in &document.left_out {
-            tracing::warn!(target: "tea", key, "`{key}` is not in the output: its type is not `Serialize`");
+            tracing::info!(target: "tea", key, "`{key}` is not in the output: its type is not `Serialize`");
         }
         for (key, why) in &document.failed {
             complain(&format!("`{key}` is not in the output, since it cannot be written as JSON: {why}"));

@@ -9,7 +9,7 @@ use crate::{
     plan::{Arm, Block, Map, Next, Place, Plan, Region, Run, Site, Step, Target, Task, Work},
     policy::{ParallelConfig, Strategy},
     state::{
-        Key, KeySpec, Kind, Parse, View,
+        FlagSpec, Key, KeySpec, Kind, Parse, View,
         kind::{Cannot, Probe},
     },
 };
@@ -22,10 +22,14 @@ macro_rules! kinds {
             to_json: Probe::<$type>::TO_JSON,
             wire: None,
             parse: Parse::best(
-                Probe::<$type>::FROM_STR,
-                Probe::<$type>::FROM_JSON,
-                Probe::<$type>::FROM_JSON_TEXT,
-                Probe::<$type>::FROM_JSON_STR,
+                [
+                    Probe::<$type>::FROM_PATH,
+                    Probe::<$type>::FROM_SOME_PATH,
+                    Probe::<$type>::FROM_PATHS,
+                    Probe::<$type>::FROM_STR,
+                    Probe::<$type>::FROM_TEXTS,
+                ],
+                [Probe::<$type>::FROM_JSON, Probe::<$type>::FROM_JSON_STR],
             ),
         };)*
     };
@@ -53,6 +57,7 @@ const fn key(name: &'static str, kind: &'static Kind) -> KeySpec {
         transient: false,
         optional: false,
         description: "",
+        flag: FlagSpec::PLAIN,
     }
 }
 

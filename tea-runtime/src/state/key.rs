@@ -93,6 +93,24 @@ pub struct KeySpec {
     pub optional: bool,
     /// `description` of the schema; may be empty.
     pub description: &'static str,
+    /// Of an input: how the command line takes it.
+    pub flag: FlagSpec,
+}
+
+/// How the command line takes an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlagSpec {
+    /// `short`: the flag of one letter, `-k`.
+    pub short: Option<char>,
+    /// `positional`: it stands on the command line without a flag.
+    pub positional: bool,
+    /// `value_name`: what help calls the value; may be empty.
+    pub value_name: &'static str,
+}
+
+impl FlagSpec {
+    /// A flag as its key is called, and nothing else.
+    pub const PLAIN: Self = Self { short: None, positional: false, value_name: "" };
 }
 
 /// Combines what is there (first) with what is written (second).

@@ -4,6 +4,7 @@
 //! found by [`Probe`] at compile time.
 
 use std::{
+    ffi::{OsStr, OsString},
     fmt::{Debug, Display},
     io::Write,
     marker::PhantomData,
@@ -13,7 +14,12 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{json, key::Value, wire};
+use super::{
+    json,
+    key::Value,
+    text::{self, Shape},
+    wire,
+};
 
 /// Copies a value.
 pub type CloneValue = fn(&Value) -> Value;
@@ -21,10 +27,10 @@ pub type CloneValue = fn(&Value) -> Value;
 pub type ToJson = fn(&Value, &mut dyn Write) -> serde_json::Result<()>;
 /// Writes a value for people.
 pub type ShowValue<T> = fn(&T, &mut std::fmt::Formatter<'_>) -> std::fmt::Result;
-/// Reads a value from text; the error is a sentence.
-pub type FromText = fn(&str) -> Result<Value, String>;
+/// Reads a value from the texts of its flag, one for each time that it is given; the error is a sentence.
+pub type FromTexts = fn(&[OsString]) -> Result<Value, String>;
 /// Reads a value from JSON; the error is a sentence.
-pub type FromJson = fn(serde_json::Value) -> Result<Value, String>;
+pub type FromJson = fn(&str) -> Result<Value, String>;
 
 /// What can be done with the values of one Rust type.
 #[derive(Debug, Clone, Copy)]
@@ -67,10 +73,14 @@ impl Wire {
 /// From what a caller writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Parse {
-    /// From a flag's text.
-    pub text: FromText,
+    /// From a flag's texts.
+    pub texts: FromTexts,
     /// From an entry of an `--input` file.
     pub json: FromJson,
+    /// What the texts look like, as far as the type's `Deserialize` can tell.
+    shape: fn() -> Shape,
+    /// The texts are read by `FromStr`, which may take anything.
+    from_str: bool,
 }
 
 /// `Probe::<T>::CLONE` is `Some` exactly if `T` is `Clone`, and so on: the inherent constant is taken where its bounds
@@ -86,15 +96,24 @@ pub trait Cannot<T> {
     const CLONE: Option<CloneValue> = None;
     /// See [`Kind::to_json`].
     const TO_JSON: Option<ToJson> = None;
+    /// From a flag's text, whatever its bytes.
+    const FROM_PATH: Option<Texts> = None;
+    /// From a flag's text, whatever its bytes, for what may be absent.
+    const FROM_SOME_PATH: Option<Texts> = None;
+    /// From a flag's texts, whatever their bytes.
+    const FROM_PATHS: Option<Texts> = None;
     /// From a flag's text, by `FromStr`.
-    const FROM_STR: Option<FromText> = None;
+    const FROM_STR: Option<Texts> = None;
+    /// From a flag's texts, by `Deserialize`.
+    const FROM_TEXTS: Option<Texts> = None;
     /// From JSON, by `Deserialize`.
     const FROM_JSON: Option<FromJson> = None;
-    /// From a flag's text that is JSON, by `Deserialize`.
-    const FROM_JSON_TEXT: Option<FromText> = None;
     /// From a JSON string, by `FromStr`.
     const FROM_JSON_STR: Option<FromJson> = None;
 }
+
+/// A way to read a flag's texts, and what they look like.
+pub type Texts = (FromTexts, fn() -> Shape);
 
 impl<T> Cannot<T> for Probe<T> {}
 
@@ -113,41 +132,72 @@ impl<T: Serialize + 'static> Probe<T> {
     pub const TO_JSON: Option<ToJson> = Some(|value, to| json::write(get::<T>(value), to));
 }
 
+impl<T: From<OsString> + Send + Sync + 'static> Probe<T> {
+    /// From a flag's text, whatever its bytes.
+    pub const FROM_PATH: Option<Texts> =
+        Some((|texts| Ok(Arc::new(T::from(text::only(texts)?.clone()))), || Shape::Path));
+}
+
+impl<T: From<OsString> + Send + Sync + 'static> Probe<Option<T>> {
+    /// From a flag's text, whatever its bytes, for what may be absent.
+    pub const FROM_SOME_PATH: Option<Texts> =
+        Some((|texts| Ok(Arc::new(Some(T::from(text::only(texts)?.clone())))), || Shape::Path));
+}
+
+impl<T: From<OsString> + Send + Sync + 'static> Probe<Vec<T>> {
+    /// From a flag's texts, whatever their bytes.
+    pub const FROM_PATHS: Option<Texts> =
+        Some((|texts| Ok(Arc::new(text::paths::<T>(texts)?)), || Shape::List(Box::new(Shape::Path))));
+}
+
 impl<T: FromStr<Err: Display> + Send + Sync + 'static> Probe<T> {
     /// From a flag's text, by `FromStr`.
-    pub const FROM_STR: Option<FromText> = Some(from_str::<T>);
+    pub const FROM_STR: Option<Texts> = Some((|texts| from_str::<T>(utf8(text::only(texts)?)?), || Shape::Own));
 
     /// From a JSON string, by `FromStr`.
-    pub const FROM_JSON_STR: Option<FromJson> = Some(|json| match json {
-        serde_json::Value::String(text) => from_str::<T>(&text),
-        other => Err(format!("expected a string, found {other}")),
-    });
+    pub const FROM_JSON_STR: Option<FromJson> =
+        Some(|json| from_str::<T>(&serde_json::from_str::<String>(json).map_err(|error| error.to_string())?));
 }
 
 impl<T: DeserializeOwned + Send + Sync + 'static> Probe<T> {
     /// From JSON, by `Deserialize`.
-    pub const FROM_JSON: Option<FromJson> = Some(from_json::<T>);
+    pub const FROM_JSON: Option<FromJson> = Some(|json| match serde_json::from_str::<T>(json) {
+        Ok(value) => Ok(Arc::new(value)),
+        Err(error) => Err(error.to_string()),
+    });
 
-    /// From a flag's text that is JSON, by `Deserialize`; what is not JSON is taken as a string, so that the names of an
-    /// enum's variants need no quotes.
-    pub const FROM_JSON_TEXT: Option<FromText> =
-        Some(|text| from_json::<T>(serde_json::from_str(text).unwrap_or_else(|_| text.into())));
+    /// From a flag's texts, by `Deserialize`.
+    pub const FROM_TEXTS: Option<Texts> = Some((
+        |texts| {
+            let texts = texts.iter().map(|text| utf8(text)).collect::<Result<Vec<_>, _>>()?;
+            Ok(Arc::new(text::parse::<T>(&texts)?))
+        },
+        text::shape::<T>,
+    ));
 }
 
 impl Parse {
-    /// The best of what [`Probe`] found: text by `FromStr`, JSON by `Deserialize`, else each by the other.
+    /// The best of what [`Probe`] found: the first way to read texts, and the first to read JSON, where both are there.
     #[must_use]
-    pub const fn best(
-        from_str: Option<FromText>,
-        from_json: Option<FromJson>,
-        from_json_text: Option<FromText>,
-        from_json_str: Option<FromJson>,
-    ) -> Option<Self> {
-        match (from_str, from_json, from_json_text, from_json_str) {
-            (Some(text), Some(json), _, _) | (None, Some(json), Some(text), _) | (Some(text), None, _, Some(json)) => {
-                Some(Self { text, json })
-            }
-            _ => None,
+    pub const fn best(texts: [Option<Texts>; 5], json: [Option<FromJson>; 2]) -> Option<Self> {
+        let ([Some(json), _] | [None, Some(json)]) = json else { return None };
+        let ((texts, shape), from_str) = match texts {
+            [Some(path), ..] | [None, Some(path), ..] | [None, None, Some(path), ..] => (path, false),
+            // What both are asked for looks the same, as with numbers.
+            [.., Some((texts, _)), Some((_, shape))] => ((texts, shape), true),
+            [.., Some(texts), None] => (texts, true),
+            [.., None, Some(texts)] => (texts, false),
+            [.., None, None] => return None,
+        };
+        Some(Self { texts, json, shape, from_str })
+    }
+
+    /// What the texts look like.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        match (self.shape)() {
+            Shape::Words(_) | Shape::List(_) | Shape::Json | Shape::Duration if self.from_str => Shape::Own,
+            shape => shape,
         }
     }
 }
@@ -163,9 +213,6 @@ fn from_str<T: FromStr<Err: Display> + Send + Sync + 'static>(text: &str) -> Res
     }
 }
 
-fn from_json<T: DeserializeOwned + Send + Sync + 'static>(json: serde_json::Value) -> Result<Value, String> {
-    match serde_json::from_value::<T>(json) {
-        Ok(value) => Ok(Arc::new(value)),
-        Err(error) => Err(error.to_string()),
-    }
+fn utf8(text: &OsStr) -> Result<&str, String> {
+    text.to_str().ok_or_else(|| "it is not UTF-8".to_owned())
 }

@@ -3,11 +3,13 @@
 mod json;
 pub mod key;
 pub mod kind;
+pub(crate) mod text;
 pub mod view;
 pub(crate) mod wire;
 
 pub use self::{
-    key::{Key, KeySpec, Reduce, Value},
+    key::{FlagSpec, Key, KeySpec, Reduce, Value},
     kind::{Kind, Parse, Wire},
+    text::Shape,
     view::View,
 };

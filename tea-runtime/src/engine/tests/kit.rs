@@ -54,6 +54,7 @@ impl Kit {
             transient: false,
             optional: true,
             description: "",
+            flag: crate::state::FlagSpec::PLAIN,
         });
         Key::new(u32::try_from(self.keys.len() - 1).unwrap())
     }

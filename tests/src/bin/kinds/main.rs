@@ -1,8 +1,23 @@
 //! A program that takes and gives values of many types: the tests are in `tests/values.rs`.
 
-use serde::{Serialize, Serializer, ser::Error};
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize, Serializer, ser::Error};
 
 tea_runtime::include_workflow!("flow.yaml");
+
+/// A newtype, as people have them.
+#[derive(Serialize, Deserialize)]
+struct Name(String);
+
+/// Words, one with something in it.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Mode {
+    Fast,
+    VeryExact,
+    Within { percent: u8 },
+}
 
 /// A number that is not always written.
 struct Picky(u32);

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, io};
 
-tea_runtime::include_workflow!("flow.yaml");
+tea_runtime::include_workflow!("flow.yaml", warnings = false);
 
 /// Stays out of the output: it is not `Serialize`.
 struct Secret(usize);

@@ -1,0 +1,461 @@
+//! Values from the texts of the command line, by the type's `Deserialize`: text where the type wants text, a number where
+//! it wants a number, and JSON only where it wants what has no plain form.
+
+use std::{ffi::OsString, fmt, slice, str::FromStr};
+
+use serde::{
+    Deserializer,
+    de::{
+        DeserializeOwned, Error as _, IntoDeserializer, Visitor,
+        value::{Error, MapDeserializer, SeqDeserializer},
+    },
+};
+
+/// Reads a value from the texts of its flag: one for each time that the flag is given.
+///
+/// # Errors
+/// A sentence.
+pub(crate) fn parse<T: DeserializeOwned>(texts: &[&str]) -> Result<T, String> {
+    T::deserialize(Texts(texts)).map_err(|error| error.to_string())
+}
+
+/// The only text, for a type that takes one.
+///
+/// # Errors
+/// If there are more.
+pub(crate) fn only<T>(texts: &[T]) -> Result<&T, String> {
+    match texts {
+        [text] => Ok(text),
+        _ => Err(format!("it takes one value, and is given {}", texts.len())),
+    }
+}
+
+/// The paths of a list: each text one, but for a single text, which is a JSON list or has commas between the paths.
+///
+/// # Errors
+/// If the text starts a JSON list and is none.
+pub(crate) fn paths<T: From<OsString>>(texts: &[OsString]) -> Result<Vec<T>, String> {
+    // One that is no text holds no comma that anybody typed.
+    let Some(text) = only(texts).ok().and_then(|text| text.to_str()) else {
+        return Ok(texts.iter().cloned().map(T::from).collect());
+    };
+    let parts = if text.trim_start().starts_with('[') {
+        serde_json::from_str::<Vec<String>>(text).map_err(|error| error.to_string())?
+    } else {
+        split(text).map(str::to_owned).collect()
+    };
+    Ok(parts.into_iter().map(|part| T::from(part.into())).collect())
+}
+
+/// What has commas between it; an empty text is an empty list.
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').filter(move |_| !text.is_empty())
+}
+
+/// Texts that are read as the type asks for it.
+struct Texts<'a>(&'a [&'a str]);
+
+type Json<'a> = serde_json::Deserializer<serde_json::de::IoRead<&'a [u8]>>;
+
+impl Texts<'_> {
+    fn text(&self) -> Result<&str, Error> {
+        only(self.0).copied().map_err(Error::custom)
+    }
+
+    fn number<T: FromStr<Err: fmt::Display>>(&self) -> Result<T, Error> {
+        self.text()?.parse().map_err(Error::custom)
+    }
+
+    /// Reads the text as JSON.
+    fn json<T>(&self, by: impl FnOnce(&mut Json<'_>) -> serde_json::Result<T>) -> Result<T, Error> {
+        let mut json = serde_json::Deserializer::from_reader(self.text()?.as_bytes());
+        let value = by(&mut json).map_err(Error::custom)?;
+        json.end().map_err(Error::custom)?;
+        Ok(value)
+    }
+
+    fn starts_json(&self, with: char) -> bool {
+        only(self.0).is_ok_and(|text| text.trim_start().starts_with(with))
+    }
+
+    /// A list: each text an element, but for a single text, which has commas between them.
+    fn list<'de, V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, Error> {
+        let elements: Vec<&str> = if let [text] = self.0 { split(text).collect() } else { self.0.to_vec() };
+        let mut list = SeqDeserializer::new(elements.iter().map(|element| Texts(slice::from_ref(element))));
+        let value = visitor.visit_seq(&mut list)?;
+        list.end()?;
+        Ok(value)
+    }
+}
+
+impl IntoDeserializer<'_, Error> for Texts<'_> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+/// Numbers by their `FromStr`.
+macro_rules! numbers {
+    ($($method:ident $visit:ident $ty:ty;)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            visitor.$visit(self.number::<$ty>()?)
+        })*
+    };
+}
+
+/// What wants the text as it is.
+macro_rules! texts {
+    ($($method:ident)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            visitor.visit_str(self.text()?)
+        })*
+    };
+}
+
+/// What has no plain form.
+macro_rules! json {
+    ($($method:ident($($argument:ident: $ty:ty),*);)*) => {
+        $(fn $method<V: Visitor<'de>>(self, $($argument: $ty,)* visitor: V) -> Result<V::Value, Error> {
+            self.json(|json| json.$method($($argument,)* visitor))
+        })*
+    };
+}
+
+impl<'de> Deserializer<'de> for Texts<'_> {
+    type Error = Error;
+
+    numbers! {
+        deserialize_i8 visit_i8 i8;
+        deserialize_i16 visit_i16 i16;
+        deserialize_i32 visit_i32 i32;
+        deserialize_i64 visit_i64 i64;
+        deserialize_i128 visit_i128 i128;
+        deserialize_u8 visit_u8 u8;
+        deserialize_u16 visit_u16 u16;
+        deserialize_u32 visit_u32 u32;
+        deserialize_u64 visit_u64 u64;
+        deserialize_u128 visit_u128 u128;
+        deserialize_f32 visit_f32 f32;
+        deserialize_f64 visit_f64 f64;
+    }
+
+    texts! { deserialize_char deserialize_str deserialize_string deserialize_identifier }
+
+    json! {
+        deserialize_unit();
+        deserialize_unit_struct(name: &'static str);
+        deserialize_map();
+        deserialize_ignored_any();
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_bool(truth(self.text()?).ok_or_else(|| Error::custom("it is neither `true` nor `false`"))?)
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_bytes(self.text()?.as_bytes())
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_bytes(visitor)
+    }
+
+    /// What may be absent is given here.
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if self.starts_json('[') { self.json(|json| json.deserialize_seq(visitor)) } else { self.list(visitor) }
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Error> {
+        if self.starts_json('[') {
+            self.json(|json| json.deserialize_tuple(length, visitor))
+        } else {
+            self.list(visitor)
+        }
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        length: usize,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_tuple(length, visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        if !is_duration(name, fields) || self.starts_json('{') {
+            return self.json(|json| json.deserialize_struct(name, fields, visitor));
+        }
+        let time = humantime::parse_duration(self.text()?).map_err(Error::custom)?;
+        let parts = [("secs", time.as_secs()), ("nanos", time.subsec_nanos().into())];
+        visitor.visit_map(MapDeserializer::new(parts.into_iter()))
+    }
+
+    /// A variant by its name, so that it needs no quotes.
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        if self.starts_json('{') {
+            return self.json(|json| json.deserialize_enum(name, variants, visitor));
+        }
+        visitor.visit_enum(self.text()?.into_deserializer())
+    }
+
+    /// A type that takes anything: JSON if it is that, else text.
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let text = self.text()?;
+        match serde_json::from_str::<serde_json::Value>(text) {
+            Ok(_) => self.json(|json| json.deserialize_any(visitor)),
+            Err(_) => visitor.visit_str(text),
+        }
+    }
+}
+
+/// What people write for a `bool`.
+pub(crate) fn truth(text: &str) -> Option<bool> {
+    match text {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether a struct is `std::time::Duration`, which is written as `1m30s`.
+fn is_duration(name: &str, fields: &[&str]) -> bool {
+    name == "Duration" && fields == ["secs", "nanos"]
+}
+
+/// What the text of a type looks like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shape {
+    /// `true` or `false`.
+    Bool,
+    /// A whole number, not below zero.
+    Unsigned,
+    /// A whole number.
+    Signed,
+    /// Any number.
+    Number,
+    /// Text.
+    Text,
+    /// A path.
+    Path,
+    /// A time with its unit.
+    Duration,
+    /// One of these words.
+    Words(&'static [&'static str]),
+    /// Several of them.
+    List(Box<Self>),
+    /// JSON.
+    Json,
+    /// Whatever the type's `FromStr` takes.
+    Own,
+}
+
+/// What the texts of a type look like that are read by its `Deserialize`.
+pub(crate) fn shape<T: DeserializeOwned>() -> Shape {
+    let mut shape = Shape::Json;
+    // It always fails: there is nothing to read.
+    let _ = T::deserialize(Asked(&mut shape));
+    shape
+}
+
+/// Learns from a type what it asks for.
+struct Asked<'a>(&'a mut Shape);
+
+impl Asked<'_> {
+    fn is<T>(self, shape: Shape) -> Result<T, Error> {
+        *self.0 = shape;
+        Err(Error::custom("there is nothing to read"))
+    }
+}
+
+impl IntoDeserializer<'_, Error> for Asked<'_> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+macro_rules! asked {
+    ($($shape:ident: $($method:ident($($ty:ty),*))*;)*) => {
+        $($(fn $method<V: Visitor<'de>>(self, $(_: $ty,)* _: V) -> Result<V::Value, Error> {
+            self.is(Shape::$shape)
+        })*)*
+    };
+}
+
+impl<'de> Deserializer<'de> for Asked<'_> {
+    type Error = Error;
+
+    asked! {
+        Bool: deserialize_bool();
+        Unsigned: deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128();
+        Signed: deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64() deserialize_i128();
+        Number: deserialize_f32() deserialize_f64();
+        Text: deserialize_char() deserialize_str() deserialize_string() deserialize_identifier()
+            deserialize_bytes() deserialize_byte_buf();
+        Json: deserialize_any() deserialize_unit() deserialize_unit_struct(&'static str) deserialize_map()
+            deserialize_ignored_any();
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let mut element = Shape::Json;
+        let failed = visitor.visit_seq(SeqDeserializer::new([Asked(&mut element)].into_iter()));
+        *self.0 = Shape::List(Box::new(element));
+        failed
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Error> {
+        self.is(if is_duration(name, fields) { Shape::Duration } else { Shape::Json })
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Error> {
+        self.is(Shape::Words(variants))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::{BTreeMap, BTreeSet},
+        path::PathBuf,
+        time::Duration,
+    };
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Name(String);
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    enum Mode {
+        Fast,
+        Sized(u32),
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Row {
+        a: u8,
+    }
+
+    fn from<T: DeserializeOwned>(text: &str) -> T {
+        parse(&[text]).unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn text_is_taken_as_it_is_typed() {
+        for text in ["abc", "2024", "null", "nul", "true", "\"x\"", "[1]", "{", "", " a,b "] {
+            assert_eq!(from::<Option<String>>(text), Some(text.to_owned()));
+            assert_eq!(from::<Option<PathBuf>>(text), Some(text.into()));
+            assert_eq!(from::<Name>(text), Name(text.to_owned()));
+        }
+        assert_eq!(from::<Option<char>>("5"), Some('5'));
+    }
+
+    #[test]
+    fn numbers_are_what_their_own_from_str_takes() {
+        assert_eq!([from::<Option<u32>>("007"), from("+5")], [Some(7), Some(5)]);
+        assert!(from::<Option<f64>>("NaN").unwrap().is_nan());
+        assert_eq!([from::<Option<f64>>("inf"), from(".5")], [Some(f64::INFINITY), Some(0.5)]);
+        assert_eq!(from::<Option<u128>>("1267650600228229401496703205376"), Some(1 << 100));
+        assert_eq!(parse::<Option<u8>>(&["256"]).unwrap_err(), "number too large to fit in target type");
+    }
+
+    #[test]
+    fn lists_have_commas_or_repeat_their_flag_or_are_json() {
+        assert_eq!(from::<Vec<u32>>("1,2,3"), [1, 2, 3]);
+        assert_eq!(from::<Option<Vec<String>>>("[\"a,b\"]").unwrap(), ["a,b"]);
+        assert_eq!(parse::<Vec<String>>(&["a,b", "c"]).unwrap(), ["a,b", "c"]);
+        assert_eq!(from::<Vec<String>>(""), [""; 0]);
+        assert_eq!(from::<BTreeSet<char>>("a,b,a").len(), 2);
+        assert_eq!(from::<(u32, f64)>("3,0.5"), (3, 0.5));
+        assert!(parse::<(u32, f64)>(&["3"]).is_err() && parse::<(u32, f64)>(&["3,4,5"]).is_err());
+        assert_eq!(parse::<u32>(&["1", "2"]).unwrap_err(), "it takes one value, and is given 2");
+    }
+
+    #[test]
+    fn times_have_units_and_variants_no_quotes() {
+        assert_eq!(from::<Option<Duration>>("1m 30s"), Some(Duration::from_secs(90)));
+        assert_eq!(from::<Duration>("{\"secs\":1,\"nanos\":0}"), Duration::from_secs(1));
+        assert!(parse::<Duration>(&["90"]).unwrap_err().contains("unit"));
+        assert_eq!([from::<Mode>("Fast"), from("{\"Sized\":3}")], [Mode::Fast, Mode::Sized(3)]);
+        assert_eq!(from::<Vec<Mode>>("Fast,Fast").len(), 2);
+        assert!(parse::<Mode>(&["fast"]).unwrap_err().contains("expected `Fast` or `Sized`"));
+    }
+
+    #[test]
+    fn what_has_no_plain_form_is_json() {
+        assert_eq!(from::<Row>("{\"a\":1}"), Row { a: 1 });
+        assert_eq!(from::<BTreeMap<String, u128>>("{\"a\":1267650600228229401496703205376}")["a"], 1 << 100);
+        assert_eq!([from::<serde_json::Value>("[1]"), from("word")], [serde_json::json!([1]), "word".into()]);
+        assert!(parse::<Row>(&["{\"a\":1} x"]).is_err());
+    }
+
+    #[test]
+    fn types_say_what_their_texts_look_like() {
+        assert_eq!(
+            [shape::<Option<u8>>(), shape::<i64>(), shape::<Option<f32>>()],
+            [Shape::Unsigned, Shape::Signed, Shape::Number]
+        );
+        assert_eq!(
+            [shape::<Name>(), shape::<bool>(), shape::<Duration>()],
+            [Shape::Text, Shape::Bool, Shape::Duration]
+        );
+        assert_eq!(shape::<Mode>(), Shape::Words(&["Fast", "Sized"]));
+        assert_eq!(shape::<Vec<Option<u8>>>(), Shape::List(Box::new(Shape::Unsigned)));
+        assert_eq!([shape::<Row>(), shape::<serde_json::Value>()], [Shape::Json, Shape::Json]);
+    }
+}
