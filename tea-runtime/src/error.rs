@@ -11,8 +11,7 @@ use crate::{
     result::ParallelFlowResult,
 };
 
-/// Why a run gave no output.
-#[derive(Debug)]
+/// Why a run gave no output. Its `Debug` is a line, as people see it who `unwrap`; with `{:#?}` it is all that is known.
 pub struct Error(Box<Facts>);
 
 #[derive(Debug)]
@@ -137,6 +136,17 @@ fn message(workflow: &str, failure: &Failure, leaves: &[BranchFailure<'_>]) -> S
 fn cause(causes: &[String]) -> Option<Box<Cause>> {
     let (message, causes) = causes.split_first()?;
     Some(Box::new(Cause { message: message.clone(), cause: cause(causes) }))
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return self.0.fmt(f);
+        }
+        f.write_str(&self.0.message)?;
+        let causes = std::iter::successors(self.source(), |&cause| cause.source());
+        causes.take(4).try_for_each(|cause| write!(f, ": {cause}"))
+    }
 }
 
 impl fmt::Display for Error {

@@ -4,7 +4,7 @@ use std::{error::Error as StdError, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{context::Cancelled, plan::Place, result::ParallelFlowResult};
+use crate::{plan::Place, result::ParallelFlowResult};
 
 /// What kind of failure it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -122,21 +122,10 @@ impl Failure {
 ///
 /// It does not implement [`std::error::Error`] itself; that is what lets every error convert into it.
 #[derive(Debug)]
-pub struct NodeError(Box<dyn StdError + Send + Sync>);
+pub struct NodeError(pub(crate) Box<dyn StdError + Send + Sync>);
 
 impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for NodeError {
     fn from(error: E) -> Self {
         Self(error.into())
-    }
-}
-
-impl From<NodeError> for Box<Failure> {
-    fn from(NodeError(error): NodeError) -> Self {
-        let causes = || std::iter::successors(error.source(), |&cause| cause.source());
-        // What `ctx.check()?` gave is no failing of the node, however its callers wrapped it.
-        let cancelled = error.is::<Cancelled>() || causes().any(<dyn StdError>::is::<Cancelled>);
-        let kind = if cancelled { FailureKind::Cancelled } else { FailureKind::Error };
-        let causes = causes().map(ToString::to_string).collect();
-        Self::new(Failure { causes, ..Failure::new(kind, error.to_string().trim_end()) })
     }
 }

@@ -13,6 +13,7 @@ pub mod executor;
 pub mod failure;
 #[doc(hidden)]
 pub mod generated;
+mod node_error;
 pub mod packed;
 pub mod plan;
 pub mod policy;

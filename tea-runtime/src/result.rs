@@ -4,7 +4,10 @@ use std::{borrow::Cow, sync::LazyLock, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
+use crate::{
+    failure::{ExitStatus, Failure, FailureKind},
+    plan::Place,
+};
 
 /// What became of one branch of a fan-out; `parallel_results` in the fan-in holds one a branch, in declared order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -78,15 +81,57 @@ impl CircuitState {
     }
 }
 
-/// An item of a `dynamic_parallel` node that failed.
+/// An item of a `dynamic_parallel` node that failed, and was allowed to: the whole failure, as a failed run has it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ItemFailure {
     /// The item's index.
     pub index: usize,
     /// What kind of failure.
-    pub kind: crate::failure::FailureKind,
+    pub kind: FailureKind,
     /// One sentence.
     pub message: String,
+    /// The messages of the causes, outermost first.
+    pub causes: Vec<String>,
+    /// Where the node is written in the workflow file.
+    pub place: Option<Place>,
+    /// Where in the Rust source it panicked: `file:line:column`.
+    pub panicked_at: Option<String>,
+    /// How the worker ended, if it was lost.
+    pub exit: Option<ExitStatus>,
+    /// The last lines that the worker wrote, if it was lost.
+    pub output: Vec<String>,
     /// How often it was tried.
     pub attempts: u32,
+    /// Why earlier attempts failed, oldest first; at most the last 16.
+    pub attempt_errors: Vec<Failure>,
+    /// From the first start to the end, waits between attempts included.
+    pub elapsed: Duration,
+    /// The process of the last attempt.
+    pub pid: u32,
+    /// The worker of the last attempt, from 0; `None` under `thread`.
+    pub worker: Option<u32>,
+}
+
+impl ItemFailure {
+    /// What became of an item that failed.
+    pub(crate) fn of(index: usize, result: ParallelFlowResult) -> Self {
+        let ParallelFlowResult { error, attempts, attempt_errors, elapsed, pid, worker, .. } = result;
+        let failure = error.map_or_else(|| Failure::new(FailureKind::Error, ""), |failure| *failure);
+        let Failure { kind, message, causes, place, panicked_at, exit, output, .. } = failure;
+        Self {
+            index,
+            kind,
+            message,
+            causes,
+            place,
+            panicked_at,
+            exit,
+            output,
+            attempts,
+            attempt_errors,
+            elapsed,
+            pid,
+            worker,
+        }
+    }
 }

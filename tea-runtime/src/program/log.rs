@@ -15,7 +15,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use super::{args, console::Console};
+use super::{args, console::Console, page};
 
 /// The target of what workers write.
 const OUTPUT: &str = "tea::output";
@@ -137,7 +137,7 @@ impl Visit for Fields {
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let result = match field.name() {
-            "message" => write!(self.message, "{value:?}"),
+            "message" => write!(self.message, "{}", page::plain(&format!("{value:?}"))),
             _ if self.own => Ok(()),
             name => write!(self.rest, " {name}={value:?}"),
         };

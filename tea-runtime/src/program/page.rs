@@ -1,12 +1,25 @@
 //! Text in the layout of rustc's errors: a headline, where, and notes.
 
-use std::fmt::Write;
+use std::{borrow::Cow, fmt::Write};
 
 use anstyle::{AnsiColor, Style};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const MARGIN: Style = AnsiColor::BrightBlue.on_default().bold();
 const BOLD: Style = Style::new().bold();
+
+/// Text of the user's with control characters as they are written in Rust: a message may hold anything, and is not to
+/// move the cursor or to colour what comes after it.
+pub(super) fn plain(text: &str) -> Cow<'_, str> {
+    let is_harmless = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
+    if text.chars().all(is_harmless) {
+        return text.into();
+    }
+    let escaped = |character: char| {
+        if is_harmless(character) { character.to_string() } else { character.escape_default().to_string() }
+    };
+    text.chars().map(escaped).collect::<String>().into()
+}
 
 /// Lines with colours, for [`Console::print`](super::console::Console::print).
 #[derive(Debug, Default)]
@@ -15,6 +28,7 @@ pub(super) struct Page(String);
 impl Page {
     /// `error: message`, where `word` is `error` or the like.
     pub(super) fn headline(&mut self, word: &str, message: &str) {
+        let message = plain(message);
         let mut lines = message.lines();
         let first = lines.next().unwrap_or_default();
         self.line(&format!("{ERROR}{word}{ERROR:#}{BOLD}: {first}{BOLD:#}"));
@@ -28,6 +42,7 @@ impl Page {
 
     /// `= label: text`.
     pub(super) fn note(&mut self, label: &str, text: &str) {
+        let text = plain(text);
         let mut lines = text.lines();
         let first = lines.next().unwrap_or_default();
         let space = if first.is_empty() { "" } else { " " };
@@ -38,7 +53,7 @@ impl Page {
     /// Lines that belong to what stands above.
     pub(super) fn continued<'a>(&mut self, lines: impl Iterator<Item = &'a str>) {
         for line in lines {
-            self.line(&format!("       {line}"));
+            self.line(&format!("       {}", plain(line)));
         }
     }
 
@@ -50,5 +65,22 @@ impl Page {
     /// The text.
     pub(super) fn into_text(self) -> String {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_shown_and_not_obeyed() {
+        assert_eq!(plain("a\tb\nä…"), "a\tb\nä…");
+        assert_eq!(plain("\u{1b}[2Jgone\r\u{9b}0m"), "\\u{1b}[2Jgone\\r\\u{9b}0m");
+        let mut page = Page::default();
+        page.headline("error", "\u{1b}]0;title\u{7}");
+        page.note("caused by", "\u{8}");
+        page.continued(["\u{1b}c"].into_iter());
+        let text = anstream::adapter::strip_str(&page.into_text()).to_string();
+        assert_eq!(text, "error: \\u{1b}]0;title\\u{7}\n   = caused by: \\u{8}\n       \\u{1b}c\n");
     }
 }

@@ -14,7 +14,7 @@ use crate::{
         panic::guard,
     },
     executor::thread::Seat,
-    failure::{Failure, FailureKind},
+    failure::Failure,
     policy::Strategy,
     result::{ItemFailure, ParallelFlowResult},
     state::View,
@@ -203,9 +203,7 @@ impl Progress {
     pub(super) fn failed(&mut self, index: usize, result: ParallelFlowResult, allowed: bool) {
         self.failed += 1;
         if allowed {
-            let attempts = result.attempts;
-            let (kind, message) = result.error.map_or((FailureKind::Error, String::new()), |e| (e.kind, e.message));
-            self.failures.push(ItemFailure { index, kind, message, attempts });
+            self.failures.push(ItemFailure::of(index, result));
         } else if self.branches.len() < TOLD {
             self.branches.push((index, result));
         }
