@@ -147,6 +147,57 @@ nodes:
         beside: "",
         report: "early",
     },
+    Case {
+        name: "results_only_behind_the_fan_out",
+        yaml: r#"
+state_schema:
+  turn: { type: u32, input: true, default: "0" }
+  seen: { type: "Vec<usize>", reduce: "|mut all: Vec<usize>, more| { all.extend(more); all }" }
+  report: String
+nodes:
+  - { name: begin, run: "Vec::new()", output: seen }
+  - { name: fan, run: "turn + 1", output: turn }
+  - { name: left, run: () }
+  - { name: right, run: () }
+  - name: join
+    run: vec![parallel_results.len()]
+    output: seen
+    goto: [{ if: "turn >= 3 && parallel_results.is_empty()", to: last }, { to: again }]
+  - { name: again, run: "turn + 1", output: turn, goto: join }
+  - { name: last, run: 'format!("{seen:?}")', output: report }
+edges:
+  - { from: fan, to: [left, right], parallel: true, fan_in: join }
+"#,
+        beside: "",
+        report: "[2, 0, 0]",
+    },
+    Case {
+        name: "branches_as_lists",
+        yaml: r#"
+state_schema: { image: u32, thumb: u32, gc: u32, report: String }
+nodes:
+  - { name: shrink, run: "image / 2", output: thumb }
+  - { name: gc, run: "3", output: gc }
+  - { name: show, run: 'format!("{thumb} {gc} {}", parallel_results.len())', output: report, goto: __end__ }
+  - { name: decode, run: "8", output: image }
+edges:
+  - { from: __start__, to: [[decode, shrink], gc], parallel: true, fan_in: show, parallel_strategy: process }
+"#,
+        beside: "",
+        report: "4 3 2",
+    },
+    Case {
+        name: "letters_written_in_two_ways",
+        yaml: "
+state_schema:
+  gro\u{308}ße: { type: usize, input: true, default: '3' }
+  report: String
+nodes:
+  - { name: \u{e9}tape, run: 'format!(\"{größe} {}\", gro\u{308}ße + 1)', output: report }
+",
+        beside: "",
+        report: "3 4",
+    },
 ];
 
 /// What the module of a case holds.

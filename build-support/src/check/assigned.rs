@@ -9,7 +9,7 @@ use crate::{
     graph::{
         Graph, KeyId, NodeWrite, Task,
         access::{Access, Read},
-        names,
+        resolve,
     },
     syntax::Work,
 };
@@ -84,7 +84,7 @@ fn maybe_unset(
     }
     let way = if show_way { ways::way_that_misses(graph, access, read) } else { Vec::new() };
     if way.len() > 1 {
-        error = error.note(format!("it is unset on this way: {}", names::path(&way)));
+        error = error.note(format!("it is unset on this way: {}", resolve::path(&way)));
     }
     let optional = "declare it `optional: true`, and read it as an `Option`";
     if may_fail {

@@ -3,7 +3,7 @@
 use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
-    graph::{Graph, names},
+    graph::{Graph, resolve},
     syntax::{Rust, Work},
 };
 
@@ -28,7 +28,7 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
             Work::Run(rust) => refuse(rust, &[]),
             Work::Map(map) => {
                 refuse(&map.items, &[]);
-                refuse(&map.run, &names::hidden(map));
+                refuse(&map.run, &resolve::hidden(map));
             }
         }
         node.goto

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
-    graph::{Graph, names},
+    graph::{Graph, resolve},
     source::{Span, Spanned},
     syntax::{Key, Rust, Work},
 };
@@ -48,8 +48,8 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
         let written = [&map.item_var, &map.index_var].into_iter().flatten();
         let hidden = written.map(|name| (name.value.as_str(), name.span));
         // The name that an item has by default hides a key only where it is used.
-        let unnamed = map.item_var.is_none().then(|| map.run.names.iter().find(|name| name.value == names::ITEM));
-        let unnamed = unnamed.flatten().map(|name| (names::ITEM, name.span));
+        let unnamed = map.item_var.is_none().then(|| map.run.names.iter().find(|name| name.value == resolve::ITEM));
+        let unnamed = unnamed.flatten().map(|name| (resolve::ITEM, name.span));
         for (name, span) in hidden.chain(unnamed) {
             let Some(key) = graph.keys.get(name) else { continue };
             found.push(
@@ -64,7 +64,7 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
 
 /// Whether a word means something of the state or the run in a node's Rust.
 fn is_state(graph: &Graph<'_>, word: &str) -> bool {
-    names::is_given(word) || graph.keys.get(word).is_some()
+    resolve::is_given(word) || graph.keys.get(word).is_some()
 }
 
 fn no_state(graph: &Graph<'_>, key: &str, what: &str, word: &Spanned<String>) -> Diagnostic {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
-    graph::{Graph, names},
+    graph::{Graph, resolve},
     source::Span,
     syntax::{Rust, Work},
 };
@@ -43,7 +43,7 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
                 if let Some(why) = why {
                     refuse(&map.items, &[], why);
                 }
-                refuse(&map.run, &names::hidden(map), "items may run elsewhere");
+                refuse(&map.run, &resolve::hidden(map), "items may run elsewhere");
             }
         }
         if let Some(why) = why {

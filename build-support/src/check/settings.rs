@@ -7,7 +7,7 @@ use crate::{
     diagnostic::{Diagnostic, Diagnostics},
     graph::{Graph, settings},
     source::Span,
-    syntax::{Node, Parallel, RetryOn, Strategy, Work},
+    syntax::{Node, Parallel, RetryOn, SHARED, Strategy, Work, is_for_processes},
 };
 
 /// Settings of worker processes.
@@ -25,12 +25,12 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
     for node in &graph.workflow.nodes {
         match &node.work {
             Work::Run(_) if graph.dataflow => {
-                sites.check(&settings::resolve(&node.parallel, file), node.name.span, "this node");
+                sites.check(&node.parallel.or(file), node.name.span, "this node");
                 shared_in_dataflow(node, sites.found);
             }
             Work::Run(_) => not_parallel(node, sites.found),
             Work::Map(map) => {
-                let resolved = settings::resolve(&node.parallel, file);
+                let resolved = node.parallel.or(file);
                 sites.check(&resolved, node.name.span, "this node");
                 let allowed = resolved.allow_failure.as_ref().is_some_and(|setting| setting.value);
                 if let (Some(failures), false) = (&map.failures, allowed) {
@@ -58,10 +58,9 @@ impl Sites<'_, '_, '_> {
     /// `settings` are resolved; `place` names what they hold for.
     fn check(&mut self, settings: &Parallel, place: Span, what: &str) {
         if settings::strategy(settings) == Strategy::Thread {
-            self.unhonoured("memory_limit", settings.memory_limit.as_ref().map(|setting| setting.span), place, what);
-            self.unhonoured("max_payload", settings.max_payload.as_ref().map(|setting| setting.span), place, what);
-            let tasks = settings.max_tasks_per_worker.as_ref().map(|setting| setting.span);
-            self.unhonoured("max_tasks_per_worker", tasks, place, what);
+            for (name, span) in settings.written().filter(|(name, _)| is_for_processes(name)) {
+                self.unhonoured(name, span, place, what);
+            }
         }
         self.retry_on(settings, place, what);
         if let (Some(one), Some(total)) = (&settings.timeout, &settings.timeout_total)
@@ -114,8 +113,10 @@ impl Sites<'_, '_, '_> {
         self.found.push(error.help("or remove `retry_on`, to retry all failures"));
     }
 
-    fn unhonoured(&mut self, name: &str, setting: Option<Span>, place: Span, what: &str) {
-        let Some(span) = setting.filter(|span| self.reported.insert(*span)) else { return };
+    fn unhonoured(&mut self, name: &str, span: Span, place: Span, what: &str) {
+        if !self.reported.insert(span) {
+            return;
+        }
         let error = Diagnostic::error(codes::NOT_HONOURED, span, format!("`{name}` has no effect on threads"))
             .label(PROCESS_ONLY)
             .also(place, format!("{what} runs on threads"));
@@ -130,7 +131,7 @@ impl Sites<'_, '_, '_> {
 
     /// Whether a setting is written in `settings.parallel`.
     fn of_file(&self, span: Span) -> bool {
-        settings::all_written(&self.graph.workflow.parallel).any(|(_, own)| own == span)
+        self.graph.workflow.parallel.written().any(|(_, own)| own == span)
     }
 }
 
@@ -146,7 +147,7 @@ fn not_parallel(node: &Node, found: &mut Diagnostics) {
 
 /// `max_workers` and `fail_fast` belong to a dataflow file as a whole.
 fn shared_in_dataflow(node: &Node, found: &mut Diagnostics) {
-    let shared = settings::all_written(&node.parallel).find(|(name, _)| ["max_workers", "fail_fast"].contains(name));
+    let shared = node.parallel.written().find(|(name, _)| SHARED.contains(name));
     let Some((name, span)) = shared else { return };
     found.push(
         Diagnostic::error(codes::NOT_PARALLEL, span, format!("`{name}` on one node of a dataflow file"))

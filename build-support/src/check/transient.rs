@@ -3,7 +3,7 @@
 use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
-    graph::{Graph, KeyId, access::Access, crossing, names, settings},
+    graph::{Graph, KeyId, access::Access, crossing, resolve},
     source::Span,
     syntax::Work,
 };
@@ -35,10 +35,10 @@ pub(super) fn check(graph: &Graph<'_>, access: &Access, found: &mut Diagnostics)
     }
     for node in &graph.workflow.nodes {
         let Work::Map(map) = &node.work else { continue };
-        let resolved = settings::resolve(&node.parallel, &graph.workflow.parallel);
+        let resolved = node.parallel.or(&graph.workflow.parallel);
         let Some(away) = crossing::away(graph, &resolved, node.name.span) else { continue };
         // Its output may well be transient: the items' results travel, and the key is made of them here.
-        for (key, span) in graph.keys.uses(&map.run, &names::hidden(map)).keys {
+        for (key, span) in graph.keys.uses(&map.run, &resolve::hidden(map)).keys {
             if graph.keys.entry(key).transient.is_some() {
                 found.push(error(graph, key, span, away, false));
             }

@@ -8,8 +8,8 @@
 //! Pieces are written one after the other for the macro ([`Generated::items`]), or for build scripts at the lines and
 //! columns that they have in the workflow file ([`sheets`]).
 
+mod identifiers;
 mod module;
-mod names;
 mod pieces;
 mod sheet;
 mod tables;
@@ -18,13 +18,13 @@ mod types;
 mod visibility;
 
 use self::{
-    names::{Names, Unique},
+    identifiers::{Names, Unique},
     pieces::{Part, Piece, Pieces},
 };
 use std::fmt::Write;
 
 pub(crate) use self::{
-    names::{snake as module_name, variable},
+    identifiers::{snake as module_name, variable},
     sheet::Sheet,
     text::join,
     visibility::within,

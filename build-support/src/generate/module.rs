@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::{
-    Around, Surface, join,
-    names::{KeyNames, Names},
+    Around, Surface,
+    identifiers::{KeyNames, Names},
+    join,
     pieces::check_of,
     tables::{Tables, option},
     types::{Complaint, KeyType},

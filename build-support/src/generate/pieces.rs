@@ -3,12 +3,12 @@
 use proc_macro2::{TokenStream, TokenTree};
 
 use super::{
+    identifiers::{Names, Unique, snake, variable},
     join,
-    names::{Names, Unique, snake, variable},
     types::{self, KeyType},
 };
 use crate::{
-    plan::{Code, Key, KeyId, Map, Node, Output, Plan},
+    plan::{Code, Key, KeyId, Map, Output, Plan, Run},
     source::{Sources, Span},
     syntax::{Rust, Strategy},
 };
@@ -117,7 +117,7 @@ impl<'a> Pieces<'a> {
     }
 
     /// Adds a node, and gives its name.
-    pub(super) fn node(&mut self, name: &str, node: &'a Node, plan: &Plan, names: &Names) -> String {
+    pub(super) fn node(&mut self, name: &str, node: &'a Run, plan: &Plan, names: &Names) -> String {
         let function = self.take(&snake(name));
         let alias = |key: &KeyId| names.key(*key).alias.as_str();
         let output = match &node.output {
@@ -218,7 +218,7 @@ pub(super) fn tuples(keys: &[KeyId]) -> Vec<&[KeyId]> {
 }
 
 /// Name of the function that checks a key's type.
-pub(super) fn check_of(key: &super::names::KeyNames) -> String {
+pub(super) fn check_of(key: &super::identifiers::KeyNames) -> String {
     key.constant.to_lowercase() + "_type"
 }
 

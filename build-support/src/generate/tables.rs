@@ -4,14 +4,14 @@
 use std::{fmt::Write, time::Duration};
 
 use super::{
+    identifiers::Names,
     join,
-    names::Names,
     pieces::{self, Pieces},
 };
 use crate::{
     plan::{Arm, Block, KeyId, Map, Next, Output, Plan, Policy, Region, Step, Target, Task, Work},
     source::{Sources, Span},
-    syntax::{CircuitBreaker, Retry, RetryOn, Strategy},
+    syntax::{CircuitBreaker, Retry, RetryOn, Strategy, parallel_settings},
 };
 
 /// The tables, as text.
@@ -208,73 +208,98 @@ fn ids(keys: &[KeyId]) -> String {
     format!("{:?}", keys.iter().map(|key| key.0).collect::<Vec<_>>())
 }
 
-/// Settings; what is as in `ParallelConfig::DEFAULT` is left out.
-fn config(policy: &Policy) -> String {
-    let Policy {
-        strategy,
-        timeout,
-        timeout_total,
-        grace,
-        allow_failure,
-        memory_limit,
-        max_payload,
-        max_tasks_per_worker,
-        retry,
-        circuit_breaker,
-    } = policy;
-    let mut fields = String::new();
-    let mut field = |name: &str, value: Option<String>| {
-        if let Some(value) = value {
-            let _ = write!(fields, "{name}: {value}, ");
+macro_rules! define {
+    (
+        each { $($each:ident: $type:ty, $read:ident, $shape:expr, $form:ident, $on:ident, $about:literal;)* }
+        all { $($all:tt)* }
+    ) => {
+        /// Settings; what is as in `ParallelConfig::DEFAULT` is left out.
+        fn config(policy: &Policy) -> String {
+            let mut fields = String::new();
+            if policy.strategy == Strategy::Process {
+                fields += "strategy: tea::Strategy::Process, ";
+            }
+            $(if let Some(value) = &policy.$each {
+                let _ = write!(fields, "{}: {}, ", stringify!($each), $form(value.written()));
+            })*
+            format!("tea::ParallelConfig {{ {fields}..tea::ParallelConfig::DEFAULT }}")
         }
     };
-    let some = |value: String| option(Some(value));
-    field("strategy", (*strategy == Strategy::Process).then(|| "tea::Strategy::Process".to_owned()));
-    field("timeout", timeout.map(duration).map(some));
-    field("timeout_total", timeout_total.map(duration).map(some));
-    field("grace", grace.map(duration));
-    field("allow_failure", allow_failure.then(|| "true".to_owned()));
-    field("memory_limit", memory_limit.map(|bytes| some(bytes.to_string())));
-    field("max_payload", max_payload.map(|bytes| bytes.to_string()));
-    field("max_tasks_per_worker", max_tasks_per_worker.map(|tasks| some(tasks.to_string())));
-    field("retry", retry.as_ref().map(retry_policy));
-    field("circuit_breaker", circuit_breaker.as_ref().map(breaker).map(some));
-    format!("tea::ParallelConfig {{ {fields}..tea::ParallelConfig::DEFAULT }}")
+}
+parallel_settings!(define);
+
+/// A setting that the runtime's table holds as it is.
+fn plain(value: String) -> String {
+    value
 }
 
-fn retry_policy(retry: &Retry) -> String {
-    let Retry { max_retries, base_delay, max_delay, backoff_multiplier, jitter, retry_on, retry_on_span: _ } = retry;
-    let retry_on: String = retry_on
-        .iter()
-        .map(|kind| match kind {
-            RetryOn::Error => "tea::RetryOn::Error, ",
-            RetryOn::Panic => "tea::RetryOn::Panic, ",
-            RetryOn::Timeout => "tea::RetryOn::Timeout, ",
-            RetryOn::Crash => "tea::RetryOn::Crash, ",
-        })
-        .collect();
-    format!(
-        "tea::RetryPolicy {{ max_retries: {max_retries}, base_delay: {}, max_delay: {}, backoff_multiplier: \
-         {backoff_multiplier:?}, jitter: {jitter}, retry_on: &[{retry_on}] }}",
-        duration(*base_delay),
-        duration(*max_delay),
-    )
+/// A setting that the runtime's table holds as an `Option`.
+fn optional(value: String) -> String {
+    option(Some(value))
 }
 
-fn breaker(breaker: &CircuitBreaker) -> String {
-    let CircuitBreaker { failure_threshold, reset_timeout, half_open_max_calls } = breaker;
-    format!(
-        "tea::CircuitBreakerConfig {{ failure_threshold: {failure_threshold}, reset_timeout: {}, \
-         half_open_max_calls: {half_open_max_calls} }}",
-        duration(*reset_timeout),
-    )
+/// The value of a setting as generated code writes it.
+trait Written {
+    fn written(&self) -> String;
+}
+
+impl Written for bool {
+    fn written(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Written for u32 {
+    fn written(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Written for u64 {
+    fn written(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Written for Duration {
+    fn written(&self) -> String {
+        format!("::core::time::Duration::new({}, {})", self.as_secs(), self.subsec_nanos())
+    }
+}
+
+impl Written for Retry {
+    fn written(&self) -> String {
+        let Self { max_retries, base_delay, max_delay, backoff_multiplier, jitter, retry_on, retry_on_span: _ } = self;
+        let retry_on: String = retry_on
+            .iter()
+            .map(|kind| match kind {
+                RetryOn::Error => "tea::RetryOn::Error, ",
+                RetryOn::Panic => "tea::RetryOn::Panic, ",
+                RetryOn::Timeout => "tea::RetryOn::Timeout, ",
+                RetryOn::Crash => "tea::RetryOn::Crash, ",
+            })
+            .collect();
+        format!(
+            "tea::RetryPolicy {{ max_retries: {max_retries}, base_delay: {}, max_delay: {}, backoff_multiplier: \
+             {backoff_multiplier:?}, jitter: {jitter}, retry_on: &[{retry_on}] }}",
+            base_delay.written(),
+            max_delay.written(),
+        )
+    }
+}
+
+impl Written for CircuitBreaker {
+    fn written(&self) -> String {
+        let Self { failure_threshold, reset_timeout, half_open_max_calls } = self;
+        format!(
+            "tea::CircuitBreakerConfig {{ failure_threshold: {failure_threshold}, reset_timeout: {}, \
+             half_open_max_calls: {half_open_max_calls} }}",
+            reset_timeout.written(),
+        )
+    }
 }
 
 /// An `Option`, also where the prelude is out of scope.
 pub(super) fn option(value: Option<impl std::fmt::Display>) -> String {
     value.map_or_else(|| "tea::None".to_owned(), |value| format!("tea::Some({value})"))
-}
-
-fn duration(duration: Duration) -> String {
-    format!("::core::time::Duration::new({}, {})", duration.as_secs(), duration.subsec_nanos())
 }

@@ -4,8 +4,8 @@ use super::{
     Block, Next, Region, Step, Target, Task,
     fan_out::FanOut,
     flow::{Flow, Flows, Rest},
-    names::Place,
     regions::{self, Regions},
+    resolve::Place,
     settings, tasks, unreached,
 };
 use crate::{
@@ -184,7 +184,7 @@ impl<'a> Builder<'a> {
         let fan_out = &self.fan_outs[self.map.list[region].fan_out];
         let head = shape.head.map(|head| &fan_out.heads[head]);
         let settings: Parallel = match head {
-            Some(head) => settings::resolve(&head.edge.settings, &self.workflow.parallel),
+            Some(head) => head.edge.settings.or(&self.workflow.parallel),
             None => settings::inherit(name, &shape.needs, before, found),
         };
         Task {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Graph, KeyId, access::Access, names, settings};
+use super::{Graph, KeyId, access::Access, resolve, settings};
 use crate::{
     source::Span,
     syntax::{Parallel, Strategy, Work},
@@ -28,11 +28,11 @@ pub(crate) fn crossings(graph: &Graph<'_>, access: &Access) -> HashMap<KeyId, Ve
     }
     for (index, node) in graph.workflow.nodes.iter().enumerate() {
         let Work::Map(map) = &node.work else { continue };
-        let settings = settings::resolve(&node.parallel, &graph.workflow.parallel);
+        let settings = node.parallel.or(&graph.workflow.parallel);
         if graph.block_of[index].is_some()
             && let Some(span) = away(graph, &settings, node.name.span)
         {
-            let reads = graph.keys.uses(&map.run, &names::hidden(map)).keys;
+            let reads = graph.keys.uses(&map.run, &resolve::hidden(map)).keys;
             for (key, _) in reads {
                 cross(key, span);
             }

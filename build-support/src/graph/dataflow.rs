@@ -3,8 +3,8 @@
 use super::{
     Block, Next, Region, Step, Target, Task,
     blocks::{Shape, index_u32},
-    names::{NodeNames, Place},
-    settings, tasks,
+    resolve::{NodeNames, Place},
+    tasks,
 };
 use crate::{
     codes,
@@ -52,7 +52,7 @@ pub(super) fn shape<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Shap
             needs: task_needs,
             block: blocks.len(),
             settings: match written.work {
-                Work::Run(_) => settings::resolve(&written.parallel, &workflow.parallel),
+                Work::Run(_) => written.parallel.or(&workflow.parallel),
                 // A map's settings are those of its items. The map itself is driven where the workflow runs.
                 Work::Map(_) => Parallel::default(),
             },
@@ -69,7 +69,7 @@ pub(super) fn shape<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Shap
         fan_in: None,
         block: 0,
         tasks,
-        settings: settings::resolve(&Parallel::default(), &workflow.parallel),
+        settings: workflow.parallel.clone(),
     };
     Shape { blocks, regions: vec![region], dataflow: true, block_of, doubtful: vec![cyclic || ordered || silent] }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     flow::{Flow, Rest},
-    names::{NodeNames, Place, To, node_name},
+    resolve::{NodeNames, Place, To, node_name},
     settings,
 };
 use crate::{

@@ -2,7 +2,7 @@
 
 use super::{
     fan_out::{self, FanOut},
-    names::{NodeNames, Place, To},
+    resolve::{NodeNames, Place, To},
 };
 use crate::{
     codes,

@@ -35,9 +35,9 @@ mod dataflow;
 mod dominators;
 mod fan_out;
 mod flow;
-pub(crate) mod names;
 mod reaching;
 mod regions;
+pub(crate) mod resolve;
 pub(crate) mod settings;
 mod tasks;
 mod unreached;
@@ -49,7 +49,7 @@ use crate::{
 };
 
 pub use access::{TaskRead, TaskWrite};
-pub use names::{Keys, Uses};
+pub use resolve::{Keys, Uses};
 pub use settings::Policy;
 
 /// Index of a key in [`Plan::keys`].
@@ -77,7 +77,7 @@ pub struct Graph<'a> {
     /// The state's keys by name.
     pub keys: Keys<'a>,
     /// What each node reads and writes.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<NodeAccess>,
     /// The blocks; the first is the whole workflow.
     pub blocks: Vec<Block<'a>>,
     /// The fan-outs.
@@ -92,7 +92,7 @@ pub struct Graph<'a> {
 
 /// What a node reads and writes.
 #[derive(Debug, Default)]
-pub struct Node {
+pub struct NodeAccess {
     /// Keys that its Rust names, each with its first place.
     pub reads: Vec<(KeyId, Span)>,
     /// Keys that it writes.
@@ -213,7 +213,7 @@ impl Graph<'_> {
     /// A node's name.
     #[must_use]
     pub fn name(&self, node: usize) -> &str {
-        names::node_name(self.workflow, node)
+        resolve::node_name(self.workflow, node)
     }
 }
 
@@ -222,7 +222,7 @@ impl Graph<'_> {
 #[must_use]
 pub fn build<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Graph<'a> {
     let keys = Keys::new(workflow);
-    let nodes = workflow.nodes.iter().map(|node| names::accesses(node, &keys, found)).collect();
+    let nodes = workflow.nodes.iter().map(|node| resolve::accesses(node, &keys, found)).collect();
     let shape = if dataflow::is_dataflow(workflow) {
         dataflow::shape(workflow, found)
     } else {

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::{
     fan_out::FanOut,
     flow::{Flow, Rest, several},
-    names::{END, Place, To, node_name},
+    resolve::{END, Place, To, node_name},
 };
 use crate::{
     codes,
@@ -283,7 +283,7 @@ impl<'a> Walk<'a, '_> {
 
     fn place_name(&self, place: Place) -> &'a str {
         match place {
-            Place::Start => super::names::START,
+            Place::Start => super::resolve::START,
             Place::End => END,
             Place::Node(node) => self.name(node),
         }

@@ -7,67 +7,66 @@ use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
     source::{Span, Spanned},
-    syntax::{CircuitBreaker, Edge, Parallel, Retry, Strategy, Workflow},
+    syntax::{CircuitBreaker, Edge, Parallel, Retry, Strategy, Workflow, parallel_settings},
 };
 
-/// Does something for each setting, with its name in the language: `$each!(field, "name")`.
-macro_rules! for_each_setting {
-    ($each:ident) => {
-        $each!(strategy, "parallel_strategy");
-        $each!(max_workers, "max_workers");
-        $each!(timeout, "timeout");
-        $each!(timeout_total, "timeout_total");
-        $each!(grace, "grace");
-        $each!(fail_fast, "fail_fast");
-        $each!(allow_failure, "allow_failure");
-        $each!(memory_limit, "memory_limit");
-        $each!(max_payload, "max_payload");
-        $each!(max_tasks_per_worker, "max_tasks_per_worker");
-        $each!(retry, "retry");
-        $each!(circuit_breaker, "circuit_breaker");
+/// The setting that is written first.
+pub(crate) fn first_written(settings: &Parallel) -> Option<(&'static str, Span)> {
+    settings.written().min_by_key(|(_, span)| *span)
+}
+
+/// What holds if nothing is written is not told apart from what is written.
+trait Value: Clone {
+    /// Whether it is what holds if nothing is written.
+    fn is_default(&self) -> bool {
+        false
+    }
+}
+
+impl Value for Duration {}
+impl Value for u32 {}
+impl Value for u64 {}
+impl Value for Retry {}
+impl Value for CircuitBreaker {}
+impl Value for bool {
+    fn is_default(&self) -> bool {
+        !self
+    }
+}
+
+fn value<T: Value>(setting: Option<&Spanned<T>>) -> Option<T> {
+    setting.map(|setting| setting.value.clone()).filter(|value| !value.is_default())
+}
+
+macro_rules! define {
+    (
+        each { $($each:ident: $type:ty, $read:ident, $shape:expr, $form:ident, $on:ident, $about:literal;)* }
+        all { $($all:ident: $all_type:ty, $all_read:ident, $all_shape:expr, $all_form:ident, $all_on:ident, $all_about:literal;)* }
+    ) => {
+        /// How a task or an item runs: settings resolved, the nearest wins; `None` is what holds if nothing is written.
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Policy {
+            /// Where it runs.
+            pub strategy: Strategy,
+            $(#[doc = $about] pub $each: Option<$type>,)*
+        }
+
+        /// What a task or item does with its settings.
+        pub(crate) fn policy(settings: &Parallel) -> Policy {
+            Policy { strategy: strategy(settings), $($each: value(settings.$each.as_ref()),)* }
+        }
+
+        /// What belongs to a fan-out as a whole. Written on one edge it holds for all.
+        pub(super) fn shared(workflow: &Workflow, edges: &[&Edge], found: &mut Diagnostics) -> Parallel {
+            let mut shared = Parallel::default();
+            for edge in edges {
+                $(agree(stringify!($all), &mut shared.$all, edge.settings.$all.as_ref(), found);)*
+            }
+            shared.or(&workflow.parallel)
+        }
     };
 }
-
-/// `near` completed from `far`.
-pub(crate) fn resolve(near: &Parallel, far: &Parallel) -> Parallel {
-    let mut settings = near.clone();
-    macro_rules! complete {
-        ($field:ident, $name:literal) => {
-            if settings.$field.is_none() {
-                settings.$field.clone_from(&far.$field);
-            }
-        };
-    }
-    for_each_setting!(complete);
-    settings
-}
-
-/// The settings that are written, with their names.
-pub(crate) fn all_written(settings: &Parallel) -> impl Iterator<Item = (&'static str, Span)> {
-    let mut written = Vec::new();
-    macro_rules! look {
-        ($field:ident, $name:literal) => {
-            written.extend(settings.$field.as_ref().map(|setting| ($name, setting.span)));
-        };
-    }
-    for_each_setting!(look);
-    written.into_iter()
-}
-
-/// The one of them that stands first.
-pub(crate) fn first_written(settings: &Parallel) -> Option<(&'static str, Span)> {
-    all_written(settings).min_by_key(|(_, span)| *span)
-}
-
-/// `max_workers` and `fail_fast`, which belong to a fan-out as a whole. Written on one edge they hold for all.
-pub(super) fn shared(workflow: &Workflow, edges: &[&Edge], found: &mut Diagnostics) -> Parallel {
-    let mut shared = Parallel::default();
-    for edge in edges {
-        agree("max_workers", &mut shared.max_workers, edge.settings.max_workers.as_ref(), found);
-        agree("fail_fast", &mut shared.fail_fast, edge.settings.fail_fast.as_ref(), found);
-    }
-    resolve(&shared, &workflow.parallel)
-}
+parallel_settings!(define);
 
 fn agree<T: Clone + PartialEq>(
     name: &str,
@@ -113,50 +112,6 @@ pub(super) fn inherit(name: &Spanned<String>, needs: &[u32], tasks: &[Task<'_>],
         );
     }
     first.settings.clone()
-}
-
-/// How a task or an item runs: settings resolved, the nearest wins.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Policy {
-    /// Where it runs.
-    pub strategy: Strategy,
-    /// Limit of one attempt.
-    pub timeout: Option<Duration>,
-    /// Limit of all attempts together.
-    pub timeout_total: Option<Duration>,
-    /// From asking to killing.
-    pub grace: Option<Duration>,
-    /// A failure does not fail the run.
-    pub allow_failure: bool,
-    /// Bytes.
-    pub memory_limit: Option<u64>,
-    /// Bytes.
-    pub max_payload: Option<u64>,
-    /// A worker is replaced after so many.
-    pub max_tasks_per_worker: Option<u32>,
-    /// What is tried again.
-    pub retry: Option<Retry>,
-    /// When to stop trying.
-    pub circuit_breaker: Option<CircuitBreaker>,
-}
-
-/// What a task or item does with its settings.
-pub(crate) fn policy(settings: &Parallel) -> Policy {
-    fn value<T: Clone>(setting: Option<&Spanned<T>>) -> Option<T> {
-        setting.map(|setting| setting.value.clone())
-    }
-    Policy {
-        strategy: strategy(settings),
-        timeout: value(settings.timeout.as_ref()),
-        timeout_total: value(settings.timeout_total.as_ref()),
-        grace: value(settings.grace.as_ref()),
-        allow_failure: value(settings.allow_failure.as_ref()).unwrap_or(false),
-        memory_limit: value(settings.memory_limit.as_ref()),
-        max_payload: value(settings.max_payload.as_ref()),
-        max_tasks_per_worker: value(settings.max_tasks_per_worker.as_ref()),
-        retry: value(settings.retry.as_ref()),
-        circuit_breaker: value(settings.circuit_breaker.as_ref()),
-    }
 }
 
 /// Where it runs; on threads if nothing is written anywhere.

@@ -12,8 +12,8 @@ use std::{
 use super::{
     fan_out::FanOut,
     flow::{Flow, Rest},
-    names::{Place, To, node_name},
     regions::{Frame, targets},
+    resolve::{Place, To, node_name},
 };
 use crate::{
     codes,
@@ -207,7 +207,7 @@ impl<'a> Members<'a> {
 pub(super) fn cycle(span: Span, names: &[&str]) -> Diagnostic {
     Diagnostic::error(codes::DEPENDENCY_CYCLE, span, format!("`{}` would wait for itself", names[0]))
         .label("closes the cycle")
-        .note(format!("the cycle: {}", super::names::path(names)))
+        .note(format!("the cycle: {}", super::resolve::path(names)))
         .help("remove one of its steps")
 }
 

@@ -1,6 +1,6 @@
 //! Nodes that nothing leads to.
 
-use super::names::Place;
+use super::resolve::Place;
 use super::{fan_out::FanOut, flow::Flow, regions};
 use crate::{
     codes,

@@ -1,9 +1,11 @@
 //! A plan as JSON: for tests, and to look at. Places and defaults are left out; names stand for indices.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{Block, Code, KeyId, Map, Next, Output, Plan, Policy, Region, Step, Target, Task, Work};
-use crate::syntax::Strategy;
+use crate::syntax::{CircuitBreaker, Retry, Strategy, parallel_settings};
 
 impl Plan {
     /// The plan as JSON, in a stable order.
@@ -143,48 +145,76 @@ fn target_json(target: Target) -> Value {
     }
 }
 
-/// What is set; times in seconds.
-fn policy(policy: &Policy) -> Value {
-    let mut value = json!({
-        "strategy": match policy.strategy {
-            Strategy::Thread => "thread",
-            Strategy::Process => "process",
-        },
-    });
-    let mut set = |name: &str, setting: Option<Value>| {
-        if let Some(setting) = setting {
-            value[name] = setting;
+macro_rules! define {
+    (
+        each { $($each:ident: $type:ty, $read:ident, $shape:expr, $form:ident, $on:ident, $about:literal;)* }
+        all { $($all:tt)* }
+    ) => {
+        /// What is set; times in seconds.
+        fn policy(policy: &Policy) -> Value {
+            let mut value = json!({
+                "strategy": match policy.strategy {
+                    Strategy::Thread => "thread",
+                    Strategy::Process => "process",
+                },
+            });
+            $(if let Some(setting) = &policy.$each {
+                value[stringify!($each)] = setting.json();
+            })*
+            value
         }
     };
-    set("timeout", policy.timeout.map(|time| json!(time.as_secs_f64())));
-    set("timeout_total", policy.timeout_total.map(|time| json!(time.as_secs_f64())));
-    set("grace", policy.grace.map(|time| json!(time.as_secs_f64())));
-    set("allow_failure", policy.allow_failure.then_some(json!(true)));
-    set("memory_limit", policy.memory_limit.map(|bytes| json!(bytes)));
-    set("max_payload", policy.max_payload.map(|bytes| json!(bytes)));
-    set("max_tasks_per_worker", policy.max_tasks_per_worker.map(|count| json!(count)));
-    set(
-        "retry",
-        policy.retry.as_ref().map(|retry| {
-            json!({
-                "max_retries": retry.max_retries,
-                "base_delay": retry.base_delay.as_secs_f64(),
-                "max_delay": retry.max_delay.as_secs_f64(),
-                "backoff_multiplier": retry.backoff_multiplier,
-                "jitter": retry.jitter,
-                "retry_on": retry.retry_on.iter().map(|kind| format!("{kind:?}").to_lowercase()).collect::<Vec<_>>(),
-            })
-        }),
-    );
-    set(
-        "circuit_breaker",
-        policy.circuit_breaker.as_ref().map(|breaker| {
-            json!({
-                "failure_threshold": breaker.failure_threshold,
-                "reset_timeout": breaker.reset_timeout.as_secs_f64(),
-                "half_open_max_calls": breaker.half_open_max_calls,
-            })
-        }),
-    );
-    value
+}
+parallel_settings!(define);
+
+/// The value of a setting.
+trait Json {
+    fn json(&self) -> Value;
+}
+
+impl Json for bool {
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl Json for u32 {
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl Json for u64 {
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl Json for Duration {
+    fn json(&self) -> Value {
+        json!(self.as_secs_f64())
+    }
+}
+
+impl Json for Retry {
+    fn json(&self) -> Value {
+        json!({
+            "max_retries": self.max_retries,
+            "base_delay": self.base_delay.json(),
+            "max_delay": self.max_delay.json(),
+            "backoff_multiplier": self.backoff_multiplier,
+            "jitter": self.jitter,
+            "retry_on": self.retry_on.iter().map(|kind| format!("{kind:?}").to_lowercase()).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl Json for CircuitBreaker {
+    fn json(&self) -> Value {
+        json!({
+            "failure_threshold": self.failure_threshold,
+            "reset_timeout": self.reset_timeout.json(),
+            "half_open_max_calls": self.half_open_max_calls,
+        })
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{Arm, Block, Code, Key, KeyId, Map, MapOutput, Next, Node, Output, Plan, Region, Step, Task, Work};
+use super::{Arm, Block, Code, Key, KeyId, Map, MapOutput, Next, Output, Plan, Region, Run, Step, Task, Work};
 use crate::{
-    graph::{self, Graph, access::Access, copying, crossing, names, settings},
+    graph::{self, Graph, access::Access, copying, crossing, resolve, settings},
     source::Spanned,
     suggest,
     syntax::{self, Rust},
@@ -125,7 +125,7 @@ impl Lower<'_, '_> {
         let keys = &self.graph.keys;
         let unknown = rust.names.iter().map(|name| name.value.as_str());
         let unknown =
-            unknown.filter(|name| !hidden.contains(name) && !names::is_given(name) && keys.get(name).is_none());
+            unknown.filter(|name| !hidden.contains(name) && !resolve::is_given(name) && keys.get(name).is_none());
         if keys.len() > MOST {
             return Vec::new();
         }
@@ -141,19 +141,17 @@ impl Lower<'_, '_> {
 
     fn node(&mut self, index: usize, node: &syntax::Node) -> Work {
         match &node.work {
-            syntax::Work::Run(rust) => {
-                Work::Run(Node { code: self.code(rust, &[]), output: self.output(&node.output) })
-            }
+            syntax::Work::Run(rust) => Work::Run(Run { code: self.code(rust, &[]), output: self.output(&node.output) }),
             syntax::Work::Map(map) => {
-                let settings = settings::resolve(&node.parallel, &self.graph.workflow.parallel);
+                let settings = node.parallel.or(&self.graph.workflow.parallel);
                 let items = self.code(&map.items, &[]);
                 Work::Map(Box::new(Map {
                     id: self.site(),
                     items_key: self.just_a_key(&items),
                     items,
-                    item_var: map.item_var.as_ref().map_or(names::ITEM, |name| &name.value).to_owned(),
+                    item_var: map.item_var.as_ref().map_or(resolve::ITEM, |name| &name.value).to_owned(),
                     index_var: map.index_var.as_ref().map(|name| name.value.clone()),
-                    body: self.code(&map.run, &names::hidden(map)),
+                    body: self.code(&map.run, &resolve::hidden(map)),
                     output: self
                         .graph
                         .map_output(index)
@@ -217,7 +215,8 @@ impl Lower<'_, '_> {
     }
 }
 
-/// Visits of a node within one run of its block, if it does not say otherwise.
+/// Visits of a node within one run of its block, if it does not say otherwise. The runtime tells it from what is written
+/// by its number.
 const MAX_VISITS: u64 = 10_000;
 
 fn value<T: Copy>(setting: Option<&Spanned<T>>) -> Option<T> {

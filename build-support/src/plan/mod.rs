@@ -99,7 +99,7 @@ pub struct Step {
 #[derive(Debug)]
 pub enum Work {
     /// A node's Rust.
-    Run(Node),
+    Run(Run),
     /// A `dynamic_parallel` node.
     Map(Box<Map>),
     /// A fan-out, up to its fan-in.
@@ -108,7 +108,7 @@ pub enum Work {
 
 /// A node's Rust and what it writes.
 #[derive(Debug)]
-pub struct Node {
+pub struct Run {
     /// The Rust.
     pub code: Code,
     /// What it writes; `Tuple` if written as a list, even of one.

@@ -1,6 +1,8 @@
 //! The language's entries, in tables: what may stand in which mapping, in what shape. The parser checks against
 //! them, and the JSON Schema is made from them.
 
+use super::settings;
+
 /// What may stand in one kind of mapping.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -106,7 +108,7 @@ const fn required(name: &'static str, shape: Shape, about: &'static str) -> Entr
     Entry { name, shape, required: true, about }
 }
 
-const fn entry(name: &'static str, shape: Shape, about: &'static str) -> Entry {
+pub(super) const fn entry(name: &'static str, shape: Shape, about: &'static str) -> Entry {
     Entry { name, shape, required: false, about }
 }
 
@@ -171,7 +173,7 @@ pub(crate) static PARALLEL: Table = Table {
     what: "`settings.parallel`",
     example: "{ strategy: process }",
     entries: &[entry("strategy", Shape::Word(STRATEGIES), "Where branches run: on threads, or in worker processes.")],
-    more: LIMITS,
+    more: settings::ENTRIES,
 };
 
 /// One entry of `nodes`.
@@ -200,7 +202,7 @@ pub(crate) static NODE: Table = Table {
         entry("failures", Shape::Reference, "The key that gets what failed, with `allow_failure`."),
         STRATEGY,
     ],
-    more: LIMITS,
+    more: settings::ENTRIES,
 };
 
 /// One arm of a `goto` list.
@@ -230,30 +232,11 @@ pub(crate) static EDGE: Table = Table {
         entry("fan_in", Shape::Reference, "The node where the branches meet."),
         STRATEGY,
     ],
-    more: LIMITS,
+    more: settings::ENTRIES,
 };
 
 const STRATEGY: Entry =
     entry("parallel_strategy", Shape::Word(STRATEGIES), "Where branches run: on threads, or in worker processes.");
-
-/// The parallel settings, beside the strategy.
-pub(crate) const LIMITS: &[Entry] = &[
-    entry("max_workers", Shape::Count(1), "How many run at once; the machine's parallelism if not given."),
-    entry("timeout", Shape::Duration { zero: false }, "The time of one attempt, such as `30s`."),
-    entry("timeout_total", Shape::Duration { zero: false }, "The time of all attempts together."),
-    entry(
-        "grace",
-        Shape::Duration { zero: true },
-        "From telling a branch to end to killing its worker, or leaving its thread behind; `1s` if not given.",
-    ),
-    entry("fail_fast", Shape::Bool, "Cancel the siblings at the first failure."),
-    entry("allow_failure", Shape::Bool, "A failure does not fail the run."),
-    entry("memory_limit", Shape::Size, "What a worker process may use, such as `512MiB`."),
-    entry("max_payload", Shape::Size, "The most that is sent to or from a worker at once; `1GiB` if not given."),
-    entry("max_tasks_per_worker", Shape::Count(1), "A worker process is replaced after so many."),
-    entry("retry", Shape::Mapping(&RETRY), "What is tried again, and when."),
-    entry("circuit_breaker", Shape::Mapping(&CIRCUIT_BREAKER), "When to stop trying."),
-];
 
 /// `retry`.
 pub(crate) static RETRY: Table = Table {

@@ -1,19 +1,22 @@
 //! The workflow file as written: every name and setting with its place, nothing resolved yet.
 
 mod language;
-mod names;
+mod naming;
 mod nodes;
 mod parallel;
 mod reader;
 mod rust;
 mod schema;
+mod settings;
 mod units;
 mod workflow;
 
 use std::time::Duration;
 
-pub(crate) use names::is_identifier;
+pub(crate) use naming::is_identifier;
 pub use schema::schema;
+pub use settings::Parallel;
+pub(crate) use settings::{SHARED, is_for_processes, parallel_settings};
 pub use workflow::parse;
 
 use crate::source::{Span, Spanned};
@@ -187,35 +190,6 @@ impl Branch {
     pub fn first(&self) -> &Spanned<String> {
         &self.nodes[0]
     }
-}
-
-/// Parallel settings at one place; what is not written is `None` and taken from further out.
-#[derive(Debug, Clone, Default)]
-pub struct Parallel {
-    /// `strategy` in `settings.parallel`, `parallel_strategy` elsewhere.
-    pub strategy: Option<Spanned<Strategy>>,
-    /// `max_workers`, at least 1.
-    pub max_workers: Option<Spanned<u32>>,
-    /// `timeout` of one attempt.
-    pub timeout: Option<Spanned<Duration>>,
-    /// `timeout_total` of all attempts together.
-    pub timeout_total: Option<Spanned<Duration>>,
-    /// `grace`: from asking a worker to end to killing it.
-    pub grace: Option<Spanned<Duration>>,
-    /// `fail_fast`.
-    pub fail_fast: Option<Spanned<bool>>,
-    /// `allow_failure`.
-    pub allow_failure: Option<Spanned<bool>>,
-    /// `memory_limit` in bytes.
-    pub memory_limit: Option<Spanned<u64>>,
-    /// `max_payload` in bytes: the largest frame to or from a worker.
-    pub max_payload: Option<Spanned<u64>>,
-    /// `max_tasks_per_worker`: a worker is replaced after so many.
-    pub max_tasks_per_worker: Option<Spanned<u32>>,
-    /// `retry`.
-    pub retry: Option<Spanned<Retry>>,
-    /// `circuit_breaker`.
-    pub circuit_breaker: Option<Spanned<CircuitBreaker>>,
 }
 
 /// Where branches run.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, hash_map};
 
 use super::{
     Arm, Goto, Map, Node, Output, Work, language,
-    names::{self, Role},
+    naming::{self, Role},
     reader::{Fields, Reader},
     rust,
 };
@@ -132,7 +132,7 @@ impl<'a> Reader<'a, '_> {
         let entry = fields.any("goto")?;
         let arms = match &entry.value.value {
             Value::Scalar(scalar) if !scalar.is_null() => {
-                vec![Arm { condition: None, to: Spanned::new(scalar.text.to_string(), entry.value.span) }]
+                vec![Arm { condition: None, to: Spanned::new(naming::normal(&scalar.text), entry.value.span) }]
             }
             Value::List(items) if items.is_empty() => {
                 self.empty_list(entry.value.span, "goto", "name a node, or remove the entry");
@@ -163,7 +163,7 @@ impl<'a> Reader<'a, '_> {
     fn duplicates(&mut self, nodes: &[Node]) {
         let mut first = HashMap::<_, &Spanned<String>>::with_capacity(nodes.len());
         for node in nodes {
-            let rust_name = names::rust_name(&node.name.value, Role::Node);
+            let rust_name = naming::rust_name(&node.name.value, Role::Node);
             let before = match first.entry(rust_name) {
                 hash_map::Entry::Occupied(before) => *before.get(),
                 hash_map::Entry::Vacant(place) => {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    CircuitBreaker, Parallel, Retry, RetryOn, Strategy, language,
+    CircuitBreaker, Parallel, Retry, RetryOn, Strategy,
     reader::{Fields, Reader},
+    settings,
 };
 use crate::{codes, diagnostic::Diagnostic, source::Spanned};
 
@@ -31,16 +32,15 @@ impl Default for CircuitBreaker {
 impl<'a> Reader<'a, '_> {
     /// The parallel settings among `fields`. `strategy` is what the strategy is called there.
     pub(super) fn parallel(&mut self, fields: &Fields<'_, 'a>, strategy: &str) -> Parallel {
-        if !fields.any_of(|name| name == strategy || language::LIMITS.iter().any(|limit| limit.name == name)) {
+        if !fields.any_of(|name| name == strategy || settings::ENTRIES.iter().any(|entry| entry.name == name)) {
             return Parallel::default();
         }
         let strategy = self.word(fields, strategy).map(|word| {
             let strategy = if word.value == "process" { Strategy::Process } else { Strategy::Thread };
             Spanned::new(strategy, word.span)
         });
-        let timeout = self.duration(fields, "timeout");
-        let timeout_total = self.duration(fields, "timeout_total");
-        if let (Some(one), Some(total)) = (&timeout, &timeout_total)
+        let settings = self.settings_of(fields, strategy);
+        if let (Some(one), Some(total)) = (&settings.timeout, &settings.timeout_total)
             && one.value > total.value
         {
             self.error(
@@ -50,24 +50,11 @@ impl<'a> Reader<'a, '_> {
                     .help("make `timeout_total` at least as long"),
             );
         }
-        Parallel {
-            strategy,
-            timeout,
-            timeout_total,
-            max_workers: self.count(fields, "max_workers"),
-            grace: self.duration(fields, "grace"),
-            fail_fast: self.bool(fields, "fail_fast"),
-            allow_failure: self.bool(fields, "allow_failure"),
-            memory_limit: self.size(fields, "memory_limit"),
-            max_payload: self.size(fields, "max_payload"),
-            max_tasks_per_worker: self.count(fields, "max_tasks_per_worker"),
-            retry: self.retry(fields),
-            circuit_breaker: self.circuit_breaker(fields),
-        }
+        settings
     }
 
-    fn retry(&mut self, outer: &Fields<'_, 'a>) -> Option<Spanned<Retry>> {
-        let fields = self.table(outer, "retry")?;
+    pub(super) fn retry(&mut self, outer: &Fields<'_, 'a>, name: &str) -> Option<Spanned<Retry>> {
+        let fields = self.table(outer, name)?;
         let default = Retry::default();
         let base = self.duration(&fields, "base_delay");
         let max = self.duration(&fields, "max_delay");
@@ -121,8 +108,8 @@ impl<'a> Reader<'a, '_> {
         Some(Spanned::new(retry, fields.span))
     }
 
-    fn circuit_breaker(&mut self, outer: &Fields<'_, 'a>) -> Option<Spanned<CircuitBreaker>> {
-        let fields = self.table(outer, "circuit_breaker")?;
+    pub(super) fn circuit_breaker(&mut self, outer: &Fields<'_, 'a>, name: &str) -> Option<Spanned<CircuitBreaker>> {
+        let fields = self.table(outer, name)?;
         let default = CircuitBreaker::default();
         let failure_threshold = self.count(&fields, "failure_threshold");
         let reset_timeout = self.duration(&fields, "reset_timeout");

@@ -6,7 +6,7 @@ use std::{rc::Rc, time::Duration};
 use super::{
     Branch, Rust,
     language::{self, Piece, Shape, Table},
-    names::{self, Role},
+    naming::{self, Role},
     rust, units,
 };
 use crate::{
@@ -233,8 +233,8 @@ impl<'a, 'd> Reader<'a, 'd> {
     pub(super) fn name(&mut self, fields: &Fields<'_, 'a>, name: &str, role: Role) -> Option<Spanned<String>> {
         let entry = fields.get(name, |shape| shape == Shape::Name)?;
         let scalar = self.scalar(entry, "a name")?;
-        let name = Spanned::new(scalar.text.to_string(), entry.value.span);
-        if let Some(error) = names::check(&name, role) {
+        let name = Spanned::new(naming::normal(&scalar.text), entry.value.span);
+        if let Some(error) = naming::check(&name, role) {
             self.error(error);
         }
         Some(name)
@@ -244,7 +244,7 @@ impl<'a, 'd> Reader<'a, 'd> {
     pub(super) fn reference(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<String>> {
         let entry = fields.get(name, |shape| shape == Shape::Reference)?;
         let reference =
-            self.scalar(entry, "one name").map(|scalar| Spanned::new(scalar.text.to_string(), entry.value.span));
+            self.scalar(entry, "one name").map(|scalar| Spanned::new(naming::normal(&scalar.text), entry.value.span));
         self.complete &= reference.is_some();
         reference
     }
@@ -280,7 +280,7 @@ impl<'a, 'd> Reader<'a, 'd> {
                 self.complete = false;
                 return None;
             }
-            return Some((Spanned::new(vec![Spanned::new(scalar.text.to_string(), span)], span), false));
+            return Some((Spanned::new(vec![Spanned::new(naming::normal(&scalar.text), span)], span), false));
         };
         Some((Spanned::new(self.names_of(items, name), entry.value.span), true))
     }
@@ -290,7 +290,7 @@ impl<'a, 'd> Reader<'a, 'd> {
         for item in items {
             match &item.value {
                 Value::Scalar(scalar) if !scalar.is_null() => {
-                    names.push(Spanned::new(scalar.text.to_string(), item.span));
+                    names.push(Spanned::new(naming::normal(&scalar.text), item.span));
                 }
                 _ => {
                     self.complete = false;

@@ -1,14 +1,17 @@
 //! The whole file: its sections, the state's keys and the edges.
 
+use std::collections::HashMap;
+
 use super::{
     Edge, Key, Parallel, Workflow,
     language::{self, Piece},
-    names::{self, Role},
+    naming::{self, Role},
     reader::{Fields, Reader},
 };
 use crate::{
-    diagnostic::Diagnostics,
-    source::{FileId, Sources, Spanned},
+    codes,
+    diagnostic::{Diagnostic, Diagnostics},
+    source::{FileId, Sources, Span, Spanned},
     yaml::{
         self, Broken, Entry, Value,
         recover::{self, Cuts},
@@ -106,7 +109,26 @@ impl<'a> Reader<'a, '_> {
             self.wrong_value(entry, "a mapping, such as `count: u32`");
             return Vec::new();
         };
-        entries.iter().filter_map(|entry| self.key(entry)).collect()
+        let keys: Vec<_> = entries.iter().filter_map(|entry| self.key(entry)).collect();
+        self.same_keys(&keys);
+        keys
+    }
+
+    /// Names that are written in different ways, and are the same to Rust.
+    fn same_keys(&mut self, keys: &[Key]) {
+        let mut first: HashMap<&str, Span> = HashMap::with_capacity(keys.len());
+        for key in keys {
+            let name = &key.name;
+            if let Some(before) = first.insert(&name.value, name.span) {
+                let message = format!("two state keys are called `{}`", name.value);
+                self.error(
+                    Diagnostic::error(codes::DUPLICATE_NAME, name.span, message)
+                        .label("again here, with other characters that look the same")
+                        .also(before, "first used here")
+                        .help("give one of them another name"),
+                );
+            }
+        }
     }
 
     fn key(&mut self, entry: &Entry<'a>) -> Option<Key> {
@@ -114,8 +136,8 @@ impl<'a> Reader<'a, '_> {
             self.bare_entry(entry);
             return None;
         }
-        let name = Spanned::new(entry.key.value.to_string(), entry.key.span);
-        if let Some(error) = names::check(&name, Role::Key) {
+        let name = Spanned::new(naming::normal(&entry.key.value), entry.key.span);
+        if let Some(error) = naming::check(&name, Role::Key) {
             self.error(error);
         }
         let key = match entry.value.value {

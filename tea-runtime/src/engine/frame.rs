@@ -183,6 +183,10 @@ impl Walk {
                 Onward::Out(goes_to) => return Ok(Halt::Ended(Ok(goes_to))),
             };
             let step = &self.block.steps[at];
+            // Results are there for the node that a fan-out leads to, and for no other.
+            if !matches!(self.block.steps.get(self.at).map(|before| before.work), Some(Work::FanOut(_))) {
+                self.view.clear_parallel_results();
+            }
             self.enter(at, step)?;
             match step.work {
                 Work::Run(body) => self.node(step, body)?,
@@ -286,6 +290,9 @@ pub(crate) fn cancelled(reason: CancelReason) -> Box<Failure> {
     Box::new(Failure::new(FailureKind::Cancelled, why))
 }
 
+/// `max_visits` of a node that has none in the workflow file.
+const DEFAULT_MAX_VISITS: u64 = 10_000;
+
 /// How often each step was visited. A block that never goes back needs no counters.
 struct Visits {
     /// The steps visited before the first jump back; of 64 steps at most.
@@ -320,7 +327,15 @@ impl Visits {
         if before < step.max_visits {
             return Ok(());
         }
-        let message = format!("visited {} times, which is its `max_visits`: the loop does not end", step.max_visits);
+        let most = step.max_visits;
+        let message = if most == DEFAULT_MAX_VISITS {
+            format!(
+                "visited {most} times, which is as often as a node may run if the workflow file does not say otherwise: if the \
+                 loop does end, write `max_visits` with a larger number on the node"
+            )
+        } else {
+            format!("visited {most} times, which is its `max_visits`: the loop does not end")
+        };
         Err(Box::new(Failure::new(FailureKind::Error, message)))
     }
 }

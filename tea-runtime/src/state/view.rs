@@ -216,6 +216,12 @@ impl View {
         self.values_mut().results = Some(Arc::new(LazyLock::new(Box::new(results))));
     }
 
+    pub(crate) fn clear_parallel_results(&mut self) {
+        if self.values().results.is_some() {
+            self.values_mut().results = None;
+        }
+    }
+
     pub(crate) fn plan(&self) -> &'static Plan {
         self.values().plan
     }

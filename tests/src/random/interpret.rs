@@ -146,7 +146,7 @@ impl Interpreter<'_> {
                     led_to.extend(end);
                     *state = own;
                 }
-                Err(Failed) if task.policy.allow_failure => failed += 1,
+                Err(Failed) if task.policy.allow_failure == Some(true) => failed += 1,
                 Err(Failed) => return Err(Failed),
             }
         }
@@ -160,7 +160,7 @@ impl Interpreter<'_> {
         for item in items {
             match self.code(&map.body, state, &Locals { item: Some(item), ..Locals::default() }) {
                 Ok(value) => results.push(value),
-                Err(Failed) if map.policy.allow_failure => failed += 1,
+                Err(Failed) if map.policy.allow_failure == Some(true) => failed += 1,
                 Err(Failed) => return Err(Failed),
             }
         }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Name;
+use crate::syntax::naming::normal;
 
 /// Which argument of a macro is its format string, if any is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +88,7 @@ fn argument(text: &str, at: usize, names: &mut Vec<Name>) {
     let (argument, spec) = text.split_once(':').unwrap_or((text, ""));
     let mut add = |name: &str, start: usize| {
         if is_name(name) {
-            names.push(Name { word: name.to_owned(), place: start..start + name.len(), assigned: false });
+            names.push(Name { word: normal(name), place: start..start + name.len(), assigned: false });
         }
     };
     let trimmed = argument.trim();

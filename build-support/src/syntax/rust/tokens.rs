@@ -7,7 +7,7 @@ use super::{
     Name,
     format::{self, Format},
 };
-use crate::syntax::names;
+use crate::syntax::naming;
 
 /// The names in text that does not parse, or none if it has no tokens.
 pub(super) fn names_in_text(text: &str) -> Vec<Name> {
@@ -69,13 +69,16 @@ fn inner_format(before: &[TokenTree]) -> Format {
 /// An identifier without `r#`.
 pub(super) fn name(ident: &Ident) -> Name {
     let text = ident.to_string();
-    let name = text.strip_prefix("r#").unwrap_or(&text).to_owned();
-    Name { word: name, place: ident.span().byte_range(), assigned: false }
+    Name {
+        word: naming::normal(text.strip_prefix("r#").unwrap_or(&text)),
+        place: ident.span().byte_range(),
+        assigned: false,
+    }
 }
 
 /// Whether a word has a meaning of its own in Rust.
 pub(super) fn is_keyword(ident: &Ident) -> bool {
-    names::is_keyword(&ident.to_string())
+    naming::is_keyword(&ident.to_string())
 }
 
 enum Role {
@@ -124,10 +127,10 @@ fn role(tokens: &[TokenTree], index: usize) -> Role {
         TokenTree::Ident(word) => ["static", "const", "let", "mut"].iter().any(|keyword| word == keyword),
         _ => false,
     });
-    if is_keyword || follows || leads || is_declared {
+    if is_keyword || follows || leads {
         Role::Other
     } else if matches!(after, Some((':', _))) {
-        Role::Field
+        if is_declared { Role::Other } else { Role::Field }
     } else if matches!(after, Some(('=', Spacing::Alone))) {
         Role::Argument
     } else {

@@ -84,6 +84,17 @@ fn max_visits_is_exact_and_names_the_node() {
 }
 
 #[test]
+fn a_bound_that_nobody_set_says_so() {
+    let kit = kit();
+    let mut steps = vec![node("again", |_, _| Ok(()))];
+    (steps[0].max_visits, steps[0].next) = (10_000, to(0));
+    let root = kit.block(steps);
+    let error = run(kit.plan(root)).unwrap_err();
+    let message = &error.failures()[0].failure.message;
+    assert!(message.contains("10000 times") && message.contains("write `max_visits`"), "{message}");
+}
+
+#[test]
 fn a_step_that_was_jumped_over_is_not_counted() {
     let kit = kit();
     // 0 jumps over 1 to 2, which goes back to 1.

@@ -8,7 +8,7 @@ mod ty;
 use std::ops::Range;
 
 use super::Name;
-use crate::syntax::names::is_keyword;
+use crate::syntax::naming::is_keyword;
 
 /// Deeper text is left to syn.
 const MAX_DEPTH: u32 = 16;
@@ -113,7 +113,10 @@ mod tests {
 
     use syn::{Block, parse::Parser};
 
-    use super::{super::free, body, expression, is_type};
+    use super::{
+        super::{free, tokens},
+        body, expression, is_type,
+    };
 
     #[test]
     fn common_rust_is_simple() {
@@ -138,6 +141,57 @@ mod tests {
         ">=", "=", "+", "-", "*", "/", "%", "1", "0", "_1", "1.", "\"s\"", "\"", " ", "\n", "as", "true", "mut", "{",
         "}", "|", ";", "'", "..", "é", "->", "<-", ">>", "r", "b", "#",
     ];
+    /// Rust that parses: some of it is only looked at, and never run.
+    fn rust() -> impl Strategy<Value = String> {
+        let leaf = select(&["a", "b", "1", "\"{a}\"", "a.b", "self::a", "f(a)", "-b", "&mut a", "'x'"][..])
+            .prop_map(str::to_owned);
+        leaf.prop_recursive(3, 24, 3, |inner| {
+            let one = inner.clone();
+            let two = (inner.clone(), inner.clone());
+            prop_oneof![
+                (one, select(ONE)).prop_map(|(one, form)| form.replace('§', &one)),
+                (two, select(TWO)).prop_map(|((one, two), form)| form.replacen('§', &one, 1).replacen('§', &two, 1)),
+            ]
+        })
+    }
+
+    const ONE: &[&str] = &[
+        "(§)",
+        "[§]",
+        "{ § }",
+        "(§).b",
+        "(§).b()",
+        "(§)?",
+        "&(§)",
+        "|b| (§)",
+        "println!(\"{a} {b:>c$}\", c = §)",
+        "format!(\"{}\", §)",
+        "json!({ a: §, \"b\": § })",
+        "info!(a = §, %b, \"{c}\")",
+        "{ let a = §; b }",
+        "S { a: §, b }",
+        "matches!(§, Some(a) if a > b)",
+        "vec![§; a]",
+        "async { § }",
+        "sh!(\"{a}\", §)",
+        "{ macro_rules! m { ($a:expr) => { $a + c } } § }",
+        "return Ok(§)",
+        "loop { break § }",
+        "a::<u8>(§)",
+    ];
+    const TWO: &[&str] = &[
+        "(§, §)",
+        "if (§) == (§) { a } else { b }",
+        "match (§) { Some(b) => §, None => c }",
+        "f(§, §)",
+        "[§, §]",
+        "for a in (§) { §; }",
+        "(§) + (§)",
+        "assert_eq!(§, §, \"{c}\")",
+        "if let Some(a) = (§) { § } else { a }",
+        "write!(§, \"{a}\", §)",
+    ];
+
     const TYPE: &[&str] = &[
         "A", "b", "Vec<", "<", ">", "(", ")", "[", "]", ";", "3", ",", "::", " ", "&", "'a", "mut", "dyn ", "+", "->",
         "!", "_", "fn",
@@ -159,6 +213,16 @@ mod tests {
             if let Some(names) = body(&text) {
                 let parsed = Block::parse_within.parse_str(&text).expect(&text);
                 prop_assert_eq!(names, free::names_of_body(&parsed, &text), "{}", text);
+            }
+        }
+
+        /// Names are read from tokens where the grammar is not known: none may be missing there that syn finds.
+        #[test]
+        fn what_syn_finds_is_found_in_the_tokens_too(text in rust()) {
+            let parsed: Expr = syn::parse_str(&text).expect(&text);
+            let coarse = tokens::names_in_text(&text);
+            for name in free::names_of(&parsed, &text).iter().filter(|name| !name.assigned) {
+                prop_assert!(coarse.iter().any(|other| other.place == name.place), "{name:?} in {text}");
             }
         }
 

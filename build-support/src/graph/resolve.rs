@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{KeyId, Node, NodeWrite};
+use super::{KeyId, NodeAccess, NodeWrite};
 use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
@@ -138,8 +138,8 @@ impl<'a> Keys<'a> {
 }
 
 /// What a node reads and writes.
-pub(super) fn accesses(node: &syntax::Node, keys: &Keys<'_>, found: &mut Diagnostics) -> Node {
-    let mut access = Node::default();
+pub(super) fn accesses(node: &syntax::Node, keys: &Keys<'_>, found: &mut Diagnostics) -> NodeAccess {
+    let mut access = NodeAccess::default();
     match &node.work {
         Work::Run(rust) => access.reads = keys.uses(rust, &[]).keys,
         Work::Map(map) => {

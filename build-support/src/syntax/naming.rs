@@ -1,5 +1,7 @@
 //! What may be a name: it has to stand in Rust, and must not be one of Tea's own.
 
+use unicode_normalization::UnicodeNormalization;
+
 use crate::{codes, diagnostic::Diagnostic, source::Spanned};
 
 /// What the name is for.
@@ -90,6 +92,11 @@ pub(super) fn check(name: &Spanned<String>, role: Role) -> Option<Diagnostic> {
             error.help(use_these)
         }
     })
+}
+
+/// A name as rustc compares it: a letter with its accents may be written in several ways, which look the same.
+pub(crate) fn normal(name: &str) -> String {
+    if name.is_ascii() { name.to_owned() } else { name.nfc().collect() }
 }
 
 /// The Rust identifier that is made from a name.
