@@ -10,7 +10,7 @@ use crate::{
     executor::ParallelExecutor,
     plan::Workflow,
     policy::ParallelConfig,
-    state::View,
+    state::{Value, View},
 };
 
 /// Changes the settings of a branch or map, given its name.
@@ -146,13 +146,27 @@ impl<W: Workflow> Builder<W> {
         Ok(W::state(self.finish(input)?))
     }
 
+    /// Also ends the run when `token` is cancelled.
+    #[cfg(feature = "cli")]
+    pub(crate) fn also_cancelled_by(mut self, token: CancellationToken) -> Self {
+        let also = token.clone();
+        self.cancel.on_cancel(move |_| also.cancel());
+        self.cancel = token;
+        self
+    }
+
     fn finish(self, input: W::Input) -> Result<View, Error> {
+        self.finish_with(W::inputs(input))
+    }
+
+    /// As [`run`](Self::run), with the values of input keys by number, and the view of the root block.
+    pub(crate) fn finish_with(self, inputs: Vec<(u32, Value)>) -> Result<View, Error> {
         let Self { max_workers, all_on_threads, executor, change, fail_fast, cancel, listeners, workflow: _ } = self;
         let all = |name: &str, config: &mut ParallelConfig| change.iter().for_each(|change| change(name, config));
         let some = (!change.is_empty()).then_some(&all as settings::Change<'_>);
         let settings = Settings::changed(W::PLAN, some, fail_fast).map_err(|wrong| Error::input(W::PLAN, wrong))?;
         let events = Events::new(listeners);
         let options = Options { max_workers, all_on_threads, executor, settings, events, cancel };
-        engine::run(W::PLAN, W::inputs(input), options)
+        engine::run(W::PLAN, inputs, options)
     }
 }

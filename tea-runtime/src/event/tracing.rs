@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use tracing::{Span, debug, debug_span, info, info_span, span::EnteredSpan, trace, warn};
@@ -16,6 +17,33 @@ use super::{Detail, Event, Listener, Scope};
 pub struct Tracing {
     /// The spans of running branches and maps.
     spans: Mutex<HashMap<Scope, Running>>,
+    retries: Mutex<Flood>,
+}
+
+/// Sums up what may come without end: the first few are told one by one, then one a second, with a count of the others.
+#[derive(Debug, Default)]
+struct Flood {
+    told: u32,
+    /// Since the last one that was told.
+    last: Option<Instant>,
+    hidden: u64,
+}
+
+impl Flood {
+    const FIRST: u32 = 10;
+    const PERIOD: Duration = Duration::from_secs(1);
+
+    /// Whether to tell one that comes `now`, and how many were not told before it.
+    fn next(&mut self, now: Instant) -> Option<u64> {
+        let quiet = self.last.is_none_or(|last| now.duration_since(last) >= Self::PERIOD);
+        if self.told >= Self::FIRST && !quiet {
+            self.hidden += 1;
+            return None;
+        }
+        self.told += 1;
+        self.last = Some(now);
+        Some(std::mem::take(&mut self.hidden))
+    }
 }
 
 #[derive(Debug)]
@@ -88,6 +116,10 @@ impl Tracing {
                 self.open(Scope::ROOT, plan.name, span);
             }
             Event::RunFinished { elapsed, success } => {
+                let hidden = std::mem::take(&mut *self.retries.lock().unwrap_or_else(PoisonError::into_inner)).hidden;
+                if hidden > 0 {
+                    warn!(target: "tea", hidden, "{hidden} more attempts failed and were tried again");
+                }
                 let (name, span) = self.close(Scope::ROOT);
                 debug!(
                     target: "tea", parent: &span, elapsed_seconds = elapsed.as_secs_f64(), success,
@@ -150,10 +182,17 @@ impl Tracing {
                     "`{name}` ended after {elapsed:.1?}"
                 );
             }
-            Event::RetryScheduled { scope, name, attempt, delay, failure } => warn!(
-                target: "tea", parent: self.span(scope), attempt, delay_seconds = delay.as_secs_f64(), kind = ?failure.kind,
-                "`{name}` failed and is tried again in {delay:.1?}: {}", failure.message
-            ),
+            Event::RetryScheduled { scope, name, attempt, delay, failure } => {
+                let mut retries = self.retries.lock().unwrap_or_else(PoisonError::into_inner);
+                let Some(hidden) = retries.next(Instant::now()) else { return };
+                drop(retries);
+                let more =
+                    if hidden > 0 { format!(" (and {hidden} others since the last line)") } else { String::new() };
+                warn!(
+                    target: "tea", parent: self.span(scope), attempt, delay_seconds = delay.as_secs_f64(), kind = ?failure.kind, hidden,
+                    "`{name}` failed and is tried again in {delay:.1?}: {}{more}", failure.message
+                );
+            }
             _ => {}
         }
     }
@@ -224,7 +263,6 @@ mod tests {
     use std::{
         io,
         sync::{Arc, Mutex},
-        time::{Duration, Instant},
     };
 
     use super::*;
@@ -242,6 +280,20 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn the_first_few_of_a_flood_are_told_then_one_a_second_with_a_count() {
+        let start = Instant::now();
+        let at = |millis: u64| start + Duration::from_millis(millis);
+        let mut flood = Flood::default();
+        let told: Vec<u64> = (0..3000).filter_map(|millis| flood.next(at(millis))).collect();
+        // The first ten within 10 ms, and one more at 1009 ms and 2009 ms.
+        assert_eq!(told, [[0; 10].as_slice(), &[999, 999]].concat());
+        assert_eq!(flood.hidden, 990);
+        // What comes slowly is told one by one.
+        assert_eq!(flood.next(at(10_000)), Some(990));
+        assert_eq!((flood.next(at(12_000)), flood.next(at(12_500))), (Some(0), None));
     }
 
     #[test]

@@ -318,6 +318,30 @@ macro_rules! __shown {
     }};
 }
 
+/// Lets a test program serve as its own worker processes: one line in a file of `tests/` that runs a library's workflow
+/// with process branches. A file that calls `include_workflow!` itself needs it not.
+///
+/// ```
+/// tea_runtime::test_workers!();
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! test_workers {
+    () => {
+        /// Serves as a worker of this test program; passes at once when it is run as a test.
+        #[cfg(test)]
+        #[::core::prelude::v1::test]
+        fn tea_worker() {
+            $crate::test_entry();
+        }
+
+        #[cfg(test)]
+        $crate::__private::inventory::submit! {
+            $crate::__private::TestEntry(::core::concat!(::core::module_path!(), "::tea_worker"))
+        }
+    };
+}
+
 /// The ways to run the workflow.
 #[doc(hidden)]
 #[macro_export]
@@ -339,23 +363,29 @@ macro_rules! __entries {
 
         $crate::__private::inventory::submit! { $crate::__private::Registered(&PLAN) }
 
-        /// Serves as a worker of this test program; passes at once when it is run as a test.
-        #[cfg(test)]
-        #[::core::prelude::v1::test]
-        fn tea_worker() {
-            $crate::test_entry();
-        }
-
-        #[cfg(test)]
-        $crate::__private::inventory::submit! {
-            $crate::__private::TestEntry(::core::concat!(::core::module_path!(), "::tea_worker"))
-        }
+        $crate::test_workers! {}
 
         $crate::with_cli! {
             /// Runs the workflow as a program.
             #[must_use]
             $vis fn main() -> ::std::process::ExitCode {
-                $crate::program::main(&PLAN)
+                main_from(::std::env::args_os())
+            }
+
+            /// As `main`, with this command line, whose first argument is the program's name: for subcommands.
+            #[must_use]
+            $vis fn main_from<A: ::core::convert::Into<::std::ffi::OsString>>(
+                args: impl ::core::iter::IntoIterator<Item = A>,
+            ) -> ::std::process::ExitCode {
+                $crate::program::start::<Workflow>(args, ::core::convert::identity)
+            }
+
+            /// As `main`, run as `change` says: with listeners, policies or an executor of one's own.
+            #[must_use]
+            $vis fn cli(
+                change: impl ::core::ops::FnOnce($crate::__private::Builder<Workflow>) -> $crate::__private::Builder<Workflow>,
+            ) -> ::std::process::ExitCode {
+                $crate::program::start::<Workflow>(::std::env::args_os(), change)
             }
         }
     };
@@ -400,6 +430,18 @@ macro_rules! __stub {
 
         /// Stands in for the workflow's.
         $vis fn main() -> ::std::process::ExitCode {
+            ::core::panic!()
+        }
+
+        /// Stands in for the workflow's.
+        $vis fn main_from<A>(_: A) -> ::std::process::ExitCode {
+            ::core::panic!()
+        }
+
+        /// Stands in for the workflow's.
+        $vis fn cli(
+            _: impl ::core::ops::FnOnce($crate::__private::Builder<Workflow>) -> $crate::__private::Builder<Workflow>,
+        ) -> ::std::process::ExitCode {
             ::core::panic!()
         }
     };

@@ -51,6 +51,8 @@ pub(super) struct Options {
     pub(super) log_format: Style,
     /// `--error-format`.
     pub(super) error_format: Style,
+    /// `--fail-if-any`.
+    pub(super) fail_if_any: bool,
     /// `--timing`.
     pub(super) timing: Option<PathBuf>,
 }
@@ -161,6 +163,7 @@ fn options(flags: &[Flag], matches: &ArgMatches) -> Options {
         verbosity: i16::from(matches.get_count("verbose")) - i16::from(matches.get_count("quiet")),
         log_format: get(matches, "log-format"),
         error_format: get(matches, "error-format"),
+        fail_if_any: matches.get_flag("fail-if-any"),
         timing: matches.get_one("timing").cloned(),
     }
 }
@@ -279,7 +282,7 @@ fn shown_default(flag: &Flag, default: fn() -> Value) -> Option<String> {
     (text.len() <= 40 && !text.contains('\n')).then_some(text)
 }
 
-fn built_in() -> [Arg; 11] {
+fn built_in() -> [Arg; 12] {
     let file = |id: &'static str| Arg::new(id).long(id).value_name("FILE").value_parser(value_parser!(PathBuf));
     let count = |id: &'static str, short| Arg::new(id).long(id).short(short).action(ArgAction::Count);
     [
@@ -294,6 +297,10 @@ fn built_in() -> [Arg; 11] {
             .value_name("N")
             .value_parser(value_parser!(NonZeroUsize))
             .help("Runs at most so many branches at once, everywhere"),
+        Arg::new("fail-if-any")
+            .long("fail-if-any")
+            .action(ArgAction::SetTrue)
+            .help("Exits with 1 if anything failed, even if the workflow allows it to"),
         Arg::new("parallel-strategy")
             .long("parallel-strategy")
             .value_name("STRATEGY")

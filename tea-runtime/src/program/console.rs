@@ -55,6 +55,16 @@ fn write(text: &str) -> io::Result<()> {
     io::Write::write_all(&mut AutoStream::auto(io::stderr().lock()), text.as_bytes())
 }
 
+/// How many columns standard error has.
+pub(super) fn width() -> u16 {
+    const USUAL: u16 = 80;
+    #[cfg(unix)]
+    let width = rustix::termios::tcgetwinsize(io::stderr()).map(|size| size.ws_col).ok();
+    #[cfg(windows)]
+    let width = None;
+    width.filter(|width| *width > 0).unwrap_or(USUAL)
+}
+
 /// Whether standard error is a terminal that can redraw lines.
 pub(super) fn is_terminal() -> bool {
     io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")

@@ -6,10 +6,11 @@ use crate::{
 };
 
 /// Flags that every program has; an input of the same name is moved out of their way.
-pub(super) const BUILT_IN: [&str; 12] = [
+pub(super) const BUILT_IN: [&str; 13] = [
     "input",
     "output",
     "max-workers",
+    "fail-if-any",
     "parallel-strategy",
     "progress",
     "quiet",

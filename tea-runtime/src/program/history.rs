@@ -1,7 +1,7 @@
 //! What happened in a run, for its summary and its failure report.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -19,6 +19,8 @@ struct Known {
     history: History,
     /// What is in `history.done`.
     done: HashSet<String>,
+    /// The names of maps that run.
+    running: HashMap<Scope, &'static str>,
 }
 
 /// What happened so far.
@@ -36,6 +38,8 @@ pub(super) struct History {
     pub(super) items_done: u64,
     /// Items of maps that failed.
     pub(super) items_failed: u64,
+    /// How many items of each map that has failed ones ended, and failed, by its name.
+    pub(super) maps: BTreeMap<&'static str, (u64, u64)>,
     /// Attempts after the first.
     pub(super) retries: u64,
     /// Worker processes started.
@@ -63,11 +67,10 @@ impl Listener for Historian {
         match *event {
             Event::NodeFinished { scope: Scope::ROOT, node, failure: None, .. } => self.lock().done(node),
             Event::BranchFinished { result, .. } => self.lock().branch(result),
-            Event::MapFinished { done, failed, .. } => {
-                let history = &mut self.lock().history;
-                history.items_done += done - failed;
-                history.items_failed += failed;
+            Event::MapStarted { scope, map, .. } => {
+                self.lock().running.insert(scope, map.name);
             }
+            Event::MapFinished { scope, done, failed, .. } => self.lock().map(scope, done, failed),
             Event::RetryScheduled { .. } => self.lock().history.retries += 1,
             Event::WorkerStarted { .. } => self.lock().history.workers_started += 1,
             Event::WorkerLost { .. } => self.lock().history.workers_lost += 1,
@@ -81,6 +84,17 @@ impl Listener for Historian {
 }
 
 impl Known {
+    fn map(&mut self, scope: Scope, done: u64, failed: u64) {
+        self.history.items_done += done - failed;
+        self.history.items_failed += failed;
+        let Some(name) = self.running.remove(&scope) else { return };
+        if failed > 0 {
+            let (all, bad) = self.history.maps.entry(name).or_default();
+            *all += done;
+            *bad += failed;
+        }
+    }
+
     fn branch(&mut self, result: &ParallelFlowResult) {
         if result.success {
             self.history.branches_done += 1;
@@ -102,6 +116,39 @@ impl Known {
 }
 
 impl History {
+    /// Whether anything failed, though the run may go on without it.
+    pub(super) fn has_failures(&self) -> bool {
+        self.branches_failed + self.items_failed > 0
+    }
+
+    /// What failed and was allowed to, in words: of a run that ended well.
+    pub(super) fn allowed(&self) -> Vec<String> {
+        let mut branches: BTreeMap<(&str, String), u64> = BTreeMap::new();
+        for result in &self.failed {
+            let kind = result.error.as_ref().map(|failure| failure.kind.to_string()).unwrap_or_default();
+            *branches.entry((&result.branch, kind)).or_default() += 1;
+        }
+        let branch = |((name, kind), count): ((&str, String), u64)| {
+            let times = if count == 1 { String::new() } else { format!(" {count} times") };
+            format!("branch `{name}` failed{times} ({kind}), which the workflow allows")
+        };
+        let map = |(name, (done, failed)): (&&str, &(u64, u64))| {
+            format!("{failed} of {} of `{name}` failed, which the workflow allows", counted(*done, "item", "items"))
+        };
+        branches.into_iter().map(branch).chain(self.maps.iter().map(map)).collect()
+    }
+
+    /// What was done: `finished` as the run's error tells it, maps among it, then whatever else ended well.
+    pub(super) fn done(&self, finished: &[String]) -> Vec<String> {
+        let known: HashSet<&String> = finished.iter().collect();
+        finished.iter().chain(self.done.iter().filter(|name| !known.contains(name))).cloned().collect()
+    }
+
+    /// How many failures there were, of which a run's error holds `told`: of a map's items it holds some only.
+    pub(super) fn failures(&self, told: usize) -> u64 {
+        (told as u64).max(self.maps.values().map(|(_, failed)| failed).copied().max().unwrap_or(0))
+    }
+
     /// The counts in words, those that are not 0: `3 branches, 120 items (3 failed), 1 retry`.
     pub(super) fn counts(&self) -> String {
         let mut parts = Vec::new();

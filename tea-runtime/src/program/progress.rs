@@ -13,7 +13,10 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{console::Console, human};
+use super::{
+    console::{self, Console},
+    human,
+};
 use crate::event::{Detail, Event, Listener, Scope};
 
 const REDRAW: Duration = Duration::from_millis(100);
@@ -216,16 +219,24 @@ fn paint_bars(shared: &Shared, console: &Console) {
 }
 
 fn show(bar: &ProgressBar, row: &Row) {
-    const SPINNER: &str = "{spinner:.cyan} {prefix:20!} {elapsed:>4}  {msg}";
-    const BAR: &str = "{spinner:.cyan} {prefix:20!} {elapsed:>4}  {bar:24.cyan/blue} {msg}";
+    // What does not fit is cut off: `wide_msg` takes the room that is left. On a terminal that is narrower than the rest
+    // of the line, all of it is the message.
+    const SPINNER: &str = "{spinner:.cyan} {prefix:20!} {elapsed:>4}  {wide_msg}";
+    const BAR: &str = "{spinner:.cyan} {prefix:20!} {elapsed:>4}  {bar:24.cyan/blue} {wide_msg}";
     let length = row.total.filter(|total| *total > 0);
-    let template = if length.is_some() { BAR } else { SPINNER };
+    let width = console::width();
+    let template = match length {
+        Some(_) if width >= 64 => BAR,
+        _ if width >= 40 => SPINNER,
+        _ => "{wide_msg}",
+    };
     bar.set_style(ProgressStyle::with_template(template).expect("the templates are right").progress_chars("=> "));
     if let Some(length) = length {
         bar.set_length(length);
     }
     bar.set_position(row.done);
-    let parts = row.counts().into_iter().chain((!row.note.is_empty()).then(|| row.note.clone()));
+    let name = (width < 40).then(|| row.name.clone());
+    let parts = name.into_iter().chain(row.counts()).chain((!row.note.is_empty()).then(|| row.note.clone()));
     bar.set_message(parts.collect::<Vec<_>>().join(", "));
     bar.tick();
 }

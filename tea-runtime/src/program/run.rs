@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    Asked, Launch,
     args::{Options, Style, When},
     console::{self, Console},
     file::Target,
@@ -20,17 +21,16 @@ use super::{
 };
 use crate::{
     cancel::CancellationToken,
-    engine,
-    event::{Events, Listener, timing::Timing, tracing::Tracing},
+    event::{Listener, timing::Timing, tracing::Tracing},
     plan::Plan,
     state::{Value, View},
 };
 
 /// Runs it, and says how it went.
-pub(super) fn run(plan: &'static Plan, flags: &[Flag], options: &Options) -> ExitCode {
+pub(super) fn run(plan: &'static Plan, flags: &[Flag], options: &Options, launch: Launch<'_>) -> ExitCode {
     let console = if shows_bars(options) { Console::with_bars() } else { Console::plain() };
     match prepare(plan, flags, options, &console) {
-        Ok(prepared) => prepared.run(plan, options, &console),
+        Ok(prepared) => prepared.run(plan, options, &console, launch),
         Err(refusal) => refusal,
     }
 }
@@ -64,7 +64,7 @@ fn prepare(plan: &'static Plan, flags: &[Flag], options: &Options, console: &Con
 }
 
 impl Prepared {
-    fn run(mut self, plan: &'static Plan, options: &Options, console: &Console) -> ExitCode {
+    fn run(mut self, plan: &'static Plan, options: &Options, console: &Console, launch: Launch<'_>) -> ExitCode {
         log::init(console, options.log_format, options.verbosity);
         let cancel = CancellationToken::new();
         let interrupt = match signals::watch(plan, cancel.clone(), console.clone()) {
@@ -85,17 +85,9 @@ impl Prepared {
         });
 
         let started = Instant::now();
-        let outcome = engine::run(
-            plan,
-            std::mem::take(&mut self.inputs),
-            engine::Options {
-                max_workers: options.max_workers.map(Into::into),
-                all_on_threads: options.all_on_threads,
-                events: Events::new(listeners),
-                cancel,
-                ..engine::Options::default()
-            },
-        );
+        let asked =
+            Asked { max_workers: options.max_workers, all_on_threads: options.all_on_threads, listeners, cancel };
+        let outcome = launch(std::mem::take(&mut self.inputs), asked);
         let elapsed = started.elapsed();
         drop(progress);
 
@@ -111,12 +103,23 @@ impl Prepared {
                     interrupt.run_is_over();
                 }
                 let written = self.write(plan, &view, options, console);
+                let refused = options.fail_if_any && history.has_failures();
+                for allowed in history.allowed() {
+                    tracing::warn!(target: "tea", "{allowed}");
+                }
+                if refused {
+                    let message = "something failed that the workflow allows to fail, and `--fail-if-any` does not";
+                    usage::complain(console, options.error_format, message);
+                }
                 summarize(plan, elapsed, &history.counts(), written && traced);
-                if written && traced { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+                if written && traced && !refused { ExitCode::SUCCESS } else { ExitCode::FAILURE }
             }
+            // Settings that make no sense.
+            Err(error) if error.is_input() => usage::refuse(console, options.error_format, &error.to_string()),
             Err(error) => {
                 let report = Report {
                     plan,
+                    done: history.done(error.finished()),
                     failures: error.failures().iter().map(Failed::of).collect(),
                     history: &history,
                     elapsed,

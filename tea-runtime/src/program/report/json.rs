@@ -17,6 +17,8 @@ struct Line<'a> {
     signal: Option<i32>,
     elapsed_seconds: f64,
     failures: Vec<Entry<'a>>,
+    /// Of a map's failed items, `failures` holds the first 1,000.
+    failures_in_all: u64,
     done: &'a [String],
     branches_done: u64,
     branches_failed: u64,
@@ -83,7 +85,8 @@ pub(super) fn render(report: &Report<'_>) -> String {
         signal: report.signal,
         elapsed_seconds: report.elapsed.as_secs_f64(),
         failures: failures.collect(),
-        done: &history.done,
+        failures_in_all: history.failures(report.failures.len()),
+        done: &report.done,
         branches_done: history.branches_done,
         branches_failed: history.branches_failed,
         items_done: history.items_done,

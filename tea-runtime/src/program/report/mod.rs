@@ -14,6 +14,8 @@ pub(super) struct Report<'a> {
     pub(super) plan: &'a Plan,
     /// What failed it, in declared order.
     pub(super) failures: Vec<Failed<'a>>,
+    /// What was done before it failed.
+    pub(super) done: Vec<String>,
     /// What happened besides.
     pub(super) history: &'a History,
     /// How long it took.
@@ -133,6 +135,7 @@ mod tests {
                 failed("gc", &error),
                 failed("left", &cancelled),
             ],
+            done: history().done,
             history: &history(),
             elapsed: Duration::from_secs(75),
             signal: None,
@@ -171,6 +174,7 @@ error: `read-qc` failed after 1 min 15 s
         let report = Report {
             plan: &READ_QC,
             failures: vec![failed("", &cancelled)],
+            done: Vec::new(),
             history: &History::default(),
             elapsed: Duration::from_millis(800),
             signal: Some(2),
@@ -184,6 +188,7 @@ error: `read-qc` failed after 1 min 15 s
         let report = Report {
             plan: &READ_QC,
             failures: (0..40).map(|_| failed("gc", &error)).collect(),
+            done: Vec::new(),
             history: &History::default(),
             elapsed: Duration::ZERO,
             signal: None,
@@ -194,12 +199,34 @@ error: `read-qc` failed after 1 min 15 s
     }
 
     #[test]
+    fn failures_that_are_not_kept_are_counted_too() {
+        let error = Failure::new(FailureKind::Error, "no");
+        let history = History { maps: [("each", (5000, 3000))].into(), ..History::default() };
+        let report = Report {
+            plan: &READ_QC,
+            failures: (0..1000).map(|_| failed("each[1]", &error)).collect(),
+            done: Vec::new(),
+            history: &history,
+            elapsed: Duration::ZERO,
+            signal: None,
+        };
+        let text = text(&report);
+        assert!(
+            text.contains("   = not shown: 2990 more failures; `--error-format json` has 1000 of them\n"),
+            "{text}"
+        );
+        let json: serde_json::Value = serde_json::from_str(&report.render(Style::Json)).unwrap();
+        assert_eq!(json["failures_in_all"], 3000);
+    }
+
+    #[test]
     fn json_is_one_line_with_the_same_facts() {
         let (crash, history) = (crash(), history());
         let earlier = [error()];
         let report = Report {
             plan: &READ_QC,
             failures: vec![Failed { attempts: 2, earlier: &earlier, pid: Some(4242), ..failed("count", &crash) }],
+            done: history.done.clone(),
             history: &history,
             elapsed: Duration::from_millis(1500),
             signal: None,

@@ -21,7 +21,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     for failed in failed.iter().take(MOST_SHOWN) {
         write_failure(&mut page, report, failed);
     }
-    write_total(&mut page, report, failed.len().saturating_sub(MOST_SHOWN), &cancelled);
+    write_total(&mut page, report, failed.len(), &cancelled);
     page.into_text()
 }
 
@@ -58,7 +58,7 @@ fn write_failure(page: &mut Page, report: &Report<'_>, failed: &Failed<'_>) {
     page.line("");
 }
 
-fn write_total(page: &mut Page, report: &Report<'_>, hidden: usize, cancelled: &[&Failed<'_>]) {
+fn write_total(page: &mut Page, report: &Report<'_>, told: usize, cancelled: &[&Failed<'_>]) {
     let name = report.plan.name;
     let elapsed = human::time(report.elapsed);
     let what = match report.signal {
@@ -66,14 +66,17 @@ fn write_total(page: &mut Page, report: &Report<'_>, hidden: usize, cancelled: &
         None => format!("`{name}` failed"),
     };
     page.headline("error", &format!("{what} after {elapsed}"));
-    if hidden > 0 {
-        page.note("not shown", &format!("{hidden} more failures; `--error-format json` has all of them"));
+    if told > MOST_SHOWN {
+        let all = report.history.failures(told);
+        let which = if all == told as u64 { "all".to_owned() } else { told.to_string() };
+        let hidden = all - MOST_SHOWN as u64;
+        page.note("not shown", &format!("{hidden} more failures; `--error-format json` has {which} of them"));
     }
     let names: Vec<_> = cancelled.iter().map(|failed| &*failed.branch).filter(|name| !name.is_empty()).collect();
     if !names.is_empty() {
         page.note("cancelled", &list(&names));
     }
-    let done: Vec<_> = report.history.done.iter().map(String::as_str).collect();
+    let done: Vec<_> = report.done.iter().map(String::as_str).collect();
     page.note("done", if done.is_empty() { "nothing".to_owned() } else { list(&done) }.as_str());
     let counts = report.history.counts();
     if !counts.is_empty() {

@@ -1,0 +1,66 @@
+//! Failures as a program tells them, and a program with a `main` of its own.
+
+use serde_json::{Value, json};
+use tests::program::Program;
+
+fn failing(args: &[&str]) -> Program {
+    let program = Program::new(env!("CARGO_BIN_EXE_failing")).env("RUST_BACKTRACE", "0");
+    args.iter().fold(program, Program::arg)
+}
+
+/// Also of an error that is its own source, and of one whose `Display` panics.
+#[test]
+fn item_failures_hold_the_whole_failure() {
+    for further in [&[][..], &["--max-workers", "1"]] {
+        let output = failing(further).run().json();
+        assert_eq!(output["good"], json!([0, 3]));
+        let [first, second] = &output["bad"].as_array().unwrap()[..] else { panic!("{output}") };
+        assert_eq!((&first["index"], &first["message"], &first["causes"]), (&1.into(), &"bad".into(), &json!([])));
+        assert_eq!(second["message"], "its text cannot be shown: no such text");
+        for failure in [first, second] {
+            assert_eq!((&failure["kind"], &failure["attempts"]), (&"error".into(), &1.into()));
+            assert!(failure["place"]["line"] == 10 && failure["elapsed"].is_object(), "{failure}");
+        }
+    }
+}
+
+#[test]
+fn allowed_failures_are_counted_at_the_end_and_can_fail_the_program() {
+    let allowed = "warning: 2 of 4 items of `allow` failed, which the workflow allows\n";
+    let finished = failing(&[]).run();
+    assert!(finished.code == Some(0) && finished.stderr.contains(allowed), "{}", finished.stderr);
+    let strict = failing(&["--fail-if-any"]).run();
+    assert!(strict.code == Some(1) && strict.stdout.contains("\"good\": [0,3]"), "{}", strict.stdout);
+    assert!(strict.stderr.contains("`--fail-if-any` does not"), "{}", strict.stderr);
+    let nothing = failing(&["--fail-if-any", "--how", "nothing"]).run();
+    assert!(nothing.code == Some(0) && !nothing.stderr.contains("warning"), "{}", nothing.stderr);
+}
+
+#[test]
+fn a_report_says_all_that_was_done_and_obeys_no_control_character() {
+    let failed = failing(&["--how", "last"]).run();
+    let text = failed.failure(1);
+    assert!(text.contains("= done: `allow`, `square`\n"), "{text}");
+    assert!(text.contains("error: \\u{1b}[2Jgone\\u{7}\n") && !text.contains('\u{1b}'), "{text}");
+}
+
+#[test]
+fn more_than_a_thousand_failures_are_counted() {
+    let text = failing(&["--how", "many"]).run();
+    let more = "= not shown: 2990 more failures; `--error-format json` has 1000 of them\n";
+    assert!(text.failure(1).contains(more), "{}", text.stderr);
+    let json = failing(&["--how", "many", "--error-format", "json", "-q"]).run();
+    let report: Value = serde_json::from_str(json.failure(1).lines().next().unwrap()).unwrap();
+    assert_eq!(report["failures_in_all"], 3000);
+}
+
+#[test]
+fn a_main_of_ones_own_keeps_the_command_line() {
+    let finished = failing(&["--how", "nothing"]).run();
+    assert_eq!((finished.json()["last"].as_str(), finished.code), (Some("nothing"), Some(0)));
+    assert!(finished.stderr.ends_with("maps heard of: 2\n"), "{}", finished.stderr);
+    let sub = failing(&["sub", "--how", "nothing", "-q"]).run();
+    assert_eq!((sub.json()["last"].as_str(), sub.stderr.as_str()), (Some("nothing"), ""));
+    let help = failing(&["sub", "--help"]).run().stdout;
+    assert!(help.contains("Usage: failing sub [OPTIONS]"), "{help}");
+}
