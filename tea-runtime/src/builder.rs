@@ -4,12 +4,13 @@ use std::{fmt, marker::PhantomData, num::NonZero, sync::Arc};
 
 use crate::{
     cancel::CancellationToken,
-    engine::{self, Options, Settings, settings},
+    engine::{self, Failed, Means, Options, Settings, settings},
     error::Error,
     event::{Event, Events, Listener},
     executor::ParallelExecutor,
-    plan::Workflow,
+    plan::{Plan, Workflow},
     policy::ParallelConfig,
+    process,
     state::{Value, View},
 };
 
@@ -167,6 +168,16 @@ impl<W: Workflow> Builder<W> {
         let settings = Settings::changed(W::PLAN, some, fail_fast).map_err(|wrong| Error::input(W::PLAN, wrong))?;
         let events = Events::new(listeners);
         let options = Options { max_workers, all_on_threads, executor, settings, events, cancel };
-        engine::run(W::PLAN, inputs, options)
+        run(W::PLAN, inputs, options)
     }
+}
+
+/// Runs a plan, with worker processes where it asks for them.
+pub(crate) fn run(plan: &'static Plan, inputs: Vec<(u32, Value)>, options: Options) -> Result<View, Error> {
+    process::refuse_unserved_worker();
+    let means = Means { processes: Some(process::executor::for_run), ..Means::default() };
+    engine::run_with(plan, inputs, options, means).map_err(|failed| match failed {
+        Failed::MissingInput(key) => Error::missing_input(plan, key),
+        Failed::Run { failure, finished, view } => Error::failed(plan, failure, finished).with_view(view),
+    })
 }

@@ -17,6 +17,18 @@ pub enum CancelReason {
     Timeout = 3,
 }
 
+/// The error of [`Context::check`](crate::context::Context::check).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cancelled;
+
+impl std::fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("cancelled")
+    }
+}
+
+impl std::error::Error for Cancelled {}
+
 /// Tells a run, branch or item to end. Cheap to clone; a child is cancelled with its parent.
 #[derive(Debug, Clone, Default)]
 pub struct CancellationToken(Arc<Inner>);

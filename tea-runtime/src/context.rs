@@ -1,23 +1,17 @@
 //! `ctx`: what a node's Rust can ask about the branch that it runs in.
 
-use std::sync::Arc;
-
 use crate::{
-    cancel::CancellationToken,
-    engine::Run,
+    cancel::{CancellationToken, Cancelled},
     event::{Event, Events, Scope},
-    executor::thread::Seat,
 };
 
 /// `ctx` in a node's Rust.
 #[derive(Debug, Clone)]
 pub struct Context {
-    pub(crate) run: Arc<Run>,
+    pub(crate) events: Events,
     pub(crate) token: CancellationToken,
     pub(crate) scope: Scope,
     pub(crate) node: &'static str,
-    /// Its place, if it runs on a thread of its own since it may be left behind.
-    pub(crate) seat: Option<Seat>,
     attempt: u32,
     branch: &'static str,
 }
@@ -25,23 +19,13 @@ pub struct Context {
 impl Context {
     /// A context for `branch`, whose attempt (from 1) this is.
     pub(crate) fn new(
-        run: Arc<Run>,
+        events: Events,
         branch: &'static str,
         scope: Scope,
         attempt: u32,
         token: CancellationToken,
     ) -> Self {
-        Self { run, token, scope, node: branch, seat: None, attempt, branch }
-    }
-
-    /// Makes it that of another attempt at a branch of the same fan-out, once this one has ended.
-    pub(crate) fn renew(&mut self, branch: &'static str, scope: Scope, attempt: u32) {
-        (self.branch, self.node, self.scope, self.attempt) = (branch, branch, scope, attempt);
-    }
-
-    /// The same, on a thread of its own.
-    pub(crate) fn seated(self, seat: Seat) -> Self {
-        Self { seat: Some(seat), ..self }
+        Self { events, token, scope, node: branch, attempt, branch }
     }
 
     /// The name of the branch or map that runs; the workflow's name outside of any.
@@ -75,7 +59,7 @@ impl Context {
     /// A worker process passes it on a few times a second at most, and always when all is done.
     pub fn progress(&self, done: u64, total: u64) {
         let (scope, node) = (self.scope, self.node);
-        self.run.events.emit(|| Event::Progress { scope, node, done, total });
+        self.events.emit(|| Event::Progress { scope, node, done, total });
     }
 
     /// The token behind this context.
@@ -83,20 +67,4 @@ impl Context {
     pub fn token(&self) -> &CancellationToken {
         &self.token
     }
-
-    pub(crate) fn events(&self) -> &Events {
-        &self.run.events
-    }
 }
-
-/// The error of [`Context::check`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cancelled;
-
-impl std::fmt::Display for Cancelled {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("cancelled")
-    }
-}
-
-impl std::error::Error for Cancelled {}

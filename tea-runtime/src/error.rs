@@ -9,6 +9,7 @@ use crate::{
     failure::{Failure, FailureKind},
     plan::Plan,
     result::ParallelFlowResult,
+    state::View,
 };
 
 /// Why a run gave no output. Its `Debug` is a line, as people see it who `unwrap`; with `{:#?}` it is all that is known.
@@ -21,6 +22,8 @@ struct Facts {
     message: String,
     finished: Vec<String>,
     cause: Option<Box<Cause>>,
+    /// What was set when the run ended.
+    view: Option<View>,
 }
 
 /// A cause of which only the message is left: it may have crossed from another process.
@@ -49,7 +52,19 @@ impl Error {
         let message = message(plan.name, &failure, &leaves);
         let cause = leaves.first().and_then(|first| cause(&first.failure.causes));
         drop(leaves);
-        Self(Box::new(Facts { workflow: plan.name, failure: Some(failure), message, finished, cause }))
+        Self(Box::new(Facts { workflow: plan.name, failure: Some(failure), message, finished, cause, view: None }))
+    }
+
+    /// With what was set when the run ended.
+    pub(crate) fn with_view(mut self, view: View) -> Self {
+        self.0.view = Some(view);
+        self
+    }
+
+    /// What was set when the run ended: the values of keys by their numbers. `None` if it did not start.
+    #[must_use]
+    pub fn view(&self) -> Option<&View> {
+        self.0.view.as_ref()
     }
 
     pub(crate) fn missing_input(plan: &Plan, key: &str) -> Self {
@@ -58,7 +73,14 @@ impl Error {
 
     /// Inputs or settings that are no good.
     pub(crate) fn input(plan: &Plan, message: String) -> Self {
-        Self(Box::new(Facts { workflow: plan.name, failure: None, message, finished: Vec::new(), cause: None }))
+        Self(Box::new(Facts {
+            workflow: plan.name,
+            failure: None,
+            message,
+            finished: Vec::new(),
+            cause: None,
+            view: None,
+        }))
     }
 
     /// The name of the workflow.

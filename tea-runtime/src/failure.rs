@@ -4,7 +4,7 @@ use std::{error::Error as StdError, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{plan::Place, result::ParallelFlowResult};
+use crate::{cancel::CancelReason, place::Place, result::ParallelFlowResult};
 
 /// What kind of failure it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -116,6 +116,16 @@ impl Failure {
             ),
         ))
     }
+}
+
+/// The failure of something that was told to end.
+pub(crate) fn cancelled(reason: CancelReason) -> Box<Failure> {
+    let why = match reason {
+        CancelReason::Requested => "cancelled",
+        CancelReason::Sibling => "cancelled, since another branch failed",
+        CancelReason::Timeout => "told to end at its deadline",
+    };
+    Box::new(Failure::new(FailureKind::Cancelled, why))
 }
 
 /// The error type of node functions: made by `?` from any error, as with `anyhow`.

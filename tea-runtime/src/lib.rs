@@ -13,10 +13,14 @@ pub mod executor;
 pub mod failure;
 #[doc(hidden)]
 pub mod generated;
+pub mod map;
 mod node_error;
 pub mod packed;
+mod panic;
+mod place;
 pub mod plan;
 pub mod policy;
+pub mod position;
 #[cfg(unix)]
 pub mod process;
 #[cfg(not(unix))]
@@ -26,6 +30,9 @@ pub mod process;
 pub mod program;
 pub mod result;
 pub mod state;
+mod stderr;
+mod sync;
+mod timer;
 
 #[doc(hidden)]
 pub use self::generated as __private;
@@ -33,10 +40,10 @@ pub use self::{
     builder::Builder,
     cancel::CancellationToken,
     error::Error,
-    executor::{ParallelExecutor, ProcessExecutor, ThreadExecutor, get_executor},
+    executor::{ParallelExecutor, ThreadExecutor},
     failure::{Failure, FailureKind},
     policy::{CircuitBreaker, ParallelConfig, RetryPolicy},
-    process::{init, test_entry},
+    process::{ProcessExecutor, get_executor, init, test_entry},
     result::{ItemFailure, ParallelFlowResult},
 };
 pub use tea_macros::include_workflow;

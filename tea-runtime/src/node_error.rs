@@ -3,9 +3,9 @@
 use std::error::Error as StdError;
 
 use crate::{
-    context::Cancelled,
-    engine::guard,
+    cancel::Cancelled,
     failure::{Failure, FailureKind, NodeError},
+    panic::guard,
 };
 
 /// So many causes are told; whoever has more has causes without end.

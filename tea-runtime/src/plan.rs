@@ -45,13 +45,29 @@ pub enum Site {
     Map(&'static Map),
 }
 
-/// Line and column in the workflow file, both from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Place {
-    /// Line.
-    pub line: u32,
-    /// Column.
-    pub column: u32,
+impl Site {
+    /// `max_workers` of the fan-out or map.
+    pub(crate) fn max_workers(&self) -> Option<u32> {
+        match self {
+            Self::Region(region) => region.max_workers,
+            Self::Map(map) => map.max_workers,
+        }
+    }
+
+    /// Its id, and the settings of its tasks, or of its items, as the plan says them.
+    pub(crate) fn configs(&self) -> (u32, Vec<&'static ParallelConfig>) {
+        match self {
+            Self::Region(region) => (region.id, region.tasks.iter().map(|task| task.config).collect()),
+            Self::Map(map) => (map.id, vec![map.config]),
+        }
+    }
+}
+
+impl Block {
+    /// Whether none of its steps is a fan-out or map: it runs on one thread from its start to its end.
+    pub(crate) fn is_flat(&self) -> bool {
+        self.steps.iter().all(|step| matches!(step.work, Work::Run(_)))
+    }
 }
 
 /// Steps run one after the other, with jumps.
@@ -218,7 +234,7 @@ pub struct Map {
     pub config: &'static ParallelConfig,
 }
 
-pub use crate::engine::map::MapSpec;
+pub use crate::{map::MapSpec, place::Place};
 
 /// A node's Rust with its output: what a step runs.
 pub trait Body: Sync {

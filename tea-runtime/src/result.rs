@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     failure::{ExitStatus, Failure, FailureKind},
-    plan::Place,
+    place::Place,
 };
 
 /// What became of one branch of a fan-out; `parallel_results` in the fan-in holds one a branch, in declared order.

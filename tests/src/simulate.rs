@@ -3,14 +3,15 @@
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    thread,
     time::Duration,
 };
 
 use tea_runtime::{
     ParallelConfig, ParallelExecutor,
     engine::{self, Options},
-    executor::{Attempt, BranchEnd, Job, JobWork},
+    executor::Unit,
     plan::{Block, Next, Place, Plan, Region, Site, Step, Target, Task, Work},
 };
 
@@ -65,13 +66,13 @@ impl Numbered {
 #[must_use]
 pub fn engine(graph: &Graph, workers: u32) -> Time {
     let graph = Numbered::new(graph);
-    let simulated =
-        Arc::new(Simulated { workers: workers as usize, times: graph.times.clone(), clock: Mutex::default() });
+    let simulated = Arc::new(Simulated { workers: workers as usize, ..Simulated::default() });
     let options = Options { executor: Some(Arc::clone(&simulated) as _), ..Options::default() };
-    engine::run(plan(&graph, workers), Vec::new(), options).expect("nothing fails");
-    let clock = simulated.clock.lock().unwrap_or_else(PoisonError::into_inner);
-    assert_eq!(clock.ended, graph.times.len(), "every task runs once");
-    clock.now
+    thread::scope(|scope| {
+        let clock = scope.spawn(|| simulated.tick(&graph));
+        engine::run(plan(&graph, workers), Vec::new(), options).expect("nothing fails");
+        clock.join().expect("every task is submitted once")
+    })
 }
 
 /// The graph as a dataflow file's plan. Its tasks have nothing to do.
@@ -115,23 +116,12 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
     }))
 }
 
-/// Runs nothing: what is submitted ends when its time has passed on a clock of its own.
-///
-/// All of it happens within the first submission, which must be the only one before anything has ended.
+/// What is submitted ends when its time has passed on a clock of its own.
+#[derive(Default)]
 struct Simulated {
     workers: usize,
-    times: Vec<Time>,
-    clock: Mutex<Clock>,
-}
-
-#[derive(Default)]
-struct Clock {
-    now: Time,
-    ended: usize,
-    /// Ends that are to come, and the tasks that end then.
-    running: BinaryHeap<Reverse<(Time, usize)>>,
-    jobs: HashMap<usize, Job>,
-    ticking: bool,
+    submitted: Mutex<Vec<(usize, Unit)>>,
+    more: Condvar,
 }
 
 impl ParallelExecutor for Simulated {
@@ -143,33 +133,45 @@ impl ParallelExecutor for Simulated {
         self.workers
     }
 
-    fn submit(&self, job: Job) {
-        let JobWork::Branch { task, .. } = &job.work else { unreachable!("there are no maps") };
-        let task = *task;
-        let mut clock = self.lock();
-        let end = clock.now + self.times[task];
-        clock.running.push(Reverse((end, task)));
-        clock.jobs.insert(task, job);
-        assert!(clock.running.len() <= self.workers, "no more at once than there are workers");
-        if std::mem::replace(&mut clock.ticking, true) {
-            return;
-        }
-        while let Some(Reverse((end, task))) = clock.running.pop() {
-            clock.now = end;
-            clock.ended += 1;
-            let job = clock.jobs.remove(&task).expect("what runs was submitted");
-            drop(clock);
-            let JobWork::Branch { view, done, .. } = job.work else { unreachable!("there are no maps") };
-            let outcome = Ok(BranchEnd { view, goes_to: Vec::new() });
-            done(Attempt { outcome, pid: 0, worker: None, elapsed: Duration::ZERO });
-            clock = self.lock();
-        }
+    fn submit(&self, unit: Unit) {
+        let task = unit.position().part().and_then(|task| usize::try_from(task).ok()).expect("a branch has a number");
+        self.submitted.lock().unwrap_or_else(PoisonError::into_inner).push((task, unit));
+        self.more.notify_one();
     }
 }
 
 impl Simulated {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Clock> {
-        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Runs the clock until all tasks have ended. It stands still until the engine has submitted what it may.
+    fn tick(&self, graph: &Numbered) -> Time {
+        let mut waiting: Vec<usize> = graph.needs.iter().map(Vec::len).collect();
+        let mut ready = waiting.iter().filter(|needs| **needs == 0).count();
+        let mut running: BinaryHeap<Reverse<(Time, usize)>> = BinaryHeap::new();
+        let mut units: HashMap<usize, Unit> = HashMap::new();
+        let mut now = 0;
+        for _ in 0..graph.times.len() {
+            let new = ready.min(self.workers - running.len());
+            let mut submitted = self.submitted.lock().unwrap_or_else(PoisonError::into_inner);
+            while submitted.len() < new {
+                submitted = self.more.wait(submitted).unwrap_or_else(PoisonError::into_inner);
+            }
+            assert_eq!(submitted.len(), new, "no more at once than there are workers");
+            for (task, unit) in submitted.drain(..) {
+                running.push(Reverse((now + graph.times[task], task)));
+                assert!(units.insert(task, unit).is_none(), "every task runs once");
+            }
+            drop(submitted);
+            ready -= new;
+            let Some(Reverse((end, ended))) = running.pop() else { unreachable!("something runs") };
+            now = end;
+            for (task, needs) in graph.needs.iter().enumerate() {
+                if needs.contains(&ended) {
+                    waiting[task] -= 1;
+                    ready += usize::from(waiting[task] == 0);
+                }
+            }
+            units.remove(&ended).expect("what runs was submitted").run();
+        }
+        now
     }
 }
 

@@ -37,6 +37,13 @@ fn allowed_failures_are_counted_at_the_end_and_can_fail_the_program() {
 }
 
 #[test]
+fn what_was_set_is_written_though_the_run_failed_if_that_is_asked_for() {
+    let failed = failing(&["--how", "last", "--output-on-failure"]).run();
+    assert!(failed.code == Some(1) && failed.stdout.contains("\"good\": ["), "{}", failed.stdout);
+    assert_eq!(failing(&["--how", "last"]).run().stdout, "");
+}
+
+#[test]
 fn a_report_says_all_that_was_done_and_obeys_no_control_character() {
     let failed = failing(&["--how", "last"]).run();
     let text = failed.failure(1);

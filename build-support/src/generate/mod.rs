@@ -6,7 +6,7 @@
 //! macro is called, and nothing of ours stands in their way.
 //!
 //! Pieces are written one after the other for the macro ([`Generated::items`]), or for build scripts at the lines and
-//! columns that they have in the workflow file ([`sheets`]).
+//! columns that they have in the workflow file (`sheets`).
 
 mod identifiers;
 mod module;

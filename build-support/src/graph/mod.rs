@@ -52,7 +52,7 @@ pub use access::{TaskRead, TaskWrite};
 pub use resolve::{Keys, Uses};
 pub use settings::Policy;
 
-/// Index of a key in [`Plan::keys`].
+/// Index of a key in `Plan::keys`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub u32);
 

@@ -1,32 +1,38 @@
 //! Runs plans. What runs when, what is tried again, and how results are joined is decided here, the same for every
-//! strategy; where an attempt runs is the executors' affair.
+//! strategy; where a unit runs is the executors' affair.
 //!
-//! Nothing here waits: a `Frame` that comes to a fan-out is put aside and taken up again by the thread
-//! on which the last branch ends. So a branch in a worker process holds no thread, nesting uses no stack, and a fan-out
-//! within a pool of one thread cannot block itself.
+//! | module | duty |
+//! |---|---|
+//! | `root` | a whole run, from the inputs to the end of the plan's root block |
+//! | `block` | a block: its steps one after the other, on one thread |
+//! | `fan_out` | the driver: starts units, takes their outcomes, tries again, cancels |
+//! | `branches`, `items` | what a driver hands out: the tasks of a fan-out, the items of a map |
+//! | `attempt` | what follows a failed attempt |
+//! | `run`, `settings`, `site` | what a run shares, and what is worked out once in it |
+//! | `serve` | units that another process sent |
 
 mod attempt;
-mod each;
-mod frame;
-pub mod map;
-mod panic;
-mod region;
+mod block;
+mod branches;
+mod fan_out;
+mod items;
 mod root;
 mod run;
-pub(crate) mod schedule;
+mod serve;
 pub(crate) mod settings;
 mod site;
-pub(crate) mod timer;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use self::{
-    frame::{cancelled, run_attempt, run_branch, run_item},
-    panic::guard,
+    root::run_with,
+    run::{MakeProcesses, Means, Run},
+    serve::Server,
 };
 pub use self::{
-    root::run,
-    run::{Options, Run},
+    root::{Failed, run},
+    run::Options,
+    serve::serve,
     settings::Settings,
 };

@@ -8,6 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    executor::wire,
     plan::{Plan, Site},
     policy::ParallelConfig,
 };
@@ -25,9 +26,7 @@ pub struct Settings {
 
 /// [`Settings`] on the way to a worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Sent {
-    module: String,
-    workflow: String,
+struct Sent {
     changed: Vec<(u32, u32, ParallelConfig)>,
     fail_fast: Option<bool>,
 }
@@ -68,19 +67,22 @@ impl Settings {
         self.fail_fast.unwrap_or(planned)
     }
 
-    pub(crate) fn to_send(&self, plan: &Plan) -> Sent {
+    /// The bytes of them, for a worker.
+    pub(super) fn to_send(&self) -> Vec<u8> {
         let changed = self.changed.iter().map(|(&(site, index), &config)| (site, index, config.clone()));
-        let (module, workflow) = (plan.module.to_owned(), plan.name.to_owned());
-        Sent { module, workflow, changed: changed.collect(), fail_fast: self.fail_fast }
+        let mut bytes = Vec::new();
+        wire::write(&Sent { changed: changed.collect(), fail_fast: self.fail_fast }, &mut bytes);
+        bytes
     }
 
-    /// Those for `plan`, if they were sent for it.
-    pub(crate) fn received(sent: &Sent, plan: &Plan) -> Self {
-        if (sent.module.as_str(), sent.workflow.as_str()) != (plan.module, plan.name) {
-            return Self::default();
-        }
-        let changed = sent.changed.iter().map(|(site, index, config)| ((*site, *index), kept(config.clone())));
-        Self { changed: changed.collect(), fail_fast: sent.fail_fast }
+    /// Those that [`to_send`](Self::to_send) gave.
+    ///
+    /// # Errors
+    /// If the bytes are not such.
+    pub(super) fn received(bytes: &[u8]) -> Result<Self, String> {
+        let (Sent { changed, fail_fast }, _) = wire::read(bytes)?;
+        let changed = changed.into_iter().map(|(site, index, config)| ((site, index), kept(config)));
+        Ok(Self { changed: changed.collect(), fail_fast })
     }
 }
 

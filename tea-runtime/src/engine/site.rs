@@ -1,29 +1,33 @@
 //! What is worked out once a run about a region or map, however often it runs.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, time::Duration};
 
 use super::Run;
 use crate::{
     plan::{Map, Region, Task},
-    policy::{CircuitBreaker, ParallelConfig, Strategy},
+    policy::{ParallelConfig, Strategy},
 };
+
+/// How many short branches an executor of threads is given ahead for each of its threads: so many that the driver, which
+/// is woken when half of them have ended, costs little beside them.
+const AHEAD: usize = 64;
 
 /// What is known about a region or map.
 pub(super) struct Site {
-    /// How many attempts are in flight at most.
+    /// How many units are in flight at most.
     pub(super) limit: usize,
+    /// How many run at once.
+    pub(super) workers: usize,
     /// The settings of its tasks, or of its items.
     configs: Vec<&'static ParallelConfig>,
     /// The first failure cancels the others.
     pub(super) fail_fast: bool,
-    /// The circuit breakers of its tasks, or of its items; empty where none has one.
-    breakers: Vec<Option<CircuitBreaker>>,
     /// Every task may fail.
     pub(super) all_may_fail: bool,
+    /// Some have a circuit breaker.
+    pub(super) has_breakers: bool,
     /// Which tasks wait for which; `None` where none does.
     pub(super) graph: Option<Graph>,
-    /// All tasks run in the pool of threads.
-    pub(super) in_pool: bool,
 }
 
 /// A region whose tasks need others.
@@ -43,38 +47,46 @@ impl Site {
         let planned = region.tasks.iter().map(|task| task.config).enumerate();
         let configs: Vec<_> = planned.map(|(index, planned)| run.settings().of(region.id, index, planned)).collect();
         let graph = region.tasks.iter().any(|task| !task.needs.is_empty()).then(|| Graph::new(region.tasks));
+        let workers = run.workers(region.max_workers);
+        // What is handed out ahead cannot make way for a task on which more depends, nor for a nested fan-out.
+        let ahead = !run.settings().fail_fast(region.fail_fast)
+            && graph.is_none()
+            && region.tasks.iter().all(|task| task.block.is_flat());
+        let ahead = if ahead { AHEAD } else { 1 };
         Self {
-            in_pool: configs.iter().all(|config| run.in_pool(config)),
-            limit: limit(run, region.max_workers, &configs),
-            fail_fast: run.settings().fail_fast(region.fail_fast),
-            breakers: breakers(&configs),
-            all_may_fail: configs.iter().all(|config| config.allow_failure),
-            configs,
+            limit: limit(run, workers, ahead, &configs),
             graph,
+            ..Self::new(run, workers, region.fail_fast, configs)
         }
     }
 
     pub(super) fn of_map(run: &Run, map: &Map) -> Self {
-        let config = run.settings().of(map.id, 0, map.config);
+        let configs = vec![run.settings().of(map.id, 0, map.config)];
+        let workers = run.workers(map.max_workers);
+        let ahead = if run.settings().fail_fast(map.fail_fast) { 1 } else { 2 };
+        Self { limit: limit(run, workers, ahead, &configs), ..Self::new(run, workers, map.fail_fast, configs) }
+    }
+
+    fn new(run: &Run, workers: usize, fail_fast: bool, configs: Vec<&'static ParallelConfig>) -> Self {
         Self {
-            limit: limit(run, map.max_workers, &[config]),
-            fail_fast: run.settings().fail_fast(map.fail_fast),
-            breakers: breakers(&[config]),
-            all_may_fail: config.allow_failure,
-            configs: vec![config],
+            limit: workers,
+            workers,
+            fail_fast: run.settings().fail_fast(fail_fast),
+            all_may_fail: configs.iter().all(|config| config.allow_failure),
+            has_breakers: configs.iter().any(|config| config.circuit_breaker.is_some()),
+            configs,
             graph: None,
-            in_pool: false,
         }
+    }
+
+    /// How long what is told to end may take before the fan-out goes on without it.
+    pub(super) fn grace(&self) -> Duration {
+        self.configs.iter().map(|config| config.grace).max().unwrap_or_default()
     }
 
     /// The settings of a task, or those of the items (0).
     pub(super) fn config(&self, task: usize) -> &'static ParallelConfig {
         self.configs[task]
-    }
-
-    /// The circuit breaker of a task, or that of the items (0).
-    pub(super) fn breaker(&self, task: usize) -> Option<&CircuitBreaker> {
-        self.breakers.get(task)?.as_ref()
     }
 }
 
@@ -114,24 +126,21 @@ impl Graph {
     }
 }
 
-/// As many as `max_workers` says; where the pool is no larger than that, as many as it takes with profit.
-fn limit(run: &Run, max_workers: Option<u32>, configs: &[&ParallelConfig]) -> usize {
-    let workers = run.workers(max_workers);
-    // What waits in a worker begins though a circuit has opened meanwhile.
-    let begins_at_once =
-        |config: &&ParallelConfig| run.strategy(config) == Strategy::Thread || config.circuit_breaker.is_some();
-    if configs.iter().any(begins_at_once) {
+/// How many units may be in flight: as many as run at once; more, where that is no less than the executor runs, and nothing
+/// speaks against units that wait there.
+fn limit(run: &Run, workers: usize, ahead: usize, configs: &[&ParallelConfig]) -> usize {
+    // What waits in an executor begins though a circuit has opened meanwhile.
+    if configs.iter().any(|config| config.circuit_breaker.is_some()) {
         return workers;
     }
-    match run.executor(Strategy::Process) {
-        Ok(executor) if workers >= executor.max_workers() => executor.window(),
+    let crosses = configs.iter().all(|config| run.strategy(config) == Strategy::Process);
+    let threads = configs.iter().all(|config| run.strategy(config) == Strategy::Thread);
+    let strategy = if crosses { Strategy::Process } else { Strategy::Thread };
+    match run.executor(strategy) {
+        Ok(executor) if workers >= executor.max_workers() && crosses => executor.window().max(workers),
+        Ok(executor) if workers >= executor.max_workers() && threads => {
+            (workers * ahead).min(executor.window() * ahead)
+        }
         _ => workers,
     }
-}
-
-fn breakers(configs: &[&ParallelConfig]) -> Vec<Option<CircuitBreaker>> {
-    if configs.iter().all(|config| config.circuit_breaker.is_none()) {
-        return Vec::new();
-    }
-    configs.iter().map(|config| config.circuit_breaker.clone().map(CircuitBreaker::new)).collect()
 }

@@ -18,8 +18,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    engine,
     failure::{ExitStatus, Failure},
+    panic::guard,
     plan::{Map, Place, Plan, Region},
     policy::Strategy,
     result::{CircuitState, ParallelFlowResult},
@@ -132,7 +132,7 @@ impl Shared {
         for Hearer { listener, panicked } in &self.listeners {
             // Events are told on threads that workers and deadlines depend on: no panic may end them.
             if panicked.get().is_none()
-                && let Err(failure) = engine::guard(|| listener.on_event(event))
+                && let Err(failure) = guard(|| listener.on_event(event))
             {
                 let _another_thread_was_first = panicked.set(failure);
             }

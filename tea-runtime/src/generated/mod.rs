@@ -17,9 +17,9 @@ pub use crate::{
     __node as node, __shown as shown, __stub as stub,
     builder::Builder,
     context::Context,
-    engine::map::{Codec, Local, MapSpec, Wired, given, in_place, map, reduced},
     error::Error,
     failure::{Failure, NodeError},
+    map::{Codec, Local, MapSpec, Wired, given, in_place, map, reduced},
     plan::{
         Arm, Block, Map, Next, Place, Plan, Region, Registered, Run, Site, Step, Target, Task, TaskRead, TaskWrite,
         Work, Workflow,

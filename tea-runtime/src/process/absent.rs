@@ -1,7 +1,12 @@
 //! What stands for the process strategy where there is none, as on Windows: it needs Unix sockets, process groups and
 //! signals. Workflows run on threads there, and a branch that is to run in a process fails.
 
-use crate::failure::{Failure, FailureKind};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use crate::{
+    executor::{ParallelExecutor, ThreadExecutor, Unit, UnknownStrategy, parallelism},
+    failure::{Failure, FailureKind},
+};
 
 /// Lets this program serve as its own worker; here it does nothing.
 pub fn init() {}
@@ -16,66 +21,67 @@ inventory::collect!(TestEntry);
 /// No process is a worker.
 pub(crate) fn refuse_unserved_worker() {}
 
-/// Whether this process may start copies of itself as workers: it may not.
+/// Would run units in worker processes; here it refuses them.
+#[derive(Debug)]
+pub struct ProcessExecutor {
+    max_workers: usize,
+}
+
+impl ProcessExecutor {
+    /// An executor that refuses all units.
+    #[must_use]
+    pub fn new(max_workers: usize) -> Self {
+        Self { max_workers: max_workers.max(1) }
+    }
+
+    /// The same.
+    #[must_use]
+    pub fn with(max_workers: usize, _: Option<PathBuf>, _: Duration) -> Self {
+        Self::new(max_workers)
+    }
+}
+
+impl ParallelExecutor for ProcessExecutor {
+    fn name(&self) -> &'static str {
+        "process"
+    }
+
+    fn max_workers(&self) -> usize {
+        self.max_workers
+    }
+
+    fn submit(&self, unit: Unit) {
+        unit.refuse(&no_workers());
+    }
+}
+
+/// The executor of worker processes for a run: there is none.
 ///
 /// # Errors
 /// Always.
-pub(crate) fn can_have_workers() -> Result<(), Box<Failure>> {
-    let message = "there are no worker processes on this system: run it with `--parallel-strategy thread`, or write \
-                   `thread` in the workflow";
-    Err(Box::new(Failure::new(FailureKind::Error, message)))
+pub(crate) fn for_run(_: usize) -> Result<Arc<dyn ParallelExecutor>, Box<Failure>> {
+    Err(no_workers())
 }
 
-pub(crate) mod pool {
-    use std::{path::PathBuf, sync::Arc, time::Duration};
-
-    use crate::executor::{Attempt, ItemsEnd, Job, JobWork};
-
-    /// What a pool would be made with.
-    #[derive(Debug)]
-    pub(crate) struct Options {
-        pub(crate) max_workers: usize,
-        #[expect(dead_code, reason = "nothing is started")]
-        pub(crate) program: Option<PathBuf>,
-        #[expect(dead_code, reason = "nothing is started")]
-        pub(crate) handshake: Duration,
+/// The executor of the strategy with this name, with as many workers as the machine runs at once.
+///
+/// # Errors
+/// If there is no such strategy.
+pub fn get_executor(strategy: &str) -> Result<Box<dyn ParallelExecutor>, UnknownStrategy> {
+    match strategy {
+        "thread" => Ok(Box::new(ThreadExecutor::new(parallelism()))),
+        "process" => Ok(Box::new(ProcessExecutor::new(parallelism()))),
+        _ => Err(UnknownStrategy(strategy.to_owned())),
     }
+}
 
-    /// A pool in which every attempt fails.
-    #[derive(Debug)]
-    pub(crate) struct Pool(Options);
+fn no_workers() -> Box<Failure> {
+    let message = "there are no worker processes on this system: run it with `--parallel-strategy thread`, or write \
+                   `thread` in the workflow";
+    Box::new(Failure::new(FailureKind::Error, message))
+}
 
-    impl Pool {
-        pub(crate) fn new(options: Options) -> Arc<Self> {
-            Arc::new(Self(options))
-        }
-
-        pub(crate) fn max_workers(&self) -> usize {
-            self.0.max_workers
-        }
-
-        pub(crate) fn window(&self) -> usize {
-            self.0.max_workers
-        }
-
-        #[expect(clippy::unused_self, reason = "as the pool that there is on Unix")]
-        pub(crate) fn submit(&self, job: Job) {
-            let Err(failure) = super::can_have_workers() else { return };
-            match job.work {
-                JobWork::Branch { done, .. } => done(ended(Err(failure))),
-                JobWork::Items { batch, view, done, .. } => {
-                    drop(view);
-                    let failures = (0..batch.len()).map(|item| (item, failure.clone())).collect();
-                    done(ended(ItemsEnd { batch: Some(batch), failures }));
-                }
-            }
-        }
-
-        #[expect(clippy::unused_self, reason = "as the pool that there is on Unix")]
-        pub(crate) fn close(&self) {}
-    }
-
-    fn ended<T>(outcome: T) -> Attempt<T> {
-        Attempt { outcome, pid: std::process::id(), worker: None, elapsed: Duration::ZERO }
-    }
+/// Paths of the rest of the crate.
+pub(crate) mod executor {
+    pub(crate) use super::for_run;
 }

@@ -9,12 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+use rustix::{
+    fd::OwnedFd,
+    process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid},
+};
 
+use super::pacing::KILLED;
 use crate::failure::ExitStatus;
-
-/// How long a process may take to end that was killed: it may have much memory to give back.
-const KILLED: Duration = Duration::from_secs(5);
 
 /// Processes that were killed and did not end (frozen, or waiting for a device), to be reaped when they have.
 static LEFT: Mutex<Vec<Child>> = Mutex::new(Vec::new());
@@ -81,6 +82,23 @@ impl Group {
             // Somebody else has reaped it: a handler of the caller's that waits for all children.
             Err(_) => Status::Ended,
         }
+    }
+
+    /// Whether the process has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.status() == Status::Ended
+    }
+
+    /// A descriptor that is readable once the process has ended, where the system has such a thing.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn open(&self) -> Option<OwnedFd> {
+        rustix::process::pidfd_open(self.pid, rustix::process::PidfdFlags::empty()).ok()
+    }
+
+    /// A descriptor that is readable once the process has ended, where the system has such a thing.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn open(&self) -> Option<OwnedFd> {
+        None
     }
 
     /// Waits for its end, at most so long. Gives whether it ended.

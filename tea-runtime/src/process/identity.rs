@@ -7,7 +7,7 @@
 use std::{
     fs::Metadata,
     hash::{DefaultHasher, Hash, Hasher},
-    os::unix::fs::MetadataExt,
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
     sync::{
         LazyLock,
@@ -122,9 +122,41 @@ pub(crate) fn can_have_workers(other_program: bool) -> Result<(), Box<Failure>> 
 }
 
 /// The program to start as a worker: the image that runs, also if its file has been replaced.
+///
+/// # Errors
+/// If the system does not say which one that is.
+#[cfg(target_os = "linux")]
 pub(crate) fn image() -> std::io::Result<PathBuf> {
     let running = Path::new("/proc/self/exe");
-    if cfg!(target_os = "linux") && running.exists() { Ok(running.to_owned()) } else { std::env::current_exe() }
+    // A debugger may say another path than the one that it lets be started: by that, its own program would be.
+    let path = std::fs::read_link(running)
+        .map_err(|error| std::io::Error::new(error.kind(), format!("{} cannot be read: {error}", running.display())))?;
+    let file = |path: &Path| path.metadata().map(|file| (file.dev(), file.ino())).ok();
+    let same = file(&path).is_some_and(|found| file(running) == Some(found));
+    let named = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    if same && path.file_name() == named.file_name() {
+        return Ok(path);
+    }
+    Ok(loaded(&named).unwrap_or_else(|| if same { path } else { running.to_owned() }))
+}
+
+/// The program to start as a worker.
+///
+/// # Errors
+/// If the system does not say which one that is.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn image() -> std::io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
+/// The program that this process was started for, where it is not the one that the system started: a loader or a debugger
+/// was given it as an argument. It is what the first argument names, if that is mapped into this process.
+#[cfg(target_os = "linux")]
+fn loaded(named: &Path) -> Option<PathBuf> {
+    let named = named.canonicalize().ok()?;
+    let maps = std::fs::read("/proc/self/maps").ok()?;
+    let mut lines = maps.split(|byte| *byte == b'\n');
+    lines.any(|line| line.ends_with(named.as_os_str().as_bytes())).then_some(named)
 }
 
 /// Tells builds of a program apart: its workflows, and the file that runs.

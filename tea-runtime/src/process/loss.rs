@@ -1,6 +1,12 @@
 //! What a lost worker's end says about the task that it ran.
 
-use crate::failure::{ExitStatus, Failure, FailureKind};
+use std::time::Instant;
+
+use super::pacing::{PULSE, RECENT};
+use crate::{
+    executor::payload::size,
+    failure::{ExitStatus, Failure, FailureKind},
+};
 
 /// All that is known about a worker that ended before its task did.
 #[derive(Debug)]
@@ -12,12 +18,11 @@ pub(crate) struct Loss {
     pub(crate) memory_limit: Option<u64>,
     /// The system says that it killed a process of ours to free memory.
     pub(crate) killed_for_memory: bool,
-    /// What was wrong with what it sent, or with it.
+    /// What was wrong with it, where its end does not say it.
     pub(crate) reason: Option<String>,
+    /// What it sent made no sense.
+    pub(crate) damaged: bool,
 }
-
-/// What programs write when an allocation fails: Rust's standard library, C++'s, Python's.
-const OUT_OF_MEMORY: &[&str] = &["memory allocation of ", "std::bad_alloc", "MemoryError"];
 
 /// What Rust's standard library writes when a thread's stack is used up.
 const STACK_OVERFLOW: &str = "has overflowed its stack";
@@ -38,7 +43,7 @@ impl Loss {
         };
         let (kind, message) = if self.killed_for_memory && self.exit == Some(ExitStatus::Signal(9)) {
             (FailureKind::OutOfMemory, format!("{worker} was killed by the system, which had run out of memory"))
-        } else if OUT_OF_MEMORY.iter().any(|text| says(text)) {
+        } else if self.exit == Some(ExitStatus::Signal(ABORT)) && self.output.iter().any(|line| is_alloc_error(line)) {
             let limit = match self.memory_limit {
                 Some(limit) => format!("its `memory_limit` is {}", size(limit)),
                 None => "it has no `memory_limit`".to_owned(),
@@ -54,7 +59,9 @@ impl Loss {
             (FailureKind::Crash, format!("{worker} {ended}: a stack overflowed"))
         } else if let Some(reason) = self.reason {
             causes.push(format!("it {ended}"));
-            (FailureKind::Transport, format!("{worker} was lost: {reason}"))
+            // A worker that is stopped, held or disconnected is lost like any other.
+            let kind = if self.damaged { FailureKind::Transport } else { FailureKind::Crash };
+            (kind, format!("{worker} was lost: {reason}"))
         } else {
             (FailureKind::Crash, format!("{worker} {ended}"))
         };
@@ -70,17 +77,60 @@ pub(crate) fn signal_name(signal: i32) -> String {
     }
 }
 
-/// A size as workflow files write it.
-pub(crate) fn size(bytes: u64) -> String {
-    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
-    match units.into_iter().find(|(shift, _)| bytes >= 1 << shift && bytes.is_multiple_of(1 << shift)) {
-        Some((shift, unit)) => format!("{} {unit}", bytes >> shift),
-        None => format!("{bytes} bytes"),
+/// `SIGABRT`, by which a process ends that finds itself without memory.
+const ABORT: i32 = rustix::process::Signal::ABORT.as_raw();
+
+/// Whether this is the line that Rust's own handler writes before it aborts since an allocation failed, and nothing else. A
+/// log may hold similar words.
+fn is_alloc_error(line: &str) -> bool {
+    let bytes = line.strip_prefix("memory allocation of ").and_then(|rest| rest.strip_suffix(" bytes failed"));
+    bytes.is_some_and(|bytes| bytes.parse::<u64>().is_ok())
+}
+
+/// Notices that the system kills processes to free memory.
+#[derive(Debug)]
+pub(crate) struct MemoryKills {
+    count: u64,
+    looked: Instant,
+    /// When the last one was noticed.
+    noticed: Option<Instant>,
+}
+
+impl MemoryKills {
+    /// From now on.
+    pub(crate) fn now() -> Self {
+        Self { count: memory_kills(), looked: Instant::now(), noticed: None }
+    }
+
+    /// Looks again, if some time has passed since the last time.
+    pub(crate) fn look(&mut self, now: Instant) {
+        let since = now.saturating_duration_since(self.looked);
+        if since < PULSE {
+            return;
+        }
+        let count = memory_kills();
+        // After a long time without a look nobody knows when it was.
+        if count > self.count && since < RECENT {
+            self.noticed = Some(now);
+        }
+        (self.count, self.looked) = (count, now);
+    }
+
+    /// Whether there was one lately: one that has just been found dead may have been it. A process takes its time to end.
+    pub(crate) fn was_one(&mut self) -> bool {
+        let now = Instant::now();
+        let count = memory_kills();
+        if count > self.count {
+            self.noticed = Some(now);
+        }
+        (self.count, self.looked) = (count, now);
+        self.noticed.take_if(|noticed| now.saturating_duration_since(*noticed) >= RECENT);
+        self.noticed.is_some()
     }
 }
 
 /// How many processes the system has killed to free memory: in our control group, or else anywhere.
-pub(crate) fn memory_kills() -> u64 {
+fn memory_kills() -> u64 {
     let count = |text: &str| {
         let mut lines = text.lines().filter_map(|line| line.strip_prefix("oom_kill "));
         lines.next().and_then(|count| count.trim().parse().ok())
@@ -97,7 +147,15 @@ mod tests {
 
     fn loss(exit: ExitStatus, output: &[&str]) -> Loss {
         let output = output.iter().map(|&line| line.to_owned()).collect();
-        Loss { pid: 7, exit: Some(exit), output, memory_limit: None, killed_for_memory: false, reason: None }
+        Loss {
+            pid: 7,
+            exit: Some(exit),
+            output,
+            memory_limit: None,
+            killed_for_memory: false,
+            reason: None,
+            damaged: false,
+        }
     }
 
     #[test]
@@ -119,6 +177,12 @@ mod tests {
         let failure = limited.failure();
         assert_eq!(failure.kind, FailureKind::OutOfMemory);
         assert_eq!(failure.message, "worker process 7 ran out of memory: its `memory_limit` is 512 MiB");
+        let failure = loss(ExitStatus::Code(3), &["memory allocation of 800 bytes failed"]).failure();
+        assert_eq!(failure.kind, FailureKind::Crash, "it went on after that");
+        for words in ["recovered from MemoryError, went on", "memory allocation of 3 blocks was fine", "std::bad_alloc"]
+        {
+            assert_eq!(loss(ExitStatus::Signal(6), &[words]).failure().kind, FailureKind::Crash, "{words}");
+        }
         let killed = Loss { killed_for_memory: true, ..loss(ExitStatus::Signal(9), &[]) };
         assert_eq!(killed.failure().kind, FailureKind::OutOfMemory);
     }

@@ -3,22 +3,24 @@
 //! | module | duty |
 //! |---|---|
 //! | `identity` | who this process is: a program, or a worker of one |
-//! | `frame`, `message`, `payload` | what stands on the stream between the two |
+//! | `executor` | the strategy, as the engine sees it |
+//! | `frame`, `message` | what is on the stream between the two |
 //! | `spawn`, `group`, `loss` | starting a process, ending it with its group, and what its end means |
 //! | `pause` | stopping workers with the program |
 //! | `worker` | the worker's side, from its start to its end |
 //! | `pool` | the parent's side: queue, workers, deadlines |
+//! | `pacing` | all times of both sides, and what each comes from |
 //!
 //! `docs/platforms.md` says what differs between systems.
 
-mod awake;
+pub(crate) mod executor;
 mod frame;
 mod group;
 mod identity;
 mod loss;
 mod message;
+mod pacing;
 mod pause;
-mod payload;
 pub(crate) mod pool;
 mod spawn;
 mod worker;
@@ -26,9 +28,14 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use self::identity::TestEntry;
 #[cfg(feature = "cli")]
 pub(crate) use self::pause::pause;
+pub use self::{
+    executor::{ProcessExecutor, get_executor},
+    identity::TestEntry,
+};
+
+use crate::stderr;
 
 /// Lets this program serve as its own worker. Call it first thing in `main`, before any thread is started.
 ///
@@ -54,15 +61,9 @@ pub fn test_entry() {
 /// [`init`], or not first thing. Without this, every worker would start workers.
 pub(crate) fn refuse_unserved_worker() {
     if identity::is_worker() && !worker::is_serving() {
-        eprintln!("tea: this process is a worker, but its `main` does not call `tea_runtime::init()` first thing");
+        stderr::line(format_args!(
+            "tea: this process is a worker, but its `main` does not call `tea_runtime::init()` first thing"
+        ));
         std::process::exit(worker::NO_ENTRY);
     }
-}
-
-/// Whether this process may start copies of itself as workers.
-///
-/// # Errors
-/// If it may not: its `main` does not call [`init`], or fan-outs nest too deep.
-pub(crate) fn can_have_workers() -> Result<(), Box<crate::failure::Failure>> {
-    identity::can_have_workers(false)
 }

@@ -14,7 +14,7 @@ use signal_hook::{
 };
 
 use super::{pool::Pool, worker};
-use crate::engine::timer;
+use crate::{stderr, timer};
 
 /// The pools of this process.
 static POOLS: Mutex<Vec<Weak<Pool>>> = Mutex::new(Vec::new());
@@ -39,7 +39,7 @@ fn watch() {
         thread::Builder::new().name("tea-pause".into()).stack_size(256 << 10).spawn(pause_all)
     });
     if let Err(error) = watch {
-        eprintln!("tea: workers of this worker do not stop with it: {error}");
+        stderr::line(format_args!("tea: workers of this worker do not stop with it: {error}"));
     }
 }
 
@@ -74,6 +74,11 @@ fn leads_session() -> bool {
 fn leads_session() -> bool {
     use rustix::process::{getpgrp, getsid};
     getsid(None).is_ok_and(|session| session == getpgrp())
+}
+
+/// Workers that have nothing to do end, in all pools of this process.
+pub(super) fn end_idle() {
+    pools().iter().filter_map(Weak::upgrade).for_each(|pool| pool.end_idle());
 }
 
 fn signal_all(signal: Signal) {

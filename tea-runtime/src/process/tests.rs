@@ -1,26 +1,41 @@
 //! The pool against real workers: this test program, re-executed. A branch does what its input says.
 
 use std::{
-    sync::{Arc, mpsc},
+    any::Any,
+    borrow::Cow,
+    cell::RefCell,
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock, mpsc},
     time::{Duration, Instant},
 };
 
-use super::TestEntry;
+use super::{ProcessExecutor, TestEntry};
 use crate::{
+    builder,
     cancel::CancellationToken,
     context::Context,
-    engine::{
-        self, Run,
-        map::{Wired, given, map},
-    },
+    engine,
     event::{Event, Events, Scope},
-    executor::{Attempt, BranchEnd, ItemsEnd, Job, JobWork, ParallelExecutor, ProcessExecutor},
+    executor::{
+        ParallelExecutor, Ticket, Unit,
+        breakers::Breakers,
+        message::{Message, Note},
+        outcome::Outcome,
+        payload,
+        queue::CompletionQueue,
+        run_info::RunInfo,
+        tokens::Tokens,
+        unit::{FanOut, Unencodable, Work},
+        wire::{self, Bytes, Encoded, EncodedView, ResultHead, UnitHead},
+    },
     failure::{ExitStatus, Failure, FailureKind, NodeError},
+    map::{Wired, given, map},
     plan::{
-        Block, Map, Next, Place, Plan, Region, Registered, Run as Node, Site, Step, Target, Task, TaskRead, TaskWrite,
-        Work,
+        self, Block, Map, Next, Place, Plan, Region, Registered, Run as Node, Site, Step, Target, Task, TaskRead,
+        TaskWrite,
     },
     policy::{ParallelConfig, Strategy},
+    position::Position,
     state::{Key, KeySpec, Kind, View, Wire},
 };
 
@@ -30,7 +45,8 @@ fn tea_worker() {
 }
 
 inventory::submit!(TestEntry(concat!(module_path!(), "::tea_worker")));
-inventory::submit!(Registered(&PLAN));
+inventory::submit!(Registered(&ACTS));
+inventory::submit!(Registered(&DOUBLES));
 
 const DO: Key<String> = Key::new(0);
 const DONE: Key<String> = Key::new(1);
@@ -54,7 +70,7 @@ const fn key(name: &'static str) -> KeySpec {
 const HERE: Place = Place { line: 1, column: 1 };
 const CONFIG: ParallelConfig = ParallelConfig { strategy: Strategy::Process, ..ParallelConfig::DEFAULT };
 
-pub(super) static PLAN: Plan = Plan {
+static ACTS: Plan = Plan {
     name: "acts",
     description: "",
     file: "acts.yaml",
@@ -63,32 +79,11 @@ pub(super) static PLAN: Plan = Plan {
     panics_abort: false,
     keys: &[key("act"), key("done")],
     root: &Block { entry: Next::Go(Target::End), steps: &[], keys: &[] },
-    sites: &[Site::Region(&REGION), Site::Map(&MAP)],
+    sites: &[Site::Region(&REGION)],
     max_workers: None,
 };
 
-pub(super) static MAP: Map = Map {
-    id: 1,
-    name: "double",
-    place: HERE,
-    spec: &map(given(|_, _| Ok(0..usize::MAX)), |_, _, n, _| double(*n).map(drop), (), None, Wired),
-    reads: &[],
-    writes: &[],
-    max_workers: None,
-    fail_fast: false,
-    config: &CONFIG,
-};
-
-/// Some items are the end of their worker, or an error.
-fn double(n: usize) -> Result<usize, NodeError> {
-    match n {
-        13 | 1013 => std::process::abort(),
-        57 | 1057 => Err("no luck".into()),
-        _ => Ok(2 * n),
-    }
-}
-
-pub(super) static REGION: Region = Region {
+static REGION: Region = Region {
     id: 0,
     place: HERE,
     tasks: &[Task {
@@ -102,7 +97,7 @@ pub(super) static REGION: Region = Region {
             steps: &[Step {
                 name: "act",
                 place: HERE,
-                work: Work::Run(&Node(act, DONE)),
+                work: plan::Work::Run(&Node(act, DONE)),
                 next: Next::Go(Target::End),
                 max_visits: 10_000,
             }],
@@ -124,6 +119,10 @@ fn act(view: &View, context: &Context) -> Result<String, NodeError> {
         "echo" => Ok(rest.to_owned()),
         "pid" => Ok(std::process::id().to_string()),
         "grow" => Ok("x".repeat(rest.parse()?)),
+        "print" => {
+            eprint!("{rest}");
+            Ok(String::new())
+        }
         "error" => Err(rest.into()),
         "panic" => panic!("{rest}"),
         "exit" => std::process::exit(rest.parse()?),
@@ -150,64 +149,227 @@ fn act(view: &View, context: &Context) -> Result<String, NodeError> {
     }
 }
 
-type End = Attempt<Result<BranchEnd, Box<Failure>>>;
+static DOUBLES: Plan = Plan {
+    name: "doubles",
+    root: &Block {
+        entry: Next::Go(Target::Step(0)),
+        steps: &[Step {
+            name: "double",
+            place: HERE,
+            work: plan::Work::Map(&MAP),
+            next: Next::Go(Target::End),
+            max_visits: 10_000,
+        }],
+        keys: &[],
+    },
+    sites: &[Site::Map(&MAP)],
+    keys: &[],
+    description: "",
+    file: "doubles.yaml",
+    module: module_path!(),
+    version: None,
+    panics_abort: false,
+    max_workers: None,
+};
 
-fn begins(tell: mpsc::Sender<()>) -> Events {
-    let listener = move |event: &Event<'_>| {
-        if let Event::WorkerOutput { line: "ready", .. } = event {
-            let _ = tell.send(());
-        }
-    };
-    Events::new(vec![Arc::new(listener)])
+static MAP: Map = Map {
+    id: 0,
+    name: "double",
+    place: HERE,
+    spec: &map(given(|_, _| Ok(0..2000_usize)), |_, _, n, _| double(*n).map(drop), (), None, Wired),
+    reads: &[],
+    writes: &[],
+    max_workers: None,
+    fail_fast: false,
+    config: &CONFIG,
+};
+
+/// Some items are the end of their worker, or an error.
+fn double(n: usize) -> Result<usize, NodeError> {
+    match n {
+        13 | 1013 => std::process::abort(),
+        57 | 1057 => Err("no luck".into()),
+        _ => Ok(2 * n),
+    }
 }
 
+/// A branch of [`ACTS`], as the engine would send it.
+struct Act(View);
+
+impl Act {
+    fn new(text: &str) -> Self {
+        let mut view = View::new(ACTS.keys, REGION.tasks[0].block.keys);
+        view.set(0, Arc::new(text.to_owned()));
+        Self(view)
+    }
+}
+
+impl Work for Act {
+    fn parts(&self) -> usize {
+        1
+    }
+
+    fn name(&self) -> &'static str {
+        "act"
+    }
+
+    fn label(&self, _: usize, _: usize) -> String {
+        "act".to_owned()
+    }
+
+    fn kind(&self) -> usize {
+        0
+    }
+
+    fn run(&mut self, _: usize, _: usize, _: &Context) -> (usize, Option<Box<Failure>>) {
+        unreachable!("it runs in a worker")
+    }
+
+    fn encode(&self, attempt: u32, max_payload: u64) -> Result<Encoded, Unencodable> {
+        let values = payload::encode(ACTS.keys, self.0.value(0).map(|value| (0, value)), max_payload);
+        let values = values.map_err(Unencodable::Part)?;
+        let (module, workflow) = (Cow::Borrowed(ACTS.module), Cow::Borrowed(ACTS.name));
+        let head = UnitHead { module, workflow, site: 0, first: 0, attempt, max_payload, items: Vec::new() };
+        Ok(Encoded { head, view: EncodedView::new(values.heads, values.bytes), items: Vec::new() })
+    }
+
+    fn part(&self, _: usize) -> Box<dyn Work> {
+        unreachable!("nothing is tried again")
+    }
+
+    fn split_off(&mut self, _: usize) -> Box<dyn Work> {
+        unreachable!("it is one part")
+    }
+
+    fn encode_result(&self, _: usize, _: u64, _: &mut Bytes) -> Result<ResultHead, Box<Failure>> {
+        unreachable!("it runs in a worker")
+    }
+
+    fn accept(&mut self, _: usize, head: &ResultHead, bytes: &[u8]) -> Result<(), Box<Failure>> {
+        for (key, value) in payload::decode(ACTS.keys, self.0.keys(), &head.values, bytes)? {
+            self.0.replace(key, value);
+        }
+        Ok(())
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+fn new_run() -> Arc<RunInfo> {
+    new_run_with(Events::default())
+}
+
+fn new_run_with(events: Events) -> Arc<RunInfo> {
+    let mut settings = Vec::new();
+    wire::write(&(Vec::<(u32, u32, ParallelConfig)>::new(), None::<bool>), &mut settings);
+    RunInfo::new(&ACTS, events, Tokens::new(64, None), Arc::new(Breakers::new([])), settings)
+}
+
+/// A unit that was sent, and what a driver would hear of it.
 struct Sent {
     cancel: CancellationToken,
-    began: mpsc::Receiver<()>,
-    end: mpsc::Receiver<End>,
+    fan_out: Arc<FanOut>,
+    heard: RefCell<Vec<Message>>,
 }
 
 impl Sent {
-    fn end(self) -> End {
-        self.end.recv_timeout(Duration::from_mins(1)).expect("every attempt ends")
+    /// Waits until something that was heard is what is looked for.
+    fn wait_for<T>(&self, what: &str, mut find: impl FnMut(&mut Vec<Message>) -> Option<T>) -> T {
+        let start = Instant::now();
+        loop {
+            if let Some(found) = find(&mut self.heard.borrow_mut()) {
+                return found;
+            }
+            assert!(start.elapsed() < Duration::from_mins(1), "{what}");
+            let mut more = Vec::new();
+            self.fan_out.queue.wait(1, Some(Instant::now() + Duration::from_secs(1)), &mut more);
+            self.heard.borrow_mut().append(&mut more);
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        let mut outcome = self.wait_for("every unit ends", |heard| {
+            let at = heard.iter().position(|message| matches!(message, Message::Done(_)))?;
+            match heard.remove(at) {
+                Message::Done(completion) => Some(completion.outcome),
+                _ => None,
+            }
+        });
+        outcome.decode();
+        outcome
     }
 
     fn wait_until_it_runs(&self) {
-        self.began.recv_timeout(Duration::from_mins(1)).expect("it begins");
+        self.wait_for("it begins", |heard| {
+            heard
+                .iter()
+                .any(|message| matches!(message, Message::Note(Note::Output { line, .. }) if line == "ready"))
+                .then_some(())
+        });
     }
 
-    fn text(self) -> String {
-        self.end().outcome.map(|end| end.view.get(DONE).clone()).expect("it ends well")
+    /// The lines that it wrote, with what they are labelled.
+    fn lines(&self) -> Vec<(String, String)> {
+        let heard = self.heard.borrow();
+        let line = |message: &Message| match message {
+            Message::Note(Note::Output { label, line, .. }) => Some((label.clone(), line.clone())),
+            _ => None,
+        };
+        heard.iter().filter_map(line).collect()
     }
 
-    fn failure(self) -> Box<Failure> {
-        self.end().outcome.map(|_| ()).expect_err("it fails")
+    fn end(&self) -> Result<String, Box<Failure>> {
+        let Outcome { work, mut failures, .. } = self.outcome();
+        match failures.pop() {
+            Some((_, failure)) => Err(failure),
+            None => Ok(work.unwrap().into_any().downcast::<Act>().unwrap().0.get(DONE).clone()),
+        }
+    }
+
+    fn text(&self) -> String {
+        self.end().expect("it ends well")
+    }
+
+    fn failure(&self) -> Box<Failure> {
+        self.end().expect_err("it fails")
     }
 }
 
-/// Sends a branch. Its begin is told only by the executor's first, whose events are the pool's.
+/// Sends a branch.
 fn send(executor: &ProcessExecutor, config: &'static ParallelConfig, text: &str) -> Sent {
-    let (tell, end) = mpsc::channel();
-    let (tell_begin, began) = mpsc::channel();
+    static RUN: LazyLock<Arc<RunInfo>> = LazyLock::new(new_run);
+    send_of(&RUN, executor, config, text)
+}
+
+/// Sends a branch of this run.
+fn send_of(run: &Arc<RunInfo>, executor: &ProcessExecutor, config: &'static ParallelConfig, text: &str) -> Sent {
     let cancel = CancellationToken::new();
-    let mut view = View::new(&PLAN, REGION.tasks[0].block.keys);
-    view.set(0, Arc::new(text.to_owned()));
-    executor.submit(Job {
-        run: Run::new(&PLAN, engine::Options { events: begins(tell_begin), ..engine::Options::default() }),
+    let fan_out = Arc::new(FanOut {
+        run: Arc::clone(run),
+        queue: CompletionQueue::default(),
+        cancel: CancellationToken::new(),
+        position: Position::ROOT,
+    });
+    let work = Box::new(Act::new(text));
+    let encoded = work.encode(1, config.max_payload);
+    let unit = Unit {
+        ticket: Ticket::new(Arc::clone(&fan_out)),
         scope: Scope::ROOT,
         attempt: 1,
         config,
         deadline: None,
-        isolated: false,
-        cancel: cancel.clone(),
-        work: JobWork::Branch {
-            region: &REGION,
-            task: 0,
-            view,
-            done: Box::new(move |attempt| drop(tell.send(attempt))),
-        },
-    });
-    Sent { cancel, began, end }
+        cancel: Some(cancel.clone()),
+        index: 0,
+        work,
+        encoded: None,
+    };
+    match encoded {
+        Ok(encoded) => executor.submit(Unit { encoded: Some(encoded), ..unit }),
+        Err(Unencodable::Part(failure) | Unencodable::All(failure)) => unit.fail(&failure),
+    }
+    Sent { cancel, fan_out, heard: RefCell::default() }
 }
 
 #[test]
@@ -227,10 +389,10 @@ fn a_killed_worker_is_a_crash_of_what_it_ran() {
         .collect();
     for (n, sent) in all.into_iter().enumerate() {
         if n == 5 {
-            let end = sent.end();
-            let failure = end.outcome.unwrap_err();
+            let outcome = sent.outcome();
+            let failure = &outcome.failures[0].1;
             assert_eq!((failure.kind, failure.exit), (FailureKind::Crash, Some(ExitStatus::Signal(9))));
-            assert_eq!(failure.message, format!("worker process {} was ended by signal 9 (SIGKILL)", end.pid));
+            assert_eq!(failure.message, format!("worker process {} was ended by signal 9 (SIGKILL)", outcome.ran.pid));
         } else {
             assert_eq!(sent.text(), n.to_string());
         }
@@ -274,8 +436,18 @@ fn a_deadline_ends_the_worker() {
     assert_eq!(failure.kind, FailureKind::Timeout);
     assert_eq!(failure.exit, Some(ExitStatus::Signal(15)));
     assert!(start.elapsed() >= Duration::from_millis(200));
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
-    assert_eq!(send(&executor, &LIMITED, "echo next").text(), "next");
+    assert_eq!(send(&executor, &CONFIG, "echo next").text(), "next");
+}
+
+#[test]
+fn the_longest_of_times_are_no_overflow() {
+    static FOR_EVER: ParallelConfig = ParallelConfig { timeout: Some(Duration::MAX), grace: Duration::MAX, ..CONFIG };
+    let executor = ProcessExecutor::with(1, None, Duration::MAX);
+    assert_eq!(send(&executor, &FOR_EVER, "echo on").text(), "on");
+    let waiting = send(&executor, &FOR_EVER, "wait");
+    waiting.wait_until_it_runs();
+    waiting.cancel.cancel();
+    assert_eq!(waiting.text(), "was told");
 }
 
 #[test]
@@ -285,14 +457,31 @@ fn a_cancelled_branch_is_told_and_then_ended() {
     let told = send(&executor, &CONFIG, "wait");
     let deaf = send(&executor, &SHORT, "spin");
     told.wait_until_it_runs();
-    told.wait_until_it_runs();
+    deaf.wait_until_it_runs();
     let queued = send(&executor, &CONFIG, "echo queued");
     queued.cancel.cancel();
     assert_eq!(queued.failure().kind, FailureKind::Cancelled);
     told.cancel.cancel();
     deaf.cancel.cancel();
-    assert!(matches!(told.end().outcome.map(|end| end.view.get(DONE).clone()), Ok(text) if text == "was told"));
+    assert_eq!(told.text(), "was told");
     assert_eq!(deaf.failure().kind, FailureKind::Cancelled);
+}
+
+#[test]
+fn what_is_cancelled_behind_another_costs_neither_the_worker_nor_what_comes_after() {
+    let executor = ProcessExecutor::new(1);
+    let pid = send(&executor, &CONFIG, "pid").text();
+    // Short ones, so that several travel together from now on.
+    (0..100).for_each(|_| _ = send(&executor, &CONFIG, "echo").text());
+    let running = send(&executor, &CONFIG, "wait");
+    running.wait_until_it_runs();
+    let all: Vec<_> = (0..3).map(|n| send(&executor, &CONFIG, &format!("echo {n}"))).collect();
+    all[1].cancel.cancel();
+    assert_eq!(all[1].failure().kind, FailureKind::Cancelled, "at once, though another runs");
+    running.cancel.cancel();
+    assert_eq!(running.text(), "was told");
+    assert_eq!((all[0].text(), all[2].text()), ("0".to_owned(), "2".to_owned()));
+    assert_eq!(send(&executor, &CONFIG, "pid").text(), pid);
 }
 
 #[test]
@@ -321,14 +510,30 @@ fn what_is_over_the_limit_is_not_sent() {
 }
 
 #[test]
+fn what_a_branch_writes_is_told_before_its_end_also_without_a_line_end() {
+    let executor = ProcessExecutor::new(1);
+    let sent = send(&executor, &CONFIG, "print one\ntwo");
+    sent.text();
+    let lines = ["one", "two"].map(|line| ("act".to_owned(), line.to_owned()));
+    assert_eq!(sent.lines().iter().filter(|(label, _)| label == "act").cloned().collect::<Vec<_>>(), lines);
+}
+
+#[test]
+fn a_pool_serves_one_run_after_the_other() {
+    let executor = ProcessExecutor::new(1);
+    let mut pids: Vec<_> = (0..20).map(|_| send_of(&new_run(), &executor, &CONFIG, "pid").text()).collect();
+    pids.dedup();
+    assert_eq!(pids.len(), 1, "the worker is kept");
+}
+
+#[test]
 fn row_36_dropping_the_pool_ends_what_runs() {
     let executor = ProcessExecutor::new(2);
     let pid = send(&executor, &CONFIG, "pid").text();
     let (running, waiting) = (send(&executor, &CONFIG, "spin"), send(&executor, &CONFIG, "echo late"));
     drop(executor);
     for sent in [running, waiting] {
-        let end = sent.end();
-        if let Err(failure) = end.outcome {
+        if let Err(failure) = sent.end() {
             assert!(matches!(failure.kind, FailureKind::Cancelled | FailureKind::Crash), "{failure:?}");
         }
     }
@@ -337,7 +542,7 @@ fn row_36_dropping_the_pool_ends_what_runs() {
 }
 
 /// A script in the place of the worker's program.
-fn script(name: &str, text: &str) -> std::path::PathBuf {
+fn script(name: &str, text: &str) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
     let directory = std::env::temp_dir().join(format!("tea-script-{}-{name}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
@@ -347,12 +552,24 @@ fn script(name: &str, text: &str) -> std::path::PathBuf {
     path
 }
 
+/// What a script runs to become a worker: this test program.
+fn worker() -> String {
+    let this = std::env::current_exe().unwrap();
+    format!("exec '{}' process::tests::tea_worker --exact --nocapture --test-threads=1", this.display())
+}
+
+fn remove(script: &Path) {
+    std::fs::remove_dir_all(script.parent().unwrap()).unwrap();
+}
+
 fn failure_of(name: &str, text: &str, handshake: Duration) -> Box<Failure> {
     let path = script(name, text);
     let executor = ProcessExecutor::with(2, Some(path.clone()), handshake);
-    let failure = send(&executor, &CONFIG, "echo").failure();
+    let outcome = send(&executor, &CONFIG, "echo").outcome();
+    assert!(outcome.refused);
+    let failure = outcome.failures.into_iter().next().unwrap().1;
     assert_eq!(send(&executor, &CONFIG, "echo").failure().message, failure.message, "it stays so");
-    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    remove(&path);
     failure
 }
 
@@ -361,16 +578,11 @@ const LONG: Duration = Duration::from_mins(1);
 #[test]
 fn row_19_noise_before_the_hello() {
     // This test program, whose harness prints before the worker's hello, after more noise.
-    let this = std::env::current_exe().unwrap();
-    let worker = format!(
-        "echo some noise; exec '{}' process::tests::tea_worker --exact --nocapture --test-threads=1",
-        this.display()
-    );
-    let path = script("noise", &worker);
+    let path = script("noise", &format!("echo some noise; {}", worker()));
     let executor = ProcessExecutor::with(1, Some(path.clone()), LONG);
     let echo = send(&executor, &CONFIG, "echo through the noise").text();
     assert_eq!(echo, "through the noise");
-    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    remove(&path);
 
     let failure = failure_of("noisy", "yes 'no worker'", LONG);
     assert_eq!(failure.kind, FailureKind::Transport);
@@ -385,10 +597,13 @@ fn row_21_a_worker_that_says_nothing() {
 
 #[test]
 fn row_22_another_build_answers() {
-    use super::{frame::Header, message};
-    let hello = message::Hello { protocol: 1, fingerprint: 0xbad, pid: 1 };
-    let hello = message::encode(&message::FromWorker::Hello(hello));
-    let frame = [&Header::of(message::WORK, 0, [&hello[..]]).to_bytes()[..], &hello].concat();
+    use super::{
+        frame::Header,
+        message::{FromWorker, Hello, MESSAGE},
+    };
+    let mut hello = Vec::new();
+    wire::write(&FromWorker::Hello(Hello { protocol: 1, fingerprint: 0xbad, pid: 1 }), &mut hello);
+    let frame = [&Header::of(MESSAGE, 0, [&hello[..]]).to_bytes()[..], &hello].concat();
     let octal: Vec<String> = frame.iter().map(|byte| format!("\\{byte:03o}")).collect();
     let octal = octal.concat();
     let failure = failure_of("other", &format!("printf '{octal}'; sleep 1000"), LONG);
@@ -398,10 +613,46 @@ fn row_22_another_build_answers() {
 }
 
 #[test]
+fn row_29_starts_that_fail_take_no_work_from_workers_that_run() {
+    let path = script("once", &format!("mkdir \"$(dirname \"$0\")/started\" 2>/dev/null || exit 3; {}", worker()));
+    let executor = ProcessExecutor::with(2, Some(path.clone()), LONG);
+    let (tell, warned) = mpsc::channel();
+    let listener = move |event: &Event<'_>| {
+        if let Event::Warning { .. } = event {
+            let _ = tell.send(());
+        }
+    };
+    let run = new_run_with(Events::new(vec![Arc::new(listener)]));
+    let running = send_of(&run, &executor, &CONFIG, "wait");
+    running.wait_until_it_runs();
+    let waiting: Vec<_> = (0..5).map(|n| send_of(&run, &executor, &CONFIG, &format!("echo {n}"))).collect();
+    // Ten starts have failed then.
+    while warned.recv_timeout(Duration::from_millis(1)).is_err() {
+        run.tell_notes();
+    }
+    running.cancel.cancel();
+    assert_eq!(running.text(), "was told");
+    for (n, waiting) in waiting.into_iter().enumerate() {
+        assert_eq!(waiting.text(), n.to_string());
+    }
+    drop(executor);
+    remove(&path);
+}
+
+#[test]
 fn row_30_every_worker_dies_at_once() {
     let failure = failure_of("dead", "echo last words >&2; exit 3", LONG);
     assert!(failure.message.starts_with("10 worker processes in a row ended before they were ready"), "{failure:?}");
+    assert!(failure.message.contains("--parallel-strategy thread"), "{failure:?}");
     assert_eq!((failure.exit, failure.output), (Some(ExitStatus::Code(3)), vec!["last words".to_owned()]));
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named() {
+    let executor = ProcessExecutor::with(2, Some("/no/such/program".into()), LONG);
+    let outcome = send(&executor, &CONFIG, "echo").outcome();
+    let message = &outcome.failures[0].1.message;
+    assert!(outcome.refused && message.contains("/no/such/program"), "{message}");
 }
 
 #[test]
@@ -426,56 +677,23 @@ fn a_soak_accounts_for_every_branch_once() {
         sent.push(send(&executor, &CONFIG, &act));
     }
     for (n, sent) in sent.into_iter().enumerate() {
-        let outcome = sent.end().outcome;
         match n % 50 {
-            10 | 30 => assert_eq!(outcome.unwrap_err().kind, FailureKind::Crash),
-            20 => assert_eq!(outcome.unwrap_err().kind, FailureKind::Panic),
-            _ => assert_eq!(outcome.unwrap().view.get(DONE), &n.to_string()),
+            10 | 30 => assert_eq!(sent.failure().kind, FailureKind::Crash),
+            20 => assert_eq!(sent.failure().kind, FailureKind::Panic),
+            _ => assert_eq!(sent.text(), n.to_string()),
         }
     }
 }
 
-/// Sends items in batches of these sizes, from item `from` on.
-fn send_items(executor: &ProcessExecutor, from: usize, sizes: &[usize]) -> mpsc::Receiver<Attempt<ItemsEnd>> {
-    let (tell, end) = mpsc::channel();
-    let run = Run::new(&PLAN, engine::Options::default());
-    let view = Arc::new(View::new(&PLAN, &[]));
-    let context = Context::new(Arc::clone(&run), "double", Scope::ROOT, 1, CancellationToken::new());
-    let mut source = MAP.spec.items(&view, &context).unwrap();
-    source.next(from);
-    for size in sizes {
-        let tell = tell.clone();
-        executor.submit(Job {
-            run: Arc::clone(&run),
-            scope: Scope::ROOT,
-            attempt: 1,
-            config: &CONFIG,
-            deadline: None,
-            isolated: false,
-            cancel: CancellationToken::new(),
-            work: JobWork::Items {
-                map: &MAP,
-                view: Arc::clone(&view),
-                batch: source.next(*size).unwrap(),
-                done: Box::new(move |attempt| drop(tell.send(attempt))),
-            },
-        });
-    }
-    end
-}
-
 #[test]
 fn items_fail_one_by_one() {
-    let executor = ProcessExecutor::new(2);
-    let mut failed = Vec::new();
-    for attempt in send_items(&executor, 0, &[1000, 300, 700]) {
-        let ItemsEnd { batch, failures } = attempt.outcome;
-        let start = batch.unwrap().start();
-        failed.extend(failures.into_iter().map(|(at, failure)| (start + at, failure.kind)));
-    }
-    failed.sort_by_key(|(at, _)| *at);
+    let executor: Arc<dyn ParallelExecutor> = Arc::new(ProcessExecutor::new(2));
+    let options = engine::Options { executor: Some(executor), ..engine::Options::default() };
+    let error = builder::run(&DOUBLES, Vec::new(), options).map(drop).expect_err("some fail");
+    let failed: Vec<_> = error.failures().iter().map(|failed| (failed.branch.join("/"), failed.failure.kind)).collect();
     let (crash, error) = (FailureKind::Crash, FailureKind::Error);
-    assert_eq!(failed, [(13, crash), (57, error), (1013, crash), (1057, error)]);
+    let expected = [("double[13]", crash), ("double[57]", error), ("double[1013]", crash), ("double[1057]", error)];
+    assert_eq!(failed, expected.map(|(name, kind)| (name.to_owned(), kind)));
 }
 
 /// `cargo test --release -p tea-runtime --lib speed -- --ignored --nocapture`
@@ -495,12 +713,9 @@ fn speed() {
         let start = Instant::now();
         let all: Vec<_> = (0..20_000).map(|_| send(&executor, &CONFIG, "echo")).collect();
         for sent in all {
-            sent.end();
+            sent.outcome();
         }
         println!("a branch {:?}", start.elapsed() / 20_000);
-        let start = Instant::now();
-        send_items(&executor, 2000, &[1000; 100]).iter().for_each(drop);
-        println!("an item {:?}", start.elapsed() / 100_000);
         let large = format!("echo {}", "y".repeat(64 << 20));
         let start = Instant::now();
         send(&executor, &CONFIG, &large).text();

@@ -14,7 +14,6 @@ use clap::{
 
 use super::{flags::Flag, graph};
 use crate::{
-    engine,
     plan::Plan,
     state::{Shape, Value},
 };
@@ -53,6 +52,8 @@ pub(super) struct Options {
     pub(super) error_format: Style,
     /// `--fail-if-any`.
     pub(super) fail_if_any: bool,
+    /// `--output-on-failure`.
+    pub(super) output_on_failure: bool,
     /// `--timing`.
     pub(super) timing: Option<PathBuf>,
 }
@@ -164,6 +165,7 @@ fn options(flags: &[Flag], matches: &ArgMatches) -> Options {
         log_format: get(matches, "log-format"),
         error_format: get(matches, "error-format"),
         fail_if_any: matches.get_flag("fail-if-any"),
+        output_on_failure: matches.get_flag("output-on-failure"),
         timing: matches.get_one("timing").cloned(),
     }
 }
@@ -273,7 +275,7 @@ impl TypedValueParser for Texts {
 fn shown_default(flag: &Flag, default: fn() -> Value) -> Option<String> {
     let mut json = Vec::new();
     // The user's Rust runs here.
-    engine::guard(|| (flag.spec.kind.to_json?)(&default(), &mut json).ok()).ok()??;
+    crate::panic::guard(|| (flag.spec.kind.to_json?)(&default(), &mut json).ok()).ok()??;
     let json = String::from_utf8(json).ok()?;
     let text = match flag.shape {
         Shape::Duration => humantime::format_duration(serde_json::from_str(&json).ok()?).to_string(),
@@ -282,7 +284,7 @@ fn shown_default(flag: &Flag, default: fn() -> Value) -> Option<String> {
     (text.len() <= 40 && !text.contains('\n')).then_some(text)
 }
 
-fn built_in() -> [Arg; 12] {
+fn built_in() -> [Arg; 13] {
     let file = |id: &'static str| Arg::new(id).long(id).value_name("FILE").value_parser(value_parser!(PathBuf));
     let count = |id: &'static str, short| Arg::new(id).long(id).short(short).action(ArgAction::Count);
     [
@@ -301,6 +303,10 @@ fn built_in() -> [Arg; 12] {
             .long("fail-if-any")
             .action(ArgAction::SetTrue)
             .help("Exits with 1 if anything failed, even if the workflow allows it to"),
+        Arg::new("output-on-failure")
+            .long("output-on-failure")
+            .action(ArgAction::SetTrue)
+            .help("Writes what is set when the run fails or is cancelled, too"),
         Arg::new("parallel-strategy")
             .long("parallel-strategy")
             .value_name("STRATEGY")

@@ -6,9 +6,10 @@ use crate::{
 };
 
 /// Flags that every program has; an input of the same name is moved out of their way.
-pub(super) const BUILT_IN: [&str; 13] = [
+pub(super) const BUILT_IN: [&str; 14] = [
     "input",
     "output",
+    "output-on-failure",
     "max-workers",
     "fail-if-any",
     "parallel-strategy",

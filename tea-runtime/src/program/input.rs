@@ -12,7 +12,6 @@ use serde_json::value::RawValue;
 
 use super::{args::Options, flags::Flag};
 use crate::{
-    engine,
     plan::Plan,
     state::{Shape, Value, text},
 };
@@ -113,7 +112,7 @@ fn looks_like_json(text: &str) -> bool {
 
 /// Calls the user's `FromStr` or `Deserialize`.
 fn guarded<T>(parse: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    engine::guard(parse).unwrap_or_else(|panic| Err(format!("reading it panicked: {}", panic.message)))
+    crate::panic::guard(parse).unwrap_or_else(|panic| Err(format!("reading it panicked: {}", panic.message)))
 }
 
 fn from_json(flag: &Flag, json: &RawValue, path: &Path) -> Result<Option<Value>, Box<BadInput>> {

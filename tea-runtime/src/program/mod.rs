@@ -51,7 +51,7 @@ pub fn start<W: Workflow>(
     change: impl FnOnce(Builder<W>) -> Builder<W>,
 ) -> ExitCode {
     // In a worker process this is the end of it.
-    crate::init();
+    crate::process::init();
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
     let run = |inputs, asked: Asked| {
         let mut builder = change(Builder::new()).also_cancelled_by(asked.cancel);

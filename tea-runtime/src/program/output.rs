@@ -7,7 +7,7 @@ use std::{
     io::{self, Write},
 };
 
-use crate::{engine, plan::Plan, state::Value};
+use crate::{panic::guard, plan::Plan, state::Value};
 
 /// The final state, ready to be written.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) fn document<'a>(plan: &Plan, value: impl Fn(u32) -> Option<&'a Value>
         write_name(&mut bytes, spec.name);
         bytes.push(b' ');
         // It is the user's `Serialize` that runs here.
-        let why = match engine::guard(|| to_json(value, &mut bytes)) {
+        let why = match guard(|| to_json(value, &mut bytes)) {
             Ok(Ok(())) => continue,
             Ok(Err(error)) => error.to_string(),
             Err(panic) => format!("its `Serialize` panicked: {}", panic.message),

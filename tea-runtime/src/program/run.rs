@@ -117,6 +117,9 @@ impl Prepared {
             // Settings that make no sense.
             Err(error) if error.is_input() => usage::refuse(console, options.error_format, &error.to_string()),
             Err(error) => {
+                if let (true, Some(view)) = (options.output_on_failure, error.view()) {
+                    self.write(plan, view, options, console);
+                }
                 let report = Report {
                     plan,
                     done: history.done(error.finished()),

@@ -4,8 +4,8 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use crate::{
     context::Context,
-    engine::map::{Local, in_place, map},
     failure::NodeError,
+    map::{Local, in_place, map},
     plan::{Arm, Block, Map, Next, Place, Plan, Region, Run, Site, Step, Target, Task, Work},
     policy::{ParallelConfig, Strategy},
     state::{

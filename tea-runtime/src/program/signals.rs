@@ -5,6 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicI32, Ordering},
+        mpsc::{Receiver, channel},
     },
     time::Duration,
 };
@@ -14,12 +15,15 @@ use signal_hook::consts::SIGINT;
 use super::console::Console;
 use crate::{
     cancel::CancellationToken,
-    engine::timer,
     plan::{Plan, Site},
+    timer,
 };
 
 /// How long a run may take to end after its branches had their grace.
 const SLACK: Duration = Duration::from_secs(2);
+
+/// How long the program waits for its last words to be read before it ends.
+const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// The first signal that came: 0 for none, [`OVER`] if none came before the run was over.
 #[derive(Debug, Clone, Default)]
@@ -58,9 +62,9 @@ pub(super) fn watch(plan: &'static Plan, token: CancellationToken, console: Cons
             std::process::exit(exit_status(signal).into());
         }
         let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-        console.print(&format!("{name}: ending the branches; once more ends everything at once\n"));
         token.cancel();
-        end_after(longest_grace(plan) + SLACK, signal, console.clone());
+        end_after(longest_grace(plan).saturating_add(SLACK), signal, console.clone());
+        print(&console, format!("{name}: ending the branches; once more ends everything at once\n"));
     })?;
     Ok(interrupt)
 }
@@ -93,10 +97,25 @@ fn listen(interrupted: impl Fn(i32) + Send + 'static) -> io::Result<()> {
 
 fn end_after(limit: Duration, signal: i32, console: Console) {
     let end = move || {
-        console.print("error: the run did not end in time after the signal; it was left where it stood\n");
+        let message = "error: the run did not end in time after the signal; it was left where it stood\n";
+        // An error either way: the message was printed, or nobody reads it.
+        let _ = print(&console, message.to_owned()).recv_timeout(LAST_WORDS);
         std::process::exit(exit_status(signal).into());
     };
     timer::after(limit, Box::new(end));
+}
+
+/// Prints on a thread of its own. Standard error may take nothing (a terminal that was stopped, a pager that is not
+/// scrolled), and neither the next signal nor a deadline may wait for that. The receiver is disconnected once it is printed.
+fn print(console: &Console, text: String) -> Receiver<()> {
+    let (printing, printed) = channel();
+    let console = console.clone();
+    // Without a thread the text is lost, which is better than to wait.
+    let _ = std::thread::Builder::new().name("tea-signal-print".to_owned()).spawn(move || {
+        console.print(&text);
+        drop(printing);
+    });
+    printed
 }
 
 /// The longest grace that a branch of the plan has.

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::key::{Key, Value};
-use crate::{failure::Failure, plan::Plan, result::ParallelFlowResult};
+use super::key::{Key, KeySpec, Value};
+use crate::{failure::Failure, result::ParallelFlowResult};
 
 /// The values that one block works with: a slot for each key of its working set.
 ///
@@ -13,7 +13,7 @@ pub struct View(Option<Box<Values>>);
 
 #[derive(Debug, Clone)]
 struct Values {
-    plan: &'static Plan,
+    specs: &'static [KeySpec],
     keys: &'static [u32],
     slots: Box<[Slot]>,
     results: Option<Arc<Results>>,
@@ -31,34 +31,13 @@ struct Slot {
 impl View {
     /// A view of `keys` (ascending), all unset.
     #[must_use]
-    pub fn new(plan: &'static Plan, keys: &'static [u32]) -> Self {
-        Self(Some(Box::new(Values { plan, keys, slots: vec![Slot::default(); keys.len()].into(), results: None })))
+    pub fn new(specs: &'static [KeySpec], keys: &'static [u32]) -> Self {
+        Self(Some(Box::new(Values { specs, keys, slots: vec![Slot::default(); keys.len()].into(), results: None })))
     }
 
     /// Takes it, and leaves one behind that cannot be used.
     pub(crate) fn take_all(&mut self) -> Self {
         Self(self.0.take())
-    }
-
-    /// A view of `keys`, all unset, in the room of one of the same plan that is not needed any more.
-    pub(crate) fn renewed(mut self, keys: &'static [u32]) -> Self {
-        let values = self.values_mut();
-        if values.slots.len() != keys.len() {
-            return Self::new(values.plan, keys);
-        }
-        for slot in &mut values.slots {
-            (slot.value, slot.written) = (None, false);
-        }
-        (values.keys, values.results) = (keys, None);
-        self
-    }
-
-    /// Takes over from `other` what it has of a key, if it has it.
-    pub(crate) fn take_from(&mut self, other: &mut Self, key: u32) -> bool {
-        let Some(slot) = other.slot(key) else { return false };
-        let there = &mut other.values_mut().slots[slot].value;
-        std::mem::swap(there, &mut self.slot_mut(key).value);
-        self.value(key).is_some()
     }
 
     /// The value of a key that the compiler proved set.
@@ -121,7 +100,7 @@ impl View {
     /// If another branch still holds it and the type is not `Clone`.
     pub fn find_take<T>(&mut self, key: Key<T>) -> Result<Option<T>, Box<Failure>> {
         let value = self.take_value(key.id);
-        value.map(|value| key.owned(self.plan().keys[key.id as usize].kind, value)).transpose()
+        value.map(|value| key.owned(self.specs()[key.id as usize].kind, value)).transpose()
     }
 
     /// The results of the fan-out just joined, in declared order.
@@ -188,7 +167,7 @@ impl View {
 
     /// Writes a key, combining with what is there if the key has `reduce`.
     pub(crate) fn write(&mut self, key: u32, value: Value) -> Result<(), Box<Failure>> {
-        let spec = &self.plan().keys[key as usize];
+        let spec = &self.specs()[key as usize];
         let slot = self.slot_mut(key);
         let before = spec.reduce.and_then(|reduce| Some((reduce, slot.value.take()?)));
         slot.value = match before {
@@ -222,8 +201,8 @@ impl View {
         }
     }
 
-    pub(crate) fn plan(&self) -> &'static Plan {
-        self.values().plan
+    pub(crate) fn specs(&self) -> &'static [KeySpec] {
+        self.values().specs
     }
 
     fn values(&self) -> &Values {
@@ -249,6 +228,6 @@ impl View {
     }
 
     fn name(&self, key: u32) -> &'static str {
-        self.plan().keys[key as usize].name
+        self.specs()[key as usize].name
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use tea_runtime::{
     ParallelConfig, ParallelExecutor, ProcessExecutor, RetryPolicy, ThreadExecutor,
-    executor::Job,
+    executor::Unit,
     get_executor,
     policy::{RetryOn, Strategy},
 };
@@ -30,9 +30,9 @@ impl ParallelExecutor for Counting {
         self.inner.max_workers()
     }
 
-    fn submit(&self, job: Job) {
+    fn submit(&self, unit: Unit) {
         self.submitted.fetch_add(1, Ordering::Relaxed);
-        self.inner.submit(job);
+        self.inner.submit(unit);
     }
 }
 

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::{
+    builder,
     context::Context,
-    engine::{self, Options, map::MapSpec},
+    engine::Options,
     error::Error,
     failure::{Failure, FailureKind, NodeError},
+    map::MapSpec,
     plan::{
         Arm, Block, Body, Condition, Map, Next, Place, Plan, Region, Site, Step, Target, Task, TaskRead, TaskWrite,
         Work,
@@ -236,12 +238,12 @@ impl Task {
 }
 
 pub(crate) fn run(plan: &'static Plan) -> Result<View, Error> {
-    engine::run(plan, Vec::new(), Options::default())
+    builder::run(plan, Vec::new(), Options::default())
 }
 
 /// Runs with a ceiling on workers.
 pub(crate) fn run_with(plan: &'static Plan, workers: usize) -> Result<View, Error> {
-    engine::run(plan, Vec::new(), Options { max_workers: Some(workers), ..Options::default() })
+    builder::run(plan, Vec::new(), Options { max_workers: Some(workers), ..Options::default() })
 }
 
 /// The kinds of all failures.

@@ -11,9 +11,9 @@ use std::{
 
 use super::kit::*;
 use crate::{
-    engine::map::{Local, MapSpec, given, in_place, map, reduced},
     error::Error,
     failure::FailureKind,
+    map::{Local, MapSpec, given, in_place, map, reduced},
     policy::{ParallelConfig, RetryPolicy},
     result::ItemFailure,
     state::{Key, View},

@@ -10,9 +10,10 @@ use std::{
 
 use super::kit::*;
 use crate::{
+    builder,
     cancel::CancellationToken,
     context::Context,
-    engine::{self, Options, Settings},
+    engine::{Options, Settings},
     error::Error,
     failure::FailureKind,
     plan::{Plan, Task},
@@ -293,7 +294,7 @@ fn the_caller_says_whether_it_fails_fast_and_what_may_fail() {
         let plan = kit.plan(root);
         let settings =
             Settings::changed(plan, Some(&|_, config| config.allow_failure = false), Some(fail_fast)).unwrap();
-        let error = engine::run(plan, Vec::new(), Options { settings, ..Options::default() }).unwrap_err();
+        let error = builder::run(plan, Vec::new(), Options { settings, ..Options::default() }).unwrap_err();
         assert_eq!(error.failures()[0].failure.message, "first");
         assert_eq!(never.load(Ordering::SeqCst), usize::from(!fail_fast));
     }
@@ -331,7 +332,7 @@ fn a_cancelled_run_ends_also_if_branches_do_not_listen() {
         from.cancel();
     });
     let error =
-        engine::run(plan, Vec::new(), Options { max_workers: Some(1), cancel, ..Options::default() }).unwrap_err();
+        builder::run(plan, Vec::new(), Options { max_workers: Some(1), cancel, ..Options::default() }).unwrap_err();
     assert!(error.is_cancelled());
 }
 
@@ -348,7 +349,7 @@ fn ten_thousand_waiting_branches_are_cancelled_at_once() {
     };
     let tasks = (0..10_000).map(|_| one(&kit, "t", work)).collect();
     let (plan, _) = plan(kit, tasks, false);
-    let error = engine::run(plan, Vec::new(), Options { cancel, ..Options::default() }).unwrap_err();
+    let error = builder::run(plan, Vec::new(), Options { cancel, ..Options::default() }).unwrap_err();
     assert!(error.is_cancelled());
     assert!(begun.load(Ordering::SeqCst) < 100);
 }
@@ -367,7 +368,7 @@ fn cancelling_ends_a_wait_between_attempts() {
         Err("down".into())
     });
     let (plan, _) = plan(kit, vec![fails.config(ParallelConfig { retry, ..ParallelConfig::DEFAULT })], false);
-    let error = engine::run(plan, Vec::new(), Options { cancel, ..Options::default() }).unwrap_err();
+    let error = builder::run(plan, Vec::new(), Options { cancel, ..Options::default() }).unwrap_err();
     assert!(error.is_cancelled());
 }
 
@@ -381,7 +382,7 @@ fn sequential_nodes_heed_cancellation_between_steps() {
         Ok(())
     });
     let root = kit.block(chain(vec![cancels, appends("never", LOG, 1)]));
-    let error = engine::run(kit.plan(root), Vec::new(), Options { cancel, ..Options::default() }).unwrap_err();
+    let error = builder::run(kit.plan(root), Vec::new(), Options { cancel, ..Options::default() }).unwrap_err();
     assert!(error.is_cancelled());
     assert_eq!(error.finished(), ["cancels"]);
 }

@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use super::kit::*;
 use crate::{
-    engine::map::{Local, MapSpec, given, map, reduced},
+    map::{Local, MapSpec, given, map, reduced},
     plan::{Block, Condition, Next, Step, Target},
     policy::{ParallelConfig, RetryPolicy},
     state::{Key, View},

@@ -98,3 +98,38 @@ fn a_wide_dataflow_graph_runs_every_node_once_and_in_order() {
     run_with(kit.plan(root), 4).unwrap();
     assert!(runs.iter().all(|runs| runs.load(Ordering::Relaxed) == 1));
 }
+
+/// `cargo test --release -p tea-runtime --lib engine::tests::scale::speed -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement"]
+fn speed() {
+    let work = |nanos: u128| {
+        let start = std::time::Instant::now();
+        while start.elapsed().as_nanos() < nanos {
+            std::hint::spin_loop();
+        }
+    };
+    for (branches, nanos) in [(3, 10_000), (1_000, 0), (1_000, 1_000), (1_000, 10_000)] {
+        let mut kit = Kit::default();
+        let task = |kit: &Kit| {
+            task(
+                "b",
+                kit.block(vec![node("n", move |_, _| {
+                    work(nanos);
+                    Ok(())
+                })]),
+            )
+        };
+        let tasks = (0..branches).map(|_| task(&kit)).collect();
+        let region = kit.region(tasks);
+        let root = kit.block(vec![fan_out(region)]);
+        let plan = kit.plan(root);
+        let mut best = std::time::Duration::MAX;
+        for _ in 0..300 {
+            let start = std::time::Instant::now();
+            run_with(plan, 2).unwrap();
+            best = best.min(start.elapsed());
+        }
+        println!("{branches} branches of {nanos} ns: best {best:?}, a branch {:?}", best / branches);
+    }
+}

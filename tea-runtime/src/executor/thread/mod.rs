@@ -1,102 +1,74 @@
-//! Attempts on threads of this process.
+//! Units on threads of this process.
 //!
-//! An attempt that may have to be left behind (it has a limit, or stands in a `fail_fast` fan-out) runs on a thread of
-//! its own: nothing can end a thread, and one that hangs must not take a place in the pool.
+//! Nothing can end a thread. An attempt that does not end at its deadline is left behind with the thread that it runs on:
+//! its outcome is brought without it, its token goes back, and another thread takes the place of that one.
 
-mod items;
-mod own;
-mod pool;
+pub(crate) mod cache;
 
 use std::{
-    sync::{Arc, OnceLock},
-    time::Instant,
+    collections::VecDeque,
+    sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant},
 };
 
-use self::own::Own;
-pub(crate) use self::own::Seat;
-use super::{Attempt, BranchOutcome, ItemsEnd, Job, JobWork, ParallelExecutor};
+use super::{
+    ParallelExecutor, Ticket, Unit, UnitId,
+    outcome::{Outcome, Ran},
+    tokens::{self, Lease, Place, Tokens},
+    unit::Limit,
+};
 use crate::{
-    engine::{cancelled, guard, run_attempt, schedule},
-    event::{Event, Events, Scope},
-    failure::Failure,
-    result::pid,
+    cancel::CancelReason,
+    failure::{Failure, FailureKind},
+    panic::guard,
+    timer,
 };
 
-/// Runs attempts on threads of this process.
-#[derive(Clone)]
-pub struct ThreadExecutor(Arc<Threads>);
+/// How long a thread waits for the next unit of an executor before it goes back to the [cache]: as long as the engine may
+/// take from one fan-out to the next.
+const LINGER: Duration = Duration::from_millis(50);
 
-struct Threads {
+/// Runs units on threads of this process.
+#[derive(Clone)]
+pub struct ThreadExecutor(Arc<Shared>);
+
+struct Shared {
     workers: usize,
-    /// Taken when it is first needed; `None` if the system gives no threads at all.
-    pool: OnceLock<Option<pool::Held>>,
-    own: Own,
-    /// Takes a panic of what is no node: the `Drop` of a value that the engine lets go, or a defect of ours.
-    on_panic: Option<OnPanic>,
+    state: Mutex<State>,
+    changed: Condvar,
 }
 
-/// Takes a panic outside of nodes.
-pub(crate) type OnPanic = Box<dyn Fn(Box<Failure>) + Send + Sync>;
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Unit>,
+    /// Threads that serve this executor, those aside that wait for a fan-out of what they run, or were left behind.
+    threads: usize,
+    /// Those of them that wait for a unit.
+    idle: usize,
+    /// All that run something, those that were left behind aside.
+    slots: Vec<Arc<Slot>>,
+    closed: bool,
+}
+
+/// What a thread runs.
+#[derive(Default)]
+struct Slot {
+    unit: Mutex<Option<UnitId>>,
+    lease: Mutex<Option<Arc<Lease>>>,
+}
 
 impl ThreadExecutor {
-    /// Runs `max_workers` attempts at once, at least one.
+    /// Runs `max_workers` units at once, at least one.
     #[must_use]
     pub fn new(max_workers: usize) -> Self {
-        Self::with(max_workers, None)
-    }
-
-    /// The same; panics outside of nodes end the process unless `on_panic` takes them.
-    pub(crate) fn with(max_workers: usize, on_panic: Option<OnPanic>) -> Self {
         let workers = max_workers.max(1);
-        Self(Arc::new(Threads { workers, pool: OnceLock::new(), own: Own::new(workers), on_panic }))
+        Self(Arc::new(Shared { workers, state: Mutex::default(), changed: Condvar::new() }))
     }
+}
 
-    /// Runs `work` on a thread of the pool.
-    pub(crate) fn spawn(&self, work: schedule::Work) {
-        let on = self.clone();
-        let run = move || on.enter(schedule::Place::Pool, work);
-        match self.pool() {
-            Some(pool) => pool.spawn(run),
-            None => run(),
-        }
-    }
-
-    /// The same for work that may be left behind there.
-    fn spawn_for_good(&self, work: schedule::Work) {
-        self.pool().inspect(|pool| pool.withhold());
-        self.spawn(work);
-    }
-
-    /// Lets the next run have the pool, since nothing runs there any more: that run need not wait until the last thread
-    /// here has let go of it.
-    pub(crate) fn give_back(&self) {
-        if let Some(Some(pool)) = self.0.pool.get() {
-            pool.give_back();
-        }
-    }
-
-    fn pool(&self) -> Option<&pool::Held> {
-        self.0.pool.get_or_init(|| pool::take(self.0.workers)).as_ref()
-    }
-
-    /// Runs `work` on a thread of its own.
-    pub(crate) fn spawn_own(&self, work: schedule::Work) {
-        own::spawn(self, work).unwrap_or_else(|work| self.enter(schedule::Place::Own, work));
-    }
-
-    /// Runs `work` on this thread. Whatever happens, the run ends.
-    pub(crate) fn enter(&self, place: schedule::Place, work: schedule::Work) {
-        self.survive(|| schedule::enter(place, work));
-    }
-
-    /// Calls what is no node. If it panics the run ends, which might wait for it for ever.
-    fn survive(&self, call: impl FnOnce()) {
-        if let Err(failure) = guard(call) {
-            match &self.0.on_panic {
-                Some(tell) => tell(failure),
-                None => std::process::abort(),
-            }
-        }
+impl std::fmt::Debug for ThreadExecutor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ThreadExecutor").field("max_workers", &self.0.workers).finish_non_exhaustive()
     }
 }
 
@@ -109,91 +81,211 @@ impl ParallelExecutor for ThreadExecutor {
         self.0.workers
     }
 
-    fn submit(&self, job: Job) {
-        if job.isolated || job.limit().is_some() {
-            return own::submit(self, job);
-        }
-        self.spawn(Box::new(move || start(job)));
+    fn window(&self) -> usize {
+        // One more for each thread, so that none waits for the engine to hand out the next.
+        2 * self.0.workers
     }
 
-    fn submit_next(&self, job: Job) {
-        if job.isolated || job.limit().is_some() {
-            return own::submit(self, job);
+    fn submit(&self, unit: Unit) {
+        self.submit_all(vec![unit]);
+    }
+
+    fn submit_all(&self, units: Vec<Unit>) {
+        let mut state = self.0.lock();
+        state.queue.extend(units);
+        let wakes = state.idle.min(state.queue.len());
+        self.0.call_threads(state);
+        for _ in 0..wakes {
+            self.0.changed.notify_one();
         }
-        if let Err(work) = schedule::put(schedule::Place::Pool, Box::new(move || start(job))) {
-            self.spawn(work);
+    }
+
+    fn abandon(&self, unit: UnitId) {
+        let mut state = self.0.lock();
+        if let Some(at) = state.queue.iter().position(|queued| queued.id() == unit) {
+            let unit = state.queue.remove(at);
+            drop(state);
+            // Nobody waits for it, and what it drops is the user's.
+            return drop(unit.map(|unit| cache::run(Box::new(move || drop(unit)))));
         }
+        let slot = state.slots.iter().find(|slot| *lock(&slot.unit) == Some(unit)).map(Arc::clone);
+        drop(state);
+        if let Some(slot) = slot {
+            self.0.leave_behind(&slot);
+        }
+    }
+
+    fn close(&self) {
+        self.0.lock().closed = true;
+        self.0.changed.notify_all();
     }
 }
 
-/// Runs a job on this thread.
-fn start(job: Job) {
-    let telling = Telling::of(&job);
-    let (context, work) = job.into_context();
-    match work {
-        JobWork::Branch { region, task, view, done } => match context.token.reason() {
-            Some(reason) => done(telling.branch(Err(cancelled(reason)))),
-            None => run_attempt(context, region, task, view, (telling, done)),
-        },
-        JobWork::Items { map, view, batch, done } => {
-            let end = items::run(map, &view, batch, &context);
-            drop((view, context));
-            done(telling.items(end));
+impl Shared {
+    /// Starts threads for what waits, as far as there may be more.
+    fn call_threads(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        let mut missing = state.queue.len().saturating_sub(state.idle).min(self.workers.saturating_sub(state.threads));
+        while missing > 0 {
+            missing -= 1;
+            let on = Arc::clone(self);
+            match cache::run(Box::new(move || on.serve())) {
+                Ok(()) => state.threads += 1,
+                // Those that there are do the work.
+                Err(_) if state.threads > 0 => return,
+                Err((_, error)) => {
+                    let message = format!("no thread can be started to run branches on: {error}");
+                    let failure = Failure::new(FailureKind::Error, message);
+                    let refused = std::mem::take(&mut state.queue);
+                    drop(state);
+                    return refused.into_iter().for_each(|unit| unit.refuse(&failure));
+                }
+            }
         }
+    }
+
+    /// Runs units on this thread as long as there are any.
+    fn serve(self: Arc<Self>) {
+        let slot = Arc::new(Slot::default());
+        self.lock().slots.push(Arc::clone(&slot));
+        while let Some(unit) = self.next(&slot) {
+            let lease = self.lease(&slot, &unit.fan_out().run.tokens);
+            *lock(&slot.unit) = Some(unit.id());
+            let outer = tokens::set_current(Some(Arc::clone(&lease)));
+            match unit.limit() {
+                None => run(unit),
+                Some(limit) => self.run_limited(unit, limit, &slot),
+            }
+            tokens::set_current(outer);
+            *lock(&slot.unit) = None;
+            if lease.is_revoked() {
+                // Another thread has taken this one's place.
+                return;
+            }
+        }
+        self.lock().slots.retain(|other| !Arc::ptr_eq(other, &slot));
+    }
+
+    /// The next unit, if one comes while this thread may wait for it. It waits without a token.
+    fn next(&self, slot: &Slot) -> Option<Unit> {
+        let mut state = self.lock();
+        loop {
+            // After waiting for a fan-out of what it ran, there may be a thread too many.
+            if state.threads > self.workers {
+                break;
+            }
+            if let Some(unit) = state.queue.pop_front() {
+                return Some(unit);
+            }
+            if state.closed {
+                break;
+            }
+            if lock(&slot.lease).is_some() {
+                drop(state);
+                let lease = lock(&slot.lease).take();
+                drop(lease);
+                state = self.lock();
+                continue;
+            }
+            state.idle += 1;
+            let (back, waited) = self.changed.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
+            state = back;
+            state.idle -= 1;
+            if waited.timed_out() && state.queue.is_empty() {
+                break;
+            }
+        }
+        state.threads -= 1;
+        drop(state);
+        let lease = lock(&slot.lease).take();
+        drop(lease);
+        None
+    }
+
+    /// The lease by which the thread runs a unit whose run has these tokens: the one that it has, if it is one of them.
+    fn lease(self: &Arc<Self>, slot: &Slot, tokens: &Arc<Tokens>) -> Arc<Lease> {
+        let mut held = lock(&slot.lease);
+        if let Some(lease) = held.as_ref().filter(|lease| Arc::ptr_eq(lease.tokens(), tokens)) {
+            return Arc::clone(lease);
+        }
+        *held = None;
+        let lease = Lease::acquire(Arc::clone(tokens), Some(Arc::new(Arc::downgrade(self))));
+        Arc::clone(held.insert(lease))
+    }
+
+    /// Runs a unit that is left behind at its deadline.
+    fn run_limited(self: &Arc<Self>, unit: Unit, limit: Limit, slot: &Arc<Slot>) {
+        let cancel = unit.cancellation().clone();
+        let (ticket, attempt) = unit.into_parts();
+        let (ticket, started) = (Arc::new(Mutex::new(Some(ticket))), Instant::now());
+        let (late, behind, on) = (Arc::clone(&ticket), Arc::clone(slot), Arc::clone(self));
+        let alarm = timer::after(
+            limit.after,
+            Box::new(move || {
+                // First the outcome, so that it is told as what it is; then the node is told to end.
+                let Some(ticket) = lock(&late).take() else { return };
+                on.leave_behind(&behind);
+                ticket.finish(Outcome::left_behind(&limit.failure(), Ran::here(started.elapsed())));
+                cancel.cancel_for(CancelReason::Timeout);
+            }),
+        );
+        let outcome = guard(|| attempt.run());
+        alarm.cancel();
+        if let Some(ticket) = lock(&ticket).take() {
+            bring(ticket, outcome);
+        }
+    }
+
+    /// What the thread runs takes nobody's place any more.
+    fn leave_behind(&self, slot: &Arc<Slot>) {
+        self.lock().slots.retain(|other| !Arc::ptr_eq(other, slot));
+        let lease = lock(&slot.lease).clone();
+        if let Some(lease) = lease {
+            lease.revoke();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
     }
 }
 
-/// Tells the start and end of an attempt.
-pub(crate) struct Telling {
-    pub(crate) started: Instant,
-    pid: u32,
-    attempt: u32,
-    scope: Scope,
-    /// Only if somebody listens.
-    heard: Option<Box<(Events, String)>>,
+fn run(unit: Unit) {
+    let (ticket, attempt) = unit.into_parts();
+    bring(ticket, guard(|| attempt.run()));
 }
 
-impl Telling {
-    fn of(job: &Job) -> Self {
-        Self::start(&job.run.events, job.scope, job.attempt, None, || job.label())
+fn bring(ticket: Ticket, outcome: Result<Outcome, Box<Failure>>) {
+    match outcome {
+        Ok(outcome) => ticket.finish(outcome),
+        Err(failure) => ticket.fail(&failure),
     }
+}
 
-    /// `now`, if known, saves a look at the clock.
-    pub(crate) fn start(
-        events: &Events,
-        scope: Scope,
-        attempt: u32,
-        now: Option<Instant>,
-        label: impl FnOnce() -> String,
-    ) -> Self {
-        let pid = pid();
-        let heard = events.is_active().then(|| Box::new((events.clone(), label())));
-        if let Some((events, name)) = heard.as_deref() {
-            let started = Instant::now();
-            events.emit(|| Event::AttemptStarted { scope, name, attempt, worker: None, pid, started, sent: 0 });
+impl Place for Weak<Shared> {
+    fn left(&self) {
+        if let Some(shared) = self.upgrade() {
+            let mut state = shared.lock();
+            state.threads -= 1;
+            shared.call_threads(state);
         }
-        // What listeners took is not the attempt's.
-        let started = now.filter(|_| heard.is_none()).unwrap_or_else(Instant::now);
-        Self { started, pid, attempt, scope, heard }
     }
 
-    pub(crate) fn branch(self, outcome: BranchOutcome) -> Attempt<BranchOutcome> {
-        let elapsed = self.end(outcome.as_ref().err().map(|failure| &**failure));
-        Attempt { outcome, pid: self.pid, worker: None, elapsed }
+    fn taken_again(&self) {
+        self.upgrade().iter().for_each(|shared| shared.lock().threads += 1);
     }
+}
 
-    fn items(self, end: ItemsEnd) -> Attempt<ItemsEnd> {
-        let elapsed = self.end(end.failures.first().map(|(_, failure)| &**failure));
-        Attempt { outcome: end, pid: self.pid, worker: None, elapsed }
-    }
+/// How many threads this process should use: all of the machine's, or a worker's share of them. Asked once: to find the
+/// machine's takes longer than a small run.
+pub(crate) fn parallelism() -> usize {
+    static PARALLELISM: LazyLock<usize> = LazyLock::new(|| {
+        let share = std::env::var("RAYON_NUM_THREADS").ok().and_then(|threads| threads.parse().ok());
+        let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        share.filter(|threads| *threads > 0).unwrap_or_else(all)
+    });
+    *PARALLELISM
+}
 
-    fn end(&self, failure: Option<&Failure>) -> std::time::Duration {
-        let elapsed = self.started.elapsed();
-        if let Some((events, name)) = self.heard.as_deref() {
-            let &Self { pid, attempt, scope, .. } = self;
-            let (worker, received) = (None, 0);
-            events.emit(|| Event::AttemptFinished { scope, name, attempt, worker, pid, elapsed, received, failure });
-        }
-        elapsed
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

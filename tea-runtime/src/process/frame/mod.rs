@@ -1,16 +1,12 @@
-//! Frames: how messages stand on the streams between a parent and its worker.
+//! Frames: how messages are laid out on the stream between a parent and its worker.
 //!
 //! A frame is a header and a payload. The header carries a checksum of its own, so that a damaged length is never
 //! believed, and a number counted up per direction, so that a frame that is missing or came twice is noticed. What a
-//! payload means is the duty of [`message`](super::message); nothing here looks into it.
+//! payload means is said in [`message`](super::message); nothing here looks into it.
 
-mod lane;
 mod read;
 
-pub(crate) use self::{
-    lane::{LaneReader, SHORT, mark},
-    read::{Frame, FrameReader},
-};
+pub(crate) use self::read::{Frame, FrameReader};
 
 use std::fmt;
 
@@ -21,9 +17,6 @@ pub(crate) const MAGIC: [u8; 4] = *b"\xf7TEA";
 
 /// Bytes of a header: magic, kind, three zeros, number, length, payload checksum, header checksum.
 pub(crate) const HEADER: usize = 32;
-
-/// A buffer that has grown beyond this is given back once it is empty.
-pub(crate) const KEEP: usize = 128 << 20;
 
 /// How frames are sent: without a signal if nobody reads them any more.
 #[cfg(not(target_vendor = "apple"))]

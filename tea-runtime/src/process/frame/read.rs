@@ -1,9 +1,10 @@
 //! Reading frames from a stream that may say anything.
 //!
-//! A length is a claim until the bytes are there: the buffer grows with what has arrived, at most twofold. It is kept
-//! from frame to frame.
+//! A length is a claim until the bytes are there: memory grows with what has arrived, at most twofold. Short frames are
+//! read many at a time into a buffer that stays. The payload of a large one is read into a vector of its own, which is
+//! given away with the frame, so that nobody has to copy it.
 
-use std::io;
+use std::{borrow::Cow, io};
 
 use rustix::{
     buffer::spare_capacity,
@@ -11,28 +12,43 @@ use rustix::{
     io::{read, retry_on_intr},
 };
 
-use super::{FrameError, HEADER, Header, KEEP, MAGIC};
+use super::{FrameError, HEADER, Header, MAGIC};
 
 /// How much is asked of the system at once, at the least.
 const CHUNK: usize = 64 << 10;
+
+/// A payload of so many bytes gets a vector of its own.
+const LARGE: usize = 64 << 10;
 
 /// A whole frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Frame<'a> {
     pub(crate) kind: u8,
-    pub(crate) payload: &'a [u8],
+    /// A large payload is owned: `into_owned` does not copy it.
+    pub(crate) payload: Cow<'a, [u8]>,
 }
 
 /// Takes bytes as they come, and gives whole frames.
 #[derive(Debug)]
 pub(crate) struct FrameReader {
     buffer: Vec<u8>,
-    /// Where what has not been given out begins.
+    /// Where what has not been given out begins in the buffer.
     start: usize,
-    /// The frame that is arriving, once its header is there, and its payload's checksum so far.
-    arriving: Option<(Header, crc32fast::Hasher, usize)>,
+    arriving: Option<Arriving>,
     number: u64,
     limit: u64,
+}
+
+/// A frame whose header is there.
+#[derive(Debug)]
+struct Arriving {
+    header: Header,
+    length: usize,
+    /// The checksum of so many bytes of the payload.
+    hasher: crc32fast::Hasher,
+    hashed: usize,
+    /// Where a large payload is read to. The buffer is empty until it is there as a whole.
+    own: Option<Vec<u8>>,
 }
 
 impl FrameReader {
@@ -43,19 +59,22 @@ impl FrameReader {
 
     /// Reads what is there, once. `Ok(0)` is the end of the stream.
     pub(crate) fn fill(&mut self, source: impl AsFd) -> io::Result<usize> {
-        self.make_room();
-        Ok(retry_on_intr(|| read(&source, spare_capacity(&mut self.buffer)))?)
+        let room = self.room();
+        let read = retry_on_intr(|| read(&source, spare_capacity(room)))?;
+        self.keep_what_is_behind();
+        Ok(read)
     }
 
     /// Takes bytes that came some other way.
+    #[cfg(test)]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.make_room();
-        self.buffer.extend_from_slice(bytes);
+        self.room().extend_from_slice(bytes);
+        self.keep_what_is_behind();
     }
 
     /// Drops bytes up to the first frame, as long as none was read. Gives what was dropped.
     pub(crate) fn skip_noise(&mut self) -> Vec<u8> {
-        let waiting = self.waiting();
+        let waiting = &self.buffer[self.start..];
         let found = waiting.windows(MAGIC.len()).position(|window| window == MAGIC);
         // A magic that is cut at the end must stay.
         let noise = found.unwrap_or_else(|| {
@@ -69,98 +88,100 @@ impl FrameReader {
 
     /// The next frame, if it is there as a whole.
     pub(crate) fn next(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
-        Ok(if self.arrive()? { self.take() } else { None })
-    }
-
-    /// The number of the next frame.
-    pub(crate) fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// Frames up to this one came some other way.
-    pub(crate) fn set_number(&mut self, number: u64) {
-        self.number = number;
-    }
-
-    /// Looks at what has come of the next frame. Gives whether it is there as a whole.
-    pub(crate) fn arrive(&mut self) -> Result<bool, FrameError> {
-        let waiting = &self.buffer[self.start..];
-        let (header, hasher, done) = if let Some(arriving) = &mut self.arriving {
-            arriving
-        } else {
-            let Some(bytes) = waiting.first_chunk() else {
-                // Noise is told at its first byte, not once there is a header's worth of it.
-                let start = &waiting[..waiting.len().min(MAGIC.len())];
-                return if MAGIC.starts_with(start) { Ok(false) } else { Err(not_a_frame(start)) };
-            };
-            let header = Header::from_bytes(bytes)?;
-            if header.number != self.number {
-                return Err(FrameError::Number { expected: self.number, found: header.number });
-            }
-            if header.length > self.limit || usize::try_from(header.length).is_err() {
-                return Err(FrameError::TooLarge { length: header.length, limit: self.limit });
-            }
-            self.arriving.insert((header, crc32fast::Hasher::new(), 0))
-        };
-        let length = length(header);
-        let payload = &waiting[HEADER..waiting.len().min(HEADER + length)];
-        hasher.update(&payload[*done..]);
-        *done = payload.len();
-        if payload.len() < length {
-            return Ok(false);
+        if self.arriving.is_none() && !self.begin()? {
+            return Ok(None);
         }
-        if hasher.clone().finalize() == header.checksum { Ok(true) } else { Err(FrameError::Payload) }
-    }
-
-    /// The kind of the frame that is arriving, once its header is there.
-    pub(crate) fn kind(&self) -> Option<u8> {
-        self.arriving.as_ref().map(|(header, ..)| header.kind)
-    }
-
-    /// Takes the frame that has [arrived](Self::arrive).
-    pub(crate) fn take(&mut self) -> Option<Frame<'_>> {
-        let (header, ..) = self.arriving.take()?;
+        let Some(arriving) = &mut self.arriving else { return Ok(None) };
+        let length = arriving.length;
+        let here = match &arriving.own {
+            Some(own) => own,
+            None => &self.buffer[self.start..],
+        };
+        let here = &here[..here.len().min(length)];
+        arriving.hasher.update(&here[arriving.hashed..]);
+        arriving.hashed = here.len();
+        if here.len() < length {
+            return Ok(None);
+        }
+        let Some(Arriving { header, hasher, own, .. }) = self.arriving.take() else { return Ok(None) };
+        if hasher.finalize() != header.checksum {
+            return Err(FrameError::Payload);
+        }
         self.number += 1;
-        let payload = self.start + HEADER..self.start + HEADER + length(&header);
-        self.start = payload.end;
-        Some(Frame { kind: header.kind, payload: &self.buffer[payload] })
+        let payload = own.map_or_else(
+            || {
+                let start = self.start;
+                self.start += length;
+                Cow::Borrowed(&self.buffer[start..self.start])
+            },
+            Cow::Owned,
+        );
+        Ok(Some(Frame { kind: header.kind, payload }))
     }
 
-    fn waiting(&self) -> &[u8] {
-        &self.buffer[self.start..]
+    /// Takes the next header. Gives whether it was there.
+    fn begin(&mut self) -> Result<bool, FrameError> {
+        let waiting = &self.buffer[self.start..];
+        let Some(bytes) = waiting.first_chunk() else {
+            // Noise is told at its first byte, not once there is a header's worth of it.
+            let start = &waiting[..waiting.len().min(MAGIC.len())];
+            return if MAGIC.starts_with(start) { Ok(false) } else { Err(not_a_frame(start)) };
+        };
+        let header = Header::from_bytes(bytes)?;
+        if header.number != self.number {
+            return Err(FrameError::Number { expected: self.number, found: header.number });
+        }
+        let Some(length) = usize::try_from(header.length).ok().filter(|_| header.length <= self.limit) else {
+            return Err(FrameError::TooLarge { length: header.length, limit: self.limit });
+        };
+        self.start += HEADER;
+        let mut own = None;
+        if length >= LARGE {
+            let here = &self.buffer[self.start..];
+            let here = &here[..here.len().min(length)];
+            self.start += here.len();
+            own = Some(here.to_vec());
+        }
+        self.arriving = Some(Arriving { header, length, hasher: crc32fast::Hasher::new(), hashed: 0, own });
+        Ok(true)
     }
 
-    /// Makes room for as much as has arrived of the current frame, but no more than it claims.
-    fn make_room(&mut self) {
+    /// What is read next is appended to this. There is room for as much as has arrived, but no more than is missing.
+    fn room(&mut self) -> &mut Vec<u8> {
+        if let Some(Arriving { own: Some(own), length, .. }) = &mut self.arriving {
+            let missing = *length - own.len();
+            if missing > 0 {
+                own.reserve_exact(missing.min(own.len().max(CHUNK)));
+                return own;
+            }
+        }
         if self.start == self.buffer.len() {
             self.buffer.clear();
             self.start = 0;
-            if self.buffer.capacity() > KEEP {
-                self.buffer = Vec::new();
-            }
         }
-        let here = self.waiting().len();
-        let missing = match &self.arriving {
-            Some((header, ..)) => usize::try_from(header.length).unwrap_or(usize::MAX).saturating_add(HEADER) - here,
-            None => 0,
-        };
-        let room = missing.min(here).max(CHUNK);
-        if self.buffer.capacity() - self.buffer.len() >= room {
-            return;
+        if self.buffer.capacity() - self.buffer.len() < CHUNK {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+            self.buffer.reserve(CHUNK);
         }
-        self.buffer.drain(..self.start);
-        self.start = 0;
-        self.buffer.reserve(room);
+        &mut self.buffer
+    }
+
+    /// A vector may have more room than was asked for: what was read from behind a large payload is the next frame's.
+    fn keep_what_is_behind(&mut self) {
+        if let Some(Arriving { own: Some(own), length, .. }) = &mut self.arriving
+            && own.len() > *length
+        {
+            self.buffer.extend_from_slice(&own[*length..]);
+            own.truncate(*length);
+        }
     }
 
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
-        self.buffer.capacity()
+        let own = self.arriving.as_ref().and_then(|arriving| arriving.own.as_ref());
+        self.buffer.capacity() + own.map_or(0, Vec::capacity)
     }
-}
-
-fn length(header: &Header) -> usize {
-    usize::try_from(header.length).expect("checked when it arrived")
 }
 
 fn not_a_frame(start: &[u8]) -> FrameError {

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
@@ -66,7 +68,34 @@ fn noise_is_skipped_up_to_the_first_frame() {
     let bytes = frame(1, 0, b"hello");
     reader.push(&bytes[1..]);
     assert_eq!(reader.skip_noise(), b"");
-    assert_eq!(reader.next(), Ok(Some(Frame { kind: 1, payload: b"hello" })));
+    assert_eq!(reader.next(), Ok(Some(Frame { kind: 1, payload: b"hello"[..].into() })));
+}
+
+#[test]
+fn a_large_payload_is_read_into_a_vector_of_its_own() {
+    let large: Vec<u8> = (0..=255).cycle().take(300 << 10).collect();
+    let bytes = [frame(1, 0, b"small"), frame(2, 1, &large), frame(3, 2, b"behind")].concat();
+    for chunk in [1_000, 70_000, bytes.len()] {
+        let mut reader = FrameReader::new(1 << 20);
+        let mut owned = Vec::new();
+        for piece in bytes.chunks(chunk) {
+            reader.push(piece);
+            while let Some(Frame { kind, payload }) = reader.next().unwrap() {
+                owned.push((kind, matches!(payload, Cow::Owned(_)), payload.into_owned()));
+            }
+        }
+        let [(1, false, first), (2, true, second), (3, false, third)] = &owned[..] else { panic!("{chunk}") };
+        assert_eq!((&first[..], second, &third[..]), (&b"small"[..], &large, &b"behind"[..]));
+    }
+}
+
+#[test]
+fn row_24_a_large_frame_is_cut_or_damaged() {
+    let bytes = frame(3, 0, &vec![7; 100 << 10]);
+    assert_eq!(read(&bytes[..bytes.len() - 1], 9_000), Err(None));
+    let mut damaged = bytes;
+    *damaged.last_mut().unwrap() ^= 1;
+    assert_eq!(read(&damaged, 9_000), Err(Some(FrameError::Payload)));
 }
 
 proptest! {

@@ -1,272 +1,249 @@
-//! One worker, as the parent sees it. Its thread starts it, reads what it says, and reaps it.
+//! The input and output of one worker, and its process. The supervisor alone has it.
 
 use std::{
-    collections::VecDeque,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
+    io,
+    sync::{Arc, Weak},
+    time::Instant,
 };
 
-use rustix::process::Signal;
+use rustix::{fd::OwnedFd, io::Errno};
 
-use super::{
-    Pool,
-    errand::{Errand, KeptView, Parcel, Ran},
-    flight::{Begun, Flight, Started},
-    handshake::{self, Ready, StartError},
-    lend::Ears,
-    outbox::Outbox,
-    reader,
-};
+use super::{outbox::Outbox, output::Output};
 use crate::{
-    cancel::CancelReason,
-    engine::{cancelled, timer},
-    event::Event,
-    process::{awake, group::Group},
+    executor::{run_info::RunInfo, tokens::Tokens},
+    process::{
+        frame::{Frame, FrameError, FrameReader},
+        group::Group,
+        identity,
+        message::{FromWorker, Hello, PROTOCOL},
+        pacing::{ENDING, GOODBYE, KILLED},
+        spawn::Started,
+    },
 };
 
-/// How long a worker may take from a goodbye to its end.
-pub(super) const GOODBYE: Duration = Duration::from_secs(1);
+/// How much may come before the hello: what a test harness or a library prints as the program starts.
+const NOISE: usize = 64 << 10;
 
-/// One worker.
-pub(crate) struct Link {
-    number: u32,
-    memory_limit: Option<u64>,
-    pub(super) group: Group,
-    pub(super) outbox: Outbox,
-    /// Held while something is made ready and sent, so that flights are in the order of their frames.
-    sending: Mutex<KeptView>,
-    flights: Mutex<Flights>,
-    alarm: Mutex<Option<Alarm>>,
-    /// While the thread is lent, what it reads with.
-    ears: Mutex<Option<Ears>>,
-    /// Its last branch took no longer than a thread may stay awake for it, if one may.
-    brisk: AtomicBool,
-    awake: bool,
+/// A worker's input and output.
+pub(super) struct Link {
+    pub(super) number: u32,
+    pub(super) group: Arc<Group>,
+    pub(super) outbox: Arc<Outbox>,
+    stream: Arc<OwnedFd>,
+    frames: FrameReader,
+    pub(super) output: Output,
+    /// Readable when the process has ended, where the system has such a thing.
+    pub(super) ended: Option<OwnedFd>,
+    pub(super) phase: Phase,
+    pub(super) started: Instant,
+    /// The run for which it was started, or whose unit it ran last.
+    pub(super) run: Weak<RunInfo>,
+    /// Tokens that it got for fan-outs within its unit, and how many more it asked for.
+    pub(super) granted: Granted,
+    pub(super) wanted: usize,
+    /// How often in a row it was found stopped.
+    pub(super) stopped: u32,
+    /// When it said something last, or was looked at.
+    pub(super) looked: Instant,
+    /// When to end it, if it has not ended since it was told.
+    pub(super) goodbye_until: Option<Instant>,
 }
 
-/// When the link is looked at next.
-struct Alarm {
-    due: Instant,
-    handle: timer::Handle,
-}
-
-/// What the worker has.
+/// Tokens that a worker got beyond its own, given back when it is gone.
 #[derive(Default)]
-pub(super) struct Flights {
-    pub(super) queue: VecDeque<Flight>,
-    /// How many it was given.
-    given: u64,
-    /// When it was told that there will be no more.
-    goodbye: Option<Instant>,
-    /// Its thread has taken what was here; nothing can be added.
-    pub(super) gone: bool,
-}
+pub(super) struct Granted(pub(super) Vec<Arc<Tokens>>);
 
-impl Flights {
-    /// The first flight, if there is one, runs from now on.
-    pub(super) fn begin(&mut self) -> Option<Begun> {
-        Some(self.queue.front_mut()?.begin(timer::now()))
-    }
-
-    /// Whether a branch runs, and whether nothing waits behind what runs.
-    pub(super) fn first(&self) -> (bool, bool) {
-        (self.queue.front().is_some_and(|flight| flight.is_branch), self.queue.len() == 1)
+impl Drop for Granted {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|tokens| tokens.release());
     }
 }
 
-/// The life of a worker's thread.
-pub(super) fn serve(pool: &Arc<Pool>, number: u32, memory_limit: Option<u64>, delay: Duration) {
-    if !pool.wait_unless_closing(delay) {
-        return pool.start_failed(memory_limit, &StartError::Closing);
-    }
-    let start = Instant::now();
-    let setup = pool.setup(memory_limit);
-    let tell = |pid, line: &str| pool.tell_line(number, pid, "", line);
-    let closing = || pool.lock().closing;
-    match handshake::start(pool.program(), setup, pool.options.handshake, tell, closing) {
-        Ok(Ready { group, outbox, output, frames }) => {
-            let link = Arc::new(Link {
-                number,
-                memory_limit,
-                group,
-                outbox,
-                sending: Mutex::default(),
-                flights: Mutex::default(),
-                alarm: Mutex::default(),
-                ears: Mutex::default(),
-                brisk: AtomicBool::new(false),
-                awake: awake::is_possible(),
-            });
-            pool.emit(|| Event::WorkerStarted { worker: number, pid: link.pid(), elapsed: start.elapsed() });
-            if !pool.add(&link) {
-                link.say_goodbye();
-            }
-            reader::read(pool, &link, Ears { frames, output });
-        }
-        Err(error) => pool.start_failed(memory_limit, &error),
-    }
+/// What the supervisor waits for.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Its hello.
+    Hello { noise: Vec<u8>, by_clock: Instant },
+    /// What it says.
+    Serving,
+    /// The end of its process.
+    Ending(Ending),
+}
+
+/// A worker's process is about to end, or to be ended.
+#[derive(Debug)]
+pub(super) struct Ending {
+    pub(super) why: Why,
+    /// When it is killed, if it has not been.
+    kill_at: Option<Instant>,
+    /// When it is given up.
+    give_up_at: Option<Instant>,
+    pub(super) killed_by_us: bool,
+    /// It had said hello.
+    pub(super) serving: bool,
+}
+
+/// Why a worker ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Why {
+    /// It said goodbye.
+    Goodbye,
+    /// It closed its stream, or the process ended.
+    Closed,
+    /// What it said made no sense.
+    Broken(String),
+    /// It was stopped by this signal, and was not continued.
+    Stopped(i32),
+    /// It did not say hello: why.
+    NoHello(String),
+    /// It is another program.
+    Wrong(String),
 }
 
 impl Link {
-    pub(crate) fn number(&self) -> u32 {
-        self.number
+    pub(super) fn new(number: u32, started: Started, run: Weak<RunInfo>, until: Instant) -> Self {
+        let Started { group, stream, theirs, stderr } = started;
+        let stream = Arc::new(OwnedFd::from(stream));
+        let ended = group.open();
+        let phase = Phase::Hello { noise: Vec::new(), by_clock: until };
+        Self {
+            number,
+            group: Arc::new(group),
+            outbox: Arc::new(Outbox::new(Arc::clone(&stream), theirs)),
+            stream,
+            // The other side is trusted with lengths once it has said hello: it is this program then.
+            frames: FrameReader::new(u64::MAX >> 1),
+            output: Output::new(stderr),
+            ended,
+            phase,
+            started: Instant::now(),
+            run,
+            granted: Granted::default(),
+            wanted: 0,
+            stopped: 0,
+            looked: Instant::now(),
+            goodbye_until: None,
+        }
     }
 
-    pub(crate) fn pid(&self) -> u32 {
+    pub(super) fn pid(&self) -> u32 {
         self.group.pid()
     }
 
-    pub(crate) fn memory_limit(&self) -> Option<u64> {
-        self.memory_limit
+    pub(super) fn is_ending(&self) -> bool {
+        matches!(self.phase, Phase::Ending(_))
     }
 
-    /// Gives it an attempt, for which its slot has been taken, to be sent with the next flush. The attempt comes back if
-    /// the worker is gone.
-    pub(super) fn give(self: &Arc<Self>, pool: &Arc<Pool>, mut errand: Box<Errand>) -> Result<(), Box<Errand>> {
-        loop {
-            let mut kept = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
-            match errand.parcel(&mut kept) {
-                Ok(parcel) => {
-                    let (id, cancel) = (errand.id, errand.job.cancel.clone());
-                    self.add(pool, errand, parcel)?;
-                    drop(kept);
-                    // A cancellation that came while it was neither in the queue nor here has not found it.
-                    if let Some(reason) = cancel.reason() {
-                        self.cancel(id, reason);
-                    }
-                    return Ok(());
-                }
-                Err(failure) => {
-                    drop(kept);
-                    let Some(rest) = errand.fail_current(failure, Ran::nowhere()) else {
-                        pool.settled(self, None, false);
-                        return Ok(());
-                    };
-                    errand = rest;
-                }
-            }
+    /// Receives what is there, once. `Ok(false)` is the end of the stream.
+    pub(super) fn receive(&mut self) -> io::Result<bool> {
+        match self.frames.fill(&*self.stream) {
+            Ok(0) => Ok(false),
+            Ok(_) => Ok(true),
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::AGAIN) => Ok(true),
+            Err(error) => Err(error),
         }
     }
 
-    fn add(self: &Arc<Self>, pool: &Pool, errand: Box<Errand>, parcel: Parcel) -> Result<(), Box<Errand>> {
-        let mut flights = self.flights();
-        if flights.gone {
-            return Err(errand);
-        }
-        let turn = flights.given;
-        flights.given += 1;
-        flights.queue.push_back(Flight::new(errand, turn, parcel.bytes()));
-        let begun = if flights.queue.len() == 1 { flights.begin() } else { None };
-        drop(flights);
-        self.tell_begin(pool, begun);
-        self.outbox.add_task(parcel);
-        Ok(())
+    /// Receives what is there once, as [`receive`](Self::receive), and says how much it was.
+    pub(super) fn drain(&mut self) -> usize {
+        self.frames.fill(&*self.stream).unwrap_or(0)
     }
 
-    /// Tells that a flight has begun, and sees to its deadline.
-    pub(super) fn tell_begin(self: &Arc<Self>, pool: &Pool, begun: Option<Begun>) {
-        let Some(Begun { attempt, sent, deadline }) = begun else { return };
-        self.look_at(deadline);
-        if let Some(Started { scope, name, attempt, began: started }) = attempt {
-            let (worker, pid) = (Some(self.number), self.pid());
-            pool.emit(|| Event::AttemptStarted { scope, name: &name, attempt, worker, pid, started, sent });
-        }
+    /// The next frame, if it is there as a whole.
+    pub(super) fn next(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
+        self.frames.next()
     }
 
-    /// Cancels an attempt if it is here.
-    pub(super) fn cancel(self: &Arc<Self>, id: u64, reason: CancelReason) {
-        let mut flights = self.flights();
-        let Some(at) = flights.queue.iter().position(|flight| flight.id == id) else { return };
-        let now = timer::now();
-        let waiting = if at == 0 {
-            flights.queue[0].cancel(reason, now);
-            None
-        } else {
-            flights.queue[at].errand.take()
-        };
-        drop(flights);
-        // If that is not possible, the worker is gone, and its thread tells the end of all that it had; or it is stopped,
-        // and the end of the grace ends it.
-        let _ = self.outbox.cancel(id, reason == CancelReason::Sibling);
-        if let Some(errand) = waiting {
-            errand.fail(&cancelled(reason), Ran::nowhere());
-        } else {
-            self.look_at(Some(now));
+    /// Whether it has said hello, as far as that has come.
+    pub(super) fn hello(&mut self) -> Result<bool, Why> {
+        let Phase::Hello { noise, .. } = &mut self.phase else { return Ok(true) };
+        noise.extend(self.frames.skip_noise());
+        if noise.len() > NOISE {
+            let noise = quoted(noise).unwrap_or_default();
+            return Err(Why::Wrong(format!("the started program is no worker of this workflow: it wrote {noise}")));
+        }
+        match self.frames.next() {
+            Ok(None) => Ok(false),
+            Ok(Some(frame)) => check(&frame.payload).map(|()| true),
+            Err(error) => Err(Why::Wrong(format!("the started program is no worker: {error}"))),
         }
     }
 
-    /// Has the timer look at it then, or earlier.
-    pub(super) fn look_at(self: &Arc<Self>, due: Option<Instant>) {
-        let Some(due) = due else { return };
-        let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
-        if alarm.as_ref().is_some_and(|alarm| alarm.due <= due) {
+    /// What came instead of a hello, as a part of a sentence.
+    pub(super) fn after_noise(&self) -> String {
+        match &self.phase {
+            Phase::Hello { noise, .. } => quoted(noise).map(|noise| format!(", after {noise}")).unwrap_or_default(),
+            _ => String::new(),
+        }
+    }
+
+    /// From now on its process is to end: at once, or in the time that it has for that.
+    pub(super) fn end(&mut self, why: Why) {
+        if self.is_ending() {
             return;
         }
-        let link = Arc::downgrade(self);
-        let look = move || {
-            if let Some(link) = link.upgrade() {
-                link.look();
+        let now = Instant::now();
+        let time = match why {
+            Why::Goodbye => Some(GOODBYE),
+            Why::Closed => Some(ENDING),
+            Why::NoHello(_) | Why::Broken(_) | Why::Stopped(_) | Why::Wrong(_) => None,
+        };
+        let kill_at = Some(time.map_or(now, |time| now + time));
+        let serving = matches!(self.phase, Phase::Serving);
+        self.phase = Phase::Ending(Ending { why, kill_at, give_up_at: None, killed_by_us: false, serving });
+    }
+
+    /// Goes on with ending the process. Gives whether that is over: it has ended, or is given up.
+    pub(super) fn go_on_ending(&mut self) -> bool {
+        let Phase::Ending(ending) = &mut self.phase else { return false };
+        let now = Instant::now();
+        if self.group.has_ended() || ending.give_up_at.is_some_and(|at| at <= now) {
+            return true;
+        }
+        if ending.kill_at.is_some_and(|at| at <= now) {
+            ending.kill_at = None;
+            ending.killed_by_us = true;
+            ending.give_up_at = Some(now + KILLED);
+            self.group.signal(rustix::process::Signal::KILL);
+        }
+        false
+    }
+
+    /// When to look again, by the clock.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let goodbye = self.goodbye_until;
+        let phase = match &self.phase {
+            Phase::Hello { by_clock, .. } => Some(*by_clock),
+            Phase::Serving => None,
+            Phase::Ending(ending) => {
+                let next = ending.kill_at.or(ending.give_up_at);
+                // Where nothing tells of the end of a process, it is asked for.
+                let soon = self.ended.is_none().then(|| Instant::now() + std::time::Duration::from_millis(2));
+                next.into_iter().chain(soon).min()
             }
         };
-        let new = Alarm { due, handle: timer::at(due, Box::new(look)) };
-        if let Some(later) = alarm.replace(new) {
-            later.handle.cancel();
-        }
+        goodbye.into_iter().chain(phase).min()
     }
+}
 
-    /// Does what is due.
-    fn look(self: &Arc<Self>) {
-        self.forget_alarm();
-        let now = timer::now();
-        let mut flights = self.flights();
-        let goodbye = flights.goodbye.map(|told| told + GOODBYE);
-        if goodbye.is_some_and(|until| until <= now) {
-            self.group.signal(Signal::KILL);
-            return;
-        }
-        let (signal, next) = flights.queue.front_mut().map_or((None, None), |flight| flight.look(now));
-        if let Some(signal) = signal {
-            self.group.signal(signal);
-        }
-        drop(flights);
-        self.look_at(goodbye.into_iter().chain(next).min());
+fn check(payload: &[u8]) -> Result<(), Why> {
+    let Ok((FromWorker::Hello(hello), _)) = crate::executor::wire::read(payload) else {
+        return Err(Why::Wrong("the started program speaks another protocol: its first message is no hello".into()));
+    };
+    let Hello { protocol, fingerprint, pid: _ } = hello;
+    let ours = (PROTOCOL, identity::fingerprint());
+    if (protocol, fingerprint) == ours {
+        return Ok(());
     }
+    Err(Why::Wrong(format!(
+        "the started program is another build: its protocol is {protocol} and its fingerprint {fingerprint:016x}; \
+         this program's are {} and {:016x}",
+        ours.0, ours.1,
+    )))
+}
 
-    /// It need not be looked at until the next [`look_at`](Self::look_at).
-    pub(super) fn forget_alarm(&self) {
-        if let Some(alarm) = self.alarm.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            alarm.handle.cancel();
-        }
-    }
-
-    /// Tells it that there will be no more.
-    pub(super) fn say_goodbye(self: &Arc<Self>) {
-        let told = *self.flights().goodbye.get_or_insert_with(timer::now);
-        self.look_at(Some(told + GOODBYE));
-        self.outbox.say_goodbye();
-    }
-
-    /// Ends it at once.
-    pub(super) fn kill(&self) {
-        self.group.signal(Signal::KILL);
-    }
-
-    pub(super) fn is_brisk(&self) -> bool {
-        self.awake && self.brisk.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_brisk(&self, brisk: bool) {
-        self.brisk.store(brisk, Ordering::Relaxed);
-    }
-
-    pub(super) fn ears(&self) -> MutexGuard<'_, Option<Ears>> {
-        self.ears.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn flights(&self) -> MutexGuard<'_, Flights> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// The start of what came instead of a hello.
+fn quoted(noise: &[u8]) -> Option<String> {
+    let start = &noise[..noise.len().min(200)];
+    (!noise.is_empty()).then(|| format!("{:?}", String::from_utf8_lossy(start)))
 }

@@ -5,6 +5,9 @@ use std::{collections::VecDeque, io::Read, process::ChildStderr};
 /// Lines kept for the failure of what ran when the worker was lost.
 const KEPT: usize = 20;
 
+/// So much is read in one turn, for the sake of those who wait for other things.
+const TURN: usize = 64 << 10;
+
 /// A line is cut here.
 const LONGEST: usize = 8 << 10;
 
@@ -14,12 +17,14 @@ pub(crate) struct Output {
     pipe: Option<ChildStderr>,
     partial: Vec<u8>,
     last: VecDeque<String>,
+    /// How many of these were read last: whose they are is not known.
+    fresh: usize,
 }
 
 impl Output {
     /// Reads `pipe`, which must not block.
     pub(crate) fn new(pipe: ChildStderr) -> Self {
-        Self { pipe: Some(pipe), partial: Vec::new(), last: VecDeque::new() }
+        Self { pipe: Some(pipe), partial: Vec::new(), last: VecDeque::new(), fresh: 0 }
     }
 
     /// The pipe, until its end.
@@ -27,13 +32,18 @@ impl Output {
         self.pipe.as_ref()
     }
 
-    /// Reads what is there, and gives each line to `tell`.
+    /// Reads what is there, at most [`TURN`] of it, and gives each line to `tell`.
     pub(crate) fn read(&mut self, mut tell: impl FnMut(&str)) {
         let mut chunk = [0; 8 << 10];
-        while let Some(pipe) = &mut self.pipe {
+        let mut left = TURN;
+        self.fresh = 0;
+        while let Some(pipe) = self.pipe.as_mut().filter(|_| left > 0) {
             match pipe.read(&mut chunk) {
                 Ok(0) => self.pipe = None,
-                Ok(read) => self.take(&chunk[..read], &mut tell),
+                Ok(read) => {
+                    left = left.saturating_sub(read);
+                    self.take(&chunk[..read], &mut tell);
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
                 Err(_) => self.pipe = None,
@@ -41,12 +51,13 @@ impl Output {
         }
     }
 
-    /// What was running has ended: a line that was begun is told as it is, and the next lines are another's.
+    /// What was running has ended: a line that was begun is told as it is, and the next lines are another's. Those that
+    /// were read together with the end may be that other's too, so they are kept.
     pub(crate) fn turn(&mut self, mut tell: impl FnMut(&str)) {
         if !self.partial.is_empty() {
             self.line(&mut tell);
         }
-        self.last.clear();
+        self.last.drain(..self.last.len() - self.fresh);
     }
 
     /// The last lines since the last [`turn`](Self::turn).
@@ -78,6 +89,7 @@ impl Output {
             self.last.pop_front();
         }
         self.last.push_back(line);
+        self.fresh = KEPT.min(self.fresh + 1);
     }
 }
 

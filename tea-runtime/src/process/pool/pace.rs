@@ -3,13 +3,10 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use crate::engine::timer::nanos;
+use crate::{process::pacing::AHEAD, timer::nanos};
 
 /// The most tasks in flight on one worker.
 pub(crate) const MOST: usize = 32;
-
-/// Work in flight that is worth having beyond the current task.
-const AHEAD: Duration = Duration::from_micros(500);
 
 /// Bytes in flight that are worth having.
 const BYTES: u64 = 1 << 20;

@@ -1,135 +1,209 @@
-//! What the pool knows: the attempts that wait, the workers, and which attempt goes to which worker.
+//! What a pool knows, and what it decides: which unit goes to which worker, and which workers to start and to let go.
+//!
+//! This is plain data without clocks, files or threads, so that a model checker can try it in every order of events: see
+//! `tests/tests/schedules`. A worker is in one of these states; there is no count of workers anywhere else.
+//!
+//! ```text
+//! starting ──hello──► ready ──unit──► busy ──last end──► ready
+//!    │                  │               │
+//!    └──────────────────┴───────────────┴──► retiring (gets nothing more) ──► gone (removed)
+//! ```
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    thread::{self, JoinHandle},
-};
+use std::collections::{BTreeMap, VecDeque};
 
-use super::{errand::Errand, lend::Lent, link::Link, pace::Paces};
-use crate::failure::Failure;
+/// What the pool must know of a unit.
+pub(crate) trait Task {
+    /// Only workers with the same limit run it.
+    fn memory_limit(&self) -> Option<u64>;
 
-/// The attempts that wait, and the workers.
-#[derive(Default)]
-pub(super) struct State {
-    /// What waits, by the memory limit that its worker must have, then in the order in which it came.
-    pub(super) queues: BTreeMap<Option<u64>, BTreeMap<u64, Box<Errand>>>,
-    pub(super) slots: Vec<Slot>,
-    /// Workers that are being started, by memory limit.
-    pub(super) starting: BTreeMap<Option<u64>, usize>,
+    /// Nothing may wait behind it, and it behind nothing.
+    fn alone(&self) -> bool;
+
+    /// Units of the same kind take about as long as each other.
+    fn kind(&self) -> usize;
+
+    /// After how many units its worker is replaced.
+    fn max_tasks(&self) -> Option<u32>;
+}
+
+/// The units that wait, and the workers.
+pub(crate) struct State<T, F> {
+    /// What waits, by the memory limit that its worker must have, then by age.
+    queues: BTreeMap<Option<u64>, BTreeMap<u64, T>>,
+    pub(crate) workers: BTreeMap<u32, Worker<F>>,
     /// Workers at once; fewer than asked for where the system has no more.
-    pub(super) limit: usize,
-    pub(super) failed_starts: u32,
-    /// The last start was one alone, since those before had failed for what the system lacks.
-    pub(super) tried_alone: bool,
-    pub(super) last_errand: u64,
-    pub(super) next_worker: u32,
-    pub(super) paces: Paces,
-    /// Why nothing can run.
-    pub(super) refusal: Option<Box<Failure>>,
-    pub(super) closing: bool,
-    /// An alarm is set that looks at lent threads.
-    pub(super) watched: bool,
-    /// The threads of the links, by number; not those whose place another took.
-    pub(super) threads: Vec<(u32, JoinHandle<()>)>,
+    pub(crate) limit: usize,
+    next_age: u64,
+    next_worker: u32,
 }
 
-/// A worker that is ready, as the queue sees it.
-pub(super) struct Slot {
-    pub(super) link: Arc<Link>,
-    pub(super) in_flight: usize,
-    pub(super) given: u32,
-    /// It gets nothing more, and is told to end once it has nothing.
-    pub(super) retiring: bool,
-    pub(super) lent: Option<Lent>,
+/// A worker.
+pub(crate) struct Worker<F> {
+    pub(crate) stage: Stage,
+    pub(crate) memory_limit: Option<u64>,
+    /// What it has, in the order in which it runs it: the first runs.
+    pub(crate) in_flight: VecDeque<F>,
+    /// How many units it was given.
+    pub(crate) given: u64,
+    /// It has a token for what it runs.
+    pub(crate) has_token: bool,
 }
 
-impl Slot {
-    pub(super) fn new(link: Arc<Link>) -> Self {
-        Self { link, in_flight: 0, given: 0, retiring: false, lent: None }
-    }
+/// How far a worker is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It has not said hello.
+    Starting,
+    /// It takes units.
+    Ready,
+    /// It gets nothing more, and ends once it has nothing.
+    Retiring,
 }
 
-impl State {
-    /// Starts a thread for link `number`.
-    pub(super) fn spawn(&mut self, number: u32, serve: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-        let thread = thread::Builder::new().name(format!("tea-worker-{number}")).spawn(serve)?;
-        self.threads.retain(|(_, thread)| !thread.is_finished());
-        self.threads.push((number, thread));
-        Ok(())
+/// A unit that may be given to a worker now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) age: u64,
+    pub(crate) limit: Option<u64>,
+    pub(crate) worker: u32,
+}
+
+impl<T: Task, F> State<T, F> {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { queues: BTreeMap::new(), workers: BTreeMap::new(), limit: limit.max(1), next_age: 0, next_worker: 0 }
     }
 
-    /// How many workers there are, or are being started.
-    pub(super) fn workers(&self) -> usize {
-        self.slots.len() + self.starting.values().sum::<usize>()
+    /// The age of the next unit: it is younger than all others.
+    pub(crate) fn next_age(&mut self) -> u64 {
+        self.next_age += 1;
+        self.next_age
     }
 
-    /// Whether any attempt waits for a worker.
-    pub(super) fn waits(&self) -> bool {
+    /// Takes a unit of this age, or puts it back to where it was.
+    pub(crate) fn put(&mut self, age: u64, task: T) {
+        self.queues.entry(task.memory_limit()).or_default().insert(age, task);
+    }
+
+    /// Takes a unit out.
+    pub(crate) fn remove(&mut self, is_it: impl Fn(&T) -> bool) -> Option<T> {
+        for queue in self.queues.values_mut() {
+            if let Some(age) = queue.iter().find(|(_, task)| is_it(task)).map(|(age, _)| *age) {
+                return queue.remove(&age);
+            }
+        }
+        None
+    }
+
+    /// Takes all that waits.
+    pub(crate) fn take_all(&mut self) -> Vec<T> {
+        let queues = std::mem::take(&mut self.queues);
+        let mut all: Vec<_> = queues.into_values().flatten().collect();
+        all.sort_by_key(|(age, _)| *age);
+        all.into_iter().map(|(_, task)| task).collect()
+    }
+
+    /// Whether anything waits.
+    pub(crate) fn waits(&self) -> bool {
         self.queues.values().any(|queue| !queue.is_empty())
     }
 
-    pub(super) fn slot(&mut self, link: &Arc<Link>) -> Option<&mut Slot> {
-        self.slots.iter_mut().find(|slot| Arc::ptr_eq(&slot.link, link))
+    /// The oldest unit that waits for a worker with this limit.
+    pub(crate) fn oldest(&self, limit: Option<u64>) -> Option<&T> {
+        self.queues.get(&limit)?.first_key_value().map(|(_, task)| task)
     }
 
-    pub(super) fn started(&mut self, memory_limit: Option<u64>) {
-        let starting = self.starting.entry(memory_limit).or_default();
-        *starting = starting.saturating_sub(1);
+    /// The limits for which something waits, those first whose oldest unit is the oldest.
+    fn limits(&self) -> Vec<Option<u64>> {
+        let firsts = self.queues.iter().filter_map(|(limit, queue)| Some((*queue.first_key_value()?.0, *limit)));
+        let mut firsts: Vec<_> = firsts.collect();
+        firsts.sort_unstable();
+        firsts.into_iter().map(|(_, limit)| limit).collect()
     }
 
-    pub(super) fn take_queue(&mut self) -> impl Iterator<Item = Box<Errand>> + use<> {
-        std::mem::take(&mut self.queues).into_values().flat_map(BTreeMap::into_values)
+    /// The oldest unit for which a worker has room, by `window`, which says how many units of a kind a worker may have. One
+    /// that has nothing must be able to get a token, by `may_begin`.
+    pub(crate) fn next_place(
+        &self,
+        window: impl Fn(usize) -> usize,
+        may_begin: impl Fn(&T, &Worker<F>) -> bool,
+    ) -> Option<Place> {
+        self.limits().into_iter().find_map(|limit| {
+            let (age, task) = self.queues.get(&limit)?.first_key_value()?;
+            let window = if task.alone() { 1 } else { window(task.kind()) };
+            let fits = |(_, worker): &(&u32, &Worker<F>)| {
+                worker.stage == Stage::Ready
+                    && worker.memory_limit == limit
+                    && worker.in_flight.len() < window
+                    && may_begin(task, worker)
+            };
+            let worker = self.workers.iter().filter(fits).min_by_key(|(_, worker)| worker.in_flight.len())?;
+            Some(Place { age: *age, limit, worker: *worker.0 })
+        })
     }
 
-    /// Work for workers that have room for it: the least busy first.
-    pub(super) fn assign(&mut self) -> Vec<(Arc<Link>, Box<Errand>)> {
-        let mut given = Vec::new();
-        for (limit, queue) in &mut self.queues {
-            while let Some(first) = queue.first_entry() {
-                // What waits in a worker would begin though a circuit has opened meanwhile.
-                let alone = first.get().config().circuit_breaker.is_some();
-                let window = if alone { 1 } else { self.paces.window(first.get().kind()) };
-                let fits = |slot: &&mut Slot| {
-                    !slot.retiring
-                        && slot.lent.is_none()
-                        && slot.link.memory_limit() == *limit
-                        && slot.in_flight < window
-                };
-                let Some(slot) = self.slots.iter_mut().filter(fits).min_by_key(|slot| slot.in_flight) else { break };
-                let errand = first.remove();
-                slot.in_flight += 1;
-                slot.given += 1;
-                slot.retiring = errand.config().max_tasks_per_worker.is_some_and(|most| slot.given >= most);
-                given.push((Arc::clone(&slot.link), errand));
-            }
+    /// Takes the unit for which there is a place, and counts it there. What becomes of it is put into `in_flight` then.
+    pub(crate) fn take(&mut self, place: Place) -> Option<(T, &mut Worker<F>)> {
+        let task = self.queues.get_mut(&place.limit)?.remove(&place.age)?;
+        let worker = self.workers.get_mut(&place.worker)?;
+        worker.given += 1;
+        if task.max_tasks().is_some_and(|most| worker.given >= u64::from(most)) {
+            worker.stage = Stage::Retiring;
         }
-        given
+        Some((task, worker))
     }
 
-    /// The memory limits of workers to start for what waits.
-    pub(super) fn starts(&mut self) -> Vec<Option<u64>> {
+    /// The limits of workers to start for what waits; `carefully`, one at a time, if starts have failed.
+    pub(crate) fn starts(&self, carefully: bool) -> Vec<Option<u64>> {
         let mut starts = Vec::new();
-        let mut all = self.workers();
-        for (limit, queue) in &self.queues {
-            let coming = self.starting.get(limit).copied().unwrap_or(0);
-            let mut wanted = queue.len().saturating_sub(coming);
-            if self.failed_starts > 0 {
-                // One at a time until one is ready again.
-                wanted = wanted.min(1_usize.saturating_sub(coming));
+        let mut room = self.limit.saturating_sub(self.workers.len());
+        for limit in self.limits() {
+            let coming = self.with(limit, Stage::Starting);
+            let waiting = self.queues.get(&limit).map_or(0, BTreeMap::len);
+            let mut wanted = waiting.saturating_sub(coming);
+            if carefully {
+                wanted = wanted.min(1_usize.saturating_sub(coming + starts.len()));
             }
-            let room = self.limit.saturating_sub(all);
-            starts.extend(std::iter::repeat_n(*limit, wanted.min(room)));
-            all += wanted.min(room);
-            let served = coming > 0 || self.slots.iter().any(|slot| slot.link.memory_limit() == *limit);
-            if wanted > 0 && room == 0 && !served {
-                // A worker with another limit makes room.
-                if let Some(slot) = self.slots.iter_mut().find(|slot| slot.in_flight == 0 && !slot.retiring) {
-                    slot.retiring = true;
-                    slot.link.say_goodbye();
-                }
-            }
+            let wanted = wanted.min(room);
+            starts.extend(std::iter::repeat_n(limit, wanted));
+            room -= wanted;
         }
         starts
+    }
+
+    /// A worker is being started.
+    pub(crate) fn start(&mut self, memory_limit: Option<u64>, has_token: bool) -> u32 {
+        let number = self.next_worker;
+        self.next_worker += 1;
+        let worker = Worker { stage: Stage::Starting, memory_limit, in_flight: VecDeque::new(), given: 0, has_token };
+        self.workers.insert(number, worker);
+        number
+    }
+
+    /// Where all places are taken, and the oldest unit of a limit has no worker of its own: the worker of another limit that
+    /// gives its place up, gets nothing more from now on. One that has nothing goes first.
+    pub(crate) fn make_room(&mut self) {
+        if self.workers.len() < self.limit {
+            return;
+        }
+        // A worker that retires already makes room for one.
+        let mut retiring = self.workers.values().filter(|worker| worker.stage == Stage::Retiring).count();
+        for limit in self.limits() {
+            let served = self.with(limit, Stage::Starting) + self.with(limit, Stage::Ready) > 0;
+            if served {
+                continue;
+            }
+            if retiring > 0 {
+                retiring -= 1;
+                continue;
+            }
+            let others = self.workers.values_mut().filter(|worker| worker.stage == Stage::Ready);
+            if let Some(worker) = others.min_by_key(|worker| worker.in_flight.len()) {
+                worker.stage = Stage::Retiring;
+            }
+        }
+    }
+
+    fn with(&self, limit: Option<u64>, stage: Stage) -> usize {
+        self.workers.values().filter(|worker| worker.memory_limit == limit && worker.stage == stage).count()
     }
 }

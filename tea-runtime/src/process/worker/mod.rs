@@ -1,43 +1,43 @@
 //! A worker process: from its start to its end it serves one parent.
 //!
-//! One thread runs the tasks, one after the other, and takes the next from the parent itself: a message costs one
-//! wake-up, not two. A second thread, the [watch](self::watch), takes cancellations, and ends the process when the parent
-//! is gone.
+//! The main thread runs the units, one after the other, and nothing else runs the user's code unless that starts threads
+//! of its own. A second thread, the reader, reads what the parent says at all times: it hands units to the main thread,
+//! takes cancellations, and ends the process when the parent is gone.
 
-mod control;
 mod inbox;
 mod nodes;
-mod order;
 mod outbox;
-mod run;
+mod parent;
+mod runner;
 mod stdio;
-mod watch;
+mod surroundings;
+mod upstream;
 
 use std::{
     process,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
 };
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use self::{
-    control::{Control, Tasks},
-    inbox::Inbox,
-    order::Order,
+    inbox::{Inbox, Order},
     outbox::Outbox,
-    run::Runner,
+    parent::Parent,
+    runner::Runner,
+    upstream::{BreakersUpstream, TokensUpstream},
 };
 use super::{
-    awake,
-    frame::FrameError,
     identity,
     message::{FromWorker, Hello, PROTOCOL, Setup},
 };
-use crate::engine::timer;
+use crate::{
+    executor::tokens::{self, Lease, Tokens},
+    stderr,
+};
 
 /// Exit status of a worker that cannot go on: `EX_PROTOCOL` of sysexits.
 const PROTOCOL_BROKEN: i32 = 76;
@@ -47,73 +47,78 @@ pub(crate) const NO_ENTRY: i32 = 69;
 
 static SERVING: AtomicBool = AtomicBool::new(false);
 
+/// What the program that the user started may allocate, in a worker.
+static INHERITED_LIMIT: OnceLock<Option<u64>> = OnceLock::new();
+
 /// Whether this process serves a parent: its branches may run workflows of their own.
 pub(crate) fn is_serving() -> bool {
     SERVING.load(Ordering::Relaxed)
 }
 
+/// What the program that the user started may allocate: it holds for workers without a limit of their own, however deep
+/// they are nested.
+pub(crate) fn inherited_limit() -> Option<u64> {
+    INHERITED_LIMIT.get().copied().unwrap_or_else(|| getrlimit(Resource::Data).current)
+}
+
 /// Serves this process's parent until that says goodbye or is gone.
 pub(crate) fn serve() -> ! {
     SERVING.store(true, Ordering::Relaxed);
-    let (control, pipe) =
-        stdio::take().unwrap_or_else(|error| give_up(&format!("it has no connection to its parent: {error}")));
-    outbox::say_hello(&pipe, Hello { protocol: PROTOCOL, fingerprint: identity::fingerprint(), pid: process::id() });
-    let mut control = Control::new(control);
-    let (setup, [orders, answers, socket]) = control.set_up();
+    let stream = stdio::take().unwrap_or_else(|error| give_up(&format!("it has no connection to its parent: {error}")));
+    let parent = Arc::new(Parent::new(stream));
+    let outbox = Arc::new(Outbox::new(Arc::clone(&parent)));
+    let hello = Hello { protocol: PROTOCOL, fingerprint: identity::fingerprint(), pid: process::id() };
+    outbox.send(&FromWorker::Hello(hello));
+    let tokens = Tokens::new(1, Some(Box::new(TokensUpstream(Arc::clone(&outbox)))));
+    let inbox = Inbox::new(Arc::clone(&tokens));
+    inbox.start(parent);
+    let Order::Setup(setup) = inbox.next() else { give_up("its parent does not tell it how to work") };
     set_up(&setup);
-    let socket = Arc::new(socket);
-    let tasks = Arc::new(Tasks::default());
-    watch::start(control, Arc::clone(&tasks));
-    let mut inbox = Inbox::new(orders, Arc::clone(&socket));
-    let outbox = Arc::new(Outbox::new(answers, socket, pipe));
-    let mut runner = Runner::new(Arc::clone(&outbox), setup);
-    // Until there was a short task, nothing is expected soon.
-    let mut soon = false;
+    tokens::set_current(Some(Lease::acquire(Arc::clone(&tokens), None)));
+    let breakers = BreakersUpstream { outbox: Arc::clone(&outbox), inbox: Arc::clone(&inbox) };
+    let mut runner = Runner::new(Arc::clone(&outbox), tokens, breakers, setup.memory_limit);
     loop {
-        match inbox.next(soon) {
-            Order::Branch(branch) => {
-                let task = branch.head.task;
-                let token = tasks.begin(task);
-                let start = Instant::now();
-                let (outcome, values) = runner.branch(branch, token);
-                tasks.finish();
-                let elapsed = start.elapsed();
-                soon = elapsed < awake::AWAKE;
-                let nanos = timer::nanos(elapsed);
-                let end = FromWorker::BranchEnd { task, nanos, outcome };
-                // Nobody waits for a single end if the next comes at once.
-                let tell = if inbox.has_next() { Outbox::leave_a_while } else { Outbox::send };
-                tell(&outbox, &end, &values.start, &values.rest);
-            }
-            Order::Items(items) => {
-                let token = tasks.begin(items.head.task);
-                runner.items(items, &token);
-                tasks.finish();
+        match inbox.next() {
+            Order::Run(run) => runner.begin_run(&run),
+            Order::RunEnded(run) => runner.end_run(run),
+            Order::Unit(unit) => {
+                runner.unit(unit);
+                inbox.finish();
             }
             Order::Goodbye => {
-                outbox.send(&FromWorker::Goodbye, &[], &[]);
+                outbox.send(&FromWorker::Goodbye);
                 process::exit(0);
             }
+            Order::Setup(_) => give_up("its parent tells it twice how to work"),
         }
     }
 }
 
+/// Sets the limit of memory: what the process has allocated for itself, which is the heap and the stacks of threads.
+/// Files that it maps do not count.
 fn set_up(setup: &Setup) {
-    let Some(limit) = setup.memory_limit else { return };
-    // What the process has allocated for itself: the heap, and stacks of threads. Files that it maps do not count.
-    let Rlimit { maximum, .. } = getrlimit(Resource::Data);
-    if let Err(error) = setrlimit(Resource::Data, Rlimit { current: Some(limit), maximum }) {
-        give_up(&format!("`memory_limit` of {limit} bytes cannot be set: {error}"));
+    let &Setup { memory_limit, inherited_limit } = setup;
+    let _ = INHERITED_LIMIT.set(inherited_limit);
+    let before = getrlimit(Resource::Data);
+    // The limit of the program may be above what this process may have, where somebody lowered that on the way.
+    let inherited = match (inherited_limit, before.maximum) {
+        (Some(inherited), Some(maximum)) => Some(inherited.min(maximum)),
+        (inherited, maximum) => inherited.or(maximum),
+    };
+    let limit = Rlimit { current: memory_limit.or(inherited), ..before };
+    if limit != before
+        && let Err(error) = setrlimit(Resource::Data, limit)
+    {
+        let limit = limit.current.map_or_else(|| "none".to_owned(), |limit| format!("{limit} bytes"));
+        give_up(&format!("`memory_limit` of {limit} cannot be set: {error}"));
     }
-}
-
-/// Ends a worker that does not understand its parent.
-fn damaged(error: &FrameError) -> ! {
-    give_up(&format!("what it receives is damaged: {error}"))
 }
 
 /// Ends a worker that cannot go on. The parent shows the reason, as it shows all that a worker writes.
 fn give_up(reason: &str) -> ! {
-    eprintln!("tea: this worker process ends: {reason}");
+    stderr::line(format_args!("tea: this worker process ends: {reason}"));
     process::exit(PROTOCOL_BROKEN)
 }
+
+#[cfg(test)]
+mod tests;

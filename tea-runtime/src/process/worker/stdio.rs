@@ -4,21 +4,23 @@ use std::{fs::File, io};
 
 use rustix::{
     fd::{AsFd, OwnedFd},
-    io::fcntl_dupfd_cloexec,
+    io::{fcntl_dupfd_cloexec, ioctl_fionbio},
     process::{Resource, getrlimit},
-    stdio::{dup2_stdin, dup2_stdout, stderr, stdin, stdout},
+    stdio::{dup2_stdin, dup2_stdout, stderr, stdin},
 };
 
 /// Above what user code reaches when it closes "all" descriptors.
 const PRIVATE: u64 = 200;
 
-/// Moves the control and the pipe to descriptors of their own. From then on standard input is empty, and standard output
-/// goes where standard error goes.
-pub(crate) fn take() -> io::Result<(OwnedFd, OwnedFd)> {
-    let (control, pipe) = (private(stdin())?, private(stdout())?);
+/// Moves the stream to the parent, which is both standard input and output, to a descriptor of its own, where nobody
+/// waits in a read or write of it. From then on standard input is empty, and standard output goes where standard error
+/// goes.
+pub(crate) fn take() -> io::Result<OwnedFd> {
+    let stream = private(stdin())?;
+    ioctl_fionbio(&stream, true)?;
     dup2_stdin(File::open("/dev/null")?)?;
     dup2_stdout(stderr())?;
-    Ok((control, pipe))
+    Ok(stream)
 }
 
 /// A descriptor for the same that user code does not find, and that what it starts does not inherit.

@@ -1,0 +1,109 @@
+//! What became of the tasks of a fan-out, and what that means for the fan-out.
+
+use std::time::Duration;
+
+use crate::{
+    failure::{Failure, FailureKind},
+    plan::Task,
+    result::ParallelFlowResult,
+};
+
+/// What became of a task.
+pub(super) enum TaskEnd {
+    /// Nothing yet.
+    Open,
+    /// It ended well on a thread, at the first attempt, after so long. Most do, and then there is no more to say.
+    Plain(Duration),
+    /// Anything else.
+    Told(Box<ParallelFlowResult>),
+}
+
+impl TaskEnd {
+    pub(super) fn skipped(task: &Task) -> Self {
+        Self::Told(Box::new(ParallelFlowResult { skipped: true, ..ParallelFlowResult::new(task.name) }))
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
+
+    fn is_success(&self) -> bool {
+        match self {
+            Self::Open => false,
+            Self::Plain(_) => true,
+            Self::Told(result) => result.success,
+        }
+    }
+
+    fn told(&self) -> Option<&ParallelFlowResult> {
+        match self {
+            Self::Told(result) => Some(result),
+            _ => None,
+        }
+    }
+
+    /// Why it counts as a failure, if it does.
+    pub(super) fn failed(&self) -> Option<&ParallelFlowResult> {
+        self.told().filter(|result| !result.success && !result.skipped)
+    }
+
+    fn into_result(self, task: &Task) -> ParallelFlowResult {
+        match self {
+            Self::Open => ParallelFlowResult::new(task.name),
+            Self::Plain(elapsed) => {
+                ParallelFlowResult { success: true, attempts: 1, elapsed, ..ParallelFlowResult::new(task.name) }
+            }
+            Self::Told(result) => *result,
+        }
+    }
+}
+
+/// What became of all tasks.
+pub(super) struct Ends {
+    pub(super) tasks: &'static [Task],
+    pub(super) ends: Vec<TaskEnd>,
+}
+
+impl Ends {
+    /// The results of tasks that were not started.
+    pub(super) fn skipped(&self) -> impl Iterator<Item = &ParallelFlowResult> {
+        self.ends.iter().filter_map(TaskEnd::told).filter(|result| result.skipped)
+    }
+
+    /// The failure of the whole fan-out, if a task failed that is not `allowed` to.
+    pub(super) fn failure(&self, allowed: impl Fn(usize) -> bool) -> Option<Box<Failure>> {
+        // What `fail_fast` or a cancellation kept from starting is no news.
+        let started = |result: &&ParallelFlowResult| result.attempts > 0 || kind(result) != FailureKind::Cancelled;
+        let failed = self.ends.iter().enumerate().filter(|(index, _)| !allowed(*index));
+        let failed: Vec<_> = failed.filter_map(|(_, end)| end.failed()).collect();
+        let any_started = failed.iter().any(started);
+        let news = failed.into_iter().filter(|result| !any_started || started(result));
+        let mut failure = summary(news.cloned().collect(), self.tasks.len(), "branches")?;
+        let finished = self.tasks.iter().zip(&self.ends).filter(|(_, end)| end.is_success());
+        failure.finished = finished.map(|(task, _)| task.name.to_owned()).collect();
+        Some(failure)
+    }
+
+    /// The results of all tasks, in their order.
+    pub(super) fn into_results(self) -> Vec<ParallelFlowResult> {
+        self.ends.into_iter().zip(self.tasks).map(|(end, task)| end.into_result(task)).collect()
+    }
+}
+
+/// The failure of a fan-out or map some of whose branches or items failed.
+pub(in crate::engine) fn summary(branches: Vec<ParallelFlowResult>, total: usize, what: &str) -> Option<Box<Failure>> {
+    // One that was cancelled is the consequence of another.
+    let first = branches.iter().find(|branch| kind(branch) != FailureKind::Cancelled).or(branches.first())?;
+    let message = match branches.len() {
+        1 => format!("`{}` failed", first.branch),
+        failed => format!("{failed} of {total} {what} failed, `{}` first", first.branch),
+    };
+    let first = first.error.as_deref();
+    let kind = first.map_or(FailureKind::Error, |error| error.kind);
+    let causes = first.map(|error| error.message.clone()).into_iter().collect();
+    Some(Box::new(Failure { causes, branches, ..Failure::new(kind, message) }))
+}
+
+fn kind(result: &ParallelFlowResult) -> FailureKind {
+    result.error.as_ref().map_or(FailureKind::Error, |error| error.kind)
+}

@@ -1,0 +1,114 @@
+//! Which task of a fan-out may start.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+};
+
+use super::ends::{Ends, TaskEnd};
+use crate::{
+    engine::site::Site,
+    plan::{Region, Task},
+};
+
+/// The tasks that ended, and that may start.
+pub(super) struct Ready {
+    region: &'static Region,
+    ends: Vec<TaskEnd>,
+    remaining: usize,
+    queue: Queue,
+}
+
+/// The tasks that were not started.
+enum Queue {
+    /// In listed order.
+    Listed(VecDeque<usize>),
+    /// Each when what it needs is done, those first on which the longest way follows.
+    Graph { free: BinaryHeap<(usize, Reverse<usize>)>, waiting: Vec<Waiting> },
+}
+
+/// A task that may not be free yet.
+struct Waiting {
+    /// Needs that are not done.
+    needs: usize,
+    /// One of its needs went on to it, or it is not for its needs to decide.
+    led_to: bool,
+    /// One of its needs failed for good, or was not started for that reason.
+    barred: bool,
+}
+
+impl Ready {
+    /// `skipped` (ascending) are not started, since their conditions do not hold.
+    pub(super) fn new(region: &'static Region, site: &Site, skipped: &[usize]) -> Self {
+        let tasks = region.tasks;
+        let queue = match &site.graph {
+            None => Queue::Listed((0..tasks.len()).filter(|task| skipped.binary_search(task).is_err()).collect()),
+            Some(graph) => {
+                let waiting = |task: &Task| Waiting { needs: task.needs.len(), led_to: region.dataflow, barred: false };
+                let free = (0..tasks.len()).filter(|&task| tasks[task].needs.is_empty());
+                Queue::Graph {
+                    free: free.map(|task| graph.priority(task)).collect(),
+                    waiting: tasks.iter().map(waiting).collect(),
+                }
+            }
+        };
+        let ends = tasks.iter().map(|_| TaskEnd::Open).collect();
+        let mut ready = Self { region, ends, remaining: tasks.len(), queue };
+        for &task in skipped {
+            ready.end(task, TaskEnd::skipped(&tasks[task]), &[], site);
+        }
+        ready
+    }
+
+    /// Whether all tasks have ended.
+    pub(super) fn is_done(&self) -> bool {
+        self.remaining == 0
+    }
+
+    /// The next task that may start.
+    pub(super) fn next(&mut self) -> Option<usize> {
+        let free = match &mut self.queue {
+            Queue::Listed(listed) => return listed.pop_front(),
+            Queue::Graph { free, .. } => free,
+        };
+        loop {
+            let task = free.pop()?.1.0;
+            if self.ends[task].is_open() {
+                return Some(task);
+            }
+        }
+    }
+
+    /// What became of all tasks.
+    pub(super) fn into_ends(self) -> Ends {
+        Ends { tasks: self.region.tasks, ends: self.ends }
+    }
+
+    /// A task has ended, which frees or skips what waited for it.
+    pub(super) fn end(&mut self, task: usize, end: TaskEnd, goes_to: &[u32], site: &Site) {
+        let bars = end.failed().is_some() && !site.config(task).allow_failure;
+        self.ends[task] = end;
+        self.remaining -= 1;
+        let (Some(graph), Queue::Graph { free, waiting }) = (&site.graph, &mut self.queue) else { return };
+        let mut led = vec![(task, goes_to, bars)];
+        while let Some((task, goes_to, bars)) = led.pop() {
+            for &follower in graph.followers(task) {
+                let index = follower as usize;
+                let state = &mut waiting[index];
+                state.needs -= 1;
+                state.led_to |= goes_to.contains(&follower);
+                state.barred |= bars;
+                if state.needs > 0 || !self.ends[index].is_open() {
+                    continue;
+                }
+                if state.led_to && !state.barred {
+                    free.push(graph.priority(index));
+                } else {
+                    self.ends[index] = TaskEnd::skipped(&self.region.tasks[index]);
+                    self.remaining -= 1;
+                    led.push((index, &[], state.barred));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! A fan-out of branches: a graph of tasks. Tasks start when what they need is done; what they wrote is joined in their
+//! order, so that no result depends on timing.
+
+mod base;
+mod ends;
+mod graph;
+mod work;
+
+use std::{borrow::Cow, sync::Arc, time::Instant};
+
+use self::{
+    base::Base,
+    ends::{Ends, TaskEnd},
+    graph::Ready,
+};
+pub(super) use self::{ends::summary, work::BranchWork};
+use super::{
+    Run,
+    block::BlockRun,
+    fan_out::{Driver, End, Next, Source, Start, Succeeded},
+    site::Site,
+};
+use crate::{
+    event::{Event, Scope},
+    executor::message::Pulled,
+    failure::Failure,
+    panic::guard,
+    plan::Region,
+    position::Position,
+    result::ParallelFlowResult,
+};
+
+/// Runs a fan-out of `block`.
+pub(super) fn run(block: &mut BlockRun<'_>, region: &'static Region) -> Result<(), Box<Failure>> {
+    let mut skipped = Vec::new();
+    for (index, task) in region.tasks.iter().enumerate() {
+        let holds = task.when.map_or(Ok(true), |when| block.holds(when));
+        if !holds.map_err(|failure| failure.at(task.name, task.place))? {
+            skipped.push(index);
+        }
+    }
+    let (run, position) = (block.run, block.position());
+    let site = run.region(region);
+    let mut branches = Branches {
+        run,
+        region,
+        site,
+        parent: block.context.scope,
+        position: position.clone(),
+        scopes: Vec::new(),
+        base: Base::new(region, site, block.view.take_all()),
+        ready: Ready::new(region, site, &skipped),
+    };
+    let driver = Driver::new(run, site, region.id, &block.context.token, position);
+    let outcome = driver.drive(&mut branches);
+    let Branches { base, ready, parent, .. } = branches;
+    let ends = ready.into_ends();
+    for result in ends.skipped() {
+        run.info.events.emit(|| Event::BranchFinished { scope: run.info.events.scope(), result });
+    }
+    let _ = parent;
+    let failure = ends.failure(|index| site.config(index).allow_failure);
+    let failure = outcome.err().map(|refused| ends.refused(*refused)).or(failure);
+    let joined = match failure {
+        Some(failure) => {
+            block.view = base.into_view();
+            return Err(failure);
+        }
+        None => guard(|| base.join()),
+    };
+    let (view, outcome) = joined.unwrap_or_else(|panic| (run.empty_view(), Err(panic)));
+    block.view = view;
+    outcome?;
+    block.view.set_parallel_results(move || ends.into_results());
+    Ok(())
+}
+
+/// A fan-out that runs.
+struct Branches<'a> {
+    run: &'a Arc<Run>,
+    region: &'static Region,
+    site: &'a Site,
+    /// Where the fan-out stands.
+    parent: Scope,
+    position: Position,
+    /// This run of each branch, in events, if there are any.
+    scopes: Vec<Scope>,
+    base: Base,
+    ready: Ready,
+}
+
+impl Source for Branches<'_> {
+    /// A task.
+    type Key = usize;
+
+    fn next(&mut self, driver: &Driver<'_>) -> Next<usize> {
+        loop {
+            if self.ready.is_done() {
+                return Next::Exhausted;
+            }
+            let Some(task) = self.ready.next() else { return Next::Wait };
+            let scope = self.start(task);
+            let view =
+                if driver.cancel().is_cancelled() { Ok(self.run.empty_view()) } else { self.base.view(task, self.run) };
+            match view {
+                Ok(view) => {
+                    let position = if self.region.tasks[task].block.is_flat() {
+                        Position::ROOT
+                    } else {
+                        self.position.at_part(task as u64)
+                    };
+                    let work = Box::new(BranchWork::new(self.run, self.region, task, view, position));
+                    return Next::Start(Start { key: task, work, scope, part: task as u64 });
+                }
+                Err(failure) => {
+                    let name = self.region.tasks[task].name;
+                    let result = ParallelFlowResult { error: Some(failure), ..ParallelFlowResult::new(name) };
+                    self.end(task, scope, TaskEnd::Told(Box::new(result)), &[]);
+                }
+            }
+        }
+    }
+
+    fn index(&self, key: usize) -> usize {
+        key
+    }
+
+    fn name(&self, key: usize) -> &'static str {
+        self.region.tasks[key].name
+    }
+
+    fn label(&self, key: usize, _: usize) -> Cow<'static, str> {
+        self.name(key).into()
+    }
+
+    fn scope(&self, key: usize) -> Scope {
+        self.scopes.get(key).copied().unwrap_or(Scope::ROOT)
+    }
+
+    fn part_key(&self, key: usize, _: usize) -> usize {
+        key
+    }
+
+    fn rest_key(&self, key: usize, _: usize) -> usize {
+        key
+    }
+
+    fn ended(&mut self, _: &Driver<'_>, key: usize, mut end: End) {
+        if end.again > 0 {
+            return;
+        }
+        if let Some((_, result)) = end.failed.pop() {
+            // What it worked with is dropped here, where the user's `Drop` may run.
+            drop(guard(|| drop(end.work)));
+            return self.end(key, end.scope, TaskEnd::Told(Box::new(result)), &[]);
+        }
+        let mut goes_to = Vec::new();
+        if let Some(Ok(mut work)) = end.work.map(|work| work.into_any().downcast::<BranchWork>()) {
+            goes_to = std::mem::take(&mut work.goes_to);
+            self.base.keep(key, work.view.take_written());
+            drop(guard(|| drop(work)));
+        }
+        let became = match end.succeeded {
+            Some(Succeeded::Told(result)) => TaskEnd::Told(result),
+            Some(Succeeded::Plain(elapsed)) => TaskEnd::Plain(elapsed),
+            None => return,
+        };
+        self.end(key, end.scope, became, &goes_to);
+    }
+
+    fn pulled(&mut self, _: Pulled) {}
+
+    fn settle(&mut self, _: &Driver<'_>) {}
+
+    fn settle_at(&self) -> Option<Instant> {
+        None
+    }
+
+    fn give_up(&mut self, _: &Failure) {}
+}
+
+impl Branches<'_> {
+    /// Tells that a branch starts.
+    fn start(&mut self, task: usize) -> Scope {
+        let events = &self.run.info.events;
+        if !events.is_active() {
+            return Scope::ROOT;
+        }
+        let scope = events.scope();
+        self.scopes.resize(self.region.tasks.len(), Scope::ROOT);
+        self.scopes[task] = scope;
+        events.emit(|| Event::BranchStarted {
+            scope,
+            parent: self.parent,
+            region: self.region,
+            task: u32::try_from(task).unwrap_or(u32::MAX),
+            name: self.region.tasks[task].name,
+            strategy: self.run.strategy(self.site.config(task)),
+        });
+        scope
+    }
+
+    fn end(&mut self, task: usize, scope: Scope, end: TaskEnd, goes_to: &[u32]) {
+        if let TaskEnd::Told(result) = &end {
+            self.run.info.events.emit(|| Event::BranchFinished { scope, result });
+        }
+        self.ready.end(task, end, goes_to, self.site);
+    }
+}
+
+/// What became of all tasks.
+impl Ends {
+    /// The failure of a fan-out that could not be run at all.
+    fn refused(&self, refused: Failure) -> Box<Failure> {
+        match self.failure(|_| false) {
+            Some(failure) => Box::new(Failure { kind: refused.kind, ..*failure }),
+            None => Box::new(refused),
+        }
+    }
+}

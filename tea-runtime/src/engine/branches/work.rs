@@ -1,0 +1,126 @@
+//! A branch as a unit of work.
+
+use std::{any::Any, borrow::Cow, sync::Arc};
+
+use crate::{
+    context::Context,
+    engine::{
+        Run,
+        block::{BlockEnd, BlockRun},
+    },
+    executor::{
+        payload,
+        unit::{Unencodable, Work},
+        wire::{Bytes, Encoded, EncodedView, ResultHead, UnitHead},
+    },
+    failure::Failure,
+    panic::guard,
+    plan::{Region, Task},
+    position::Position,
+    state::View,
+};
+
+/// A branch.
+pub(in crate::engine) struct BranchWork {
+    run: Arc<Run>,
+    region: &'static Region,
+    task: usize,
+    position: Position,
+    /// What it reads; once it has ended well, also what it wrote.
+    pub(super) view: View,
+    /// The tasks that it goes on to.
+    pub(super) goes_to: Vec<u32>,
+}
+
+impl BranchWork {
+    pub(in crate::engine) fn new(
+        run: &Arc<Run>,
+        region: &'static Region,
+        task: usize,
+        view: View,
+        position: Position,
+    ) -> Self {
+        Self { run: Arc::clone(run), region, task, position, view, goes_to: Vec::new() }
+    }
+
+    fn task(&self) -> &'static Task {
+        &self.region.tasks[self.task]
+    }
+}
+
+impl Work for BranchWork {
+    fn parts(&self) -> usize {
+        1
+    }
+
+    fn name(&self) -> &'static str {
+        self.task().name
+    }
+
+    fn label(&self, _: usize, _: usize) -> String {
+        self.name().to_owned()
+    }
+
+    fn kind(&self) -> usize {
+        std::ptr::from_ref(self.task()).addr()
+    }
+
+    fn run(&mut self, _: usize, _: usize, context: &Context) -> (usize, Option<Box<Failure>>) {
+        let view = self.view.take_all();
+        let block = BlockRun::new(&self.run, context.clone(), self.task().block, view, &self.position);
+        match block.run() {
+            Ok(BlockEnd { view, goes_to }) => {
+                (self.view, self.goes_to) = (view, goes_to);
+                (1, None)
+            }
+            Err(failed) => {
+                self.view = View::new(self.run.plan.keys, &[]);
+                // It is the failure that counts, not what else goes wrong in a `Drop`.
+                drop(guard(|| drop(failed.view)));
+                (1, Some(failed.failure))
+            }
+        }
+    }
+
+    fn encode(&self, attempt: u32, max_payload: u64) -> Result<Encoded, Unencodable> {
+        let reads = self.task().reads.iter().filter_map(|read| Some((read.key, self.view.value(read.key)?)));
+        let values = payload::encode(self.view.specs(), reads, max_payload).map_err(Unencodable::Part)?;
+        let plan = self.run.plan;
+        let head = UnitHead {
+            module: Cow::Borrowed(plan.module),
+            workflow: Cow::Borrowed(plan.name),
+            site: self.region.id,
+            first: self.task as u64,
+            attempt,
+            max_payload,
+            items: Vec::new(),
+        };
+        Ok(Encoded { head, view: EncodedView::new(values.heads, values.bytes), items: Vec::new() })
+    }
+
+    fn part(&self, _: usize) -> Box<dyn Work> {
+        Box::new(Self::new(&self.run, self.region, self.task, self.view.clone(), self.position.clone()))
+    }
+
+    fn split_off(&mut self, _: usize) -> Box<dyn Work> {
+        unreachable!("a branch is one part")
+    }
+
+    fn encode_result(&self, _: usize, max_payload: u64, into: &mut Bytes) -> Result<ResultHead, Box<Failure>> {
+        let values = payload::encode(self.view.specs(), self.view.written(), max_payload)?;
+        *into = values.bytes;
+        Ok(ResultHead { goes_to: self.goes_to.clone(), values: values.heads })
+    }
+
+    fn accept(&mut self, _: usize, head: &ResultHead, bytes: &[u8]) -> Result<(), Box<Failure>> {
+        for (key, value) in payload::decode(self.view.specs(), self.view.keys(), &head.values, bytes)? {
+            self.view.replace(key, value);
+        }
+        self.goes_to.clone_from(&head.goes_to);
+        Ok(())
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}

@@ -1,0 +1,155 @@
+//! What follows the end of an attempt.
+
+use std::{borrow::Cow, time::Duration};
+
+use super::{
+    super::attempt::{Attempts, Verdict},
+    Driver, End, Source, Start, Succeeded,
+    table::{InFlight, Table, Trial},
+};
+use crate::{
+    cancel::CancelReason,
+    event::Event,
+    executor::{
+        breakers::{BreakerAnswer, BreakerCall},
+        message::Completion,
+        outcome::{Outcome, Ran},
+    },
+    failure::{Failure, FailureKind},
+    result::{CircuitState, ParallelFlowResult},
+};
+
+impl Driver<'_> {
+    /// An executor brought an outcome.
+    pub(super) fn done<S: Source>(&self, completion: Completion, source: &mut S, table: &mut Table<S::Key>) {
+        // One that was given up is of no interest any more.
+        let Some(in_flight) = table.in_flight.remove(&completion.id) else { return };
+        let mut outcome = completion.outcome;
+        outcome.decode();
+        if self.run.info.events.is_active() {
+            let InFlight { scope, ref label, ref attempts, .. } = in_flight;
+            let Ran { pid, worker, elapsed, received, .. } = outcome.ran;
+            let failure = outcome.failures.first().map(|(_, failure)| &**failure);
+            let (name, attempt) = (label.as_str(), attempts.started);
+            self.run.info.events.emit(|| Event::AttemptFinished {
+                scope,
+                name,
+                attempt,
+                worker,
+                pid,
+                elapsed,
+                received,
+                failure,
+            });
+        }
+        self.settle_unit(in_flight, outcome, source, table);
+    }
+
+    /// An attempt ended: so did the unit, as far as it is not tried again.
+    pub(super) fn settle_unit<S: Source>(
+        &self,
+        in_flight: InFlight<S::Key>,
+        outcome: Outcome,
+        source: &mut S,
+        table: &mut Table<S::Key>,
+    ) {
+        let InFlight { key, scope, part, parts, attempts, mut kept, executor, .. } = in_flight;
+        let Outcome { work, failures, ran, refused, .. } = outcome;
+        let index = source.index(key);
+        let config = self.site.config(index);
+        if refused {
+            self.refuse(&failures, table);
+        }
+        let circuit = config.circuit_breaker.is_some().then(|| {
+            let calls = failures.iter().map(|(_, failure)| match failure.kind {
+                FailureKind::CircuitOpen => None,
+                FailureKind::Cancelled => Some(BreakerCall::Withdrawn),
+                _ => Some(BreakerCall::Failed),
+            });
+            let calls = calls.chain(failures.is_empty().then_some(Some(BreakerCall::Succeeded)));
+            // What was not started was never allowed by the breaker.
+            let calls = calls.flatten().filter(|_| executor.is_some());
+            let answers = calls.map(|call| self.ask_breaker(source, key, call));
+            answers.last().map_or(CircuitState::Open, |answer| answer.state)
+        });
+        let first = attempts.started == 1 && attempts.is_first();
+        let mut end = End {
+            scope,
+            parts,
+            failed: Vec::new(),
+            again: 0,
+            succeeded: None,
+            elapsed: (first && !refused).then_some(ran.elapsed),
+            work: None,
+        };
+        if failures.is_empty() {
+            let plain = circuit.is_none() && ran.worker.is_none() && first && !self.run.info.events.is_active();
+            end.succeeded = Some(if plain {
+                Succeeded::Plain(ran.elapsed)
+            } else {
+                let result = result(source.label(key, 0), attempts, ran, circuit);
+                Succeeded::Told(Box::new(ParallelFlowResult { success: true, ..result }))
+            });
+        } else {
+            let left_behind = work.is_none() && parts > 1;
+            let all = |(_, failure): &(usize, Box<Failure>)| (0..parts).map(|at| (at, failure.clone())).collect();
+            let failures = if left_behind { failures.first().map(all).unwrap_or_default() } else { failures };
+            for (at, failure) in failures {
+                let mut attempts = attempts.clone();
+                let verdict = if refused {
+                    Verdict::Failed(failure)
+                } else {
+                    attempts.failed(failure, ran.elapsed, config, self.cancel())
+                };
+                match (verdict, kept.take().or_else(|| Some(work.as_ref()?.part(at)))) {
+                    (Verdict::Again(delay, failure), Some(work)) => {
+                        end.again += 1;
+                        self.tell_retry(&source.label(key, at), &end, &attempts, delay, &failure);
+                        let (key, part) = (source.part_key(key, at), part + at as u64);
+                        table.wait(delay, Trial { start: Start { key, work, scope, part }, attempts });
+                    }
+                    (Verdict::Again(_, failure) | Verdict::Failed(failure), _) => {
+                        let result = result(source.label(key, at), attempts, ran, circuit);
+                        end.failed.push((at, ParallelFlowResult { error: Some(failure), ..result }));
+                    }
+                }
+            }
+        }
+        let fails_fast = self.site.fail_fast && (!config.allow_failure || self.site.all_may_fail);
+        if fails_fast && !end.failed.is_empty() {
+            self.cancel().cancel_for(CancelReason::Sibling);
+        }
+        end.work = work;
+        source.ended(self, key, end);
+    }
+
+    /// The executor cannot run anything: the fan-out fails, whatever was allowed for.
+    fn refuse<K>(&self, failures: &[(usize, Box<Failure>)], table: &mut Table<K>) {
+        if table.refused.is_none() {
+            table.refused = failures.first().map(|(_, failure)| failure.clone());
+            self.cancel().cancel_for(CancelReason::Sibling);
+        }
+    }
+
+    /// Asks the breaker of a branch or map, or tells it something, and tells what became of it.
+    pub(super) fn ask_breaker<S: Source>(&self, source: &S, key: S::Key, call: BreakerCall) -> BreakerAnswer {
+        let answer = self.run.info.breakers.call(self.breaker_at(source.index(key)), call);
+        if answer.changed {
+            let (scope, name, state) = (source.scope(key), source.name(key), answer.state);
+            self.run.info.events.emit(|| Event::CircuitChanged { scope, name, state });
+        }
+        answer
+    }
+
+    fn tell_retry(&self, name: &str, end: &End, attempts: &Attempts, delay: Duration, failure: &Failure) {
+        let (scope, attempt) = (end.scope, attempts.started + 1);
+        self.run.info.events.emit(|| Event::RetryScheduled { scope, name, attempt, delay, failure });
+    }
+}
+
+fn result(name: Cow<'static, str>, attempts: Attempts, ran: Ran, circuit: Option<CircuitState>) -> ParallelFlowResult {
+    let mut result = ParallelFlowResult::new(name);
+    (result.pid, result.worker) = (ran.pid, ran.worker);
+    attempts.report(ran.elapsed, circuit, &mut result);
+    result
+}

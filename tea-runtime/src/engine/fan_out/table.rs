@@ -1,0 +1,121 @@
+//! What a driver keeps track of: units in flight, and those that wait to be tried again.
+
+use std::{
+    cmp::Ordering,
+    collections::{BinaryHeap, HashMap, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{super::attempt::Attempts, Start};
+use crate::{
+    event::Scope,
+    executor::{ParallelExecutor, UnitId, unit::Work},
+    failure::Failure,
+    timer,
+};
+
+/// What a driver keeps track of.
+pub(super) struct Table<K> {
+    pub(super) in_flight: HashMap<UnitId, InFlight<K>>,
+    /// Trials whose wait is over.
+    pub(super) again: VecDeque<Trial<K>>,
+    waiting: BinaryHeap<Waiting<K>>,
+    waits: u64,
+    /// When units that were told to end are waited for no longer.
+    pub(super) leave_at: Option<Instant>,
+    /// Why nothing can be run.
+    pub(super) refused: Option<Box<Failure>>,
+}
+
+/// The attempts at a unit.
+pub(super) struct Trial<K> {
+    pub(super) start: Start<K>,
+    pub(super) attempts: Attempts,
+}
+
+/// A unit that an executor has.
+pub(super) struct InFlight<K> {
+    pub(super) key: K,
+    pub(super) scope: Scope,
+    pub(super) part: u64,
+    pub(super) parts: usize,
+    pub(super) attempts: Attempts,
+    /// What another attempt starts with, if one may follow.
+    pub(super) kept: Option<Box<dyn Work>>,
+    /// As events name it, if there are any.
+    pub(super) label: String,
+    /// `None` if it failed before it had one.
+    pub(super) executor: Option<Arc<dyn ParallelExecutor>>,
+}
+
+/// A trial that waits.
+struct Waiting<K> {
+    due: Instant,
+    number: u64,
+    trial: Trial<K>,
+}
+
+impl<K> Default for Table<K> {
+    fn default() -> Self {
+        Self {
+            in_flight: HashMap::new(),
+            again: VecDeque::new(),
+            waiting: BinaryHeap::new(),
+            waits: 0,
+            leave_at: None,
+            refused: None,
+        }
+    }
+}
+
+impl<K> Table<K> {
+    /// Whether nothing runs, and nothing is to be tried again.
+    pub(super) fn is_empty(&self) -> bool {
+        self.in_flight.is_empty() && self.again.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Has a trial wait before its next attempt.
+    pub(super) fn wait(&mut self, delay: Duration, trial: Trial<K>) {
+        if delay.is_zero() {
+            return self.again.push_back(trial);
+        }
+        self.waits += 1;
+        self.waiting.push(Waiting { due: timer::later(Instant::now(), delay), number: self.waits, trial });
+    }
+
+    /// The next trial whose wait is over; or any, if all waits are `cut` short.
+    pub(super) fn ready(&mut self, now: Instant, cut: bool) -> Option<Trial<K>> {
+        if let Some(trial) = self.again.pop_front() {
+            return Some(trial);
+        }
+        let due = self.waiting.peek().is_some_and(|first| cut || first.due <= now);
+        if due { self.waiting.pop().map(|waiting| waiting.trial) } else { None }
+    }
+
+    /// When the next wait is over.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.waiting.peek().map(|first| first.due)
+    }
+}
+
+impl<K> Ord for Waiting<K> {
+    /// The first that is due is the greatest.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.due, other.number).cmp(&(self.due, self.number))
+    }
+}
+
+impl<K> PartialOrd for Waiting<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<K> PartialEq for Waiting<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl<K> Eq for Waiting<K> {}

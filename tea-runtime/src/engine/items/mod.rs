@@ -1,0 +1,268 @@
+//! A `dynamic_parallel` node that runs: its items are handed out in batches, and their results collected in item order.
+//!
+//! How many items a batch holds follows from how long items take, so that cheap ones cost little each and dear ones
+//! travel alone. An iterator is asked for items only as they are needed, on a thread of its own: it may block.
+
+mod collect;
+mod supply;
+mod work;
+
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+pub(super) use self::work::{ItemsWork, Shared};
+use self::{collect::Collect, supply::Supply};
+use super::{
+    Run,
+    block::BlockRun,
+    branches::summary,
+    fan_out::{Driver, End, Next, Source, Start},
+    site::Site,
+};
+use crate::{
+    event::{Event, Scope},
+    executor::message::Pulled,
+    failure::{Failure, cancelled},
+    panic::guard,
+    plan::Map,
+    policy::Strategy,
+    result::{ItemFailure, ParallelFlowResult},
+};
+
+/// How many failures a failed map tells one by one.
+const TOLD: usize = 1_000;
+
+/// How often progress is told.
+const NEWS: Duration = Duration::from_millis(50);
+
+/// How long a batch should run: long beside what a batch costs, and short beside the rest of the map.
+const BATCH: Duration = Duration::from_micros(250);
+
+/// The same for batches that go to another process.
+const CROSSING_BATCH: Duration = Duration::from_millis(1);
+
+/// How many batches, for each that may be in flight, may wait behind one that has not ended, where a reducer combines
+/// the results: they would else pile up for as long as that takes.
+const BACKLOG: usize = 8;
+
+/// Runs a map of `block`.
+pub(super) fn run(block: &mut BlockRun<'_>, map: &'static Map) -> Result<(), Box<Failure>> {
+    let at = |failure: Box<Failure>| failure.at(map.name, map.place);
+    let items = guard(|| map.spec.items(&block.view, &block.context).map_err(Into::into)).flatten();
+    let source = items.map_err(at)?;
+    let (run, position) = (block.run, block.position());
+    let site = run.map(map);
+    let config = site.config(0);
+    let (scope, parent, total) = (run.info.events.scope(), block.context.scope, source.total());
+    let strategy = run.strategy(config);
+    run.info.events.emit(|| Event::MapStarted { scope, parent, map, total: total.map(|total| total as u64), strategy });
+    let started = Instant::now();
+    let driver = Driver::new(run, site, map.id, &block.context.token, position);
+    let counted = config.circuit_breaker.is_some() || config.max_tasks_per_worker.is_some();
+    let mut items = Items {
+        run,
+        map,
+        site,
+        scope,
+        shared: Arc::new(Shared::new(map, block.view.take_all())),
+        supply: Supply::new(source, &driver),
+        collect: Collect::new(map.spec.collector(run.plan.keys)),
+        alone: site.fail_fast || config.is_limited() || counted,
+        chunk: 1,
+        total,
+        given: 0,
+        done: 0,
+        failed: 0,
+        failures: Vec::new(),
+        told: Instant::now(),
+        error: None,
+    };
+    let refused = driver.drive(&mut items).err();
+    drop(driver);
+    let Items { shared, collect, done, failed, mut failures, error, .. } = items;
+    run.info.events.emit(|| Event::MapProgress {
+        scope,
+        done: done as u64,
+        failed: failed as u64,
+        total: Some(done as u64),
+    });
+    let elapsed = started.elapsed();
+    run.info.events.emit(|| Event::MapFinished { scope, elapsed, done: done as u64, failed: failed as u64 });
+    // A batch that was left behind may hold the view for ever.
+    block.view = Shared::into_view(shared);
+    failures.sort_by_key(|failure| failure.0);
+    let allowed = config.allow_failure && refused.is_none();
+    let failed = || {
+        if allowed {
+            return None;
+        }
+        let told = failures.iter().take(TOLD).map(|(_, result)| result.clone()).collect();
+        summary(told, done, "items")
+    };
+    let failure = refused.or(error).or_else(failed);
+    let outcome = guard(|| {
+        if let Some(failure) = failure {
+            drop(collect);
+            return Err(failure);
+        }
+        let failures = failures.into_iter().map(|(index, result)| ItemFailure::of(index, result)).collect();
+        collect.finish(failures, &mut block.view)
+    });
+    outcome.flatten().map_err(at)
+}
+
+/// A `dynamic_parallel` node that runs.
+struct Items<'a> {
+    run: &'a Arc<Run>,
+    map: &'static Map,
+    site: &'a Site,
+    scope: Scope,
+    /// What all its units share.
+    shared: Arc<Shared>,
+    supply: Supply,
+    collect: Collect,
+    /// Items run one by one, since something counts or limits each attempt.
+    alone: bool,
+    /// How many items the next batch holds.
+    chunk: usize,
+    total: Option<usize>,
+    /// How many were handed out.
+    given: usize,
+    done: usize,
+    failed: usize,
+    /// What failed for good, by index.
+    failures: Vec<(usize, ParallelFlowResult)>,
+    /// When progress was told last.
+    told: Instant,
+    /// What else fails the map.
+    error: Option<Box<Failure>>,
+}
+
+/// A batch, or an item of one that is tried again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BatchKey {
+    /// The index of its first item.
+    start: usize,
+    /// Of an item that is tried again: the batch that it came with first, and its position there.
+    home: Option<(usize, usize)>,
+}
+
+impl Source for Items<'_> {
+    type Key = BatchKey;
+
+    fn next(&mut self, driver: &Driver<'_>) -> Next<BatchKey> {
+        if self.stops(driver) {
+            self.supply.stop();
+            return Next::Exhausted;
+        }
+        // What comes in faster than it is combined must not pile up behind a batch that takes long.
+        let backlog = self.chunk.saturating_mul(self.site.limit.saturating_mul(BACKLOG));
+        if !self.collect.is_quick() && self.given - self.collect.next() >= backlog.max(self.site.limit) {
+            return Next::Wait;
+        }
+        let wanted = if self.alone { 1 } else { self.chunk };
+        match self.supply.take(wanted, wanted * self.site.limit, self.run) {
+            supply::Taken::Batch(batch) => {
+                self.given += batch.len();
+                let (start, scope) = (batch.start(), self.scope);
+                let work = Box::new(ItemsWork::new(self.run, &self.shared, batch));
+                Next::Start(Start { key: BatchKey { start, home: None }, work, scope, part: start as u64 })
+            }
+            supply::Taken::Later => Next::Wait,
+            supply::Taken::Nothing => Next::Exhausted,
+        }
+    }
+
+    fn index(&self, _: BatchKey) -> usize {
+        0
+    }
+
+    fn name(&self, _: BatchKey) -> &'static str {
+        self.map.name
+    }
+
+    fn label(&self, key: BatchKey, at: usize) -> Cow<'static, str> {
+        format!("{}[{}]", self.map.name, key.start + at).into()
+    }
+
+    fn scope(&self, _: BatchKey) -> Scope {
+        self.scope
+    }
+
+    fn part_key(&self, key: BatchKey, at: usize) -> BatchKey {
+        BatchKey { start: key.start + at, home: key.home.or(Some((key.start, at))) }
+    }
+
+    fn rest_key(&self, key: BatchKey, at: usize) -> BatchKey {
+        BatchKey { start: key.start + at, home: None }
+    }
+
+    fn ended(&mut self, _: &Driver<'_>, key: BatchKey, end: End) {
+        let End { work, parts, failed, again, elapsed, .. } = end;
+        if let (Some(elapsed), None, false) = (elapsed, key.home, self.alone) {
+            self.pace(parts, elapsed);
+        }
+        self.done += parts - again;
+        self.failed += failed.len();
+        for (at, mut result) in failed {
+            result.error = result.error.map(|failure| failure.at(self.map.name, self.map.place));
+            self.failures.push((key.start + at, result));
+        }
+        let batch = work.and_then(|work| work.into_any().downcast::<ItemsWork>().ok()).map(|work| work.into_batch());
+        self.collect.landed(key.start, parts, key.home, batch, again);
+    }
+
+    fn pulled(&mut self, pulled: Pulled) {
+        self.error = self.error.take().or(self.supply.pulled(pulled));
+    }
+
+    fn settle(&mut self, _: &Driver<'_>) {
+        if self.error.is_none()
+            && let Err(failure) = self.collect.collect()
+        {
+            self.error = Some(failure);
+        }
+        if self.run.info.events.is_active() && self.told.elapsed() >= NEWS {
+            self.told = Instant::now();
+            let (scope, done, failed) = (self.scope, self.done as u64, self.failed as u64);
+            let total = self.total.map(|total| total as u64);
+            self.run.info.events.emit(|| Event::MapProgress { scope, done, failed, total });
+        }
+    }
+
+    fn settle_at(&self) -> Option<Instant> {
+        None
+    }
+
+    fn give_up(&mut self, failure: &Failure) {
+        if self.supply.stop() {
+            self.error.get_or_insert_with(|| Box::new(failure.clone()));
+        }
+    }
+}
+
+impl Items<'_> {
+    /// Whether no more items are started.
+    fn stops(&mut self, driver: &Driver<'_>) -> bool {
+        if let Some(reason) = driver.outer.reason() {
+            self.error.get_or_insert_with(|| cancelled(reason));
+        }
+        // With `allow_failure` each item is accounted for, also those that `fail_fast` keeps from starting.
+        self.error.is_some() || driver.cancel().is_cancelled() && !self.site.config(0).allow_failure
+    }
+
+    /// A batch of `items` took `elapsed`, from which the size of the next ones follows.
+    fn pace(&mut self, items: usize, elapsed: Duration) {
+        let aim = match self.run.strategy(self.site.config(0)) {
+            Strategy::Thread => BATCH,
+            Strategy::Process => CROSSING_BATCH,
+        };
+        let fit = aim.as_nanos() * items as u128 / elapsed.as_nanos().max(1);
+        let fit = usize::try_from(fit).unwrap_or(usize::MAX).min(self.chunk.saturating_mul(4));
+        let left = |total: usize| total.saturating_sub(self.given) / (4 * self.site.workers);
+        self.chunk = fit.min(self.total.map_or(usize::MAX, left)).max(1);
+    }
+}

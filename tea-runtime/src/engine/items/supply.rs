@@ -1,0 +1,148 @@
+//! Where the items of a running map come from. Those of a key are read in place. An iterator is the user's Rust, which may
+//! take any time: it runs on a thread of its own, and what it gives is kept here until it is handed out.
+
+use std::sync::Arc;
+
+use crate::{
+    engine::{Run, fan_out::Driver},
+    executor::{
+        cache,
+        message::{Message, Pulled},
+        unit::FanOut,
+    },
+    failure::Failure,
+    map::{Batch, Source},
+    panic::guard,
+};
+
+/// Where the items of a running map come from.
+pub(super) struct Supply {
+    state: State,
+    /// Items that were pulled, from this position on.
+    pulled: Option<(Box<dyn Batch>, usize)>,
+    fan_out: Arc<FanOut>,
+}
+
+enum State {
+    /// Nothing is asked for.
+    Idle(Box<dyn Source>),
+    /// Items are asked for, on another thread.
+    Pulling,
+    /// There are no more.
+    Exhausted,
+}
+
+/// What is there now.
+pub(super) enum Taken {
+    Batch(Box<dyn Batch>),
+    /// Items are on their way.
+    Later,
+    /// There are no more.
+    Nothing,
+}
+
+impl Supply {
+    pub(super) fn new(source: Box<dyn Source>, driver: &Driver<'_>) -> Self {
+        Self { state: State::Idle(source), pulled: None, fan_out: Arc::clone(driver.fan_out()) }
+    }
+
+    /// The next items, at most `count`. `ahead` are asked for where that takes another thread.
+    pub(super) fn take(&mut self, count: usize, ahead: usize, run: &Run) -> Taken {
+        let _ = run;
+        if let State::Idle(source) = &mut self.state
+            && source.is_in_place()
+        {
+            return source.next(count).map_or(Taken::Nothing, Taken::Batch);
+        }
+        let left = self.pulled.as_ref().map_or(0, |(batch, at)| batch.len() - at);
+        if left < ahead.div_ceil(2) {
+            self.pull(ahead.max(count));
+        }
+        let Some((batch, at)) = &mut self.pulled else {
+            return if matches!(self.state, State::Exhausted) { Taken::Nothing } else { Taken::Later };
+        };
+        let len = count.min(batch.len() - *at);
+        let taken = batch.slice(*at, len);
+        *at += len;
+        if *at == batch.len() {
+            self.pulled = None;
+        }
+        Taken::Batch(taken)
+    }
+
+    /// Asks for items, unless that has been done. Only once what was pulled is handed out, its successor is taken in.
+    fn pull(&mut self, count: usize) {
+        if self.pulled.is_some() || !matches!(self.state, State::Idle(_)) {
+            return;
+        }
+        let State::Idle(source) = std::mem::replace(&mut self.state, State::Pulling) else { return };
+        let asking = Asking { fan_out: Arc::clone(&self.fan_out), source: Some(source), answered: false };
+        if let Err((job, _)) = cache::run(Box::new(move || asking.pull(count))) {
+            // Without a thread to spare it may as well be this one.
+            job();
+        }
+    }
+
+    /// Items have come. Gives why there are no more, if that is a failure.
+    pub(super) fn pulled(&mut self, pulled: Pulled) -> Option<Box<Failure>> {
+        let Pulled { source, batch, failure } = pulled;
+        if matches!(self.state, State::Pulling) {
+            self.state = source.map_or(State::Exhausted, State::Idle);
+            self.pulled = batch.map(|batch| (batch, 0));
+        } else {
+            drop(guard(|| drop((source, batch))));
+        }
+        failure
+    }
+
+    /// Asks for nothing more. Gives whether something was on its way.
+    pub(super) fn stop(&mut self) -> bool {
+        let pulling = matches!(self.state, State::Pulling);
+        let state = std::mem::replace(&mut self.state, State::Exhausted);
+        let pulled = self.pulled.take();
+        drop(guard(|| drop((state, pulled))));
+        pulling
+    }
+}
+
+/// Asks for items on another thread. Whatever happens there, the driver is answered.
+struct Asking {
+    fan_out: Arc<FanOut>,
+    source: Option<Box<dyn Source>>,
+    answered: bool,
+}
+
+impl Asking {
+    fn pull(mut self, count: usize) {
+        let Some(mut source) = self.source.take() else { return };
+        match guard(|| source.next(count)) {
+            Ok(Some(batch)) => self.answer(Some(source), Some(batch), None),
+            Ok(None) => {
+                let failure = guard(|| drop(source)).err();
+                self.answer(None, None, failure);
+            }
+            Err(failure) => {
+                drop(guard(|| drop(source)));
+                self.answer(None, None, Some(failure));
+            }
+        }
+    }
+
+    fn answer(
+        &mut self,
+        source: Option<Box<dyn Source>>,
+        batch: Option<Box<dyn Batch>>,
+        failure: Option<Box<Failure>>,
+    ) {
+        self.answered = true;
+        self.fan_out.queue.push(Message::Pulled(Pulled { source, batch, failure }), true);
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.answer(None, None, None);
+        }
+    }
+}

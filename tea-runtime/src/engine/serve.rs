@@ -1,0 +1,189 @@
+//! Units that another process sent: how a worker, or any program that runs units of others, gets them ready to run.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{
+    MakeProcesses, Means, Options, Run, Settings,
+    branches::BranchWork,
+    items::{ItemsWork, Shared},
+};
+use crate::{
+    cancel::CancellationToken,
+    context::Context,
+    event::{Events, Scope},
+    executor::{
+        breakers::Breakers,
+        payload::{self, transport},
+        tokens::Tokens,
+        unit::{Work, run_parts},
+        wire::{self, Bytes, PartEnd, UnitHead, ValueHead},
+    },
+    failure::Failure,
+    plan::{Plan, Registered, Site},
+    position::Position,
+    state::View,
+};
+
+/// What units of other processes share.
+#[derive(Default)]
+pub(crate) struct Server {
+    runs: HashMap<u64, Arc<Run>>,
+    /// What the last units read that came with a view: the next may come without.
+    view: Option<(u32, Arc<Shared>)>,
+}
+
+impl Server {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// A run whose units will come.
+    ///
+    /// # Errors
+    /// If this program does not have its workflow.
+    #[expect(clippy::too_many_arguments, reason = "they are what a run is made of")]
+    pub(crate) fn begin_run(
+        &mut self,
+        number: u64,
+        module: &str,
+        workflow: &str,
+        settings: &[u8],
+        events: Events,
+        tokens: Arc<Tokens>,
+        breakers: Breakers,
+        processes: MakeProcesses,
+    ) -> Result<(), Box<Failure>> {
+        let plan = plan(module, workflow)?;
+        let settings = Settings::received(settings).map_err(transport)?;
+        let options = Options { settings, events, ..Options::default() };
+        let means = Means { processes: Some(processes), part_of: Some((tokens, Arc::new(breakers))) };
+        self.runs.insert(number, Run::new(plan, options, means));
+        Ok(())
+    }
+
+    /// A run has ended.
+    pub(crate) fn end_run(&mut self, number: u64) {
+        if let Some(run) = self.runs.remove(&number) {
+            self.view = None;
+            run.close();
+        }
+    }
+
+    /// Reads a unit: its view, unless it is that of the one before, and its items. Runs the user's `Deserialize`.
+    ///
+    /// # Errors
+    /// A failure that says what cannot be read.
+    pub(crate) fn decode(
+        &mut self,
+        run: u64,
+        head: &UnitHead<'_>,
+        view: Option<&[ValueHead]>,
+        values: &[u8],
+    ) -> Result<Box<dyn Work>, Box<Failure>> {
+        let run = self.runs.get(&run).ok_or_else(|| transport("the unit's run was not announced"))?;
+        let plan = run.plan;
+        let no_such = || transport(format!("workflow `{}` has no such branch or map in the worker", plan.name));
+        match plan.sites.get(head.site as usize).ok_or_else(no_such)? {
+            Site::Region(region) => {
+                let index = usize::try_from(head.first).ok().filter(|index| *index < region.tasks.len());
+                let index = index.ok_or_else(no_such)?;
+                let heads = view.ok_or_else(|| transport("what the branch reads was not received"))?;
+                let view = read_view(plan, region.tasks[index].block.keys, heads, values)?;
+                Ok(Box::new(BranchWork::new(run, region, index, view, Position::ROOT)))
+            }
+            Site::Map(map) => {
+                let all = head.items.iter().try_fold(0_u64, |all, length| all.checked_add(*length));
+                let split = all.and_then(|all| values.len().checked_sub(usize::try_from(all).ok()?));
+                let split = split.ok_or_else(|| transport("items did not arrive as a whole"))?;
+                let (values, mut rest) = values.split_at(split);
+                if let Some(heads) = view {
+                    // If it cannot be read, the items that come without must not get the one before it.
+                    self.view = None;
+                    let view = read_view(plan, map.reads, heads, values)?;
+                    self.view = Some((head.site, Arc::new(Shared::new(map, view))));
+                }
+                let shared = self.view.as_ref().filter(|(site, _)| *site == head.site).map(|(_, shared)| shared);
+                let shared = shared.ok_or_else(|| transport("the state that these items read was not received"))?;
+                let mut items = Vec::with_capacity(head.items.len());
+                for length in &head.items {
+                    let (item, after) = rest.split_at(usize::try_from(*length).expect("all of them fit"));
+                    items.push(item);
+                    rest = after;
+                }
+                if items.is_empty() {
+                    return Err(no_such());
+                }
+                let start = usize::try_from(head.first).map_err(|_| transport("an item's index is too large"))?;
+                let batch = payload::guarded(|| map.spec.decode(start, &items))
+                    .map_err(|error| transport(format!("an item of `{}` cannot be decoded: {error}", map.name)))?;
+                Ok(Box::new(ItemsWork::new(run, shared, batch)))
+            }
+        }
+    }
+}
+
+fn read_view(
+    plan: &'static Plan,
+    keys: &'static [u32],
+    heads: &[ValueHead],
+    values: &[u8],
+) -> Result<View, Box<Failure>> {
+    let mut view = View::new(plan.keys, keys);
+    for (key, value) in payload::decode(plan.keys, keys, heads, values)? {
+        view.set(key, value);
+    }
+    Ok(view)
+}
+
+fn plan(module: &str, name: &str) -> Result<&'static Plan, Box<Failure>> {
+    let plans = inventory::iter::<Registered>().map(|registered| registered.0);
+    let mut plans = plans.filter(|plan| plan.module == module && plan.name == name);
+    match (plans.next(), plans.next()) {
+        (Some(plan), None) => Ok(plan),
+        (None, _) => Err(transport(format!("this program has no workflow `{name}` in `{module}`"))),
+        // It must not run the nodes of another one.
+        (Some(_), Some(_)) => Err(transport(format!(
+            "the program has two workflows `{name}` in `{module}`, and a worker cannot tell them apart: give one of them \
+             another name"
+        ))),
+    }
+}
+
+/// Runs a unit that [`Unit::encode`](crate::executor::Unit::encode) wrote as bytes, in this or another process of the same
+/// program, and gives the answer for [`Ticket::answer`](crate::executor::Ticket::answer). `token` cancels it.
+///
+/// # Errors
+/// If the bytes are not those of a unit of this program.
+pub fn serve(unit: &[u8], token: &CancellationToken) -> Result<Vec<u8>, String> {
+    let ((head, heads), values): ((UnitHead<'_>, Vec<ValueHead>), _) = wire::read(unit)?;
+    let plan = plan(&head.module, &head.workflow).map_err(|failure| failure.message)?;
+    let run = Run::new(plan, Options::default(), Means::default());
+    let mut server = Server::new();
+    server.runs.insert(0, Arc::clone(&run));
+    let work = server.decode(0, &head, Some(&heads), values);
+    let mut answer = Vec::new();
+    let mut tell = |at: usize, outcome: Result<(Bytes, wire::ResultHead), Box<Failure>>| {
+        let (bytes, outcome) = match outcome {
+            Ok((bytes, head)) => (bytes, Ok(head)),
+            Err(failure) => (Bytes::default(), Err(failure)),
+        };
+        let end = PartEnd { unit: 0, at: at as u64, nanos: 0, length: bytes.len() as u64, outcome };
+        wire::write(&end, &mut answer);
+        answer.extend_from_slice(&bytes.start);
+        bytes.rest.iter().for_each(|piece| answer.extend_from_slice(piece));
+    };
+    match work {
+        Ok(mut work) => {
+            let context = Context::new(Events::default(), work.name(), Scope::ROOT, head.attempt, token.clone());
+            run_parts(&mut *work, &context, 1, &mut |work, parts, failure| {
+                let mut bytes = Bytes::default();
+                let outcome =
+                    failure.map_or_else(|| work.encode_result(parts.start, head.max_payload, &mut bytes), Err);
+                tell(parts.start, outcome.map(|head| (bytes, head)));
+            });
+        }
+        Err(failure) => (0..head.parts()).for_each(|at| tell(at, Err(failure.clone()))),
+    }
+    server.end_run(0);
+    Ok(answer)
+}

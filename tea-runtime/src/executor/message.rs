@@ -1,0 +1,116 @@
+//! What lies in a completion queue.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use super::{outcome::Outcome, unit::UnitId};
+use crate::{
+    event::{Event, Events, Scope},
+    failure::{ExitStatus, Failure},
+    map::{Batch, Source},
+    place::Place,
+    stderr,
+};
+
+/// What executors tell the driver of a fan-out.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A unit ended.
+    Done(Completion),
+    /// Something happened on the way there.
+    Note(Note),
+    /// Items of a map that were asked for.
+    Pulled(Pulled),
+}
+
+/// What came of asking for items of a map.
+pub(crate) struct Pulled {
+    /// Where the next ones come from; `None` if there are no more.
+    pub(crate) source: Option<Box<dyn Source>>,
+    pub(crate) batch: Option<Box<dyn Batch>>,
+    /// Why there are no more, if that is a failure.
+    pub(crate) failure: Option<Box<Failure>>,
+}
+
+impl fmt::Debug for Pulled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let items = self.batch.as_ref().map_or(0, |batch| batch.len());
+        f.debug_struct("Pulled").field("items", &items).field("failure", &self.failure).finish_non_exhaustive()
+    }
+}
+
+/// The end of a unit.
+#[derive(Debug)]
+pub(crate) struct Completion {
+    pub(crate) id: UnitId,
+    pub(crate) outcome: Outcome,
+}
+
+/// An [`Event`] from a thread that may not run listeners, which are the user's: the driver tells it.
+#[derive(Debug)]
+pub(crate) enum Note {
+    AttemptStarted { scope: Scope, name: String, attempt: u32, worker: u32, pid: u32, started: Instant, sent: u64 },
+    NodeStarted { scope: Scope, node: String, place: Place, worker: u32, pid: u32, started: Instant },
+    NodeFinished(Box<NodeFinished>),
+    Progress { scope: Scope, node: String, done: u64, total: u64 },
+    WorkerStarted { worker: u32, pid: u32, elapsed: Duration },
+    WorkerEnded { worker: u32, pid: u32 },
+    WorkerLost { worker: u32, pid: u32, exit: Option<ExitStatus>, running: String },
+    Output { worker: u32, pid: u32, label: String, line: String },
+    Warning { message: String },
+}
+
+/// A node of a worker ended.
+#[derive(Debug)]
+pub(crate) struct NodeFinished {
+    pub(crate) scope: Scope,
+    pub(crate) node: String,
+    pub(crate) place: Place,
+    pub(crate) worker: u32,
+    pub(crate) pid: u32,
+    pub(crate) started: Instant,
+    pub(crate) elapsed: Duration,
+    pub(crate) failure: Option<Box<Failure>>,
+}
+
+impl Note {
+    /// Tells the listeners. What people must see is shown on standard error if there is none.
+    pub(crate) fn tell(&self, events: &Events) {
+        if !events.is_active() {
+            match self {
+                Self::Output { label, line, .. } => {
+                    let label = if label.is_empty() { "worker" } else { label };
+                    stderr::line(format_args!("{label}: {line}"));
+                }
+                Self::Warning { message } => stderr::line(format_args!("warning: {message}")),
+                _ => {}
+            }
+            return;
+        }
+        events.emit(|| self.event());
+    }
+
+    fn event(&self) -> Event<'_> {
+        match self {
+            &Self::AttemptStarted { scope, ref name, attempt, worker, pid, started, sent } => {
+                Event::AttemptStarted { scope, name, attempt, worker: Some(worker), pid, started, sent }
+            }
+            &Self::NodeStarted { scope, ref node, place, worker, pid, started } => {
+                Event::NodeStarted { scope, node, place, worker: Some(worker), pid, started }
+            }
+            Self::NodeFinished(finished) => {
+                let &NodeFinished { scope, ref node, place, worker, pid, started, elapsed, ref failure } = &**finished;
+                let (worker, failure) = (Some(worker), failure.as_deref());
+                Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure }
+            }
+            &Self::Progress { scope, ref node, done, total } => Event::Progress { scope, node, done, total },
+            &Self::WorkerStarted { worker, pid, elapsed } => Event::WorkerStarted { worker, pid, elapsed },
+            &Self::WorkerEnded { worker, pid } => Event::WorkerEnded { worker, pid },
+            &Self::WorkerLost { worker, pid, exit, ref running } => Event::WorkerLost { worker, pid, exit, running },
+            &Self::Output { worker, pid, ref label, ref line } => Event::WorkerOutput { worker, pid, label, line },
+            Self::Warning { message } => Event::Warning { message },
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What an attempt at a unit gave, and where.
+
+use std::{fmt, time::Duration};
+
+use super::{
+    unit::Work,
+    wire::{self, PartEnd},
+};
+use crate::{
+    failure::{Failure, FailureKind},
+    panic::guard,
+    result::pid,
+};
+
+/// What an attempt at a unit gave, and where.
+pub(crate) struct Outcome {
+    /// What ran, with the results of the parts that did not fail; `None` if it was left behind, and all of it failed.
+    pub(crate) work: Option<Box<dyn Work>>,
+    /// Results that came from another process, and have not been decoded.
+    pub(crate) received: Vec<Received>,
+    /// The parts that failed, ascending.
+    pub(crate) failures: Vec<(usize, Box<Failure>)>,
+    pub(crate) ran: Ran,
+    /// The executor cannot run anything: no other attempt will fare better, and nobody allowed for this failure.
+    pub(crate) refused: bool,
+}
+
+/// Messages about the ends of parts, as they came: each [`PartEnd`] with the bytes behind it.
+pub(crate) struct Received {
+    /// The first part that the messages are about counts as this one.
+    pub(crate) first: usize,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Where an attempt ran, and what it took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ran {
+    pub(crate) pid: u32,
+    /// The worker that ran it; `None` on a thread.
+    pub(crate) worker: Option<u32>,
+    /// From its start on a thread or worker to its end; waiting for one does not count.
+    pub(crate) elapsed: Duration,
+    /// Bytes received for it.
+    pub(crate) received: u64,
+    /// Processor time, and the most memory that its process has had so far, where they are known.
+    pub(crate) cpu: Option<Duration>,
+    pub(crate) peak_memory: Option<u64>,
+}
+
+impl Ran {
+    /// In this process.
+    pub(crate) fn here(elapsed: Duration) -> Self {
+        Self { pid: pid(), worker: None, elapsed, received: 0, cpu: None, peak_memory: None }
+    }
+}
+
+impl Outcome {
+    /// All went well, so far.
+    pub(crate) fn of(ran: Ran) -> Self {
+        Self { work: None, received: Vec::new(), failures: Vec::new(), ran, refused: false }
+    }
+
+    /// All parts failed so.
+    pub(crate) fn failed(work: Box<dyn Work>, failure: &Failure, ran: Ran) -> Self {
+        let failures = (0..work.parts()).map(|at| (at, Box::new(failure.clone()))).collect();
+        Self { work: Some(work), failures, ..Self::of(ran) }
+    }
+
+    /// The attempt was left behind where it runs: the engine knows what it was.
+    pub(crate) fn left_behind(failure: &Failure, ran: Ran) -> Self {
+        Self { failures: vec![(0, Box::new(failure.clone()))], ..Self::of(ran) }
+    }
+
+    /// Another process answered so.
+    pub(crate) fn answered(work: Option<Box<dyn Work>>, answer: Vec<u8>) -> Self {
+        let received = vec![Received { first: 0, bytes: answer }];
+        Self { work, received, ..Self::of(Ran::here(Duration::ZERO)) }
+    }
+
+    /// Puts what was received into the work. This runs the user's `Deserialize`, so it is called where that may run.
+    pub(crate) fn decode(&mut self) {
+        let received = std::mem::take(&mut self.received);
+        let Some(work) = &mut self.work else { return };
+        let mut ended = vec![false; if received.is_empty() { 0 } else { work.parts() }];
+        for (at, _) in &self.failures {
+            ended.iter_mut().skip(*at).take(1).for_each(|ended| *ended = true);
+        }
+        for Received { first, bytes } in &received {
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
+                let end = wire::read::<PartEnd>(rest).and_then(|(end, after)| {
+                    let length = usize::try_from(end.length).ok();
+                    let split = length.and_then(|length| after.split_at_checked(length));
+                    split.map(|(bytes, after)| (end, bytes, after)).ok_or_else(|| "it is cut short".to_owned())
+                });
+                let (end, bytes, after) = match end {
+                    Ok(end) => end,
+                    Err(error) => {
+                        let message = format!("the end of a part cannot be read: {error}");
+                        let failure = Box::new(Failure::new(FailureKind::Transport, message));
+                        self.failures.extend(open(&ended).map(|at| (at, failure.clone())));
+                        self.failures.sort_by_key(|(at, _)| *at);
+                        return;
+                    }
+                };
+                rest = after;
+                let at = usize::try_from(end.at).unwrap_or(usize::MAX - first) + first;
+                self.ran.elapsed = self.ran.elapsed.max(Duration::from_nanos(end.nanos));
+                match ended.get_mut(at) {
+                    Some(ended) if !*ended => *ended = true,
+                    _ => continue,
+                }
+                let outcome = end.outcome.and_then(|head| guard(|| work.accept(at, &head, bytes)).flatten());
+                self.failures.extend(outcome.err().map(|failure| (at, failure)));
+            }
+        }
+        let message = "it did not say how this ended";
+        let lost = || Box::new(Failure::new(FailureKind::Transport, message));
+        self.failures.extend(open(&ended).map(|at| (at, lost())));
+        self.failures.sort_by_key(|(at, _)| *at);
+    }
+}
+
+/// The parts whose end has not come.
+fn open(ended: &[bool]) -> impl Iterator<Item = usize> {
+    ended.iter().enumerate().filter(|(_, ended)| !**ended).map(|(at, _)| at)
+}
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcome").field("failures", &self.failures).field("ran", &self.ran).finish_non_exhaustive()
+    }
+}

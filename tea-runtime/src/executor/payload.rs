@@ -1,0 +1,163 @@
+//! State values on their way between processes.
+
+use std::sync::Arc;
+
+use super::wire::{Bytes, Piece, ValueHead};
+use crate::{
+    failure::{Failure, FailureKind},
+    panic::guard,
+    state::{KeySpec, Value},
+};
+
+/// From this size on, bytes that a value has anyway are sent from where they lie.
+const LARGE: usize = 64 << 10;
+
+/// Values, encoded one after the other, with what announces them.
+#[derive(Debug, Default)]
+pub(crate) struct Values {
+    pub(crate) heads: Vec<ValueHead>,
+    pub(crate) bytes: Bytes,
+}
+
+/// Encodes these values.
+///
+/// # Errors
+/// A failure that names the first key which cannot be encoded, or which takes the whole over `limit` bytes.
+pub(crate) fn encode<'a>(
+    specs: &[KeySpec],
+    values: impl IntoIterator<Item = (u32, &'a Value)>,
+    limit: u64,
+) -> Result<Values, Box<Failure>> {
+    let mut encoded = Values::default();
+    let mut before = 0;
+    for (key, value) in values {
+        let spec = &specs[key as usize];
+        let wire = spec.kind.wire.ok_or_else(|| no_wire(spec.name, spec.kind.name))?;
+        match (wire.in_place)(value) {
+            Some(bytes) if bytes.len() >= LARGE => {
+                encoded.bytes.rest.push(Piece::InPlace(Arc::clone(value), wire.in_place));
+            }
+            Some(bytes) => encoded.bytes.end().extend_from_slice(bytes),
+            None => guarded(|| (wire.encode)(value, encoded.bytes.end()))
+                .map_err(|error| transport(format!("state key `{}` cannot be encoded: {error}", spec.name)))?,
+        }
+        let after = encoded.bytes.len() as u64;
+        let length = after - before;
+        if after > limit {
+            let others = if before > 0 { format!(" after {before} bytes of other keys") } else { String::new() };
+            let over = over_limit(length, limit);
+            return Err(transport(format!(
+                "state key `{}` cannot cross to or from a worker{others}: {over}",
+                spec.name
+            )));
+        }
+        encoded.heads.push(ValueHead { key, length });
+        before = after;
+    }
+    Ok(encoded)
+}
+
+/// Reads the values that `heads` announce, of some of these keys, from `bytes`.
+///
+/// # Errors
+/// A failure that names the first key which cannot be decoded.
+pub(crate) fn decode(
+    specs: &[KeySpec],
+    keys: &[u32],
+    heads: &[ValueHead],
+    mut bytes: &[u8],
+) -> Result<Vec<(u32, Value)>, Box<Failure>> {
+    let mut values = Vec::with_capacity(heads.len());
+    for head in heads {
+        if !keys.contains(&head.key) {
+            return Err(transport(format!("there is no state key {} here", head.key)));
+        }
+        let spec = &specs[head.key as usize];
+        let wire = spec.kind.wire.ok_or_else(|| no_wire(spec.name, spec.kind.name))?;
+        let length = usize::try_from(head.length).ok();
+        let Some((value, rest)) = length.and_then(|length| bytes.split_at_checked(length)) else {
+            return Err(transport(format!("state key `{}` did not arrive as a whole", spec.name)));
+        };
+        let value = guarded(|| (wire.decode)(value))
+            .map_err(|error| transport(format!("state key `{}` cannot be decoded: {error}", spec.name)))?;
+        values.push((head.key, value));
+        bytes = rest;
+    }
+    Ok(values)
+}
+
+/// Calls the user's `Serialize` or `Deserialize`, which may panic.
+pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    guard(call).unwrap_or_else(|panic| Err(format!("it panicked: {}", panic.message)))
+}
+
+/// What is wrong with something of this size.
+pub(crate) fn over_limit(length: u64, limit: u64) -> String {
+    format!("it takes {length} bytes, and `max_payload` is {}", size(limit))
+}
+
+/// A size as workflow files write it.
+pub(crate) fn size(bytes: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    match units.into_iter().find(|(shift, _)| bytes >= 1 << shift && bytes.is_multiple_of(1 << shift)) {
+        Some((shift, unit)) => format!("{} {unit}", bytes >> shift),
+        None => format!("{bytes} bytes"),
+    }
+}
+
+/// A failure of the way, not of the work.
+pub(crate) fn transport(message: impl Into<String>) -> Box<Failure> {
+    Box::new(Failure::new(FailureKind::Transport, message))
+}
+
+fn no_wire(key: &str, kind: &str) -> Box<Failure> {
+    transport(format!("state key `{key}` (`{kind}`) cannot cross to a worker process"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{Kind, Wire};
+
+    static TEXT: Kind =
+        Kind { name: "String", clone: None, to_json: None, wire: Some(Wire::new::<String>()), parse: None };
+
+    const fn spec(name: &'static str) -> KeySpec {
+        KeySpec {
+            name,
+            kind: &TEXT,
+            input: false,
+            default: None,
+            reduce: None,
+            transient: false,
+            optional: true,
+            description: "",
+            flag: crate::state::FlagSpec::PLAIN,
+        }
+    }
+
+    #[test]
+    fn large_text_is_sent_from_where_it_lies() {
+        let specs = [spec("a"), spec("b")];
+        let texts = ["a".to_owned(), "b".repeat(LARGE), "c".repeat(LARGE - 1), "d".repeat(LARGE + 1)];
+        let values = texts.clone().map(|text| Arc::new(text) as Value);
+        let numbered: Vec<_> = [0, 1, 0, 1].into_iter().zip(&values).collect();
+        let encoded = encode(&specs, numbered.iter().copied(), u64::MAX).unwrap();
+        let Bytes { start, rest } = &encoded.bytes;
+        let in_place =
+            |piece: &&Piece| values.iter().filter_map(text).any(|text| text.as_bytes().as_ptr() == piece.as_ptr());
+        assert_eq!(rest.iter().filter(in_place).count(), 2);
+        let mut bytes = start.clone();
+        for piece in rest {
+            bytes.extend(&**piece);
+        }
+        assert_eq!(bytes.len(), encoded.bytes.len());
+        let decoded = decode(&specs, &[0, 1], &encoded.heads, &bytes).unwrap();
+        assert!(decoded.iter().filter_map(|(_, value)| text(value)).eq(&texts));
+        assert!(encode(&specs, numbered, bytes.len() as u64 - 1).is_err(), "one byte too many");
+    }
+
+    fn text(value: &Value) -> Option<&String> {
+        value.downcast_ref()
+    }
+}

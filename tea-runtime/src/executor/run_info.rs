@@ -1,0 +1,64 @@
+//! What an executor must know of the run that a unit belongs to.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::{breakers::Breakers, message::Note, tokens::Tokens};
+use crate::{
+    event::{Detail, Events},
+    plan::Plan,
+};
+
+/// What an executor must know of a run.
+pub(crate) struct RunInfo {
+    /// No other run of this process has it.
+    pub(crate) number: u64,
+    pub(crate) plan: &'static Plan,
+    pub(crate) events: Events,
+    /// What listeners want to hear of nodes that run in other processes.
+    pub(crate) tells: Detail,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) breakers: Arc<Breakers>,
+    /// What the caller changed of the plan's settings, for the same run in a worker: the engine's own message.
+    pub(crate) settings: Vec<u8>,
+    /// What is told by threads that may not run listeners, and belongs to no unit.
+    notes: Mutex<Vec<Note>>,
+}
+
+impl RunInfo {
+    pub(crate) fn new(
+        plan: &'static Plan,
+        events: Events,
+        tokens: Arc<Tokens>,
+        breakers: Arc<Breakers>,
+        settings: Vec<u8>,
+    ) -> Arc<Self> {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let (number, tells) = (LAST.fetch_add(1, Ordering::Relaxed), events.wants());
+        Arc::new(Self { number, plan, events, tells, tokens, breakers, settings, notes: Mutex::default() })
+    }
+
+    /// Leaves a note, which the next driver that looks, or else the end of the run, tells.
+    pub(crate) fn note(&self, note: Note) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+    }
+
+    /// Tells what was left, on a thread that may run listeners.
+    pub(crate) fn tell_notes(&self) {
+        let notes = std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner));
+        for note in &notes {
+            note.tell(&self.events);
+        }
+    }
+}
+
+impl fmt::Debug for RunInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunInfo").field("number", &self.number).field("plan", &self.plan.name).finish_non_exhaustive()
+    }
+}

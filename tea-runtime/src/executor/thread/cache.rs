@@ -1,0 +1,136 @@
+//! Threads, kept for a while when they have nothing to do: to start one costs as much as a hundred short branches.
+//!
+//! There is no limit here: how many threads run for a run is the executors' affair. So a node that runs a workflow of its
+//! own, and waits for it, cannot wait for threads that wait for it.
+
+use std::{
+    sync::{
+        Arc, Condvar, LazyLock, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use crate::panic::guard;
+
+/// How long a thread stays without anything to do: long beside the time between two fan-outs, short beside a second.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// Something to run.
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
+
+/// Threads that wait for a job.
+static IDLE: Mutex<Vec<Arc<Idle>>> = Mutex::new(Vec::new());
+
+static STARTED: AtomicUsize = AtomicUsize::new(0);
+
+#[derive(Default)]
+struct Idle {
+    job: Mutex<Option<Job>>,
+    there: Condvar,
+}
+
+/// Runs `job` on a thread that does nothing else.
+///
+/// # Errors
+/// The job, if no thread can be started.
+pub(crate) fn run(job: Job) -> Result<(), (Job, std::io::Error)> {
+    let idle = idle().pop();
+    let Some(idle) = idle else { return start(job) };
+    *idle.job.lock().unwrap_or_else(PoisonError::into_inner) = Some(job);
+    idle.there.notify_one();
+    Ok(())
+}
+
+fn start(job: Job) -> Result<(), (Job, std::io::Error)> {
+    let number = STARTED.fetch_add(1, Ordering::Relaxed);
+    let slot = Arc::new(Mutex::new(Some(job)));
+    let take = |slot: &Mutex<Option<Job>>| slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let there = Arc::clone(&slot);
+    let work = move || {
+        let mut next = take(&there);
+        while let Some(job) = next {
+            // What a job runs is guarded where it can be told; this is for the next one.
+            drop(guard(job));
+            next = wait();
+        }
+    };
+    match thread::Builder::new().name(format!("tea-{number}")).stack_size(*STACK).spawn(work) {
+        Ok(_) => Ok(()),
+        Err(error) => take(&slot).map_or(Ok(()), |job| Err((job, error))),
+    }
+}
+
+/// The next job of this thread, if one comes in time.
+fn wait() -> Option<Job> {
+    let this = Arc::new(Idle::default());
+    idle().push(Arc::clone(&this));
+    let mut job = this.job.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        if let Some(job) = job.take() {
+            return Some(job);
+        }
+        let (back, waited) = this.there.wait_timeout(job, LINGER).unwrap_or_else(PoisonError::into_inner);
+        job = back;
+        if !waited.timed_out() || job.is_some() {
+            continue;
+        }
+        drop(job);
+        let mut all = idle();
+        let Some(at) = all.iter().position(|idle| Arc::ptr_eq(idle, &this)) else {
+            // Somebody has taken it out, and brings a job.
+            drop(all);
+            job = this.job.lock().unwrap_or_else(PoisonError::into_inner);
+            continue;
+        };
+        all.remove(at);
+        return None;
+    }
+}
+
+fn idle() -> std::sync::MutexGuard<'static, Vec<Arc<Idle>>> {
+    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Stacks are as large as the main thread's, so that a node may recurse as deep in a branch as outside of any.
+static STACK: LazyLock<usize> = LazyLock::new(|| {
+    /// What Linux gives by default, and the most that is asked for where there is no limit.
+    const USUAL: usize = 8 << 20;
+    let by_hand = std::env::var("RUST_MIN_STACK").ok().and_then(|bytes| bytes.parse().ok());
+    by_hand.unwrap_or(0).max(main_thread().unwrap_or(USUAL).max(USUAL / 4))
+});
+
+#[cfg(unix)]
+fn main_thread() -> Option<usize> {
+    use rustix::process::{Resource, getrlimit};
+    const MOST: u64 = 1 << 30;
+    let limit = getrlimit(Resource::Stack).current?;
+    usize::try_from(limit.min(MOST)).ok()
+}
+
+#[cfg(not(unix))]
+fn main_thread() -> Option<usize> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_whose_job_panicked_takes_the_next() {
+        let (tell, told) = mpsc::channel();
+        for round in 0..10 {
+            let tell = tell.clone();
+            let job: Job = Box::new(move || {
+                tell.send(round).unwrap();
+                assert!(round % 2 == 0, "a job may panic");
+            });
+            run(job).map_err(|(_, error)| error).unwrap();
+            assert_eq!(told.recv().unwrap(), round);
+        }
+    }
+}

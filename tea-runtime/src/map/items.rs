@@ -1,0 +1,194 @@
+//! Where a map's items come from: a key, read in place, or an iterator that owns them, consumed as it goes.
+
+use std::{collections::VecDeque, iter::Fuse, marker::PhantomData, sync::Arc};
+
+use crate::{
+    context::Context,
+    failure::NodeError,
+    state::{Key, View},
+};
+
+/// What `items` of a `dynamic_parallel` node may name without a copy: something that holds its items in order.
+#[diagnostic::on_unimplemented(
+    message = "the items of a `{Self}` cannot be read in place",
+    note = "let `items` give them by value, as in `items: key.iter().cloned().collect::<Vec<_>>()`"
+)]
+pub trait List: Send + Sync {
+    /// The type of an item.
+    type Item;
+
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// The item at `index`, below [`count`](Self::count).
+    fn item(&self, index: usize) -> &Self::Item;
+}
+
+impl<T: Send + Sync> List for Vec<T> {
+    type Item = T;
+    fn count(&self) -> usize {
+        self.len()
+    }
+    fn item(&self, index: usize) -> &T {
+        &self[index]
+    }
+}
+
+impl<T: Send + Sync> List for Box<[T]> {
+    type Item = T;
+    fn count(&self) -> usize {
+        self.len()
+    }
+    fn item(&self, index: usize) -> &T {
+        &self[index]
+    }
+}
+
+impl<T: Send + Sync> List for Arc<[T]> {
+    type Item = T;
+    fn count(&self) -> usize {
+        self.len()
+    }
+    fn item(&self, index: usize) -> &T {
+        &self[index]
+    }
+}
+
+impl<T: Send + Sync, const N: usize> List for [T; N] {
+    type Item = T;
+    fn count(&self) -> usize {
+        N
+    }
+    fn item(&self, index: usize) -> &T {
+        &self[index]
+    }
+}
+
+impl<T: Send + Sync> List for VecDeque<T> {
+    type Item = T;
+    fn count(&self) -> usize {
+        self.len()
+    }
+    fn item(&self, index: usize) -> &T {
+        &self[index]
+    }
+}
+
+impl<T: Send + Sync> List for Option<T> {
+    type Item = T;
+    fn count(&self) -> usize {
+        usize::from(self.is_some())
+    }
+    fn item(&self, _: usize) -> &T {
+        self.as_ref().expect("an index is below the count")
+    }
+}
+
+/// Where a map's items come from.
+pub trait Origin: Send + Sync + 'static {
+    /// The type of an item.
+    type Item: Send + Sync + 'static;
+
+    #[doc(hidden)]
+    fn open(&self, view: &View, context: &Context) -> Result<Box<dyn Supply<Self::Item>>, NodeError>;
+}
+
+/// Items that are handed out from first to last.
+#[doc(hidden)]
+pub trait Supply<T>: Send {
+    /// At most `count` more: a list, where they begin in it, and how many they are.
+    fn take(&mut self, count: usize) -> Option<(Arc<dyn List<Item = T>>, usize, usize)>;
+
+    /// How many are left, where that is known.
+    fn left(&self) -> Option<usize>;
+
+    /// Whether [`take`](Self::take) runs none of the user's Rust.
+    fn is_in_place(&self) -> bool;
+}
+
+/// See [`in_place`].
+pub struct InPlace<C>(Key<C>);
+
+/// The items of a key, read where they are.
+#[must_use]
+pub const fn in_place<C>(key: Key<C>) -> InPlace<C> {
+    InPlace(key)
+}
+
+impl<C: List<Item: Send + Sync + 'static> + 'static> Origin for InPlace<C> {
+    type Item = C::Item;
+
+    fn open(&self, view: &View, _: &Context) -> Result<Box<dyn Supply<C::Item>>, NodeError> {
+        let list = view.share(self.0);
+        Ok(Box::new(Shared { left: list.count(), list, given: 0 }))
+    }
+}
+
+struct Shared<T> {
+    list: Arc<dyn List<Item = T>>,
+    given: usize,
+    left: usize,
+}
+
+impl<T> Supply<T> for Shared<T> {
+    fn take(&mut self, count: usize) -> Option<(Arc<dyn List<Item = T>>, usize, usize)> {
+        let (from, len) = (self.given, count.min(self.left));
+        self.given += len;
+        self.left -= len;
+        (len > 0).then(|| (Arc::clone(&self.list), from, len))
+    }
+
+    fn left(&self) -> Option<usize> {
+        Some(self.left)
+    }
+
+    fn is_in_place(&self) -> bool {
+        true
+    }
+}
+
+/// See [`given`].
+pub struct Given<F, I> {
+    items: F,
+    marker: PhantomData<fn() -> I>,
+}
+
+/// The items that `items` gives: an iterator, or something that turns into one.
+pub const fn given<F, I>(items: F) -> Given<F, I>
+where
+    F: Fn(&View, &Context) -> Result<I, NodeError>,
+    I: IntoIterator,
+{
+    Given { items, marker: PhantomData }
+}
+
+impl<F, I> Origin for Given<F, I>
+where
+    F: Fn(&View, &Context) -> Result<I, NodeError> + Send + Sync + 'static,
+    I: IntoIterator<IntoIter: Send + 'static, Item: Send + Sync + 'static> + 'static,
+{
+    type Item = I::Item;
+
+    fn open(&self, view: &View, context: &Context) -> Result<Box<dyn Supply<I::Item>>, NodeError> {
+        Ok(Box::new(Made((self.items)(view, context)?.into_iter().fuse())))
+    }
+}
+
+struct Made<I>(Fuse<I>);
+
+impl<I: Iterator<Item: Send + Sync + 'static> + Send> Supply<I::Item> for Made<I> {
+    fn take(&mut self, count: usize) -> Option<(Arc<dyn List<Item = I::Item>>, usize, usize)> {
+        let items: Vec<_> = self.0.by_ref().take(count).collect();
+        let len = items.len();
+        (len > 0).then(|| (Arc::new(items) as Arc<dyn List<Item = I::Item>>, 0, len))
+    }
+
+    fn left(&self) -> Option<usize> {
+        let (least, most) = self.0.size_hint();
+        most.filter(|&most| most == least)
+    }
+
+    fn is_in_place(&self) -> bool {
+        false
+    }
+}

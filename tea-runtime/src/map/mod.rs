@@ -1,0 +1,331 @@
+//! `dynamic_parallel`: one body over many items. Here the types of items and results are forgotten, so that the
+//! engine and the executors handle every map alike.
+//!
+//! Generated code holds a map as a static whose types are all inferred:
+//! ```
+//! # use tea_runtime::{map::{Local, MapSpec, given, in_place, map}, state::Key};
+//! # const WORDS: Key<Vec<String>> = Key::new(0);
+//! # const LENGTHS: Key<Vec<usize>> = Key::new(1);
+//! static IN_PLACE: &dyn MapSpec = &map(in_place(WORDS), |_, _, word, _| Ok(word.len()), LENGTHS, None, Local);
+//! static OWNED: &dyn MapSpec = &map(given(|_, _| Ok(0..9usize)), |_, _, n, i| Ok(n + i), LENGTHS, None, Local);
+//! ```
+
+mod codec;
+mod items;
+mod output;
+
+use std::{any::Any, marker::PhantomData, sync::Arc};
+
+pub use self::{
+    codec::{Codec, Local, Wired},
+    items::{Given, InPlace, List, Origin, given, in_place},
+    output::{MapOutput, Reduced, reduced},
+};
+use self::{items::Supply, output::Gather};
+use crate::{
+    context::Context,
+    failure::{Failure, NodeError},
+    result::ItemFailure,
+    state::{Key, KeySpec, View},
+};
+
+/// Items, body and output of a `dynamic_parallel` node, its types erased.
+pub trait MapSpec: Sync + Send {
+    /// Evaluates `items`.
+    ///
+    /// # Errors
+    /// What the items' Rust gives with `?`.
+    fn items(&'static self, view: &View, context: &Context) -> Result<Box<dyn Source>, NodeError>;
+
+    /// The items that another process sent, each as [`Batch::encode_item`] wrote it; the first has index `start`.
+    ///
+    /// # Errors
+    /// If the bytes are not those of an item.
+    fn decode(&'static self, start: usize, items: &[&[u8]]) -> Result<Box<dyn Batch>, String>;
+
+    /// Takes the results.
+    fn collector(&'static self, specs: &'static [KeySpec]) -> Box<dyn Collector>;
+}
+
+impl std::fmt::Debug for dyn MapSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MapSpec")
+    }
+}
+
+/// The items of a running map. An iterator's are made as they are needed.
+pub trait Source: Send {
+    /// The next items, at most `count`; `None` after the last.
+    fn next(&mut self, count: usize) -> Option<Box<dyn Batch>>;
+
+    /// How many items there are in all, where that is known.
+    fn total(&self) -> Option<usize>;
+
+    /// Whether to get items runs none of the user's Rust, which may take any time: they lie in a key.
+    fn is_in_place(&self) -> bool;
+}
+
+/// Some consecutive items of a map, with a place for the result of each.
+#[expect(clippy::len_without_is_empty, reason = "a batch is never empty")]
+pub trait Batch: Send {
+    /// The index of the first item in the map.
+    fn start(&self) -> usize;
+
+    /// How many items it holds, at least one.
+    fn len(&self) -> usize;
+
+    /// How many of them [`run`](Self::run) began: the last of those is the one that failed or panicked.
+    fn position(&self) -> usize;
+
+    /// Runs up to `count` more items in order, and keeps their results; ends early at one that fails.
+    ///
+    /// # Errors
+    /// That of the item before [`position`](Self::position); the next call goes on after it.
+    fn run(&mut self, view: &View, context: &Context, count: usize) -> Result<(), NodeError>;
+
+    /// Appends the bytes of item `at`, counted from 0 in the batch.
+    ///
+    /// # Errors
+    /// If its type cannot be written.
+    fn encode_item(&self, at: usize, into: &mut Vec<u8>) -> Result<(), String>;
+
+    /// Appends the bytes of the result of item `at`.
+    ///
+    /// # Errors
+    /// If its type cannot be written, or it has none.
+    fn encode_result(&self, at: usize, into: &mut Vec<u8>) -> Result<(), String>;
+
+    /// Keeps the result of item `at` that a worker sent, as [`encode_result`](Self::encode_result) wrote it.
+    ///
+    /// # Errors
+    /// If the bytes are not those of a result.
+    fn put_result(&mut self, at: usize, bytes: &[u8]) -> Result<(), String>;
+
+    /// A batch of `len` items from `at` on, without results. The items are shared, not copied.
+    fn slice(&self, at: usize, len: usize) -> Box<dyn Batch>;
+
+    /// Takes over the result of a [`slice`](Self::slice) of item `at` alone.
+    fn adopt(&mut self, at: usize, only: Box<dyn Batch>);
+
+    /// Lets go of the items: only their results are asked for from now on.
+    fn forget_items(&mut self);
+
+    /// For [`adopt`](Self::adopt) and collectors, which know the type.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+/// Takes the results of a map in item order.
+pub trait Collector: Send {
+    /// Whether it only keeps results, and runs no reducer.
+    fn is_quick(&self) -> bool;
+
+    /// Takes the results of the next batch.
+    ///
+    /// # Errors
+    /// If the output's reducer fails.
+    fn add(&mut self, batch: Box<dyn Batch>) -> Result<(), Box<Failure>>;
+
+    /// Writes output and failures.
+    ///
+    /// # Errors
+    /// If the output's reducer fails.
+    fn finish(self: Box<Self>, failures: Vec<ItemFailure>, view: &mut View) -> Result<(), Box<Failure>>;
+}
+
+/// Items, body and output of a `dynamic_parallel` node: see [`map`].
+pub struct MapOf<S, B, R, O, W> {
+    origin: S,
+    body: B,
+    output: O,
+    failures: Option<Key<Vec<ItemFailure>>>,
+    marker: PhantomData<fn(W) -> R>,
+}
+
+/// A map over the items of `origin` ([`in_place`] or [`given`]), whose results go to `output` (a key of a `Vec`, a
+/// [`reduced`] key, or `()`) and whose failures go to `failures`. `wire` is [`Wired`] if items may run in other
+/// processes, which asks their type and that of the results for serde, else [`Local`].
+pub const fn map<S, B, R, O, W>(
+    origin: S,
+    body: B,
+    output: O,
+    failures: Option<Key<Vec<ItemFailure>>>,
+    _wire: W,
+) -> MapOf<S, B, R, O, W>
+where
+    S: Origin,
+    B: Fn(&View, &Context, &S::Item, usize) -> Result<R, NodeError>,
+    O: MapOutput<R>,
+    W: Copy,
+{
+    MapOf { origin, body, output, failures, marker: PhantomData }
+}
+
+impl<S, B, R, O, W> MapSpec for MapOf<S, B, R, O, W>
+where
+    S: Origin,
+    B: Fn(&View, &Context, &S::Item, usize) -> Result<R, NodeError> + Send + Sync + 'static,
+    R: Send + 'static,
+    O: MapOutput<R>,
+    W: Codec<S::Item> + Codec<R> + 'static,
+{
+    fn items(&'static self, view: &View, context: &Context) -> Result<Box<dyn Source>, NodeError> {
+        let supply = self.origin.open(view, context)?;
+        Ok(Box::new(Running { spec: self, supply, given: 0 }))
+    }
+
+    fn decode(&'static self, start: usize, items: &[&[u8]]) -> Result<Box<dyn Batch>, String> {
+        let items = items.iter().map(|bytes| <W as Codec<S::Item>>::decode(bytes)).collect::<Result<Vec<_>, _>>()?;
+        let len = items.len();
+        Ok(Box::new(Part::new(self, Arc::new(items), 0, start, len)))
+    }
+
+    fn collector(&'static self, specs: &'static [KeySpec]) -> Box<dyn Collector> {
+        Box::new(Collecting { spec: self, gather: self.output.gather(specs) })
+    }
+}
+
+struct Running<S: Origin, B: 'static, R: 'static, O: 'static, W: 'static> {
+    spec: &'static MapOf<S, B, R, O, W>,
+    supply: Box<dyn Supply<S::Item>>,
+    given: usize,
+}
+
+impl<S, B, R, O, W> Source for Running<S, B, R, O, W>
+where
+    S: Origin,
+    B: Fn(&View, &Context, &S::Item, usize) -> Result<R, NodeError> + Send + Sync + 'static,
+    R: Send + 'static,
+    O: MapOutput<R>,
+    W: Codec<S::Item> + Codec<R> + 'static,
+{
+    fn next(&mut self, count: usize) -> Option<Box<dyn Batch>> {
+        let (list, from, len) = self.supply.take(count)?;
+        let start = self.given;
+        self.given += len;
+        Some(Box::new(Part::new(self.spec, list, from, start, len)))
+    }
+
+    fn total(&self) -> Option<usize> {
+        Some(self.given + self.supply.left()?)
+    }
+
+    fn is_in_place(&self) -> bool {
+        self.supply.is_in_place()
+    }
+}
+
+/// A batch with its types.
+struct Part<S: Origin, B: 'static, R: 'static, O: 'static, W: 'static> {
+    spec: &'static MapOf<S, B, R, O, W>,
+    list: Arc<dyn List<Item = S::Item>>,
+    /// Where the items begin in `list`.
+    from: usize,
+    /// Where they begin in the map.
+    start: usize,
+    position: usize,
+    results: Vec<Option<R>>,
+}
+
+impl<S: Origin, B, R, O, W> Part<S, B, R, O, W> {
+    fn new(
+        spec: &'static MapOf<S, B, R, O, W>,
+        list: Arc<dyn List<Item = S::Item>>,
+        from: usize,
+        start: usize,
+        len: usize,
+    ) -> Self {
+        Self { spec, list, from, start, position: 0, results: std::iter::repeat_with(|| None).take(len).collect() }
+    }
+}
+
+impl<S, B, R, O, W> Batch for Part<S, B, R, O, W>
+where
+    S: Origin,
+    B: Fn(&View, &Context, &S::Item, usize) -> Result<R, NodeError> + Send + Sync + 'static,
+    R: Send + 'static,
+    O: MapOutput<R>,
+    W: Codec<S::Item> + Codec<R> + 'static,
+{
+    fn start(&self) -> usize {
+        self.start
+    }
+
+    fn len(&self) -> usize {
+        self.results.len()
+    }
+
+    fn position(&self) -> usize {
+        self.position
+    }
+
+    fn run(&mut self, view: &View, context: &Context, count: usize) -> Result<(), NodeError> {
+        let end = self.results.len().min(self.position.saturating_add(count));
+        while self.position < end {
+            let at = self.position;
+            self.position += 1;
+            let item = self.list.item(self.from + at);
+            self.results[at] = Some((self.spec.body)(view, context, item, self.start + at)?);
+        }
+        Ok(())
+    }
+
+    fn encode_item(&self, at: usize, into: &mut Vec<u8>) -> Result<(), String> {
+        <W as Codec<S::Item>>::encode(self.list.item(self.from + at), into)
+    }
+
+    fn encode_result(&self, at: usize, into: &mut Vec<u8>) -> Result<(), String> {
+        let result = self.results[at].as_ref().ok_or("the item has no result")?;
+        <W as Codec<R>>::encode(result, into)
+    }
+
+    fn put_result(&mut self, at: usize, bytes: &[u8]) -> Result<(), String> {
+        self.results[at] = Some(<W as Codec<R>>::decode(bytes)?);
+        Ok(())
+    }
+
+    fn slice(&self, at: usize, len: usize) -> Box<dyn Batch> {
+        Box::new(Self::new(self.spec, Arc::clone(&self.list), self.from + at, self.start + at, len))
+    }
+
+    fn adopt(&mut self, at: usize, only: Box<dyn Batch>) {
+        let only = only.into_any().downcast::<Self>().unwrap_or_else(|_| unreachable!("it is a batch of the same map"));
+        self.results[at] = only.results.into_iter().next().flatten();
+    }
+
+    fn forget_items(&mut self) {
+        self.list = Arc::new(Vec::new());
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+struct Collecting<S: Origin, B: 'static, R: 'static, O: MapOutput<R>, W: 'static> {
+    spec: &'static MapOf<S, B, R, O, W>,
+    gather: O::Gather,
+}
+
+impl<S, B, R, O, W> Collector for Collecting<S, B, R, O, W>
+where
+    S: Origin,
+    B: Fn(&View, &Context, &S::Item, usize) -> Result<R, NodeError> + Send + Sync + 'static,
+    R: Send + 'static,
+    O: MapOutput<R>,
+    W: Codec<S::Item> + Codec<R> + 'static,
+{
+    fn is_quick(&self) -> bool {
+        O::QUICK
+    }
+
+    fn add(&mut self, batch: Box<dyn Batch>) -> Result<(), Box<Failure>> {
+        let part = batch.into_any().downcast::<Part<S, B, R, O, W>>();
+        let part = part.unwrap_or_else(|_| unreachable!("it is a batch of the same map"));
+        part.results.into_iter().flatten().try_for_each(|result| self.gather.add(result))
+    }
+
+    fn finish(self: Box<Self>, failures: Vec<ItemFailure>, view: &mut View) -> Result<(), Box<Failure>> {
+        self.gather.finish(view)?;
+        self.spec.failures.map_or(Ok(()), |key| view.put(key, failures))
+    }
+}

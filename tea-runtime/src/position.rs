@@ -1,0 +1,70 @@
+//! Where a unit stands in a run: the steps, visits, branches and items that lead to it.
+//!
+//! Positions are the same in every run of a plan in which the same things happen, wherever units run.
+
+use std::{fmt, sync::Arc};
+
+/// Where a fan-out, or a unit of it, stands in a run. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Position {
+    inner: Option<Arc<Segment>>,
+    /// The branch, or the first item, in the fan-out that `inner` leads to.
+    part: Option<u64>,
+}
+
+/// A fan-out within a position.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Segment {
+    outer: Position,
+    step: u32,
+    visit: u64,
+}
+
+impl Position {
+    /// The run itself, outside of any fan-out.
+    pub const ROOT: Self = Self { inner: None, part: None };
+
+    /// A fan-out: step number `step` of the block that stands here, at its `visit`th visit, from 1.
+    pub(crate) fn step(&self, step: u32, visit: u64) -> Self {
+        Self { inner: Some(Arc::new(Segment { outer: self.clone(), step, visit })), part: None }
+    }
+
+    /// A branch or item of the fan-out that stands here.
+    pub(crate) fn at_part(&self, part: u64) -> Self {
+        Self { inner: self.inner.clone(), part: Some(part) }
+    }
+
+    /// The number of the branch, or of the first item, in its fan-out; `None` outside of any.
+    #[must_use]
+    pub fn part(&self) -> Option<u64> {
+        self.part
+    }
+}
+
+impl fmt::Display for Position {
+    /// `3:1/7` is branch or item 7 of the fan-out at step 3, visited for the first time; outer ones come first.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(segment) = &self.inner {
+            if segment.outer.inner.is_some() {
+                write!(f, "{}/", segment.outer)?;
+            }
+            write!(f, "{}:{}", segment.step, segment.visit)?;
+        }
+        self.part.map_or(Ok(()), |part| write!(f, "/{part}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_tells_the_way_from_the_root() {
+        assert_eq!(Position::ROOT.to_string(), "");
+        let branch = Position::ROOT.step(3, 1).at_part(7);
+        assert_eq!(branch.to_string(), "3:1/7");
+        assert_eq!(branch.step(0, 2).at_part(1).to_string(), "3:1/7/0:2/1");
+        assert_eq!(branch, Position::ROOT.step(3, 1).at_part(7));
+        assert_ne!(branch, Position::ROOT.step(3, 2).at_part(7));
+    }
+}

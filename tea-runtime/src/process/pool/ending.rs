@@ -1,0 +1,131 @@
+//! How a unit that runs in a worker is ended: at its deadline, or when it is cancelled.
+//!
+//! All moments are in [this process's time](timer::now).
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::{
+    cancel::CancelReason,
+    executor::Limit,
+    failure::{ExitStatus, Failure, cancelled},
+    process::{
+        loss::signal_name,
+        pacing::{LAST_GRACE, LATE},
+    },
+    timer,
+};
+
+/// How far the end of a running unit is.
+#[derive(Debug)]
+pub(super) struct Ending {
+    grace: Duration,
+    limit: Option<Limit>,
+    deadline: Option<Instant>,
+    postponed: bool,
+    least: Duration,
+    told: Option<Told>,
+}
+
+/// It was told to end.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    why: CancelReason,
+    /// When the next step is due.
+    next: Option<Instant>,
+    terminated: bool,
+    killed: bool,
+}
+
+impl Ending {
+    pub(super) fn new(grace: Duration) -> Self {
+        Self { grace, limit: None, deadline: None, postponed: false, least: Duration::ZERO, told: None }
+    }
+
+    /// It runs from now on.
+    pub(super) fn begin(&mut self, limit: Option<Limit>, now: Instant) {
+        self.postponed = false;
+        if self.told.is_none() {
+            self.limit = limit;
+            self.deadline = limit.map(|limit| timer::later(now, limit.after));
+        }
+    }
+
+    /// Its next part runs from now on.
+    pub(super) fn next_part(&mut self, limit: Option<Limit>, now: Instant) {
+        self.begin(limit, now);
+    }
+
+    /// It is told to end, for a reason other than its own deadline.
+    pub(super) fn cancel(&mut self, why: CancelReason, now: Instant) {
+        // A deadline set by the engine is a deadline: no second grace.
+        let grace = if why == CancelReason::Timeout { Duration::ZERO } else { self.grace };
+        let next = Some(timer::later(now, grace));
+        self.told.get_or_insert(Told { why, next, terminated: false, killed: false });
+    }
+
+    pub(super) fn is_told(&self) -> bool {
+        self.told.is_some()
+    }
+
+    /// Whether its worker was sent a signal.
+    pub(super) fn was_signalled(&self) -> bool {
+        self.told.is_some_and(|told| told.terminated)
+    }
+
+    /// How long what runs has run at the least: to its deadline, if that has passed. This process's time goes back a little
+    /// when a stop is noticed that began before.
+    pub(super) fn least(&self) -> Duration {
+        self.least
+    }
+
+    /// What is due now: a signal to its worker's group. And when to look again.
+    pub(super) fn look(&mut self, now: Instant) -> (Option<Signal>, Option<Instant>) {
+        if let (None, Some(deadline)) = (&self.told, self.deadline)
+            && deadline <= now
+        {
+            let late = now - deadline;
+            if late > LATE && !self.postponed {
+                // An end in time may wait to be read.
+                self.postponed = true;
+                self.deadline = Some(timer::later(now, late));
+            } else {
+                self.least = self.limit.map_or(Duration::ZERO, |limit| limit.after);
+                let (why, next) = (CancelReason::Timeout, Some(now));
+                self.told = Some(Told { why, next, terminated: false, killed: false });
+            }
+        }
+        let Some(told) = &mut self.told else { return (None, self.deadline) };
+        if told.next.is_none_or(|next| now < next) {
+            return (None, told.next);
+        }
+        if told.terminated {
+            told.killed = true;
+            told.next = None;
+            return (Some(Signal::KILL), None);
+        }
+        told.terminated = true;
+        let grace = if told.why == CancelReason::Timeout { self.grace } else { LAST_GRACE };
+        told.next = Some(timer::later(now, grace));
+        (Some(Signal::TERM), told.next)
+    }
+
+    /// The failure of a unit that was ended by us, if it was.
+    pub(super) fn failure(&self, exit: Option<ExitStatus>) -> Option<Box<Failure>> {
+        let told = self.told.filter(|told| told.terminated || told.why != CancelReason::Timeout)?;
+        let mut failure = match (told.why, self.limit) {
+            (CancelReason::Timeout, Some(limit)) => limit.failure(),
+            (why, _) => cancelled(why),
+        };
+        if told.killed {
+            let signal = signal_name(Signal::TERM.as_raw());
+            let grace = if told.why == CancelReason::Timeout { self.grace } else { LAST_GRACE };
+            failure.causes.push(format!("its worker was sent {signal}, did not end within {grace:?}, and was killed"));
+        } else if let (true, Some(ExitStatus::Signal(signal))) = (told.terminated, exit) {
+            failure.causes.push(format!("its worker was ended by {}", signal_name(signal)));
+        }
+        failure.exit = exit.filter(|_| told.terminated);
+        Some(failure)
+    }
+}

@@ -1,0 +1,166 @@
+//! What becomes of a worker that is gone, and of what it had.
+
+use std::sync::Arc;
+
+use rustix::process::Signal;
+
+use super::{
+    link::{Link, Phase, Why},
+    queued::{InFlight, Queued},
+    reading::{Said, line_note, read, tell},
+    state::Worker,
+    supervisor::Supervisor,
+};
+use crate::{
+    cancel::CancelReason,
+    executor::message::Note,
+    failure::{ExitStatus, Failure, FailureKind, cancelled},
+    process::{loss::Loss, message::FromWorker},
+    timer,
+};
+
+impl Supervisor<'_> {
+    /// A worker's process has ended, or is given up: what it ran fails, and the rest goes to others.
+    pub(super) fn gone(&mut self, number: u32) {
+        let Some(link) = self.links.get_mut(&number) else { return };
+        // What it has started ends with it.
+        link.group.signal(Signal::KILL);
+        let given_up = !link.group.has_ended();
+        let exit = link.group.reap();
+        let serving = matches!(&link.phase, Phase::Ending(ending) if ending.serving);
+        // What had ended before it did counts. The lines that are left are then those of what ran last.
+        while link.drain() > 0 {}
+        let said_goodbye = serving && self.take_rest(number);
+        self.wrote(number);
+        let Some(mut link) = self.links.remove(&number) else { return };
+        let Phase::Ending(mut ending) = std::mem::replace(&mut link.phase, Phase::Serving) else { return };
+        if said_goodbye && ending.why == Why::Closed {
+            ending.why = Why::Goodbye;
+        }
+        let read = link.outbox.units_read();
+        // Values that lie there must not be the last of their kind: the work still has them.
+        link.outbox.clear();
+        let mut inner = self.pool.lock();
+        let closing = inner.closing;
+        let Some(Worker { memory_limit, mut in_flight, .. }) = inner.state.workers.remove(&number) else { return };
+        let token = inner.sides.remove(&number).and_then(|side| side.token);
+        let running = in_flight.pop_front_if(|first| match first {
+            InFlight::Unit(queued) => queued.turn < read || !queued.is_excused(),
+            InFlight::Answering(_) => true,
+        });
+        for in_flight in in_flight {
+            if let InFlight::Unit(queued) = in_flight {
+                inner.put_back(queued);
+            }
+        }
+        drop(inner);
+        if let Some(tokens) = token {
+            tokens.release();
+        }
+        let running = match running {
+            Some(InFlight::Unit(queued)) => Some(queued),
+            _ => None,
+        };
+        let (pid, run) = (link.pid(), link.run.clone());
+        let lines = link.output.last_lines(|line| line_note(number, pid, line.to_owned(), running.as_deref(), &run));
+        if serving {
+            tell_end(&link, &ending.why, exit, running.as_deref());
+        }
+        let killed_for_memory = exit == Some(KILLED) && self.memory_kills.was_one();
+        let why = ending.why;
+        let loss = |why: Why| {
+            let (reason, damaged) = reason(why, given_up, ending.killed_by_us);
+            Loss { pid, exit, output: lines, memory_limit, killed_for_memory, reason, damaged }.failure()
+        };
+        match (why, running) {
+            (Why::Wrong(message), _) => self.start_failed(&Failure::new(FailureKind::Transport, message), true),
+            (_, None) if serving || closing => {}
+            (why, None) => self.start_failed(&loss(why), false),
+            (why, Some(queued)) => {
+                let elapsed = queued.ran_for(timer::now());
+                let failure = queued.ending.failure(exit).unwrap_or_else(|| loss(why));
+                if let Some(rest) = queued.part_failed(failure, elapsed, number, pid) {
+                    self.pool.lock().put_back(rest);
+                }
+            }
+        }
+        if given_up {
+            self.warn(format!("worker {number} (process {pid}) was killed, but the system does not let it end"));
+        }
+        self.orphans.extend(Self::orphaned(link));
+    }
+
+    /// Takes all frames that are left of a worker that is gone. Gives whether it said goodbye.
+    fn take_rest(&mut self, number: u32) -> bool {
+        while let Some(link) = self.links.get_mut(&number) {
+            let Ok(Some(frame)) = link.next() else { return false };
+            match read(frame) {
+                Ok(Said::PartEnd(end, payload)) => {
+                    if self.part_ended(number, &end, payload).is_err() {
+                        return false;
+                    }
+                }
+                Ok(Said::Message(FromWorker::Goodbye)) => return true,
+                Ok(Said::Message(_)) | Err(_) => {}
+            }
+        }
+        false
+    }
+}
+
+/// Tells of a worker's end whoever listens.
+fn tell_end(link: &Link, why: &Why, exit: Option<ExitStatus>, running: Option<&Queued>) {
+    let (worker, pid) = (link.number, link.pid());
+    let run = running.map_or_else(|| link.run.clone(), |queued| Arc::downgrade(&queued.unit.fan_out().run));
+    if !run.upgrade().is_some_and(|run| run.events.is_active()) {
+        return;
+    }
+    match (why, running) {
+        (Why::Goodbye, None) => tell(&run, Note::WorkerEnded { worker, pid }),
+        (_, None) => tell(&run, Note::WorkerLost { worker, pid, exit, running: String::new() }),
+        (_, Some(queued)) => queued.note(Note::WorkerLost { worker, pid, exit, running: queued.running() }),
+    }
+}
+
+impl super::Inner {
+    /// Work that a worker did not begin goes back to where it was in the queue.
+    fn put_back(&mut self, mut queued: Box<Queued>) {
+        queued.reset();
+        if let Some(reason) = queued.unit.cancellation().reason() {
+            return queued.fail(&cancelled(reason));
+        }
+        if let Some(refusal) = &self.refusal {
+            return queued.refuse(&refusal.clone());
+        }
+        if self.closing {
+            return queued.fail(&cancelled(CancelReason::Requested));
+        }
+        self.state.put(queued.age, queued);
+    }
+}
+
+/// Why a worker was lost, in words, where its end does not say it, and whether what it said was damaged.
+fn reason(why: Why, given_up: bool, killed_by_us: bool) -> (Option<String>, bool) {
+    match why {
+        Why::Broken(reason) => (Some(reason), true),
+        _ if given_up => (Some("it was killed, and the system does not let it end".to_owned()), false),
+        Why::Stopped(signal) => (Some(stopped(signal)), false),
+        Why::NoHello(reason) => (Some(reason), false),
+        Why::Closed if killed_by_us => (Some("it closed its connection".to_owned()), false),
+        Why::Goodbye => (Some("it said goodbye in the middle of its task".to_owned()), false),
+        Why::Closed => (None, false),
+        Why::Wrong(reason) => (Some(reason), true),
+    }
+}
+
+fn stopped(signal: i32) -> String {
+    let why = if [Signal::TTIN, Signal::TTOU].map(Signal::as_raw).contains(&signal) {
+        ": workers cannot use the terminal"
+    } else {
+        ""
+    };
+    let name = crate::process::loss::signal_name(signal);
+    format!("it was stopped by {name} and not continued, and was killed{why}")
+}
+
+const KILLED: ExitStatus = ExitStatus::Signal(Signal::KILL.as_raw());

@@ -1,0 +1,270 @@
+//! What the supervisor does when a worker has said or written something.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use rustix::process::Signal;
+
+use super::{
+    Command, Inner,
+    link::{Phase, Why},
+    queued::{InFlight, Queued},
+    state::Stage,
+    supervisor::Supervisor,
+};
+use crate::{
+    executor::{
+        breakers::{BreakerAt, BreakerCall},
+        message::{NodeFinished, Note},
+        run_info::RunInfo,
+        wire::{self, PartEnd},
+    },
+    process::{
+        frame::Frame,
+        message::{FromWorker, Node, NodeEnd, PART_END},
+    },
+    timer,
+};
+
+/// How many frames of a worker are taken in one turn, for the sake of others.
+const FRAMES: usize = 256;
+
+/// A frame, its payload owned.
+pub(super) enum Said {
+    PartEnd(PartEnd, Vec<u8>),
+    Message(FromWorker),
+}
+
+impl Supervisor<'_> {
+    /// A worker can be read, or written to.
+    pub(super) fn said(&mut self, number: u32) {
+        let Some(link) = self.links.get_mut(&number) else { return };
+        link.outbox.flush();
+        // What it wrote before an end was written by the unit that ended.
+        self.wrote(number);
+        let Some(link) = self.links.get_mut(&number) else { return };
+        match link.receive() {
+            Ok(true) => {}
+            Ok(false) | Err(_) => return link.end(Why::Closed),
+        }
+        link.stopped = 0;
+        if matches!(link.phase, Phase::Hello { .. }) {
+            match link.hello() {
+                Ok(false) => return,
+                Ok(true) => self.hello(number),
+                Err(why) => return link.end(why),
+            }
+        }
+        self.take(number);
+    }
+
+    /// It has said hello.
+    fn hello(&mut self, number: u32) {
+        self.started_well();
+        let Some(link) = self.links.get_mut(&number) else { return };
+        link.phase = Phase::Serving;
+        let (pid, elapsed) = (link.pid(), link.started.elapsed());
+        if let Some(run) = link.run.upgrade().filter(|run| run.events.is_active()) {
+            run.note(Note::WorkerStarted { worker: number, pid, elapsed });
+        }
+        let mut inner = self.pool.lock();
+        if let Some(worker) = inner.state.workers.get_mut(&number)
+            && worker.stage == Stage::Starting
+        {
+            worker.stage = Stage::Ready;
+        }
+    }
+
+    /// Takes frames that are there.
+    pub(super) fn take(&mut self, number: u32) {
+        for _ in 0..FRAMES {
+            let Some(link) = self.links.get_mut(&number) else { return };
+            let said = match link.next() {
+                Ok(Some(frame)) => read(frame),
+                Ok(None) => return,
+                Err(error) => Err(error.to_string()),
+            };
+            match said.and_then(|said| self.hear(number, said)) {
+                Ok(()) => {}
+                Err(broken) => {
+                    if let Some(link) = self.links.get_mut(&number) {
+                        link.end(Why::Broken(broken));
+                    }
+                    return;
+                }
+            }
+        }
+        // The rest is taken in the next turn.
+        self.pool.wake.wake();
+        self.unread.insert(number);
+    }
+
+    fn hear(&mut self, number: u32, said: Said) -> Result<(), String> {
+        let message = match said {
+            Said::PartEnd(end, payload) => return self.part_ended(number, &end, payload),
+            Said::Message(message) => message,
+        };
+        let Some(link) = self.links.get_mut(&number) else { return Ok(()) };
+        match message {
+            FromWorker::Hello(_) => return Err("it said hello twice".to_owned()),
+            FromWorker::Goodbye => link.end(Why::Goodbye),
+            FromWorker::TokenWanted => {
+                link.wanted += 1;
+                self.pool.wake.wake();
+            }
+            FromWorker::TokenReturned => {
+                if let Some(tokens) = link.granted.0.pop() {
+                    tokens.release();
+                }
+            }
+            FromWorker::Breaker { ask, run, at, call } => self.breaker(number, ask, run, at, call),
+            FromWorker::Retire { why: _ } => {
+                if let Some(worker) = self.pool.lock().state.workers.get_mut(&number) {
+                    worker.stage = Stage::Retiring;
+                }
+            }
+            FromWorker::Node(node) => self.node(number, node),
+            FromWorker::Progress { node, done, total } => {
+                self.with_running(number, |queued| {
+                    let scope = queued.scope();
+                    queued.note(Note::Progress { scope, node, done, total });
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn with_running(&self, number: u32, call: impl FnOnce(&Queued)) {
+        let inner = self.pool.lock();
+        let worker = inner.state.workers.get(&number);
+        if let Some(queued) = worker.and_then(|worker| worker.in_flight.front()).and_then(InFlight::unit) {
+            call(queued);
+        }
+    }
+
+    fn node(&self, number: u32, node: Node) {
+        self.with_running(number, |queued| {
+            let Some(began) = queued.began_by_clock() else { return };
+            let Node { name, place, pid, since, end } = node;
+            // The worker took the unit up a little later, and counts from there: whoever draws it knows when it has ended.
+            let started = began.checked_add(Duration::from_nanos(since)).unwrap_or(began);
+            let (scope, node, worker) = (queued.scope(), name, number);
+            queued.note(match end {
+                None => Note::NodeStarted { scope, node, place, worker, pid, started },
+                Some(NodeEnd { elapsed, failure }) => {
+                    let elapsed = Duration::from_nanos(elapsed);
+                    let finished = NodeFinished { scope, node, place, worker, pid, started, elapsed, failure };
+                    Note::NodeFinished(Box::new(finished))
+                }
+            });
+        });
+    }
+
+    fn breaker(&self, number: u32, ask: u64, run: u64, at: BreakerAt, call: BreakerCall) {
+        let inner = self.pool.lock();
+        let known = inner.sides.get(&number).and_then(|side| side.known.iter().find(|(known, _)| *known == run));
+        let info = known.and_then(|(_, info)| info.upgrade());
+        drop(inner);
+        if let Some(info) = info {
+            let pool = Arc::downgrade(self.pool);
+            let reply = move |answer| {
+                if let Some(pool) = pool.upgrade() {
+                    pool.command(Command::Breaker(number, ask, answer));
+                }
+            };
+            info.breakers.call_later(at, call, Box::new(reply));
+        }
+    }
+
+    /// A part of what a worker runs has ended.
+    pub(super) fn part_ended(&mut self, number: u32, end: &PartEnd, payload: Vec<u8>) -> Result<(), String> {
+        let now = timer::now();
+        let mut inner = self.pool.lock();
+        let Inner { state, paces, .. } = &mut *inner;
+        let (Some(worker), Some(link)) = (state.workers.get_mut(&number), self.links.get_mut(&number)) else {
+            return Ok(());
+        };
+        let pid = link.pid();
+        let Some(front) = worker.in_flight.front_mut().filter(|front| front.number() == end.unit) else {
+            return Err(format!("the end of unit {} came out of turn", end.unit));
+        };
+        // The next lines are another's.
+        link.output.turn(|line| line_note(number, pid, line.to_owned(), front.unit(), &link.run));
+        if !front.part_ended(end, payload.into())? {
+            return Ok(());
+        }
+        let ended = worker.in_flight.pop_front();
+        if let Some(next) = worker.in_flight.front_mut().and_then(InFlight::unit_mut) {
+            next.begin(now, number, pid);
+            link.run = Arc::downgrade(&next.unit.fan_out().run);
+        }
+        let Some(InFlight::Unit(queued)) = ended else { return Ok(()) };
+        if queued.ending.was_signalled() {
+            // The signal may still end it, or what it has started.
+            worker.stage = Stage::Retiring;
+            link.group.signal(Signal::KILL);
+        }
+        let (kind, elapsed, bytes) = queued.measure(now);
+        paces.add(kind, elapsed, bytes);
+        queued.finish(Duration::from_nanos(end.nanos), number, pid);
+        Ok(())
+    }
+
+    /// A worker wrote to its standard error.
+    pub(super) fn wrote(&mut self, number: u32) {
+        let Some(link) = self.links.get_mut(&number) else { return };
+        let mut lines = Vec::new();
+        link.output.read(|line| lines.push(line.to_owned()));
+        if lines.is_empty() {
+            return;
+        }
+        let inner = self.pool.lock();
+        let worker = inner.state.workers.get(&number);
+        let running = worker.and_then(|worker| worker.in_flight.front()).and_then(InFlight::unit);
+        for line in lines {
+            line_note(number, link.pid(), line, running, &link.run);
+        }
+    }
+
+    /// Somebody wrote to the standard error of a worker that is gone.
+    pub(super) fn orphan_wrote(&mut self, at: usize) {
+        let Some(orphan) = self.orphans.get_mut(at) else { return };
+        let (worker, pid, run) = (orphan.number, orphan.pid, orphan.run.clone());
+        orphan.output.read(|line| {
+            tell(&run, Note::Output { worker, pid, label: String::new(), line: line.to_owned() });
+        });
+    }
+
+    /// The system tells that a worker's process has ended.
+    pub(super) fn ended(&mut self, number: u32) {
+        if let Some(link) = self.links.get_mut(&number) {
+            link.end(Why::Closed);
+        }
+    }
+}
+
+pub(super) fn read(frame: Frame<'_>) -> Result<Said, String> {
+    let Frame { kind, payload } = frame;
+    if kind == PART_END {
+        let end = wire::read::<PartEnd>(&payload)?.0;
+        return Ok(Said::PartEnd(end, payload.into_owned()));
+    }
+    Ok(Said::Message(wire::read::<FromWorker>(&payload)?.0))
+}
+
+/// Leaves a note of a line that a worker wrote, for what it runs or for a run.
+pub(super) fn line_note(worker: u32, pid: u32, line: String, running: Option<&Queued>, run: &Weak<RunInfo>) {
+    match running {
+        Some(queued) => queued.note(Note::Output { worker, pid, label: queued.running(), line }),
+        None => tell(run, Note::Output { worker, pid, label: String::new(), line }),
+    }
+}
+
+/// Leaves a note for a run, if that has not ended.
+pub(super) fn tell(run: &Weak<RunInfo>, note: Note) {
+    if let Some(run) = run.upgrade() {
+        run.note(note);
+    }
+}

@@ -1,0 +1,366 @@
+//! The thread that looks after the workers of a pool: it starts them, waits for what they say, and sees to it that they
+//! end. What it does when something has come stands in [`turn`](super::turn).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fd::AsFd as _,
+};
+
+use super::{
+    Pool,
+    dispatch::Side,
+    link::{Link, Phase, Why},
+    output::Output,
+    state::Stage,
+};
+use crate::{
+    executor::{message::Note, run_info::RunInfo},
+    failure::{Failure, FailureKind},
+    panic::guard,
+    process::{
+        identity,
+        loss::MemoryKills,
+        message::{Setup, ToWorker},
+        pacing::{ENDING, FLOODED, PULSE, start_delay},
+        spawn::Program,
+        worker,
+    },
+    timer,
+};
+
+/// Workers that may end in a row before they are ready.
+pub(super) const FAILED_STARTS: u32 = 10;
+
+/// What the supervisor alone knows.
+pub(super) struct Supervisor<'a> {
+    pub(super) pool: &'a Arc<Pool>,
+    pub(super) links: BTreeMap<u32, Link>,
+    /// Standard errors of workers that are gone, which somebody holds open.
+    pub(super) orphans: Vec<Orphan>,
+    pub(super) failed_starts: u32,
+    /// When the next worker may be started.
+    next_start: Instant,
+    /// The last start was one alone, since those before had failed for what the system lacks.
+    pub(super) tried_alone: bool,
+    pub(super) memory_kills: MemoryKills,
+    /// The last run that units came of.
+    pub(super) run: Weak<RunInfo>,
+    /// Workers of which whole frames are left to be taken.
+    pub(super) unread: BTreeSet<u32>,
+    alarm: Option<(Instant, timer::Handle)>,
+}
+
+/// The standard error of a worker that is gone.
+pub(super) struct Orphan {
+    pub(super) number: u32,
+    pub(super) pid: u32,
+    pub(super) output: Output,
+    pub(super) until: Instant,
+    pub(super) run: Weak<RunInfo>,
+}
+
+/// What is polled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Wake,
+    Stream(u32),
+    Output(u32),
+    Ended(u32),
+    Orphan(usize),
+}
+
+/// The life of the supervisor's thread.
+pub(super) fn run(pool: &Arc<Pool>) {
+    let outcome = guard(|| Supervisor::new(pool).run());
+    if let Err(panic) = outcome {
+        // What it held has come back: links end their workers when they are dropped.
+        let message = format!("the thread that looks after worker processes panicked: {}", panic.message);
+        let failure = Failure::new(FailureKind::Transport, message);
+        let mut inner = pool.lock();
+        inner.refuse_all(&failure);
+        for (_, worker) in std::mem::take(&mut inner.state.workers) {
+            for in_flight in worker.in_flight {
+                if let super::queued::InFlight::Unit(queued) = in_flight {
+                    queued.fail(&failure);
+                }
+            }
+        }
+        for (_, side) in std::mem::take(&mut inner.sides) {
+            side.token.iter().for_each(|tokens| tokens.release());
+        }
+    }
+}
+
+impl<'a> Supervisor<'a> {
+    fn new(pool: &'a Arc<Pool>) -> Self {
+        Self {
+            pool,
+            links: BTreeMap::new(),
+            orphans: Vec::new(),
+            failed_starts: 0,
+            next_start: Instant::now(),
+            tried_alone: false,
+            memory_kills: MemoryKills::now(),
+            run: Weak::new(),
+            unread: BTreeSet::new(),
+            alarm: None,
+        }
+    }
+
+    fn run(mut self) {
+        loop {
+            self.obey();
+            self.give_out();
+            let more_starts = self.start_one();
+            self.see_off();
+            if self.pool.lock().closing && self.links.is_empty() && self.orphans.is_empty() {
+                return;
+            }
+            let ready = self.wait(more_starts);
+            for what in ready {
+                match what {
+                    What::Wake => self.pool.wake.clear(),
+                    What::Stream(number) => self.said(number),
+                    What::Output(number) => self.wrote(number),
+                    What::Ended(number) => self.ended(number),
+                    What::Orphan(at) => self.orphan_wrote(at),
+                }
+            }
+            self.look();
+        }
+    }
+
+    /// Waits until something has come, or is due. Gives what has come.
+    fn wait(&mut self, more_starts: bool) -> Vec<What> {
+        let due = self.due(more_starts);
+        let (mut whats, mut sources) = (vec![What::Wake], vec![PollFd::new(&self.pool.wake.read, PollFlags::IN)]);
+        let inner = self.pool.lock();
+        let mut flooded = false;
+        for (number, link) in &self.links {
+            let worker = inner.state.workers.get(number);
+            let front = worker.and_then(|worker| worker.in_flight.front()).and_then(|front| front.unit());
+            let is_flooded = front.is_some_and(super::queued::Queued::is_flooded);
+            flooded |= is_flooded;
+            let mut events = if is_flooded { PollFlags::empty() } else { PollFlags::IN };
+            if link.outbox.is_waiting() {
+                events |= PollFlags::OUT;
+            }
+            if !link.is_ending() && !events.is_empty() {
+                whats.push(What::Stream(*number));
+                sources.push(PollFd::from_borrowed_fd(link.outbox.stream(), events));
+            }
+            if let (Some(pipe), false) = (link.output.pipe(), is_flooded) {
+                whats.push(What::Output(*number));
+                sources.push(PollFd::new(pipe, PollFlags::IN));
+            }
+            if let Some(ended) = &link.ended {
+                whats.push(What::Ended(*number));
+                sources.push(PollFd::new(ended, PollFlags::IN));
+            }
+        }
+        drop(inner);
+        for (at, orphan) in self.orphans.iter().enumerate() {
+            if let Some(pipe) = orphan.output.pipe() {
+                whats.push(What::Orphan(at));
+                sources.push(PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN));
+            }
+        }
+        let flood = flooded.then(|| Instant::now() + FLOODED);
+        let until = due.into_iter().chain(flood).min();
+        let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let timeout: Option<Timespec> = timeout.and_then(|timeout| timeout.try_into().ok());
+        // Interrupted, it is as if nothing had come.
+        let _ = poll(&mut sources, timeout.as_ref());
+        let ready = sources.iter().zip(&whats).filter(|(source, _)| !source.revents().is_empty());
+        ready.map(|(_, what)| *what).collect()
+    }
+
+    /// When something is due, by the clock.
+    fn due(&mut self, more_starts: bool) -> Option<Instant> {
+        let inner = self.pool.lock();
+        let busy = inner.state.workers.values().any(|worker| !worker.in_flight.is_empty());
+        drop(inner);
+        let pulse = (busy || self.links.values().any(|link| link.ended.is_none())).then(|| Instant::now() + PULSE);
+        let start = more_starts.then_some(self.next_start);
+        let orphans = self.orphans.iter().map(|orphan| orphan.until).min();
+        let links = self.links.values().filter_map(Link::due).min();
+        [pulse, start, orphans, links].into_iter().flatten().min()
+    }
+
+    /// Has the timer wake the supervisor when a unit's deadline has come, in this process's time.
+    pub(super) fn set_alarm(&mut self, due: Option<Instant>, now: Instant) {
+        if self.alarm.as_ref().map(|(due, _)| *due) == due && due.is_none_or(|due| due > now) {
+            return;
+        }
+        if let Some((_, handle)) = self.alarm.take() {
+            handle.cancel();
+        }
+        self.alarm = due.map(|due| {
+            let pool = Arc::downgrade(self.pool);
+            let wake = move || pool.upgrade().iter().for_each(|pool| pool.wake.wake());
+            (due, timer::at(due, Box::new(wake)))
+        });
+    }
+
+    /// Starts a worker, if one is wanted. Gives whether another one is.
+    fn start_one(&mut self) -> bool {
+        let mut inner = self.pool.lock();
+        if inner.closing || inner.refusal.is_some() {
+            return false;
+        }
+        inner.state.make_room();
+        let starts = inner.state.starts(self.failed_starts > 0);
+        let Some(limit) = starts.first().copied() else { return false };
+        if self.next_start > Instant::now() {
+            return true;
+        }
+        let Some(task) = inner.state.oldest(limit) else { return false };
+        let run = Arc::clone(&task.unit.fan_out().run);
+        // Without a token there is nothing that it could run.
+        if !self.pool.acquire(&run) {
+            return false;
+        }
+        let tokens = Arc::clone(&run.tokens);
+        let number = inner.state.start(limit, true);
+        drop(inner);
+        self.run = Arc::downgrade(&run);
+        let handshake = self.pool.options.handshake;
+        let until = timer::later(Instant::now(), handshake);
+        let started = self.program().and_then(|program| program.start());
+        let link = started.map(|started| Link::new(number, started, Arc::downgrade(&run), until));
+        match link {
+            Ok(link) => {
+                let inherited_limit = worker::inherited_limit();
+                let setup = Setup { memory_limit: limit, inherited_limit };
+                link.outbox.add(&ToWorker::Setup(setup));
+                link.outbox.flush();
+                let mut inner = self.pool.lock();
+                let side = Side {
+                    group: Arc::clone(&link.group),
+                    outbox: Arc::clone(&link.outbox),
+                    token: Some(tokens),
+                    known: Vec::new(),
+                    view: None,
+                    folder: None,
+                };
+                inner.sides.insert(number, side);
+                drop(inner);
+                self.links.insert(number, link);
+            }
+            Err(error) => {
+                tokens.release();
+                self.pool.lock().state.workers.remove(&number);
+                self.system_failed(&error);
+            }
+        }
+        starts.len() > 1
+    }
+
+    fn program(&self) -> std::io::Result<Program> {
+        let options = &self.pool.options;
+        let threads = (crate::executor::parallelism() / options.max_workers.max(1)).max(1);
+        match (&options.program, identity::entry()) {
+            (Some(path), _) => Ok(Program::other(path.clone(), threads)),
+            (None, Some(entry)) => Program::current(&entry, threads),
+            (None, None) => Err(std::io::Error::other("no entry")),
+        }
+    }
+
+    /// The system has nothing left to start a worker with.
+    fn system_failed(&mut self, error: &std::io::Error) {
+        let mut inner = self.pool.lock();
+        let here = inner.state.workers.len();
+        if here == 0 && !self.tried_alone {
+            // Starts at the same time may have taken each other's last descriptors.
+            self.tried_alone = true;
+            self.next_start = Instant::now() + start_delay(1);
+            return;
+        }
+        if here == 0 {
+            let message = format!("no worker process can be started: {error}{}", thread_way_out());
+            inner.refuse_all(&Failure::new(FailureKind::Error, message));
+            return;
+        }
+        inner.state.limit = here;
+        drop(inner);
+        self.warn(format!("only {here} worker processes run, no more can be started: {error}"));
+    }
+
+    /// A worker ended before it was ready.
+    pub(super) fn start_failed(&mut self, failure: &Failure, wrong: bool) {
+        self.failed_starts += 1;
+        self.next_start = Instant::now() + start_delay(self.failed_starts);
+        if !wrong && self.failed_starts < FAILED_STARTS {
+            return;
+        }
+        let message = if wrong {
+            failure.message.clone()
+        } else {
+            let program = self.program().map(|program| program.to_string()).unwrap_or_default();
+            format!(
+                "{FAILED_STARTS} worker processes in a row ended before they were ready; they were started from \
+                 {program}; the last: {}",
+                failure.message
+            )
+        };
+        let mut inner = self.pool.lock();
+        let here = inner.state.workers.values().filter(|worker| worker.stage == Stage::Ready).count();
+        if here > 0 {
+            inner.state.limit = here;
+            drop(inner);
+            return self.warn(format!("only {here} worker processes run, no more are started: {message}"));
+        }
+        let message = format!("{message}{}", if wrong { "" } else { thread_way_out() });
+        inner.refuse_all(&Failure { message, ..failure.clone() });
+    }
+
+    /// A worker is ready.
+    pub(super) fn started_well(&mut self) {
+        self.failed_starts = 0;
+        self.tried_alone = false;
+        self.next_start = Instant::now();
+    }
+
+    /// Says something that is no failure but should be known.
+    pub(super) fn warn(&self, message: String) {
+        if let Some(run) = self.run.upgrade() {
+            run.note(Note::Warning { message });
+        }
+    }
+
+    /// How long the standard error of a worker that is gone is read.
+    pub(super) fn orphaned(link: Link) -> Option<Orphan> {
+        let (number, pid, run) = (link.number, link.pid(), link.run.clone());
+        let Link { output, .. } = link;
+        let until = Instant::now() + ENDING.max(Duration::ZERO);
+        output.pipe().is_some().then_some(Orphan { number, pid, output, until, run })
+    }
+
+    /// Ends a start that takes too long, and goodbyes that are not followed by an end.
+    pub(super) fn end_what_is_late(&mut self) {
+        let now = Instant::now();
+        let limit = self.pool.options.handshake;
+        for link in self.links.values_mut() {
+            if let Phase::Hello { by_clock, .. } = &link.phase
+                && *by_clock <= now
+            {
+                let after = link.after_noise();
+                link.end(Why::NoHello(format!("it did not say hello within {limit:?}{after}")));
+            }
+            if link.goodbye_until.is_some_and(|until| until <= now) {
+                link.goodbye_until = None;
+                link.group.signal(rustix::process::Signal::KILL);
+            }
+        }
+    }
+}
+
+fn thread_way_out() -> &'static str {
+    "; `--parallel-strategy thread` runs without worker processes"
+}

@@ -1,0 +1,203 @@
+//! What the supervisor does in each turn: what others asked for, and what is due.
+
+use std::{sync::Arc, time::Instant};
+
+use rustix::process::Signal;
+
+use super::{
+    Command,
+    link::{Phase, Why},
+    queued::InFlight,
+    reading::tell,
+    state::Stage,
+    supervisor::Supervisor,
+};
+use crate::{
+    cancel::CancelReason,
+    executor::message::Note,
+    failure::cancelled,
+    process::{
+        group::Status,
+        message::ToWorker,
+        pacing::{GOODBYE, PULSE, STOPPED_PULSES},
+    },
+    timer,
+};
+
+impl Supervisor<'_> {
+    /// Does what others asked for.
+    pub(super) fn obey(&mut self) {
+        for command in self.pool.commands() {
+            match command {
+                Command::Cancel(id, reason) => self.cancel(id.get(), reason),
+                Command::Breaker(number, ask, answer) => {
+                    if let Some(link) = self.links.get(&number) {
+                        link.outbox.add(&ToWorker::Breaker { ask, answer });
+                        link.outbox.flush();
+                    }
+                }
+                Command::EndIdle => {
+                    let mut inner = self.pool.lock();
+                    for worker in inner.state.workers.values_mut() {
+                        if worker.stage == Stage::Ready && worker.in_flight.is_empty() {
+                            worker.stage = Stage::Retiring;
+                        }
+                    }
+                }
+            }
+        }
+        if self.pool.lock().closing {
+            self.close();
+        }
+    }
+
+    /// Gives out what waits, and takes back what is not needed.
+    pub(super) fn give_out(&mut self) {
+        let mut inner = self.pool.lock();
+        if let Some(refusal) = inner.refusal.clone()
+            && inner.state.waits()
+        {
+            inner.refuse_all(&refusal);
+        }
+        let outboxes = self.pool.give_out(&mut inner);
+        inner.release_tokens();
+        drop(inner);
+        for outbox in outboxes {
+            outbox.flush();
+        }
+        self.grant();
+    }
+
+    /// Those that run, and have fan-outs of their own, may have more tokens.
+    fn grant(&mut self) {
+        for (number, link) in self.links.iter_mut().filter(|(_, link)| link.wanted > 0) {
+            let inner = self.pool.lock();
+            let worker = inner.state.workers.get(number);
+            let running = worker.and_then(|worker| worker.in_flight.front()).and_then(InFlight::unit);
+            let run = running.map_or_else(|| link.run.upgrade(), |queued| Some(Arc::clone(&queued.unit.fan_out().run)));
+            drop(inner);
+            let Some(run) = run else { continue };
+            while link.wanted > 0 && self.pool.acquire(&run) {
+                link.wanted -= 1;
+                link.granted.0.push(Arc::clone(&run.tokens));
+                link.outbox.add(&ToWorker::Token);
+                link.outbox.flush();
+            }
+        }
+    }
+
+    /// Says goodbye to workers that get nothing more and have nothing.
+    pub(super) fn see_off(&mut self) {
+        let inner = self.pool.lock();
+        for (number, worker) in &inner.state.workers {
+            let Some(link) = self.links.get_mut(number) else { continue };
+            let over = worker.stage == Stage::Retiring && worker.in_flight.is_empty();
+            if over && link.goodbye_until.is_none() && matches!(link.phase, Phase::Serving) {
+                link.outbox.add(&ToWorker::Goodbye);
+                link.outbox.flush();
+                link.goodbye_until = Some(Instant::now() + GOODBYE);
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        let mut inner = self.pool.lock();
+        for (number, worker) in &mut inner.state.workers {
+            let Some(link) = self.links.get_mut(number) else { continue };
+            if worker.stage == Stage::Starting || !worker.in_flight.is_empty() {
+                link.group.signal(Signal::KILL);
+            }
+            worker.stage = Stage::Retiring;
+        }
+    }
+
+    /// Cancels a unit, wherever it is.
+    fn cancel(&mut self, id: u64, reason: CancelReason) {
+        let mut inner = self.pool.lock();
+        if let Some(queued) = inner.state.remove(|queued| queued.id().get() == id) {
+            return queued.fail(&cancelled(reason));
+        }
+        for (number, worker) in &mut inner.state.workers {
+            let Some(at) = worker.in_flight.iter().position(|in_flight| in_flight.number() == id) else { continue };
+            if let Some(link) = self.links.get(number) {
+                link.outbox.add(&ToWorker::Cancel { unit: id, sibling: reason == CancelReason::Sibling });
+                link.outbox.flush();
+            }
+            let Some(unit) = worker.in_flight[at].unit_mut() else { return };
+            if at == 0 {
+                return unit.ending.cancel(reason, timer::now());
+            }
+            let answering = InFlight::Answering(unit.answering());
+            // Values that have not been sent must not be the last of their kind: the work still has them.
+            self.links.get(number).iter().for_each(|link| link.outbox.own());
+            if let InFlight::Unit(queued) = std::mem::replace(&mut worker.in_flight[at], answering) {
+                queued.fail(&cancelled(reason));
+            }
+            return;
+        }
+    }
+
+    /// Looks at what is due.
+    pub(super) fn look(&mut self) {
+        for number in std::mem::take(&mut self.unread) {
+            self.take(number);
+        }
+        self.end_what_is_late();
+        self.look_at_deadlines();
+        self.look_for_stopped();
+        let over: Vec<u32> =
+            self.links.iter_mut().filter_map(|(number, link)| link.go_on_ending().then_some(*number)).collect();
+        for number in over {
+            self.gone(number);
+        }
+        let now = Instant::now();
+        self.orphans.retain(|orphan| {
+            let open = orphan.output.pipe().is_some();
+            if open && orphan.until <= now {
+                let (number, pid) = (orphan.number, orphan.pid);
+                let message = format!(
+                    "a process that worker {number} (process {pid}) started has left its process group and is still running"
+                );
+                tell(&orphan.run, Note::Warning { message });
+            }
+            open && orphan.until > now
+        });
+    }
+
+    fn look_at_deadlines(&mut self) {
+        let now = timer::now();
+        let mut next: Option<Instant> = None;
+        let mut inner = self.pool.lock();
+        for (number, worker) in &mut inner.state.workers {
+            let Some(queued) = worker.in_flight.front_mut().and_then(InFlight::unit_mut) else { continue };
+            let (signal, due) = queued.ending.look(now);
+            if let (Some(signal), Some(link)) = (signal, self.links.get(number)) {
+                link.group.signal(signal);
+            }
+            next = next.into_iter().chain(due).min();
+        }
+        drop(inner);
+        self.set_alarm(next, now);
+    }
+
+    /// Looks for workers that run something and were stopped, or whose end nothing told.
+    fn look_for_stopped(&mut self) {
+        let now = Instant::now();
+        let inner = self.pool.lock();
+        for (number, link) in &mut self.links {
+            if link.is_ending() || now.duration_since(link.looked) < PULSE {
+                continue;
+            }
+            link.looked = now;
+            let busy = inner.state.workers.get(number).is_some_and(|worker| !worker.in_flight.is_empty());
+            self.memory_kills.look(now);
+            match link.group.status() {
+                Status::Ended | Status::Killed => link.end(Why::Closed),
+                Status::Running => link.stopped = 0,
+                Status::Stopped(_) if !busy => {}
+                Status::Stopped(_) if link.stopped < STOPPED_PULSES => link.stopped += 1,
+                Status::Stopped(signal) => link.end(Why::Stopped(signal)),
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The parent: the stream to it, and whether it is still there.
+
+use std::process;
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    fd::OwnedFd,
+    io::Errno,
+    process::{Pid, Signal, getpid, getppid, kill_process_group},
+};
+
+use super::give_up;
+use crate::process::pacing::PARENT_LOOK;
+
+/// The parent of this worker.
+pub(crate) struct Parent {
+    /// Does not block.
+    pub(crate) stream: OwnedFd,
+    pid: Option<Pid>,
+    /// Its process, where the system has a descriptor for that: a copy of the parent (`fork`) may hold the stream open
+    /// after its end.
+    process: Option<OwnedFd>,
+}
+
+impl Parent {
+    /// The parent at the other end of `stream`.
+    pub(crate) fn new(stream: OwnedFd) -> Self {
+        let pid = getppid();
+        let process = pid.and_then(open);
+        // What ended in between had its number taken by nobody but another parent of this process.
+        if getppid() != pid {
+            end();
+        }
+        // A worker that was stopped with its parent (Ctrl-Z) would not notice that the parent is killed. This goes on;
+        // to one that runs it does nothing, also when it is only the parent's thread that ends.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::set_parent_process_death_signal(Some(Signal::CONT));
+        Self { stream, pid, process }
+    }
+
+    /// Waits until the stream can be read or written, as `flags` say. If the parent is gone, this process ends.
+    pub(crate) fn wait(&self, flags: PollFlags) {
+        loop {
+            let stream = PollFd::new(&self.stream, flags);
+            let process = self.process.as_ref().map(|process| PollFd::new(process, PollFlags::IN));
+            let (mut both, mut one);
+            let (sources, limit) = if let Some(process) = process {
+                both = [stream, process];
+                (&mut both[..], None)
+            } else {
+                one = [stream];
+                (&mut one[..], PARENT_LOOK.try_into().ok())
+            };
+            match poll(sources, limit.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => give_up(&format!("it cannot wait for its parent: {}", std::io::Error::from(error))),
+            }
+            let gone = match sources.get(1) {
+                Some(process) => !process.revents().is_empty(),
+                None => getppid() != self.pid,
+            };
+            if gone {
+                end();
+            }
+            if !sources[0].revents().is_empty() {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn open(parent: Pid) -> Option<OwnedFd> {
+    use rustix::process::{PidfdFlags, pidfd_open};
+    super::stdio::private(pidfd_open(parent, PidfdFlags::empty()).ok()?).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open(_: Pid) -> Option<OwnedFd> {
+    None
+}
+
+/// Ends this process and all of its group: the parent is gone.
+pub(crate) fn end() -> ! {
+    // No group has this number unless this process leads it, or did.
+    let _ = kill_process_group(getpid(), Signal::KILL);
+    process::abort()
+}

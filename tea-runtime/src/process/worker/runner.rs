@@ -1,0 +1,188 @@
+//! Running units, and telling the ends of their parts.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use super::{
+    inbox::Queued, nodes::NodeListener, outbox::Outbox, surroundings::Surroundings, upstream::BreakersUpstream,
+};
+use crate::{
+    context::Context,
+    engine::Server,
+    event::{Detail, Events, Listener, Scope},
+    executor::{
+        breakers::Breakers,
+        payload::transport,
+        tokens::Tokens,
+        unit::{Work, run_parts},
+        wire::{self, Bytes, PartEnd},
+    },
+    failure::Failure,
+    panic::guard,
+    process::{
+        executor,
+        message::{FromWorker, Run, ToWorker, Unit},
+        pause,
+    },
+    timer::nanos,
+};
+
+/// Runs units, one after the other, on one thread.
+pub(crate) struct Runner {
+    outbox: Arc<Outbox>,
+    tokens: Arc<Tokens>,
+    breakers: BreakersUpstream,
+    server: Server,
+    runs: HashMap<u64, Known>,
+    surroundings: Surroundings,
+    /// Results are written here: to the system, each page of a fresh buffer costs more than the bytes in it.
+    buffer: Vec<u8>,
+    /// How large a buffer is kept.
+    keep: usize,
+}
+
+/// A run whose units come here.
+struct Known {
+    /// Why none of them can be run.
+    refused: Option<Box<Failure>>,
+    events: Events,
+    /// There if the parent wants to hear of nodes.
+    nodes: Option<Arc<NodeListener>>,
+}
+
+/// A unit that is ready to be run.
+pub(super) struct Ready {
+    number: u64,
+    parts: usize,
+    attempt: u32,
+    max_payload: u64,
+    /// Or why all of its parts fail.
+    work: Result<Box<dyn Work>, Box<Failure>>,
+}
+
+impl Runner {
+    pub(crate) fn new(
+        outbox: Arc<Outbox>,
+        tokens: Arc<Tokens>,
+        breakers: BreakersUpstream,
+        memory_limit: Option<u64>,
+    ) -> Self {
+        const KEEP: usize = 128 << 20;
+        // What a limit allows is the user's.
+        let limit = memory_limit.and_then(|limit| usize::try_from(limit).ok());
+        let keep = limit.map_or(KEEP, |limit| KEEP.min(limit / 16));
+        let (server, surroundings) = (Server::new(), Surroundings::new());
+        Self { outbox, tokens, breakers, server, runs: HashMap::new(), surroundings, buffer: Vec::new(), keep }
+    }
+
+    /// A run whose units will come.
+    pub(crate) fn begin_run(&mut self, run: &Run) {
+        let Run { run: number, module, workflow, tells, settings } = run;
+        let nodes = (*tells != Detail::NONE).then(|| Arc::new(NodeListener::new(Arc::clone(&self.outbox), *tells)));
+        let listener = nodes.iter().map(|nodes| Arc::clone(nodes) as Arc<dyn Listener>);
+        let events = Events::new(listener.collect());
+        let breakers = Breakers::Upstream(*number, Box::new(self.breakers.clone()));
+        let tokens = Arc::clone(&self.tokens);
+        let processes = executor::for_run;
+        let begun =
+            self.server.begin_run(*number, module, workflow, settings, events.clone(), tokens, breakers, processes);
+        self.runs.insert(*number, Known { refused: begun.err(), events, nodes });
+    }
+
+    /// Nothing of that run comes any more.
+    pub(crate) fn end_run(&mut self, run: u64) {
+        self.server.end_run(run);
+        self.runs.remove(&run);
+    }
+
+    /// Runs a unit, and tells the end of each of its parts.
+    ///
+    /// The end of a part is told before the next begins, so that the parent knows which one ran should this process end.
+    /// The last is told when nothing of the unit is left in this process.
+    pub(crate) fn unit(&mut self, unit: Queued) {
+        let Queued { message, token, .. } = unit;
+        let began = Instant::now();
+        let (run, ready) = self.read(&message, began).unwrap_or_else(|error| super::give_up(&error));
+        drop(message);
+        let Ready { number, parts, attempt, max_payload, work } = ready;
+        let outbox = Arc::clone(&self.outbox);
+        let elapsed = || nanos(began.elapsed());
+        let end = |at: usize, result: &Bytes, outcome| {
+            let length = result.len() as u64;
+            PartEnd { unit: number, at: at as u64, nanos: elapsed(), length, outcome }
+        };
+        let mut result = Bytes { start: std::mem::take(&mut self.buffer), rest: Vec::new() };
+        let mut last = None;
+        match work {
+            Ok(mut work) => {
+                let events = self.runs.get(&run).map(|known| known.events.clone()).unwrap_or_default();
+                let context = Context::new(events, work.name(), Scope::ROOT, attempt, token);
+                run_parts(&mut *work, &context, 1, &mut |work, range, failure| {
+                    let at = range.start;
+                    result.clear();
+                    let encoded = failure
+                        .map_or_else(|| guard(|| work.encode_result(at, max_payload, &mut result)).flatten(), Err);
+                    if encoded.is_err() {
+                        result.clear();
+                    }
+                    let end = end(at, &result, encoded);
+                    if at + 1 < parts {
+                        outbox.send_end(&end, &result);
+                    } else {
+                        last = Some(end);
+                    }
+                });
+                if let (Err(failure), Some(last)) = (guard(|| drop(work)), &mut last)
+                    && last.outcome.is_ok()
+                {
+                    result.clear();
+                    *last = end(parts - 1, &result, Err(failure));
+                }
+            }
+            Err(failure) => {
+                let mut ends = (0..parts).map(|at| end(at, &Bytes::default(), Err(failure.clone())));
+                last = ends.next_back();
+                ends.for_each(|end| outbox.send_end(&end, &Bytes::default()));
+            }
+        }
+        self.end_unit(run, began);
+        if let Some(end) = last {
+            outbox.send_end(&end, &result);
+        }
+        result.clear();
+        if result.start.capacity() <= self.keep {
+            self.buffer = result.start;
+        }
+    }
+
+    /// Reads a unit, whose run's number this gives with it.
+    pub(super) fn read(&mut self, message: &[u8], began: Instant) -> Result<(u64, Ready), String> {
+        let (ToWorker::Unit(unit), values) = wire::read(message)? else {
+            return Err("a message came as a unit that is none".into());
+        };
+        let Unit { unit: number, run, head, view, folder } = unit;
+        let parts = head.parts();
+        let known = self.runs.get(&run);
+        if let Some(nodes) = known.and_then(|known| known.nodes.as_ref()) {
+            nodes.set_unit(Some(began));
+        }
+        let refused = known.and_then(|known| known.refused.clone());
+        let there = folder.map_or(Ok(()), |folder| self.surroundings.go_to(&folder));
+        let there = there.map_err(|error| transport(format!("the worker cannot go to the program's folder: {error}")));
+        let work = refused
+            .map_or(Ok(()), Err)
+            .and(there)
+            .and_then(|()| guard(|| self.server.decode(run, &head, view.as_deref(), values)).flatten());
+        Ok((run, Ready { number, parts, attempt: head.attempt, max_payload: head.max_payload, work }))
+    }
+
+    /// Leaves nothing of a unit in the process.
+    fn end_unit(&mut self, run: u64, began: Instant) {
+        if let Some(nodes) = self.runs.get(&run).and_then(|known| known.nodes.as_ref()) {
+            nodes.set_unit(None);
+        }
+        pause::end_idle();
+        if let Some(why) = self.surroundings.restore(began.elapsed()) {
+            self.outbox.send(&FromWorker::Retire { why });
+        }
+    }
+}

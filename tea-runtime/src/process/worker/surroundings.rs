@@ -1,0 +1,171 @@
+//! What user code may change in its process, and the next unit must not find changed: the current folder, the umask,
+//! limits, and what becomes of signals.
+
+use std::{
+    env,
+    ffi::OsStr,
+    io,
+    os::unix::ffi::OsStrExt,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    fs::Mode,
+    process::{Resource, Rlimit, getrlimit, umask},
+};
+
+use crate::process::pacing::{SURROUNDINGS_LOOK, SURROUNDINGS_UNIT};
+
+/// Limits that programs lower, and that are felt by what runs after them.
+const LIMITS: [(Resource, &str); 8] = [
+    (Resource::Nofile, "of open files"),
+    (Resource::Data, "of memory (data)"),
+    (Resource::As, "of address space"),
+    (Resource::Stack, "of the stack"),
+    (Resource::Fsize, "of the size of files"),
+    (Resource::Cpu, "of processor time"),
+    (Resource::Nproc, "of processes"),
+    (Resource::Core, "of core dumps"),
+];
+
+/// How the process is to be when a unit begins.
+pub(crate) struct Surroundings {
+    /// Where units run; `None` if that could not be asked for, as of a folder that is gone.
+    folder: Option<PathBuf>,
+    mask: Mode,
+    limits: [Rlimit; LIMITS.len()],
+    signals: signals::Signals,
+    looked: Instant,
+}
+
+impl Surroundings {
+    /// Those of now, while nothing else runs in this process.
+    pub(crate) fn new() -> Self {
+        // It cannot be asked for without being set.
+        let mask = umask(Mode::from_raw_mode(0o77));
+        umask(mask);
+        Self {
+            folder: env::current_dir().ok(),
+            mask,
+            limits: limits(),
+            signals: signals::Signals::new(),
+            looked: Instant::now(),
+        }
+    }
+
+    /// Goes to a folder, where units run from now on.
+    pub(crate) fn go_to(&mut self, folder: &[u8]) -> io::Result<()> {
+        let folder = OsStr::from_bytes(folder);
+        env::set_current_dir(folder)?;
+        self.folder = Some(folder.into());
+        Ok(())
+    }
+
+    /// Puts back what a unit that took so long has changed. Says what cannot be put back.
+    pub(crate) fn restore(&mut self, took: Duration) -> Option<String> {
+        if let Some(folder) = &self.folder
+            && env::current_dir().ok().as_ref() != Some(folder)
+            && let Err(error) = env::set_current_dir(folder)
+        {
+            return Some(format!("it changed the current folder, and there is no way back: {error}"));
+        }
+        umask(self.mask);
+        let now = Instant::now();
+        if took < SURROUNDINGS_UNIT && now.duration_since(self.looked) < SURROUNDINGS_LOOK {
+            return None;
+        }
+        self.looked = now;
+        let changed = |&((limit, _), now, before): &((Resource, _), Rlimit, Rlimit)| {
+            // A pool for a fan-out within the unit has asked for more descriptors.
+            let raised = matches!(limit, Resource::Nofile) && now.maximum == before.maximum && is_above(now, before);
+            now != before && !raised
+        };
+        let mut all =
+            LIMITS.into_iter().zip(limits()).zip(self.limits).map(|((limit, now), before)| (limit, now, before));
+        if let Some(((_, what), ..)) = all.find(changed) {
+            return Some(format!("it changed the limit {what} of its process"));
+        }
+        self.signals.changed().then(|| "it changed what becomes of signals in its process".to_owned())
+    }
+}
+
+fn is_above(now: Rlimit, before: Rlimit) -> bool {
+    before.current.is_some_and(|before| now.current.is_none_or(|now| now > before))
+}
+
+fn limits() -> [Rlimit; LIMITS.len()] {
+    LIMITS.map(|(limit, _)| getrlimit(limit))
+}
+
+#[cfg(target_os = "linux")]
+mod signals {
+    use std::fs::File;
+
+    use rustix::{fd::OwnedFd, io::pread};
+
+    use crate::process::worker::stdio;
+
+    /// What becomes of signals, as the system tells: those that are blocked, ignored and caught. The descriptor is kept
+    /// open: opening it takes longer than reading it.
+    pub(crate) struct Signals {
+        stat: Option<OwnedFd>,
+        before: Option<[u64; 3]>,
+    }
+
+    impl Signals {
+        pub(crate) fn new() -> Self {
+            let stat = File::open("/proc/thread-self/stat").and_then(stdio::private).ok();
+            let mut signals = Self { stat, before: None };
+            signals.before = signals.now();
+            signals
+        }
+
+        pub(crate) fn changed(&self) -> bool {
+            self.before.is_some() && self.now() != self.before
+        }
+
+        fn now(&self) -> Option<[u64; 3]> {
+            let mut text = [0; 1 << 10];
+            let length = pread(self.stat.as_ref()?, &mut text, 0).ok()?;
+            parse(str::from_utf8(text.get(..length)?).ok()?)
+        }
+    }
+
+    /// Fields 32 to 34 of `proc_pid_stat(5)`; field 2, in brackets, may be any text.
+    fn parse(stat: &str) -> Option<[u64; 3]> {
+        let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(32 - 3).map(str::parse);
+        let mut next = || fields.next()?.ok();
+        Some([next()?, next()?, next()?])
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn signals_are_read_where_they_stand() {
+            let fields: Vec<_> = (3..=52).map(|field| field.to_string()).collect();
+            let stat = format!("17 (a ) name) {}\n", fields.join(" "));
+            assert_eq!(parse(&stat), Some([32, 33, 34]));
+            assert_eq!(parse("17 (a) S 1"), None);
+            assert!(Signals::new().before.is_some());
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod signals {
+    /// Other systems do not tell.
+    pub(crate) struct Signals;
+
+    impl Signals {
+        pub(crate) fn new() -> Self {
+            Self
+        }
+
+        pub(crate) fn changed(&self) -> bool {
+            false
+        }
+    }
+}

@@ -1,0 +1,275 @@
+use std::{os::unix::net::UnixStream, sync::Arc};
+
+use proptest::{collection::vec, prelude::*};
+
+use super::{
+    inbox::{Inbox, Order, Queued},
+    outbox::Outbox,
+    parent::Parent,
+    runner::Runner,
+    upstream::{BreakersUpstream, TokensUpstream},
+};
+use crate::{
+    cancel::CancelReason,
+    context::Context,
+    event::Detail,
+    executor::{
+        breakers::{BreakerAnswer, BreakerAt, BreakerCall, BreakerUpstream},
+        tokens::Tokens,
+        wire::{self, PartEnd, UnitHead, ValueHead},
+    },
+    failure::{FailureKind, NodeError},
+    map::{Wired, given, map},
+    place::Place,
+    plan::{
+        Block, Map, Next, Plan, Region, Registered, Run as Node, Site, Step, Target, Task, TaskRead, TaskWrite, Work,
+    },
+    policy::ParallelConfig,
+    process::{
+        frame::FrameReader,
+        message::{FromWorker, PART_END, Run, ToWorker, Unit},
+    },
+    result::CircuitState,
+    state::{Key, KeySpec, Kind, View, Wire},
+};
+
+const WORD: Key<String> = Key::new(0);
+const SHOUT: Key<String> = Key::new(1);
+
+static TEXT: Kind = Kind { name: "String", clone: None, to_json: None, wire: Some(Wire::new::<String>()), parse: None };
+
+const fn key(name: &'static str) -> KeySpec {
+    KeySpec {
+        name,
+        kind: &TEXT,
+        input: false,
+        default: None,
+        reduce: None,
+        transient: false,
+        optional: true,
+        description: "",
+        flag: crate::state::FlagSpec::PLAIN,
+    }
+}
+
+const HERE: Place = Place { line: 1, column: 1 };
+
+static PLAN: Plan = Plan {
+    name: "shouts",
+    description: "",
+    file: "shouts.yaml",
+    module: module_path!(),
+    version: None,
+    panics_abort: false,
+    keys: &[key("word"), key("shout")],
+    root: &Block { entry: Next::Go(Target::End), steps: &[], keys: &[] },
+    sites: &[Site::Region(&REGION), Site::Map(&MAP)],
+    max_workers: None,
+};
+
+inventory::submit!(Registered(&PLAN));
+
+static REGION: Region = Region {
+    id: 0,
+    place: HERE,
+    tasks: &[Task {
+        name: "shout",
+        place: HERE,
+        when: None,
+        when_text: "",
+        needs: &[],
+        block: &Block {
+            entry: Next::Go(Target::Step(0)),
+            steps: &[Step {
+                name: "shout",
+                place: HERE,
+                work: Work::Run(&Node(shout, SHOUT)),
+                next: Next::Go(Target::End),
+                max_visits: 10,
+            }],
+            keys: &[0, 1],
+        },
+        reads: &[TaskRead { key: 0, after: 0 }],
+        writes: &[TaskWrite { key: 1, combine: false }],
+        config: &ParallelConfig::DEFAULT,
+    }],
+    dataflow: false,
+    max_workers: None,
+    fail_fast: false,
+};
+
+#[expect(clippy::unnecessary_wraps, reason = "the signature of nodes")]
+fn shout(view: &View, _: &Context) -> Result<String, NodeError> {
+    Ok(view.get(WORD).to_uppercase())
+}
+
+static MAP: Map = Map {
+    id: 1,
+    name: "double",
+    place: HERE,
+    spec: &map(given(|_, _| Ok(0..usize::MAX)), |_, _, n, _| double(*n).map(drop), (), None, Wired),
+    reads: &[],
+    writes: &[],
+    max_workers: None,
+    fail_fast: false,
+    config: &ParallelConfig::DEFAULT,
+};
+
+fn double(n: usize) -> Result<usize, NodeError> {
+    if n == 57 { Err("no luck".into()) } else { Ok(2 * n) }
+}
+
+/// A worker without a process: its parts, and the parent's end of its stream.
+struct Worker {
+    runner: Runner,
+    inbox: Arc<Inbox>,
+    upstream: BreakersUpstream,
+    parent: UnixStream,
+}
+
+impl Worker {
+    fn new() -> Self {
+        let (parent, stream) = UnixStream::pair().unwrap();
+        let outbox = Arc::new(Outbox::new(Arc::new(Parent::new(stream.into()))));
+        let tokens = Tokens::new(1, Some(Box::new(TokensUpstream(Arc::clone(&outbox)))));
+        let inbox = Inbox::new(Arc::clone(&tokens));
+        let upstream = BreakersUpstream { outbox: Arc::clone(&outbox), inbox: Arc::clone(&inbox) };
+        let mut runner = Runner::new(outbox, tokens, upstream.clone(), None);
+        let (module, workflow) = (PLAN.module.to_owned(), PLAN.name.to_owned());
+        // No settings were changed.
+        let settings = vec![0, 0];
+        runner.begin_run(&Run { run: 5, module, workflow, tells: Detail::NONE, settings });
+        Self { runner, inbox, upstream, parent }
+    }
+
+    fn take(&self, message: &ToWorker<'_>) {
+        self.inbox.take(to_bytes(message)).unwrap();
+    }
+
+    /// Takes a unit and runs it. Gives its parts with what became of them.
+    fn run(mut self, message: Vec<u8>) -> Vec<(u64, Result<Vec<u8>, FailureKind>)> {
+        self.inbox.take(message).unwrap();
+        let Order::Unit(unit) = self.inbox.next() else { panic!("it was a unit") };
+        self.runner.unit(unit);
+        self.ends()
+    }
+
+    /// What the parent is told, when nothing else comes.
+    fn ends(self) -> Vec<(u64, Result<Vec<u8>, FailureKind>)> {
+        let Self { runner, inbox, upstream, parent } = self;
+        drop((runner, inbox, upstream));
+        let (mut frames, mut ends) = (FrameReader::new(1 << 20), Vec::new());
+        while frames.fill(&parent).unwrap() > 0 {
+            while let Some(frame) = frames.next().unwrap() {
+                assert_eq!(frame.kind, PART_END);
+                let (end, result) = wire::read::<PartEnd>(&frame.payload).unwrap();
+                assert_eq!((end.unit, end.length), (7, result.len() as u64));
+                ends.push((end.at, end.outcome.map(|_| result.to_vec()).map_err(|failure| failure.kind)));
+            }
+        }
+        ends
+    }
+}
+
+fn to_bytes(message: &ToWorker<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    wire::write(message, &mut bytes);
+    bytes
+}
+
+fn unit(site: u32, first: u64, view: Option<Vec<ValueHead>>, items: Vec<u64>) -> ToWorker<'static> {
+    let (module, workflow) = (PLAN.module.into(), PLAN.name.into());
+    let head = UnitHead { module, workflow, site, first, attempt: 1, max_payload: 1 << 20, items };
+    ToWorker::Unit(Unit { unit: 7, run: 5, head, view, folder: None })
+}
+
+fn branch() -> Vec<u8> {
+    let message = unit(REGION.id, 0, Some(vec![ValueHead { key: 0, length: 2 }]), Vec::new());
+    [to_bytes(&message), b"hi".to_vec()].concat()
+}
+
+/// Items that are doubled: 3, 57, which fails, and 133.
+fn items() -> Vec<u8> {
+    [to_bytes(&unit(MAP.id, 3, Some(Vec::new()), vec![1, 1, 2])), b"\x03\x39\x85\x01".to_vec()].concat()
+}
+
+#[test]
+fn the_end_of_each_part_is_told_once_and_in_order() {
+    let ends = Worker::new().run(branch());
+    let [(0, Ok(result))] = &ends[..] else { panic!("{ends:?}") };
+    assert!(result.ends_with(b"HI"), "{result:?}");
+    let ends = Worker::new().run(items());
+    assert_eq!(ends.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(ends.iter().map(|(_, end)| end.is_ok()).collect::<Vec<_>>(), [true, false, true]);
+}
+
+#[test]
+fn row_28_what_cannot_be_decoded_fails_in_all_of_its_parts() {
+    let damaged = [to_bytes(&unit(MAP.id, 3, Some(Vec::new()), vec![1, 1])), b"\xff\xff".to_vec()].concat();
+    let ends = Worker::new().run(damaged);
+    assert_eq!(ends, [(0, Err(FailureKind::Transport)), (1, Err(FailureKind::Transport))]);
+    let unknown = to_bytes(&unit(99, 0, None, vec![0, 0]));
+    assert_eq!(Worker::new().run(unknown).len(), 2);
+}
+
+#[test]
+fn a_unit_that_is_cancelled_before_it_begins_fails_as_cancelled() {
+    let mut worker = Worker::new();
+    worker.inbox.take(items()).unwrap();
+    worker.take(&ToWorker::Cancel { unit: 7, sibling: true });
+    let Order::Unit(unit) = worker.inbox.next() else { panic!("it was a unit") };
+    worker.runner.unit(unit);
+    let cancelled = |at| (at, Err(FailureKind::Cancelled));
+    assert_eq!(worker.ends(), [cancelled(0), cancelled(1), cancelled(2)]);
+}
+
+#[test]
+fn a_cancellation_finds_the_unit_that_runs_and_no_other() {
+    let worker = Worker::new();
+    worker.inbox.take(items()).unwrap();
+    let Order::Unit(Queued { token, .. }) = worker.inbox.next() else { panic!("it was a unit") };
+    worker.take(&ToWorker::Cancel { unit: 6, sibling: false });
+    assert_eq!(token.reason(), None);
+    worker.take(&ToWorker::Cancel { unit: 7, sibling: false });
+    assert_eq!(token.reason(), Some(CancelReason::Requested));
+    worker.inbox.finish();
+    // It is over: nothing is left that could be cancelled.
+    worker.take(&ToWorker::Cancel { unit: 7, sibling: false });
+}
+
+#[test]
+fn answers_of_breakers_go_to_who_asked() {
+    let worker = Worker::new();
+    let (tell, told) = std::sync::mpsc::channel();
+    let at = BreakerAt { site: 0, index: 0 };
+    worker.upstream.ask(5, at, BreakerCall::Allows, Box::new(move |answer| tell.send(answer).unwrap()));
+    let mut frames = FrameReader::new(1 << 20);
+    frames.fill(&worker.parent).unwrap();
+    let frame = frames.next().unwrap().unwrap();
+    let Ok((FromWorker::Breaker { ask, run: 5, .. }, _)) = wire::read(&frame.payload) else { panic!("a question") };
+    let answer = BreakerAnswer { allowed: false, state: CircuitState::Open, changed: true };
+    worker.take(&ToWorker::Breaker { ask, answer });
+    assert_eq!(told.recv(), Ok(answer));
+    assert!(worker.inbox.take(to_bytes(&ToWorker::Breaker { ask, answer })).is_err(), "it was answered");
+}
+
+proptest! {
+    #[test]
+    fn row_24_a_message_of_soup_is_no_panic(bytes in vec(any::<u8>(), 0..300)) {
+        let _ = Worker::new().inbox.take(bytes);
+    }
+
+    #[test]
+    fn row_24_a_damaged_unit_is_no_panic(
+        which in 0..2_usize, at in any::<prop::sample::Index>(), bytes in vec(any::<u8>(), 1..12), cut in 0..20_usize,
+    ) {
+        let mut message = [branch(), items()][which].clone();
+        let at = at.index(message.len());
+        let end = (at + bytes.len()).min(message.len());
+        message.splice(at..end, bytes);
+        message.truncate(message.len() - cut.min(message.len()));
+        let mut worker = Worker::new();
+        let _ = worker.inbox.take(message.clone());
+        let _ = worker.runner.read(&message, std::time::Instant::now());
+    }
+}

@@ -1,0 +1,44 @@
+//! What fan-outs within a unit ask of the parent: tokens to run, and the circuit breakers of the run.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use super::{inbox::Inbox, outbox::Outbox};
+use crate::{
+    executor::{
+        breakers::{BreakerAt, BreakerCall, BreakerUpstream, Reply},
+        tokens::Upstream,
+    },
+    process::message::FromWorker,
+};
+
+/// The parent, for the tokens of this process.
+pub(crate) struct TokensUpstream(pub(crate) Arc<Outbox>);
+
+impl Upstream for TokensUpstream {
+    fn request(&self) {
+        self.0.send(&FromWorker::TokenWanted);
+    }
+
+    fn give_back(&self) {
+        self.0.send(&FromWorker::TokenReturned);
+    }
+}
+
+/// The parent, for circuit breakers.
+#[derive(Clone)]
+pub(crate) struct BreakersUpstream {
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) inbox: Arc<Inbox>,
+}
+
+impl BreakerUpstream for BreakersUpstream {
+    fn ask(&self, run: u64, at: BreakerAt, call: BreakerCall, reply: Reply) {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let ask = LAST.fetch_add(1, Ordering::Relaxed);
+        self.inbox.expect_answer(ask, reply);
+        self.outbox.send(&FromWorker::Breaker { ask, run, at, call });
+    }
+}

@@ -1,0 +1,316 @@
+//! The states of a pool: whatever happens in whatever order (units come, are cancelled and run over their time, workers
+//! crash and fail to start, the pool is closed), each unit is settled exactly once, and nothing waits for ever.
+//!
+//! The decisions are those of `pool/state.rs`. The supervisor and the workers around them are played here, as small as they
+//! can be: a worker is a thread that takes what it is sent in order, and says so.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use shuttle::{
+    rand::{Rng, thread_rng},
+    sync::{
+        Mutex,
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread,
+};
+
+use crate::{
+    check,
+    state::{Stage, State, Task},
+};
+
+const UNITS: usize = 4;
+
+#[derive(Debug)]
+struct Unit {
+    id: usize,
+    age: u64,
+    memory_limit: Option<u64>,
+    alone: bool,
+    max_tasks: Option<u32>,
+}
+
+impl Task for Unit {
+    fn memory_limit(&self) -> Option<u64> {
+        self.memory_limit
+    }
+
+    fn alone(&self) -> bool {
+        self.alone
+    }
+
+    fn kind(&self) -> usize {
+        0
+    }
+
+    fn max_tasks(&self) -> Option<u32> {
+        self.max_tasks
+    }
+}
+
+/// What a worker has.
+enum InFlight {
+    Unit(Unit),
+    /// It was cancelled while it waited there; the worker will answer all the same.
+    Answering(usize),
+}
+
+impl InFlight {
+    fn id(&self) -> usize {
+        match self {
+            Self::Unit(unit) => unit.id,
+            Self::Answering(id) => *id,
+        }
+    }
+}
+
+/// What the supervisor is told.
+#[derive(Clone, Copy)]
+enum Event {
+    Look,
+    Hello(u32),
+    Ended(u32, usize),
+    Gone(u32),
+    Cancel(usize),
+    /// What some worker runs has run over its time.
+    Late,
+    Close,
+}
+
+/// What a worker is told.
+enum ToWorker {
+    Unit(usize),
+    Goodbye,
+    Kill,
+}
+
+struct Inner {
+    state: State<Unit, InFlight>,
+    streams: BTreeMap<u32, Sender<ToWorker>>,
+    settled: [bool; UNITS],
+    closing: bool,
+    /// How many workers may still crash, or fail to start.
+    crashes: u32,
+    /// Told when all units are settled.
+    done: Sender<()>,
+}
+
+impl Inner {
+    fn settle(&mut self, id: usize) {
+        assert!(!std::mem::replace(&mut self.settled[id], true), "unit {id} is settled twice");
+        if self.settled.iter().all(|settled| *settled) {
+            let _ = self.done.send(());
+        }
+    }
+
+    fn submit(&mut self, unit: Unit) {
+        if self.closing {
+            return self.settle(unit.id);
+        }
+        self.state.put(unit.age, unit);
+        self.give_out();
+    }
+
+    fn give_out(&mut self) {
+        while let Some(place) = self.state.next_place(|_| 2, |_, _| true) {
+            let (unit, worker) = self.state.take(place).expect("there is a place for it");
+            assert_eq!(worker.memory_limit, unit.memory_limit);
+            assert!(!unit.alone || worker.in_flight.is_empty(), "it was to be alone");
+            let _ = self.streams[&place.worker].send(ToWorker::Unit(unit.id));
+            worker.in_flight.push_back(InFlight::Unit(unit));
+        }
+    }
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Look => {}
+            Event::Hello(number) => {
+                let worker = self.state.workers.get_mut(&number).expect("it was started");
+                if worker.stage == Stage::Starting {
+                    worker.stage = Stage::Ready;
+                }
+            }
+            Event::Ended(number, id) => {
+                let worker = self.state.workers.get_mut(&number).expect("it is there");
+                let ended = worker.in_flight.pop_front().expect("it ran something");
+                assert_eq!(ended.id(), id, "units end in their order");
+                if let InFlight::Unit(unit) = ended {
+                    self.settle(unit.id);
+                }
+            }
+            Event::Gone(number) => {
+                self.streams.remove(&number);
+                let worker = self.state.workers.remove(&number).expect("it goes once");
+                for (at, in_flight) in worker.in_flight.into_iter().enumerate() {
+                    match in_flight {
+                        InFlight::Unit(unit) if at == 0 || self.closing => self.settle(unit.id),
+                        InFlight::Unit(unit) => self.state.put(unit.age, unit),
+                        InFlight::Answering(_) => {}
+                    }
+                }
+            }
+            Event::Cancel(id) => self.cancel(id),
+            Event::Late => {
+                let late = self.state.workers.iter().find(|(_, worker)| !worker.in_flight.is_empty());
+                if let Some((number, _)) = late {
+                    let _ = self.streams[number].send(ToWorker::Kill);
+                }
+            }
+            Event::Close => {
+                self.closing = true;
+                self.state.take_all().into_iter().for_each(|unit| self.settle(unit.id));
+                for (number, worker) in &mut self.state.workers {
+                    if worker.stage == Stage::Starting || !worker.in_flight.is_empty() {
+                        let _ = self.streams[number].send(ToWorker::Kill);
+                    }
+                    worker.stage = Stage::Retiring;
+                }
+            }
+        }
+    }
+
+    fn cancel(&mut self, id: usize) {
+        if let Some(unit) = self.state.remove(|unit| unit.id == id) {
+            return self.settle(unit.id);
+        }
+        for (number, worker) in &mut self.state.workers {
+            let Some(at) = worker.in_flight.iter().position(|in_flight| in_flight.id() == id) else { continue };
+            if at == 0 {
+                _ = self.streams[number].send(ToWorker::Kill);
+            } else if let InFlight::Unit(_) = std::mem::replace(&mut worker.in_flight[at], InFlight::Answering(id)) {
+                self.settle(id);
+            }
+            return;
+        }
+    }
+
+    /// Says goodbye to workers that get nothing more and have nothing.
+    fn see_off(&mut self) {
+        for (number, worker) in &self.state.workers {
+            if worker.stage == Stage::Retiring && worker.in_flight.is_empty() {
+                let _ = self.streams[number].send(ToWorker::Goodbye);
+            }
+        }
+    }
+}
+
+type Shared = Arc<Mutex<Inner>>;
+
+/// Ends when the pool is closed and all of its workers are gone.
+fn supervise(inner: &Shared, events: &Receiver<Event>, tell: &Sender<Event>) {
+    loop {
+        let event = events.recv().expect("somebody will say something");
+        let mut pool = inner.lock().unwrap();
+        pool.hear(event);
+        if pool.closing && pool.state.workers.is_empty() {
+            return;
+        }
+        pool.give_out();
+        if !pool.closing {
+            pool.state.make_room();
+            for limit in pool.state.starts(false) {
+                let number = pool.state.start(limit, true);
+                let (stream, orders) = channel();
+                pool.streams.insert(number, stream);
+                let (inner, tell) = (Arc::clone(inner), tell.clone());
+                thread::spawn(move || work(number, &inner, &orders, &tell));
+            }
+            assert!(pool.state.workers.len() <= pool.state.limit, "too many workers");
+        }
+        pool.see_off();
+    }
+}
+
+/// A worker's process.
+fn work(number: u32, inner: &Shared, orders: &Receiver<ToWorker>, tell: &Sender<Event>) {
+    let crashes = || {
+        let mut pool = inner.lock().unwrap();
+        let crashes = pool.crashes > 0 && thread_rng().gen_bool(0.3);
+        pool.crashes -= u32::from(crashes);
+        crashes
+    };
+    if !crashes() {
+        let _ = tell.send(Event::Hello(number));
+        while let Ok(ToWorker::Unit(id)) = orders.recv() {
+            if crashes() {
+                break;
+            }
+            let _ = tell.send(Event::Ended(number, id));
+        }
+    }
+    let _ = tell.send(Event::Gone(number));
+}
+
+fn some_units() -> Vec<Unit> {
+    let mut random = thread_rng();
+    let unit = |id| Unit {
+        id,
+        age: 0,
+        memory_limit: random.gen_bool(0.3).then_some(1 << 30),
+        alone: random.gen_bool(0.2),
+        max_tasks: random.gen_bool(0.2).then_some(1),
+    };
+    (0..UNITS).map(unit).collect()
+}
+
+/// Runs a pool. Closes it `early`, or when all units are settled.
+fn run(early: bool, crashes: u32) {
+    let (done, all_settled) = channel();
+    let state = State::new(thread_rng().gen_range(1..=2));
+    let (streams, settled) = (BTreeMap::new(), [false; UNITS]);
+    let inner = Arc::new(Mutex::new(Inner { state, streams, settled, closing: false, crashes, done }));
+    let (tell, events) = channel();
+    let supervisor = {
+        let (inner, tell) = (Arc::clone(&inner), tell.clone());
+        thread::spawn(move || supervise(&inner, &events, &tell))
+    };
+    let mut units = some_units();
+    let halves = [units.split_off(UNITS / 2), units];
+    let submitters = halves.map(|units| {
+        let (inner, tell) = (Arc::clone(&inner), tell.clone());
+        thread::spawn(move || {
+            for mut unit in units {
+                let mut pool = inner.lock().unwrap();
+                unit.age = pool.state.next_age();
+                pool.submit(unit);
+                drop(pool);
+                let _ = tell.send(Event::Look);
+            }
+        })
+    });
+    let others = {
+        let tell = tell.clone();
+        thread::spawn(move || {
+            for _ in 0..2 {
+                let id = thread_rng().gen_range(0..UNITS);
+                let _ = tell.send(if thread_rng().gen_bool(0.7) { Event::Cancel(id) } else { Event::Late });
+            }
+        })
+    };
+    if early {
+        let _ = tell.send(Event::Close);
+    }
+    for submitter in submitters {
+        submitter.join().unwrap();
+    }
+    all_settled.recv().unwrap();
+    if !early {
+        let _ = tell.send(Event::Close);
+    }
+    others.join().unwrap();
+    supervisor.join().unwrap();
+    let pool = inner.lock().unwrap();
+    assert_eq!((pool.settled, pool.state.waits()), ([true; UNITS], false));
+}
+
+/// A unit that nobody settles is found by the checker as a deadlock.
+#[test]
+fn every_unit_is_settled_once_whatever_happens() {
+    check(|| run(false, 2));
+}
+
+#[test]
+fn every_unit_is_settled_once_when_the_pool_is_closed_at_any_moment() {
+    check(|| run(true, 1));
+}

@@ -1,0 +1,238 @@
+//! Tokens: never do more run than there are tokens, whoever waits gets one, and all come back.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicIsize, AtomicUsize, Ordering},
+};
+
+use shuttle::{
+    rand::{Rng, thread_rng},
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+};
+
+use crate::{
+    check,
+    tokens::{Lease, Lent, Tokens, Upstream, Waker, lend, set_current},
+};
+
+/// Counts what runs at once.
+#[derive(Default)]
+struct Running(AtomicIsize);
+
+impl Running {
+    fn begin(&self, most: usize) {
+        let running = self.0.fetch_add(1, Ordering::SeqCst) + 1;
+        assert!(running <= isize::try_from(most).unwrap(), "{running} run at once, and there are {most} tokens");
+    }
+
+    fn end(&self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Lends a lease as its thread would. (The checker's threads share thread-locals, so another may set its own at once.)
+fn lend_this(lease: &Arc<Lease>) -> Lent {
+    drop(set_current(Some(Arc::clone(lease))));
+    let lent = lend();
+    drop(set_current(None));
+    lent
+}
+
+/// Runs something that has parts of its own, as deep as `depth` says.
+fn run(tokens: &Arc<Tokens>, running: &Arc<Running>, most: usize, depth: usize) {
+    let lease = Lease::acquire(Arc::clone(tokens), None);
+    running.begin(most);
+    thread::yield_now();
+    if depth > 0 {
+        running.end();
+        let lent = lend_this(&lease);
+        let parts = (0..2).map(|_| {
+            let (tokens, running) = (Arc::clone(tokens), Arc::clone(running));
+            thread::spawn(move || run(&tokens, &running, most, depth - 1))
+        });
+        for part in parts.collect::<Vec<_>>() {
+            part.join().unwrap();
+        }
+        drop(lent);
+        running.begin(most);
+    }
+    running.end();
+}
+
+/// All tokens are free again, and no more than there were.
+fn assert_free(tokens: &Tokens, expected: usize) {
+    let free = (0..=expected).take_while(|_| tokens.try_acquire(|| None)).count();
+    assert_eq!(free, expected);
+}
+
+#[test]
+fn nesting_does_not_deadlock_and_never_more_run_than_there_are_tokens() {
+    check(|| {
+        let most = thread_rng().gen_range(1..=2);
+        let (tokens, running) = (Tokens::new(most, None), Arc::new(Running::default()));
+        let units = (0..2).map(|_| {
+            let (tokens, running) = (Arc::clone(&tokens), Arc::clone(&running));
+            thread::spawn(move || run(&tokens, &running, most, 1))
+        });
+        for unit in units.collect::<Vec<_>>() {
+            unit.join().unwrap();
+        }
+        assert_free(&tokens, most);
+    });
+}
+
+/// Hands requests to a thread that plays the parent.
+struct Parent(shuttle::sync::Mutex<Sender<Asked>>);
+
+enum Asked {
+    One,
+    Returned,
+    End,
+}
+
+impl Upstream for Parent {
+    fn request(&self) {
+        self.0.lock().unwrap().send(Asked::One).unwrap();
+    }
+
+    fn give_back(&self) {
+        self.0.lock().unwrap().send(Asked::Returned).unwrap();
+    }
+}
+
+/// Grants what it has, one request after the other, until all that was granted is back.
+fn grant(tokens: &Tokens, asked: &Receiver<Asked>, had: usize) {
+    let (mut has, mut waiting, mut ended) = (had, 0, false);
+    while !(ended && has == had && waiting == 0) {
+        match asked.recv().unwrap() {
+            Asked::One => waiting += 1,
+            Asked::Returned => has += 1,
+            Asked::End => ended = true,
+        }
+        assert!(has <= had, "more came back than was granted");
+        while waiting > 0 && has > 0 {
+            (waiting, has) = (waiting - 1, has - 1);
+            tokens.grant();
+        }
+    }
+}
+
+#[test]
+fn what_a_parent_grants_bounds_what_runs_and_all_of_it_comes_back() {
+    check(|| {
+        let granted = thread_rng().gen_range(1..=2);
+        let (sender, asked) = channel();
+        let end = sender.clone();
+        let tokens = Tokens::new(1, Some(Box::new(Parent(shuttle::sync::Mutex::new(sender)))));
+        let giver = Arc::clone(&tokens);
+        let parent = thread::spawn(move || grant(&giver, &asked, granted));
+        let running = Arc::new(Running::default());
+        // The unit that the worker runs, with a fan-out in it.
+        let lease = Lease::acquire(Arc::clone(&tokens), None);
+        let lent = lend_this(&lease);
+        let parts = (0..3).map(|_| {
+            let (tokens, running) = (Arc::clone(&tokens), Arc::clone(&running));
+            thread::spawn(move || run(&tokens, &running, 1 + granted, 0))
+        });
+        for part in parts.collect::<Vec<_>>() {
+            part.join().unwrap();
+        }
+        drop(lent);
+        drop(lease);
+        end.send(Asked::End).unwrap();
+        parent.join().unwrap();
+    });
+}
+
+/// As the supervisor of workers does: it sleeps until it is told that there may be one.
+#[test]
+fn whoever_asks_to_be_told_of_a_free_token_is_told() {
+    check(|| {
+        let (tokens, running) = (Tokens::new(1, None), Arc::new(Running::default()));
+        let thread = {
+            let (tokens, running) = (Arc::clone(&tokens), Arc::clone(&running));
+            thread::spawn(move || (0..2).for_each(|_| run(&tokens, &running, 1, 0)))
+        };
+        let supervisors = (0..2).map(|_| {
+            let (tokens, running) = (Arc::clone(&tokens), Arc::clone(&running));
+            thread::spawn(move || {
+                let (tell, told) = channel();
+                let waker = || {
+                    let tell = tell.clone();
+                    Some(Box::new(move || _ = tell.send(())) as Waker)
+                };
+                while !tokens.try_acquire(waker) {
+                    told.recv().unwrap();
+                }
+                running.begin(1);
+                thread::yield_now();
+                running.end();
+                tokens.release();
+            })
+        });
+        let supervisors: Vec<_> = supervisors.collect();
+        thread.join().unwrap();
+        for supervisor in supervisors {
+            supervisor.join().unwrap();
+        }
+        assert_free(&tokens, 1);
+    });
+}
+
+/// Two tokens become free at once: one is for a thread that waits, and the other must not lie idle.
+#[test]
+fn a_token_that_no_thread_waits_for_is_told_to_whoever_asked() {
+    check(|| {
+        let tokens = Tokens::new(2, None);
+        let both = [(); 2].map(|()| Lease::acquire(Arc::clone(&tokens), None));
+        let (tell_begun, begun) = channel();
+        let waits = Arc::clone(&tokens);
+        let thread = thread::spawn(move || {
+            let lease = Lease::acquire(waits, None);
+            // It holds its token until the other one is used.
+            begun.recv().unwrap();
+            drop(lease);
+        });
+        let asks = Arc::clone(&tokens);
+        let supervisor = thread::spawn(move || {
+            let (tell, told) = channel();
+            while !asks.try_acquire(|| {
+                Some(Box::new({
+                    let tell = tell.clone();
+                    move || _ = tell.send(())
+                }))
+            }) {
+                told.recv().unwrap();
+            }
+            tell_begun.send(()).unwrap();
+            asks.release();
+        });
+        drop(both);
+        thread.join().unwrap();
+        supervisor.join().unwrap();
+        assert_free(&tokens, 2);
+    });
+}
+
+/// A unit is left behind at its deadline, whatever it is doing with its token then.
+#[test]
+fn a_lease_that_is_taken_away_gives_its_token_back_once() {
+    check(|| {
+        let tokens = Tokens::new(1, None);
+        let ran = Arc::new(AtomicUsize::new(0));
+        let lease = Lease::acquire(Arc::clone(&tokens), None);
+        let (left, after) = (Arc::clone(&lease), Arc::clone(&ran));
+        let unit = thread::spawn(move || {
+            drop(lend_this(&left));
+            after.fetch_add(1, Ordering::SeqCst);
+        });
+        lease.revoke();
+        // Another has the token now, also while that unit waits for it in vain.
+        drop(Lease::acquire(Arc::clone(&tokens), None));
+        unit.join().unwrap();
+        assert_eq!(ran.load(Ordering::SeqCst), 1);
+        drop(lease);
+        assert_free(&tokens, 1);
+    });
+}
