@@ -122,7 +122,7 @@ fn the_guide_keeps_its_word() {
     assert_eq!((finished.code, finished.stdout.as_str()), (Some(0), expected), "{}", finished.stderr);
     assert!(finished.stderr.contains("count: ") && finished.stderr.contains(" in process "), "{}", finished.stderr);
     let dependencies = project.dependencies();
-    assert!(dependencies.iter().any(|name| name == "rayon"), "{dependencies:?}");
+    assert!(dependencies.iter().any(|name| name == "postcard"), "{dependencies:?}");
     for paid in ["clap", "indicatif", "tracing-subscriber", "anstream", "tempfile", "tea-build", "syn"] {
         assert!(!dependencies.iter().any(|name| name == paid), "{paid} is part of it");
     }
