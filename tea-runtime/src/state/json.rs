@@ -3,17 +3,27 @@
 //! Structs keep their fields in declared order, as serde gives them. Maps are sorted by their keys, so that a `HashMap`
 //! does not let its order show. JSON text knows no difference between the two, so it is made here, between the value's
 //! `Serialize` and `serde_json`: everything is passed on, but the entries of a map wait until they are all there.
+//!
+//! What JSON has no form for has one here, and is read from it again:
+//!
+//! - `NaN` and infinities are `"NaN"`, `"Infinity"` and `"-Infinity"`;
+//! - a map with a key that is neither text, number nor `bool` is a list of pairs, `[[key, value], …]`;
+//! - a path that is not UTF-8 is `{"Unix": [bytes]}`, as an `OsString` is;
+//! - a `SystemTime` before 1970 has seconds below 0.
 
-use std::{cmp::Ordering, io::Write};
+use std::{cmp::Ordering, fmt, io::Write};
 
 use serde::{
-    Serialize, Serializer,
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{DeserializeOwned, MapAccess, Visitor},
     ser::{
         Error, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
         SerializeTupleStruct, SerializeTupleVariant,
     },
 };
 use serde_json::value::RawValue;
+
+use super::wire::{self, special};
 
 /// Writes a value as JSON on one line.
 ///
@@ -23,12 +33,94 @@ pub(crate) fn write<T: Serialize + ?Sized>(value: &T, to: &mut dyn Write) -> ser
     serde_json::to_writer(to, &Sorted(value))
 }
 
+/// Reads a value from JSON.
+///
+/// # Errors
+/// If the type's `Deserialize` fails; a sentence.
+pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).or_else(|error: serde_json::Error| {
+        let whole = serde_json::from_str::<&RawValue>(text).map_err(|error| error.to_string())?;
+        wire::from_json(&Json(whole)).map_err(|_| error.to_string())
+    })
+}
+
+/// The number that this text is in JSON.
+pub(super) fn not_finite(text: &str) -> Option<f64> {
+    [f64::NAN, f64::INFINITY, f64::NEG_INFINITY].into_iter().find(|number| text == name(*number))
+}
+
+fn name(number: f64) -> &'static str {
+    match number {
+        f64::INFINITY => "Infinity",
+        f64::NEG_INFINITY => "-Infinity",
+        _ => "NaN",
+    }
+}
+
+/// Some JSON, as a value. Its numbers are as they are written, of whatever size.
+struct Json<'a>(&'a RawValue);
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = self.0.get();
+        match text.as_bytes().first() {
+            Some(b'{') => {
+                let entries: Entries<'_> = parsed(text)?;
+                serializer.collect_map(entries.0.iter().map(|(name, value)| (name, Json(value))))
+            }
+            Some(b'[') => serializer.collect_seq(parsed::<Vec<&RawValue>, _>(text)?.into_iter().map(Json)),
+            Some(b'-' | b'0'..=b'9') => match (text.parse(), text.parse()) {
+                (Ok(number), _) => serializer.serialize_i128(number),
+                (_, Ok(number)) => serializer.serialize_u128(number),
+                _ => serializer.serialize_f64(parsed(text)?),
+            },
+            Some(b'"') => serializer.serialize_str(&parsed::<String, _>(text)?),
+            Some(b'n') => serializer.serialize_unit(),
+            _ => serializer.serialize_bool(parsed(text)?),
+        }
+    }
+}
+
+fn parsed<'a, T: Deserialize<'a>, E: Error>(text: &'a str) -> Result<T, E> {
+    serde_json::from_str(text).map_err(E::custom)
+}
+
+/// The entries of an object, in their order.
+struct Entries<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Entries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+
+        impl<'de> Visitor<'de> for All {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(All)
+    }
+}
+
 /// A value whose maps are sorted.
 struct Sorted<'a, T: ?Sized>(&'a T);
 
 impl<T: Serialize + ?Sized> Serialize for Sorted<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(Sorting(serializer))
+        match special::special(self.0) {
+            Some(special) => special.serialize(Sorting(serializer)),
+            None => self.0.serialize(Sorting(serializer)),
+        }
     }
 }
 
@@ -51,7 +143,7 @@ impl<S: Serializer> Serializer for Sorting<S> {
     type SerializeTuple = Sorting<S::SerializeTuple>;
     type SerializeTupleStruct = Sorting<S::SerializeTupleStruct>;
     type SerializeTupleVariant = Sorting<S::SerializeTupleVariant>;
-    type SerializeMap = Entries<S>;
+    type SerializeMap = Found<S>;
     type SerializeStruct = Sorting<S::SerializeStruct>;
     type SerializeStructVariant = Sorting<S::SerializeStructVariant>;
 
@@ -67,8 +159,6 @@ impl<S: Serializer> Serializer for Sorting<S> {
         serialize_u32(v: u32);
         serialize_u64(v: u64);
         serialize_u128(v: u128);
-        serialize_f32(v: f32);
-        serialize_f64(v: f64);
         serialize_char(v: char);
         serialize_str(v: &str);
         serialize_bytes(v: &[u8]);
@@ -76,6 +166,14 @@ impl<S: Serializer> Serializer for Sorting<S> {
         serialize_unit();
         serialize_unit_struct(name: &'static str);
         serialize_unit_variant(name: &'static str, index: u32, variant: &'static str);
+    }
+
+    fn serialize_f32(self, value: f32) -> Result<S::Ok, S::Error> {
+        if value.is_finite() { self.0.serialize_f32(value) } else { self.0.serialize_str(name(value.into())) }
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<S::Ok, S::Error> {
+        if value.is_finite() { self.0.serialize_f64(value) } else { self.0.serialize_str(name(value)) }
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
@@ -119,7 +217,7 @@ impl<S: Serializer> Serializer for Sorting<S> {
     }
 
     fn serialize_map(self, length: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        Ok(Entries { to: self.0, found: Vec::with_capacity(length.unwrap_or(0).min(1 << 10)), key: None })
+        Ok(Found { to: self.0, entries: Vec::with_capacity(length.unwrap_or(0).min(1 << 10)), key: None })
     }
 
     fn serialize_struct(self, name: &'static str, length: usize) -> Result<Self::SerializeStruct, S::Error> {
@@ -165,39 +263,50 @@ pass_parts_on! {
 }
 
 /// The entries of a map, as far as they have come.
-struct Entries<S> {
+struct Found<S> {
     to: S,
-    found: Vec<(String, Box<RawValue>)>,
-    key: Option<String>,
+    entries: Vec<(Key, Box<RawValue>)>,
+    key: Option<Key>,
 }
 
-impl<S: Serializer> SerializeMap for Entries<S> {
+/// A key of a map.
+struct Key {
+    /// As an object has it. Numbers and `bool` become text, as they do in `serde_json`; others cannot.
+    name: Option<Name>,
+    /// As JSON.
+    json: Box<RawValue>,
+}
+
+impl<S: Serializer> SerializeMap for Found<S> {
     type Ok = S::Ok;
     type Error = S::Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), S::Error> {
         let text = text(key).map_err(S::Error::custom)?;
-        self.key = Some(match text.as_bytes().first() {
-            Some(b'"') => serde_json::from_str(&text).map_err(S::Error::custom)?,
-            // As `serde_json` does with numbers and `bool`.
-            Some(b'-' | b'0'..=b'9' | b't' | b'f') => text,
-            _ => return Err(S::Error::custom("a map has keys that are neither text nor numbers, which JSON has not")),
-        });
+        let name = match text.as_bytes().first() {
+            Some(b'"') => Some(Name(parsed(&text)?)),
+            Some(b'-' | b'0'..=b'9' | b't' | b'f') => Some(Name(text.clone())),
+            _ => None,
+        };
+        self.key = Some(Key { name, json: RawValue::from_string(text).map_err(S::Error::custom)? });
         Ok(())
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
         let key = self.key.take().ok_or_else(|| S::Error::custom("a map's value came before its key"))?;
         let value = text(value).and_then(RawValue::from_string).map_err(S::Error::custom)?;
-        self.found.push((key, value));
+        self.entries.push((key, value));
         Ok(())
     }
 
     fn end(mut self) -> Result<S::Ok, S::Error> {
-        self.found.sort_by(|(a, _), (b, _)| compare(a, b));
-        let mut map = self.to.serialize_map(Some(self.found.len()))?;
-        for (key, value) in &self.found {
-            map.serialize_entry(key, value)?;
+        self.entries.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name).then_with(|| a.json.get().cmp(b.json.get())));
+        if self.entries.iter().any(|(key, _)| key.name.is_none()) {
+            return self.to.collect_seq(self.entries.iter().map(|(key, value)| (&key.json, value)));
+        }
+        let mut map = self.to.serialize_map(Some(self.entries.len()))?;
+        for (key, value) in &self.entries {
+            map.serialize_entry(key.name.as_ref().map_or("", |name| &name.0), value)?;
         }
         map.end()
     }
@@ -209,13 +318,24 @@ fn text<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String> {
     String::from_utf8(bytes).map_err(Error::custom)
 }
 
-/// Whole numbers by their value and before all else, the rest by its text.
-fn compare(a: &str, b: &str) -> Ordering {
-    match (a.parse::<i128>(), b.parse::<i128>()) {
-        (Ok(a), Ok(b)) => a.cmp(&b),
-        (Ok(_), Err(_)) => Ordering::Less,
-        (Err(_), Ok(_)) => Ordering::Greater,
-        (Err(_), Err(_)) => a.cmp(b),
+/// Text, of which whole numbers come by their value and before all else.
+#[derive(PartialEq, Eq)]
+struct Name(String);
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self.0.parse::<i128>(), other.0.parse::<i128>()) {
+            (Ok(a), Ok(b)) => a.cmp(&b),
+            (Ok(_), Err(_)) => Ordering::Less,
+            (Err(_), Ok(_)) => Ordering::Greater,
+            (Err(_), Err(_)) => self.0.cmp(&other.0),
+        }
+    }
+}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -276,8 +396,75 @@ mod tests {
         assert_eq!(json(&BTreeMap::from([(i64::MIN, u128::MAX)])), format!("{{\"{}\":{}}}", i64::MIN, u128::MAX));
         assert_eq!(json(&BTreeMap::from([("\"\n\u{7f}ü", [1u8])])), "{\"\\\"\\n\u{7f}ü\":[1]}");
         assert_eq!(json(&BTreeMap::from([(true, 'x')])), r#"{"true":"x"}"#);
-        assert!(text(&BTreeMap::from([((1, 2), 3)])).unwrap_err().to_string().contains("keys"));
         let raw = RawValue::from_string(r#"{"b": 1, "a": 2}"#.to_owned()).unwrap();
         assert_eq!(json(&vec![raw]), r#"[{"b": 1, "a": 2}]"#);
+    }
+
+    fn round_trip<T: Serialize + DeserializeOwned + PartialEq + fmt::Debug>(value: &T, text: &str) {
+        assert_eq!(json(value), text);
+        assert_eq!(read::<T>(text).as_ref(), Ok(value));
+    }
+
+    #[test]
+    fn numbers_that_json_has_not_are_words() {
+        round_trip(&vec![Some(f64::INFINITY), Some(f64::NEG_INFINITY), None], r#"["Infinity","-Infinity",null]"#);
+        round_trip(&HashMap::from([("a", f32::INFINITY)].map(|(k, v)| (k.to_owned(), v))), r#"{"a":"Infinity"}"#);
+        assert_eq!(json(&(f32::NAN, -f64::NAN)), r#"["NaN","NaN"]"#);
+        let (narrow, wide) = read::<(f32, f64)>(r#"["NaN","NaN"]"#).unwrap();
+        assert!(narrow.is_nan() && wide.is_nan());
+        assert_eq!(
+            read::<f64>("\"nan\"").unwrap_err(),
+            r#"invalid type: string "nan", expected f64 at line 1 column 5"#
+        );
+        assert!(read::<f64>("null").is_err());
+        assert_eq!(read::<Vec<String>>(r#"["NaN"]"#).unwrap(), ["NaN"]);
+    }
+
+    #[test]
+    fn numbers_have_all_their_digits() {
+        round_trip(&(u128::MAX, i128::MIN, 0.1f32, 0.1f64), &format!("[{},{},0.1,0.1]", u128::MAX, i128::MIN));
+        // Beside what only this module reads, too.
+        round_trip(&(u128::MAX, f64::INFINITY, u64::MAX), &format!("[{},\"Infinity\",{}]", u128::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn maps_with_keys_that_are_no_text_are_lists_of_pairs() {
+        round_trip(&HashMap::from([((1, 2), 'x'), ((1, 1), 'y')]), r#"[[[1,1],"y"],[[1,2],"x"]]"#);
+        round_trip(&HashMap::<(u8, u8), char>::new(), "{}");
+        assert_eq!(read::<HashMap<(u8, u8), char>>("[]").unwrap(), HashMap::new());
+        round_trip(&HashMap::from([(Some(10), 1), (None, 2), (Some(9), 3)]), "[[null,2],[9,3],[10,1]]");
+        round_trip(&HashMap::from([(Some("a".to_owned()), 1)]), r#"{"a":1}"#);
+        round_trip(
+            &BTreeMap::from([(vec![1u8], BTreeMap::from([((), f64::INFINITY)]))]),
+            r#"[[[1],[[null,"Infinity"]]]]"#,
+        );
+        assert!(read::<HashMap<(u8, u8), char>>("[[[1,2]]]").is_err());
+        assert!(read::<HashMap<(u8, u8), char>>(r#"[[[1,2],"x",1]]"#).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn paths_and_times_that_serde_refuses_have_a_form() {
+        use std::{
+            ffi::OsString,
+            os::unix::ffi::OsStringExt,
+            path::PathBuf,
+            time::{Duration, SystemTime},
+        };
+
+        let path = PathBuf::from(OsString::from_vec(b"caf\xe9".to_vec()));
+        let form = r#"{"Unix":[99,97,102,233]}"#;
+        round_trip(&path, form);
+        round_trip(&path.clone().into_os_string(), form);
+        assert_eq!(read::<OsString>(r#""abc""#).unwrap(), "abc");
+        round_trip(&Some((path.clone(), 1)), &format!("[{form},1]"));
+        round_trip(&vec![path.clone(), "ok".into()], &format!("[{form},\"ok\"]"));
+        round_trip(&BTreeMap::from([("a".to_owned(), path.clone())]), &format!("{{\"a\":{form}}}"));
+        round_trip(&HashMap::from([(path, 1u64)]), &format!("[[{form},1]]"));
+        let time = SystemTime::UNIX_EPOCH - Duration::new(1, 1);
+        round_trip(
+            &(time, Some(time)),
+            &["[", &[r#"{"secs_since_epoch":-2,"nanos_since_epoch":999999999}"#; 2].join(","), "]"].concat(),
+        );
     }
 }

@@ -148,6 +148,11 @@ mod tests {
             max_payload: 1 << 20,
             values,
         };
+        let numbers = [3usize, 4, 133].map(|number| {
+            let mut bytes = Vec::new();
+            crate::state::wire::encode(&number, &mut bytes).unwrap();
+            bytes
+        });
         let items = message::Items {
             task: 8,
             module,
@@ -158,11 +163,11 @@ mod tests {
             attempt: 1,
             max_payload: 1 << 20,
             view: Some(Vec::new()),
-            lengths: vec![1, 1, 2],
+            lengths: numbers.iter().map(|bytes| bytes.len() as u64).collect(),
         };
         [
             [message::encode(&ToWorker::Branch(branch)), b"\x04echo".to_vec()].concat(),
-            [message::encode(&ToWorker::Items(items)), b"\x03\x04\x85\x01".to_vec()].concat(),
+            [message::encode(&ToWorker::Items(items)), numbers.concat()].concat(),
         ]
     }
 
