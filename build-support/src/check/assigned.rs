@@ -38,13 +38,13 @@ pub(super) fn check(graph: &Graph<'_>, access: &Access, settled: &HashSet<KeyId>
     }
     for reads in unset.values_mut() {
         reads.sort_unstable_by_key(|read| read.span);
+        // What an alias stands for is read at one place by several nodes.
+        reads.dedup_by_key(|read| read.span);
     }
     let mut unset: Vec<_> = unset.into_iter().collect();
     unset.sort_unstable_by_key(|(_, reads)| reads[0].span);
     for (number, (key, reads)) in unset.into_iter().enumerate() {
         let error = match writers.get(&key) {
-            // It may be the one that an unknown output was meant to be.
-            None if graph.nodes.iter().any(|node| node.lost) => continue,
             None => never_written(graph, key, &reads),
             Some(writers) => maybe_unset(graph, access, &reads, writers, number < WAYS),
         };

@@ -37,7 +37,7 @@ pub(super) fn gather<'a>(
     workflow: &'a Workflow,
     from: usize,
     edges: &[&'a Edge],
-    names: &mut NodeNames<'_>,
+    names: &NodeNames<'_>,
     found: &mut Diagnostics,
 ) -> Option<FanOut<'a>> {
     let mut heads = heads(edges, names, found);
@@ -63,7 +63,7 @@ pub(super) fn gather<'a>(
     })
 }
 
-fn heads<'a>(edges: &[&'a Edge], names: &mut NodeNames<'_>, found: &mut Diagnostics) -> Vec<Head<'a>> {
+fn heads<'a>(edges: &[&'a Edge], names: &NodeNames<'_>, found: &mut Diagnostics) -> Vec<Head<'a>> {
     let mut heads: Vec<Head<'_>> = Vec::new();
     for edge in edges {
         for name in &edge.to {
@@ -90,7 +90,7 @@ fn fan_in(
     from: usize,
     edges: &[&Edge],
     heads: &[Head<'_>],
-    names: &mut NodeNames<'_>,
+    names: &NodeNames<'_>,
     found: &mut Diagnostics,
 ) -> Option<To> {
     let mut first: Option<To> = None;
@@ -112,7 +112,6 @@ fn fan_in(
         match first {
             None => first = Some(to),
             Some(other) if other.place != to.place => {
-                names.lost = true;
                 found.push(
                     Diagnostic::error(
                         codes::BAD_FAN_IN,
@@ -129,7 +128,6 @@ fn fan_in(
         }
     }
     if let Some(edge) = missing {
-        names.lost = true;
         let near = first.map(|to| to.place).or_else(|| candidate(workflow, heads).map(Place::Node));
         let mut error = Diagnostic::error(
             codes::BAD_FAN_IN,

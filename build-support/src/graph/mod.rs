@@ -78,8 +78,6 @@ pub struct Node {
     pub reads: Vec<(KeyId, Span)>,
     /// Keys that it writes.
     pub writes: Vec<NodeWrite>,
-    /// It also writes something that is no key.
-    pub lost: bool,
 }
 
 /// A key that a node writes.

@@ -1,6 +1,8 @@
 //! The language's entries, in tables: what may stand in which mapping, in what shape. The parser checks against
 //! them, and the JSON Schema is made from them.
 
+use crate::doubt::{self, Facts};
+
 /// What may stand in one kind of mapping.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -12,6 +14,8 @@ pub(crate) struct Table {
     pub(crate) entries: &'static [Entry],
     /// Further entries: parallel settings stand in several mappings.
     pub(crate) more: &'static [Entry],
+    /// What is in doubt if one of its entries cannot be read.
+    pub(crate) says: Facts,
 }
 
 /// One entry that may stand in a mapping.
@@ -132,6 +136,7 @@ pub(crate) static WORKFLOW: Table = Table {
         entry("edges", Shape::Mappings(&EDGE), "Where the order is not that of the list: fan-outs and conditions."),
     ],
     more: &[],
+    says: Facts::ALL,
 };
 
 /// The long form of a state key.
@@ -148,6 +153,7 @@ pub(crate) static KEY: Table = Table {
         entry("description", Shape::Text, "What it holds; shown in the program's help."),
     ],
     more: &[],
+    says: doubt::KEY,
 };
 
 static SETTINGS: Table = Table {
@@ -159,6 +165,7 @@ static SETTINGS: Table = Table {
         "How everything that is parallel runs, unless it says so itself.",
     )],
     more: &[],
+    says: doubt::SETTING,
 };
 
 /// `settings.parallel`.
@@ -167,6 +174,7 @@ pub(crate) static PARALLEL: Table = Table {
     example: "{ strategy: process }",
     entries: &[entry("strategy", Shape::Word(STRATEGIES), "Where branches run: on threads, or in worker processes.")],
     more: LIMITS,
+    says: doubt::SETTING,
 };
 
 /// One entry of `nodes`.
@@ -196,6 +204,7 @@ pub(crate) static NODE: Table = Table {
         STRATEGY,
     ],
     more: LIMITS,
+    says: doubt::NODE,
 };
 
 /// One arm of a `goto` list.
@@ -207,6 +216,7 @@ pub(crate) static ARM: Table = Table {
         required("to", Shape::Reference, "Where to go on."),
     ],
     more: &[],
+    says: doubt::EDGE,
 };
 
 /// One entry of `edges`.
@@ -222,6 +232,7 @@ pub(crate) static EDGE: Table = Table {
         STRATEGY,
     ],
     more: LIMITS,
+    says: doubt::EDGE,
 };
 
 const STRATEGY: Entry =
@@ -259,6 +270,7 @@ pub(crate) static RETRY: Table = Table {
         entry("retry_on", Shape::Words(RETRY_ON), "The kinds of failure that are tried again; all if not given."),
     ],
     more: &[],
+    says: doubt::SETTING,
 };
 
 /// `circuit_breaker`.
@@ -271,4 +283,5 @@ pub(crate) static CIRCUIT_BREAKER: Table = Table {
         entry("half_open_max_calls", Shape::Count(1), "Trial calls let through when half open; 1 if not given."),
     ],
     more: &[],
+    says: doubt::SETTING,
 };
