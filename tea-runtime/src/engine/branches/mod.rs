@@ -53,12 +53,11 @@ pub(super) fn run(block: &mut BlockRun<'_>, region: &'static Region) -> Result<(
     };
     let driver = Driver::new(run, site, region.id, &block.context.token, position);
     let outcome = driver.drive(&mut branches);
-    let Branches { base, ready, parent, .. } = branches;
+    let Branches { base, ready, .. } = branches;
     let ends = ready.into_ends();
     for result in ends.skipped() {
         run.info.events.emit(|| Event::BranchFinished { scope: run.info.events.scope(), result });
     }
-    let _ = parent;
     let failure = ends.failure(|index| site.config(index).allow_failure);
     let failure = outcome.err().map(|refused| ends.refused(*refused)).or(failure);
     let joined = match failure {

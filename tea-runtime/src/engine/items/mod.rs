@@ -164,7 +164,7 @@ impl Source for Items<'_> {
             return Next::Wait;
         }
         let wanted = if self.alone { 1 } else { self.chunk };
-        match self.supply.take(wanted, wanted * self.site.limit, self.run) {
+        match self.supply.take(wanted, wanted * self.site.limit) {
             supply::Taken::Batch(batch) => {
                 self.given += batch.len();
                 let (start, scope) = (batch.start(), self.scope);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::{
-    engine::{Run, fan_out::Driver},
+    engine::fan_out::Driver,
     executor::{
         cache,
         message::{Message, Pulled},
@@ -47,15 +47,14 @@ impl Supply {
     }
 
     /// The next items, at most `count`. `ahead` are asked for where that takes another thread.
-    pub(super) fn take(&mut self, count: usize, ahead: usize, run: &Run) -> Taken {
-        let _ = run;
+    pub(super) fn take(&mut self, count: usize, ahead: usize) -> Taken {
         if let State::Idle(source) = &mut self.state
             && source.is_in_place()
         {
             return source.next(count).map_or(Taken::Nothing, Taken::Batch);
         }
-        let left = self.pulled.as_ref().map_or(0, |(batch, at)| batch.len() - at);
-        if left < ahead.div_ceil(2) {
+        // Only once what was pulled is handed out, more is asked for.
+        if self.pulled.is_none() {
             self.pull(ahead.max(count));
         }
         let Some((batch, at)) = &mut self.pulled else {
@@ -70,9 +69,9 @@ impl Supply {
         Taken::Batch(taken)
     }
 
-    /// Asks for items, unless that has been done. Only once what was pulled is handed out, its successor is taken in.
+    /// Asks for items, unless that has been done.
     fn pull(&mut self, count: usize) {
-        if self.pulled.is_some() || !matches!(self.state, State::Idle(_)) {
+        if !matches!(self.state, State::Idle(_)) {
             return;
         }
         let State::Idle(source) = std::mem::replace(&mut self.state, State::Pulling) else { return };
