@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::LazyLock, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     failure::{ExitStatus, Failure, FailureKind},
@@ -82,7 +82,11 @@ impl CircuitState {
 }
 
 /// An item of a `dynamic_parallel` node that failed, and was allowed to: the whole failure, as a failed run has it.
+///
+/// In JSON it leaves out what is empty, and what differs from one run to the next (`elapsed`, `pid`, `worker`), so that
+/// the output of a program is the same in every run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct ItemFailure {
     /// The item's index.
     pub index: usize,
@@ -91,24 +95,33 @@ pub struct ItemFailure {
     /// One sentence.
     pub message: String,
     /// The messages of the causes, outermost first.
+    #[serde(default)]
     pub causes: Vec<String>,
     /// Where the node is written in the workflow file.
+    #[serde(default)]
     pub place: Option<Place>,
     /// Where in the Rust source it panicked: `file:line:column`.
+    #[serde(default)]
     pub panicked_at: Option<String>,
     /// How the worker ended, if it was lost.
+    #[serde(default)]
     pub exit: Option<ExitStatus>,
     /// The last lines that the worker wrote, if it was lost.
+    #[serde(default)]
     pub output: Vec<String>,
     /// How often it was tried.
     pub attempts: u32,
     /// Why earlier attempts failed, oldest first; at most the last 16.
+    #[serde(default)]
     pub attempt_errors: Vec<Failure>,
     /// From the first start to the end, waits between attempts included.
+    #[serde(default)]
     pub elapsed: Duration,
     /// The process of the last attempt.
+    #[serde(default)]
     pub pid: u32,
     /// The worker of the last attempt, from 0; `None` under `thread`.
+    #[serde(default)]
     pub worker: Option<u32>,
 }
 
@@ -133,5 +146,91 @@ impl ItemFailure {
             pid,
             worker,
         }
+    }
+}
+
+impl Serialize for ItemFailure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            Reported::from(self).serialize(serializer)
+        } else {
+            Self::serialize(self, serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ItemFailure {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
+}
+
+/// An [`ItemFailure`] as JSON has it.
+#[derive(Serialize)]
+struct Reported<'a> {
+    index: usize,
+    kind: FailureKind,
+    message: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    causes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<&'a Place>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    panicked_at: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit: Option<&'a ExitStatus>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    output: &'a [String],
+    attempts: u32,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    attempt_errors: &'a [Failure],
+}
+
+impl<'a> From<&'a ItemFailure> for Reported<'a> {
+    fn from(failure: &'a ItemFailure) -> Self {
+        Self {
+            index: failure.index,
+            kind: failure.kind,
+            message: &failure.message,
+            causes: &failure.causes,
+            place: failure.place.as_ref(),
+            panicked_at: failure.panicked_at.as_deref(),
+            exit: failure.exit.as_ref(),
+            output: &failure.output,
+            attempts: failure.attempts,
+            attempt_errors: &failure.attempt_errors,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure() -> ItemFailure {
+        let mut result = ParallelFlowResult::new("map");
+        result.error = Some(Box::new(Failure::new(FailureKind::Crash, "gone")));
+        result.attempts = 2;
+        result.attempt_errors = vec![Failure::new(FailureKind::Error, "first")];
+        result.elapsed = Duration::from_secs(3);
+        result.worker = Some(7);
+        ItemFailure::of(4, result)
+    }
+
+    #[test]
+    fn an_item_failure_in_json_is_the_same_in_every_run_and_can_be_read_back() {
+        let json = serde_json::to_value(failure()).unwrap();
+        for key in ["elapsed", "pid", "worker", "causes", "exit"] {
+            assert!(json.get(key).is_none(), "{key}: {json}");
+        }
+        let back: ItemFailure = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(serde_json::to_value(back).unwrap(), json);
+    }
+
+    #[test]
+    fn an_item_failure_crosses_to_a_worker_whole() {
+        let sent = failure();
+        let back: ItemFailure = postcard::from_bytes(&postcard::to_stdvec(&sent).unwrap()).unwrap();
+        assert_eq!(format!("{back:?}"), format!("{sent:?}"));
     }
 }

@@ -145,7 +145,11 @@ fn partial_failure_of_a_map() {
         assert_eq!(failures.len(), 10);
         for (failure, index) in failures.iter().zip((0..).step_by(100)) {
             let message = format!("{index} is bad");
-            assert_eq!(*failure, json!({ "index": index, "kind": "error", "message": message, "attempts": 1 }));
+            let place = json!({ "line": 10, "column": 11 });
+            assert_eq!(
+                *failure,
+                json!({ "index": index, "kind": "error", "message": message, "place": place, "attempts": 1 })
+            );
         }
         assert!(finished.stderr.contains("1000 items (10 failed)"), "the summary counts them: {}", finished.stderr);
     }
