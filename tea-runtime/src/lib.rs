@@ -31,6 +31,8 @@ pub mod program;
 pub mod result;
 pub mod state;
 mod stderr;
+#[allow(dead_code, unused_imports, reason = "the engine comes next")]
+mod store;
 mod sync;
 mod timer;
 

@@ -31,6 +31,7 @@ const LAYERS: &[&[&str]] = &[
     &["panic", "failure", "result", "node_error"],
     &["cancel"],
     &["timer"],
+    &["store"],
     &["position"],
     &["place"],
     &["stderr"],

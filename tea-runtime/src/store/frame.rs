@@ -1,0 +1,63 @@
+//! Frames: length, kind, checksum, payload. Whatever bytes stand where a frame should, reading them gives a frame that was
+//! written as a whole, or says that there is none.
+
+/// Bytes before the payload.
+pub(super) const HEADER: usize = 9;
+
+/// The largest payload. Large values are not in the log.
+pub(super) const LARGEST: usize = 1 << 30;
+
+/// Where a frame stands in a log: its segment, and its place there. A frame that stands elsewhere is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Location {
+    pub(super) segment: u32,
+    pub(super) at: u64,
+}
+
+impl Location {
+    /// Of a frame that is alone in its file.
+    pub(super) const ALONE: Self = Self { segment: 0, at: 0 };
+}
+
+/// Finishes a frame whose payload stands in `frame` behind [`HEADER`] bytes of room.
+pub(super) fn seal(kind: u8, location: Location, frame: &mut [u8]) {
+    let (header, payload) = frame.split_at_mut(HEADER);
+    let length = u32::try_from(payload.len()).expect("a payload is no longer than `LARGEST`");
+    header[..4].copy_from_slice(&length.to_le_bytes());
+    header[4] = kind;
+    let checksum = checksum(&header[..5], location, payload);
+    header[5..].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// A header that was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Header {
+    pub(super) length: usize,
+    pub(super) kind: u8,
+    checksum: u32,
+    hashed: [u8; 5],
+}
+
+impl Header {
+    /// `None` if no frame starts so.
+    pub(super) fn read(bytes: &[u8; HEADER]) -> Option<Self> {
+        let [a, b, c, d, kind, checksum @ ..] = *bytes;
+        let length = u32::from_le_bytes([a, b, c, d]) as usize;
+        let header = Self { length, kind, checksum: u32::from_le_bytes(checksum), hashed: [a, b, c, d, kind] };
+        (length <= LARGEST).then_some(header)
+    }
+
+    /// Whether this is its payload, of a frame that stands there.
+    pub(super) fn fits(&self, location: Location, payload: &[u8]) -> bool {
+        payload.len() == self.length && checksum(&self.hashed, location, payload) == self.checksum
+    }
+}
+
+fn checksum(head: &[u8], location: Location, payload: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(head);
+    hasher.update(&location.segment.to_le_bytes());
+    hasher.update(&location.at.to_le_bytes());
+    hasher.update(payload);
+    hasher.finalize()
+}

@@ -1,0 +1,80 @@
+//! Locks: they go with the process that holds them, whatever ends it. There is nothing to unlock by hand.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{Read, Seek, Write},
+    path::Path,
+};
+
+use super::{StoreError, folder::private};
+
+/// A lock that is held.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+/// Why a lock is not held.
+#[derive(Debug)]
+pub(super) enum NotLocked {
+    /// Another process holds it: what that wrote there.
+    Held(String),
+    /// It cannot be had at all.
+    Failed(StoreError),
+}
+
+impl Lock {
+    /// For one holder, who says who he is.
+    pub(super) fn exclusive(path: &Path) -> Result<Self, NotLocked> {
+        let mut file = open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // Who holds it is only told.
+                let _ = file.take(1024).read_to_string(&mut holder);
+                return Err(NotLocked::Held(holder.trim().to_owned()));
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(path, &error)),
+        }
+        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder().as_bytes()));
+        written.map_err(|error| failed(path, &error))?;
+        Ok(Self { _file: file })
+    }
+
+    /// For many holders, as long as none is exclusive.
+    pub(super) fn shared(path: &Path) -> Result<Self, NotLocked> {
+        let file = open(path)?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(NotLocked::Held(String::new())),
+            Err(TryLockError::Error(error)) => Err(failed(path, &error)),
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File, NotLocked> {
+    let file = private(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(path);
+    file.map_err(|error| failed(path, &error))
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> NotLocked {
+    NotLocked::Failed(StoreError::io("lock", path, error))
+}
+
+/// This process.
+fn holder() -> String {
+    let host = host();
+    let start = humantime::format_rfc3339_seconds(std::time::SystemTime::now());
+    format!("process {} on {host} since {start}\n", std::process::id())
+}
+
+#[cfg(unix)]
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn host() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_else(|_| "this machine".to_owned())
+}

@@ -1,0 +1,97 @@
+//! What a run is, and how it ended.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    path::Path,
+    time::SystemTime,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    StoreError,
+    blobs::{Hash, sync_folder},
+    folder::private,
+    frame::{self, HEADER, Header, Location},
+};
+
+const FILE: &str = "manifest";
+
+/// The kind of its one frame, which changes with its form.
+const KIND: u8 = 1;
+
+/// What a run is, and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    /// The workflow's name, which no edit changes.
+    pub(crate) workflow: String,
+    /// The content of the executable.
+    pub(crate) program: Hash,
+    /// The program's version, for people.
+    pub(crate) version: String,
+    /// When it began, and when it was last gone on with.
+    pub(crate) began: SystemTime,
+    pub(crate) went_on: SystemTime,
+    /// How often it was gone on with.
+    pub(crate) resumed: u32,
+    /// The command line, for people.
+    pub(crate) arguments: Vec<String>,
+    pub(crate) status: Status,
+}
+
+/// How a run ended, if it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Status {
+    /// It runs, or was killed.
+    Unfinished,
+    /// It was cancelled.
+    Cancelled,
+    /// It failed.
+    Failed(String),
+    /// It went well.
+    Done,
+}
+
+impl Manifest {
+    /// Reads the manifest of a run.
+    pub(super) fn read(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(FILE);
+        let bytes = fs::read(&path).map_err(|error| StoreError::io("read", &path, &error))?;
+        Self::parse(&bytes).ok_or_else(|| StoreError::new(format!("`{}` is damaged", path.display())))
+    }
+
+    /// `None` if these are not the bytes of a manifest.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let (header, payload) = bytes.split_first_chunk::<HEADER>()?;
+        let header = Header::read(header)?;
+        if header.kind != KIND || !header.fits(Location::ALONE, payload) {
+            return None;
+        }
+        postcard::from_bytes(payload).ok()
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = postcard::to_extend(self, vec![0; HEADER]).expect("a manifest is plain data");
+        frame::seal(KIND, Location::ALONE, &mut bytes);
+        bytes
+    }
+
+    /// Replaces the manifest of a run.
+    pub(super) fn write(&self, folder: &Path) -> Result<(), StoreError> {
+        let (path, aside) = (folder.join(FILE), folder.join("manifest.new"));
+        let write = || {
+            let mut file = private(OpenOptions::new().write(true).create(true).truncate(true)).open(&aside)?;
+            file.write_all(&self.to_bytes())?;
+            file.sync_data()?;
+            fs::rename(&aside, &path)?;
+            sync_folder(folder)
+        };
+        write().map_err(|error| StoreError::io("write", &path, &error))
+    }
+
+    /// Whether it can be gone on with.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.status != Status::Done
+    }
+}

@@ -1,0 +1,64 @@
+//! Records of runs on disk: what was done, in the order in which it was done, so that a run can go on after anything.
+//!
+//! ```text
+//! .tea/                        0700, a CACHEDIR.TAG, a .gitignore
+//!   lock                       shared by all who run, exclusive for whoever removes blobs
+//!   runs/20261128-0412-k7f2/
+//!     lock                     held by the one writer
+//!     manifest                 what the run is, and how it ended; replaced by rename
+//!     log.0, log.1 …           segments of frames, one more for each time that it went on
+//!   blobs/ab/cdef…             values from 1 MiB on, by content
+//! ```
+//!
+//! A record is appended before anything that follows from it starts. So every prefix of the log is a state that the run
+//! once was in, and recovery takes the longest valid one: there is nothing to repair. A record survives the end of the
+//! process at once, and a loss of power after [`sync`](Options::sync). The first write that fails ends recording for good.
+//!
+//! This room knows positions and bytes. What they mean is the engine's affair.
+
+mod blobs;
+mod folder;
+mod frame;
+mod index;
+mod lock;
+mod log;
+mod manifest;
+mod record;
+mod recorder;
+mod sync;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::{
+    blobs::Hash,
+    folder::{Folder, RunFolder},
+    index::{Done, Found},
+    manifest::{Manifest, Status},
+    record::{Kind, Record, Span, Written},
+    recorder::{Options, Recorder},
+};
+
+use std::{fmt, io, path::Path};
+
+/// Why a store cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoreError(String);
+
+impl StoreError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+
+    fn io(what: &str, path: &Path, error: &io::Error) -> Self {
+        Self(format!("cannot {what} `{}`: {error}", path.display()))
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StoreError {}

@@ -1,0 +1,199 @@
+//! One record: a position, what the engine says about it, and values.
+
+use std::{ops::Range, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    StoreError,
+    blobs::{Blobs, Hash, LARGE},
+    frame::{HEADER, LARGEST},
+};
+
+/// What a record tells of its position. What is done is a unit, with what was decided to follow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// The run was begun, or went on, with these inputs.
+    Session = 1,
+    /// A step of a block is done.
+    Step = 2,
+    /// A fan-out is begun: what does not start is decided.
+    Entered = 3,
+    /// A branch has ended.
+    Branch = 4,
+    /// Consecutive items of a map are done.
+    Items = 5,
+    /// An item failed for good, as it may.
+    ItemFailed = 6,
+}
+
+impl Kind {
+    const ALL: [Self; 6] = [Self::Session, Self::Step, Self::Entered, Self::Branch, Self::Items, Self::ItemFailed];
+
+    pub(super) fn of(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+
+    /// Whether a position has several records of it: one for each range of its items.
+    pub(super) fn is_of_items(self) -> bool {
+        matches!(self, Self::Items | Self::ItemFailed)
+    }
+}
+
+/// What is to be recorded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) position: &'a [u8],
+    /// The items that it is about: the first, and how many.
+    pub(crate) items: (u64, u64),
+    /// The engine's own message.
+    pub(crate) about: &'a [u8],
+    /// Values with a number that tells them apart.
+    pub(crate) values: &'a [(u32, &'a [u8])],
+}
+
+/// What a record starts with: enough to find it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Head<'a> {
+    pub(super) position: &'a [u8],
+    pub(super) items: (u64, u64),
+}
+
+/// What follows.
+#[derive(Debug, Serialize, Deserialize)]
+struct Body<'a> {
+    about: &'a [u8],
+    values: Vec<Announced>,
+}
+
+/// A value, whose bytes follow in the record or are a blob's.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Announced {
+    tag: u32,
+    length: u64,
+    blob: Option<Hash>,
+}
+
+/// The frame of a record, without its header. Large values become blobs.
+pub(super) fn encode(written: &Written<'_>, blobs: &Blobs) -> Result<Vec<u8>, StoreError> {
+    let announce = |(tag, bytes): &(u32, &[u8])| {
+        let blob = (bytes.len() >= LARGE).then(|| blobs.put(bytes)).transpose()?;
+        Ok(Announced { tag: *tag, length: bytes.len() as u64, blob })
+    };
+    let values = written.values.iter().map(announce).collect::<Result<Vec<_>, StoreError>>()?;
+    let head = Head { position: written.position, items: written.items };
+    let body = Body { about: written.about, values };
+    let mut frame = postcard::to_extend(&(head, &body), vec![0; HEADER]).expect("a record is plain data");
+    let inline = written.values.iter().zip(&body.values).filter(|(_, announced)| announced.blob.is_none());
+    inline.for_each(|((_, bytes), _)| frame.extend_from_slice(bytes));
+    if frame.len() > LARGEST {
+        return Err(StoreError::new("a record is larger than 1 GiB"));
+    }
+    Ok(frame)
+}
+
+/// Reads how a record starts.
+pub(super) fn head(payload: &[u8]) -> Option<Head<'_>> {
+    let (head, _) = postcard::take_from_bytes::<Head<'_>>(payload).ok()?;
+    head.items.0.checked_add(head.items.1)?;
+    Some(head)
+}
+
+/// The blobs that a record needs.
+pub(super) fn blobs(payload: &[u8]) -> Vec<(Hash, u64)> {
+    let read = postcard::take_from_bytes::<(Head<'_>, Body<'_>)>(payload);
+    let values = read.map(|((_, body), _)| body.values).unwrap_or_default();
+    values.into_iter().filter_map(|value| Some((value.blob?, value.length))).collect()
+}
+
+/// A record that was read.
+#[derive(Debug)]
+pub(crate) struct Record {
+    payload: Arc<Vec<u8>>,
+    about: Range<usize>,
+    values: Vec<(u32, Place)>,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    Here(Range<usize>),
+    Blob(Hash),
+}
+
+/// The bytes of a value: in a record that was read, or in a blob that is read when somebody wants them.
+#[derive(Debug, Clone)]
+pub(crate) struct Span {
+    payload: Arc<Vec<u8>>,
+    place: Place,
+    blobs: Arc<Blobs>,
+}
+
+impl Record {
+    /// Reads a record, all of whose blobs must be there.
+    pub(super) fn read(payload: Vec<u8>, blobs: &Blobs) -> Result<Self, StoreError> {
+        let damaged = || StoreError::new("a record does not say what records say");
+        let ((_, body), rest) = postcard::take_from_bytes::<(Head<'_>, Body<'_>)>(&payload).map_err(|_| damaged())?;
+        let about = subrange(&payload, body.about);
+        let mut at = payload.len() - rest.len();
+        let mut values = Vec::new();
+        for Announced { tag, length, blob } in body.values {
+            let place = match blob {
+                Some(hash) if blobs.has(hash, length) => Place::Blob(hash),
+                Some(hash) => {
+                    return Err(StoreError::new(format!("`{}` is not there as a whole", blobs.path(hash).display())));
+                }
+                None => {
+                    let end = usize::try_from(length).ok().and_then(|length| at.checked_add(length));
+                    let end = end.filter(|end| *end <= payload.len()).ok_or_else(damaged)?;
+                    Place::Here(std::mem::replace(&mut at, end)..end)
+                }
+            };
+            values.push((tag, place));
+        }
+        if at != payload.len() {
+            return Err(damaged());
+        }
+        Ok(Self { payload: Arc::new(payload), about, values })
+    }
+
+    /// The engine's own message.
+    pub(crate) fn about(&self) -> &[u8] {
+        &self.payload[self.about.clone()]
+    }
+
+    /// Its values, in the order in which they were written.
+    pub(super) fn values(&self, blobs: &Arc<Blobs>) -> impl Iterator<Item = (u32, Span)> {
+        let span =
+            |place: &Place| Span { payload: Arc::clone(&self.payload), place: place.clone(), blobs: Arc::clone(blobs) };
+        self.values.iter().map(move |(tag, place)| (*tag, span(place)))
+    }
+}
+
+impl Span {
+    /// Does something with the bytes.
+    ///
+    /// # Errors
+    /// If they cannot be read, or what is done with them fails.
+    pub(crate) fn with<T>(&self, then: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, String> {
+        match &self.place {
+            Place::Here(range) => then(&self.payload[range.clone()]),
+            Place::Blob(hash) => then(&self.blobs.get(*hash).map_err(|error| error.to_string())?),
+        }
+    }
+
+    /// Whether these are its bytes.
+    pub(crate) fn is(&self, bytes: &[u8]) -> bool {
+        match &self.place {
+            Place::Here(range) => self.payload[range.clone()] == *bytes,
+            Place::Blob(hash) => bytes.len() >= LARGE && Hash::of(bytes) == *hash,
+        }
+    }
+}
+
+/// Where a part of `whole` stands in it.
+fn subrange(whole: &[u8], part: &[u8]) -> Range<usize> {
+    let start = part.as_ptr().addr() - whole.as_ptr().addr();
+    start..start + part.len()
+}

@@ -1,0 +1,99 @@
+//! The thread that has the system put on the disk what was written: not after each record, but soon.
+
+use std::{
+    fs::File,
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+/// Syncs a log.
+#[derive(Debug)]
+pub(super) struct Syncer {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Something was written since the last sync.
+    dirty: AtomicBool,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    file: Arc<File>,
+    ended: bool,
+}
+
+impl Syncer {
+    /// Syncs `file` at most every `interval`; `failed` is told the first sync that fails, which is the last one.
+    pub(super) fn start(
+        file: Arc<File>,
+        interval: Duration,
+        failed: impl Fn(&std::io::Error) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let state = Mutex::new(State { file, ended: false });
+        let shared = Arc::new(Shared { dirty: AtomicBool::new(false), state, changed: Condvar::new() });
+        let of_thread = Arc::clone(&shared);
+        let thread =
+            std::thread::Builder::new().name("tea-sync".to_owned()).spawn(move || of_thread.run(interval, &failed))?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Something was written.
+    pub(super) fn written(&self) {
+        if !self.shared.dirty.swap(true, Ordering::AcqRel) {
+            // The lock orders this with the thread's look at `dirty`: it is not asleep in between.
+            drop(self.shared.state.lock().unwrap_or_else(PoisonError::into_inner));
+            self.shared.changed.notify_one();
+        }
+    }
+
+    /// What is written from now on goes to this file.
+    pub(super) fn goes_on_with(&self, file: Arc<File>) {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).file = file;
+    }
+}
+
+impl Drop for Syncer {
+    /// Syncs what was written last.
+    fn drop(&mut self) {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+        self.shared.changed.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // It runs nothing that panics.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn run(&self, interval: Duration, failed: &dyn Fn(&std::io::Error)) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            while !state.ended && !self.dirty.load(Ordering::Acquire) {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            if self.dirty.swap(false, Ordering::AcqRel) {
+                let file = Arc::clone(&state.file);
+                drop(state);
+                if let Err(error) = file.sync_data() {
+                    return failed(&error);
+                }
+                state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            } else if state.ended {
+                return;
+            }
+            if !state.ended {
+                let waited = self.changed.wait_timeout_while(state, interval, |state| !state.ended);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+    }
+}

@@ -1,0 +1,442 @@
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use fastrand::Rng;
+
+use super::*;
+
+/// A folder that goes away with the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        static LAST: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("tea-store-{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn store(&self) -> PathBuf {
+        self.0.join("state")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+const OPTIONS: Options = Options { sync: Duration::from_millis(1) };
+
+fn manifest() -> Manifest {
+    Manifest {
+        workflow: "test/flow".to_owned(),
+        program: Hash::of(b"program"),
+        version: "1.0.0".to_owned(),
+        began: SystemTime::UNIX_EPOCH,
+        went_on: SystemTime::UNIX_EPOCH,
+        resumed: 0,
+        arguments: vec!["flow".to_owned(), "--k".to_owned(), "3".to_owned()],
+        status: Status::Unfinished,
+    }
+}
+
+fn begin(store: &Path) -> Recorder {
+    Recorder::begin(store, manifest(), OPTIONS, |error| panic!("{error}")).unwrap()
+}
+
+fn go_on(store: &Path, name: &str) -> (Recorder, u64) {
+    let folder = Folder::open(store).unwrap();
+    let run = folder.run(name).unwrap();
+    Recorder::go_on(folder, run, OPTIONS, |error| panic!("{error}")).unwrap()
+}
+
+/// Record number `n` of a test: a step at that position, with a value of `n` bytes.
+fn write(recorder: &Recorder, n: u8) {
+    let value = vec![n; usize::from(n)];
+    let (position, values) = ([n], [(7, &value[..])]);
+    let written = Written { kind: Kind::Step, position: &position, items: (0, 0), about: &[n, n], values: &values };
+    recorder.append(&written).unwrap();
+}
+
+fn holds(recorder: &Recorder, n: u8) -> bool {
+    let Some(found) = recorder.find(Kind::Step, &[n]) else { return false };
+    let record = recorder.read(found).unwrap();
+    assert_eq!(record.about(), [n, n]);
+    let values: Vec<_> = recorder.values(&record).collect();
+    assert_eq!((values.len(), values[0].0), (1, 7));
+    assert!(values[0].1.with(|bytes| Ok(bytes == vec![n; usize::from(n)])).unwrap());
+    assert!(values[0].1.is(&vec![n; usize::from(n)]));
+    true
+}
+
+fn segments(store: &Path, name: &str) -> Vec<PathBuf> {
+    let folder = store.join("runs").join(name);
+    (0..100).map(|n| folder.join(format!("log.{n}"))).take_while(|path| path.exists()).collect()
+}
+
+#[test]
+fn what_is_recorded_is_found_after_the_run_went_on() {
+    let scratch = Scratch::new();
+    let recorder = begin(&scratch.store());
+    let name = recorder.name().to_owned();
+    (1..=3).for_each(|n| write(&recorder, n));
+    assert!(recorder.find(Kind::Step, &[1]).is_none(), "what this process did is no record of before");
+    drop(recorder);
+    let (recorder, aside) = go_on(&scratch.store(), &name);
+    assert_eq!((aside, recorder.before()), (0, 3));
+    assert!((1..=3).all(|n| holds(&recorder, n)) && !holds(&recorder, 4));
+    assert!(recorder.find(Kind::Branch, &[1]).is_none());
+    write(&recorder, 4);
+    recorder.end(Status::Cancelled);
+    drop(recorder);
+    let (recorder, _) = go_on(&scratch.store(), &name);
+    assert!((1..=4).all(|n| holds(&recorder, n)));
+    assert_eq!(recorder.manifest().status, Status::Cancelled);
+}
+
+#[test]
+fn the_later_record_of_a_position_holds_and_items_have_all_of_theirs() {
+    let scratch = Scratch::new();
+    let recorder = begin(&scratch.store());
+    let append = |kind, items, about: &[u8]| {
+        recorder.append(&Written { kind, position: b"p", items, about, values: &[] }).unwrap();
+    };
+    append(Kind::Branch, (0, 0), b"first");
+    append(Kind::Items, (0, 4), b"");
+    append(Kind::Branch, (0, 0), b"second");
+    append(Kind::Items, (4, 2), b"");
+    let name = recorder.name().to_owned();
+    drop(recorder);
+    let (recorder, _) = go_on(&scratch.store(), &name);
+    let found = recorder.find(Kind::Branch, b"p").unwrap();
+    assert_eq!((found.number, recorder.read(found).unwrap().about()), (2, &b"second"[..]));
+    let items: Vec<_> = recorder.items(Kind::Items, b"p").iter().map(|done| (done.first, done.count)).collect();
+    assert_eq!(items, [(0, 4), (4, 2)]);
+    let counts = recorder.counts().map(|(_, count)| count);
+    assert_eq!(counts, [0, 1, 6, 0]);
+}
+
+/// The log of a run that went on once, cut or changed by `change`, gives a prefix of what was written, goes on from there,
+/// and then gives that prefix and what came after.
+fn prefix_after(change: impl Fn(&[PathBuf])) -> u8 {
+    let scratch = Scratch::new();
+    let recorder = begin(&scratch.store());
+    let name = recorder.name().to_owned();
+    (1..=3).for_each(|n| write(&recorder, n));
+    drop(recorder);
+    let (recorder, _) = go_on(&scratch.store(), &name);
+    (4..=5).for_each(|n| write(&recorder, n));
+    drop(recorder);
+    change(&segments(&scratch.store(), &name));
+
+    let (recorder, _) = go_on(&scratch.store(), &name);
+    let count = (1..=5).take_while(|&n| holds(&recorder, n)).count();
+    let count = u8::try_from(count).unwrap();
+    assert!((count + 1..=5).all(|n| !holds(&recorder, n)), "what follows damage counts no more");
+    write(&recorder, 9);
+    drop(recorder);
+    let (recorder, aside) = go_on(&scratch.store(), &name);
+    assert_eq!(aside, 0, "what was kept aside is aside");
+    assert!((1..=count).all(|n| holds(&recorder, n)) && holds(&recorder, 9));
+    count
+}
+
+#[test]
+fn the_log_cut_at_any_byte_gives_the_longest_valid_prefix() {
+    assert_eq!(prefix_after(|_| ()), 5);
+    // Of a first segment with 3 records, and a second with 2.
+    for segment in 0..2 {
+        let mut found = Vec::new();
+        for cut in 0.. {
+            let length = Mutex::new(0);
+            let prefix = prefix_after(|segments| {
+                let file = fs::OpenOptions::new().write(true).open(&segments[segment]).unwrap();
+                *length.lock().unwrap() = file.metadata().unwrap().len();
+                file.set_len(cut).unwrap();
+            });
+            found.push(prefix);
+            if cut == *length.lock().unwrap() {
+                break;
+            }
+        }
+        assert!(found.is_sorted());
+        let (first, last) = if segment == 0 { (0, 5) } else { (3, 5) };
+        assert_eq!((found[0], found[found.len() - 1]), (first, last));
+        found.dedup();
+        assert_eq!(found.len(), if segment == 0 { 4 } else { 3 }, "each record counts once it is there as a whole");
+    }
+}
+
+#[test]
+fn tails_that_were_not_synced_are_dropped() {
+    for (tail, fill) in [(1, 0), (40, 0), (4096, 0), (40, 0xff), (4096, 0x55)] {
+        // Length was written, content was not.
+        let lost = prefix_after(|segments| {
+            let mut bytes = fs::read(&segments[1]).unwrap();
+            let from = bytes.len() - tail.min(bytes.len());
+            bytes[from..].fill(fill);
+            bytes.resize(from + tail, fill);
+            fs::write(&segments[1], bytes).unwrap();
+        });
+        assert!((3..5).contains(&lost), "{tail} {fill}: {lost}");
+        // The same behind what is whole.
+        let kept = prefix_after(|segments| {
+            let mut bytes = fs::read(&segments[1]).unwrap();
+            bytes.resize(bytes.len() + tail, fill);
+            fs::write(&segments[1], bytes).unwrap();
+        });
+        assert_eq!(kept, 5);
+    }
+    // A segment is not there at all.
+    assert_eq!(prefix_after(|segments| fs::remove_file(&segments[1]).unwrap()), 3);
+}
+
+/// Changes bytes as a disk, a file system or somebody with an editor might.
+fn spoil(rng: &mut Rng, bytes: &mut Vec<u8>) {
+    for _ in 0..rng.usize(1..4) {
+        let at = rng.usize(0..=bytes.len());
+        let to = rng.usize(at..=bytes.len());
+        match rng.u8(0..7) {
+            0 => bytes.truncate(at),
+            1 if at < bytes.len() => bytes[at] ^= 1 << rng.u8(0..8),
+            2 => bytes[at..to].fill(rng.u8(..)),
+            3 => drop(bytes.drain(at..to)),
+            4 => bytes.extend_from_within(at..to),
+            5 => bytes[at..to].iter_mut().for_each(|byte| *byte = rng.u8(..)),
+            _ => {
+                let length = rng.u32(..).to_le_bytes();
+                bytes.splice(at..(at + 4).min(bytes.len()), length);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_corrupt_log_or_manifest_gives_what_was_not_written() {
+    let rounds = std::env::var("TEA_SOUP").map_or(20_000, |rounds| rounds.parse().unwrap());
+    let scratch = Scratch::new();
+    let recorder = begin(&scratch.store());
+    let name = recorder.name().to_owned();
+    (1..=6).for_each(|n| write(&recorder, n));
+    drop(recorder);
+    let log = fs::read(&segments(&scratch.store(), &name)[0]).unwrap();
+    let mut whole = Vec::new();
+    let (mut payload, blobs) = (Vec::new(), blobs::Blobs::new(&scratch.store()));
+    log::valid(&log[..], 0, 0, &mut payload, &mut |kind, payload, _| {
+        whole.push((kind, payload.to_vec()));
+        true
+    })
+    .unwrap();
+    assert_eq!(whole.len(), 6);
+    let manifest_bytes = manifest().to_bytes();
+    let mut rng = Rng::with_seed(16);
+    let (mut spoiled, mut short) = (Vec::new(), 0);
+    for round in 0..rounds {
+        spoiled.clone_from(if round % 4 == 0 { &manifest_bytes } else { &log });
+        spoil(&mut rng, &mut spoiled);
+        if round % 4 == 0 {
+            let found = Manifest::parse(&spoiled);
+            assert!(found.is_none_or(|found| found == manifest()), "round {round}");
+            continue;
+        }
+        let mut at = 0;
+        log::valid(&spoiled[..], 0, 0, &mut payload, &mut |kind, payload, _| {
+            assert_eq!(whole.get(at), Some(&(kind, payload.to_vec())), "round {round}");
+            at += 1;
+            true
+        })
+        .unwrap();
+        short += usize::from(at < whole.len());
+        // What has the right checksum and says nonsense all the same.
+        spoiled.clone_from(&whole[usize::try_from(round % 6).unwrap()].1);
+        spoil(&mut rng, &mut spoiled);
+        if record::head(&spoiled).is_some() {
+            drop(Record::read(spoiled.clone(), &blobs));
+        }
+        record::blobs(&spoiled);
+    }
+    assert!(short > 0);
+}
+
+#[test]
+fn two_processes_do_not_write_to_one_run() {
+    let scratch = Scratch::new();
+    let recorder = begin(&scratch.store());
+    let folder = Folder::open(&scratch.store()).unwrap();
+    let run = folder.run(recorder.name()).unwrap();
+    assert!(run.is_in_use());
+    let removed = folder.remove(&run).unwrap_err().to_string();
+    let refused = Recorder::go_on(folder.clone(), run, OPTIONS, |_| ()).unwrap_err().to_string();
+    for error in [removed, refused] {
+        let holder = format!("is in use by process {} on ", std::process::id());
+        assert!(error.starts_with(&format!("run `{}`", recorder.name())) && error.contains(&holder), "{error}");
+    }
+    // Another run of the same store is no business of theirs.
+    let other = begin(&scratch.store());
+    assert_ne!(other.name(), recorder.name());
+    let name = recorder.name().to_owned();
+    drop(recorder);
+    assert!(!folder.run(&name).unwrap().is_in_use());
+    go_on(&scratch.store(), &name);
+}
+
+#[test]
+fn large_values_are_there_once_and_go_with_the_last_run_that_has_them() {
+    let scratch = Scratch::new();
+    let (large, other) = (vec![3; 1 << 20], vec![4; 3 << 20]);
+    let put = |recorder: &Recorder, values: &[(u32, &[u8])]| {
+        let written = Written { kind: Kind::Branch, position: b"b", items: (0, 0), about: b"", values };
+        recorder.append(&written).unwrap();
+    };
+    let first = begin(&scratch.store());
+    put(&first, &[(0, &large), (1, b"small"), (2, &large), (3, &other)]);
+    let second = begin(&scratch.store());
+    put(&second, &[(0, &large)]);
+    let folder = Folder::open(&scratch.store()).unwrap();
+    let names = [first.name().to_owned(), second.name().to_owned()];
+    assert_eq!(folder.collect().unwrap(), None, "runs are going on");
+    drop((first, second));
+
+    let (first, _) = go_on(&scratch.store(), &names[0]);
+    let record = first.read(first.find(Kind::Branch, b"b").unwrap()).unwrap();
+    let values: Vec<_> = first.values(&record).collect();
+    let expected: [(u32, &[u8]); 4] = [(0, &large), (1, b"small"), (2, &large), (3, &other)];
+    for ((tag, span), expected) in values.iter().zip(expected) {
+        assert!(*tag == expected.0 && span.is(expected.1));
+        assert!(span.with(|bytes| Ok(bytes == expected.1)).unwrap());
+    }
+    drop(first);
+    assert!(folder.collect().unwrap().is_some());
+    folder.remove(&folder.run(&names[0]).unwrap()).unwrap();
+    assert!(folder.collect().unwrap().unwrap() >= 3 << 20);
+    let second = folder.run(&names[1]).unwrap();
+    assert_eq!(second.verify(&folder).unwrap().damaged, Vec::<String>::new());
+
+    // A blob that is damaged or gone is no value.
+    let blob = folder.blobs().path(Hash::of(&large));
+    let mut bytes = fs::read(&blob).unwrap();
+    bytes[77] ^= 1;
+    fs::write(&blob, bytes).unwrap();
+    assert_eq!(second.verify(&folder).unwrap().damaged.len(), 1);
+    let (recorder, _) = go_on(&scratch.store(), &names[1]);
+    let found = recorder.find(Kind::Branch, b"b").unwrap();
+    let record = recorder.read(found).unwrap();
+    let error = recorder.values(&record).next().unwrap().1.with(|_| Ok(())).unwrap_err();
+    assert!(error.contains("is damaged"), "{error}");
+    fs::remove_file(&blob).unwrap();
+    assert!(recorder.read(found).unwrap_err().to_string().contains("is not there as a whole"));
+}
+
+#[test]
+fn runs_that_ended_go_when_there_are_enough_newer_ones() {
+    let scratch = Scratch::new();
+    let mut names = Vec::new();
+    for status in [Status::Done, Status::Failed("why".to_owned()), Status::Done, Status::Done] {
+        let recorder = begin(&scratch.store());
+        names.push(recorder.name().to_owned());
+        recorder.end(status);
+    }
+    let folder = Folder::open(&scratch.store()).unwrap();
+    let left = || folder.runs().unwrap().len();
+    assert_eq!(folder.prune("other/flow", 0, 0).unwrap(), Vec::<String>::new());
+    assert_eq!(folder.prune("test/flow", 2, u64::MAX).unwrap().len(), 1);
+    assert_eq!(left(), 3);
+    assert_eq!(folder.prune("test/flow", 9, 1).unwrap().len(), 2, "what takes too much goes, but not what may go on");
+    assert_eq!(folder.runs().unwrap()[0].name, names[1]);
+}
+
+#[test]
+fn the_first_failed_write_ends_recording_and_is_told_once() {
+    let scratch = Scratch::new();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = {
+        let told = Arc::clone(&told);
+        move |error: &StoreError| told.lock().unwrap().push(error.to_string())
+    };
+    let recorder = Recorder::begin(&scratch.store(), manifest(), OPTIONS, tell).unwrap();
+    write(&recorder, 1);
+    let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else { return };
+    recorder.divert(full);
+    let written = Written { kind: Kind::Step, position: &[2], items: (0, 0), about: b"", values: &[] };
+    let error = recorder.append(&written).unwrap_err().to_string();
+    assert!(error.contains("cannot write") && error.contains("log.0"), "{error}");
+    recorder.divert(tempfile(&scratch));
+    assert_eq!(recorder.append(&written).unwrap_err().to_string(), error, "it has ended for good");
+    assert_eq!(*told.lock().unwrap(), [error]);
+    let name = recorder.name().to_owned();
+    drop(recorder);
+    let (recorder, _) = go_on(&scratch.store(), &name);
+    assert!(holds(&recorder, 1) && recorder.find(Kind::Step, &[2]).is_none());
+}
+
+fn tempfile(scratch: &Scratch) -> fs::File {
+    fs::File::create(scratch.0.join("file")).unwrap()
+}
+
+#[test]
+#[cfg(unix)]
+fn a_failed_sync_ends_recording() {
+    let scratch = Scratch::new();
+    let (send, told) = std::sync::mpsc::channel();
+    let recorder =
+        Recorder::begin(&scratch.store(), manifest(), OPTIONS, move |error| send.send(error.to_string()).unwrap());
+    let recorder = recorder.unwrap();
+    // Takes what is written, and cannot be synced.
+    let (_reader, pipe) = rustix::pipe::pipe().unwrap();
+    recorder.divert(pipe.into());
+    write(&recorder, 1);
+    let error = told.recv().unwrap();
+    assert!(error.starts_with("cannot sync the log"), "{error}");
+    assert!(recorder.failure().is_some());
+}
+
+#[test]
+fn nobody_writes_where_no_folder_can_be() {
+    let scratch = Scratch::new();
+    fs::write(scratch.store(), "a file").unwrap();
+    let error = Recorder::begin(&scratch.store(), manifest(), OPTIONS, |_| ()).unwrap_err().to_string();
+    assert!(error.starts_with("cannot make"), "{error}");
+    assert!(Folder::open(&scratch.0.join("none")).unwrap_err().to_string().starts_with("cannot read"));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_store_is_for_its_owner_alone() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    let scratch = Scratch::new();
+    let recorder = begin(&scratch.store());
+    let large = vec![0; 1 << 20];
+    let written = Written { kind: Kind::Step, position: b"", items: (0, 0), about: b"", values: &[(0, &large)] };
+    recorder.append(&written).unwrap();
+    let mut looked_at = 0;
+    let mut folders = vec![scratch.store()];
+    while let Some(folder) = folders.pop() {
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700, "{}", folder.display());
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                looked_at += 1;
+                assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
+            }
+        }
+    }
+    assert_eq!(looked_at, 7, "a tag, what git ignores, two locks, a manifest, a log and a blob");
+    drop(recorder);
+    // Only root can give a folder away.
+    if fs::metadata(&scratch.0).unwrap().uid() == 0 && chown(scratch.store(), Some(12_345), None).is_ok() {
+        let error = Folder::open(&scratch.store()).unwrap_err().to_string();
+        assert!(error.contains("belongs to user 12345"), "{error}");
+    }
+}
