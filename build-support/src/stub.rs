@@ -27,7 +27,7 @@ fn module(workflow: &Workflow, surface: &Surface) -> String {
     // A key whose name or type is the mistake has none to show.
     let is_rust = |key: &&Key| is_identifier(&key.name.value) && syn::parse_str::<syn::Type>(&key.ty.text).is_ok();
     let inputs = || workflow.keys.iter().filter(is_rust).filter(|key| key.input.is_some());
-    let outputs = workflow.keys.iter().filter(is_rust).filter(|key| key.transient.is_none());
+    let outputs = workflow.keys.iter().filter(is_rust).filter(|key| key.in_output());
     let states = workflow.keys.iter().filter(is_rust);
     format!(
         "/// Stands in for a workflow that does not compile.\n{visibility} mod {name} {{\nuse super::*;\n\

@@ -100,19 +100,21 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
         max_workers: Some(workers),
         fail_fast: false,
     }));
-    let step = Step { name: "all", place: PLACE, work: Work::FanOut(region), next: END, max_visits: 1 };
+    let step = Step { name: "all", place: PLACE, work: Work::FanOut(region), next: END, max_visits: 1, rerun: false };
     let root = Block { entry: Next::Go(Target::Step(0)), steps: vec![step].leak(), keys: &[] };
     Box::leak(Box::new(Plan {
         name: "simulated",
         description: "",
         file: "",
         module: "",
+        package: None,
         version: None,
         panics_abort: false,
         keys: &[],
         root: Box::leak(Box::new(root)),
         sites: vec![Site::Region(region)].leak(),
         max_workers: None,
+        checkpoint: None,
     }))
 }
 

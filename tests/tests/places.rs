@@ -197,10 +197,44 @@ nodes:
     parallel_strategy: process
 "#;
     let output = errors("items", &format!("struct Item(usize);\n{MAIN}"), workflow);
-    assert!(
-        output.starts_with("error[E0277]: items and results of `all` cannot cross to a worker process"),
-        "{output}"
-    );
+    assert!(output.starts_with("error[E0277]: items of `all` cannot cross to a worker process"), "{output}");
     assert!(output.contains("`all` at src/flow.yaml:5:11 runs its items with `process`"), "{output}");
     assert_eq!(output.matches("\nerror").count(), 1, "one error, and that the build failed:\n{output}");
+}
+
+#[test]
+fn items_and_results_that_cannot_be_recorded_are_named_with_their_map() {
+    let workflow = |items: &str, run: &str| {
+        format!(
+            r#"name: items
+state_schema:
+  listed: {{ type: Vec<Item>, transient: true }}
+  sizes: {{ type: Vec<usize>, optional: true }}
+  again: {{ type: Vec<Item>, optional: true, transient: true }}
+settings: {{ checkpoint: true }}
+nodes:
+  - {{ name: list, run: "vec![Item(1)]", output: listed }}
+  - {{ name: all, type: dynamic_parallel, items: "{items}", run: "{run}", output: sizes }}
+  - {{ name: copy, type: dynamic_parallel, items: "vec![Item(listed.len())]", run: Item(item.0), output: again }}
+"#
+        )
+    };
+    let main = format!("struct Item(usize);\n{MAIN}");
+    let project = Project::new("unrecorded", &[("main.rs", &main), ("flow.yaml", &workflow("listed", "item.0"))]);
+    let built = project.check();
+    assert!(built.success, "items of a key, and of a map whose output is made again, need no bytes: {}", built.output);
+
+    let output = errors("unrecorded", &main, &workflow("vec![Item(listed.len())]", "item.0"));
+    assert!(output.contains("error[E0277]: items of `all` cannot be recognised on resume"), "{output}");
+    assert!(
+        output.contains("the `checkpoint` at src/flow.yaml:6:13 records each item of `all` at src/flow.yaml:9:13"),
+        "{output}"
+    );
+    assert!(output.contains("let a node before `all` write the items to a key"), "{output}");
+    assert_eq!(output.matches("\nerror").count(), 2, "one error, and that the build failed:\n{output}");
+
+    let results = workflow("listed", "Item(item.0)").replace("sizes: { type: Vec<usize>", "sizes: { type: Vec<Item>");
+    let output = errors("unrecorded", &main, &results);
+    assert!(output.contains("error[E0277]: state key `sizes` cannot be recorded"), "{output}");
+    assert!(output.contains("error[E0277]: results of `all` cannot be recorded"), "{output}");
 }

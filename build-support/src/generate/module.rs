@@ -7,13 +7,13 @@ use super::{
     identifiers::{KeyNames, Names},
     join,
     pieces::check_of,
-    tables::{Tables, option},
+    tables::{Tables, checkpoint, option},
     types::{Complaint, KeyType},
     visibility::within,
 };
 use crate::plan::{Key, KeyId, Plan};
 
-/// Who sees what. Types of `transient` keys that are no inputs are no business of any caller's, and may be private.
+/// Who sees what. Types of keys that are neither inputs nor in the output are no business of any caller's, and may be private.
 struct Seen {
     /// What is in the module.
     vis: String,
@@ -41,7 +41,7 @@ impl Seen {
 }
 
 fn is_private(key: &Key) -> bool {
-    key.transient && !key.input
+    !key.output && !key.input
 }
 
 /// Writes the module.
@@ -69,14 +69,15 @@ pub(super) fn write(around: Around<'_>, types: &[KeyType], tables: &Tables, node
          name: {:?}, description: {:?}, file: {file:?}, module: \
          ::core::concat!(::core::module_path!(), \" at \", ::core::file!(), \":\", ::core::line!(), \":\", \
          ::core::column!()),\n        \
-         version: ::core::option_env!(\"CARGO_PKG_VERSION\"), \
+         package: ::core::option_env!(\"CARGO_PKG_NAME\"), version: ::core::option_env!(\"CARGO_PKG_VERSION\"), \
          panics_abort: ::core::cfg!(panic = \"abort\"), keys: &KEYS,\n        \
-         root: {},\n        sites: &[{}],\n        max_workers: {},\n    }};\n",
+         root: {},\n        sites: &[{}],\n        max_workers: {}, checkpoint: {},\n    }};\n",
         plan.name.value,
         plan.description.as_deref().unwrap_or_default(),
         tables.root,
         tables.sites.trim_end(),
         option(plan.max_workers),
+        checkpoint(plan),
     );
     text += &tables.statics;
     if surface.main && surface.warnings {
@@ -118,7 +119,7 @@ fn input(text: &mut String, plan: &Plan, names: &Names, Seen { vis, .. }: &Seen)
         };
         let _ = writeln!(fields, "        #[doc = {:?}]", doc(key));
         let _ = writeln!(fields, "        {vis} {}: {ty},", own.variable);
-        let _ = writeln!(debug, "            f.field({:?}, {});", key.name.value, shown(&own.variable, &debugged));
+        let _ = writeln!(debug, "            f.field({:?}, {});", key.name.value, shown(key, &own.variable, &debugged));
         if may_be_left_out(key) {
             let _ = write!(values, "{}: ::core::option::Option::None, ", own.variable);
         } else if key.default.is_some() {
@@ -146,13 +147,13 @@ fn input(text: &mut String, plan: &Plan, names: &Names, Seen { vis, .. }: &Seen)
 fn output(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType], Seen { vis, .. }: &Seen) {
     let (mut fields, mut debug) = (String::new(), String::new());
     let (mut cloned, mut written) = (String::new(), String::new());
-    for (id, key) in numbered(plan).filter(|(_, key)| !key.transient) {
+    for (id, key) in numbered(plan).filter(|(_, key)| key.output) {
         let own = names.key(id);
         let (open, close) = if key.always_set { ("", "") } else { ("::core::option::Option<", ">") };
         let _ = writeln!(fields, "        #[doc = {:?}]", doc(key));
         let _ = writeln!(fields, "        {vis} {}: {open}types::{}{close},", own.variable, own.alias);
         let ty = if key.always_set { own.alias.clone() } else { format!("{}?", own.alias) };
-        let _ = writeln!(debug, "            f.field({:?}, {});", key.name.value, shown(&own.variable, &ty));
+        let _ = writeln!(debug, "            f.field({:?}, {});", key.name.value, shown(key, &own.variable, &ty));
         let (variable, name) = (&own.variable, &key.name.value);
         let (copy, field) = if key.always_set {
             (format!("tea::IfClone::cloned(&self.{variable})"), format!("tea::Written(&self.{variable})"))
@@ -169,10 +170,10 @@ fn output(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType], Seen
             format!("for<'a> types::{}: tea::{capability}<'a>, ", first(ty))
         })
     };
-    let count = numbered(plan).filter(|(_, key)| !key.transient).count();
+    let count = numbered(plan).filter(|(_, key)| key.output).count();
     let _ = write!(
         text,
-        "    /// What a run gives: the state at its end, without `transient` keys. It is `Clone` and `Serialize` where all \
+        "    /// What a run gives: the state at its end, without the keys that are kept out of it. It is `Clone` and `Serialize` where all \
          its types are.\n    {vis} struct Output {{\n{fields}    }}\n\n    \
          impl ::core::clone::Clone for Output where {} {{\n        fn clone(&self) -> Self {{\n            \
          Self {{\n{cloned}            }}\n        }}\n    }}\n\n    \
@@ -193,7 +194,9 @@ fn state(text: &mut String, plan: &Plan, names: &Names, seen: &Seen) {
         let KeyNames { variable, alias, .. } = names.key(id);
         let _ = writeln!(fields, "        #[doc = {:?}]", doc(key));
         let _ = writeln!(fields, "        {} {variable}: {},", seen.own(key), shared(key, alias));
-        let shown = if key.always_set {
+        let shown = if key.secret {
+            HIDDEN.to_owned()
+        } else if key.always_set {
             format!("&tea::shown!(types::{alias}, &*self.{variable})")
         } else {
             format!("&self.{variable}.as_deref().map(|value| tea::shown!(types::{alias}, value))")
@@ -202,7 +205,7 @@ fn state(text: &mut String, plan: &Plan, names: &Names, seen: &Seen) {
     }
     let _ = write!(
         text,
-        "    /// The whole state at the end of a run, `transient` keys included, each value shared and not copied.\n    \
+        "    /// The whole state at the end of a run, all keys included, each value shared and not copied.\n    \
          {vis} struct State {{\n{fields}    }}\n\n"
     );
     debug_impl(text, "State", &debug);
@@ -214,8 +217,14 @@ fn shared(key: &Key, alias: &str) -> String {
     if key.always_set { shared } else { format!("::core::option::Option<{shared}>") }
 }
 
+/// What `Debug` shows of a secret.
+const HIDDEN: &str = "&::core::format_args!(\"<secret>\")";
+
 /// A field as `Debug` shows it; a type ending in `?` is optional.
-fn shown(field: &str, ty: &str) -> String {
+fn shown(key: &Key, field: &str, ty: &str) -> String {
+    if key.secret {
+        return HIDDEN.to_owned();
+    }
     match ty.strip_suffix('?') {
         Some(ty) => format!("&self.{field}.as_ref().map(|value| tea::shown!(types::{ty}, value))"),
         None => format!("&tea::shown!(types::{ty}, &self.{field})"),
@@ -254,7 +263,7 @@ fn workflow(text: &mut String, plan: &Plan, names: &Names, Seen { vis, .. }: &Se
     } else {
         (format!("            let mut inputs = ::std::vec![{inputs}];\n{unset}            inputs\n"), true)
     };
-    let outputs: Vec<_> = numbered(plan).filter(|(_, key)| !key.transient).collect();
+    let outputs: Vec<_> = numbered(plan).filter(|(_, key)| key.output).collect();
     let output = Parts::new("output", true, &outputs, names, |key, KeyNames { alias, constant, .. }| {
         let (take, ty) = if key.always_set {
             ("take", format!("types::{alias}"))
@@ -390,18 +399,22 @@ fn checks(text: &mut String, around: Around<'_>, types: &[KeyType], seen: &Seen)
         let shared = format!("{}Shared", own.alias);
         capability(&shared, "::core::marker::Send + ::core::marker::Sync + 'static", ty.not_shared(plan, sources));
         let mut bounds = shared;
-        if ty.crosses {
-            let crosses = format!("{}Crosses", own.alias);
-            let needed = "super::tea::Serialize + super::tea::DeserializeOwned";
-            capability(&crosses, needed, ty.not_crossing(plan, sources));
-            bounds = bounds + " + " + &crosses;
+        let wired = match &plan.checkpoint {
+            _ if ty.crosses => Some(("Crosses", ty.not_crossing(plan, sources))),
+            Some(checkpoint) if ty.recorded => Some(("Recorded", ty.not_recorded(checkpoint.span, plan, sources))),
+            _ => None,
+        };
+        if let Some((name, complaint)) = wired {
+            let name = own.alias.clone() + name;
+            capability(&name, "super::tea::Serialize + super::tea::DeserializeOwned", complaint);
+            bounds = bounds + " + " + &name;
         }
         if ty.copied {
             let copied = format!("{}Copied", own.alias);
             capability(&copied, "::core::clone::Clone", ty.not_copied(plan, sources));
             bounds = bounds + " + " + &copied;
         }
-        let kind = if ty.crosses { "crossing" } else { "shared" };
+        let kind = if ty.wired() { "wired" } else { "shared" };
         let _ = write!(
             functions,
             "        {inner} const fn {}<T: {bounds}>(id: u32) -> super::tea::Checked<T> {{\n            \
@@ -416,8 +429,8 @@ fn checks(text: &mut String, around: Around<'_>, types: &[KeyType], seen: &Seen)
 /// Warns of the keys that the program leaves out of its output. Only rustc knows: where a type is `Serialize`, `TO_JSON` is
 /// the constant of `Probe` itself, else that of the trait.
 fn left_out(text: &mut String, Around { plan, names, sources, .. }: Around<'_>, types: &[KeyType]) {
-    // A type that crosses is `Serialize`, or that is an error.
-    for ty in types.iter().filter(|ty| ty.output && !ty.plain && !ty.crosses) {
+    // A type that has bytes is `Serialize`, or that is an error.
+    for ty in types.iter().filter(|ty| ty.output && !ty.plain && !ty.wired()) {
         let _ = write!(
             text,
             "    const _: () = {{\n        #[allow(dead_code)]\n        trait LeftOut {{\n            \
@@ -432,7 +445,7 @@ fn left_out(text: &mut String, Around { plan, names, sources, .. }: Around<'_>, 
 
 /// The first key of a type that is part of the output: others may be private.
 fn in_output(plan: &Plan, ty: &KeyType) -> KeyId {
-    let shown = |key: &&KeyId| !plan.keys[key.0 as usize].transient;
+    let shown = |key: &&KeyId| plan.keys[key.0 as usize].output;
     ty.keys.iter().find(shown).copied().unwrap_or(ty.keys[0])
 }
 
@@ -455,39 +468,56 @@ fn key_table(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType]) {
     let _ = writeln!(text, "    static KEYS: [tea::KeySpec; {}] = [", plan.keys.len());
     for (id, key) in numbered(plan) {
         let own = names.key(id);
-        let default = match key.default {
-            Some(_) => format!("tea::Some(|| key::{}.share(keys::{}::default()))", own.constant, own.alias),
-            None => "tea::None".to_owned(),
+        let mut fields = String::new();
+        let mut flag_if = |holds: bool, name: &str| {
+            if holds {
+                let _ = write!(fields, "{name}: true, ");
+            }
         };
-        let reduce = match key.reduce {
-            Some(_) => format!("tea::Some(keys::{}::reduce)", own.alias),
-            None => "tea::None".to_owned(),
+        flag_if(key.input, "input");
+        flag_if(key.transient, "transient");
+        flag_if(key.secret, "secret");
+        flag_if(!key.always_set, "optional");
+        if !key.output {
+            fields += "output: false, ";
+        }
+        if key.default.is_some() {
+            let _ =
+                write!(fields, "default: tea::Some(|| key::{}.share(keys::{}::default())), ", own.constant, own.alias);
+        }
+        if key.reduce.is_some() {
+            let _ = write!(fields, "reduce: tea::Some(keys::{}::reduce), ", own.alias);
+        }
+        if let Some(description) = &key.description {
+            let _ = write!(fields, "description: {description:?}, ");
+        }
+        if let Some(flag) = flag(key) {
+            let _ = write!(fields, "flag: {flag}, ");
+        }
+        let base = format!("tea::KeySpec::new({:?}, &KIND_{})", key.name.value, kinds[id.0 as usize]);
+        let _ = if fields.is_empty() {
+            writeln!(text, "        {base},")
+        } else {
+            writeln!(text, "        tea::KeySpec {{ {fields}..{base} }},")
         };
-        let _ = writeln!(
-            text,
-            "        tea::KeySpec {{ name: {:?}, kind: &KIND_{}, input: {}, default: {default}, \
-             reduce: {reduce}, transient: {}, optional: {}, description: {:?}, flag: {} }},",
-            key.name.value,
-            kinds[id.0 as usize],
-            key.input,
-            key.transient,
-            !key.always_set,
-            key.description.as_deref().unwrap_or_default(),
-            flag(key),
-        );
     }
     *text += "    ];\n\n";
 }
 
-/// How the command line takes a key.
-fn flag(key: &Key) -> String {
-    let value_name = key.value_name.as_deref().unwrap_or_default();
-    if key.short.is_none() && !key.positional && value_name.is_empty() {
-        return "tea::FlagSpec::PLAIN".to_owned();
+/// How the command line takes a key, unless that is as it takes most.
+fn flag(key: &Key) -> Option<String> {
+    let mut fields = String::new();
+    if let Some(short) = key.short {
+        let _ = write!(fields, "short: tea::Some({short:?}), ");
     }
-    let short = key.short.map_or_else(
-        || "::core::option::Option::None".to_owned(),
-        |short| format!("::core::option::Option::Some({short:?})"),
-    );
-    format!("tea::FlagSpec {{ short: {short}, positional: {}, value_name: {value_name:?} }}", key.positional)
+    if key.positional {
+        fields += "positional: true, ";
+    }
+    if let Some(name) = &key.value_name {
+        let _ = write!(fields, "value_name: {name:?}, ");
+    }
+    if let Some(name) = &key.env {
+        let _ = write!(fields, "env: tea::Some({name:?}), ");
+    }
+    (!fields.is_empty()).then(|| format!("tea::FlagSpec {{ {fields}..tea::FlagSpec::PLAIN }}"))
 }

@@ -86,10 +86,10 @@ impl<'a> Pieces<'a> {
             let first = ty.keys[0];
             for key in &ty.keys {
                 let own = names.key(*key);
-                let check = match (*key == first, ty.plain, ty.crosses) {
+                let check = match (*key == first, ty.plain, ty.wired()) {
                     (false, ..) => format!("like {}", names.key(first).alias),
                     (true, false, _) => format!("by {}", check_of(own)),
-                    (true, true, true) => "crossing".to_owned(),
+                    (true, true, true) => "wired".to_owned(),
                     (true, true, false) => "shared".to_owned(),
                 };
                 let head = format!("__tea::key! {{ {} {} {} {} ({check})", self.module, key.0, own.alias, own.constant);
@@ -168,9 +168,8 @@ impl<'a> Pieces<'a> {
             Some(output) => format!("({})", constant_of(output.key)),
         };
         let failures = map.failures.map(constant_of).map_or("()".to_owned(), |key| format!("({key})"));
-        let wire =
-            if map.policy.strategy == Strategy::Process { crossing(name, span, sources) } else { "local".into() };
-        let head = format!("__tea::map_node! {{ {} {constant} {output} {failures} ({wire})", self.module);
+        let wire = wire(name, span, map, plan, sources);
+        let head = format!("__tea::map_node! {{ {} {constant} {output} {failures} {wire}", self.module);
         let parts = if let Some(key) = map.items_key {
             vec![
                 Part::Glue(format!("{head} items(in_place {}) {body_head}", constant_of(key))),
@@ -251,12 +250,51 @@ fn bound(code: &Code, names: &Names) -> impl Iterator<Item = String> {
     keys.chain(given.into_iter().filter(|(uses, _)| *uses).map(|(_, name)| name.to_owned()))
 }
 
-fn crossing(name: &str, span: Span, sources: &Sources) -> String {
-    format!(
-        "crossing {:?} \"is not `Serialize` and `Deserialize`\" {:?} {:?}",
-        format!("items and results of `{name}` cannot cross to a worker process"),
-        format!("`{name}` at {} runs its items with `process`", types::place(span, sources)),
-        "derive `serde::Serialize` and `serde::Deserialize` for the type, or run the node with \
-         `parallel_strategy: thread`",
-    )
+/// What is done with the bytes of a map's items and results, and what to say of types that have none.
+fn wire(name: &str, span: Span, map: &Map, plan: &Plan, sources: &Sources) -> String {
+    let at = types::place(span, sources);
+    let says = |message: String, label: &str, notes: [String; 2]| {
+        format!("({message:?} {label:?} {:?} {:?})", notes[0], notes[1])
+    };
+    if map.policy.strategy == Strategy::Process {
+        let crossing = |what: &str| {
+            let cannot = format!("{what} of `{name}` cannot cross to a worker process");
+            let why = format!("`{name}` at {at} runs its items with `process`");
+            let help = "derive `serde::Serialize` and `serde::Deserialize` for the type, or run the node with \
+                        `parallel_strategy: thread`";
+            says(cannot, "is not `Serialize` and `Deserialize`", [why, help.to_owned()])
+        };
+        return format!("((wired {}) (wired {}))", crossing("items"), crossing("results"));
+    }
+    let Some(checkpoint) = plan.checkpoint.as_ref().filter(|_| map.recorded) else {
+        return "((local) (local))".to_owned();
+    };
+    let why =
+        format!("the `checkpoint` at {} records each item of `{name}` at {at}", types::place(checkpoint.span, sources));
+    let results = says(
+        format!("results of `{name}` cannot be recorded"),
+        "is not `Serialize` and `Deserialize`",
+        [
+            why.clone(),
+            "derive `serde::Serialize` and `serde::Deserialize` for the type, or make the output `transient: true`: all items \
+             then run again on resume"
+                .to_owned(),
+        ],
+    );
+    if map.items_key.is_some() {
+        // They are told apart by their index.
+        return format!("((local) (wired {results}))");
+    }
+    let items = says(
+        format!("items of `{name}` cannot be recognised on resume"),
+        "is not `Serialize`",
+        [
+            format!("{why}, and items of an expression are told apart by what they hold"),
+            format!(
+                "derive `serde::Serialize` for the type, or let a node before `{name}` write the items to a key, where they are \
+                 told apart by their index"
+            ),
+        ],
+    );
+    format!("((hashed {items}) (wired {results}))")
 }

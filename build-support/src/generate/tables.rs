@@ -11,7 +11,7 @@ use super::{
 use crate::{
     plan::{Arm, Block, KeyId, Map, Next, Output, Plan, Policy, Region, Step, Target, Task, Work},
     source::{Sources, Span},
-    syntax::{CircuitBreaker, Retry, RetryOn, Strategy, parallel_settings},
+    syntax::{Checkpoint, CircuitBreaker, Retry, RetryOn, Strategy, parallel_settings},
 };
 
 /// The tables, as text.
@@ -96,11 +96,13 @@ impl<'a> Writer<'a, '_> {
             }
         };
         format!(
-            "            tea::Step {{ name: {:?}, place: {}, work: tea::Work::{work}, next: {}, max_visits: {} }},\n",
+            "            tea::Step {{ name: {:?}, place: {}, work: tea::Work::{work}, next: {}, max_visits: {}, rerun: \
+             {} }},\n",
             step.name,
             self.place(step.span),
             self.next(&step.name, &step.next),
             step.max_visits,
+            step.rerun,
         )
     }
 
@@ -297,6 +299,14 @@ impl Written for CircuitBreaker {
             reset_timeout.written(),
         )
     }
+}
+
+/// How runs are recorded, if they are.
+pub(super) fn checkpoint(plan: &Plan) -> String {
+    option(plan.checkpoint.as_ref().map(|checkpoint| {
+        let Checkpoint { sync, keep, max_size } = checkpoint.value;
+        format!("tea::Checkpoint {{ sync: {}, keep: {keep}, max_size: {max_size} }}", sync.written())
+    }))
 }
 
 /// An `Option`, also where the prelude is out of scope.

@@ -22,6 +22,8 @@ pub(super) struct KeyType {
     pub(super) input: bool,
     /// One of them crosses process edges.
     pub(super) crosses: bool,
+    /// One of them is recorded.
+    pub(super) recorded: bool,
     /// Values of one of them are copied.
     pub(super) copied: bool,
     /// It holds a reference, which nothing that is read from text or bytes can be.
@@ -40,14 +42,24 @@ pub(super) fn distinct(workflow: &Plan) -> Vec<KeyType> {
             let ty = syn::parse_str::<Type>(&key.ty.text);
             let (plain, borrows) = ty.map_or((false, false), |ty| (is_plain(&ty), borrows(&ty)));
             let keys = Vec::new();
-            types.push(KeyType { keys, output: false, input: false, crosses: false, copied: false, borrows, plain });
+            types.push(KeyType {
+                keys,
+                output: false,
+                input: false,
+                crosses: false,
+                recorded: false,
+                copied: false,
+                borrows,
+                plain,
+            });
             types.len() - 1
         });
         let ty = &mut types[at];
         ty.keys.push(KeyId(id));
-        ty.output |= !key.transient;
+        ty.output |= key.output;
         ty.input |= key.input;
         ty.crosses |= !key.crosses.is_empty();
+        ty.recorded |= key.recorded;
         ty.copied |= !key.copied.is_empty();
     }
     types
@@ -106,6 +118,11 @@ pub(super) struct Complaint {
 }
 
 impl KeyType {
+    /// Whether its values are written as bytes, and read.
+    pub(super) fn wired(&self) -> bool {
+        self.crosses || self.recorded
+    }
+
     /// For one that is not `Send + Sync`.
     pub(super) fn not_shared(&self, plan: &Plan, sources: &Sources) -> Complaint {
         let keys: Vec<&Key> = self.keys.iter().map(|key| &plan.keys[key.0 as usize]).collect();
@@ -166,13 +183,33 @@ impl KeyType {
         }
     }
 
+    /// For one that is recorded, and is not `Serialize` and `Deserialize`.
+    pub(super) fn not_recorded(&self, checkpoint: Span, plan: &Plan, sources: &Sources) -> Complaint {
+        let keys = self.keys.iter().map(|key| &plan.keys[key.0 as usize]);
+        let keys: Vec<&Key> = keys.filter(|key| key.recorded).collect();
+        Complaint {
+            message: format!("{} cannot be recorded", listed(&keys)),
+            label: "is not `Serialize` and `Deserialize`",
+            notes: [
+                format!(
+                    "{}; runs are recorded because of the `checkpoint` at {}",
+                    declared(&keys, sources),
+                    place(checkpoint, sources)
+                ),
+                "derive `serde::Serialize` and `serde::Deserialize` for the type, or make the key `transient: true`: it is \
+                 then made again on resume, by the node that writes it"
+                    .to_owned(),
+            ],
+        }
+    }
+
     /// For one that is not `Serialize`, and of which a key would be part of the output.
     pub(super) fn left_out(&self, plan: &Plan, sources: &Sources) -> String {
         let keys = self.keys.iter().map(|key| &plan.keys[key.0 as usize]);
-        let keys: Vec<&Key> = keys.filter(|key| !key.transient).collect();
+        let keys: Vec<&Key> = keys.filter(|key| key.output).collect();
         format!(
             "{} cannot be in the program's output: its type is not `Serialize`\n  = note: {}\n  = help: derive \
-             `serde::Serialize` for the type, or make the key `transient: true`, which keeps it out",
+             `serde::Serialize` for the type, or make the key `output: false`, which keeps it out",
             listed(&keys),
             declared(&keys, sources)
         )

@@ -23,9 +23,12 @@ impl Plan {
                 fact(key.default.is_some(), "default");
                 fact(key.reduce.is_some(), "reduce");
                 fact(key.transient, "transient");
+                fact(!key.output, "not_in_output");
+                fact(key.secret, "secret");
                 fact(key.optional, "optional");
                 fact(key.always_set, "always_set");
                 fact(!key.crosses.is_empty(), "crosses");
+                fact(key.recorded, "recorded");
                 json!({ "name": key.name.value, "type": key.ty.text, "is": facts })
             }).collect::<Vec<_>>(),
             "root": dump.block(&self.root),

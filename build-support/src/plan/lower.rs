@@ -26,13 +26,17 @@ pub fn lower(graph: &Graph<'_>, access: &Access) -> Plan {
         default: key.default.clone(),
         reduce: key.reduce.clone(),
         transient: key.transient.is_some(),
+        output: key.in_output(),
+        secret: key.secret.is_some(),
         optional: key.optional.is_some(),
         description: key.description.clone(),
         short: key.short.as_ref().and_then(|short| short.value.chars().next()),
         positional: key.positional.is_some(),
         value_name: key.value_name.as_ref().map(|name| name.value.clone()),
+        env: key.env.as_ref().map(|name| name.value.clone()),
         always_set: access.blocks[0].sets.binary_search(&id).is_ok(),
         crosses: crosses.remove(&id).unwrap_or_default(),
+        recorded: workflow.checkpoint.is_some() && key.transient.is_none() && key.secret.is_none(),
         copied: copied.remove(&id).unwrap_or_default(),
     });
     Plan {
@@ -42,6 +46,7 @@ pub fn lower(graph: &Graph<'_>, access: &Access) -> Plan {
         root,
         sites: lower.sites,
         max_workers: workflow.parallel.max_workers.as_ref().map(|setting| setting.value),
+        checkpoint: workflow.checkpoint.clone(),
     }
 }
 
@@ -90,6 +95,7 @@ impl Lower<'_, '_> {
             work,
             next: self.next(&step.next),
             max_visits: node.and_then(|node| node.max_visits.as_ref()).map_or(MAX_VISITS, |visits| visits.value),
+            rerun: step.region.is_none() && node.is_some_and(|node| node.rerun.is_some()),
         }
     }
 
@@ -145,6 +151,8 @@ impl Lower<'_, '_> {
             syntax::Work::Map(map) => {
                 let settings = node.parallel.or(&self.graph.workflow.parallel);
                 let items = self.code(&map.items, &[]);
+                let output = self.graph.map_output(index);
+                let is_transient = |key| self.graph.keys.entry(key).transient.is_some();
                 Work::Map(Box::new(Map {
                     id: self.site(),
                     items_key: self.just_a_key(&items),
@@ -152,10 +160,8 @@ impl Lower<'_, '_> {
                     item_var: map.item_var.as_ref().map_or(resolve::ITEM, |name| &name.value).to_owned(),
                     index_var: map.index_var.as_ref().map(|name| name.value.clone()),
                     body: self.code(&map.run, &resolve::hidden(map)),
-                    output: self
-                        .graph
-                        .map_output(index)
-                        .map(|key| MapOutput { key, reduce: self.graph.keys.entry(key).reduce.is_some() }),
+                    recorded: self.graph.workflow.checkpoint.is_some() && !output.is_some_and(is_transient),
+                    output: output.map(|key| MapOutput { key, reduce: self.graph.keys.entry(key).reduce.is_some() }),
                     failures: map.failures.as_ref().and_then(|name| self.graph.keys.get(&name.value)),
                     max_workers: value(settings.max_workers.as_ref()),
                     fail_fast: value(settings.fail_fast.as_ref()).unwrap_or(false),

@@ -9,7 +9,7 @@ mod lower;
 
 use crate::{
     source::{Span, Spanned},
-    syntax::Rust,
+    syntax::{Checkpoint, Rust},
 };
 
 pub use crate::graph::{KeyId, Policy, Target, TaskRead, TaskWrite};
@@ -30,6 +30,8 @@ pub struct Plan {
     pub sites: u32,
     /// `settings.parallel.max_workers`.
     pub max_workers: Option<u32>,
+    /// `settings.checkpoint`.
+    pub checkpoint: Option<Spanned<Checkpoint>>,
 }
 
 /// A state key.
@@ -47,8 +49,12 @@ pub struct Key {
     pub default: Option<Rust>,
     /// How several writes combine.
     pub reduce: Option<Rust>,
-    /// Stays in this process.
+    /// Never leaves this process.
     pub transient: bool,
+    /// It is part of the output.
+    pub output: bool,
+    /// It is shown nowhere and never recorded.
+    pub secret: bool,
     /// Readers see an `Option`.
     pub optional: bool,
     /// `description`.
@@ -59,11 +65,15 @@ pub struct Key {
     pub positional: bool,
     /// `value_name`.
     pub value_name: Option<String>,
+    /// `env`.
+    pub env: Option<String>,
     /// Set on every path to the end (inputs included); else `Output` holds an `Option`.
     pub always_set: bool,
     /// The places that send it over a process edge (`parallel_strategy: process` or what resolved to it);
     /// empty if it never crosses.
     pub crosses: Vec<Span>,
+    /// Its values are recorded.
+    pub recorded: bool,
     /// The settings because of which its value is copied, so that its type must be `Clone`.
     pub copied: Vec<Span>,
 }
@@ -93,6 +103,8 @@ pub struct Step {
     pub next: Next,
     /// Visits within one run of the block after which the run fails, naming the node.
     pub max_visits: u64,
+    /// It runs again in every resume.
+    pub rerun: bool,
 }
 
 /// What a step runs.
@@ -221,6 +233,8 @@ pub struct Map {
     pub output: Option<MapOutput>,
     /// Where the failures go.
     pub failures: Option<KeyId>,
+    /// The results of its items are recorded, each for itself.
+    pub recorded: bool,
     /// How it runs.
     pub policy: Policy,
     /// How many items run at once.

@@ -63,6 +63,8 @@ pub(crate) enum Shape {
     Words(&'static [&'static str]),
     /// A mapping.
     Mapping(&'static Table),
+    /// `true` or `false`, or a mapping, which means `true` and says more.
+    BoolOrMapping(&'static Table),
     /// A mapping with any names, each one's value either a Rust type or this mapping.
     Keys(&'static Table),
     /// A list of mappings.
@@ -113,8 +115,8 @@ pub(super) const fn entry(name: &'static str, shape: Shape, about: &'static str)
 }
 
 /// All tables, for entries that stand in the wrong one.
-pub(crate) static TABLES: [&Table; 9] =
-    [&NODE, &EDGE, &PARALLEL, &RETRY, &CIRCUIT_BREAKER, &ARM, &KEY, &SETTINGS, &WORKFLOW];
+pub(crate) static TABLES: [&Table; 10] =
+    [&NODE, &EDGE, &PARALLEL, &CHECKPOINT, &RETRY, &CIRCUIT_BREAKER, &ARM, &KEY, &SETTINGS, &WORKFLOW];
 
 /// Words of `type` on a node.
 pub(crate) const NODE_TYPES: &[&str] = &["dynamic_parallel"];
@@ -122,6 +124,8 @@ pub(crate) const NODE_TYPES: &[&str] = &["dynamic_parallel"];
 pub(crate) const STRATEGIES: &[&str] = &["thread", "process"];
 /// Words of `retry_on`.
 pub(crate) const RETRY_ON: &[&str] = &["error", "panic", "timeout", "crash"];
+/// Words of `resume`.
+pub(crate) const RESUME: &[&str] = &["rerun"];
 
 /// The file.
 pub(crate) static WORKFLOW: Table = Table {
@@ -147,10 +151,17 @@ pub(crate) static KEY: Table = Table {
         entry("input", Shape::Bool, "The caller supplies it."),
         entry("default", Shape::Rust(Piece::Expression), "A Rust expression: its value where the caller gives none."),
         entry("reduce", Shape::Rust(Piece::Function), "`fn(T, T) -> T`, associative: how several writes combine."),
-        entry("transient", Shape::Bool, "Stays in this process: not in the output, never sent to a worker."),
+        entry(
+            "transient",
+            Shape::Bool,
+            "Never leaves this process: not in the output, not sent to a worker, not recorded; made again on resume.",
+        ),
+        entry("output", Shape::Bool, "`false` keeps it out of the output; it is sent and recorded all the same."),
         entry("optional", Shape::Bool, "Readers see an `Option`; it may be unset."),
         entry("description", Shape::Text, "What it holds; shown in the program's help."),
         entry("short", Shape::Text, "Of an input: the letter or digit of a short flag, such as `k` for `-k`."),
+        entry("env", Shape::Text, "Of an input: the environment variable that gives it where no flag does."),
+        entry("secret", Shape::Bool, "Of an input: shown nowhere and never recorded; it has no flag."),
         entry("positional", Shape::Bool, "Of an input: it stands on the command line without a flag."),
         entry("value_name", Shape::Text, "Of an input: what the program's help calls the value, such as `FILE`."),
     ],
@@ -160,13 +171,39 @@ pub(crate) static KEY: Table = Table {
 static SETTINGS: Table = Table {
     what: "`settings`",
     example: "{ parallel: { strategy: process } }",
-    entries: &[entry(
-        "parallel",
-        Shape::Mapping(&PARALLEL),
-        "How everything that is parallel runs, unless it says so itself.",
-    )],
+    entries: &[
+        entry("parallel", Shape::Mapping(&PARALLEL), "How everything that is parallel runs, unless it says so itself."),
+        entry(
+            "checkpoint",
+            Shape::BoolOrMapping(&CHECKPOINT),
+            "Records each run, so that one that was interrupted or failed goes on where it was.",
+        ),
+    ],
     more: &[],
 };
+
+/// `settings.checkpoint`.
+pub(crate) static CHECKPOINT: Table = Table {
+    what: "`settings.checkpoint`",
+    example: "{ keep: 10 }",
+    entries: &[
+        entry(
+            "sync",
+            Shape::Duration { zero: true },
+            "The most time until a record survives a loss of power; `100ms` if not given.",
+        ),
+        entry("keep", Shape::Count(1), "How many runs that ended are kept; 5 if not given."),
+        entry("max_size", Shape::Size, "The most that all records together may take; `20GiB` if not given."),
+    ],
+    more: &[],
+};
+
+/// Why an entry that is planned for a mapping is not there, and what holds without it.
+pub(super) fn planned(table: &Table, word: &str) -> Option<&'static str> {
+    (*table == CHECKPOINT && word == "code").then_some(
+        "there is no choice yet: a run goes on only with the program that recorded it, byte for byte; remove `code`",
+    )
+}
 
 /// `settings.parallel`.
 pub(crate) static PARALLEL: Table = Table {
@@ -192,6 +229,7 @@ pub(crate) static NODE: Table = Table {
             Shape::Count(1),
             "How often a loop may come by before that is an error; 10,000 if not given.",
         ),
+        entry("resume", Shape::Word(RESUME), "`rerun`: it runs again in every resume, also if it was done."),
         entry(
             "items",
             Shape::Rust(Piece::Expression),

@@ -1,5 +1,6 @@
 //! The workflow file as written: every name and setting with its place, nothing resolved yet.
 
+mod checkpoint;
 mod language;
 mod naming;
 mod nodes;
@@ -32,6 +33,8 @@ pub struct Workflow {
     pub keys: Vec<Key>,
     /// `settings.parallel`.
     pub parallel: Parallel,
+    /// `settings.checkpoint`, unless that is `false`.
+    pub checkpoint: Option<Spanned<Checkpoint>>,
     /// `nodes`, in written order.
     pub nodes: Vec<Node>,
     /// `edges`, in written order.
@@ -58,6 +61,10 @@ pub struct Key {
     pub reduce: Option<Rust>,
     /// `transient: true`, at the place of that entry.
     pub transient: Option<Span>,
+    /// `output`.
+    pub output: Option<Spanned<bool>>,
+    /// `secret: true`, at the place of that entry.
+    pub secret: Option<Span>,
     /// `optional: true`, at the place of that entry.
     pub optional: Option<Span>,
     /// `description`.
@@ -68,6 +75,17 @@ pub struct Key {
     pub positional: Option<Span>,
     /// `value_name`.
     pub value_name: Option<Spanned<String>>,
+    /// `env`.
+    pub env: Option<Spanned<String>>,
+}
+
+impl Key {
+    /// Whether it is part of the output.
+    #[must_use]
+    pub fn in_output(&self) -> bool {
+        let hidden = self.output.as_ref().is_some_and(|output| !output.value);
+        !hidden && self.transient.is_none() && self.secret.is_none()
+    }
 }
 
 /// One entry of `nodes`.
@@ -85,6 +103,8 @@ pub struct Node {
     pub needs: Option<Spanned<Vec<Spanned<String>>>>,
     /// `max_visits`.
     pub max_visits: Option<Spanned<u64>>,
+    /// `resume: rerun`, at the place of that entry.
+    pub rerun: Option<Span>,
     /// Parallel settings written on the node (`dynamic_parallel` and dataflow nodes only).
     pub parallel: Parallel,
     /// The whole entry.
@@ -228,6 +248,17 @@ impl PartialEq for Retry {
             && backoff_multiplier == &other.backoff_multiplier
             && (jitter, retry_on) == (&other.jitter, &other.retry_on)
     }
+}
+
+/// `checkpoint`, with the defaults of the design filled in for what is not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The most time until a record survives a loss of power.
+    pub sync: Duration,
+    /// How many runs that ended are kept.
+    pub keep: u32,
+    /// The most bytes that all records together may take.
+    pub max_size: u64,
 }
 
 /// A kind of failure that may be retried.

@@ -57,9 +57,11 @@ impl<'a> Reader<'a, '_> {
         let goto = self.goto(fields);
         let needs = self.references(fields, "needs").map(|(names, _)| names);
         let max_visits = self.count(fields, "max_visits");
+        let rerun = self.word(fields, "resume").and_then(|_| fields.any("resume"));
+        let rerun = rerun.map(|entry| entry.key.span.to(entry.value.span));
         let parallel = self.parallel(fields, "parallel_strategy");
         let work = self.work(fields, run, &name.value);
-        Node { name, work, output, goto, needs, max_visits, parallel, span: fields.span }
+        Node { name, work, output, goto, needs, max_visits, rerun, parallel, span: fields.span }
     }
 
     fn work(&mut self, fields: &Fields<'_, 'a>, run: super::Rust, name: &str) -> Work {

@@ -67,6 +67,16 @@ impl<'t, 'a> Fields<'t, 'a> {
     }
 }
 
+/// Whether a value may be meant for an entry: where that takes only certain words, it is one of them or something like it.
+fn may_be(value: &Node<'_>, shape: Shape) -> bool {
+    match (&value.value, shape) {
+        (Value::Scalar(scalar), Shape::Word(words)) => {
+            words.contains(&&*scalar.text) || suggest::nearest(&scalar.text, words.iter().copied()).is_some()
+        }
+        _ => true,
+    }
+}
+
 fn has(values: &Values, name: &str) -> bool {
     values.iter().any(|(known, _)| *known == name)
 }
@@ -131,12 +141,15 @@ impl<'a, 'd> Reader<'a, 'd> {
             "parallel_strategy" => table.get("strategy"),
             _ => None,
         };
-        let meant = twin.or_else(|| suggest::nearest(word, names.clone()).and_then(|name| table.get(name)));
+        let near = || suggest::nearest(word, names.clone()).and_then(|name| table.get(name));
+        let meant = twin.or_else(|| near().filter(|known| may_be(&entry.value, known.shape)));
         if let Some(meant) = meant {
             error = error.help(format!("did you mean `{}`?", meant.name));
             if !has(values, meant.name) {
                 values.push((meant.name, entry));
             }
+        } else if let Some(why) = language::planned(table, word) {
+            error = error.help(why);
         } else if let Some(other) = language::TABLES.iter().find(|other| other.get(word).is_some()) {
             error = error.help(format!("`{word}` belongs into {}", other.what));
         } else {
@@ -371,7 +384,17 @@ impl<'a, 'd> Reader<'a, 'd> {
     /// `true` or `false`.
     pub(super) fn bool(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<bool>> {
         let entry = fields.get(name, |shape| shape == Shape::Bool)?;
-        let scalar = self.scalar(entry, "`true` or `false`")?;
+        self.truth(entry, name, "`true` or `false`")
+    }
+
+    /// `true` or `false`, where a mapping could be as well.
+    pub(super) fn bool_or(&mut self, fields: &Fields<'_, 'a>, name: &str, mapping: &str) -> Option<Spanned<bool>> {
+        let entry = fields.get(name, |shape| matches!(shape, Shape::BoolOrMapping(_)))?;
+        self.truth(entry, name, &format!("`true` or `false`, or a mapping, such as `{mapping}`"))
+    }
+
+    fn truth(&mut self, entry: &Entry<'a>, name: &str, expected: &str) -> Option<Spanned<bool>> {
+        let scalar = self.scalar(entry, expected)?;
         let value = match (&*scalar.text, scalar.style) {
             ("true", Style::Plain) => true,
             ("false", Style::Plain) => false,

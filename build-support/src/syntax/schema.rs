@@ -69,6 +69,7 @@ fn shape(shape: Shape, tables: &mut Map<String, Value>) -> Value {
         Shape::Word(words) => json!({ "enum": words }),
         Shape::Words(words) => json!({ "type": "array", "items": { "enum": words } }),
         Shape::Mapping(table) => reference(table, tables),
+        Shape::BoolOrMapping(table) => json!({ "oneOf": [{ "type": "boolean" }, reference(table, tables)] }),
         Shape::Keys(table) => {
             let long = reference(table, tables);
             json!({ "type": "object", "additionalProperties": { "oneOf": [name, long] } })

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Edge, Key, Parallel, Workflow,
+    Checkpoint, Edge, Key, Parallel, Workflow,
     language::{self, Piece},
     naming::{self, Role},
     reader::{Fields, Reader},
@@ -68,7 +68,7 @@ fn read(root: &yaml::Node<'_>, text: &str, diagnostics: &mut Diagnostics) -> Opt
     let name = reader.name(&fields, "name", Role::Workflow);
     let description = reader.text(&fields, "description");
     let keys = reader.keys(&fields);
-    let parallel = reader.settings(&fields);
+    let (parallel, checkpoint) = reader.settings(&fields);
     let nodes = reader.nodes(&fields);
     let edges = reader.edges(&fields);
     let complete = reader.complete;
@@ -77,6 +77,7 @@ fn read(root: &yaml::Node<'_>, text: &str, diagnostics: &mut Diagnostics) -> Opt
         description,
         keys,
         parallel,
+        checkpoint,
         nodes: nodes?,
         edges,
         complete,
@@ -85,18 +86,17 @@ fn read(root: &yaml::Node<'_>, text: &str, diagnostics: &mut Diagnostics) -> Opt
 }
 
 impl<'a> Reader<'a, '_> {
-    fn settings(&mut self, fields: &Fields<'_, 'a>) -> Parallel {
+    fn settings(&mut self, fields: &Fields<'_, 'a>) -> (Parallel, Option<Spanned<Checkpoint>>) {
         if fields.is_empty("settings") {
-            return Parallel::default();
+            return (Parallel::default(), None);
         }
-        let Some(settings) = self.table(fields, "settings") else { return Parallel::default() };
+        let Some(settings) = self.table(fields, "settings") else { return (Parallel::default(), None) };
+        let checkpoint = self.checkpoint(&settings);
         if settings.is_empty("parallel") {
-            return Parallel::default();
+            return (Parallel::default(), checkpoint);
         }
-        match self.table(&settings, "parallel") {
-            Some(parallel) => self.parallel(&parallel, "strategy"),
-            None => Parallel::default(),
-        }
+        let parallel = self.table(&settings, "parallel").map(|parallel| self.parallel(&parallel, "strategy"));
+        (parallel.unwrap_or_default(), checkpoint)
     }
 
     fn keys(&mut self, fields: &Fields<'_, 'a>) -> Vec<Key> {
@@ -148,11 +148,14 @@ impl<'a> Reader<'a, '_> {
                     default: self.rust(&fields, "default"),
                     reduce: self.rust(&fields, "reduce"),
                     transient: self.flag(&fields, "transient"),
+                    output: self.bool(&fields, "output"),
+                    secret: self.flag(&fields, "secret"),
                     optional: self.flag(&fields, "optional"),
                     description: self.text(&fields, "description"),
                     short: self.placed_text(&fields, "short"),
                     positional: self.flag(&fields, "positional"),
                     value_name: self.placed_text(&fields, "value_name"),
+                    env: self.placed_text(&fields, "env"),
                     ty: self.rust(&fields, "type")?,
                 })
             }),
@@ -163,11 +166,14 @@ impl<'a> Reader<'a, '_> {
                 default: None,
                 reduce: None,
                 transient: None,
+                output: None,
+                secret: None,
                 optional: None,
                 description: None,
                 short: None,
                 positional: None,
                 value_name: None,
+                env: None,
             }),
         };
         self.complete &= key.is_some();

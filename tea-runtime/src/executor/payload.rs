@@ -123,17 +123,7 @@ mod tests {
         Kind { name: "String", clone: None, to_json: None, wire: Some(Wire::new::<String>()), parse: None };
 
     const fn spec(name: &'static str) -> KeySpec {
-        KeySpec {
-            name,
-            kind: &TEXT,
-            input: false,
-            default: None,
-            reduce: None,
-            transient: false,
-            optional: true,
-            description: "",
-            flag: crate::state::FlagSpec::PLAIN,
-        }
+        KeySpec { optional: true, ..KeySpec::new(name, &TEXT) }
     }
 
     #[test]

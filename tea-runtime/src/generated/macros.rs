@@ -45,7 +45,7 @@ macro_rules! __key_part {
     };
 }
 
-/// The check of a key's type: by a function of the generated module, or `shared` or `crossing` for a type of the
+/// The check of a key's type: by a function of the generated module, or `shared` or `wired` for a type of the
 /// standard library, of which nothing need be proved with a message of its own.
 #[doc(hidden)]
 #[macro_export]
@@ -56,8 +56,8 @@ macro_rules! __checked {
     ($flow:ident $id:literal (shared) $($ty:tt)+) => {
         $crate::__private::Checked::shared($id)
     };
-    ($flow:ident $id:literal (crossing) $($ty:tt)+) => {
-        $crate::__private::Checked::crossing($id)
+    ($flow:ident $id:literal (wired) $($ty:tt)+) => {
+        $crate::__private::Checked::wired($id)
     };
     ($flow:ident $id:literal (by $check:ident) $($ty:tt)+) => {
         $flow::check::$check::<$($ty)+>($id)
@@ -192,15 +192,14 @@ macro_rules! __bind {
 }
 
 /// A map, as a constant `&dyn MapSpec`: where its items come from (`given` by the user's Rust, or `in_place` in a key),
-/// its body, where results and failures go, and for a map that may run in worker processes what to say of a type that
-/// cannot go there.
+/// its body, where results and failures go, and what is done with the bytes of items and of results.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __map {
     ($flow:ident $name:ident $output:tt $failures:tt $wire:tt body $body:tt items $items:tt) => {
         $crate::__map!($flow $name $output $failures $wire items $items body $body);
     };
-    ($flow:ident $name:ident $output:tt $failures:tt ($($wire:tt)*) items $items:tt body $body:tt) => {
+    ($flow:ident $name:ident $output:tt $failures:tt (($($item:tt)*) ($($result:tt)*)) items $items:tt body $body:tt) => {
         impl $flow::nodes::$name {
             #[allow(
                 unreachable_code,
@@ -211,13 +210,15 @@ macro_rules! __map {
                 clippy::similar_names
             )]
             const MAP: &'static dyn $crate::__private::MapSpec = {
-                $crate::__wire!($($wire)*);
+                $crate::__wire!(TeaItem $($item)*);
+                $crate::__wire!(TeaResult $($result)*);
                 &$crate::__private::map(
                     $crate::__items!($flow $items),
                     $crate::__body!($flow $body),
                     $crate::__output!($flow $output),
                     $crate::__failures!($flow $failures),
-                    TeaWire,
+                    TeaItem,
+                    TeaResult,
                 )
             };
         }
@@ -283,28 +284,37 @@ macro_rules! __failures {
     };
 }
 
-/// Whether a map's items and results can go to another process.
+/// What is done with the bytes of a map's items, or of its results: nothing (`local`), they go to other processes or into
+/// records and back (`wired`), or they are known by them (`hashed`). What follows is what to say of a type that has none.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __wire {
-    (local) => {
-        use $crate::__private::Local as TeaWire;
+    ($name:ident local) => {
+        use $crate::__private::Local as $name;
     };
-    (crossing $message:literal $label:literal $($note:literal)*) => {
-        #[diagnostic::on_unimplemented(message = $message, label = $label, $(note = $note),*)]
-        trait TeaCrosses: $crate::__private::Serialize + $crate::__private::DeserializeOwned + 'static {}
-        #[diagnostic::do_not_recommend]
-        impl<T: $crate::__private::Serialize + $crate::__private::DeserializeOwned + 'static> TeaCrosses for T {}
+    ($name:ident wired $says:tt) => {
+        $crate::__wire!($name Wired $says ($crate::__private::Serialize + $crate::__private::DeserializeOwned + 'static));
+    };
+    ($name:ident hashed $says:tt) => {
+        $crate::__wire!($name Hashed $says ($crate::__private::Serialize + 'static));
+    };
+    ($name:ident $codec:ident ($message:literal $label:literal $($note:literal)*) ($($bounds:tt)*)) => {
         #[::core::prelude::v1::derive(::core::clone::Clone, ::core::marker::Copy)]
-        struct TeaWire;
-        impl<T: TeaCrosses> $crate::__private::Codec<T> for TeaWire {
-            fn encode(value: &T, into: &mut ::std::vec::Vec<u8>) -> ::core::result::Result<(), ::std::string::String> {
-                $crate::__private::Wired::encode(value, into)
+        struct $name;
+        const _: () = {
+            #[diagnostic::on_unimplemented(message = $message, label = $label, $(note = $note),*)]
+            trait TeaBytes: $($bounds)* {}
+            #[diagnostic::do_not_recommend]
+            impl<T: $($bounds)*> TeaBytes for T {}
+            impl<T: TeaBytes> $crate::__private::Codec<T> for $name {
+                fn encode(value: &T, into: &mut ::std::vec::Vec<u8>) -> ::core::result::Result<(), ::std::string::String> {
+                    $crate::__private::$codec::encode(value, into)
+                }
+                fn decode(bytes: &[u8]) -> ::core::result::Result<T, ::std::string::String> {
+                    $crate::__private::$codec::decode(bytes)
+                }
             }
-            fn decode(bytes: &[u8]) -> ::core::result::Result<T, ::std::string::String> {
-                $crate::__private::Wired::decode(bytes)
-            }
-        }
+        };
     };
 }
 

@@ -19,10 +19,10 @@ pub use crate::{
     context::Context,
     error::Error,
     failure::{Failure, NodeError},
-    map::{Codec, Local, MapSpec, Wired, given, in_place, map, reduced},
+    map::{Codec, Hashed, Local, MapSpec, Wired, given, in_place, map, reduced},
     plan::{
-        Arm, Block, Map, Next, Place, Plan, Region, Registered, Run, Site, Step, Target, Task, TaskRead, TaskWrite,
-        Work, Workflow,
+        Arm, Block, Checkpoint, Map, Next, Place, Plan, Region, Registered, Run, Site, Step, Target, Task, TaskRead,
+        TaskWrite, Work, Workflow,
     },
     policy::{CircuitBreakerConfig, ParallelConfig, RetryOn, RetryPolicy, Strategy},
     process::TestEntry,
@@ -97,7 +97,7 @@ impl<T> std::fmt::Debug for Shown<'_, T> {
     }
 }
 
-/// A key, and the codec of its type if the type crosses process edges.
+/// A key, and the codec of its type if its values are sent to workers or recorded.
 pub struct Checked<T> {
     /// The key.
     pub key: Key<T>,
@@ -122,15 +122,15 @@ impl<T> Clone for Checked<T> {
 impl<T> Copy for Checked<T> {}
 
 impl<T: Send + Sync + 'static> Checked<T> {
-    /// For a type that stays in this process.
+    /// For a type whose values have no bytes.
     #[must_use]
     pub const fn shared(id: u32) -> Self {
         Self { key: Key::new(id), wire: None }
     }
 
-    /// For a type that crosses process edges.
+    /// For a type whose values are sent to workers, or recorded.
     #[must_use]
-    pub const fn crossing(id: u32) -> Self
+    pub const fn wired(id: u32) -> Self
     where
         T: Serialize + DeserializeOwned,
     {

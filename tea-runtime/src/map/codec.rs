@@ -1,4 +1,4 @@
-//! Whether items and results can go to another process.
+//! What is done with the bytes of items and results.
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -19,7 +19,7 @@ pub trait Codec<T>: Copy {
     fn decode(bytes: &[u8]) -> Result<T, String>;
 }
 
-/// Items stay in this process.
+/// Has no bytes: it stays in this process, and out of records.
 #[derive(Debug, Clone, Copy)]
 pub struct Local;
 
@@ -33,7 +33,21 @@ impl<T> Codec<T> for Local {
     }
 }
 
-/// Items may run in other processes.
+/// Is known by its bytes, which are never read: items that run in this process, and that a record must find again.
+#[derive(Debug, Clone, Copy)]
+pub struct Hashed;
+
+impl<T: Serialize + 'static> Codec<T> for Hashed {
+    fn encode(value: &T, into: &mut Vec<u8>) -> Result<(), String> {
+        wire::encode(value, into)
+    }
+
+    fn decode(_: &[u8]) -> Result<T, String> {
+        Err("its items stay in one process".to_owned())
+    }
+}
+
+/// Goes to other processes, or into records, and back.
 #[derive(Debug, Clone, Copy)]
 pub struct Wired;
 

@@ -6,8 +6,8 @@
 //! # use tea_runtime::{map::{Local, MapSpec, given, in_place, map}, state::Key};
 //! # const WORDS: Key<Vec<String>> = Key::new(0);
 //! # const LENGTHS: Key<Vec<usize>> = Key::new(1);
-//! static IN_PLACE: &dyn MapSpec = &map(in_place(WORDS), |_, _, word, _| Ok(word.len()), LENGTHS, None, Local);
-//! static OWNED: &dyn MapSpec = &map(given(|_, _| Ok(0..9usize)), |_, _, n, i| Ok(n + i), LENGTHS, None, Local);
+//! static IN_PLACE: &dyn MapSpec = &map(in_place(WORDS), |_, _, word, _| Ok(word.len()), LENGTHS, None, Local, Local);
+//! static OWNED: &dyn MapSpec = &map(given(|_, _| Ok(0..9usize)), |_, _, n, i| Ok(n + i), LENGTHS, None, Local, Local);
 //! ```
 
 mod codec;
@@ -17,7 +17,7 @@ mod output;
 use std::{any::Any, marker::PhantomData, sync::Arc};
 
 pub use self::{
-    codec::{Codec, Local, Wired},
+    codec::{Codec, Hashed, Local, Wired},
     items::{Given, InPlace, List, Origin, given, in_place},
     output::{MapOutput, Reduced, reduced},
 };
@@ -133,40 +133,44 @@ pub trait Collector: Send {
 }
 
 /// Items, body and output of a `dynamic_parallel` node: see [`map`].
-pub struct MapOf<S, B, R, O, W> {
+pub struct MapOf<S, B, R, O, W, V> {
     origin: S,
     body: B,
     output: O,
     failures: Option<Key<Vec<ItemFailure>>>,
-    marker: PhantomData<fn(W) -> R>,
+    marker: PhantomData<fn(W, V) -> R>,
 }
 
 /// A map over the items of `origin` ([`in_place`] or [`given`]), whose results go to `output` (a key of a `Vec`, a
-/// [`reduced`] key, or `()`) and whose failures go to `failures`. `wire` is [`Wired`] if items may run in other
-/// processes, which asks their type and that of the results for serde, else [`Local`].
-pub const fn map<S, B, R, O, W>(
+/// [`reduced`] key, or `()`) and whose failures go to `failures`. The last two say what is done with the bytes of
+/// items and of results: both are [`Wired`] if items may run in other processes, results also if they are recorded, which asks their
+/// types for serde; [`Hashed`] are items that a record knows by their bytes; and [`Local`] is what has no bytes.
+pub const fn map<S, B, R, O, W, V>(
     origin: S,
     body: B,
     output: O,
     failures: Option<Key<Vec<ItemFailure>>>,
-    _wire: W,
-) -> MapOf<S, B, R, O, W>
+    _items: W,
+    _results: V,
+) -> MapOf<S, B, R, O, W, V>
 where
     S: Origin,
     B: Fn(&View, &Context, &S::Item, usize) -> Result<R, NodeError>,
     O: MapOutput<R>,
     W: Copy,
+    V: Copy,
 {
     MapOf { origin, body, output, failures, marker: PhantomData }
 }
 
-impl<S, B, R, O, W> MapSpec for MapOf<S, B, R, O, W>
+impl<S, B, R, O, W, V> MapSpec for MapOf<S, B, R, O, W, V>
 where
     S: Origin,
     B: Fn(&View, &Context, &S::Item, usize) -> Result<R, NodeError> + Send + Sync + 'static,
     R: Send + 'static,
     O: MapOutput<R>,
-    W: Codec<S::Item> + Codec<R> + 'static,
+    W: Codec<S::Item> + 'static,
+    V: Codec<R> + 'static,
 {
     fn items(&'static self, view: &View, context: &Context) -> Result<Box<dyn Source>, NodeError> {
         let supply = self.origin.open(view, context)?;
@@ -174,7 +178,7 @@ where
     }
 
     fn decode(&'static self, start: usize, items: &[&[u8]]) -> Result<Box<dyn Batch>, String> {
-        let items = items.iter().map(|bytes| <W as Codec<S::Item>>::decode(bytes)).collect::<Result<Vec<_>, _>>()?;
+        let items = items.iter().map(|bytes| W::decode(bytes)).collect::<Result<Vec<_>, _>>()?;
         let len = items.len();
         Ok(Box::new(Part::new(self, Arc::new(items), 0, start, len)))
     }
@@ -184,19 +188,20 @@ where
     }
 }
 
-struct Running<S: Origin, B: 'static, R: 'static, O: 'static, W: 'static> {
-    spec: &'static MapOf<S, B, R, O, W>,
+struct Running<S: Origin, B: 'static, R: 'static, O: 'static, W: 'static, V: 'static> {
+    spec: &'static MapOf<S, B, R, O, W, V>,
     supply: Box<dyn Supply<S::Item>>,
     given: usize,
 }
 
-impl<S, B, R, O, W> Source for Running<S, B, R, O, W>
+impl<S, B, R, O, W, V> Source for Running<S, B, R, O, W, V>
 where
     S: Origin,
     B: Fn(&View, &Context, &S::Item, usize) -> Result<R, NodeError> + Send + Sync + 'static,
     R: Send + 'static,
     O: MapOutput<R>,
-    W: Codec<S::Item> + Codec<R> + 'static,
+    W: Codec<S::Item> + 'static,
+    V: Codec<R> + 'static,
 {
     fn next(&mut self, count: usize) -> Option<Box<dyn Batch>> {
         let (list, from, len) = self.supply.take(count)?;
@@ -215,8 +220,8 @@ where
 }
 
 /// A batch with its types.
-struct Part<S: Origin, B: 'static, R: 'static, O: 'static, W: 'static> {
-    spec: &'static MapOf<S, B, R, O, W>,
+struct Part<S: Origin, B: 'static, R: 'static, O: 'static, W: 'static, V: 'static> {
+    spec: &'static MapOf<S, B, R, O, W, V>,
     list: Arc<dyn List<Item = S::Item>>,
     /// Where the items begin in `list`.
     from: usize,
@@ -226,9 +231,9 @@ struct Part<S: Origin, B: 'static, R: 'static, O: 'static, W: 'static> {
     results: Vec<Option<R>>,
 }
 
-impl<S: Origin, B, R, O, W> Part<S, B, R, O, W> {
+impl<S: Origin, B, R, O, W, V> Part<S, B, R, O, W, V> {
     fn new(
-        spec: &'static MapOf<S, B, R, O, W>,
+        spec: &'static MapOf<S, B, R, O, W, V>,
         list: Arc<dyn List<Item = S::Item>>,
         from: usize,
         start: usize,
@@ -238,13 +243,14 @@ impl<S: Origin, B, R, O, W> Part<S, B, R, O, W> {
     }
 }
 
-impl<S, B, R, O, W> Batch for Part<S, B, R, O, W>
+impl<S, B, R, O, W, V> Batch for Part<S, B, R, O, W, V>
 where
     S: Origin,
     B: Fn(&View, &Context, &S::Item, usize) -> Result<R, NodeError> + Send + Sync + 'static,
     R: Send + 'static,
     O: MapOutput<R>,
-    W: Codec<S::Item> + Codec<R> + 'static,
+    W: Codec<S::Item> + 'static,
+    V: Codec<R> + 'static,
 {
     fn start(&self) -> usize {
         self.start
@@ -270,16 +276,16 @@ where
     }
 
     fn encode_item(&self, at: usize, into: &mut Vec<u8>) -> Result<(), String> {
-        <W as Codec<S::Item>>::encode(self.list.item(self.from + at), into)
+        W::encode(self.list.item(self.from + at), into)
     }
 
     fn encode_result(&self, at: usize, into: &mut Vec<u8>) -> Result<(), String> {
         let result = self.results[at].as_ref().ok_or("the item has no result")?;
-        <W as Codec<R>>::encode(result, into)
+        V::encode(result, into)
     }
 
     fn put_result(&mut self, at: usize, bytes: &[u8]) -> Result<(), String> {
-        self.results[at] = Some(<W as Codec<R>>::decode(bytes)?);
+        self.results[at] = Some(V::decode(bytes)?);
         Ok(())
     }
 
@@ -301,25 +307,26 @@ where
     }
 }
 
-struct Collecting<S: Origin, B: 'static, R: 'static, O: MapOutput<R>, W: 'static> {
-    spec: &'static MapOf<S, B, R, O, W>,
+struct Collecting<S: Origin, B: 'static, R: 'static, O: MapOutput<R>, W: 'static, V: 'static> {
+    spec: &'static MapOf<S, B, R, O, W, V>,
     gather: O::Gather,
 }
 
-impl<S, B, R, O, W> Collector for Collecting<S, B, R, O, W>
+impl<S, B, R, O, W, V> Collector for Collecting<S, B, R, O, W, V>
 where
     S: Origin,
     B: Fn(&View, &Context, &S::Item, usize) -> Result<R, NodeError> + Send + Sync + 'static,
     R: Send + 'static,
     O: MapOutput<R>,
-    W: Codec<S::Item> + Codec<R> + 'static,
+    W: Codec<S::Item> + 'static,
+    V: Codec<R> + 'static,
 {
     fn is_quick(&self) -> bool {
         O::QUICK
     }
 
     fn add(&mut self, batch: Box<dyn Batch>) -> Result<(), Box<Failure>> {
-        let part = batch.into_any().downcast::<Part<S, B, R, O, W>>();
+        let part = batch.into_any().downcast::<Part<S, B, R, O, W, V>>();
         let part = part.unwrap_or_else(|_| unreachable!("it is a batch of the same map"));
         part.results.into_iter().flatten().try_for_each(|result| self.gather.add(result))
     }

@@ -54,17 +54,7 @@ const DONE: Key<String> = Key::new(1);
 static TEXT: Kind = Kind { name: "String", clone: None, to_json: None, wire: Some(Wire::new::<String>()), parse: None };
 
 const fn key(name: &'static str) -> KeySpec {
-    KeySpec {
-        name,
-        kind: &TEXT,
-        input: false,
-        default: None,
-        reduce: None,
-        transient: false,
-        optional: true,
-        description: "",
-        flag: crate::state::FlagSpec::PLAIN,
-    }
+    KeySpec { optional: true, ..KeySpec::new(name, &TEXT) }
 }
 
 const HERE: Place = Place { line: 1, column: 1 };
@@ -75,12 +65,14 @@ static ACTS: Plan = Plan {
     description: "",
     file: "acts.yaml",
     module: module_path!(),
+    package: None,
     version: None,
     panics_abort: false,
     keys: &[key("act"), key("done")],
     root: &Block { entry: Next::Go(Target::End), steps: &[], keys: &[] },
     sites: &[Site::Region(&REGION)],
     max_workers: None,
+    checkpoint: None,
 };
 
 static REGION: Region = Region {
@@ -100,6 +92,7 @@ static REGION: Region = Region {
                 work: plan::Work::Run(&Node(act, DONE)),
                 next: Next::Go(Target::End),
                 max_visits: 10_000,
+                rerun: false,
             }],
             keys: &[0, 1],
         },
@@ -159,6 +152,7 @@ static DOUBLES: Plan = Plan {
             work: plan::Work::Map(&MAP),
             next: Next::Go(Target::End),
             max_visits: 10_000,
+            rerun: false,
         }],
         keys: &[],
     },
@@ -167,16 +161,18 @@ static DOUBLES: Plan = Plan {
     description: "",
     file: "doubles.yaml",
     module: module_path!(),
+    package: None,
     version: None,
     panics_abort: false,
     max_workers: None,
+    checkpoint: None,
 };
 
 static MAP: Map = Map {
     id: 0,
     name: "double",
     place: HERE,
-    spec: &map(given(|_, _| Ok(0..2000_usize)), |_, _, n, _| double(*n).map(drop), (), None, Wired),
+    spec: &map(given(|_, _| Ok(0..2000_usize)), |_, _, n, _| double(*n).map(drop), (), None, Wired, Wired),
     reads: &[],
     writes: &[],
     max_workers: None,

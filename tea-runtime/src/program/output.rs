@@ -20,11 +20,11 @@ pub(super) struct Document {
     pub(super) failed: Vec<(&'static str, String)>,
 }
 
-/// Makes the document of what `value` finds for each key. Keys that are unset or `transient` are not in it.
+/// Makes the document of what `value` finds for each key. Keys that are unset, or kept out of the output, are not in it.
 pub(super) fn document<'a>(plan: &Plan, value: impl Fn(u32) -> Option<&'a Value>) -> Document {
     let mut bytes = Vec::from(b"{");
     let (mut left_out, mut failed) = (Vec::new(), Vec::new());
-    for (key, spec) in (0..).zip(plan.keys).filter(|(_, spec)| !spec.transient) {
+    for (key, spec) in (0..).zip(plan.keys).filter(|(_, spec)| spec.output) {
         let Some(value) = value(key) else { continue };
         let Some(to_json) = spec.kind.to_json else {
             left_out.push(spec.name);

@@ -9,7 +9,7 @@ use crate::{
     plan::{Arm, Block, Map, Next, Place, Plan, Region, Run, Site, Step, Target, Task, Work},
     policy::{ParallelConfig, Strategy},
     state::{
-        FlagSpec, Key, KeySpec, Kind, Parse, View,
+        Key, KeySpec, Kind, Parse, View,
         kind::{Cannot, Probe},
     },
 };
@@ -47,22 +47,8 @@ kinds! {
 /// Neither serde nor `FromStr`.
 struct Opaque;
 
-const fn key(name: &'static str, kind: &'static Kind) -> KeySpec {
-    KeySpec {
-        name,
-        kind,
-        input: false,
-        default: None,
-        reduce: None,
-        transient: false,
-        optional: false,
-        description: "",
-        flag: FlagSpec::PLAIN,
-    }
-}
-
 const fn input(name: &'static str, kind: &'static Kind, description: &'static str) -> KeySpec {
-    KeySpec { input: true, description, ..key(name, kind) }
+    KeySpec { input: true, description, ..KeySpec::new(name, kind) }
 }
 
 /// `read-qc`: a fan-out over both strategies with another one in it, a loop, a condition, and a map.
@@ -71,6 +57,7 @@ pub(super) static READ_QC: Plan = Plan {
     description: "Quality control of reads",
     file: "src/flow.yaml",
     module: "sample::read_qc",
+    package: None,
     version: Some("1.2.3"),
     panics_abort: false,
     keys: &[
@@ -78,10 +65,10 @@ pub(super) static READ_QC: Plan = Plan {
         KeySpec { default: Some(|| Arc::new(21_usize)), ..input("k", &USIZE, "length of a k-mer") },
         KeySpec { default: Some(|| Arc::new(false)), ..input("all_reads", &BOOL, "") },
         KeySpec { optional: true, ..input("output", &STRING, "name of the report") },
-        key("counts", &COUNTS),
-        key("opaque", &OPAQUE),
-        KeySpec { transient: true, ..key("index", &OPAQUE) },
-        key("report", &STRING),
+        KeySpec::new("counts", &COUNTS),
+        KeySpec::new("opaque", &OPAQUE),
+        KeySpec { transient: true, output: false, ..KeySpec::new("index", &OPAQUE) },
+        KeySpec::new("report", &STRING),
     ],
     root: &Block {
         entry: Next::Go(Target::Step(0)),
@@ -101,6 +88,7 @@ pub(super) static READ_QC: Plan = Plan {
     },
     sites: &[Site::Region(&BRANCHES), Site::Region(&INNER), Site::Map(&EACH)],
     max_workers: None,
+    checkpoint: None,
 };
 
 static BRANCHES: Region = Region {
@@ -143,7 +131,7 @@ static EACH: Map = Map {
     id: 2,
     name: "each",
     place: place(24),
-    spec: &map(in_place(Key::<Vec<u8>>::new(4)), |_, _, _: &u8, _| Ok(()), (), None, Local),
+    spec: &map(in_place(Key::<Vec<u8>>::new(4)), |_, _, _: &u8, _| Ok(()), (), None, Local, Local),
     reads: &[],
     writes: &[],
     max_workers: Some(8),
@@ -157,6 +145,7 @@ pub(super) static DIAMOND: Plan = Plan {
     description: "",
     file: "flow.yaml",
     module: "sample::diamond",
+    package: None,
     version: None,
     panics_abort: false,
     keys: &[],
@@ -167,6 +156,7 @@ pub(super) static DIAMOND: Plan = Plan {
     },
     sites: &[Site::Region(&NEEDS)],
     max_workers: None,
+    checkpoint: None,
 };
 
 static NEEDS: Region = Region {
@@ -208,6 +198,7 @@ const fn node(name: &'static str, line: u32) -> Step {
         work: Work::Run(&Run(nothing, ())),
         next: Next::Go(Target::End),
         max_visits: 10_000,
+        rerun: false,
     }
 }
 

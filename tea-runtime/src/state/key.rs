@@ -87,14 +87,44 @@ pub struct KeySpec {
     pub default: Option<fn() -> Value>,
     /// How several writes combine.
     pub reduce: Option<Reduce>,
-    /// Stays in this process and out of the output.
+    /// Never leaves this process: not in the output, not sent to a worker, not recorded.
     pub transient: bool,
+    /// It is part of the output.
+    pub output: bool,
+    /// An input that nobody is shown: not in the output, no flag, not recorded, not in any message.
+    pub secret: bool,
     /// May be unset at the end.
     pub optional: bool,
     /// `description` of the schema; may be empty.
     pub description: &'static str,
     /// Of an input: how the command line takes it.
     pub flag: FlagSpec,
+}
+
+impl KeySpec {
+    /// A key that a node writes, which is part of the output.
+    #[must_use]
+    pub const fn new(name: &'static str, kind: &'static Kind) -> Self {
+        Self {
+            name,
+            kind,
+            input: false,
+            default: None,
+            reduce: None,
+            transient: false,
+            output: true,
+            secret: false,
+            optional: false,
+            description: "",
+            flag: FlagSpec::PLAIN,
+        }
+    }
+
+    /// Whether its values are recorded, if the workflow's runs are.
+    #[must_use]
+    pub const fn is_recorded(&self) -> bool {
+        !self.transient && !self.secret
+    }
 }
 
 /// How the command line takes an input.
@@ -106,11 +136,13 @@ pub struct FlagSpec {
     pub positional: bool,
     /// `value_name`: what help calls the value; may be empty.
     pub value_name: &'static str,
+    /// `env`: the environment variable that gives it where no flag does.
+    pub env: Option<&'static str>,
 }
 
 impl FlagSpec {
     /// A flag as its key is called, and nothing else.
-    pub const PLAIN: Self = Self { short: None, positional: false, value_name: "" };
+    pub const PLAIN: Self = Self { short: None, positional: false, value_name: "", env: None };
 }
 
 /// Combines what is there (first) with what is written (second).

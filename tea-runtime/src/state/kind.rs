@@ -41,7 +41,7 @@ pub struct Kind {
     pub clone: Option<CloneValue>,
     /// Writes a value as JSON on one line, where the type is `Serialize`; for types of keys that are part of the output.
     pub to_json: Option<ToJson>,
-    /// To and from bytes; only for types that cross a process edge.
+    /// To and from bytes; only for types of keys that cross a process edge or are recorded.
     pub wire: Option<Wire>,
     /// From what a caller writes; for types of inputs, where they are `FromStr` or `Deserialize`.
     pub parse: Option<Parse>,

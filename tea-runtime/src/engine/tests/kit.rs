@@ -47,17 +47,7 @@ impl Kit {
     }
 
     fn kind<T: Send + Sync + 'static>(&mut self, name: &'static str, kind: Kind) -> Key<T> {
-        self.keys.push(KeySpec {
-            name,
-            kind: leak(kind),
-            input: false,
-            default: None,
-            reduce: None,
-            transient: false,
-            optional: true,
-            description: "",
-            flag: crate::state::FlagSpec::PLAIN,
-        });
+        self.keys.push(KeySpec { optional: true, ..KeySpec::new(name, leak(kind)) });
         Key::new(u32::try_from(self.keys.len() - 1).unwrap())
     }
 
@@ -135,12 +125,14 @@ impl Kit {
             description: "",
             file: "test.yaml",
             module: "test",
+            package: None,
             version: None,
             panics_abort: false,
             keys: self.keys.leak(),
             root: leak(root),
             sites: self.sites.into_iter().flatten().collect::<Vec<_>>().leak(),
             max_workers: None,
+            checkpoint: None,
         })
     }
 }
@@ -176,7 +168,7 @@ pub(crate) fn put<T>(view: &mut View, key: Key<T>, value: T) -> Result<(), NodeE
 }
 
 pub(crate) fn step(name: &'static str, work: Work) -> Step {
-    Step { name, place: PLACE, work, next: END, max_visits: 10_000 }
+    Step { name, place: PLACE, work, next: END, max_visits: 10_000, rerun: false }
 }
 
 pub(crate) fn fan_out(region: &'static Region) -> Step {

@@ -44,7 +44,8 @@ fn run_map(items: Vec<i64>, spec: &'static dyn MapSpec, config: ParallelConfig) 
 
 #[test]
 fn results_stand_in_item_order() {
-    static DOUBLE: &dyn MapSpec = &map(in_place(ITEMS), |_, _, n, i| Ok(n * 2 + i64::try_from(i)?), OUT, None, Local);
+    static DOUBLE: &dyn MapSpec =
+        &map(in_place(ITEMS), |_, _, n, i| Ok(n * 2 + i64::try_from(i)?), OUT, None, Local, Local);
     for count in [0, 1, 2, 7, 1_000, 54_321] {
         let items: Vec<i64> = (0..count).map(|i| i % 17).collect();
         let expected: Vec<i64> = (0..count).map(|i| i % 17 * 2 + i).collect();
@@ -61,6 +62,7 @@ fn items_may_be_borrowed_from_nowhere() {
         |view, _, text, _| Ok(i64::try_from(text.len())? + view.get(ITEMS)[0]),
         OUT,
         None,
+        Local,
         Local,
     );
     let view = run_map(vec![5, 500, 50], LETTERS, ParallelConfig::DEFAULT).unwrap();
@@ -83,6 +85,7 @@ fn an_iterator_is_asked_for_items_only_as_they_are_needed() {
         (),
         None,
         Local,
+        Local,
     );
     run_map(Vec::new(), LAZY, ParallelConfig::DEFAULT).unwrap();
     assert_eq!(DONE.load(Ordering::SeqCst), 2_000);
@@ -91,14 +94,15 @@ fn an_iterator_is_asked_for_items_only_as_they_are_needed() {
 
 #[test]
 fn a_million_cheap_items() {
-    static SUM: &dyn MapSpec = &map(given(|_, _| Ok(0..1_000_000_i64)), |_, _, n, _| Ok(n + 1), OUT, None, Local);
+    static SUM: &dyn MapSpec =
+        &map(given(|_, _| Ok(0..1_000_000_i64)), |_, _, n, _| Ok(n + 1), OUT, None, Local, Local);
     let view = run_map(Vec::new(), SUM, ParallelConfig::DEFAULT).unwrap();
     assert!(view.get(OUT).iter().copied().eq(1..=1_000_000));
 }
 
 #[test]
 fn a_reduced_output_is_folded_in_item_order_onto_what_is_there() {
-    static FOLD: &dyn MapSpec = &map(in_place(ITEMS), |_, _, n, _| Ok(vec![*n]), reduced(LOG), None, Local);
+    static FOLD: &dyn MapSpec = &map(in_place(ITEMS), |_, _, n, _| Ok(vec![*n]), reduced(LOG), None, Local, Local);
     let mut kit = kit();
     let each = kit.map("each", FOLD, ParallelConfig::DEFAULT, |_| ());
     let items: Vec<i64> = (0..3_000).collect();
@@ -115,6 +119,7 @@ static PICKY: &dyn MapSpec = &map(
     },
     OUT,
     Some(FAILURES),
+    Local,
     Local,
 );
 
@@ -154,6 +159,7 @@ fn failed_items_are_tried_again_one_by_one() {
         OUT,
         None,
         Local,
+        Local,
     );
     let retry = RetryPolicy { max_retries: 2, base_delay: Duration::from_millis(1), ..RetryPolicy::DEFAULT };
     let config = ParallelConfig { retry, ..ParallelConfig::DEFAULT };
@@ -186,6 +192,7 @@ fn fail_fast_starts_no_more_items() {
         (),
         None,
         Local,
+        Local,
     );
     let mut kit = kit();
     let each = kit.map("each", FIRST, ParallelConfig::DEFAULT, |map| map.fail_fast = true);
@@ -210,6 +217,7 @@ fn hung_items_are_left_behind() {
         OUT,
         None,
         Local,
+        Local,
     );
     let retry = RetryPolicy { max_retries: 1, base_delay: Duration::ZERO, ..RetryPolicy::DEFAULT };
     let config = ParallelConfig { timeout: Some(Duration::from_millis(300)), retry, ..ParallelConfig::DEFAULT };
@@ -228,12 +236,14 @@ fn what_goes_wrong_around_the_items() {
         (),
         None,
         Local,
+        Local,
     );
     static BAD_ITERATOR: &dyn MapSpec = &map(
         given(|_, _| Ok((0..9).map(|n| if n == 5 { panic!("five") } else { n }))),
         |_, _, _, _| Ok(()),
         (),
         None,
+        Local,
         Local,
     );
     for (spec, message) in [(NO_ITEMS, "invalid digit found in string"), (BAD_ITERATOR, "five")] {
@@ -246,7 +256,7 @@ fn what_goes_wrong_around_the_items() {
 fn a_reducer_that_fails_fails_the_map() {
     const SUM: Key<i64> = Key::new(0);
     const NUMBERS: Key<Vec<i64>> = Key::new(1);
-    static ADD: &dyn MapSpec = &map(in_place(NUMBERS), |_, _, n, _| Ok(*n), reduced(SUM), None, Local);
+    static ADD: &dyn MapSpec = &map(in_place(NUMBERS), |_, _, n, _| Ok(*n), reduced(SUM), None, Local, Local);
     let mut kit = Kit::default();
     let sum = kit.key::<i64>("sum");
     kit.reduce(sum, |_, _, _| panic!("cannot add"));
@@ -264,7 +274,8 @@ fn a_map_adds_to_a_value_that_it_owns() {
     struct Sum(i64);
     const SUM: Key<Sum> = Key::new(0);
     const ROUND: Key<i64> = Key::new(1);
-    static ADD: &dyn MapSpec = &map(given(|_, _| Ok(0..4_i64)), |_, _, n, _| Ok(Sum(*n)), reduced(SUM), None, Local);
+    static ADD: &dyn MapSpec =
+        &map(given(|_, _| Ok(0..4_i64)), |_, _, n, _| Ok(Sum(*n)), reduced(SUM), None, Local, Local);
     let mut kit = Kit::default();
     kit.unique::<Sum>("sum");
     kit.key::<i64>("round");
@@ -290,7 +301,7 @@ fn a_map_adds_to_a_value_that_it_owns() {
 
 #[test]
 fn maps_within_branches_and_loops() {
-    static ADD: &dyn MapSpec = &map(in_place(ITEMS), |_, _, n, _| Ok(n + 1), OUT, None, Local);
+    static ADD: &dyn MapSpec = &map(in_place(ITEMS), |_, _, n, _| Ok(n + 1), OUT, None, Local, Local);
     let mut kit = kit();
     let branch = |kit: &mut Kit| {
         let mut steps = chain(vec![
@@ -325,13 +336,14 @@ fn a_panic_in_the_drop_of_an_item_or_result_fails_the_map() {
         }
     }
     static ITEMS: &dyn MapSpec =
-        &map(given(|_, _| Ok((0..9).map(|n| Bomb(n == 4)))), |_, _, _, _| Ok(()), (), None, Local);
+        &map(given(|_, _| Ok((0..9).map(|n| Bomb(n == 4)))), |_, _, _, _| Ok(()), (), None, Local, Local);
     // The results of the others are dropped, since the sixth fails.
     static RESULTS: &dyn MapSpec = &map(
         given(|_, _| Ok(0..9)),
         |_, _, n, _| if *n == 5 { Err("sixth".into()) } else { Ok(Bomb(*n == 4)) },
         Key::<Vec<Bomb>>::new(1),
         None,
+        Local,
         Local,
     );
     let long = Some(Duration::from_hours(1));

@@ -238,6 +238,7 @@ macro_rules! each {
                 reduced(Key::<Vec<i64>>::new(4 + $list)),
                 None,
                 Local,
+                Local,
             );
             EACH
         }),*]

@@ -39,17 +39,7 @@ const SHOUT: Key<String> = Key::new(1);
 static TEXT: Kind = Kind { name: "String", clone: None, to_json: None, wire: Some(Wire::new::<String>()), parse: None };
 
 const fn key(name: &'static str) -> KeySpec {
-    KeySpec {
-        name,
-        kind: &TEXT,
-        input: false,
-        default: None,
-        reduce: None,
-        transient: false,
-        optional: true,
-        description: "",
-        flag: crate::state::FlagSpec::PLAIN,
-    }
+    KeySpec { optional: true, ..KeySpec::new(name, &TEXT) }
 }
 
 const HERE: Place = Place { line: 1, column: 1 };
@@ -59,12 +49,14 @@ static PLAN: Plan = Plan {
     description: "",
     file: "shouts.yaml",
     module: module_path!(),
+    package: None,
     version: None,
     panics_abort: false,
     keys: &[key("word"), key("shout")],
     root: &Block { entry: Next::Go(Target::End), steps: &[], keys: &[] },
     sites: &[Site::Region(&REGION), Site::Map(&MAP)],
     max_workers: None,
+    checkpoint: None,
 };
 
 inventory::submit!(Registered(&PLAN));
@@ -86,6 +78,7 @@ static REGION: Region = Region {
                 work: Work::Run(&Node(shout, SHOUT)),
                 next: Next::Go(Target::End),
                 max_visits: 10,
+                rerun: false,
             }],
             keys: &[0, 1],
         },
@@ -107,7 +100,7 @@ static MAP: Map = Map {
     id: 1,
     name: "double",
     place: HERE,
-    spec: &map(given(|_, _| Ok(0..usize::MAX)), |_, _, n, _| double(*n).map(drop), (), None, Wired),
+    spec: &map(given(|_, _| Ok(0..usize::MAX)), |_, _, n, _| double(*n).map(drop), (), None, Wired, Wired),
     reads: &[],
     writes: &[],
     max_workers: None,

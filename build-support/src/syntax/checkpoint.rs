@@ -1,0 +1,37 @@
+//! `settings.checkpoint`.
+
+use std::time::Duration;
+
+use super::{
+    Checkpoint,
+    language::CHECKPOINT,
+    reader::{Fields, Reader},
+};
+use crate::{source::Spanned, yaml::Value};
+
+impl Default for Checkpoint {
+    fn default() -> Self {
+        Self { sync: Duration::from_millis(100), keep: 5, max_size: 20 << 30 }
+    }
+}
+
+impl<'a> Reader<'a, '_> {
+    /// `checkpoint` of `settings`: `true`, or a mapping that says more. What is neither has been reported, and was meant as
+    /// `true`.
+    pub(super) fn checkpoint(&mut self, settings: &Fields<'_, 'a>) -> Option<Spanned<Checkpoint>> {
+        let entry = settings.any("checkpoint")?;
+        let span = entry.key.span.to(entry.value.span);
+        let default = Checkpoint::default();
+        if let Value::Map(_) = entry.value.value {
+            let fields = self.fields(&entry.value, &CHECKPOINT)?;
+            let checkpoint = Checkpoint {
+                sync: self.duration(&fields, "sync").map_or(default.sync, |time| time.value),
+                keep: self.count(&fields, "keep").map_or(default.keep, |count| count.value),
+                max_size: self.size(&fields, "max_size").map_or(default.max_size, |size| size.value),
+            };
+            return Some(Spanned::new(checkpoint, span));
+        }
+        let holds = self.bool_or(settings, "checkpoint", CHECKPOINT.example).is_none_or(|flag| flag.value);
+        holds.then(|| Spanned::new(default, span))
+    }
+}
