@@ -45,6 +45,8 @@ struct State {
     threads: usize,
     /// Those of them that wait for a unit.
     idle: usize,
+    /// One has been woken or started, and has not looked yet.
+    coming: bool,
     /// All that run something, those that were left behind aside.
     slots: Vec<Arc<Slot>>,
     closed: bool,
@@ -93,11 +95,7 @@ impl ParallelExecutor for ThreadExecutor {
     fn submit_all(&self, units: Vec<Unit>) {
         let mut state = self.0.lock();
         state.queue.extend(units);
-        let wakes = state.idle.min(state.queue.len());
-        self.0.call_threads(state);
-        for _ in 0..wakes {
-            self.0.changed.notify_one();
-        }
+        self.0.call_thread(state);
     }
 
     fn abandon(&self, unit: UnitId) {
@@ -122,22 +120,35 @@ impl ParallelExecutor for ThreadExecutor {
 }
 
 impl Shared {
-    /// Starts threads for what waits, as far as there may be more.
-    fn call_threads(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        let mut missing = state.queue.len().saturating_sub(state.idle).min(self.workers.saturating_sub(state.threads));
-        while missing > 0 {
-            missing -= 1;
-            let on = Arc::clone(self);
-            match cache::run(Box::new(move || on.serve())) {
-                Ok(()) => state.threads += 1,
-                // Those that there are do the work.
-                Err(_) if state.threads > 0 => return,
-                Err((_, error)) => {
-                    let message = format!("no thread can be started to run branches on: {error}");
-                    let failure = Failure::new(FailureKind::Error, message);
-                    let refused = std::mem::take(&mut state.queue);
-                    drop(state);
-                    return refused.into_iter().for_each(|unit| unit.refuse(&failure));
+    /// Wakes or starts a thread for what waits, as far as there may be more. It calls the next one itself, if there is more to
+    /// do by then: to wake a thread takes longer than to run a short unit, and whoever submits has more to do.
+    fn call_thread(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        if state.coming || state.queue.is_empty() {
+            return;
+        }
+        if state.idle > 0 {
+            state.coming = true;
+            drop(state);
+            return self.changed.notify_one();
+        }
+        if state.threads >= self.workers {
+            return;
+        }
+        let on = Arc::clone(self);
+        match cache::run(Box::new(move || on.serve())) {
+            Ok(()) => {
+                state.threads += 1;
+                state.coming = true;
+            }
+            // Those that there are do the work.
+            Err(_) if state.threads > 0 => {}
+            Err((_, error)) => {
+                let message = format!("no thread can be started to run branches on: {error}");
+                let failure = Failure::new(FailureKind::Error, message);
+                let refused = std::mem::take(&mut state.queue);
+                drop(state);
+                for unit in refused {
+                    unit.refuse(&failure);
                 }
             }
         }
@@ -146,7 +157,10 @@ impl Shared {
     /// Runs units on this thread as long as there are any.
     fn serve(self: Arc<Self>) {
         let slot = Arc::new(Slot::default());
-        self.lock().slots.push(Arc::clone(&slot));
+        let mut state = self.lock();
+        state.slots.push(Arc::clone(&slot));
+        state.coming = false;
+        drop(state);
         while let Some(unit) = self.next(&slot) {
             let lease = self.lease(&slot, &unit.fan_out().run.tokens);
             *lock(&slot.unit) = Some(unit.id());
@@ -166,7 +180,7 @@ impl Shared {
     }
 
     /// The next unit, if one comes while this thread may wait for it. It waits without a token.
-    fn next(&self, slot: &Slot) -> Option<Unit> {
+    fn next(self: &Arc<Self>, slot: &Slot) -> Option<Unit> {
         let mut state = self.lock();
         loop {
             // After waiting for a fan-out of what it ran, there may be a thread too many.
@@ -174,6 +188,7 @@ impl Shared {
                 break;
             }
             if let Some(unit) = state.queue.pop_front() {
+                self.call_thread(state);
                 return Some(unit);
             }
             if state.closed {
@@ -190,6 +205,7 @@ impl Shared {
             let (back, waited) = self.changed.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
             state = back;
             state.idle -= 1;
+            state.coming = false;
             if waited.timed_out() && state.queue.is_empty() {
                 break;
             }
@@ -266,7 +282,7 @@ impl Place for Weak<Shared> {
         if let Some(shared) = self.upgrade() {
             let mut state = shared.lock();
             state.threads -= 1;
-            shared.call_threads(state);
+            shared.call_thread(state);
         }
     }
 
