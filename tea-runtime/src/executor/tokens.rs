@@ -3,34 +3,42 @@
 //! Whatever runs the user's code for a unit holds a token: a thread, or a worker process as long as it has something to
 //! run. Who waits for a fan-out of its own [lends](lend) its token, so that nesting cannot deadlock: somebody can always
 //! run what is waited for. In a worker process there is the worker's own token, which its parent counts, and beyond it
-//! what the parent grants on request and gets back as soon as nobody here has a use for it.
+//! what the parent grants on request and gets back as soon as nobody here waits for one.
+//!
+//! A token that comes back is handed to whoever has waited longest. Whoever gets one that is no longer needed drops it,
+//! which hands it to the next. So a token is free only while nobody waits.
 
-use std::{cell::RefCell, fmt, sync::Arc};
+use std::{cell::RefCell, collections::VecDeque, fmt, sync::Arc};
 
 use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The tokens of a run.
 pub(crate) struct Tokens {
     state: Mutex<State>,
-    freed: Condvar,
     upstream: Option<Box<dyn Upstream>>,
 }
 
 #[derive(Default)]
 struct State {
+    /// None, as long as somebody waits.
     free: usize,
-    /// Threads that wait for a token here.
-    blocked: usize,
+    waiting: VecDeque<Waiting>,
     /// Asked for upstream, and not granted yet.
     requested: usize,
     /// Granted from upstream, and not given back.
     granted: usize,
-    /// Who is told when a token is free that no thread waits for.
-    wakers: Vec<Waker>,
 }
 
-/// Told, once, that a token may be free. It only wakes somebody: it runs under no lock, and on any thread.
-pub(crate) type Waker = Box<dyn FnOnce() + Send>;
+/// Who waits for a token.
+enum Waiting {
+    /// A thread that sleeps. It has a token once this is taken out of the queue.
+    Thread(Arc<Condvar>),
+    /// Somebody who does something else meanwhile.
+    Later(Taker),
+}
+
+/// Takes a token that was waited for. It only passes it on: it runs on any thread.
+pub(crate) type Taker = Box<dyn FnOnce(Token) + Send>;
 
 /// Whoever grants tokens to this process.
 pub(crate) trait Upstream: Send + Sync {
@@ -41,84 +49,109 @@ pub(crate) trait Upstream: Send + Sync {
     fn give_back(&self);
 }
 
+/// The right to run something. Dropped, it goes to whoever waits for one.
+pub(crate) struct Token(Arc<Tokens>);
+
+impl Token {
+    /// Whether it is one of these.
+    pub(crate) fn is_of(&self, tokens: &Arc<Tokens>) -> bool {
+        Arc::ptr_eq(&self.0, tokens)
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        let state = self.0.lock();
+        self.0.hand_on(state);
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
 impl Tokens {
     /// So many tokens, all free.
     pub(crate) fn new(free: usize, upstream: Option<Box<dyn Upstream>>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State { free, ..State::default() }), freed: Condvar::new(), upstream })
+        Arc::new(Self { state: Mutex::new(State { free, ..State::default() }), upstream })
     }
 
     /// Takes a token, waiting for it if none is free.
-    pub(crate) fn acquire(&self) {
-        let mut state = self.lock();
-        while state.free == 0 {
-            state.blocked += 1;
-            state = self.request(state);
-            if state.free == 0 {
-                state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
-            state.blocked -= 1;
+    pub(crate) fn acquire(self: &Arc<Self>) -> Token {
+        let turn = Arc::new(Condvar::new());
+        if let Some(token) = self.take_or_wait(|| Waiting::Thread(Arc::clone(&turn))) {
+            return token;
         }
-        state.free -= 1;
+        let mut state = self.lock();
+        let is_this = |waiting: &Waiting| matches!(waiting, Waiting::Thread(other) if Arc::ptr_eq(other, &turn));
+        while state.waiting.iter().any(is_this) {
+            state = turn.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        Token(Arc::clone(self))
     }
 
-    /// Takes a token if one is free. Otherwise the waker, unless there is one already, is called when that may have changed.
-    pub(crate) fn try_acquire(&self, waker: impl FnOnce() -> Option<Waker>) -> bool {
+    /// Takes a token if one is free.
+    pub(crate) fn try_acquire(self: &Arc<Self>) -> Option<Token> {
         let mut state = self.lock();
-        if state.free > state.blocked {
-            state.free -= 1;
-            return true;
-        }
-        state.wakers.extend(waker());
-        drop(self.request(state));
-        false
+        state.free = state.free.checked_sub(1)?;
+        Some(Token(Arc::clone(self)))
     }
 
-    /// Gives a token back.
-    pub(crate) fn release(&self) {
-        let mut state = self.lock();
-        state.free += 1;
-        self.settle(state);
+    /// Has `take` called with a token: at once if one is free, else when it is its turn.
+    pub(crate) fn acquire_later(self: &Arc<Self>, take: Taker) {
+        let mut take = Some(take);
+        let token = self.take_or_wait(|| Waiting::Later(take.take().expect("it waits once")));
+        if let (Some(token), Some(take)) = (token, take) {
+            take(token);
+        }
     }
 
     /// A token that was requested upstream has come.
-    pub(crate) fn grant(&self) {
+    pub(crate) fn grant(self: &Arc<Self>) {
         let mut state = self.lock();
         state.requested = state.requested.saturating_sub(1);
         state.granted += 1;
-        state.free += 1;
-        self.settle(state);
+        self.hand_on(state);
     }
 
-    /// Asks upstream for one token more than are on their way, if somebody waits whom those do not serve.
-    fn request<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        let Some(upstream) = &self.upstream else { return state };
-        if state.requested < state.blocked + state.wakers.len() {
+    /// Takes a token if one is free. Else this waits, and upstream is asked for another, if those on their way are fewer
+    /// than those who wait.
+    fn take_or_wait(self: &Arc<Self>, waiting: impl FnOnce() -> Waiting) -> Option<Token> {
+        let mut state = self.lock();
+        if let Some(left) = state.free.checked_sub(1) {
+            state.free = left;
+            return Some(Token(Arc::clone(self)));
+        }
+        state.waiting.push_back(waiting());
+        if let Some(upstream) = &self.upstream
+            && state.requested < state.waiting.len()
+        {
             state.requested += 1;
             drop(state);
             upstream.request();
-            state = self.lock();
         }
-        state
+        None
     }
 
-    /// A token has become free: it is for a thread that waits, else for whoever wants to be told, else for upstream.
-    fn settle(&self, mut state: MutexGuard<'_, State>) {
-        if state.free <= state.blocked {
-            drop(state);
-            return self.freed.notify_one();
-        }
-        let wakers = std::mem::take(&mut state.wakers);
-        let surplus = wakers.is_empty() && state.granted > 0;
-        if surplus {
-            state.granted -= 1;
-            state.free -= 1;
-        }
-        drop(state);
-        for waker in wakers {
-            waker();
-        }
-        if let (true, Some(upstream)) = (surplus, &self.upstream) {
-            upstream.give_back();
+    /// A token is held by nobody: it is for whoever has waited longest, else for upstream if it came from there.
+    fn hand_on(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        match (state.waiting.pop_front(), &self.upstream) {
+            (Some(Waiting::Thread(turn)), _) => {
+                drop(state);
+                turn.notify_one();
+            }
+            (Some(Waiting::Later(take)), _) => {
+                drop(state);
+                take(Token(Arc::clone(self)));
+            }
+            (None, Some(upstream)) if state.granted > 0 => {
+                state.granted -= 1;
+                drop(state);
+                upstream.give_back();
+            }
+            (None, _) => state.free += 1,
         }
     }
 
@@ -133,7 +166,8 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// A token that a thread holds while it runs a unit. It can be lent, and taken away for good.
+/// A token that a thread holds while it runs a unit. It can be lent, and taken away for good. Dropped, it gives the token
+/// back, if it is held; the place stays the thread's.
 pub(crate) struct Lease {
     tokens: Arc<Tokens>,
     state: Mutex<LeaseState>,
@@ -149,9 +183,8 @@ pub(crate) trait Place: Send + Sync {
     fn taken_again(&self);
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LeaseState {
-    Held,
+    Held(Token),
     Lent,
     /// The unit was left behind: what still runs of it holds nothing.
     Revoked,
@@ -160,8 +193,8 @@ enum LeaseState {
 impl Lease {
     /// Waits for a token, and holds it.
     pub(crate) fn acquire(tokens: Arc<Tokens>, place: Option<Arc<dyn Place>>) -> Arc<Self> {
-        tokens.acquire();
-        Arc::new(Self { tokens, state: Mutex::new(LeaseState::Held), place })
+        let state = LeaseState::Held(tokens.acquire());
+        Arc::new(Self { tokens, state: Mutex::new(state), place })
     }
 
     /// Whose token it is.
@@ -176,7 +209,7 @@ impl Lease {
 
     /// Whether it has been taken away.
     pub(crate) fn is_revoked(&self) -> bool {
-        *self.lock() == LeaseState::Revoked
+        matches!(*self.lock(), LeaseState::Revoked)
     }
 
     fn lend(&self) {
@@ -187,43 +220,34 @@ impl Lease {
         if self.is_revoked() {
             return;
         }
-        self.tokens.acquire();
+        let token = self.tokens.acquire();
         let mut state = self.lock();
-        if *state == LeaseState::Revoked {
-            // It was taken away while this thread waited.
+        if matches!(*state, LeaseState::Revoked) {
+            // It was taken away while this thread waited. The token must not be dropped under the lock.
             drop(state);
-            return self.tokens.release();
+            return drop(token);
         }
-        *state = LeaseState::Held;
+        *state = LeaseState::Held(token);
         drop(state);
         self.place.iter().for_each(|place| place.taken_again());
     }
 
     fn change(&self, to: LeaseState) {
         let mut state = self.lock();
-        let before = *state;
-        // What has been taken away stays so.
-        if before != LeaseState::Revoked {
-            *state = to;
+        if matches!(*state, LeaseState::Revoked) {
+            // What has been taken away stays so.
+            return;
         }
+        let before = std::mem::replace(&mut *state, to);
         drop(state);
-        if before == LeaseState::Held {
-            self.tokens.release();
+        if let LeaseState::Held(token) = before {
+            drop(token);
             self.place.iter().for_each(|place| place.left());
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, LeaseState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Lease {
-    /// Gives the token back, if it is held; the place stays the thread's.
-    fn drop(&mut self) {
-        if *self.lock() == LeaseState::Held {
-            self.tokens.release();
-        }
     }
 }
 

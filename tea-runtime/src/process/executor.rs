@@ -4,11 +4,11 @@ use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
     identity,
-    pool::{Options, Pool},
+    pool::{Options, Pool, cannot_start},
 };
 use crate::{
     executor::{ParallelExecutor, ThreadExecutor, Unit, UnknownStrategy, parallelism},
-    failure::{Failure, FailureKind},
+    failure::Failure,
 };
 
 /// How long a worker may take from its start to its hello, unless somebody says otherwise.
@@ -70,8 +70,7 @@ impl ParallelExecutor for ProcessExecutor {
         match &self.pool {
             Ok(pool) => pool.submit(units),
             Err(error) => {
-                let message = format!("no worker process can be started: {error}");
-                let failure = Failure::new(FailureKind::Error, message);
+                let failure = cannot_start(error);
                 for unit in units {
                     unit.refuse(&failure);
                 }

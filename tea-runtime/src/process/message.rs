@@ -100,7 +100,8 @@ pub(crate) enum FromWorker {
     TokenReturned,
     /// It asks a circuit breaker of a run, or tells it something.
     Breaker { ask: u64, run: u64, at: BreakerAt, call: BreakerCall },
-    /// What the unit that ends next has changed in the process cannot be undone: it is to be replaced.
+    /// What the unit that ends next has changed in the process cannot be undone. No other unit runs here, and this process
+    /// is to be replaced.
     Retire { why: String },
     /// The last message.
     Goodbye,

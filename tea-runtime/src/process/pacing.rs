@@ -13,8 +13,8 @@ pub(crate) const PROGRESS: Duration = Duration::from_millis(50);
 /// Where the system has no descriptor that tells of the parent's end, it is asked for as often as this.
 pub(crate) const PARENT_LOOK: Duration = Duration::from_secs(1);
 
-/// After a unit that took so long, or when so much time has passed since the last look, a worker looks whether signals
-/// and limits of its process are as they were. That takes about 10 µs, a twentieth of such a unit.
+/// After a unit that took so long, or when so much time has passed since the last look, a worker looks whether what
+/// becomes of signals in its process is as it was. That takes about 10 µs, a twentieth of such a unit.
 pub(crate) const SURROUNDINGS_UNIT: Duration = Duration::from_micros(200);
 /// See [`SURROUNDINGS_UNIT`].
 pub(crate) const SURROUNDINGS_LOOK: Duration = Duration::from_millis(1);

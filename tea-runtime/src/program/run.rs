@@ -22,6 +22,7 @@ use super::{
 use crate::{
     cancel::CancellationToken,
     event::{Listener, timing::Timing, tracing::Tracing},
+    panic::guard,
     plan::Plan,
     state::{Value, View},
 };
@@ -111,8 +112,12 @@ impl Prepared {
                     let message = "something failed that the workflow allows to fail, and `--fail-if-any` does not";
                     usage::complain(console, options.error_format, message);
                 }
+                let dropped = guard(|| drop(view)).map_err(|failure| {
+                    let message = format!("the `Drop` of a value of the state panicked: {}", failure.message);
+                    usage::complain(console, options.error_format, &message);
+                });
                 summarize(plan, elapsed, &history.counts(), written && traced);
-                if written && traced && !refused { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+                if written && traced && !refused && dropped.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
             }
             // Settings that make no sense.
             Err(error) if error.is_input() => usage::refuse(console, options.error_format, &error.to_string()),

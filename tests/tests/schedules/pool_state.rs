@@ -210,7 +210,7 @@ fn supervise(inner: &Shared, events: &Receiver<Event>, tell: &Sender<Event>) {
         if !pool.closing {
             pool.state.make_room();
             for limit in pool.state.starts(false) {
-                let number = pool.state.start(limit, true);
+                let number = pool.state.start(limit);
                 let (stream, orders) = channel();
                 pool.streams.insert(number, stream);
                 let (inner, tell) = (Arc::clone(inner), tell.clone());

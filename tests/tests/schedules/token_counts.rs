@@ -1,19 +1,25 @@
 //! Tokens: never do more run than there are tokens, whoever waits gets one, and all come back.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicIsize, AtomicUsize, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicIsize, AtomicUsize, Ordering},
+    },
 };
 
 use shuttle::{
     rand::{Rng, thread_rng},
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Barrier, Mutex,
+        mpsc::{Receiver, Sender, channel},
+    },
     thread,
 };
 
 use crate::{
     check,
-    tokens::{Lease, Lent, Tokens, Upstream, Waker, lend, set_current},
+    tokens::{Lease, Lent, Token, Tokens, Upstream, lend, set_current},
 };
 
 /// Counts what runs at once.
@@ -61,9 +67,9 @@ fn run(tokens: &Arc<Tokens>, running: &Arc<Running>, most: usize, depth: usize) 
 }
 
 /// All tokens are free again, and no more than there were.
-fn assert_free(tokens: &Tokens, expected: usize) {
-    let free = (0..=expected).take_while(|_| tokens.try_acquire(|| None)).count();
-    assert_eq!(free, expected);
+fn assert_free(tokens: &Arc<Tokens>, expected: usize) {
+    let free: Vec<_> = (0..=expected).map_while(|_| tokens.try_acquire()).collect();
+    assert_eq!(free.len(), expected);
 }
 
 #[test]
@@ -83,7 +89,7 @@ fn nesting_does_not_deadlock_and_never_more_run_than_there_are_tokens() {
 }
 
 /// Hands requests to a thread that plays the parent.
-struct Parent(shuttle::sync::Mutex<Sender<Asked>>);
+struct Parent(Mutex<Sender<Asked>>);
 
 enum Asked {
     One,
@@ -102,7 +108,7 @@ impl Upstream for Parent {
 }
 
 /// Grants what it has, one request after the other, until all that was granted is back.
-fn grant(tokens: &Tokens, asked: &Receiver<Asked>, had: usize) {
+fn grant(tokens: &Arc<Tokens>, asked: &Receiver<Asked>, had: usize) {
     let (mut has, mut waiting, mut ended) = (had, 0, false);
     while !(ended && has == had && waiting == 0) {
         match asked.recv().unwrap() {
@@ -124,7 +130,7 @@ fn what_a_parent_grants_bounds_what_runs_and_all_of_it_comes_back() {
         let granted = thread_rng().gen_range(1..=2);
         let (sender, asked) = channel();
         let end = sender.clone();
-        let tokens = Tokens::new(1, Some(Box::new(Parent(shuttle::sync::Mutex::new(sender)))));
+        let tokens = Tokens::new(1, Some(Box::new(Parent(Mutex::new(sender)))));
         let giver = Arc::clone(&tokens);
         let parent = thread::spawn(move || grant(&giver, &asked, granted));
         let running = Arc::new(Running::default());
@@ -145,9 +151,15 @@ fn what_a_parent_grants_bounds_what_runs_and_all_of_it_comes_back() {
     });
 }
 
-/// As the supervisor of workers does: it sleeps until it is told that there may be one.
+/// Asks for a token and does something else until it comes, as the supervisor of workers does.
+fn ask(tokens: &Arc<Tokens>) -> Receiver<Token> {
+    let (tell, told) = channel();
+    tokens.acquire_later(Box::new(move |token| _ = tell.send(token)));
+    told
+}
+
 #[test]
-fn whoever_asks_to_be_told_of_a_free_token_is_told() {
+fn whoever_asks_for_a_token_gets_one() {
     check(|| {
         let (tokens, running) = (Tokens::new(1, None), Arc::new(Running::default()));
         let thread = {
@@ -157,18 +169,11 @@ fn whoever_asks_to_be_told_of_a_free_token_is_told() {
         let supervisors = (0..2).map(|_| {
             let (tokens, running) = (Arc::clone(&tokens), Arc::clone(&running));
             thread::spawn(move || {
-                let (tell, told) = channel();
-                let waker = || {
-                    let tell = tell.clone();
-                    Some(Box::new(move || _ = tell.send(())) as Waker)
-                };
-                while !tokens.try_acquire(waker) {
-                    told.recv().unwrap();
-                }
+                let token = ask(&tokens).recv().unwrap();
                 running.begin(1);
                 thread::yield_now();
                 running.end();
-                tokens.release();
+                drop(token);
             })
         });
         let supervisors: Vec<_> = supervisors.collect();
@@ -180,38 +185,96 @@ fn whoever_asks_to_be_told_of_a_free_token_is_told() {
     });
 }
 
-/// Two tokens become free at once: one is for a thread that waits, and the other must not lie idle.
+/// Two tokens become free at once: neither must lie idle while somebody waits.
 #[test]
-fn a_token_that_no_thread_waits_for_is_told_to_whoever_asked() {
+fn each_token_that_comes_back_serves_somebody() {
     check(|| {
         let tokens = Tokens::new(2, None);
         let both = [(); 2].map(|()| Lease::acquire(Arc::clone(&tokens), None));
-        let (tell_begun, begun) = channel();
-        let waits = Arc::clone(&tokens);
+        let together = Arc::new(Barrier::new(2));
+        let (waits, meets) = (Arc::clone(&tokens), Arc::clone(&together));
         let thread = thread::spawn(move || {
-            let lease = Lease::acquire(waits, None);
-            // It holds its token until the other one is used.
-            begun.recv().unwrap();
-            drop(lease);
+            let _lease = Lease::acquire(waits, None);
+            meets.wait();
         });
-        let asks = Arc::clone(&tokens);
+        let (asks, meets) = (Arc::clone(&tokens), Arc::clone(&together));
         let supervisor = thread::spawn(move || {
-            let (tell, told) = channel();
-            while !asks.try_acquire(|| {
-                Some(Box::new({
-                    let tell = tell.clone();
-                    move || _ = tell.send(())
-                }))
-            }) {
-                told.recv().unwrap();
-            }
-            tell_begun.send(()).unwrap();
-            asks.release();
+            let _token = ask(&asks).recv().unwrap();
+            meets.wait();
         });
         drop(both);
         thread.join().unwrap();
         supervisor.join().unwrap();
         assert_free(&tokens, 2);
+    });
+}
+
+/// The parent as a worker sees it, without the stream between the two.
+struct Stream {
+    parent: Arc<Tokens>,
+    granted: Arc<Mutex<VecDeque<Token>>>,
+    worker: Arc<OnceLock<Weak<Tokens>>>,
+}
+
+impl Upstream for Stream {
+    fn request(&self) {
+        let (granted, worker) = (Arc::clone(&self.granted), Arc::clone(&self.worker));
+        self.parent.acquire_later(Box::new(move |token| {
+            if let Some(worker) = worker.get().and_then(Weak::upgrade) {
+                granted.lock().unwrap().push_back(token);
+                worker.grant();
+            }
+        }));
+    }
+
+    fn give_back(&self) {
+        let token = self.granted.lock().unwrap().pop_front();
+        assert!(token.is_some(), "more came back than was granted");
+    }
+}
+
+/// The tokens of a worker process, whose unit has lent its own.
+fn worker(parent: &Arc<Tokens>) -> Arc<Tokens> {
+    let place = Arc::new(OnceLock::new());
+    let (parent, granted, worker) = (Arc::clone(parent), Arc::default(), Arc::clone(&place));
+    let tokens = Tokens::new(1, Some(Box::new(Stream { parent, granted, worker })));
+    place.set(Arc::downgrade(&tokens)).unwrap();
+    tokens
+}
+
+/// In one worker, units that asked for tokens went to others meanwhile. Another worker has units that wait for each other:
+/// whoever keeps a token that it does not need is found by the checker as a deadlock.
+#[test]
+fn a_token_that_is_no_longer_needed_goes_to_whoever_waits() {
+    check(|| {
+        let parent = Tokens::new(1, None);
+        let (sated, hungry) = (worker(&parent), worker(&parent));
+        let first = {
+            let tokens = Arc::clone(&sated);
+            thread::spawn(move || {
+                let lease = Lease::acquire(Arc::clone(&tokens), None);
+                let asked = [ask(&tokens), ask(&tokens)];
+                drop(lease);
+                for token in asked {
+                    drop(token.recv().unwrap());
+                }
+            })
+        };
+        let together = Arc::new(Barrier::new(2));
+        let others = [(); 2].map(|()| {
+            let (tokens, together) = (Arc::clone(&hungry), Arc::clone(&together));
+            thread::spawn(move || {
+                let _lease = Lease::acquire(tokens, None);
+                together.wait();
+            })
+        });
+        first.join().unwrap();
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_free(&sated, 1);
+        assert_free(&hungry, 1);
+        assert_free(&parent, 1);
     });
 }
 

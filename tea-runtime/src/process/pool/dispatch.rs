@@ -1,21 +1,15 @@
 //! Giving units to workers: who has room gets the oldest, with a token of its run to run it by.
 
-use std::{
-    cell::RefCell,
-    sync::{Arc, PoisonError, Weak},
-};
+use std::sync::{Arc, PoisonError, Weak};
 
 use super::{
-    Inner, Pool,
+    Command, Inner, Pool,
     outbox::Outbox,
     queued::{InFlight, Queued},
-    state::{Stage, Worker},
+    state::Stage,
 };
 use crate::{
-    executor::{
-        run_info::RunInfo,
-        tokens::{Tokens, Waker},
-    },
+    executor::{run_info::RunInfo, tokens::Token},
     process::{
         group::Group,
         message::{Run, ToWorker},
@@ -27,8 +21,8 @@ use crate::{
 pub(super) struct Side {
     pub(super) group: Arc<Group>,
     pub(super) outbox: Arc<Outbox>,
-    /// Its token comes from these.
-    pub(super) token: Option<Arc<Tokens>>,
+    /// It has one as long as it has something to run.
+    pub(super) token: Option<Token>,
     /// The runs that it knows.
     pub(super) known: Vec<(u64, Weak<RunInfo>)>,
     /// The number of the view, and the folder, that it was sent last.
@@ -41,39 +35,24 @@ impl Pool {
     pub(super) fn give_out(self: &Arc<Self>, inner: &mut Inner) -> Vec<Arc<Outbox>> {
         let mut outboxes: Vec<Arc<Outbox>> = Vec::new();
         loop {
-            let mut got: Option<Arc<Tokens>> = None;
-            let Inner { state, paces, .. } = &*inner;
-            let place = {
-                let got = RefCell::new(&mut got);
-                #[expect(clippy::borrowed_box, reason = "it is what the queue holds")]
-                let may_begin = |queued: &Box<Queued>, worker: &Worker<InFlight>| {
-                    let mut got = got.borrow_mut();
-                    let run = &queued.unit.fan_out().run;
-                    if !worker.has_token && got.is_none() && self.acquire(run) {
-                        **got = Some(Arc::clone(&run.tokens));
-                    }
-                    worker.has_token || got.is_some()
-                };
-                state.next_place(|kind| paces.window(kind), may_begin)
-            };
-            let Some(place) = place else {
-                if let Some(tokens) = got {
-                    tokens.release();
+            let mut token = None;
+            let Inner { state, paces, sides, tokens, .. } = &mut *inner;
+            #[expect(clippy::borrowed_box, reason = "it is what the queue holds")]
+            let may_begin = |queued: &Box<Queued>, worker: u32| {
+                let has_token = sides.get(&worker).is_some_and(|side| side.token.is_some());
+                if !has_token && token.is_none() {
+                    token = self.token(tokens, &queued.unit.fan_out().run);
                 }
-                return outboxes;
+                has_token || token.is_some()
             };
+            let Some(place) = state.next_place(|kind| paces.window(kind), may_begin) else { return outboxes };
             let Some((mut queued, worker)) = inner.state.take(place) else { return outboxes };
             let Some(side) = inner.sides.get_mut(&place.worker) else {
                 inner.state.put(place.age, queued);
                 return outboxes;
             };
-            match got {
-                Some(tokens) if !worker.has_token => {
-                    worker.has_token = true;
-                    side.token = Some(tokens);
-                }
-                Some(tokens) => tokens.release(),
-                None => {}
+            if side.token.is_none() {
+                side.token = token;
             }
             side.announce(&queued.unit.fan_out().run);
             let known_view = side.view == Some(queued.view());
@@ -104,30 +83,48 @@ impl Pool {
         }
     }
 
-    /// Takes a token of a run, or has the supervisor woken when there is one.
-    pub(super) fn acquire(self: &Arc<Self>, run: &RunInfo) -> bool {
-        run.tokens.try_acquire(|| {
-            let asks = self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(run.number);
-            asks.then(|| {
-                let asked = Asked { pool: Arc::downgrade(self), run: run.number };
-                Box::new(move || drop(asked)) as Waker
-            })
-        })
+    /// A token of a run, of those that came for this pool, or else a free one. If there is none, one will come.
+    pub(super) fn token(self: &Arc<Self>, came: &mut Vec<Token>, run: &RunInfo) -> Option<Token> {
+        if let Some(at) = came.iter().position(|token| token.is_of(&run.tokens)) {
+            return Some(came.swap_remove(at));
+        }
+        let token = run.tokens.try_acquire();
+        if token.is_none() && self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(run.number) {
+            let asked = Asked { pool: Arc::downgrade(self), run: run.number };
+            run.tokens.acquire_later(Box::new(move |token| {
+                let pool = asked.pool.clone();
+                // Before the supervisor can see the token, and find that there should be another.
+                drop(asked);
+                if let Some(pool) = pool.upgrade() {
+                    pool.command(Command::Token(token));
+                }
+            }));
+        }
+        token
+    }
+
+    /// Asks for a token for fan-outs within the unit that a worker runs.
+    pub(super) fn ask_for_worker(self: &Arc<Self>, run: &RunInfo, worker: u32) {
+        let pool = Arc::downgrade(self);
+        run.tokens.acquire_later(Box::new(move |token| {
+            if let Some(pool) = pool.upgrade() {
+                pool.command(Command::Grant(worker, token));
+            }
+        }));
     }
 }
 
 impl Inner {
-    /// Workers that have nothing to run give their tokens back.
-    pub(super) fn release_tokens(&mut self) {
-        for (number, worker) in &mut self.state.workers {
-            if worker.has_token && worker.in_flight.is_empty() && worker.stage != Stage::Starting {
-                worker.has_token = false;
-                let token = self.sides.get_mut(number).and_then(|side| side.token.take());
-                if let Some(tokens) = token {
-                    tokens.release();
-                }
+    /// Takes the tokens that nothing here has a use for: those of workers that have nothing to run, and those that came
+    /// and were not needed.
+    pub(super) fn unused_tokens(&mut self) -> Vec<Token> {
+        let mut unused = std::mem::take(&mut self.tokens);
+        for (number, worker) in &self.state.workers {
+            if worker.in_flight.is_empty() && worker.stage != Stage::Starting {
+                unused.extend(self.sides.get_mut(number).and_then(|side| side.token.take()));
             }
         }
+        unused
     }
 }
 
@@ -158,7 +155,7 @@ impl Side {
     }
 }
 
-/// A token was asked for. Once one may be free, or there will be none, the supervisor is woken.
+/// The pool waits for a token of a run, and for no more than one.
 struct Asked {
     pool: Weak<Pool>,
     run: u64,
@@ -168,7 +165,6 @@ impl Drop for Asked {
     fn drop(&mut self) {
         if let Some(pool) = self.pool.upgrade() {
             pool.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.run);
-            pool.wake.wake();
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The input and output of one worker, and its process. The supervisor alone has it.
 
 use std::{
+    collections::VecDeque,
     io,
     sync::{Arc, Weak},
     time::Instant,
@@ -10,7 +11,7 @@ use rustix::{fd::OwnedFd, io::Errno};
 
 use super::{outbox::Outbox, output::Output};
 use crate::{
-    executor::{run_info::RunInfo, tokens::Tokens},
+    executor::{run_info::RunInfo, tokens::Token},
     process::{
         frame::{Frame, FrameError, FrameReader},
         group::Group,
@@ -38,25 +39,16 @@ pub(super) struct Link {
     pub(super) started: Instant,
     /// The run for which it was started, or whose unit it ran last.
     pub(super) run: Weak<RunInfo>,
-    /// Tokens that it got for fan-outs within its unit, and how many more it asked for.
-    pub(super) granted: Granted,
-    pub(super) wanted: usize,
+    /// Tokens that it got for fan-outs within its unit.
+    pub(super) granted: VecDeque<Token>,
+    /// What it runs has changed the process for good, and nothing else is to run there.
+    pub(super) spoilt: bool,
     /// How often in a row it was found stopped.
     pub(super) stopped: u32,
     /// When it said something last, or was looked at.
     pub(super) looked: Instant,
     /// When to end it, if it has not ended since it was told.
     pub(super) goodbye_until: Option<Instant>,
-}
-
-/// Tokens that a worker got beyond its own, given back when it is gone.
-#[derive(Default)]
-pub(super) struct Granted(pub(super) Vec<Arc<Tokens>>);
-
-impl Drop for Granted {
-    fn drop(&mut self) {
-        self.0.iter().for_each(|tokens| tokens.release());
-    }
 }
 
 /// What the supervisor waits for.
@@ -118,8 +110,8 @@ impl Link {
             phase,
             started: Instant::now(),
             run,
-            granted: Granted::default(),
-            wanted: 0,
+            granted: VecDeque::new(),
+            spoilt: false,
             stopped: 0,
             looked: Instant::now(),
             goodbye_until: None,

@@ -1,6 +1,6 @@
 //! What becomes of a worker that is gone, and of what it had.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use rustix::process::Signal;
 
@@ -48,15 +48,9 @@ impl Supervisor<'_> {
             InFlight::Unit(queued) => queued.turn < read || !queued.is_excused(),
             InFlight::Answering(_) => true,
         });
-        for in_flight in in_flight {
-            if let InFlight::Unit(queued) = in_flight {
-                inner.put_back(queued);
-            }
-        }
+        inner.put_back_all(in_flight);
         drop(inner);
-        if let Some(tokens) = token {
-            tokens.release();
-        }
+        drop(token);
         let running = match running {
             Some(InFlight::Unit(queued)) => Some(queued),
             _ => None,
@@ -123,6 +117,15 @@ fn tell_end(link: &Link, why: &Why, exit: Option<ExitStatus>, running: Option<&Q
 }
 
 impl super::Inner {
+    /// All that a worker has and does not begin goes back. What was cancelled there is over.
+    pub(super) fn put_back_all(&mut self, in_flight: VecDeque<InFlight>) {
+        for in_flight in in_flight {
+            if let InFlight::Unit(queued) = in_flight {
+                self.put_back(queued);
+            }
+        }
+    }
+
     /// Work that a worker did not begin goes back to where it was in the queue.
     fn put_back(&mut self, mut queued: Box<Queued>) {
         queued.reset();

@@ -50,7 +50,7 @@ use self::{
 use super::{identity, pause};
 use crate::{
     cancel::CancelReason,
-    executor::{Unit, UnitId, breakers::BreakerAnswer},
+    executor::{Unit, UnitId, breakers::BreakerAnswer, tokens::Token},
     failure::{Failure, FailureKind, cancelled},
 };
 
@@ -72,9 +72,10 @@ pub(crate) struct Options {
 pub(crate) struct Pool {
     options: Options,
     inner: Mutex<Inner>,
-    inbox: Mutex<Vec<Command>>,
+    /// `None` once nobody will look any more.
+    inbox: Mutex<Option<Vec<Command>>>,
     wake: Wake,
-    /// The runs for which the supervisor is woken when a token is free.
+    /// The runs of which it waits for a token.
     asked: Mutex<BTreeSet<u64>>,
 }
 
@@ -84,6 +85,8 @@ struct Inner {
     /// What is needed to send something to a worker that is ready.
     sides: BTreeMap<u32, Side>,
     paces: Paces,
+    /// Tokens that came for units that wait.
+    tokens: Vec<Token>,
     /// The program's folder when the last units came: they run in it.
     folder: Option<Vec<u8>>,
     /// Why nothing can run.
@@ -97,6 +100,10 @@ enum Command {
     Cancel(UnitId, CancelReason),
     /// An answer to a worker's question about a circuit breaker.
     Breaker(u32, u64, BreakerAnswer),
+    /// A token for units that wait here.
+    Token(Token),
+    /// A token for fan-outs within the unit of a worker.
+    Grant(u32, Token),
     /// Workers that have nothing to do are to end.
     EndIdle,
 }
@@ -108,12 +115,13 @@ impl Pool {
             state: State::new(options.max_workers),
             sides: BTreeMap::new(),
             paces: Paces::default(),
+            tokens: Vec::new(),
             folder: None,
             refusal: None,
             closing: false,
             supervisor: None,
         };
-        let (inner, inbox, asked) = (Mutex::new(inner), Mutex::default(), Mutex::default());
+        let (inner, inbox, asked) = (Mutex::new(inner), Mutex::new(Some(Vec::new())), Mutex::default());
         let pool = Arc::new(Self { options, inner, inbox, wake: Wake::new()?, asked });
         pause::add(Arc::downgrade(&pool));
         Ok(pool)
@@ -187,8 +195,7 @@ impl Pool {
         match thread::Builder::new().name("tea-supervisor".into()).spawn(move || supervisor::run(&pool)) {
             Ok(thread) => inner.supervisor = Some(thread),
             Err(error) => {
-                let message = format!("no worker process can be started: {error}");
-                inner.refuse_all(&Failure::new(FailureKind::Error, message));
+                inner.refuse_all(&cannot_start(&error));
             }
         }
     }
@@ -222,12 +229,23 @@ impl Pool {
     }
 
     fn command(&self, command: Command) {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).push(command);
-        self.wake.wake();
+        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(commands) = &mut *inbox {
+            commands.push(command);
+            drop(inbox);
+            self.wake.wake();
+        }
     }
 
     fn commands(&self) -> Vec<Command> {
-        std::mem::take(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        inbox.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Nobody looks into the inbox any more: what it holds goes back, and so does what still comes.
+    fn close_inbox(&self) {
+        let commands = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(commands);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -244,6 +262,15 @@ impl Inner {
         }
     }
 }
+
+/// The failure of units when no worker can be started.
+pub(crate) fn cannot_start(error: &io::Error) -> Failure {
+    let message = format!("no worker process can be started: {error}{WAY_OUT}");
+    Failure::new(FailureKind::Error, message)
+}
+
+/// What always works.
+const WAY_OUT: &str = "; `--parallel-strategy thread` runs without worker processes";
 
 /// Sees to it that so many workers have descriptors, as far as the system lets us: mostly 1,024 are allowed to a program
 /// that asks for no more. With fewer, there are fewer workers.

@@ -1,6 +1,7 @@
 //! What the supervisor does when a worker has said or written something.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -110,21 +111,10 @@ impl Supervisor<'_> {
         match message {
             FromWorker::Hello(_) => return Err("it said hello twice".to_owned()),
             FromWorker::Goodbye => link.end(Why::Goodbye),
-            FromWorker::TokenWanted => {
-                link.wanted += 1;
-                self.pool.wake.wake();
-            }
-            FromWorker::TokenReturned => {
-                if let Some(tokens) = link.granted.0.pop() {
-                    tokens.release();
-                }
-            }
+            FromWorker::TokenWanted => self.token_wanted(number),
+            FromWorker::TokenReturned => drop(link.granted.pop_front()),
             FromWorker::Breaker { ask, run, at, call } => self.breaker(number, ask, run, at, call),
-            FromWorker::Retire { why: _ } => {
-                if let Some(worker) = self.pool.lock().state.workers.get_mut(&number) {
-                    worker.stage = Stage::Retiring;
-                }
-            }
+            FromWorker::Retire { why } => self.retires(number, &why),
             FromWorker::Node(node) => self.node(number, node),
             FromWorker::Progress { node, done, total } => {
                 self.with_running(number, |queued| {
@@ -134,6 +124,35 @@ impl Supervisor<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What a worker runs has changed its process for good: it runs nothing else any more.
+    fn retires(&mut self, number: u32, why: &str) {
+        let Some(link) = self.links.get_mut(&number) else { return };
+        link.spoilt = true;
+        let pid = link.pid();
+        let mut inner = self.pool.lock();
+        let Some(worker) = inner.state.workers.get_mut(&number) else { return };
+        worker.stage = Stage::Retiring;
+        let Some(queued) = worker.in_flight.front().and_then(InFlight::unit) else { return };
+        // Once for each reason: where one item does it, all may.
+        if self.told.insert(why.to_owned()) {
+            let message = format!("worker {number} (process {pid}) is replaced after `{}`: {why}", queued.running());
+            queued.note(Note::Warning { message });
+        }
+    }
+
+    /// A worker has a fan-out within its unit, and could run more of it.
+    fn token_wanted(&self, number: u32) {
+        let inner = self.pool.lock();
+        let worker = inner.state.workers.get(&number);
+        let running = worker.and_then(|worker| worker.in_flight.front()).and_then(InFlight::unit);
+        let run = running.map(|queued| Arc::clone(&queued.unit.fan_out().run));
+        drop(inner);
+        let last = || self.links.get(&number).and_then(|link| link.run.upgrade());
+        if let Some(run) = run.or_else(last) {
+            self.pool.ask_for_worker(&run, number);
+        }
     }
 
     fn with_running(&self, number: u32, call: impl FnOnce(&Queued)) {
@@ -182,8 +201,7 @@ impl Supervisor<'_> {
     pub(super) fn part_ended(&mut self, number: u32, end: &PartEnd, payload: Vec<u8>) -> Result<(), String> {
         let now = timer::now();
         let mut inner = self.pool.lock();
-        let Inner { state, paces, .. } = &mut *inner;
-        let (Some(worker), Some(link)) = (state.workers.get_mut(&number), self.links.get_mut(&number)) else {
+        let (Some(worker), Some(link)) = (inner.state.workers.get_mut(&number), self.links.get_mut(&number)) else {
             return Ok(());
         };
         let pid = link.pid();
@@ -196,11 +214,17 @@ impl Supervisor<'_> {
             return Ok(());
         }
         let ended = worker.in_flight.pop_front();
+        // The worker runs nothing of what it has in a process that was changed.
+        let rest = if link.spoilt { std::mem::take(&mut worker.in_flight) } else { VecDeque::new() };
         if let Some(next) = worker.in_flight.front_mut().and_then(InFlight::unit_mut) {
             next.begin(now, number, pid);
             link.run = Arc::downgrade(&next.unit.fan_out().run);
         }
-        let Some(InFlight::Unit(queued)) = ended else { return Ok(()) };
+        inner.put_back_all(rest);
+        let Inner { state, paces, .. } = &mut *inner;
+        let (Some(worker), Some(InFlight::Unit(queued))) = (state.workers.get_mut(&number), ended) else {
+            return Ok(());
+        };
         if queued.ending.was_signalled() {
             // The signal may still end it, or what it has started.
             worker.stage = Stage::Retiring;

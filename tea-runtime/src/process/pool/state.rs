@@ -45,8 +45,6 @@ pub(crate) struct Worker<F> {
     pub(crate) in_flight: VecDeque<F>,
     /// How many units it was given.
     pub(crate) given: u64,
-    /// It has a token for what it runs.
-    pub(crate) has_token: bool,
 }
 
 /// How far a worker is.
@@ -121,20 +119,20 @@ impl<T: Task, F> State<T, F> {
     }
 
     /// The oldest unit for which a worker has room, by `window`, which says how many units of a kind a worker may have. One
-    /// that has nothing must be able to get a token, by `may_begin`.
+    /// worker that has nothing must be able to get a token, by `may_begin`.
     pub(crate) fn next_place(
         &self,
         window: impl Fn(usize) -> usize,
-        may_begin: impl Fn(&T, &Worker<F>) -> bool,
+        mut may_begin: impl FnMut(&T, u32) -> bool,
     ) -> Option<Place> {
         self.limits().into_iter().find_map(|limit| {
             let (age, task) = self.queues.get(&limit)?.first_key_value()?;
             let window = if task.alone() { 1 } else { window(task.kind()) };
-            let fits = |(_, worker): &(&u32, &Worker<F>)| {
+            let fits = |(number, worker): &(&u32, &Worker<F>)| {
                 worker.stage == Stage::Ready
                     && worker.memory_limit == limit
                     && worker.in_flight.len() < window
-                    && may_begin(task, worker)
+                    && may_begin(task, **number)
             };
             let worker = self.workers.iter().filter(fits).min_by_key(|(_, worker)| worker.in_flight.len())?;
             Some(Place { age: *age, limit, worker: *worker.0 })
@@ -171,10 +169,10 @@ impl<T: Task, F> State<T, F> {
     }
 
     /// A worker is being started.
-    pub(crate) fn start(&mut self, memory_limit: Option<u64>, has_token: bool) -> u32 {
+    pub(crate) fn start(&mut self, memory_limit: Option<u64>) -> u32 {
         let number = self.next_worker;
         self.next_worker += 1;
-        let worker = Worker { stage: Stage::Starting, memory_limit, in_flight: VecDeque::new(), given: 0, has_token };
+        let worker = Worker { stage: Stage::Starting, memory_limit, in_flight: VecDeque::new(), given: 0 };
         self.workers.insert(number, worker);
         number
     }

@@ -13,7 +13,7 @@ use rustix::{
 };
 
 use super::{
-    Pool,
+    Pool, WAY_OUT, cannot_start,
     dispatch::Side,
     link::{Link, Phase, Why},
     output::Output,
@@ -53,6 +53,8 @@ pub(super) struct Supervisor<'a> {
     pub(super) run: Weak<RunInfo>,
     /// Workers of which whole frames are left to be taken.
     pub(super) unread: BTreeSet<u32>,
+    /// Why workers had to be replaced, as far as that was told.
+    pub(super) told: BTreeSet<String>,
     alarm: Option<(Instant, timer::Handle)>,
 }
 
@@ -91,10 +93,10 @@ pub(super) fn run(pool: &Arc<Pool>) {
                 }
             }
         }
-        for (_, side) in std::mem::take(&mut inner.sides) {
-            side.token.iter().for_each(|tokens| tokens.release());
-        }
+        inner.sides.clear();
+        inner.tokens.clear();
     }
+    pool.close_inbox();
 }
 
 impl<'a> Supervisor<'a> {
@@ -109,6 +111,7 @@ impl<'a> Supervisor<'a> {
             memory_kills: MemoryKills::now(),
             run: Weak::new(),
             unread: BTreeSet::new(),
+            told: BTreeSet::new(),
             alarm: None,
         }
     }
@@ -118,6 +121,8 @@ impl<'a> Supervisor<'a> {
             self.obey();
             self.give_out();
             let more_starts = self.start_one();
+            let unused = self.pool.lock().unused_tokens();
+            drop(unused);
             self.see_off();
             if self.pool.lock().closing && self.links.is_empty() && self.orphans.is_empty() {
                 return;
@@ -223,11 +228,8 @@ impl<'a> Supervisor<'a> {
         let Some(task) = inner.state.oldest(limit) else { return false };
         let run = Arc::clone(&task.unit.fan_out().run);
         // Without a token there is nothing that it could run.
-        if !self.pool.acquire(&run) {
-            return false;
-        }
-        let tokens = Arc::clone(&run.tokens);
-        let number = inner.state.start(limit, true);
+        let Some(token) = self.pool.token(&mut inner.tokens, &run) else { return false };
+        let number = inner.state.start(limit);
         drop(inner);
         self.run = Arc::downgrade(&run);
         let handshake = self.pool.options.handshake;
@@ -244,7 +246,7 @@ impl<'a> Supervisor<'a> {
                 let side = Side {
                     group: Arc::clone(&link.group),
                     outbox: Arc::clone(&link.outbox),
-                    token: Some(tokens),
+                    token: Some(token),
                     known: Vec::new(),
                     view: None,
                     folder: None,
@@ -254,7 +256,7 @@ impl<'a> Supervisor<'a> {
                 self.links.insert(number, link);
             }
             Err(error) => {
-                tokens.release();
+                drop(token);
                 self.pool.lock().state.workers.remove(&number);
                 self.system_failed(&error);
             }
@@ -283,9 +285,7 @@ impl<'a> Supervisor<'a> {
             return;
         }
         if here == 0 {
-            let message = format!("no worker process can be started: {error}{}", thread_way_out());
-            inner.refuse_all(&Failure::new(FailureKind::Error, message));
-            return;
+            return inner.refuse_all(&cannot_start(error));
         }
         inner.state.limit = here;
         drop(inner);
@@ -316,7 +316,7 @@ impl<'a> Supervisor<'a> {
             drop(inner);
             return self.warn(format!("only {here} worker processes run, no more are started: {message}"));
         }
-        let message = format!("{message}{}", if wrong { "" } else { thread_way_out() });
+        let message = format!("{message}{}", if wrong { "" } else { WAY_OUT });
         inner.refuse_all(&Failure { message, ..failure.clone() });
     }
 
@@ -359,8 +359,4 @@ impl<'a> Supervisor<'a> {
             }
         }
     }
-}
-
-fn thread_way_out() -> &'static str {
-    "; `--parallel-strategy thread` runs without worker processes"
 }

@@ -24,7 +24,7 @@ fn push(state: &mut State<Unit, Unit>, unit: Unit) {
 }
 
 fn ready(state: &mut State<Unit, Unit>, limit: Option<u64>) -> u32 {
-    let number = state.start(limit, true);
+    let number = state.start(limit);
     state.workers.get_mut(&number).unwrap().stage = Stage::Ready;
     number
 }
@@ -70,6 +70,6 @@ fn failed_starts_are_tried_again_one_at_a_time() {
     (0..9).for_each(|n| push(&mut state, Unit(n, None)));
     assert_eq!(state.starts(false).len(), 4);
     assert_eq!(state.starts(true).len(), 1);
-    state.start(None, true);
+    state.start(None);
     assert!(state.starts(true).is_empty());
 }

@@ -1,6 +1,6 @@
 //! What the supervisor does in each turn: what others asked for, and what is due.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use rustix::process::Signal;
 
@@ -36,6 +36,14 @@ impl Supervisor<'_> {
                         link.outbox.flush();
                     }
                 }
+                Command::Token(token) => self.pool.lock().tokens.push(token),
+                Command::Grant(number, token) => {
+                    if let Some(link) = self.links.get_mut(&number).filter(|link| !link.is_ending()) {
+                        link.granted.push_back(token);
+                        link.outbox.add(&ToWorker::Token);
+                        link.outbox.flush();
+                    }
+                }
                 Command::EndIdle => {
                     let mut inner = self.pool.lock();
                     for worker in inner.state.workers.values_mut() {
@@ -51,7 +59,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Gives out what waits, and takes back what is not needed.
+    /// Gives out what waits.
     pub(super) fn give_out(&mut self) {
         let mut inner = self.pool.lock();
         if let Some(refusal) = inner.refusal.clone()
@@ -60,29 +68,9 @@ impl Supervisor<'_> {
             inner.refuse_all(&refusal);
         }
         let outboxes = self.pool.give_out(&mut inner);
-        inner.release_tokens();
         drop(inner);
         for outbox in outboxes {
             outbox.flush();
-        }
-        self.grant();
-    }
-
-    /// Those that run, and have fan-outs of their own, may have more tokens.
-    fn grant(&mut self) {
-        for (number, link) in self.links.iter_mut().filter(|(_, link)| link.wanted > 0) {
-            let inner = self.pool.lock();
-            let worker = inner.state.workers.get(number);
-            let running = worker.and_then(|worker| worker.in_flight.front()).and_then(InFlight::unit);
-            let run = running.map_or_else(|| link.run.upgrade(), |queued| Some(Arc::clone(&queued.unit.fan_out().run)));
-            drop(inner);
-            let Some(run) = run else { continue };
-            while link.wanted > 0 && self.pool.acquire(&run) {
-                link.wanted -= 1;
-                link.granted.0.push(Arc::clone(&run.tokens));
-                link.outbox.add(&ToWorker::Token);
-                link.outbox.flush();
-            }
         }
     }
 

@@ -34,6 +34,8 @@ pub(crate) struct Runner {
     server: Server,
     runs: HashMap<u64, Known>,
     surroundings: Surroundings,
+    /// A unit has changed the process for good: no other runs here.
+    spoilt: bool,
     /// Results are written here: to the system, each page of a fresh buffer costs more than the bytes in it.
     buffer: Vec<u8>,
     /// How large a buffer is kept.
@@ -71,7 +73,8 @@ impl Runner {
         let limit = memory_limit.and_then(|limit| usize::try_from(limit).ok());
         let keep = limit.map_or(KEEP, |limit| KEEP.min(limit / 16));
         let (server, surroundings) = (Server::new(), Surroundings::new());
-        Self { outbox, tokens, breakers, server, runs: HashMap::new(), surroundings, buffer: Vec::new(), keep }
+        let (runs, buffer) = (HashMap::new(), Vec::new());
+        Self { outbox, tokens, breakers, server, runs, surroundings, spoilt: false, buffer, keep }
     }
 
     /// A run whose units will come.
@@ -97,8 +100,12 @@ impl Runner {
     /// Runs a unit, and tells the end of each of its parts.
     ///
     /// The end of a part is told before the next begins, so that the parent knows which one ran should this process end.
-    /// The last is told when nothing of the unit is left in this process.
+    /// The last is told when nothing of the unit is left in this process. If something is, that is told before, and nothing
+    /// runs any more: the parent gives the units that have come already to other workers.
     pub(crate) fn unit(&mut self, unit: Queued) {
+        if self.spoilt {
+            return;
+        }
         let Queued { message, token, .. } = unit;
         let began = Instant::now();
         let (run, ready) = self.read(&message, began).unwrap_or_else(|error| super::give_up(&error));
@@ -185,6 +192,7 @@ impl Runner {
             pause::end_idle();
         }
         if let Some(why) = self.surroundings.restore(began.elapsed()) {
+            self.spoilt = true;
             self.outbox.send(&FromWorker::Retire { why });
         }
     }

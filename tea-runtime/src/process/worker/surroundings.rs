@@ -36,6 +36,7 @@ pub(crate) struct Surroundings {
     mask: Mode,
     limits: [Rlimit; LIMITS.len()],
     signals: signals::Signals,
+    /// When signals were looked at last.
     looked: Instant,
 }
 
@@ -71,11 +72,6 @@ impl Surroundings {
             return Some(format!("it changed the current folder, and there is no way back: {error}"));
         }
         umask(self.mask);
-        let now = Instant::now();
-        if took < SURROUNDINGS_UNIT && now.duration_since(self.looked) < SURROUNDINGS_LOOK {
-            return None;
-        }
-        self.looked = now;
         let changed = |&((limit, _), now, before): &((Resource, _), Rlimit, Rlimit)| {
             // A pool for a fan-out within the unit has asked for more descriptors.
             let raised = matches!(limit, Resource::Nofile) && now.maximum == before.maximum && is_above(now, before);
@@ -86,6 +82,11 @@ impl Surroundings {
         if let Some(((_, what), ..)) = all.find(changed) {
             return Some(format!("it changed the limit {what} of its process"));
         }
+        let now = Instant::now();
+        if took < SURROUNDINGS_UNIT && now.duration_since(self.looked) < SURROUNDINGS_LOOK {
+            return None;
+        }
+        self.looked = now;
         self.signals.changed().then(|| "it changed what becomes of signals in its process".to_owned())
     }
 }
