@@ -15,7 +15,13 @@ use std::{
 use tea_runtime::{ItemFailure, event::Event, include_workflow};
 use tests::trace;
 
-use self::{ends::*, nodes::*, values::*};
+use self::{
+    ends::{Seen, change, is_stopped_once, kinds, says_and_ends},
+    nodes::{
+        aborts_once, deep, files_in, floods, last_of_many, leaf, measure, says, trunk, wait_for_leaves, with_helper,
+    },
+    values::{Bomb, Number, Sum, Table, Tally, call, list},
+};
 
 include_workflow!("cancels.yaml", main = false);
 include_workflow!("chatty.yaml", main = false);
