@@ -14,7 +14,7 @@ use crate::{
     state::{Value, View},
 };
 
-/// Changes the settings of a branch or map, given its name.
+/// Changes the settings of the branch or map with the given name.
 type Change = Box<dyn Fn(&str, &mut ParallelConfig) + Send + Sync>;
 
 /// How a workflow is run: `read_qc::builder().max_workers(4).run(input)`.
@@ -42,7 +42,7 @@ impl<W: Workflow> Default for Builder<W> {
 }
 
 impl<W: Workflow> Builder<W> {
-    /// A run as the workflow file says.
+    /// A run with the settings of the workflow file.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -57,7 +57,7 @@ impl<W: Workflow> Builder<W> {
         }
     }
 
-    /// A ceiling on how much runs at once: in each pool, and in each fan-out.
+    /// Limits how many branches and items run at once in the whole run, including nested fan-outs and worker processes.
     #[must_use]
     pub fn max_workers(mut self, workers: NonZero<usize>) -> Self {
         self.max_workers = Some(workers.get());
@@ -71,12 +71,13 @@ impl<W: Workflow> Builder<W> {
         self
     }
 
-    /// Changes the policies of this run. `change` is called for each branch and each map of the workflow, nested ones too,
-    /// with its name and its settings as the workflow file says them: `retry`, `timeout`, `timeout_total`,
-    /// `circuit_breaker`, `memory_limit` and the like. What it leaves there is checked as the compiler checks a file.
+    /// Changes the policies of this run. `change` is called for each branch and each map of the workflow, nested ones
+    /// too, with its name and its settings from the workflow file: `retry`, `timeout`, `timeout_total`,
+    /// `circuit_breaker`, `memory_limit` and the like. The changed settings are checked as the compiler checks those of
+    /// a file.
     ///
-    /// What the compiler must prove cannot be asked for here: `process` in the place of `thread`, and `allow_failure`. The
-    /// other way round they can be taken away.
+    /// Settings for which the compiler has to check more cannot be turned on here: `process` instead of `thread`, and
+    /// `allow_failure`. They can be turned off.
     ///
     /// ```ignore
     /// ingest::builder()
@@ -94,55 +95,56 @@ impl<W: Workflow> Builder<W> {
         self
     }
 
-    /// Whether the first failure in a fan-out or map cancels the rest of it, whatever the workflow file says.
+    /// Sets whether the first failure in a fan-out or map cancels the rest of it, whatever the workflow file says.
     #[must_use]
     pub fn fail_fast(mut self, fail_fast: bool) -> Self {
         self.fail_fast = Some(fail_fast);
         self
     }
 
-    /// Has `executor` run every branch and item of this run, whatever strategy the workflow file says: one of the
-    /// caller's own, or one with settings of its own.
+    /// Runs every branch and item of this run on `executor`, whatever strategy the workflow file says. It can be your
+    /// own implementation, or one of Tea's with different settings.
     #[must_use]
     pub fn executor(mut self, executor: Arc<dyn ParallelExecutor>) -> Self {
         self.executor = Some(executor);
         self
     }
 
-    /// Ends the run when `token` is cancelled: branches get their grace, then it ends without them.
+    /// Ends the run when `token` is cancelled: after their grace period, it ends without the branches that still run.
     #[must_use]
     pub fn cancellation(mut self, token: CancellationToken) -> Self {
         self.cancel = token;
         self
     }
 
-    /// Calls `listener` with everything that happens, on whichever thread it does. If it panics, the run fails.
+    /// Calls `listener` with every event, on the thread on which it happens. If `listener` panics, the run fails.
     #[must_use]
     pub fn on_event(mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
         self.listeners.push(Arc::new(listener));
         self
     }
 
-    /// Tells `listener` of everything that happens: one of [`event`](crate::event), or one of the caller's own.
+    /// Notifies `listener` of every event. It can be one from [`event`](crate::event) or your own.
     #[must_use]
     pub fn listener(mut self, listener: Arc<dyn Listener>) -> Self {
         self.listeners.push(listener);
         self
     }
 
-    /// Runs the workflow. It returns when everything has ended, or was left behind at its deadline.
+    /// Runs the workflow. Returns when everything has ended or was abandoned at its deadline.
     ///
     /// # Errors
-    /// If the run fails or is cancelled, or its settings make no sense.
+    /// If the run fails or is cancelled, or its settings are invalid.
     pub fn run(self, input: W::Input) -> Result<W::Output, Error> {
         let view = self.finish(input)?;
         W::output(view).map_err(|failure| Error::failed(W::PLAN, failure, Vec::new()))
     }
 
-    /// As [`run`](Self::run), but gives the whole state at its end: `transient` keys too, and nothing is copied.
+    /// Like [`run`](Self::run), but returns the whole final state, including `transient` keys, without copying
+    /// anything.
     ///
     /// # Errors
-    /// If the run fails or is cancelled, or its settings make no sense.
+    /// If the run fails or is cancelled, or its settings are invalid.
     pub fn run_to_state(self, input: W::Input) -> Result<W::State, Error> {
         Ok(W::state(self.finish(input)?))
     }
@@ -160,7 +162,7 @@ impl<W: Workflow> Builder<W> {
         self.finish_with(W::inputs(input))
     }
 
-    /// As [`run`](Self::run), with the values of input keys by number, and the view of the root block.
+    /// Like [`run`](Self::run), with the values of input keys by number, and the view of the root block.
     pub(crate) fn finish_with(self, inputs: Vec<(u32, Value)>) -> Result<View, Error> {
         let Self { max_workers, all_on_threads, executor, change, fail_fast, cancel, listeners, workflow: _ } = self;
         let all = |name: &str, config: &mut ParallelConfig| change.iter().for_each(|change| change(name, config));
@@ -172,7 +174,7 @@ impl<W: Workflow> Builder<W> {
     }
 }
 
-/// Runs a plan, with worker processes where it asks for them.
+/// Runs a plan, with worker processes where the plan requires them.
 pub(crate) fn run(plan: &'static Plan, inputs: Vec<(u32, Value)>, options: Options) -> Result<View, Error> {
     process::refuse_unserved_worker();
     let means = Means { processes: Some(process::executor::for_run), ..Means::default() };

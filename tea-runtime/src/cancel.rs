@@ -5,11 +5,11 @@ use std::sync::{
     atomic::{AtomicU8, Ordering},
 };
 
-/// Why something was cancelled.
+/// The reason for a cancellation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum CancelReason {
-    /// The caller or a signal asked for it.
+    /// The caller or a signal requested it.
     Requested = 1,
     /// Another branch failed under `fail_fast`.
     Sibling = 2,
@@ -29,7 +29,7 @@ impl std::fmt::Display for Cancelled {
 
 impl std::error::Error for Cancelled {}
 
-/// Tells a run, branch or item to end. Cheap to clone; a child is cancelled with its parent.
+/// Tells a run, branch or item to end. It is cheap to clone, and is cancelled when its parent is.
 #[derive(Debug, Clone, Default)]
 pub struct CancellationToken(Arc<Inner>);
 
@@ -42,13 +42,14 @@ struct Inner {
 #[derive(Default)]
 struct Listeners {
     children: Vec<Weak<Inner>>,
-    /// How many children there may be before those that are gone are taken out.
+    /// The number of children at which those that have been dropped are removed.
     room: usize,
     callbacks: Vec<Box<dyn FnOnce(CancelReason) + Send>>,
 }
 
 impl Listeners {
-    /// Looks for children that are gone only when their number has doubled since the last time: constant cost a child.
+    /// Looks for dropped children only when their number has doubled since the last time, so the cost per child is
+    /// constant.
     fn adopt(&mut self, child: Weak<Inner>) {
         if self.children.len() >= self.room {
             self.children.retain(|child| child.strong_count() > 0);
@@ -65,13 +66,13 @@ impl std::fmt::Debug for Inner {
 }
 
 impl CancellationToken {
-    /// A token that nothing has cancelled.
+    /// A token that is not cancelled.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A token that is cancelled with this one, or alone.
+    /// A token that is cancelled when this one is, and can also be cancelled alone.
     #[must_use]
     pub fn child(&self) -> Self {
         let child = Self::new();
@@ -85,18 +86,18 @@ impl CancellationToken {
         child
     }
 
-    /// Cancels it, its children, and what they run.
+    /// Cancels this token, its children, and what they run.
     pub fn cancel(&self) {
         self.cancel_for(CancelReason::Requested);
     }
 
-    /// Whether it is cancelled.
+    /// Whether this token is cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.reason().is_some()
     }
 
-    /// Why it is cancelled, if it is.
+    /// Why this token is cancelled, if it is.
     #[must_use]
     pub fn reason(&self) -> Option<CancelReason> {
         match self.0.state.load(Ordering::Acquire) {
@@ -124,7 +125,7 @@ impl CancellationToken {
         }
     }
 
-    /// Calls `callback` once it is cancelled; at once if it already is.
+    /// Calls `callback` when this token is cancelled, or at once if it already is.
     pub(crate) fn on_cancel(&self, callback: impl FnOnce(CancelReason) + Send + 'static) {
         let mut listeners = self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(reason) = self.reason() {

@@ -1,11 +1,11 @@
-//! `ctx`: what a node's Rust can ask about the branch that it runs in.
+//! `ctx`: what the Rust of a node can learn about the branch that it runs in.
 
 use crate::{
     cancel::{CancellationToken, Cancelled},
     event::{Event, Events, Scope},
 };
 
-/// `ctx` in a node's Rust.
+/// `ctx` in the Rust of a node.
 #[derive(Debug, Clone)]
 pub struct Context {
     pub(crate) events: Events,
@@ -17,7 +17,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context for `branch`, whose attempt (from 1) this is.
+    /// A context for an attempt at `branch`, counted from 1.
     pub(crate) fn new(
         events: Events,
         branch: &'static str,
@@ -28,41 +28,42 @@ impl Context {
         Self { events, token, scope, node: branch, attempt, branch }
     }
 
-    /// The name of the branch or map that runs; the workflow's name outside of any.
+    /// The name of the branch or map that is running, or the name of the workflow outside of any.
     #[must_use]
     pub fn branch(&self) -> &str {
         self.branch
     }
 
-    /// Which attempt this is, from 1.
+    /// The number of this attempt, counted from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// Whether the branch was told to end. Long work asks now and then, and returns.
+    /// Whether the branch has been told to end. Long-running code should check this from time to time, and return
+    /// early.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.token.is_cancelled()
     }
 
-    /// `Err` if the branch was told to end: `ctx.check()?` in a loop makes it cancellable.
+    /// Returns an error if the branch has been told to end. `ctx.check()?` in a loop makes the loop cancellable.
     ///
     /// # Errors
-    /// If the branch was told to end.
+    /// If the branch has been told to end.
     pub fn check(&self) -> Result<(), Cancelled> {
         if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
     }
 
-    /// Tells how far the node is: `done` of `total`, which is 0 where it is not known. Free if nobody listens.
+    /// Reports progress: `done` out of `total`, which is 0 if it is unknown. Costs nothing if there is no listener.
     ///
-    /// A worker process passes it on a few times a second at most, and always when all is done.
+    /// A worker process sends at most a few reports per second, and always the one with which everything is done.
     pub fn progress(&self, done: u64, total: u64) {
         let (scope, node) = (self.scope, self.node);
         self.events.emit(|| Event::Progress { scope, node, done, total });
     }
 
-    /// The token behind this context.
+    /// The cancellation token of this context.
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
         &self.token

@@ -12,7 +12,8 @@ use crate::{
     state::View,
 };
 
-/// Why a run gave no output. Its `Debug` is a line, as people see it who `unwrap`; with `{:#?}` it is all that is known.
+/// Why a run produced no output. `{:?}` prints one line, which is what `unwrap` shows; `{:#?}` prints everything that
+/// is known.
 pub struct Error(Box<Facts>);
 
 #[derive(Debug)]
@@ -22,11 +23,11 @@ struct Facts {
     message: String,
     finished: Vec<String>,
     cause: Option<Box<Cause>>,
-    /// What was set when the run ended.
+    /// The keys that were set when the run ended.
     view: Option<View>,
 }
 
-/// A cause of which only the message is left: it may have crossed from another process.
+/// A cause of which only the message is known, because it may come from another process.
 #[derive(Debug)]
 struct Cause {
     message: String,
@@ -36,11 +37,11 @@ struct Cause {
 /// A branch, item or node that failed.
 #[derive(Debug, Clone)]
 pub struct BranchFailure<'a> {
-    /// The way to it: names of branches and items, outermost first; empty for a node outside of any.
+    /// The path to it: the names of the enclosing branches and items, outermost first. Empty for a node outside of any.
     pub branch: Vec<&'a str>,
     /// Why it failed.
     pub failure: &'a Failure,
-    /// Its result as a branch or item; `None` outside of any.
+    /// Its result as a branch or item; `None` for a node outside of any.
     pub result: Option<&'a ParallelFlowResult>,
 }
 
@@ -71,7 +72,7 @@ impl Error {
         Self::input(plan, format!("the input `{key}` is missing"))
     }
 
-    /// Inputs or settings that are no good.
+    /// Invalid inputs or settings.
     pub(crate) fn input(plan: &Plan, message: String) -> Self {
         Self(Box::new(Facts {
             workflow: plan.name,
@@ -89,14 +90,14 @@ impl Error {
         self.0.workflow
     }
 
-    /// Why the run failed: the failure of the node at which it ended. `None` if it did not start, since its inputs or
-    /// settings are no good.
+    /// Why the run failed: the failure of the node at which it ended. `None` if it did not start, because its inputs or
+    /// settings are invalid.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         self.0.failure.as_deref()
     }
 
-    /// Every node, branch and item that failed, in declared order; of items of a map at most the first 1,000.
+    /// Every node, branch and item that failed, in declared order, with at most the first 1,000 items of a map.
     #[must_use]
     pub fn failures(&self) -> Vec<BranchFailure<'_>> {
         let mut failures = Vec::new();
@@ -106,8 +107,8 @@ impl Error {
         failures
     }
 
-    /// What had been done: the nodes outside of branches that ended, in the order of the workflow, then the branches of
-    /// the failed fan-out that ended well.
+    /// What was done before the failure: the nodes outside of branches that ended, in the order of the workflow, then
+    /// the branches of the failed fan-out that succeeded.
     #[must_use]
     pub fn finished(&self) -> &[String] {
         &self.0.finished
@@ -119,14 +120,14 @@ impl Error {
         self.failure().is_some_and(|failure| failure.kind == FailureKind::Cancelled)
     }
 
-    /// Whether it did not start, since its inputs or settings are no good.
+    /// Whether the run did not start because its inputs or settings are invalid.
     #[must_use]
     pub fn is_input(&self) -> bool {
         self.0.failure.is_none()
     }
 }
 
-/// Collects the failures that are not made of others.
+/// Collects the failures that do not consist of others.
 fn collect<'a>(
     failure: &'a Failure,
     result: Option<&'a ParallelFlowResult>,

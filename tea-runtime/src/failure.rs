@@ -1,4 +1,4 @@
-//! Why a node, branch or item failed. A failure crosses process edges, so it is plain data.
+//! Why a node, branch or item failed. Failures are sent between processes, so they are plain data.
 
 use std::{error::Error as StdError, fmt};
 
@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{cancel::CancelReason, place::Place, result::ParallelFlowResult};
 
-/// What kind of failure it is.
+/// The kinds of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
-    /// The node's Rust gave an error.
+    /// The Rust of the node returned an error.
     Error,
-    /// The node's Rust panicked.
+    /// The Rust of the node panicked.
     Panic,
-    /// An attempt, or all attempts together, ran over the limit.
+    /// An attempt, or all attempts together, exceeded the time limit.
     Timeout,
-    /// The worker was lost: a signal, or an exit without a result.
+    /// The worker was lost: a signal ended it, or it exited without a result.
     Crash,
     /// The worker ran out of memory.
     OutOfMemory,
@@ -24,12 +24,12 @@ pub enum FailureKind {
     Cancelled,
     /// The circuit breaker was open.
     CircuitOpen,
-    /// What was sent or received could not be encoded, decoded or carried.
+    /// A value could not be encoded, decoded or transferred.
     Transport,
 }
 
 impl fmt::Display for FailureKind {
-    /// As in JSON.
+    /// Its name in JSON.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Error => "error",
@@ -57,31 +57,31 @@ pub enum ExitStatus {
 /// Why a node, branch or item failed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Failure {
-    /// What kind.
+    /// The kind of failure.
     pub kind: FailureKind,
-    /// One sentence.
+    /// A message of one sentence.
     pub message: String,
     /// The messages of the causes, outermost first.
     pub causes: Vec<String>,
-    /// The node that was running, where known.
+    /// The node that was running, if known.
     pub node: Option<String>,
-    /// Where that node is written in the workflow file.
+    /// The position of that node in the workflow file.
     pub place: Option<Place>,
-    /// Where in the Rust source it panicked: `file:line:column`.
+    /// The position of the panic in the Rust source: `file:line:column`.
     pub panicked_at: Option<String>,
     /// How the worker ended, if it was lost.
     pub exit: Option<ExitStatus>,
-    /// The last lines that the worker wrote, if it was lost.
+    /// The last lines that the worker printed, if it was lost.
     pub output: Vec<String>,
-    /// Of a node that is a fan-out or a map: the branches or items that failed, in declared order. Of items at most the
-    /// first 1,000.
+    /// For a fan-out or a map: the branches or items that failed, in declared order, with at most the first 1,000
+    /// items.
     pub branches: Vec<ParallelFlowResult>,
-    /// Of a fan-out: the branches that ended well.
+    /// For a fan-out: the branches that succeeded.
     pub finished: Vec<String>,
 }
 
 impl Failure {
-    /// A failure of `kind` with a message and nothing else.
+    /// A failure of the given kind with a message and nothing else.
     #[must_use]
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self {
@@ -98,7 +98,7 @@ impl Failure {
         }
     }
 
-    /// The same, at `node`, unless it is already known to be at one.
+    /// The same failure, at `node` unless its node is already known.
     pub(crate) fn at(mut self: Box<Self>, node: &str, place: Place) -> Box<Self> {
         if self.node.is_none() {
             self.node = Some(node.to_owned());
@@ -118,7 +118,7 @@ impl Failure {
     }
 }
 
-/// The failure of something that was told to end.
+/// The failure of something that has been told to end.
 pub(crate) fn cancelled(reason: CancelReason) -> Box<Failure> {
     let why = match reason {
         CancelReason::Requested => "cancelled",
@@ -128,9 +128,9 @@ pub(crate) fn cancelled(reason: CancelReason) -> Box<Failure> {
     Box::new(Failure::new(FailureKind::Cancelled, why))
 }
 
-/// The error type of node functions: made by `?` from any error, as with `anyhow`.
+/// The error type of node functions. `?` converts any error to it, as with `anyhow`.
 ///
-/// It does not implement [`std::error::Error`] itself; that is what lets every error convert into it.
+/// It does not implement [`std::error::Error`] itself, which is what allows the conversion from every error.
 #[derive(Debug)]
 pub struct NodeError(pub(crate) Box<dyn StdError + Send + Sync>);
 

@@ -1,6 +1,11 @@
-//! Runs workflows that Tea compiled: on threads, or in worker processes that are this same program.
+//! The runtime of Tea, a compiler for workflows. [`include_workflow!`] turns a workflow file into Rust; this crate runs
+//! it, on threads or in worker processes, which are instances of the same program.
+//!
+//! The [guide](https://github.com/tea-workflows/tea/blob/main/docs/guide/1-first-workflow.md) starts with a first
+//! workflow. The [reference](https://github.com/tea-workflows/tea/blob/main/docs/reference.md) describes workflow
+//! files.
 #![forbid(unsafe_code)]
-// What only worker processes use.
+// Some code is used only with worker processes.
 #![cfg_attr(not(unix), allow(dead_code, unused_imports))]
 
 pub mod builder;
@@ -50,7 +55,7 @@ pub use self::{
 };
 pub use tea_macros::include_workflow;
 
-/// Passes items on with the feature `cli`, and drops them without it: what generated code wraps its `main` in.
+/// Expands to its items with the feature `cli`, and to nothing without it. Generated code wraps its `main` in it.
 #[doc(hidden)]
 #[cfg(feature = "cli")]
 #[macro_export]
@@ -58,7 +63,7 @@ macro_rules! with_cli {
     ($($item:item)*) => { $($item)* };
 }
 
-/// Passes items on with the feature `cli`, and drops them without it: what generated code wraps its `main` in.
+/// Expands to its items with the feature `cli`, and to nothing without it. Generated code wraps its `main` in it.
 #[doc(hidden)]
 #[cfg(not(feature = "cli"))]
 #[macro_export]

@@ -1,4 +1,4 @@
-//! Errors of the user's as failures. Their `Display` and `source` are the user's Rust, and may do anything.
+//! Turns the user's errors into failures. Their `Display` and `source` are user code, which may do anything.
 
 use std::error::Error as StdError;
 
@@ -8,19 +8,19 @@ use crate::{
     panic::guard,
 };
 
-/// So many causes are told; whoever has more has causes without end.
+/// The maximum number of causes that are reported. An error with more probably has an endless chain.
 const MOST_CAUSES: usize = 64;
-/// So much of a message is told, in bytes.
+/// The maximum length of a message, in bytes.
 const LONGEST: usize = 64 << 10;
 
 impl From<NodeError> for Box<Failure> {
     fn from(NodeError(error): NodeError) -> Self {
-        // What `ctx.check()?` gave is no failing of the node, however its callers wrapped it.
+        // An error of `ctx.check()?` is not the node's fault, however it has been wrapped.
         let mut cancelled = error.is::<Cancelled>();
         let message = text(&*error);
         let mut causes = Vec::new();
         let mut last: &dyn StdError = &*error;
-        // An error may be its own source, or one of its causes'.
+        // An error may be its own source, or the source of one of its causes.
         let mut seen = vec![(address(last), message.clone())];
         loop {
             let cause = match guard(|| last.source()) {
@@ -53,7 +53,7 @@ fn address(error: &dyn StdError) -> *const () {
     std::ptr::from_ref(error).cast()
 }
 
-/// What an error says of itself.
+/// The text of an error.
 fn text(error: &dyn StdError) -> String {
     let mut text = match guard(|| error.to_string()) {
         Ok(text) => text,
@@ -73,7 +73,7 @@ mod tests {
 
     use super::*;
 
-    /// An error that does as it is told.
+    /// An error with configurable behavior.
     struct Odd {
         text: fn() -> String,
         source: fn(&Self) -> Option<&(dyn StdError + 'static)>,

@@ -1,9 +1,9 @@
-//! Panics of nodes: caught, with their message and place.
+//! Catches panics of nodes, with their message and location.
 //!
-//! The place is known only to a panic hook. Ours replaces the hook that it finds, keeps quiet about panics of nodes,
-//! which are reported as failures, and passes every other panic on. With `RUST_BACKTRACE` set it passes all on. A panic
-//! that will end the process is not kept quiet either: all of them where panics abort, and those that come while
-//! another unwinds, with the one before.
+//! Only a panic hook knows the location. Ours replaces the existing hook. It suppresses panics of nodes, which are
+//! reported as failures, and passes all other panics on to the previous hook. With `RUST_BACKTRACE` set, it passes on
+//! all of them. It never suppresses a panic that will end the process: any panic if panics abort, and a panic during
+//! unwinding, together with the one before it.
 
 use std::{
     any::Any,
@@ -18,19 +18,19 @@ use crate::{
 };
 
 thread_local! {
-    /// How many guards this thread is in.
+    /// The number of guards that this thread is in.
     static GUARDS: Cell<u32> = const { Cell::new(0) };
     /// The last panic inside a guard, until it is caught.
     static LAST: RefCell<Option<Panic>> = const { RefCell::new(None) };
 }
 
-/// What is known about a panic in the hook.
+/// What the hook knows about a panic.
 struct Panic {
     place: Option<String>,
     message: String,
 }
 
-/// Calls the user's Rust. A panic in it becomes a failure.
+/// Calls user code, and turns a panic in it into a failure.
 pub(crate) fn guard<T>(call: impl FnOnce() -> T) -> Result<T, Box<Failure>> {
     GUARDS.set(GUARDS.get() + 1);
     let outcome = panic::catch_unwind(AssertUnwindSafe(call));
@@ -38,7 +38,8 @@ pub(crate) fn guard<T>(call: impl FnOnce() -> T) -> Result<T, Box<Failure>> {
     outcome.map_err(failure)
 }
 
-/// Sets the hook, once in a program. Whether panics abort is said by the program's own crate: it decides for all.
+/// Sets the hook, once per program. The program's own crate says whether panics abort, because its setting applies to
+/// all.
 pub(crate) fn set_hook(panics_abort: bool) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -51,7 +52,7 @@ pub(crate) fn set_hook(panics_abort: bool) {
             if guarded {
                 let place = info.location().map(ToString::to_string);
                 let message = message(info.payload());
-                // The thread may be past its end.
+                // The thread-local storage may have been destroyed.
                 let before = LAST.try_with(|slot| slot.replace(Some(Panic { place, message }))).ok().flatten();
                 if let (Some(Panic { place, message }), false) = (before, all) {
                     second = true;
@@ -68,7 +69,7 @@ pub(crate) fn set_hook(panics_abort: bool) {
 fn failure(payload: Box<dyn Any + Send>) -> Box<Failure> {
     let message = message(&*payload as &dyn Any);
     let panicked_at = LAST.take().and_then(|last| last.place);
-    // What was thrown may panic itself when it is dropped.
+    // Dropping the payload may panic as well.
     let _thrown_again = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))).map_err(std::mem::forget);
     Box::new(Failure { panicked_at, ..Failure::new(FailureKind::Panic, message) })
 }

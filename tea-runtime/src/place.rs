@@ -1,10 +1,10 @@
-//! Places in workflow files.
+//! Positions in workflow files.
 
-/// Line and column in the workflow file, both from 1.
+/// Line and column in the workflow file, both counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Place {
-    /// Line.
+    /// The line.
     pub line: u32,
-    /// Column.
+    /// The column.
     pub column: u32,
 }

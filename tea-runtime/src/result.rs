@@ -1,4 +1,4 @@
-//! What became of branches and items.
+//! The results of branches and items.
 
 use std::{borrow::Cow, sync::LazyLock, time::Duration};
 
@@ -9,22 +9,24 @@ use crate::{
     place::Place,
 };
 
-/// What became of one branch of a fan-out; `parallel_results` in the fan-in holds one a branch, in declared order.
+/// The result of one branch of a fan-out. In the fan-in, `parallel_results` contains one for each branch, in declared
+/// order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ParallelFlowResult {
-    /// The branch's name: that of its first node. In an [`Error`](crate::Error), an item of a map is `map[index]`.
+    /// The name of the branch, which is that of its first node. In an [`Error`](crate::Error), an item of a map is
+    /// `map[index]`.
     pub branch: Cow<'static, str>,
-    /// Whether it ended well.
+    /// Whether it succeeded.
     pub success: bool,
-    /// Whether it did not start, since its `when` did not hold or nothing led to it. It is then no success and no failure.
+    /// Whether it did not run, because its `when` was false or nothing led to it. It then neither succeeded nor failed.
     pub skipped: bool,
     /// Why it failed, if it did.
     pub error: Option<Box<Failure>>,
-    /// How often it was started.
+    /// The number of attempts.
     pub attempts: u32,
     /// Why earlier attempts failed, oldest first; at most the last 16.
     pub attempt_errors: Vec<Failure>,
-    /// From the first start to the end, waits between attempts included.
+    /// The time from the first start to the end, including waits between attempts.
     pub elapsed: Duration,
     /// The state of its circuit breaker at the end, if it has one.
     pub circuit: Option<CircuitState>,
@@ -35,7 +37,7 @@ pub struct ParallelFlowResult {
 }
 
 impl ParallelFlowResult {
-    /// The result of something that was not started.
+    /// The result of a branch or item that was not started.
     pub(crate) fn new(branch: impl Into<Cow<'static, str>>) -> Self {
         Self {
             branch: branch.into(),
@@ -52,7 +54,7 @@ impl ParallelFlowResult {
     }
 }
 
-/// This process. Asking the system costs as much as starting a branch.
+/// The ID of this process, cached because the system call costs as much as starting a branch.
 pub(crate) fn pid() -> u32 {
     static PID: LazyLock<u32> = LazyLock::new(std::process::id);
     *PID
@@ -62,16 +64,16 @@ pub(crate) fn pid() -> u32 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CircuitState {
-    /// Calls go through.
+    /// Calls are made.
     Closed,
     /// Calls fail at once.
     Open,
-    /// A few trial calls go through.
+    /// A few trial calls are made.
     HalfOpen,
 }
 
 impl CircuitState {
-    /// As people write it.
+    /// Its name in text.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Closed => "closed",
@@ -81,40 +83,41 @@ impl CircuitState {
     }
 }
 
-/// An item of a `dynamic_parallel` node that failed, and was allowed to: the whole failure, as a failed run has it.
+/// An item of a `dynamic_parallel` node that failed, where that is allowed, with everything that is known about the
+/// failure.
 ///
-/// In JSON it leaves out what is empty, and what differs from one run to the next (`elapsed`, `pid`, `worker`), so that
-/// the output of a program is the same in every run.
+/// In JSON, fields that are empty or differ from run to run (`elapsed`, `pid`, `worker`) are left out, so that the
+/// output of a program is the same in every run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct ItemFailure {
     /// The item's index.
     pub index: usize,
-    /// What kind of failure.
+    /// The kind of failure.
     pub kind: FailureKind,
-    /// One sentence.
+    /// A message of one sentence.
     pub message: String,
     /// The messages of the causes, outermost first.
     #[serde(default)]
     pub causes: Vec<String>,
-    /// Where the node is written in the workflow file.
+    /// The position of the node in the workflow file.
     #[serde(default)]
     pub place: Option<Place>,
-    /// Where in the Rust source it panicked: `file:line:column`.
+    /// The position of the panic in the Rust source: `file:line:column`.
     #[serde(default)]
     pub panicked_at: Option<String>,
     /// How the worker ended, if it was lost.
     #[serde(default)]
     pub exit: Option<ExitStatus>,
-    /// The last lines that the worker wrote, if it was lost.
+    /// The last lines that the worker printed, if it was lost.
     #[serde(default)]
     pub output: Vec<String>,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
     /// Why earlier attempts failed, oldest first; at most the last 16.
     #[serde(default)]
     pub attempt_errors: Vec<Failure>,
-    /// From the first start to the end, waits between attempts included.
+    /// The time from the first start to the end, including waits between attempts.
     #[serde(default)]
     pub elapsed: Duration,
     /// The process of the last attempt.
@@ -126,7 +129,7 @@ pub struct ItemFailure {
 }
 
 impl ItemFailure {
-    /// What became of an item that failed.
+    /// Creates the entry for an item that failed.
     pub(crate) fn of(index: usize, result: ParallelFlowResult) -> Self {
         let ParallelFlowResult { error, attempts, attempt_errors, elapsed, pid, worker, .. } = result;
         let failure = error.map_or_else(|| Failure::new(FailureKind::Error, ""), |failure| *failure);
@@ -165,7 +168,7 @@ impl<'de> Deserialize<'de> for ItemFailure {
     }
 }
 
-/// An [`ItemFailure`] as JSON has it.
+/// The JSON form of an [`ItemFailure`].
 #[derive(Serialize)]
 struct Reported<'a> {
     index: usize,

@@ -1,13 +1,14 @@
-//! What the runtime itself says on standard error where no listener of the run says it better.
+//! Messages that the runtime itself prints to standard error, where no listener of the run is there to report them.
 //!
-//! Standard error may be closed, or its reader gone: that must not cost anything but the text, so errors are ignored
-//! here, and nothing else in the runtime writes there (`eprintln!` panics on errors).
+//! Standard error may be closed, or its reader gone. Nothing but the text may be lost because of that, so errors are
+//! ignored here, and the rest of the runtime writes to standard error only through this module (`eprintln!` panics on
+//! errors).
 
 use std::io::Write as _;
 
 /// Writes one line.
 pub(crate) fn line(text: std::fmt::Arguments<'_>) {
-    // One write, so that lines of several threads and processes do not mix.
+    // A single write, so that lines of several threads and processes are not mixed.
     let text = format!("{text}\n");
     let _ = std::io::stderr().write_all(text.as_bytes());
 }

@@ -1,4 +1,4 @@
-//! Where the parts that threads share take their locks from. A model checker compiles those parts (the completion queue,
-//! the tokens, the states of workers) with locks of its own in the place of these: see `tests/tests/schedules`.
+//! The locks of the parts that are shared between threads (the completion queue, the tokens, the states of workers). A
+//! model checker compiles those parts with its own locks instead of these; see `tests/tests/schedules`.
 
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

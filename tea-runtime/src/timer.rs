@@ -1,7 +1,7 @@
-//! Deadlines and delays of this process: one thread for all of them, there only while something waits.
+//! Deadlines and delays of this process. One thread handles all of them, and exists only while something waits.
 //!
-//! They are kept in [this process's time](now), which stands still while the whole process is stopped (`SIGSTOP`,
-//! Ctrl-Z), so that nothing runs over its time because of that: the thread looks at the clock often enough to notice.
+//! They are measured in [this process's time](now), which pauses while the whole process is stopped (`SIGSTOP`,
+//! Ctrl-Z), so that nothing times out because of that. To notice stops, the thread looks at the clock frequently.
 
 use std::{
     collections::BTreeMap,
@@ -14,16 +14,16 @@ use std::{
 
 use crate::stderr;
 
-/// What is done when the time has come. It runs on the timer's thread: it wakes somebody, or leaves a message, no more.
+/// Called when the time has come, on the timer's thread. It may only wake a thread or leave a message.
 pub(crate) type Alarm = Box<dyn FnOnce() + Send>;
 
-/// How often the clock is looked at while something waits.
+/// The interval at which the thread looks at the clock while something waits.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Looking at the clock so much later than intended means that the process was stopped, or got no processor.
+/// If the thread looks at the clock this much later than intended, the process was stopped or did not get a processor.
 const LATE: Duration = Duration::from_millis(100);
 
-/// How long the thread stays when nothing waits any more.
+/// How long the thread lives on when nothing waits anymore.
 const LINGER: Duration = Duration::from_millis(200);
 
 struct Timer {
@@ -32,28 +32,28 @@ struct Timer {
     running: bool,
 }
 
-/// When, in this process's time, and which.
+/// The time, in this process's time, and the number of the alarm.
 type Key = (Instant, u64);
 
 static TIMER: Mutex<Timer> = Mutex::new(Timer { alarms: BTreeMap::new(), last_id: 0, running: false });
 static CHANGED: Condvar = Condvar::new();
 
-/// How long the process was stopped so far, in nanoseconds.
+/// The total time for which the process has been stopped, in nanoseconds.
 static STOPPED: AtomicU64 = AtomicU64::new(0);
 
-/// An alarm that was set.
+/// An alarm that has been set.
 #[derive(Debug)]
 pub(crate) struct Handle(Key);
 
 impl Handle {
-    /// Forgets the alarm, unless it went off already.
+    /// Cancels the alarm, unless it has already gone off.
     pub(crate) fn cancel(&self) {
         let alarm = timer().alarms.remove(&self.0);
         drop(alarm);
     }
 }
 
-/// This process's time: the clock's, without the time for which the process was stopped while something waited.
+/// This process's time: that of the clock, minus the time for which the process was stopped while something waited.
 pub(crate) fn now() -> Instant {
     let now = Instant::now();
     now.checked_sub(Duration::from_nanos(STOPPED.load(Ordering::Acquire))).unwrap_or(now)
@@ -64,7 +64,7 @@ pub(crate) fn after(delay: Duration, alarm: Alarm) -> Handle {
     at(later(now(), delay), alarm)
 }
 
-/// The moment so long after another. A century later is as good as what an `Instant` cannot hold.
+/// The moment `delay` after `moment`, or a century after it if an `Instant` cannot represent that.
 pub(crate) fn later(moment: Instant, delay: Duration) -> Instant {
     moment.checked_add(delay).unwrap_or(moment + Duration::from_hours(24 * 36_525))
 }
@@ -79,7 +79,7 @@ pub(crate) fn at(due: Instant, alarm: Alarm) -> Handle {
     if !timer.running {
         match std::thread::Builder::new().name("tea-timer".to_owned()).spawn(run) {
             Ok(_) => timer.running = true,
-            // The next alarm tries again.
+            // The next alarm will try again.
             Err(error) => {
                 stderr::line(format_args!("warning: no thread can be started to keep deadlines: {error}"));
             }
@@ -90,9 +90,9 @@ pub(crate) fn at(due: Instant, alarm: Alarm) -> Handle {
     Handle(key)
 }
 
-/// Stops this process by `stop`, which returns when it goes on.
+/// Stops this process with `stop`, which returns when the process continues.
 pub(crate) fn stopped_by(stop: impl FnOnce()) {
-    // Whoever would notice by the clock waits for this lock first.
+    // The thread that would notice the stop by the clock has to wait for this lock first.
     let timer = timer();
     let since = Instant::now();
     stop();
@@ -104,7 +104,7 @@ fn add_stop(time: Duration) {
     STOPPED.fetch_add(nanos(time), Ordering::AcqRel);
 }
 
-/// Nanoseconds; 584 years at most.
+/// The duration in nanoseconds, at most 584 years.
 pub(crate) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -122,7 +122,7 @@ fn run() {
             Some(entry) if entry.key().0 <= now => {
                 let alarm = entry.remove();
                 drop(timer);
-                // A panic in it must not cost others their deadlines. It has been told by the panic hook.
+                // A panic must not prevent other alarms from going off. The panic hook has reported it.
                 let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(alarm));
                 timer = self::timer();
                 continue;
@@ -143,7 +143,7 @@ fn run() {
         timer = CHANGED.wait_timeout(timer, wait).unwrap_or_else(PoisonError::into_inner).0;
         let asleep = self::now() - now;
         if asleep > wait + LATE {
-            // All of it: nobody knows when in it the stop began.
+            // All of the delay counts, because it is unknown when the stop began.
             add_stop(asleep);
         }
     }

@@ -1,4 +1,4 @@
-//! Circuit breakers: after some failures in a row, calls fail at once for a while, instead of being made.
+//! Circuit breakers: after several failures in a row, calls fail at once for a while instead of being made.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -8,7 +8,7 @@ use std::{
 use super::CircuitBreakerConfig;
 use crate::result::CircuitState;
 
-/// The circuit breaker of one node or branch, shared by everything that runs it. The clock is the caller's.
+/// The circuit breaker of a node or branch, shared by everything that runs it. The caller supplies the time.
 #[derive(Debug)]
 pub struct CircuitBreaker {
     config: CircuitBreakerConfig,
@@ -18,7 +18,7 @@ pub struct CircuitBreaker {
 #[derive(Debug)]
 struct Inner {
     circuit: Circuit,
-    /// The state that [`news`](CircuitBreaker::news) told last.
+    /// The state that [`news`](CircuitBreaker::news) reported last.
     told: CircuitState,
 }
 
@@ -30,14 +30,14 @@ enum Circuit {
 }
 
 impl CircuitBreaker {
-    /// A closed one.
+    /// A closed circuit breaker.
     #[must_use]
     pub const fn new(config: CircuitBreakerConfig) -> Self {
         let inner = Inner { circuit: Circuit::Closed { failures: 0 }, told: CircuitState::Closed };
         Self { config, inner: Mutex::new(inner) }
     }
 
-    /// Whether a call may be made now. A call that may must be followed by [`succeeded`](Self::succeeded),
+    /// Whether a call may be made now. A permitted call must be followed by [`succeeded`](Self::succeeded),
     /// [`failed`](Self::failed) or [`withdrawn`](Self::withdrawn).
     #[must_use]
     pub fn allows(&self, now: Instant) -> bool {
@@ -57,7 +57,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// A call succeeded. A circuit that is open stays so: the call began before it opened.
+    /// Records that a call succeeded. An open circuit stays open, because the call began before it opened.
     pub fn succeeded(&self) {
         let circuit = &mut self.lock().circuit;
         if !matches!(*circuit, Circuit::Open { .. }) {
@@ -65,7 +65,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// A call failed.
+    /// Records that a call failed.
     pub fn failed(&self, now: Instant) {
         let circuit = &mut self.lock().circuit;
         match circuit {
@@ -80,20 +80,20 @@ impl CircuitBreaker {
         }
     }
 
-    /// A call was cancelled, which says nothing about what it called.
+    /// Records that a call was cancelled, which says nothing about what it called.
     pub fn withdrawn(&self) {
         if let Circuit::HalfOpen { trials } = &mut self.lock().circuit {
             *trials = trials.saturating_sub(1);
         }
     }
 
-    /// Its state.
+    /// The current state.
     #[must_use]
     pub fn state(&self) -> CircuitState {
         self.lock().circuit.state()
     }
 
-    /// Its state, if it is another one than this told last.
+    /// The current state, if it has changed since the last report.
     pub(crate) fn news(&self) -> Option<CircuitState> {
         let mut inner = self.lock();
         let state = inner.circuit.state();

@@ -1,10 +1,10 @@
-//! The resolved settings of a branch or item.
+//! The settings of a branch or item.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Where branches run.
+/// The strategies: where branches run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
@@ -17,30 +17,30 @@ pub enum Strategy {
 /// The settings of a branch or item, resolved at compile time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ParallelConfig {
-    /// Where it runs.
+    /// Where the branch or item runs.
     pub strategy: Strategy,
-    /// Limit of one attempt.
+    /// The time limit of one attempt.
     pub timeout: Option<Duration>,
-    /// Limit of all attempts together, waits included.
+    /// The time limit of all attempts together, including the waits between them.
     pub timeout_total: Option<Duration>,
-    /// How long a branch that is told to end may take before it is killed (process) or left behind (thread).
+    /// How long a branch that has been told to end may take before it is killed (process) or abandoned (thread).
     pub grace: Duration,
-    /// A failure does not fail the run.
+    /// Whether the run continues after a failure.
     pub allow_failure: bool,
-    /// Memory of a worker, in bytes; process only.
+    /// The maximum memory of a worker, in bytes; process only.
     pub memory_limit: Option<u64>,
-    /// The largest frame to or from a worker, in bytes; process only.
+    /// The maximum size of a frame to or from a worker, in bytes; process only.
     pub max_payload: u64,
-    /// A worker is replaced after so many tasks; process only.
+    /// The number of branches or items after which a worker is replaced; process only.
     pub max_tasks_per_worker: Option<u32>,
-    /// What is tried again, and when.
+    /// What is retried, and when.
     pub retry: RetryPolicy,
-    /// When to stop trying.
+    /// When to stop making attempts.
     pub circuit_breaker: Option<CircuitBreakerConfig>,
 }
 
 impl ParallelConfig {
-    /// The settings of the design where a workflow file says nothing: threads, one attempt, no limits.
+    /// The defaults where a workflow file says nothing: threads, one attempt, no limits.
     pub const DEFAULT: Self = Self {
         strategy: Strategy::Thread,
         timeout: None,
@@ -54,15 +54,15 @@ impl ParallelConfig {
         circuit_breaker: None,
     };
 
-    /// Whether an attempt may have to be left behind because of them.
+    /// Whether these settings may require an attempt to be abandoned.
     pub(crate) fn is_limited(&self) -> bool {
         self.timeout.is_some() || self.timeout_total.is_some()
     }
 
-    /// What the compiler checks of a workflow file, for settings that a caller made of `compiled` ones.
+    /// Checks settings that a caller derived from the `compiled` ones, as the compiler checks those of a workflow file.
     ///
     /// # Errors
-    /// What is wrong, and what to do about it.
+    /// If they are invalid: what is wrong, and what to do about it.
     pub(crate) fn check(&self, compiled: &Self) -> Result<(), String> {
         let only_compiled = |what: &str, line: &str| {
             Err(format!("{what}, and only the compiler can prove that this works: write `{line}` in the workflow file"))
@@ -98,7 +98,7 @@ impl ParallelConfig {
         if base_delay > max_delay {
             return Err(format!("`base_delay` ({base_delay:?}) is longer than `max_delay` ({max_delay:?})"));
         }
-        // Not `< 1.0`: that lets NaN through.
+        // Not `< 1.0`, which would accept NaN.
         if !(1.0..=1e6).contains(backoff_multiplier) {
             return Err(format!("`backoff_multiplier` ({backoff_multiplier}) must be from 1 to 1000000"));
         }
@@ -122,31 +122,31 @@ impl Default for ParallelConfig {
     }
 }
 
-/// How failed attempts are tried again: waits grow from `base_delay` by `backoff_multiplier` up to `max_delay`.
+/// How failed attempts are retried. Waits grow from `base_delay` by `backoff_multiplier` up to `max_delay`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RetryPolicy {
-    /// Attempts after the first.
+    /// The number of attempts after the first.
     pub max_retries: u32,
-    /// Wait before the first retry.
+    /// The wait before the first retry.
     pub base_delay: Duration,
     /// The longest wait.
     pub max_delay: Duration,
-    /// Growth of the wait.
+    /// The factor by which the wait grows.
     pub backoff_multiplier: f64,
-    /// Vary waits at random.
+    /// Whether each wait is shortened at random, to at least half of it.
     pub jitter: bool,
-    /// The kinds of failure that are tried again.
+    /// The kinds of failure that are retried.
     #[serde(deserialize_with = "kinds")]
     pub retry_on: &'static [RetryOn],
 }
 
-/// As in a plan, they are there for as long as the program is.
+/// Reads the kinds for the rest of the program's life, because they are `'static` in a plan.
 fn kinds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static [RetryOn], D::Error> {
     Vec::deserialize(deserializer).map(|kinds| &*kinds.leak())
 }
 
 impl RetryPolicy {
-    /// No retries; the delays of the design for those who only set `max_retries`.
+    /// No retries, with default delays for callers that set only `max_retries`.
     pub const DEFAULT: Self = Self {
         max_retries: 0,
         base_delay: Duration::from_secs(1),
@@ -157,28 +157,28 @@ impl RetryPolicy {
     };
 }
 
-/// A kind of failure that may be tried again.
+/// A kind of failure that can be retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RetryOn {
-    /// The node's Rust gave an error.
+    /// The Rust of the node returned an error.
     Error,
-    /// It panicked.
+    /// The Rust of the node panicked.
     Panic,
-    /// It ran over its time.
+    /// The attempt exceeded its time limit.
     Timeout,
-    /// Its worker was lost, out of memory included.
+    /// The worker was lost, which includes running out of memory.
     Crash,
 }
 
-/// When a circuit opens and closes again.
+/// When a circuit breaker opens and closes again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CircuitBreakerConfig {
-    /// Failures in a row that open it.
+    /// The number of failures in a row that open the circuit.
     pub failure_threshold: u32,
-    /// How long it stays open.
+    /// How long the circuit stays open.
     pub reset_timeout: Duration,
-    /// Trial calls let through when half open.
+    /// The number of trial calls that are made when the circuit is half open.
     pub half_open_max_calls: u32,
 }
 

@@ -1,4 +1,4 @@
-//! Policies: how often, how long and how much, in one place for both strategies.
+//! Policies that apply to both strategies: retries, time limits, memory limits, circuit breakers.
 
 pub mod breaker;
 pub mod config;

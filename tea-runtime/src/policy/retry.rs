@@ -1,4 +1,4 @@
-//! Retries: what is tried again, and after which wait.
+//! Retries: what is retried, and after which wait.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::{RetryOn, RetryPolicy};
 use crate::failure::FailureKind;
 
 impl RetryPolicy {
-    /// Whether a failure of this kind is tried again, as far as its kind goes.
+    /// Whether failures of this kind are retried.
     #[must_use]
     pub fn covers(&self, kind: FailureKind) -> bool {
         let kind = match kind {
@@ -19,7 +19,7 @@ impl RetryPolicy {
         self.retry_on.contains(&kind)
     }
 
-    /// The wait before retry number `retry`, counted from 1. With `jitter` it is anything from half of that upwards.
+    /// The wait before retry number `retry`, counted from 1. With `jitter`, it is between half and all of that.
     #[must_use]
     pub fn delay(&self, retry: u32) -> Duration {
         if self.base_delay.is_zero() {
@@ -27,7 +27,7 @@ impl RetryPolicy {
         }
         let exponent = i32::try_from(retry.saturating_sub(1)).unwrap_or(i32::MAX);
         let seconds = self.base_delay.as_secs_f64() * self.backoff_multiplier.powi(exponent);
-        // Infinite where the exponent is huge.
+        // Infinite if the exponent is huge.
         let delay = Duration::try_from_secs_f64(seconds).unwrap_or(self.max_delay).min(self.max_delay);
         if self.jitter { delay.mul_f64(0.5 + fastrand::f64() / 2.0) } else { delay }
     }
