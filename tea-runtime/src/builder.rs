@@ -1,10 +1,14 @@
 //! Runs a compiled workflow from Rust.
 
-use std::{fmt, marker::PhantomData, num::NonZero, sync::Arc};
+use std::{fmt, marker::PhantomData, num::NonZero, path::PathBuf, sync::Arc};
 
 use crate::{
     cancel::CancellationToken,
-    engine::{self, Failed, Means, Options, Settings, settings},
+    engine::{
+        self, Failed, Means, Options, Settings,
+        records::{self, Opened, Outlook, Session},
+        settings,
+    },
     error::Error,
     event::{Event, Events, Listener},
     executor::ParallelExecutor,
@@ -26,6 +30,8 @@ pub struct Builder<W> {
     fail_fast: Option<bool>,
     cancel: CancellationToken,
     listeners: Vec<Arc<dyn Listener>>,
+    session: Option<Session>,
+    until: Option<String>,
     workflow: PhantomData<fn() -> W>,
 }
 
@@ -53,6 +59,8 @@ impl<W: Workflow> Builder<W> {
             fail_fast: None,
             cancel: CancellationToken::new(),
             listeners: Vec::new(),
+            session: None,
+            until: None,
             workflow: PhantomData,
         }
     }
@@ -131,6 +139,65 @@ impl<W: Workflow> Builder<W> {
         self
     }
 
+    /// Records the run in this folder, so that it can be resumed after a failure, a kill or a power loss. The workflow
+    /// must have `checkpoint` in its settings.
+    #[must_use]
+    pub fn state_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.session.get_or_insert_default().state_dir = folder.into();
+        self
+    }
+
+    /// Resumes a recorded run: the one with this name, or the last run of this workflow that did not succeed. What is
+    /// recorded as done is not run again. If inputs differ from those of that run, none of its records are reused, and a
+    /// warning says so.
+    #[must_use]
+    pub fn resume(mut self, run: Option<&str>) -> Self {
+        self.session.get_or_insert_default().resume = Some(run.map(str::to_owned).into());
+        self
+    }
+
+    /// Runs everything from this node on again when the run is resumed.
+    #[must_use]
+    pub fn from_node(mut self, node: impl Into<String>) -> Self {
+        self.session.get_or_insert_default().from = Some(node.into());
+        self
+    }
+
+    /// Stops the run after this node, which must be outside of branches. The run counts as cancelled.
+    #[must_use]
+    pub fn until_node(mut self, node: impl Into<String>) -> Self {
+        self.until = Some(node.into());
+        self
+    }
+
+    /// Fails the run if it can no longer be recorded, instead of continuing without records.
+    #[must_use]
+    pub fn require_state(mut self) -> Self {
+        self.session.get_or_insert_default().require_state = true;
+        self
+    }
+
+    /// What [`run`](Self::run) would do given the existing records, and why. Nothing runs, and nothing is written.
+    ///
+    /// # Errors
+    /// If the records cannot be read, or there is no such run.
+    pub fn outlook(&self, input: W::Input) -> Result<Outlook, Error> {
+        self.outlook_with(&W::inputs(input))
+    }
+
+    /// The same, with the values of input keys by number.
+    pub(crate) fn outlook_with(&self, inputs: &[(u32, Value)]) -> Result<Outlook, Error> {
+        let session = self.session.clone().unwrap_or_default();
+        records::outlook(W::PLAN, inputs, &session).map_err(|error| Error::input(W::PLAN, error.to_string()))
+    }
+
+    /// Changes how it is recorded.
+    #[cfg(feature = "cli")]
+    pub(crate) fn session(mut self, change: impl FnOnce(Option<Session>) -> Option<Session>) -> Self {
+        self.session = change(self.session);
+        self
+    }
+
     /// Runs the workflow. Returns when everything has ended or was abandoned at its deadline.
     ///
     /// # Errors
@@ -164,22 +231,59 @@ impl<W: Workflow> Builder<W> {
 
     /// Like [`run`](Self::run), with the values of input keys by number, and the view of the root block.
     pub(crate) fn finish_with(self, inputs: Vec<(u32, Value)>) -> Result<View, Error> {
-        let Self { max_workers, all_on_threads, executor, change, fail_fast, cancel, listeners, workflow: _ } = self;
+        let Self {
+            session, until, max_workers, all_on_threads, executor, change, fail_fast, cancel, listeners, ..
+        } = self;
         let all = |name: &str, config: &mut ParallelConfig| change.iter().for_each(|change| change(name, config));
         let some = (!change.is_empty()).then_some(&all as settings::Change<'_>);
         let settings = Settings::changed(W::PLAN, some, fail_fast).map_err(|wrong| Error::input(W::PLAN, wrong))?;
         let events = Events::new(listeners);
-        let options = Options { max_workers, all_on_threads, executor, settings, events, cancel };
-        run(W::PLAN, inputs, options)
+        let options = Options { max_workers, all_on_threads, executor, settings, events, cancel, until };
+        run_recorded(W::PLAN, inputs, options, session)
     }
 }
 
-/// Runs a plan, with worker processes where the plan requires them.
+/// Runs a plan, with worker processes where it asks for them.
+#[cfg(test)]
 pub(crate) fn run(plan: &'static Plan, inputs: Vec<(u32, Value)>, options: Options) -> Result<View, Error> {
+    run_recorded(plan, inputs, options, None)
+}
+
+/// Runs a plan, with worker processes where it asks for them, and recorded if there is a session.
+pub(crate) fn run_recorded(
+    plan: &'static Plan,
+    mut inputs: Vec<(u32, Value)>,
+    options: Options,
+    session: Option<Session>,
+) -> Result<View, Error> {
     process::refuse_unserved_worker();
-    let means = Means { processes: Some(process::executor::for_run), ..Means::default() };
-    engine::run_with(plan, inputs, options, means).map_err(|failed| match failed {
+    let mut means = Means { processes: Some(process::executor::for_run), ..Means::default() };
+    if let Some(until) = options.until.as_deref().filter(|until| plan.root.steps.iter().all(|step| step.name != *until))
+    {
+        let message = format!("the workflow has no node `{until}` outside of branches to stop after");
+        return Err(Error::input(plan, message));
+    }
+    if let Some(session) = session {
+        match records::open(plan, inputs, session).map_err(|error| Error::input(plan, error.to_string()))? {
+            Ok(Opened { records, inputs: all, notices }) => {
+                for message in &notices {
+                    options.events.warn(message);
+                }
+                (inputs, means.records) = (all, Some(records));
+            }
+            Err(incomplete) => inputs = incomplete,
+        }
+    }
+    let records = means.records.clone();
+    let events = options.events.clone();
+    let outcome = engine::run_with(plan, inputs, options, means).map_err(|failed| match failed {
         Failed::MissingInput(key) => Error::missing_input(plan, key),
         Failed::Run { failure, finished, view } => Error::failed(plan, failure, finished).with_view(view),
-    })
+    });
+    let Some(records) = records else { return outcome };
+    let run = records.recorder().name().to_owned();
+    if let Some(error) = records::clean_up(plan, records) {
+        events.warn(&format!("old runs cannot be removed: {error}"));
+    }
+    outcome.map_err(|error| error.with_run(&run))
 }

@@ -25,6 +25,8 @@ struct Facts {
     cause: Option<Box<Cause>>,
     /// The keys that were set when the run ended.
     view: Option<View>,
+    /// The name of the run in its store, if it is recorded.
+    run: Option<String>,
 }
 
 /// A cause of which only the message is known, because it may come from another process.
@@ -53,13 +55,33 @@ impl Error {
         let message = message(plan.name, &failure, &leaves);
         let cause = leaves.first().and_then(|first| cause(&first.failure.causes));
         drop(leaves);
-        Self(Box::new(Facts { workflow: plan.name, failure: Some(failure), message, finished, cause, view: None }))
+        Self(Box::new(Facts {
+            workflow: plan.name,
+            failure: Some(failure),
+            message,
+            finished,
+            cause,
+            view: None,
+            run: None,
+        }))
     }
 
     /// With what was set when the run ended.
     pub(crate) fn with_view(mut self, view: View) -> Self {
         self.0.view = Some(view);
         self
+    }
+
+    /// With the name of the run in its store.
+    pub(crate) fn with_run(mut self, run: &str) -> Self {
+        self.0.run = Some(run.to_owned());
+        self
+    }
+
+    /// The name of the run in its store, by which it can go on; `None` if it was not recorded.
+    #[must_use]
+    pub fn run(&self) -> Option<&str> {
+        self.0.run.as_deref()
     }
 
     /// What was set when the run ended: the values of keys by their numbers. `None` if it did not start.
@@ -81,6 +103,7 @@ impl Error {
             finished: Vec::new(),
             cause: None,
             view: None,
+            run: None,
         }))
     }
 

@@ -36,7 +36,7 @@ pub mod program;
 pub mod result;
 pub mod state;
 mod stderr;
-#[allow(dead_code, unused_imports, reason = "the engine comes next")]
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line looks at runs"))]
 mod store;
 mod sync;
 mod timer;

@@ -34,11 +34,40 @@ impl Position {
         Self { inner: self.inner.clone(), part: Some(part) }
     }
 
+    /// Whether it is the run itself.
+    pub(crate) fn is_root(&self) -> bool {
+        self.inner.is_none()
+    }
+
+    /// Whether it stands in a branch.
+    pub(crate) fn is_in_branch(&self) -> bool {
+        self.inner.as_ref().is_some_and(|segment| !segment.outer.is_root())
+    }
+
+    /// Appends it as bytes, which no other position has, and none has as a part at its start that is not around it.
+    pub(crate) fn encode(&self, into: &mut Vec<u8>) {
+        if let Some(segment) = &self.inner {
+            segment.outer.encode(into);
+            varint(u64::from(segment.step), into);
+            varint(segment.visit, into);
+            varint(self.part.map_or(0, |part| part.saturating_add(1)), into);
+        }
+    }
+
     /// The number of the branch, or of the first item, in its fan-out; `None` outside of any.
     #[must_use]
     pub fn part(&self) -> Option<u64> {
         self.part
     }
+}
+
+/// Seven bits a byte, the lowest first.
+fn varint(mut number: u64, into: &mut Vec<u8>) {
+    while number >= 0x80 {
+        into.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
+    }
+    into.push(number.to_le_bytes()[0]);
 }
 
 impl fmt::Display for Position {
@@ -66,5 +95,29 @@ mod tests {
         assert_eq!(branch.step(0, 2).at_part(1).to_string(), "3:1/7/0:2/1");
         assert_eq!(branch, Position::ROOT.step(3, 1).at_part(7));
         assert_ne!(branch, Position::ROOT.step(3, 2).at_part(7));
+    }
+
+    #[test]
+    fn no_two_positions_have_the_same_bytes() {
+        let bytes = |position: &Position| {
+            let mut bytes = Vec::new();
+            position.encode(&mut bytes);
+            bytes
+        };
+        let numbers = [0, 1, 127, 128, 16_384];
+        let mut positions = vec![Position::ROOT];
+        for &step in &numbers {
+            for &part in &numbers {
+                let fan_out = Position::ROOT.step(step, 1 + u64::from(part));
+                let branch = fan_out.at_part(u64::from(part));
+                positions.extend([branch.step(step, 1), branch.step(step, 1).at_part(3), fan_out, branch]);
+            }
+        }
+        let mut all: Vec<_> = positions.iter().map(bytes).collect();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), positions.len());
+        assert!(!Position::ROOT.step(1, 1).at_part(0).is_in_branch() && Position::ROOT.is_root());
+        assert!(Position::ROOT.step(1, 1).at_part(0).step(0, 1).is_in_branch());
     }
 }

@@ -20,6 +20,8 @@ pub struct ParallelFlowResult {
     pub success: bool,
     /// Whether it did not run, because its `when` was false or nothing led to it. It then neither succeeded nor failed.
     pub skipped: bool,
+    /// Whether a record told how it ended: it ran before the run went on.
+    pub restored: bool,
     /// Why it failed, if it did.
     pub error: Option<Box<Failure>>,
     /// The number of attempts.
@@ -43,6 +45,7 @@ impl ParallelFlowResult {
             branch: branch.into(),
             success: false,
             skipped: false,
+            restored: false,
             error: None,
             attempts: 0,
             attempt_errors: Vec::new(),

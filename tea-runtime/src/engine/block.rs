@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{Run, branches, items};
+use super::{
+    Run, branches, items,
+    records::{Onward, Records, StepRecord},
+};
 use crate::{
     context::Context,
     event::Event,
@@ -12,7 +15,7 @@ use crate::{
     plan::{Arm, Block, Body, Condition, Next, Step, Target, Work},
     position::Position,
     result::pid,
-    state::View,
+    state::{Journal, View},
 };
 
 /// The end of a block that did not fail.
@@ -43,14 +46,8 @@ pub(super) struct BlockRun<'a> {
     block: &'static Block,
     visits: Visits,
     at: usize,
-}
-
-/// Where it goes on.
-enum Onward {
-    /// To a step of the block.
-    Step(usize),
-    /// Out of the block, to these tasks.
-    Out(Vec<u32>),
+    /// Records of this number and later ones hold.
+    pub(super) since: u64,
 }
 
 impl<'a> BlockRun<'a> {
@@ -60,8 +57,9 @@ impl<'a> BlockRun<'a> {
         block: &'static Block,
         view: View,
         position: &'a Position,
+        since: u64,
     ) -> Self {
-        Self { run, context, view, position, block, visits: Visits::new(block.steps.len()), at: 0 }
+        Self { run, context, view, position, block, visits: Visits::new(block.steps.len()), at: 0, since }
     }
 
     /// Runs it to its end.
@@ -77,10 +75,16 @@ impl<'a> BlockRun<'a> {
         self.position.step(u32::try_from(self.at).unwrap_or(u32::MAX), self.visits.of(self.at))
     }
 
+    /// The records of the run, unless the block is a branch that is recorded as a whole.
+    pub(super) fn records(&self) -> Option<&'a Arc<Records>> {
+        let records = self.run.records()?;
+        (!self.position.is_root() || std::ptr::eq(self.block, self.run.plan.root)).then_some(records)
+    }
+
     fn steps(&mut self) -> Result<Vec<u32>, Box<Failure>> {
-        let mut next = self.block.entry;
+        let mut onward = self.entry()?;
         loop {
-            let at = match self.target(next)? {
+            let at = match onward {
                 Onward::Step(at) => at,
                 Onward::Out(goes_to) => return Ok(goes_to),
             };
@@ -90,12 +94,108 @@ impl<'a> BlockRun<'a> {
                 self.view.clear_parallel_results();
             }
             self.enter(at, step)?;
-            match step.work {
-                Work::Run(body) => self.node(step, body)?,
-                Work::Map(map) => items::run(self, map)?,
-                Work::FanOut(region) => branches::run(self, region)?,
+            onward = match self.records() {
+                None => {
+                    self.work(step)?;
+                    self.target(step.next)?
+                }
+                Some(records) => self.recorded(step, records)?,
+            };
+            if self.run.until() == Some(step.name) && std::ptr::eq(self.block, self.run.plan.root) {
+                let message = format!("stopped after `{}`, as was asked", step.name);
+                return Err(Box::new(Failure::new(FailureKind::Cancelled, message)).at(step.name, step.place));
             }
-            next = step.next;
+        }
+    }
+
+    /// Where it starts.
+    fn entry(&mut self) -> Result<Onward, Box<Failure>> {
+        let Some(records) = self.records().filter(|_| matches!(self.block.entry, Next::Choose(_))) else {
+            return self.target(self.block.entry);
+        };
+        // As a step behind all others.
+        let position = self.position.step(u32::try_from(self.block.steps.len()).unwrap_or(u32::MAX), 1);
+        let found = records.step(&position, self.since);
+        if let Some(found) = found.filter(|found| self.leads_on(&found.onward)) {
+            self.since = found.after;
+            return Ok(found.onward);
+        }
+        let onward = self.target(self.block.entry)?;
+        let written = (Vec::new(), self.view.specs());
+        let (token, events) = (&self.context.token, &self.context.events);
+        self.since = records.step_done(&position, (None, &onward), written, 0, token, events)?;
+        Ok(onward)
+    }
+
+    /// Comes to a step that may have a record. It has one afterwards.
+    fn recorded(&mut self, step: &'static Step, records: &Records) -> Result<Onward, Box<Failure>> {
+        records.tell_failure(&self.context.events);
+        let position = self.position();
+        self.since = records.since_at(step.name, self.since);
+        let found = records.step(&position, self.since).filter(|found| self.leads_on(&found.onward));
+        let (mut journal, mut items) = (Vec::new(), 0);
+        let mut found = match step.work {
+            Work::Run(body) => {
+                if let Some(found) = found.as_ref().filter(|_| !step.rerun)
+                    && guard(|| found.restore(&mut self.view)).flatten().map_err(|failure| self.here(failure))?
+                {
+                    self.since = found.after;
+                    return Ok(found.onward.clone());
+                }
+                self.view.start_journal();
+                let outcome = self.node(step, body);
+                journal = self.view.take_journal();
+                outcome?;
+                found
+            }
+            Work::Map(map) => {
+                items = items::run(self, map, found.as_ref())?;
+                found
+            }
+            Work::FanOut(region) => {
+                branches::run(self, region)?;
+                found
+            }
+        };
+        if !matches!(step.work, Work::Run(_)) {
+            // What it is made of was done again: what was decided then may not be what is decided now.
+            found = found.filter(|found| found.after > self.since);
+            if let Some(found) = &found {
+                self.since = found.after;
+                return Ok(found.onward.clone());
+            }
+        }
+        let onward = self.target(step.next)?;
+        self.since = self.done(records, &position, found.as_ref(), &onward, journal, items)?;
+        Ok(onward)
+    }
+
+    fn done(
+        &self,
+        records: &Records,
+        position: &Position,
+        found: Option<&StepRecord>,
+        onward: &Onward,
+        journal: Journal,
+        items: u64,
+    ) -> Result<u64, Box<Failure>> {
+        let (token, events) = (&self.context.token, &self.context.events);
+        let written = (journal, self.view.specs());
+        let done = records.step_done(position, (found, onward), written, items, token, events);
+        done.map_err(|failure| self.here(failure))
+    }
+
+    /// Whether that is a way on from here.
+    fn leads_on(&self, onward: &Onward) -> bool {
+        !matches!(onward, Onward::Step(step) if *step >= self.block.steps.len())
+    }
+
+    /// Does what a step is for.
+    fn work(&mut self, step: &'static Step) -> Result<(), Box<Failure>> {
+        match step.work {
+            Work::Run(body) => self.node(step, body),
+            Work::Map(map) => items::run(self, map, None).map(drop),
+            Work::FanOut(region) => branches::run(self, region),
         }
     }
 

@@ -9,6 +9,7 @@
 //! | `branches`, `items` | what a driver hands out: the tasks of a fan-out, the items of a map |
 //! | `attempt` | what follows a failed attempt |
 //! | `run`, `settings`, `site` | what a run shares, and what is worked out once in it |
+//! | `records` | what a run records, and what it takes from records of before |
 //! | `serve` | units that another process sent |
 
 mod attempt;
@@ -16,6 +17,7 @@ mod block;
 mod branches;
 mod fan_out;
 mod items;
+pub(crate) mod records;
 mod root;
 mod run;
 mod serve;
@@ -25,14 +27,15 @@ mod site;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::{
-    root::run_with,
-    run::{MakeProcesses, Means, Run},
-    serve::Server,
-};
 pub use self::{
+    records::{Outlook, Prospect},
     root::{Failed, run},
     run::Options,
     serve::serve,
     settings::Settings,
+};
+pub(crate) use self::{
+    root::run_with,
+    run::{MakeProcesses, Means, Run},
+    serve::Server,
 };

@@ -53,12 +53,17 @@ pub(crate) fn run_with(
     let run = Run::new(plan, options, means);
     let events = &run.info.events;
     events.emit(|| Event::RunStarted { plan });
+    let since = run.records().map_or(0, |records| records.since());
     let context = Context::new(events.clone(), plan.name, Scope::ROOT, 1, run.cancel.clone());
-    let block = BlockRun::new(&run, context, plan.root, view, &Position::ROOT);
+    let block = BlockRun::new(&run, context, plan.root, view, &Position::ROOT, since);
     // What is no node is guarded too: the `Drop` of a value that the engine lets go, or a defect of ours.
     let outcome = guard(|| block.run())
         .unwrap_or_else(|failure| Err(BlockFailed { failure, finished: Vec::new(), view: run.empty_view() }));
     run.close();
+    if let Some(records) = run.records() {
+        records.end(outcome.as_ref().err().map(|failed| &*failed.failure));
+        records.tell_failure(events);
+    }
     let (elapsed, success) = (started.elapsed(), outcome.is_ok());
     events.emit(|| Event::RunFinished { elapsed, success });
     match outcome {

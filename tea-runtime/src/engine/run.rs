@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{settings::Settings, site::Site};
+use super::{records::Records, settings::Settings, site::Site};
 use crate::{
     cancel::CancellationToken,
     event::Events,
@@ -32,6 +32,8 @@ pub struct Options {
     pub events: Events,
     /// Cancels the run.
     pub cancel: CancellationToken,
+    /// The node outside of branches after which the run stops.
+    pub until: Option<String>,
 }
 
 /// What the rooms above the engine give a run.
@@ -41,6 +43,8 @@ pub(crate) struct Means {
     pub(crate) processes: Option<MakeProcesses>,
     /// The tokens and circuit breakers of a run in another process that this is a part of.
     pub(crate) part_of: Option<(Arc<Tokens>, Arc<Breakers>)>,
+    /// The records of the run, if it has any.
+    pub(crate) records: Option<Arc<Records>>,
 }
 
 impl std::fmt::Debug for Options {
@@ -74,14 +78,16 @@ pub(crate) struct Run {
     processes: OnceLock<Arc<dyn ParallelExecutor>>,
     make_processes: Option<MakeProcesses>,
     sites: Box<[OnceLock<Site>]>,
+    records: Option<Arc<Records>>,
+    until: Option<String>,
 }
 
 impl Run {
     /// A run of `plan`, or the part of one that a worker runs.
     pub(super) fn new(plan: &'static Plan, options: Options, means: Means) -> Arc<Self> {
         panic::set_hook(plan.panics_abort);
-        let Options { max_workers, all_on_threads, executor, settings, events, cancel } = options;
-        let Means { processes, part_of } = means;
+        let Options { max_workers, all_on_threads, executor, settings, events, cancel, until } = options;
+        let Means { processes, part_of, records } = means;
         let resolved = Resolved { plan, max_workers, all_on_threads, settings };
         let own = || (Tokens::new(resolved.pool_size(None), None), Arc::new(resolved.breakers()));
         let (tokens, breakers) = part_of.unwrap_or_else(own);
@@ -96,6 +102,8 @@ impl Run {
             processes: OnceLock::new(),
             make_processes: processes,
             sites: plan.sites.iter().map(|_| OnceLock::new()).collect(),
+            records,
+            until,
         })
     }
 
@@ -127,6 +135,16 @@ impl Run {
             executor.close();
         }
         self.info.tell_notes();
+    }
+
+    /// The records of the run, if it has any.
+    pub(super) fn records(&self) -> Option<&Arc<Records>> {
+        self.records.as_ref()
+    }
+
+    /// The node outside of branches after which the run stops.
+    pub(super) fn until(&self) -> Option<&str> {
+        self.until.as_deref()
     }
 
     /// A view without keys, in the place of one that is lost.

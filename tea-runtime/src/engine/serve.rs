@@ -56,7 +56,7 @@ impl Server {
         let plan = plan(module, workflow)?;
         let settings = Settings::received(settings).map_err(transport)?;
         let options = Options { settings, events, ..Options::default() };
-        let means = Means { processes: Some(processes), part_of: Some((tokens, Arc::new(breakers))) };
+        let means = Means { processes: Some(processes), part_of: Some((tokens, Arc::new(breakers))), records: None };
         self.runs.insert(number, Run::new(plan, options, means));
         Ok(())
     }
@@ -89,7 +89,7 @@ impl Server {
                 let index = index.ok_or_else(no_such)?;
                 let heads = view.ok_or_else(|| transport("what the branch reads was not received"))?;
                 let view = read_view(plan, region.tasks[index].block.keys, heads, values)?;
-                Ok(Box::new(BranchWork::new(run, region, index, view, Position::ROOT)))
+                Ok(Box::new(BranchWork::new(run, region, index, view, (Position::ROOT, 0))))
             }
             Site::Map(map) => {
                 let all = head.items.iter().try_fold(0_u64, |all, length| all.checked_add(*length));

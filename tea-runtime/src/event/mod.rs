@@ -23,6 +23,7 @@ use crate::{
     plan::{Map, Place, Plan, Region},
     policy::Strategy,
     result::{CircuitState, ParallelFlowResult},
+    stderr,
 };
 
 /// Takes events, on whichever thread they happen: it must be quick. One that panics is told no more, and the run fails
@@ -110,6 +111,15 @@ impl Events {
     pub fn emit<'a>(&self, event: impl FnOnce() -> Event<'a>) {
         if let Some(shared) = &self.0 {
             shared.tell(&event());
+        }
+    }
+
+    /// Warns the listeners, or people on standard error if there are none.
+    pub(crate) fn warn(&self, message: &str) {
+        if self.is_active() {
+            self.emit(|| Event::Warning { message });
+        } else {
+            stderr::line(format_args!("warning: {message}"));
         }
     }
 

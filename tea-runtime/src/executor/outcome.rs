@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use super::{
     unit::Work,
-    wire::{self, PartEnd},
+    wire::{self, PartEnd, ResultHead},
 };
 use crate::{
     failure::{Failure, FailureKind},
@@ -16,7 +16,7 @@ use crate::{
 pub(crate) struct Outcome {
     /// What ran, with the results of the parts that did not fail; `None` if it was left behind, and all of it failed.
     pub(crate) work: Option<Box<dyn Work>>,
-    /// Results that came from another process, and have not been decoded.
+    /// Results as they came from another process.
     pub(crate) received: Vec<Received>,
     /// The parts that failed, ascending.
     pub(crate) failures: Vec<(usize, Box<Failure>)>,
@@ -79,20 +79,22 @@ impl Outcome {
 
     /// Puts what was received into the work. This runs the user's `Deserialize`, so it is called where that may run.
     pub(crate) fn decode(&mut self) {
+        // They stay, for records.
         let received = std::mem::take(&mut self.received);
+        self.decode_from(&received);
+        self.received = received;
+    }
+
+    fn decode_from(&mut self, received: &[Received]) {
         let Some(work) = &mut self.work else { return };
         let mut ended = vec![false; if received.is_empty() { 0 } else { work.parts() }];
         for (at, _) in &self.failures {
             ended.iter_mut().skip(*at).take(1).for_each(|ended| *ended = true);
         }
-        for Received { first, bytes } in &received {
+        for Received { first, bytes } in received {
             let mut rest = &bytes[..];
             while !rest.is_empty() {
-                let end = wire::read::<PartEnd>(rest).and_then(|(end, after)| {
-                    let length = usize::try_from(end.length).ok();
-                    let split = length.and_then(|length| after.split_at_checked(length));
-                    split.map(|(bytes, after)| (end, bytes, after)).ok_or_else(|| "it is cut short".to_owned())
-                });
+                let end = next(rest);
                 let (end, bytes, after) = match end {
                     Ok(end) => end,
                     Err(error) => {
@@ -119,6 +121,26 @@ impl Outcome {
         self.failures.extend(open(&ended).map(|at| (at, lost())));
         self.failures.sort_by_key(|(at, _)| *at);
     }
+}
+
+/// The next end of a part, with the bytes of its result, and what follows.
+fn next(bytes: &[u8]) -> Result<(PartEnd, &[u8], &[u8]), String> {
+    let (end, after) = wire::read::<PartEnd>(bytes)?;
+    let split = usize::try_from(end.length).ok().and_then(|length| after.split_at_checked(length));
+    split.map(|(bytes, after)| (end, bytes, after)).ok_or_else(|| "it is cut short".to_owned())
+}
+
+/// The results among what was received, in the order in which they came: the part, what announces it, its bytes.
+pub(crate) fn results(received: &[Received]) -> impl Iterator<Item = (usize, ResultHead, &[u8])> {
+    received.iter().flat_map(|Received { first, bytes }| {
+        let mut rest = &bytes[..];
+        let ends = std::iter::from_fn(move || {
+            let (end, bytes, after) = next(rest).ok()?;
+            rest = after;
+            Some((usize::try_from(end.at).ok()?.checked_add(*first)?, end.outcome, bytes))
+        });
+        ends.filter_map(|(at, outcome, bytes)| Some((at, outcome.ok()?, bytes)))
+    })
 }
 
 /// The parts whose end has not come.

@@ -43,6 +43,9 @@ pub trait MapSpec: Sync + Send {
     /// If the bytes are not those of an item.
     fn decode(&'static self, start: usize, items: &[&[u8]]) -> Result<Box<dyn Batch>, String>;
 
+    /// Items that are known by their results alone: `len` from index `start` on, without results yet.
+    fn known(&'static self, start: usize, len: usize) -> Box<dyn Batch>;
+
     /// Takes the results.
     fn collector(&'static self, specs: &'static [KeySpec]) -> Box<dyn Collector>;
 }
@@ -181,6 +184,10 @@ where
         let items = items.iter().map(|bytes| W::decode(bytes)).collect::<Result<Vec<_>, _>>()?;
         let len = items.len();
         Ok(Box::new(Part::new(self, Arc::new(items), 0, start, len)))
+    }
+
+    fn known(&'static self, start: usize, len: usize) -> Box<dyn Batch> {
+        Box::new(Part::new(self, Arc::new(Vec::new()), 0, start, len))
     }
 
     fn collector(&'static self, specs: &'static [KeySpec]) -> Box<dyn Collector> {

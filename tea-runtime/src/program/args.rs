@@ -12,7 +12,7 @@ use clap::{
     value_parser,
 };
 
-use super::{flags::Flag, graph};
+use super::{flags::Flag, graph, records};
 use crate::{
     plan::Plan,
     state::{Shape, Value},
@@ -27,6 +27,8 @@ pub(super) enum Action {
     Graph(graph::Format),
     /// Print the completions of a shell.
     Completions(clap_complete::Shell),
+    /// Look after recorded runs.
+    Runs(records::Runs),
 }
 
 /// How to run.
@@ -56,6 +58,12 @@ pub(super) struct Options {
     pub(super) output_on_failure: bool,
     /// `--timing`.
     pub(super) timing: Option<PathBuf>,
+    /// `--until`.
+    pub(super) until: Option<String>,
+    /// What is said about records, if the workflow has any.
+    pub(super) records: Option<records::Asked>,
+    /// What the user would type again to start the program.
+    pub(super) program: String,
 }
 
 /// `auto`: if standard error is a terminal.
@@ -83,7 +91,11 @@ pub(super) fn parse(plan: &'static Plan, flags: &[Flag], args: &[OsString]) -> R
     Ok(match matches.subcommand() {
         Some(("graph", matches)) => Action::Graph(get(matches, "format")),
         Some(("completions", matches)) => Action::Completions(get(matches, "shell")),
-        _ => Action::Run(Box::new(options(flags, &matches))),
+        Some(("runs", matches)) => Action::Runs(records::runs(matches)),
+        _ => {
+            let records = plan.checkpoint.map(|_| records::Asked::of(&matches, records::arguments(&args)));
+            Action::Run(Box::new(Options { records, program: name, ..options(flags, &matches) }))
+        }
     })
 }
 
@@ -167,6 +179,9 @@ fn options(flags: &[Flag], matches: &ArgMatches) -> Options {
         fail_if_any: matches.get_flag("fail-if-any"),
         output_on_failure: matches.get_flag("output-on-failure"),
         timing: matches.get_one("timing").cloned(),
+        until: matches.get_one("until").cloned(),
+        records: None,
+        program: String::new(),
     }
 }
 
@@ -176,10 +191,10 @@ fn get<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, id: &str) -> T {
 
 /// The whole command line.
 pub(super) fn command(plan: &'static Plan, flags: &[Flag], name: &str, defaults: bool) -> Command {
-    Command::new(name.to_owned())
+    let command = Command::new(name.to_owned())
         .about(plan.description)
         .version(plan.version.unwrap_or_default())
-        .override_usage(usage(name, flags))
+        .override_usage(usage(plan, name, flags))
         .args(flags.iter().map(|flag| input_arg(flag, defaults)))
         .args(built_in().map(|arg| arg.help_heading("Options")))
         .args(plan.version.map(|_| version().help_heading("Options")))
@@ -201,13 +216,23 @@ pub(super) fn command(plan: &'static Plan, flags: &[Flag], name: &str, defaults:
             Command::new("completions")
                 .about("Prints completions for a shell, to be put where that shell looks for them")
                 .arg(Arg::new("shell").required(true).value_parser(value_parser!(clap_complete::Shell))),
-        )
+        );
+    match plan.checkpoint {
+        None => command,
+        Some(_) => command.args(records::flags().map(|arg| arg.help_heading("Records"))).subcommand(records::command()),
+    }
 }
 
-fn usage(name: &str, flags: &[Flag]) -> String {
+fn usage(plan: &Plan, name: &str, flags: &[Flag]) -> String {
     let required = flags.iter().filter(|flag| flag.required());
     let required: String = required.flat_map(|flag| [" ".to_owned(), flag.usage()]).collect();
-    format!("{name}{required} [OPTIONS]\n       {name} graph [--format <FORMAT>]\n       {name} completions <SHELL>")
+    let runs = match plan.checkpoint {
+        Some(_) => format!("\n       {name} --resume [RUN]\n       {name} runs [show|rm|verify|gc]"),
+        None => String::new(),
+    };
+    format!(
+        "{name}{required} [OPTIONS]\n       {name} graph [--format <FORMAT>]\n       {name} completions <SHELL>{runs}"
+    )
 }
 
 fn input_arg(flag: &Flag, defaults: bool) -> Arg {
@@ -284,7 +309,7 @@ fn shown_default(flag: &Flag, default: fn() -> Value) -> Option<String> {
     (text.len() <= 40 && !text.contains('\n')).then_some(text)
 }
 
-fn built_in() -> [Arg; 13] {
+fn built_in() -> [Arg; 14] {
     let file = |id: &'static str| Arg::new(id).long(id).value_name("FILE").value_parser(value_parser!(PathBuf));
     let count = |id: &'static str, short| Arg::new(id).long(id).short(short).action(ArgAction::Count);
     [
@@ -325,6 +350,10 @@ fn built_in() -> [Arg; 13] {
         file("timing")
             .value_hint(ValueHint::FilePath)
             .help("Writes what ran when and where, as a trace for ui.perfetto.dev or chrome://tracing"),
+        Arg::new("until")
+            .long("until")
+            .value_name("NODE")
+            .help("Stops after this node, which must be outside of branches"),
         Arg::new("help").long("help").short('h').action(ArgAction::Help).global(true).help("Prints this"),
     ]
 }

@@ -1,12 +1,13 @@
 //! The flag of each input key.
 
+use super::records::FLAGS;
 use crate::{
     plan::Plan,
     state::{KeySpec, Shape},
 };
 
 /// Flags that every program has; an input of the same name is moved out of their way.
-pub(super) const BUILT_IN: [&str; 14] = [
+pub(super) const BUILT_IN: [&str; 15] = [
     "input",
     "output",
     "output-on-failure",
@@ -19,6 +20,7 @@ pub(super) const BUILT_IN: [&str; 14] = [
     "log-format",
     "error-format",
     "timing",
+    "until",
     "help",
     "version",
 ];
@@ -134,7 +136,8 @@ pub(super) fn of(plan: &Plan) -> Vec<Flag> {
     let mut flags: Vec<Flag> = Vec::new();
     for (key, spec) in (0..).zip(plan.keys).filter(|(_, spec)| spec.input) {
         let mut name = spec.name.trim_start_matches("r#").trim_matches('_').replace('_', "-");
-        while name.is_empty() || BUILT_IN.contains(&&*name) || flags.iter().any(|flag| flag.name == name) {
+        let taken = |name: &str| BUILT_IN.contains(&name) || plan.checkpoint.is_some() && FLAGS.contains(&name);
+        while name.is_empty() || taken(&name) || flags.iter().any(|flag| flag.name == name) {
             name = format!("input-{name}");
         }
         let shape = spec.kind.parse.map_or(Shape::Own, |parse| parse.shape());

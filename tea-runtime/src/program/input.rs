@@ -10,7 +10,7 @@ use std::{
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{args::Options, flags::Flag};
+use super::{args::Options, flags::Flag, records::Asked};
 use crate::{
     plan::Plan,
     state::{Shape, Value, text},
@@ -66,7 +66,11 @@ pub(super) fn values(plan: &Plan, flags: &[Flag], options: &Options) -> Result<V
             }
         }
     }
-    for (flag, _) in flags.iter().zip(&tried).filter(|(flag, tried)| flag.required() && !**tried) {
+    // Those of a run that goes on are known; what is never recorded is not.
+    let resumes = options.records.as_ref().is_some_and(Asked::resumes);
+    let known = |flag: &Flag| resumes && flag.spec.is_recorded();
+    let missed = flags.iter().zip(&tried).filter(|(flag, tried)| flag.required() && !**tried && !known(flag));
+    for (flag, _) in missed {
         wrong.push(missing(flag));
     }
     wrong.extend(strangers);

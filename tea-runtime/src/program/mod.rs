@@ -16,6 +16,7 @@ mod log;
 mod output;
 mod page;
 mod progress;
+mod records;
 mod report;
 mod run;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use self::{
 use crate::{
     builder::Builder,
     cancel::CancellationToken,
+    engine::records::Outlook,
     error::Error,
     event::Listener,
     plan::{Plan, Workflow},
@@ -53,7 +55,7 @@ pub fn start<W: Workflow>(
     // In a worker process this is the end of it.
     crate::process::init();
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
-    let run = |inputs, asked: Asked| {
+    let run = |inputs: Vec<(u32, Value)>, asked: Asked| {
         let mut builder = change(Builder::new()).also_cancelled_by(asked.cancel);
         if let Some(workers) = asked.max_workers {
             builder = builder.max_workers(workers);
@@ -61,7 +63,18 @@ pub fn start<W: Workflow>(
         if asked.all_on_threads {
             builder = builder.all_on_threads();
         }
-        asked.listeners.into_iter().fold(builder, Builder::listener).finish_with(inputs)
+        if W::PLAN.checkpoint.is_some() {
+            builder = builder.session(|own| asked.records.session(own));
+        }
+        if let Some(until) = asked.until {
+            builder = builder.until_node(until);
+        }
+        let builder = asked.listeners.into_iter().fold(builder, Builder::listener);
+        if asked.records.dry_run {
+            builder.outlook_with(&inputs).map(Launched::Outlook)
+        } else {
+            builder.finish_with(inputs).map(Launched::Ran)
+        }
     };
     command(W::PLAN, &args, Box::new(run))
 }
@@ -72,15 +85,26 @@ struct Asked {
     all_on_threads: bool,
     listeners: Vec<Arc<dyn Listener>>,
     cancel: CancellationToken,
+    records: records::Asked,
+    until: Option<String>,
+}
+
+/// What came of it.
+enum Launched {
+    /// The state at the end.
+    Ran(View),
+    /// What it would do, if that was all that was asked.
+    Outlook(Outlook),
 }
 
 /// Runs the workflow with these values of its inputs.
-type Launch<'a> = Box<dyn FnOnce(Vec<(u32, Value)>, Asked) -> Result<View, Error> + 'a>;
+type Launch<'a> = Box<dyn FnOnce(Vec<(u32, Value)>, Asked) -> Result<Launched, Error> + 'a>;
 
 fn command(plan: &'static Plan, args: &[OsString], launch: Launch<'_>) -> ExitCode {
     let flags = flags::of(plan);
     match args::parse(plan, &flags, args) {
         Ok(Action::Run(options)) => run::run(plan, &flags, &options, launch),
+        Ok(Action::Runs(runs)) => runs.run(plan),
         Ok(Action::Graph(format)) => print(&graph::draw(plan, format)),
         Ok(Action::Completions(shell)) => print(&args::completions(plan, &flags, args, shell)),
         Err(error) if error.use_stderr() && args::wants_json_errors(args) => {

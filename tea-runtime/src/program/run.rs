@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Asked, Launch,
+    Asked, Launch, Launched,
     args::{Options, Style, When},
     console::{self, Console},
     file::Target,
@@ -16,6 +16,7 @@ use super::{
     human, input, log,
     output::{self, Stdout},
     progress::Progress,
+    records,
     report::{Failed, Report},
     signals, usage,
 };
@@ -86,8 +87,14 @@ impl Prepared {
         });
 
         let started = Instant::now();
-        let asked =
-            Asked { max_workers: options.max_workers, all_on_threads: options.all_on_threads, listeners, cancel };
+        let asked = Asked {
+            max_workers: options.max_workers,
+            all_on_threads: options.all_on_threads,
+            listeners,
+            cancel,
+            records: options.records.clone().unwrap_or_default(),
+            until: options.until.clone(),
+        };
         let outcome = launch(std::mem::take(&mut self.inputs), asked);
         let elapsed = started.elapsed();
         drop(progress);
@@ -98,7 +105,22 @@ impl Prepared {
             _ => true,
         };
         match outcome {
-            Ok(view) => {
+            Ok(Launched::Outlook(outlook)) => {
+                let node = options.records.as_ref().and_then(|records| records.explain.as_deref());
+                let text = match records::told(&outlook, node) {
+                    Ok(text) => text,
+                    Err(message) => return usage::refuse(console, options.error_format, &message),
+                };
+                match self.stdout.write(text.as_bytes()) {
+                    Ok(()) => ExitCode::SUCCESS,
+                    Err(error) => {
+                        let message = format!("cannot write to standard output: {error}");
+                        usage::complain(console, options.error_format, &message);
+                        ExitCode::FAILURE
+                    }
+                }
+            }
+            Ok(Launched::Ran(view)) => {
                 if self.output.is_standard_output() {
                     // Whoever reads it may take as long as they like.
                     interrupt.run_is_over();
@@ -132,6 +154,11 @@ impl Prepared {
                     history: &history,
                     elapsed,
                     signal: interrupt.signal(),
+                    way_on: error
+                        .run()
+                        .zip(options.records.as_ref())
+                        .map(|(run, asked)| asked.way_on(&options.program, run)),
+                    run: error.run(),
                 };
                 console.print(&report.render(options.error_format));
                 interrupt.signal().map_or(ExitCode::FAILURE, |signal| signals::exit_status(signal).into())

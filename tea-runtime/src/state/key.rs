@@ -2,7 +2,7 @@
 
 use std::{any::Any, sync::Arc};
 
-use super::kind::Kind;
+use super::{kind::Kind, stored::Stored};
 use crate::failure::Failure;
 
 /// A value of some key's type; shared between views, never copied to be read.
@@ -63,7 +63,8 @@ fn open<T: Send + Sync + 'static>(value: Value) -> Result<T, Value> {
 }
 
 fn typed<T: Send + Sync + 'static>(value: Value) -> Arc<T> {
-    value.downcast().unwrap_or_else(|_| unreachable!("a key's value has the key's type"))
+    let value = value.downcast().or_else(|value| Stored::take(value).downcast());
+    value.unwrap_or_else(|_| unreachable!("a key's value has the key's type"))
 }
 
 impl<T> Clone for Key<T> {

@@ -17,6 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{
     json,
     key::Value,
+    stored,
     text::{self, Shape},
     wire,
 };
@@ -203,7 +204,7 @@ impl Parse {
 }
 
 fn get<T: 'static>(value: &Value) -> &T {
-    value.downcast_ref().expect("a key's value has the key's type")
+    value.downcast_ref().unwrap_or_else(|| stored::behind(value))
 }
 
 fn from_str<T: FromStr<Err: Display> + Send + Sync + 'static>(text: &str) -> Result<Value, String> {

@@ -3,6 +3,7 @@
 mod json;
 pub mod key;
 pub mod kind;
+mod stored;
 pub(crate) mod text;
 pub mod view;
 pub(crate) mod wire;
@@ -12,4 +13,8 @@ pub use self::{
     kind::{Kind, Parse, Wire},
     text::Shape,
     view::View,
+};
+pub(crate) use self::{
+    stored::Stored,
+    view::{Entry, Journal},
 };

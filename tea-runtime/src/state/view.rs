@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::key::{Key, KeySpec, Value};
+use super::{
+    key::{Key, KeySpec, Value},
+    stored,
+};
 use crate::{failure::Failure, result::ParallelFlowResult};
 
 /// The values that one block works with: a slot for each key of its working set.
@@ -17,6 +20,20 @@ struct Values {
     keys: &'static [u32],
     slots: Box<[Slot]>,
     results: Option<Arc<Results>>,
+    /// What is written, for the record of a node, if there is one.
+    journal: Option<Journal>,
+}
+
+/// What a node wrote, in its order: keys with what was written, before it was combined with what was there.
+pub(crate) type Journal = Vec<(u32, Entry)>;
+
+/// What was written to a key.
+#[derive(Debug, Clone)]
+pub(crate) enum Entry {
+    /// The value, which is in the view.
+    Value(Value),
+    /// Its bytes, or why it has none: the value was combined with others.
+    Bytes(Result<Vec<u8>, String>),
 }
 
 /// Few look at them: they are made when somebody does.
@@ -32,7 +49,13 @@ impl View {
     /// A view of `keys` (ascending), all unset.
     #[must_use]
     pub fn new(specs: &'static [KeySpec], keys: &'static [u32]) -> Self {
-        Self(Some(Box::new(Values { specs, keys, slots: vec![Slot::default(); keys.len()].into(), results: None })))
+        Self(Some(Box::new(Values {
+            specs,
+            keys,
+            slots: vec![Slot::default(); keys.len()].into(),
+            results: None,
+            journal: None,
+        })))
     }
 
     /// Takes it, and leaves one behind that cannot be used.
@@ -56,7 +79,7 @@ impl View {
     #[must_use]
     pub fn find<T: 'static>(&self, key: Key<T>) -> Option<&T> {
         let value = self.value(key.id)?;
-        Some(value.downcast_ref().expect("a key's value has the key's type"))
+        Some(value.downcast_ref().unwrap_or_else(|| stored::behind(value)))
     }
 
     /// As [`get`](Self::get), by value.
@@ -168,6 +191,9 @@ impl View {
     /// Writes a key, combining with what is there if the key has `reduce`.
     pub(crate) fn write(&mut self, key: u32, value: Value) -> Result<(), Box<Failure>> {
         let spec = &self.specs()[key as usize];
+        if let Some(journal) = &mut self.values_mut().journal {
+            journal.push((key, Entry::of(spec, &value)));
+        }
         let slot = self.slot_mut(key);
         let before = spec.reduce.and_then(|reduce| Some((reduce, slot.value.take()?)));
         slot.value = match before {
@@ -201,6 +227,16 @@ impl View {
         }
     }
 
+    /// Notes what is written from now on.
+    pub(crate) fn start_journal(&mut self) {
+        self.values_mut().journal = Some(Vec::new());
+    }
+
+    /// What was written since then.
+    pub(crate) fn take_journal(&mut self) -> Journal {
+        self.values_mut().journal.take().unwrap_or_default()
+    }
+
     pub(crate) fn specs(&self) -> &'static [KeySpec] {
         self.values().specs
     }
@@ -229,5 +265,19 @@ impl View {
 
     fn name(&self, key: u32) -> &'static str {
         self.specs()[key as usize].name
+    }
+}
+
+impl Entry {
+    fn of(spec: &KeySpec, value: &Value) -> Self {
+        match (spec.reduce, spec.kind.wire) {
+            // A second owner would have it copied to be combined.
+            (Some(_), Some(wire)) => {
+                let mut bytes = Vec::new();
+                Self::Bytes((wire.encode)(value, &mut bytes).map(|()| bytes))
+            }
+            (Some(_), None) => Self::Bytes(Err("its type has no codec".to_owned())),
+            (None, _) => Self::Value(Arc::clone(value)),
+        }
     }
 }

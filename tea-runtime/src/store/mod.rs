@@ -33,7 +33,7 @@ mod tests;
 pub(crate) use self::{
     blobs::Hash,
     folder::{Folder, RunFolder},
-    index::{Done, Found},
+    index::Done,
     manifest::{Manifest, Status},
     record::{Kind, Record, Span, Written},
     recorder::{Options, Recorder},

@@ -165,9 +165,16 @@ impl Record {
 
     /// Its values, in the order in which they were written.
     pub(super) fn values(&self, blobs: &Arc<Blobs>) -> impl Iterator<Item = (u32, Span)> {
-        let span =
-            |place: &Place| Span { payload: Arc::clone(&self.payload), place: place.clone(), blobs: Arc::clone(blobs) };
-        self.values.iter().map(move |(tag, place)| (*tag, span(place)))
+        self.values.iter().map(|(tag, place)| (*tag, self.span(place, blobs)))
+    }
+
+    /// Its value number `at`.
+    pub(super) fn value(&self, at: usize, blobs: &Arc<Blobs>) -> Option<Span> {
+        self.values.get(at).map(|(_, place)| self.span(place, blobs))
+    }
+
+    fn span(&self, place: &Place, blobs: &Arc<Blobs>) -> Span {
+        Span { payload: Arc::clone(&self.payload), place: place.clone(), blobs: Arc::clone(blobs) }
     }
 }
 

@@ -42,8 +42,9 @@ pub(crate) struct Recorder {
     before: u64,
     reader: Reader,
     blobs: Arc<Blobs>,
-    failed: Arc<Failed>,
-    _held: Held,
+    /// Why recording has ended.
+    failed: Arc<OnceLock<StoreError>>,
+    _held: Option<Held>,
 }
 
 #[derive(Debug)]
@@ -52,50 +53,66 @@ struct Writing {
     syncer: Syncer,
 }
 
-/// Why recording ended, and who is told.
-struct Failed {
-    why: OnceLock<StoreError>,
-    tell: Box<dyn Fn(&StoreError) + Send + Sync>,
-}
-
 impl Recorder {
-    /// Begins a run. `tell` is told the first failure of recording, on any thread.
+    /// Begins a run.
     ///
     /// # Errors
     /// If the store cannot be written.
-    pub(crate) fn begin(
-        store: &Path,
-        manifest: Manifest,
-        options: Options,
-        tell: impl Fn(&StoreError) + Send + Sync + 'static,
-    ) -> Result<Self, StoreError> {
+    pub(crate) fn begin(store: &Path, manifest: Manifest, options: Options) -> Result<Self, StoreError> {
         let store = Folder::create(store)?;
         let run = store.new_run()?;
         let held = store.hold(&run)?;
         manifest.write(&run.path)?;
-        Self::new(store, run, held, manifest, Index::default(), Recovered::default(), options, Box::new(tell))
+        Self::new(store, run, held, manifest, Index::default(), Recovered::default(), options)
     }
 
     /// Goes on with a run. Gives also how many bytes at the end of its log are not valid, and were kept aside.
     ///
     /// # Errors
     /// If the store cannot be read or written, or another process has the run.
-    pub(crate) fn go_on(
-        store: Folder,
-        run: RunFolder,
-        options: Options,
-        tell: impl Fn(&StoreError) + Send + Sync + 'static,
-    ) -> Result<(Self, u64), StoreError> {
+    pub(crate) fn go_on(store: Folder, run: RunFolder, options: Options) -> Result<(Self, u64), StoreError> {
         let held = store.hold(&run)?;
         // Read under the lock: nobody changes it any more.
         let manifest = run.manifest()?;
         let mut index = Index::default();
         let recovered = log::recover(&run.path, true, |kind, payload, location| index.add(kind, payload, location))?;
-        let new = Self::new(store, run, held, manifest, index, recovered, options, Box::new(tell))?;
+        let new = Self::new(store, run, held, manifest, index, recovered, options)?;
         Ok((new, recovered.aside))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "both ways to make one know all of them")]
+    /// Looks at a run, and writes nothing.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub(crate) fn look(store: Folder, run: RunFolder) -> Result<Self, StoreError> {
+        let (manifest, mut index) = (run.manifest()?, Index::default());
+        log::recover(&run.path, false, |kind, payload, location| index.add(kind, payload, location))?;
+        Ok(Self::with(store, run, None, manifest, index, None))
+    }
+
+    fn with(
+        store: Folder,
+        run: RunFolder,
+        held: Option<Held>,
+        manifest: Manifest,
+        index: Index,
+        writing: Option<Writing>,
+    ) -> Self {
+        Self {
+            reader: Reader::new(&run.path),
+            blobs: Arc::new(store.blobs()),
+            manifest: Mutex::new(manifest),
+            writer: Mutex::new(writing),
+            frames: AtomicU64::new(index.frames),
+            before: index.frames,
+            store,
+            run,
+            index,
+            failed: Arc::default(),
+            _held: held,
+        }
+    }
+
     fn new(
         store: Folder,
         run: RunFolder,
@@ -104,28 +121,16 @@ impl Recorder {
         index: Index,
         before: Recovered,
         options: Options,
-        tell: Box<dyn Fn(&StoreError) + Send + Sync>,
     ) -> Result<Self, StoreError> {
         let log = Writer::start(&run.path, before)?;
-        let failed = Arc::new(Failed { why: OnceLock::new(), tell });
-        let of_thread = (Arc::clone(&failed), run.path.clone());
+        let new = Self::with(store, run, Some(held), manifest, index, None);
+        let of_thread = (Arc::clone(&new.failed), new.run.path.clone());
         let syncer = Syncer::start(log.file(), options.sync, move |error| {
-            of_thread.0.fail(StoreError::io("sync the log in", &of_thread.1, error));
+            of_thread.0.get_or_init(|| StoreError::io("sync the log in", &of_thread.1, error));
         })
         .map_err(|error| StoreError::new(format!("cannot start the thread that syncs the log: {error}")))?;
-        Ok(Self {
-            reader: Reader::new(&run.path),
-            blobs: Arc::new(store.blobs()),
-            manifest: Mutex::new(manifest),
-            writer: Mutex::new(Some(Writing { log, syncer })),
-            frames: AtomicU64::new(index.frames),
-            before: index.frames,
-            store,
-            run,
-            index,
-            failed,
-            _held: held,
-        })
+        *new.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Writing { log, syncer });
+        Ok(new)
     }
 
     /// The run's name.
@@ -158,7 +163,7 @@ impl Recorder {
         drop(self.writer.lock().unwrap_or_else(PoisonError::into_inner).take());
         let manifest = Manifest { status, ..self.manifest() };
         if let Err(error) = self.set_manifest(manifest) {
-            self.failed.fail(error);
+            self.fail(error);
         }
     }
 
@@ -173,19 +178,28 @@ impl Recorder {
 
     /// Why nothing is recorded any more.
     pub(crate) fn failure(&self) -> Option<&StoreError> {
-        self.failed.why.get()
+        self.failed.get()
     }
 
-    /// Records something, and gives its number. Once it has failed, nothing is recorded any more.
+    /// Ends recording for this reason, unless it has ended for another. Gives why it has.
+    pub(crate) fn fail(&self, error: StoreError) -> &StoreError {
+        self.failed.get_or_init(|| error)
+    }
+
+    /// Records something, if it is still `valid` when its turn comes, and gives the number of the next record. Once it has
+    /// failed, nothing is recorded any more.
     ///
     /// # Errors
     /// If recording has ended.
-    pub(crate) fn append(&self, written: &Written<'_>) -> Result<u64, &StoreError> {
+    pub(crate) fn append(&self, written: &Written<'_>, valid: impl Fn() -> bool) -> Result<u64, &StoreError> {
         let appended = || {
             let mut frame = record::encode(written, &self.blobs)?;
             let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(error) = self.failure() {
                 return Err(error.clone());
+            }
+            if !valid() {
+                return Ok(self.next());
             }
             let Some(Writing { log, syncer }) = &mut *writer else { return Err(StoreError::new("the run has ended")) };
             let before = log.file();
@@ -194,11 +208,11 @@ impl Recorder {
                 syncer.goes_on_with(log.file());
             }
             syncer.written();
-            Ok(self.frames.fetch_add(1, Ordering::Relaxed))
+            Ok(self.frames.fetch_add(1, Ordering::Relaxed) + 1)
         };
         match self.failure() {
             Some(error) => Err(error),
-            None => appended().map_err(|error| self.failed.fail(error)),
+            None => appended().map_err(|error| self.fail(error)),
         }
     }
 
@@ -231,28 +245,13 @@ impl Recorder {
     }
 
     /// The values of a record, in the order in which they were written.
-    pub(crate) fn values<'a>(&self, record: &'a Record) -> impl Iterator<Item = (u32, Span)> + use<'a> {
-        record.values(&self.blobs).collect::<Vec<_>>().into_iter()
+    pub(crate) fn values(&self, record: &Record) -> impl Iterator<Item = (u32, Span)> {
+        record.values(&self.blobs)
     }
 
-    /// How many records of before there are of each kind.
-    pub(crate) fn counts(&self) -> [(Kind, u64); 4] {
-        self.index.counts()
-    }
-}
-
-impl Failed {
-    /// Keeps the first failure, and tells it.
-    fn fail(&self, error: StoreError) -> &StoreError {
-        let mut first = false;
-        let why = self.why.get_or_init(|| {
-            first = true;
-            error
-        });
-        if first {
-            (self.tell)(why);
-        }
-        why
+    /// Value number `at` of a record.
+    pub(crate) fn value(&self, record: &Record, at: usize) -> Option<Span> {
+        record.value(at, &self.blobs)
     }
 }
 

@@ -2,7 +2,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex,
+        Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
@@ -51,13 +51,13 @@ fn manifest() -> Manifest {
 }
 
 fn begin(store: &Path) -> Recorder {
-    Recorder::begin(store, manifest(), OPTIONS, |error| panic!("{error}")).unwrap()
+    Recorder::begin(store, manifest(), OPTIONS).unwrap()
 }
 
 fn go_on(store: &Path, name: &str) -> (Recorder, u64) {
     let folder = Folder::open(store).unwrap();
     let run = folder.run(name).unwrap();
-    Recorder::go_on(folder, run, OPTIONS, |error| panic!("{error}")).unwrap()
+    Recorder::go_on(folder, run, OPTIONS).unwrap()
 }
 
 /// Record number `n` of a test: a step at that position, with a value of `n` bytes.
@@ -65,7 +65,8 @@ fn write(recorder: &Recorder, n: u8) {
     let value = vec![n; usize::from(n)];
     let (position, values) = ([n], [(7, &value[..])]);
     let written = Written { kind: Kind::Step, position: &position, items: (0, 0), about: &[n, n], values: &values };
-    recorder.append(&written).unwrap();
+    assert_eq!(recorder.append(&written, || false).unwrap(), recorder.next(), "it is not valid any more");
+    recorder.append(&written, || true).unwrap();
 }
 
 fn holds(recorder: &Recorder, n: u8) -> bool {
@@ -109,7 +110,7 @@ fn the_later_record_of_a_position_holds_and_items_have_all_of_theirs() {
     let scratch = Scratch::new();
     let recorder = begin(&scratch.store());
     let append = |kind, items, about: &[u8]| {
-        recorder.append(&Written { kind, position: b"p", items, about, values: &[] }).unwrap();
+        recorder.append(&Written { kind, position: b"p", items, about, values: &[] }, || true).unwrap();
     };
     append(Kind::Branch, (0, 0), b"first");
     append(Kind::Items, (0, 4), b"");
@@ -122,7 +123,9 @@ fn the_later_record_of_a_position_holds_and_items_have_all_of_theirs() {
     assert_eq!((found.number, recorder.read(found).unwrap().about()), (2, &b"second"[..]));
     let items: Vec<_> = recorder.items(Kind::Items, b"p").iter().map(|done| (done.first, done.count)).collect();
     assert_eq!(items, [(0, 4), (4, 2)]);
-    let counts = recorder.counts().map(|(_, count)| count);
+    drop(recorder);
+    let folder = Folder::open(&scratch.store()).unwrap();
+    let counts = folder.run(&name).unwrap().verify(&folder).unwrap().counts.map(|(_, count)| count);
     assert_eq!(counts, [0, 1, 6, 0]);
 }
 
@@ -276,7 +279,7 @@ fn two_processes_do_not_write_to_one_run() {
     let run = folder.run(recorder.name()).unwrap();
     assert!(run.is_in_use());
     let removed = folder.remove(&run).unwrap_err().to_string();
-    let refused = Recorder::go_on(folder.clone(), run, OPTIONS, |_| ()).unwrap_err().to_string();
+    let refused = Recorder::go_on(folder.clone(), run, OPTIONS).unwrap_err().to_string();
     for error in [removed, refused] {
         let holder = format!("is in use by process {} on ", std::process::id());
         assert!(error.starts_with(&format!("run `{}`", recorder.name())) && error.contains(&holder), "{error}");
@@ -296,7 +299,7 @@ fn large_values_are_there_once_and_go_with_the_last_run_that_has_them() {
     let (large, other) = (vec![3; 1 << 20], vec![4; 3 << 20]);
     let put = |recorder: &Recorder, values: &[(u32, &[u8])]| {
         let written = Written { kind: Kind::Branch, position: b"b", items: (0, 0), about: b"", values };
-        recorder.append(&written).unwrap();
+        recorder.append(&written, || true).unwrap();
     };
     let first = begin(&scratch.store());
     put(&first, &[(0, &large), (1, b"small"), (2, &large), (3, &other)]);
@@ -356,23 +359,17 @@ fn runs_that_ended_go_when_there_are_enough_newer_ones() {
 }
 
 #[test]
-fn the_first_failed_write_ends_recording_and_is_told_once() {
+fn the_first_failed_write_ends_recording_for_good() {
     let scratch = Scratch::new();
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let tell = {
-        let told = Arc::clone(&told);
-        move |error: &StoreError| told.lock().unwrap().push(error.to_string())
-    };
-    let recorder = Recorder::begin(&scratch.store(), manifest(), OPTIONS, tell).unwrap();
+    let recorder = begin(&scratch.store());
     write(&recorder, 1);
     let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else { return };
     recorder.divert(full);
     let written = Written { kind: Kind::Step, position: &[2], items: (0, 0), about: b"", values: &[] };
-    let error = recorder.append(&written).unwrap_err().to_string();
+    let error = recorder.append(&written, || true).unwrap_err().to_string();
     assert!(error.contains("cannot write") && error.contains("log.0"), "{error}");
     recorder.divert(tempfile(&scratch));
-    assert_eq!(recorder.append(&written).unwrap_err().to_string(), error, "it has ended for good");
-    assert_eq!(*told.lock().unwrap(), [error]);
+    assert_eq!(recorder.append(&written, || true).unwrap_err().to_string(), error);
     let name = recorder.name().to_owned();
     drop(recorder);
     let (recorder, _) = go_on(&scratch.store(), &name);
@@ -387,24 +384,23 @@ fn tempfile(scratch: &Scratch) -> fs::File {
 #[cfg(unix)]
 fn a_failed_sync_ends_recording() {
     let scratch = Scratch::new();
-    let (send, told) = std::sync::mpsc::channel();
-    let recorder =
-        Recorder::begin(&scratch.store(), manifest(), OPTIONS, move |error| send.send(error.to_string()).unwrap());
-    let recorder = recorder.unwrap();
+    let recorder = begin(&scratch.store());
     // Takes what is written, and cannot be synced.
     let (_reader, pipe) = rustix::pipe::pipe().unwrap();
     recorder.divert(pipe.into());
     write(&recorder, 1);
-    let error = told.recv().unwrap();
+    while recorder.failure().is_none() {
+        std::thread::yield_now();
+    }
+    let error = recorder.failure().unwrap().to_string();
     assert!(error.starts_with("cannot sync the log"), "{error}");
-    assert!(recorder.failure().is_some());
 }
 
 #[test]
 fn nobody_writes_where_no_folder_can_be() {
     let scratch = Scratch::new();
     fs::write(scratch.store(), "a file").unwrap();
-    let error = Recorder::begin(&scratch.store(), manifest(), OPTIONS, |_| ()).unwrap_err().to_string();
+    let error = Recorder::begin(&scratch.store(), manifest(), OPTIONS).unwrap_err().to_string();
     assert!(error.starts_with("cannot make"), "{error}");
     assert!(Folder::open(&scratch.0.join("none")).unwrap_err().to_string().starts_with("cannot read"));
 }
@@ -417,7 +413,7 @@ fn a_store_is_for_its_owner_alone() {
     let recorder = begin(&scratch.store());
     let large = vec![0; 1 << 20];
     let written = Written { kind: Kind::Step, position: b"", items: (0, 0), about: b"", values: &[(0, &large)] };
-    recorder.append(&written).unwrap();
+    recorder.append(&written, || true).unwrap();
     let mut looked_at = 0;
     let mut folders = vec![scratch.store()];
     while let Some(folder) = folders.pop() {

@@ -47,7 +47,7 @@ impl TaskEnd {
         self.told().filter(|result| !result.success && !result.skipped)
     }
 
-    fn into_result(self, task: &Task) -> ParallelFlowResult {
+    pub(super) fn into_result(self, task: &Task) -> ParallelFlowResult {
         match self {
             Self::Open => ParallelFlowResult::new(task.name),
             Self::Plain(elapsed) => {

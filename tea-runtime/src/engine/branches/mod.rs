@@ -4,6 +4,7 @@
 mod base;
 mod ends;
 mod graph;
+mod recording;
 mod work;
 
 use std::{borrow::Cow, sync::Arc, time::Instant};
@@ -12,17 +13,20 @@ use self::{
     base::Base,
     ends::{Ends, TaskEnd},
     graph::Ready,
+    recording::Recording,
 };
 pub(super) use self::{ends::summary, work::BranchWork};
 use super::{
     Run,
     block::BlockRun,
     fan_out::{Driver, End, Next, Source, Start, Succeeded},
+    records::BranchRecord,
     site::Site,
 };
 use crate::{
+    cancel::CancelReason,
     event::{Event, Scope},
-    executor::message::Pulled,
+    executor::{message::Pulled, outcome::Received},
     failure::Failure,
     panic::guard,
     plan::Region,
@@ -32,14 +36,8 @@ use crate::{
 
 /// Runs a fan-out of `block`.
 pub(super) fn run(block: &mut BlockRun<'_>, region: &'static Region) -> Result<(), Box<Failure>> {
-    let mut skipped = Vec::new();
-    for (index, task) in region.tasks.iter().enumerate() {
-        let holds = task.when.map_or(Ok(true), |when| block.holds(when));
-        if !holds.map_err(|failure| failure.at(task.name, task.place))? {
-            skipped.push(index);
-        }
-    }
-    let (run, position) = (block.run, block.position());
+    let (run, position, records) = (block.run, block.position(), block.records());
+    let skipped = skipped(block, region, &position)?;
     let site = run.region(region);
     let mut branches = Branches {
         run,
@@ -47,19 +45,24 @@ pub(super) fn run(block: &mut BlockRun<'_>, region: &'static Region) -> Result<(
         site,
         parent: block.context.scope,
         position: position.clone(),
+        recording: records.map(|records| Recording::new(records, region, block)),
         scopes: Vec::new(),
         base: Base::new(region, site, block.view.take_all()),
         ready: Ready::new(region, site, &skipped),
     };
     let driver = Driver::new(run, site, region.id, &block.context.token, position);
     let outcome = driver.drive(&mut branches);
-    let Branches { base, ready, .. } = branches;
+    let Branches { base, ready, recording, .. } = branches;
+    let unrecorded = recording.and_then(|recording| {
+        block.since = block.since.max(recording.after());
+        recording.failure
+    });
     let ends = ready.into_ends();
     for result in ends.skipped() {
         run.info.events.emit(|| Event::BranchFinished { scope: run.info.events.scope(), result });
     }
     let failure = ends.failure(|index| site.config(index).allow_failure);
-    let failure = outcome.err().map(|refused| ends.refused(*refused)).or(failure);
+    let failure = unrecorded.or(outcome.err().map(|refused| ends.refused(*refused))).or(failure);
     let joined = match failure {
         Some(failure) => {
             block.view = base.into_view();
@@ -74,6 +77,26 @@ pub(super) fn run(block: &mut BlockRun<'_>, region: &'static Region) -> Result<(
     Ok(())
 }
 
+/// The tasks whose conditions do not hold, ascending.
+fn skipped(block: &mut BlockRun<'_>, region: &'static Region, position: &Position) -> Result<Vec<usize>, Box<Failure>> {
+    let records = block.records().filter(|_| region.tasks.iter().any(|task| task.when.is_some()));
+    if let Some((skipped, after)) = records.and_then(|records| records.skipped(position, block.since)) {
+        block.since = after;
+        return Ok(skipped);
+    }
+    let mut skipped = Vec::new();
+    for (index, task) in region.tasks.iter().enumerate() {
+        let holds = task.when.map_or(Ok(true), |when| block.holds(when));
+        if !holds.map_err(|failure| failure.at(task.name, task.place))? {
+            skipped.push(index);
+        }
+    }
+    if let Some(records) = records {
+        block.since = records.entered(position, &skipped, &block.context.token, &block.context.events)?;
+    }
+    Ok(skipped)
+}
+
 /// A fan-out that runs.
 struct Branches<'a> {
     run: &'a Arc<Run>,
@@ -82,6 +105,8 @@ struct Branches<'a> {
     /// Where the fan-out stands.
     parent: Scope,
     position: Position,
+    /// What is recorded, if the run is.
+    recording: Option<Recording<'a>>,
     /// This run of each branch, in events, if there are any.
     scopes: Vec<Scope>,
     base: Base,
@@ -98,6 +123,9 @@ impl Source for Branches<'_> {
                 return Next::Exhausted;
             }
             let Some(task) = self.ready.next() else { return Next::Wait };
+            if !driver.cancel().is_cancelled() && self.restore(task) {
+                continue;
+            }
             let scope = self.start(task);
             let view =
                 if driver.cancel().is_cancelled() { Ok(self.run.empty_view()) } else { self.base.view(task, self.run) };
@@ -108,7 +136,8 @@ impl Source for Branches<'_> {
                     } else {
                         self.position.at_part(task as u64)
                     };
-                    let work = Box::new(BranchWork::new(self.run, self.region, task, view, position));
+                    let since = self.recording.as_ref().map_or(0, |recording| recording.since(task));
+                    let work = Box::new(BranchWork::new(self.run, self.region, task, view, (position, since)));
                     return Next::Start(Start { key: task, work, scope, part: task as u64 });
                 }
                 Err(failure) => {
@@ -144,17 +173,28 @@ impl Source for Branches<'_> {
         key
     }
 
-    fn ended(&mut self, _: &Driver<'_>, key: usize, mut end: End) {
+    fn ended(&mut self, driver: &Driver<'_>, key: usize, mut end: End) {
         if end.again > 0 {
             return;
         }
         if let Some((_, result)) = end.failed.pop() {
+            if self.site.config(key).allow_failure {
+                self.record(driver, key, None, &[], &result);
+            }
             // What it worked with is dropped here, where the user's `Drop` may run.
             drop(guard(|| drop(end.work)));
             return self.end(key, end.scope, TaskEnd::Told(Box::new(result)), &[]);
         }
         let mut goes_to = Vec::new();
         if let Some(Ok(mut work)) = end.work.map(|work| work.into_any().downcast::<BranchWork>()) {
+            match &end.succeeded {
+                Some(Succeeded::Told(result)) => self.record(driver, key, Some(&work), &end.received, result),
+                Some(Succeeded::Plain(elapsed)) if self.recording.is_some() => {
+                    let result = TaskEnd::Plain(*elapsed).into_result(&self.region.tasks[key]);
+                    self.record(driver, key, Some(&work), &end.received, &result);
+                }
+                _ => {}
+            }
             goes_to = std::mem::take(&mut work.goes_to);
             self.base.keep(key, work.view.take_written());
             drop(guard(|| drop(work)));
@@ -179,6 +219,33 @@ impl Source for Branches<'_> {
 }
 
 impl Branches<'_> {
+    /// Takes a branch from its record, if it has one that holds.
+    fn restore(&mut self, task: usize) -> bool {
+        let Some(recording) = &mut self.recording else { return false };
+        let Some(BranchRecord { values, goes_to, result }) = recording.restore(task, &self.position, self.run) else {
+            return false;
+        };
+        self.base.keep(task, values.into_iter());
+        self.ready.end(task, TaskEnd::Told(Box::new(result)), &goes_to, self.site);
+        true
+    }
+
+    /// Records how a branch ended, before anything that follows from it starts.
+    fn record(
+        &mut self,
+        driver: &Driver<'_>,
+        task: usize,
+        work: Option<&BranchWork>,
+        received: &[Received],
+        result: &ParallelFlowResult,
+    ) {
+        let Some(recording) = &mut self.recording else { return };
+        if let Err(failure) = recording.record(task, &self.position, work, received, result, driver.outer) {
+            recording.failure.get_or_insert(failure);
+            driver.cancel().cancel_for(CancelReason::Sibling);
+        }
+    }
+
     /// Tells that a branch starts.
     fn start(&mut self, task: usize) -> Scope {
         let events = &self.run.info.events;

@@ -26,6 +26,8 @@ pub(in crate::engine) struct BranchWork {
     region: &'static Region,
     task: usize,
     position: Position,
+    /// Records of this number and later ones hold.
+    since: u64,
     /// What it reads; once it has ended well, also what it wrote.
     pub(super) view: View,
     /// The tasks that it goes on to.
@@ -38,9 +40,9 @@ impl BranchWork {
         region: &'static Region,
         task: usize,
         view: View,
-        position: Position,
+        (position, since): (Position, u64),
     ) -> Self {
-        Self { run: Arc::clone(run), region, task, position, view, goes_to: Vec::new() }
+        Self { run: Arc::clone(run), region, task, position, since, view, goes_to: Vec::new() }
     }
 
     fn task(&self) -> &'static Task {
@@ -67,7 +69,7 @@ impl Work for BranchWork {
 
     fn run(&mut self, _: usize, _: usize, context: &Context) -> (usize, Option<Box<Failure>>) {
         let view = self.view.take_all();
-        let block = BlockRun::new(&self.run, context.clone(), self.task().block, view, &self.position);
+        let block = BlockRun::new(&self.run, context.clone(), self.task().block, view, &self.position, self.since);
         match block.run() {
             Ok(BlockEnd { view, goes_to }) => {
                 (self.view, self.goes_to) = (view, goes_to);
@@ -99,7 +101,8 @@ impl Work for BranchWork {
     }
 
     fn part(&self, _: usize) -> Box<dyn Work> {
-        Box::new(Self::new(&self.run, self.region, self.task, self.view.clone(), self.position.clone()))
+        let position = (self.position.clone(), self.since);
+        Box::new(Self::new(&self.run, self.region, self.task, self.view.clone(), position))
     }
 
     fn split_off(&mut self, _: usize) -> Box<dyn Work> {

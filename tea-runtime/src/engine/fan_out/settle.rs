@@ -54,7 +54,7 @@ impl Driver<'_> {
         table: &mut Table<S::Key>,
     ) {
         let InFlight { key, scope, part, parts, attempts, mut kept, executor, .. } = in_flight;
-        let Outcome { work, failures, ran, refused, .. } = outcome;
+        let Outcome { work, received, failures, ran, refused } = outcome;
         let index = source.index(key);
         let config = self.site.config(index);
         if refused {
@@ -76,6 +76,8 @@ impl Driver<'_> {
         let mut end = End {
             scope,
             parts,
+            received,
+            failing: Vec::new(),
             failed: Vec::new(),
             again: 0,
             succeeded: None,
@@ -95,6 +97,7 @@ impl Driver<'_> {
             let all = |(_, failure): &(usize, Box<Failure>)| (0..parts).map(|at| (at, failure.clone())).collect();
             let failures = if left_behind { failures.first().map(all).unwrap_or_default() } else { failures };
             for (at, failure) in failures {
+                end.failing.push(at);
                 let mut attempts = attempts.clone();
                 let verdict = if refused {
                     Verdict::Failed(failure)

@@ -8,7 +8,7 @@ use std::{
 use super::Driver;
 use crate::{
     event::Scope,
-    executor::{message::Pulled, unit::Work},
+    executor::{message::Pulled, outcome::Received, unit::Work},
     failure::Failure,
     result::ParallelFlowResult,
 };
@@ -81,6 +81,10 @@ pub(in crate::engine) struct End {
     /// What ran; `None` if it was left behind.
     pub(in crate::engine) work: Option<Box<dyn Work>>,
     pub(in crate::engine) parts: usize,
+    /// Its results as they came, if another process ran it.
+    pub(in crate::engine) received: Vec<Received>,
+    /// The parts that failed in this attempt, ascending: for good, or not.
+    pub(in crate::engine) failing: Vec<usize>,
     /// The parts that failed for good, ascending.
     pub(in crate::engine) failed: Vec<(usize, ParallelFlowResult)>,
     /// How many parts are tried again.

@@ -4,6 +4,7 @@
 //! travel alone. An iterator is asked for items only as they are needed, on a thread of its own: it may block.
 
 mod collect;
+mod recording;
 mod supply;
 mod work;
 
@@ -14,18 +15,20 @@ use std::{
 };
 
 pub(super) use self::work::{ItemsWork, Shared};
-use self::{collect::Collect, supply::Supply};
+use self::{collect::Collect, recording::Recording, supply::Supply};
 use super::{
     Run,
     block::BlockRun,
     branches::summary,
     fan_out::{Driver, End, Next, Source, Start},
+    records::StepRecord,
     site::Site,
 };
 use crate::{
     event::{Event, Scope},
     executor::message::Pulled,
     failure::{Failure, cancelled},
+    map::Batch,
     panic::guard,
     plan::Map,
     policy::Strategy,
@@ -48,9 +51,22 @@ const CROSSING_BATCH: Duration = Duration::from_millis(1);
 /// the results: they would else pile up for as long as that takes.
 const BACKLOG: usize = 8;
 
-/// Runs a map of `block`.
-pub(super) fn run(block: &mut BlockRun<'_>, map: &'static Map) -> Result<(), Box<Failure>> {
+/// How many items are taken from records at once.
+const MANY: usize = 4096;
+
+/// Runs a map of `block`, which may have a record as a whole. Gives how many items it had.
+pub(super) fn run(
+    block: &mut BlockRun<'_>,
+    map: &'static Map,
+    found: Option<&StepRecord>,
+) -> Result<u64, Box<Failure>> {
     let at = |failure: Box<Failure>| failure.at(map.name, map.place);
+    let mut recording = Recording::new(map, block);
+    if let (Some(recording), Some(found)) = (&mut recording, found)
+        && guard(|| recording.restore_all(found, block)).flatten().map_err(at)?
+    {
+        return Ok(found.items);
+    }
     let items = guard(|| map.spec.items(&block.view, &block.context).map_err(Into::into)).flatten();
     let source = items.map_err(at)?;
     let (run, position) = (block.run, block.position());
@@ -61,6 +77,9 @@ pub(super) fn run(block: &mut BlockRun<'_>, map: &'static Map) -> Result<(), Box
     run.info.events.emit(|| Event::MapStarted { scope, parent, map, total: total.map(|total| total as u64), strategy });
     let started = Instant::now();
     let driver = Driver::new(run, site, map.id, &block.context.token, position);
+    if let Some(recording) = &mut recording {
+        recording.hashes = !source.is_in_place();
+    }
     let counted = config.circuit_breaker.is_some() || config.max_tasks_per_worker.is_some();
     let mut items = Items {
         run,
@@ -79,10 +98,15 @@ pub(super) fn run(block: &mut BlockRun<'_>, map: &'static Map) -> Result<(), Box
         failures: Vec::new(),
         told: Instant::now(),
         error: None,
+        recording,
+        rest: Vec::new(),
     };
     let refused = driver.drive(&mut items).err();
     drop(driver);
-    let Items { shared, collect, done, failed, mut failures, error, .. } = items;
+    let Items { shared, collect, done, failed, mut failures, error, recording, .. } = items;
+    if let Some(recording) = recording {
+        block.since = block.since.max(recording.after);
+    }
     run.info.events.emit(|| Event::MapProgress {
         scope,
         done: done as u64,
@@ -111,7 +135,8 @@ pub(super) fn run(block: &mut BlockRun<'_>, map: &'static Map) -> Result<(), Box
         let failures = failures.into_iter().map(|(index, result)| ItemFailure::of(index, result)).collect();
         collect.finish(failures, &mut block.view)
     });
-    outcome.flatten().map_err(at)
+    outcome.flatten().map_err(at)?;
+    Ok(done as u64)
 }
 
 /// A `dynamic_parallel` node that runs.
@@ -139,6 +164,10 @@ struct Items<'a> {
     told: Instant,
     /// What else fails the map.
     error: Option<Box<Failure>>,
+    /// What is recorded, if the run is.
+    recording: Option<Recording>,
+    /// Items that were taken from the supply, and not handed out; the first ones come last.
+    rest: Vec<Box<dyn Batch>>,
 }
 
 /// A batch, or an item of one that is tried again.
@@ -164,15 +193,25 @@ impl Source for Items<'_> {
             return Next::Wait;
         }
         let wanted = if self.alone { 1 } else { self.chunk };
-        match self.supply.take(wanted, wanted * self.site.limit) {
-            supply::Taken::Batch(batch) => {
-                self.given += batch.len();
-                let (start, scope) = (batch.start(), self.scope);
-                let work = Box::new(ItemsWork::new(self.run, &self.shared, batch));
-                Next::Start(Start { key: BatchKey { start, home: None }, work, scope, part: start as u64 })
-            }
-            supply::Taken::Later => Next::Wait,
-            supply::Taken::Nothing => Next::Exhausted,
+        loop {
+            let batch = match self.rest.pop() {
+                Some(rest) => self.cut(rest, wanted),
+                None => match self.supply.take(self.wanted(wanted), wanted * self.site.limit) {
+                    supply::Taken::Batch(batch) => batch,
+                    supply::Taken::Later => return Next::Wait,
+                    supply::Taken::Nothing => return Next::Exhausted,
+                },
+            };
+            let Some(batch) = self.restore(batch, wanted) else {
+                if self.error.is_some() {
+                    return Next::Exhausted;
+                }
+                continue;
+            };
+            self.given += batch.len();
+            let (start, scope) = (batch.start(), self.scope);
+            let work = Box::new(ItemsWork::new(self.run, &self.shared, batch));
+            return Next::Start(Start { key: BatchKey { start, home: None }, work, scope, part: start as u64 });
         }
     }
 
@@ -200,18 +239,24 @@ impl Source for Items<'_> {
         BatchKey { start: key.start + at, home: None }
     }
 
-    fn ended(&mut self, _: &Driver<'_>, key: BatchKey, end: End) {
-        let End { work, parts, failed, again, elapsed, .. } = end;
+    fn ended(&mut self, driver: &Driver<'_>, key: BatchKey, end: End) {
+        let End { work, parts, received, failing, failed, again, elapsed, .. } = end;
         if let (Some(elapsed), None, false) = (elapsed, key.home, self.alone) {
             self.pace(parts, elapsed);
         }
         self.done += parts - again;
         self.failed += failed.len();
+        let batch = work.and_then(|work| work.into_any().downcast::<ItemsWork>().ok()).map(|work| work.into_batch());
+        let from = self.failures.len();
         for (at, mut result) in failed {
             result.error = result.error.map(|failure| failure.at(self.map.name, self.map.place));
             self.failures.push((key.start + at, result));
         }
-        let batch = work.and_then(|work| work.into_any().downcast::<ItemsWork>().ok()).map(|work| work.into_batch());
+        if let (Some(recording), Some(batch)) = (&mut self.recording, &batch) {
+            let kept = if self.site.config(0).allow_failure { &self.failures[from..] } else { &[] };
+            let recorded = recording.record(&**batch, &received, &failing, kept, driver.outer);
+            self.error = self.error.take().or(recorded.err());
+        }
         self.collect.landed(key.start, parts, key.home, batch, again);
     }
 
@@ -245,6 +290,54 @@ impl Source for Items<'_> {
 }
 
 impl Items<'_> {
+    /// How many items are taken at once: items of before cost little.
+    fn wanted(&self, wanted: usize) -> usize {
+        let has = self.recording.as_ref().is_some_and(|recording| recording.has(self.given));
+        if has { wanted.max(MANY) } else { wanted }
+    }
+
+    /// The first `count` of these items; the others come next.
+    fn cut(&mut self, batch: Box<dyn Batch>, count: usize) -> Box<dyn Batch> {
+        let count = self.wanted(count);
+        if batch.len() <= count {
+            return batch;
+        }
+        self.rest.push(batch.slice(count, batch.len() - count));
+        batch.slice(0, count)
+    }
+
+    /// Takes those items at the start of a batch from records which have one that holds. Gives some of the others; the
+    /// rest comes next.
+    fn restore(&mut self, batch: Box<dyn Batch>, wanted: usize) -> Option<Box<dyn Batch>> {
+        let Some(recording) = &mut self.recording else { return Some(batch) };
+        let (done, len) = recording.leading(&*batch, wanted);
+        let taken = if len < batch.len() {
+            self.rest.push(batch.slice(len, batch.len() - len));
+            batch.slice(0, len)
+        } else {
+            batch
+        };
+        if !done {
+            return Some(taken);
+        }
+        let (start, mut taken) = (taken.start(), taken);
+        let Some(failures) = recording.put_results(&mut *taken) else {
+            // It cannot be read after all: those items are not done.
+            self.rest.push(taken.slice(0, len));
+            return None;
+        };
+        self.given += len;
+        self.done += len;
+        self.failed += failures.len();
+        self.failures.extend(failures.into_iter().map(|(index, mut result)| {
+            result.branch = format!("{}[{index}]", self.map.name).into();
+            (index, result)
+        }));
+        self.collect.landed(start, len, None, Some(taken), 0);
+        self.error = self.error.take().or(self.collect.collect().err());
+        None
+    }
+
     /// Whether no more items are started.
     fn stops(&mut self, driver: &Driver<'_>) -> bool {
         if let Some(reason) = driver.outer.reason() {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Serialize, de::DeserializeOwned};
+
 use crate::{
     builder,
     context::Context,
@@ -10,11 +12,11 @@ use crate::{
     failure::{Failure, FailureKind, NodeError},
     map::MapSpec,
     plan::{
-        Arm, Block, Body, Condition, Map, Next, Place, Plan, Region, Site, Step, Target, Task, TaskRead, TaskWrite,
-        Work,
+        Arm, Block, Body, Checkpoint, Condition, Map, Next, Place, Plan, Region, Site, Step, Target, Task, TaskRead,
+        TaskWrite, Work,
     },
     policy::ParallelConfig,
-    state::{Key, KeySpec, Kind, Reduce, Value, View},
+    state::{Key, KeySpec, Kind, Reduce, Value, View, Wire},
 };
 
 pub(crate) const PLACE: Place = Place { line: 1, column: 1 };
@@ -61,6 +63,19 @@ impl Kit {
         }
         let key = self.key(name);
         self.reduce(key, append);
+        key
+    }
+
+    /// Gives values of a key bytes, so that they can be recorded.
+    pub(crate) fn wired<T: Serialize + DeserializeOwned + Send + Sync + 'static>(&mut self, key: Key<T>) -> Key<T> {
+        let spec = &mut self.keys[key.id as usize];
+        spec.kind = leak(Kind { wire: Some(Wire::new::<T>()), ..*spec.kind });
+        key
+    }
+
+    /// Keeps a key in this process.
+    pub(crate) fn transient<T>(&mut self, key: Key<T>) -> Key<T> {
+        self.keys[key.id as usize].transient = true;
         key
     }
 
@@ -132,7 +147,7 @@ impl Kit {
             root: leak(root),
             sites: self.sites.into_iter().flatten().collect::<Vec<_>>().leak(),
             max_workers: None,
-            checkpoint: None,
+            checkpoint: Some(Checkpoint::DEFAULT),
         })
     }
 }

@@ -6,4 +6,5 @@ pub(crate) mod kit;
 mod maps;
 mod policies;
 mod random;
+mod records;
 mod scale;

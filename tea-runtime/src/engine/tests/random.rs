@@ -6,8 +6,9 @@ use fastrand::Rng;
 
 use super::kit::*;
 use crate::{
-    map::{Local, MapSpec, given, map, reduced},
-    plan::{Block, Condition, Next, Step, Target},
+    error::Error,
+    map::{Hashed, MapSpec, Wired, given, map, reduced},
+    plan::{Block, Condition, Next, Plan, Step, Target},
     policy::{ParallelConfig, RetryPolicy},
     state::{Key, View},
 };
@@ -237,8 +238,8 @@ macro_rules! each {
                 |_, _, n, _| Ok(vec![*n]),
                 reduced(Key::<Vec<i64>>::new(4 + $list)),
                 None,
-                Local,
-                Local,
+                Hashed,
+                Wired,
             );
             EACH
         }),*]
@@ -349,32 +350,62 @@ fn compile_fan(fan: &Fan, depth: usize, kit: &mut Kit) -> &'static crate::plan::
     kit.region_with(tasks, |region| (region.dataflow, region.max_workers) = (fan.dataflow, Some(fan.workers)))
 }
 
-#[test]
-fn random_plans_do_what_a_naive_interpreter_does() {
-    let count = std::env::var("TEA_RANDOM_PLANS").map_or(400, |count| count.parse().unwrap());
-    let all: Vec<usize> = (0..NUMBERS).collect();
-    let lists: Vec<usize> = (0..LISTS).collect();
-    for seed in 0..count {
+/// A plan, what it says, and the state that it leads to.
+pub(super) struct Random {
+    body: Vec<Statement>,
+    pub(super) plan: &'static Plan,
+    expected: State,
+}
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let may = May { read: all.clone(), write: all.clone(), push: lists.clone(), own: lists.clone() };
+        let all: Vec<usize> = (0..NUMBERS).collect();
+        let lists: Vec<usize> = (0..LISTS).collect();
+        let may = May { read: all.clone(), write: all, push: lists.clone(), own: lists };
         let body = vec![Statement::Fan(fan(&mut rng, &may, 0)), Statement::Fan(fan(&mut rng, &may, 0))];
         let body: Vec<_> = body.into_iter().chain(statements(&mut rng, &may, 0)).collect();
         let mut expected = State::default();
         interpret(&body, &mut expected);
 
         let mut kit = Kit::default();
-        (0..NUMBERS).for_each(|_| _ = kit.key::<i64>("number"));
-        (0..LISTS).for_each(|_| _ = kit.list("list"));
-        (0..COUNTERS).for_each(|_| _ = kit.key::<i64>("counter"));
+        let mut key = |name| {
+            let key = kit.key::<i64>(name);
+            kit.wired(key);
+        };
+        (0..NUMBERS).for_each(|_| key("number"));
+        (0..LISTS).for_each(|_| {
+            let list = kit.list("list");
+            kit.wired(list);
+        });
+        let mut key = |name| {
+            let key = kit.key::<i64>(name);
+            kit.wired(key);
+        };
+        (0..COUNTERS).for_each(|_| key("counter"));
         let root = block(&body, None, 0, &mut kit);
-        let plan = kit.plan(root);
+        Self { body, plan: kit.plan(root), expected }
+    }
+
+    /// Whether a run led there.
+    pub(super) fn check(&self, found: Result<View, Error>, what: &str) {
+        let body = &self.body;
+        let view = found.unwrap_or_else(|error| panic!("{what}: {error}\n{body:#?}"));
+        let found = State {
+            numbers: std::array::from_fn(|at| view.find(number(at)).copied()),
+            lists: std::array::from_fn(|at| view.find(list(at)).cloned()),
+        };
+        assert_eq!(found, self.expected, "{what}\n{body:#?}");
+    }
+}
+
+#[test]
+fn random_plans_do_what_a_naive_interpreter_does() {
+    let count = std::env::var("TEA_RANDOM_PLANS").map_or(400, |count| count.parse().unwrap());
+    for seed in 0..count {
+        let random = Random::new(seed);
         for workers in [1, 3] {
-            let view = run_with(plan, workers).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{body:#?}"));
-            let found = State {
-                numbers: std::array::from_fn(|at| view.find(number(at)).copied()),
-                lists: std::array::from_fn(|at| view.find(list(at)).cloned()),
-            };
-            assert_eq!(found, expected, "seed {seed}, {workers} workers\n{body:#?}");
+            random.check(run_with(random.plan, workers), &format!("seed {seed}, {workers} workers"));
         }
     }
 }

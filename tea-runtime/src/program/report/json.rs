@@ -26,6 +26,8 @@ struct Line<'a> {
     items_failed: u64,
     retries: u64,
     workers_lost: u64,
+    /// The name by which the run goes on, if it was recorded.
+    run: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -93,6 +95,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         items_failed: history.items_failed,
         retries: history.retries,
         workers_lost: history.workers_lost,
+        run: report.run,
     };
     let mut text = serde_json::to_string(&line).expect("plain data can be written as JSON");
     text.push('\n');

@@ -22,6 +22,9 @@ pub(super) struct Report<'a> {
     pub(super) elapsed: Duration,
     /// The signal that ended it, if one did.
     pub(super) signal: Option<i32>,
+    /// How it can go on, if it was recorded, and the name by which it does.
+    pub(super) way_on: Option<String>,
+    pub(super) run: Option<&'a str>,
 }
 
 /// One failure.
@@ -139,6 +142,8 @@ mod tests {
             history: &history(),
             elapsed: Duration::from_secs(75),
             signal: None,
+            way_on: None,
+            run: None,
         };
         assert_eq!(
             text(&report),
@@ -178,8 +183,14 @@ error: `read-qc` failed after 1 min 15 s
             history: &History::default(),
             elapsed: Duration::from_millis(800),
             signal: Some(2),
+            way_on: Some("`read-qc --resume 7`".to_owned()),
+            run: Some("7"),
         };
-        assert_eq!(text(&report), "error: `read-qc` was interrupted by SIGINT after 800 ms\n   = done: nothing\n");
+        assert_eq!(
+            text(&report),
+            "error: `read-qc` was interrupted by SIGINT after 800 ms\n   = done: nothing\n   \
+             = to resume: `read-qc --resume 7`\n"
+        );
     }
 
     #[test]
@@ -192,6 +203,8 @@ error: `read-qc` failed after 1 min 15 s
             history: &History::default(),
             elapsed: Duration::ZERO,
             signal: None,
+            way_on: None,
+            run: None,
         };
         let text = text(&report);
         assert_eq!(text.matches("error: no\n").count(), 10);
@@ -209,6 +222,8 @@ error: `read-qc` failed after 1 min 15 s
             history: &history,
             elapsed: Duration::ZERO,
             signal: None,
+            way_on: None,
+            run: None,
         };
         let text = text(&report);
         assert!(
@@ -230,6 +245,8 @@ error: `read-qc` failed after 1 min 15 s
             history: &history,
             elapsed: Duration::from_millis(1500),
             signal: None,
+            way_on: None,
+            run: None,
         };
         let line = report.render(Style::Json);
         assert_eq!(line.matches('\n').count(), 1);

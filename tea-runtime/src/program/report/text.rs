@@ -85,6 +85,9 @@ fn write_total(page: &mut Page, report: &Report<'_>, told: usize, cancelled: &[&
     if report.signal.is_none() {
         page.note("to see more", "`-v` tells of every branch, `-vv` of every node; `--timing FILE` draws the run");
     }
+    if let Some(way_on) = &report.way_on {
+        page.note("to resume", way_on);
+    }
 }
 
 /// Where it is written: the node, or else, since nobody knows how far a lost worker came, the branch.

@@ -1,0 +1,306 @@
+//! The start and the end of a recorded run: which run it is, what holds of it, and with which inputs.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    path::PathBuf,
+    sync::{Arc, OnceLock, atomic::AtomicBool},
+    time::SystemTime,
+};
+
+use super::{Records, is_recorded, step::FileState, stored};
+use crate::{
+    executor::payload,
+    failure::{Failure, FailureKind},
+    panic::guard,
+    plan::{Block, Checkpoint, Plan, Work},
+    state::Value,
+    store::{Folder, Hash, Kind, Manifest, Options, Recorder, RunFolder, Status, StoreError, Written},
+};
+
+/// How a run is recorded, and what it goes on with.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    /// The folder of the store.
+    pub(crate) state_dir: PathBuf,
+    /// Goes on with a run.
+    pub(crate) resume: Option<Which>,
+    /// The run fails when it cannot be recorded any more.
+    pub(crate) require_state: bool,
+    /// From this node on, everything runs again.
+    pub(crate) from: Option<String>,
+    /// The command line, for people.
+    pub(crate) arguments: Vec<String>,
+}
+
+/// Which run goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// The last one of the workflow that did not go well.
+    Last,
+    /// That of this name.
+    Named(String),
+}
+
+impl From<Option<String>> for Which {
+    fn from(name: Option<String>) -> Self {
+        name.map_or(Self::Last, Self::Named)
+    }
+}
+
+/// Where runs are recorded if nobody says otherwise.
+const STATE_DIR: &str = ".tea";
+
+impl Default for Session {
+    fn default() -> Self {
+        Self { state_dir: STATE_DIR.into(), resume: None, require_state: false, from: None, arguments: Vec::new() }
+    }
+}
+
+/// A run that can be recorded.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) records: Arc<Records>,
+    /// With those of the run that goes on.
+    pub(crate) inputs: Vec<(u32, Value)>,
+    /// What the caller should know.
+    pub(crate) notices: Vec<String>,
+}
+
+/// Begins to record a run with these inputs, or goes on with one. Gives nothing if an input is missing, with which no run
+/// can begin.
+///
+/// # Errors
+/// If the store cannot be used, or there is no such run.
+pub(crate) fn open(
+    plan: &'static Plan,
+    inputs: Vec<(u32, Value)>,
+    session: Session,
+) -> Result<Result<Opened, Vec<(u32, Value)>>, StoreError> {
+    let Some(checkpoint) = plan.checkpoint else {
+        let name = plan.name;
+        return Err(StoreError::new(format!(
+            "runs of `{name}` are not recorded: write `checkpoint: true` under `settings` in its workflow file"
+        )));
+    };
+    let options = Options { sync: checkpoint.sync };
+    if let Some(from) = session.from.as_deref().filter(|from| !has_node(plan.root, from)) {
+        return Err(StoreError::new(format!("`--from {from}`: the workflow has no node `{from}`")));
+    }
+    let mut notices = Vec::new();
+    if let Some(asked) = &session.resume {
+        let folder = Folder::open(&session.state_dir)?;
+        let run = find(plan, &folder, asked)?;
+        let manifest = run.manifest()?;
+        if manifest.workflow != workflow(plan) {
+            let (name, of) = (&run.name, &manifest.workflow);
+            return Err(StoreError::new(format!(
+                "run `{name}` belongs to workflow `{of}`, and this is `{}`",
+                workflow(plan)
+            )));
+        }
+        if manifest.program == program()? {
+            return go_on(plan, inputs, session, folder, run, options).map(Ok);
+        }
+        notices.push(format!(
+            "no records of run `{}` are reused: it was recorded by another build of this program",
+            run.name
+        ));
+    }
+    let inputs = complete(plan, inputs);
+    if (0..).zip(plan.keys).any(|(key, spec)| spec.input && !spec.optional && inputs.iter().all(|of| of.0 != key)) {
+        return Ok(Err(inputs));
+    }
+    let now = SystemTime::now();
+    let manifest = Manifest {
+        workflow: workflow(plan),
+        program: program()?,
+        version: plan.version.unwrap_or_default().to_owned(),
+        began: now,
+        went_on: now,
+        resumed: 0,
+        arguments: session.arguments.clone(),
+        status: Status::Unfinished,
+    };
+    let recorder = Recorder::begin(&session.state_dir, manifest, options)?;
+    let since = record_inputs(plan, &recorder, &inputs)?;
+    Ok(Ok(Opened { records: records(recorder, session, since, false), inputs, notices }))
+}
+
+fn go_on(
+    plan: &'static Plan,
+    mut inputs: Vec<(u32, Value)>,
+    session: Session,
+    folder: Folder,
+    run: RunFolder,
+    options: Options,
+) -> Result<Opened, StoreError> {
+    let mut notices = Vec::new();
+    let (recorder, aside) = Recorder::go_on(folder, run, options)?;
+    let name = recorder.name().to_owned();
+    if aside > 0 {
+        notices.push(format!(
+            "the last {aside} bytes of the records of run `{name}` are damaged and were set aside: the work that they \
+             recorded runs again"
+        ));
+    }
+    let Begun { since, changed, kept, retries_failures } = begun(plan, &recorder, &inputs)?;
+    inputs.extend(kept);
+    let manifest = recorder.manifest();
+    recorder.set_manifest(Manifest {
+        went_on: SystemTime::now(),
+        resumed: manifest.resumed + 1,
+        status: Status::Unfinished,
+        ..manifest
+    })?;
+    let since = if changed.is_empty() {
+        since
+    } else {
+        notices.push(format!("no records of run `{name}` are reused: {}", changed.join(", ")));
+        record_inputs(plan, &recorder, &complete(plan, inputs.clone()))?
+    };
+    Ok(Opened { records: records(recorder, session, since, retries_failures), inputs, notices })
+}
+
+/// How a run was begun that goes on.
+pub(super) struct Begun {
+    /// Records of this number and later ones hold.
+    pub(super) since: u64,
+    /// What is not as it was.
+    pub(super) changed: Vec<String>,
+    /// The inputs that were not given again.
+    kept: Vec<(u32, Value)>,
+    /// It had ended: what was allowed to fail is tried again.
+    pub(super) retries_failures: bool,
+}
+
+/// How a run was begun that would go on with these inputs.
+pub(super) fn begun(plan: &'static Plan, recorder: &Recorder, inputs: &[(u32, Value)]) -> Result<Begun, StoreError> {
+    let begun = recorder.find(Kind::Session, &[]).ok_or_else(|| {
+        let name = recorder.name();
+        StoreError::new(format!("run `{name}` ended before its inputs were recorded: start a new run"))
+    })?;
+    let record = recorder.read(begun)?;
+    let files: Vec<(u32, FileState)> = postcard::from_bytes(record.about()).unwrap_or_default();
+    let before: BTreeMap<u32, _> = recorder.values(&record).collect();
+    let mut changed = Vec::new();
+    for (key, value) in inputs {
+        let spec = &plan.keys[*key as usize];
+        let same = before.get(key).is_some_and(|span| encoded(plan, *key, value).is_ok_and(|bytes| span.is(&bytes)));
+        if !same && is_recorded(spec) {
+            changed.push(format!("input `{}` has changed", spec.name));
+        }
+    }
+    let not_given = before.into_iter().filter(|(key, _)| inputs.iter().all(|input| input.0 != *key));
+    let kept: Vec<_> = not_given.filter_map(|(key, span)| Some((key, stored(plan.keys, key, span)?))).collect();
+    for (key, before) in files {
+        let value = inputs.iter().chain(&kept).find(|input| input.0 == key);
+        if value.is_none_or(|(_, value)| FileState::of(value) != Some(before)) {
+            changed.push(format!("the file of input `{}` has changed", plan.keys[key as usize].name));
+        }
+    }
+    let retries_failures = matches!(recorder.manifest().status, Status::Failed(_) | Status::Done);
+    Ok(Begun { since: begun.number + 1, changed, kept, retries_failures })
+}
+
+pub(super) fn records(recorder: Recorder, session: Session, since: u64, retries_failures: bool) -> Arc<Records> {
+    Arc::new(Records { recorder: Arc::new(recorder), session, since, retries_failures, told: AtomicBool::new(false) })
+}
+
+impl Records {
+    /// The number that records have at least which hold at a step, where `since` held before: with `--from` none of before.
+    pub(in crate::engine) fn since_at(&self, node: &str, since: u64) -> u64 {
+        if self.session.from.as_deref() == Some(node) { since.max(self.recorder.before()) } else { since }
+    }
+
+    /// The run has ended so.
+    pub(in crate::engine) fn end(&self, failure: Option<&Failure>) {
+        self.recorder.end(match failure {
+            None => Status::Done,
+            Some(failure) if failure.kind == FailureKind::Cancelled => Status::Cancelled,
+            Some(failure) => Status::Failed(failure.message.clone()),
+        });
+    }
+}
+
+/// Removes old runs, as the workflow says, once this one has ended.
+pub(crate) fn clean_up(plan: &Plan, records: Arc<Records>) -> Option<StoreError> {
+    let (Checkpoint { keep, max_size, .. }, store) = (plan.checkpoint?, records.recorder.store().clone());
+    // It holds the store.
+    drop(records);
+    store.prune(&workflow(plan), keep as usize, max_size).err()
+}
+
+/// Which workflow a run is one of.
+pub(crate) fn workflow(plan: &Plan) -> String {
+    plan.stable_name()
+}
+
+/// The run of this name, or the last one of the workflow that did not go well.
+pub(crate) fn find(plan: &Plan, folder: &Folder, which: &Which) -> Result<RunFolder, StoreError> {
+    if let Which::Named(name) = which {
+        return folder.run(name);
+    }
+    let own = workflow(plan);
+    let unfinished =
+        |run: &RunFolder| run.manifest().is_ok_and(|manifest| manifest.workflow == own && manifest.is_unfinished());
+    folder.runs()?.into_iter().rev().find(unfinished).ok_or_else(|| {
+        let (path, name) = (folder.path().display(), plan.name);
+        StoreError::new(format!(
+            "there is no run of `{name}` in `{path}` to resume: all of them succeeded, or there are none"
+        ))
+    })
+}
+
+/// The content of this program's executable.
+pub(super) fn program() -> Result<Hash, StoreError> {
+    static PROGRAM: OnceLock<Result<Hash, StoreError>> = OnceLock::new();
+    let hash = || {
+        // Also if another one has taken its place since this one was started.
+        let path = if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() };
+        let hash = path.and_then(File::open).and_then(Hash::of_reader);
+        hash.map_err(|error| StoreError::new(format!("cannot read this program's executable: {error}")))
+    };
+    PROGRAM.get_or_init(hash).clone()
+}
+
+/// The inputs with the defaults of those that were not given.
+fn complete(plan: &'static Plan, mut inputs: Vec<(u32, Value)>) -> Vec<(u32, Value)> {
+    for (key, spec) in (0..).zip(plan.keys).filter(|(_, spec)| spec.input) {
+        if inputs.iter().all(|input| input.0 != key)
+            // One that panics does so again where the run starts.
+            && let Some(Ok(value)) = spec.default.map(guard)
+        {
+            inputs.push((key, value));
+        }
+    }
+    inputs
+}
+
+fn record_inputs(plan: &'static Plan, recorder: &Recorder, inputs: &[(u32, Value)]) -> Result<u64, StoreError> {
+    let stored = || inputs.iter().filter(|input| is_recorded(&plan.keys[input.0 as usize]));
+    let values = stored().map(|(key, value)| Ok((*key, encoded(plan, *key, value)?)));
+    let values = values.collect::<Result<Vec<_>, StoreError>>()?;
+    let files: Vec<_> = stored().filter_map(|(key, value)| Some((*key, FileState::of(value)?))).collect();
+    let about = postcard::to_stdvec(&files).expect("it is plain data");
+    let values: Vec<_> = values.iter().map(|(key, bytes)| (*key, &bytes[..])).collect();
+    let written = Written { kind: Kind::Session, position: &[], items: (0, 0), about: &about, values: &values };
+    recorder.append(&written, || true).map_err(StoreError::clone)
+}
+
+fn encoded(plan: &Plan, key: u32, value: &Value) -> Result<Vec<u8>, StoreError> {
+    let spec = &plan.keys[key as usize];
+    let (mut bytes, wire) = (Vec::new(), spec.kind.wire);
+    let wire = wire.ok_or_else(|| StoreError::new(format!("input `{}` has no codec", spec.name)))?;
+    payload::guarded(|| (wire.encode)(value, &mut bytes))
+        .map_err(|error| StoreError::new(format!("input `{}` cannot be recorded: {error}", spec.name)))?;
+    Ok(bytes)
+}
+
+/// Whether a block has a node of this name, at any depth.
+fn has_node(block: &Block, name: &str) -> bool {
+    block.steps.iter().any(|step| match step.work {
+        Work::FanOut(region) => region.tasks.iter().any(|task| has_node(task.block, name)),
+        _ => step.name == name,
+    })
+}

@@ -1,0 +1,300 @@
+//! The command line's part in records: flags that say what is recorded and what goes on, and `runs`, which looks after them.
+
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::SystemTime,
+};
+
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
+
+use super::{args::Style, console::Console, human, output::Stdout, usage};
+use crate::{
+    engine::records::{Outlook, Session, Which, workflow},
+    plan::Plan,
+    store::{Folder, Kind, RunFolder, Status, StoreError},
+};
+
+/// The flags of programs whose runs are recorded; an input of the same name is moved out of their way.
+pub(super) const FLAGS: [&str; 7] = ["state-dir", "no-state", "resume", "from", "dry-run", "explain", "require-state"];
+
+/// What the command line says about records.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Asked {
+    state_dir: Option<PathBuf>,
+    no_state: bool,
+    resume: Option<Which>,
+    from: Option<String>,
+    require_state: bool,
+    /// `--dry-run` or `--explain`.
+    pub(super) dry_run: bool,
+    /// The node that `--explain` names.
+    pub(super) explain: Option<String>,
+    /// The command line, for people.
+    arguments: Vec<String>,
+}
+
+/// What is to be done with runs.
+#[derive(Debug)]
+pub(super) struct Runs {
+    state_dir: PathBuf,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    List,
+    Show(String),
+    Remove(Vec<String>),
+    Verify(String),
+    Collect,
+}
+
+/// The flags.
+pub(super) fn flags() -> [Arg; 7] {
+    let switch = |id: &'static str| Arg::new(id).long(id).action(ArgAction::SetTrue);
+    [
+        state_dir(),
+        switch("no-state").conflicts_with_all(["state-dir", "resume", "require-state"]).help("Does not record the run"),
+        Arg::new("resume")
+            .long("resume")
+            .value_name("RUN")
+            .num_args(0..=1)
+            .help("Resumes a run, or the last one that did not succeed; its inputs need not be given again"),
+        Arg::new("from")
+            .long("from")
+            .value_name("NODE")
+            .requires("resume")
+            .help("With `--resume`: runs everything from this node on again"),
+        switch("dry-run").help("Shows what would run, and why, without running it"),
+        Arg::new("explain")
+            .long("explain")
+            .value_name("NODE")
+            .num_args(0..=1)
+            .help("Like `--dry-run`, for one node or all"),
+        switch("require-state")
+            .help("Fails if the run can no longer be recorded, instead of continuing without records"),
+    ]
+}
+
+fn state_dir() -> Arg {
+    Arg::new("state-dir")
+        .long("state-dir")
+        .value_name("DIR")
+        .value_parser(value_parser!(PathBuf))
+        .value_hint(ValueHint::DirPath)
+        .help("Keeps the records of runs in this folder [default: .tea]")
+}
+
+/// `runs`.
+pub(super) fn command() -> Command {
+    let run = || Arg::new("run").value_name("RUN").required(true);
+    Command::new("runs")
+        .about("Lists and manages recorded runs")
+        .disable_help_subcommand(true)
+        .arg(state_dir().global(true))
+        .subcommand(Command::new("show").about("Shows what is known about a run").arg(run()))
+        .subcommand(Command::new("rm").about("Removes runs").arg(run().num_args(1..)))
+        .subcommand(Command::new("verify").about("Reads everything that a run recorded, and reports damage").arg(run()))
+        .subcommand(Command::new("gc").about("Removes data that no run needs"))
+}
+
+/// What `runs` asks for.
+pub(super) fn runs(matches: &ArgMatches) -> Runs {
+    let run = |matches: &ArgMatches| matches.get_one::<String>("run").cloned().unwrap_or_default();
+    let (of, what) = match matches.subcommand() {
+        Some(("show", of)) => (of, What::Show(run(of))),
+        Some(("rm", of)) => (of, What::Remove(of.get_many("run").into_iter().flatten().cloned().collect())),
+        Some(("verify", of)) => (of, What::Verify(run(of))),
+        Some((_, of)) => (of, What::Collect),
+        None => (matches, What::List),
+    };
+    let state_dir = of.get_one("state-dir").or(matches.get_one("state-dir")).cloned();
+    Runs { state_dir: state_dir.unwrap_or_else(|| Session::default().state_dir), what }
+}
+
+impl Asked {
+    /// What the flags say.
+    pub(super) fn of(matches: &ArgMatches, arguments: Vec<String>) -> Self {
+        Self {
+            state_dir: matches.get_one("state-dir").cloned(),
+            no_state: matches.get_flag("no-state"),
+            resume: matches.contains_id("resume").then(|| matches.get_one::<String>("resume").cloned().into()),
+            from: matches.get_one("from").cloned(),
+            require_state: matches.get_flag("require-state"),
+            dry_run: matches.get_flag("dry-run") || matches.contains_id("explain"),
+            explain: matches.get_one("explain").cloned(),
+            arguments,
+        }
+    }
+
+    /// Whether a run goes on: its inputs need not be given.
+    pub(super) fn resumes(&self) -> bool {
+        self.resume.is_some()
+    }
+
+    /// The session of a run, where the program itself may have one.
+    pub(super) fn session(&self, own: Option<Session>) -> Option<Session> {
+        if self.no_state {
+            return None;
+        }
+        let own = own.unwrap_or_default();
+        Some(Session {
+            state_dir: self.state_dir.clone().unwrap_or(own.state_dir),
+            resume: self.resume.clone().or(own.resume),
+            require_state: self.require_state || own.require_state,
+            from: self.from.clone().or(own.from),
+            arguments: self.arguments.clone(),
+        })
+    }
+
+    /// How a run goes on that did not go well.
+    pub(super) fn way_on(&self, program: &str, run: &str) -> String {
+        let folder = self.state_dir.as_ref().map(|folder| format!(" --state-dir {}", folder.display()));
+        format!("`{program} --resume {run}{}`", folder.unwrap_or_default())
+    }
+}
+
+/// What an outlook says of all nodes, or of one.
+pub(super) fn told(outlook: &Outlook, node: Option<&str>) -> Result<String, String> {
+    let mut text = match &outlook.run {
+        Some(run) => format!("run {run} would be resumed:\n"),
+        None => "a new run would be started:\n".to_owned(),
+    };
+    let width = outlook.nodes.iter().map(|of| of.node.chars().count()).max().unwrap_or_default();
+    let mut any = false;
+    for of in outlook.nodes.iter().filter(|of| node.is_none_or(|node| node == of.node)) {
+        any = true;
+        let (name, what) = (of.node, if of.runs { "would run" } else { "would not run" });
+        writeln!(text, "  {name:width$}  {what}: {}", of.why).expect("a string takes everything");
+    }
+    match node {
+        Some(node) if !any => {
+            Err(format!("`--explain {node}`: there is no node `{node}` outside of branches that the run would reach"))
+        }
+        _ => Ok(text),
+    }
+}
+
+impl Runs {
+    /// Does it.
+    pub(super) fn run(&self, plan: &Plan) -> ExitCode {
+        let console = Console::plain();
+        let refused = |error: &dyn std::fmt::Display| usage::refuse(&console, Style::Text, &error.to_string());
+        let (text, well) = match self.text(plan) {
+            Ok(told) => told,
+            Err(error) => return refused(&error),
+        };
+        match Stdout::take().and_then(|stdout| stdout.write(text.as_bytes())) {
+            Ok(()) if well => ExitCode::SUCCESS,
+            Ok(()) => ExitCode::FAILURE,
+            Err(error) => refused(&format!("cannot write to standard output: {error}")),
+        }
+    }
+
+    /// What is told, and whether all is well.
+    fn text(&self, plan: &Plan) -> Result<(String, bool), StoreError> {
+        if self.what.is_list() && !self.state_dir.exists() {
+            return Ok((format!("no runs in `{}`\n", self.state_dir.display()), true));
+        }
+        let store = Folder::open(&self.state_dir)?;
+        let mut text = String::new();
+        let mut well = true;
+        let mut line = |told: String| writeln!(text, "{told}").expect("a string takes everything");
+        match &self.what {
+            What::List => {
+                let own = workflow(plan);
+                for run in store.runs()? {
+                    match run.manifest() {
+                        Ok(of) if of.workflow == own => line(format!("{}  {}", run.name, state(&run, &of.status))),
+                        Ok(_) => {}
+                        Err(error) => line(format!("{}  cannot be read: {error}", run.name)),
+                    }
+                }
+                if text.is_empty() {
+                    writeln!(text, "no runs of `{}` in `{}`", plan.name, self.state_dir.display())
+                        .expect("a string takes everything");
+                }
+            }
+            What::Show(name) => {
+                let run = store.run(name)?;
+                let (of, found) = (run.manifest()?, run.verify(&store)?);
+                line(format!("run       {name}"));
+                line(format!("workflow  {}", of.workflow));
+                line(format!("state     {}", state(&run, &of.status)));
+                line(format!("started   {}", time(of.began)));
+                if of.resumed > 0 {
+                    line(format!("resumed   {} times, last {}", of.resumed, time(of.went_on)));
+                }
+                line(format!("command   {}", of.arguments.join(" ")));
+                line(format!("program   {} {}", of.version, of.program));
+                line(format!("records   {}", counts(&found.counts)));
+                line(format!("size      {} bytes, without large values", run.size()));
+            }
+            What::Remove(names) => {
+                for name in names {
+                    store.remove(&store.run(name)?)?;
+                    line(format!("removed {name}"));
+                }
+                store.collect()?;
+            }
+            What::Verify(name) => {
+                let found = store.run(name)?.verify(&store)?;
+                line(format!("{name}: {}", counts(&found.counts)));
+                if found.aside > 0 {
+                    line(format!("{} bytes at the end of the log are damaged and will be ignored", found.aside));
+                }
+                well = found.damaged.is_empty() && found.aside == 0;
+                found.damaged.into_iter().for_each(&mut line);
+            }
+            What::Collect => match store.collect()? {
+                Some(freed) => line(format!("freed {freed} bytes")),
+                None => line("nothing was removed, because runs are in progress".to_owned()),
+            },
+        }
+        Ok((text, well))
+    }
+}
+
+impl What {
+    fn is_list(&self) -> bool {
+        matches!(self, Self::List)
+    }
+}
+
+fn state(run: &RunFolder, status: &Status) -> String {
+    match status {
+        Status::Unfinished if run.is_in_use() => "is running".to_owned(),
+        Status::Unfinished => "was killed; can be resumed".to_owned(),
+        Status::Cancelled => "was cancelled; can be resumed".to_owned(),
+        Status::Failed(why) => format!("failed; can be resumed: {}", why.lines().next().unwrap_or_default()),
+        Status::Done => "succeeded".to_owned(),
+    }
+}
+
+fn counts(counts: &[(Kind, u64); 4]) -> String {
+    let words = |(kind, count): &(Kind, u64)| {
+        let (one, many) = match kind {
+            Kind::Step => ("step", "steps"),
+            Kind::Branch => ("branch", "branches"),
+            Kind::Items => ("item", "items"),
+            _ => ("failed item", "failed items"),
+        };
+        (*count > 0).then(|| format!("{count} {}", if *count == 1 { one } else { many }))
+    };
+    let words: Vec<_> = counts.iter().filter_map(words).collect();
+    if words.is_empty() { "nothing is recorded as done".to_owned() } else { words.join(", ") }
+}
+
+fn time(time: SystemTime) -> String {
+    let ago = time.elapsed().map(|ago| format!(", {} ago", human::time(ago))).unwrap_or_default();
+    format!("{}{ago}", humantime::format_rfc3339_seconds(time))
+}
+
+/// The command line as people see it.
+pub(super) fn arguments(args: &[std::ffi::OsString]) -> Vec<String> {
+    let name = args.first().and_then(|path| Path::new(path).file_name());
+    let rest = args.iter().skip(1).map(|arg| arg.to_string_lossy().into_owned());
+    name.map(|name| name.to_string_lossy().into_owned()).into_iter().chain(rest).collect()
+}
