@@ -1,25 +1,25 @@
-//! `include_workflow!`: a thin front of [`tea_build`].
+//! `include_workflow!`, a thin wrapper around [`tea_build`].
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
 
 use proc_macro::{Span, TokenStream};
 
-/// Compiles a workflow file, and puts what it gives in this place: a module named after the workflow, with `Input`,
-/// `Output` and `run`, and a `fn main`.
+/// Compiles a workflow file into a module named after the workflow, with `Input`, `Output` and `run`, and a `fn main`.
 ///
 /// ```ignore
 /// tea_runtime::include_workflow!("flow.yaml");
 /// ```
 ///
-/// The path is relative to the calling file. Types and functions that the workflow names are those of the calling
-/// module. Options follow the path:
+/// The path is relative to the calling file. The types and functions that the workflow names are resolved in the
+/// calling module. The path can be followed by options:
 ///
 /// - `module = name`: another name for the module.
-/// - `main = false`: no `fn main`, for libraries, tests, and several workflows in one crate.
-/// - `visibility = pub(crate)`: of the module and what is in it; private to the calling module if not given.
-/// - `runtime = ::path::to::tea_runtime`: where the runtime is, if not at `::tea_runtime`.
-/// - `warnings = false`: no warnings about the workflow.
+/// - `main = false`: no `fn main`, for libraries, tests, and crates with several workflows.
+/// - `visibility = pub(crate)`: the visibility of the module and its contents; the default is private to the calling
+///   module.
+/// - `runtime = ::path::to::tea_runtime`: the path of the runtime, if it is not `::tea_runtime`.
+/// - `warnings = false`: no warnings about the workflow, or about what the program leaves out of its output.
 #[proc_macro]
 pub fn include_workflow(arguments: TokenStream) -> TokenStream {
     let caller = Span::call_site().local_file().unwrap_or_else(|| PathBuf::from("src/main.rs"));

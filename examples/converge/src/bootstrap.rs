@@ -1,21 +1,21 @@
-//! The bootstrap: what a statistic would have been in other samples of the same kind.
+//! The bootstrap: estimates what a statistic would have been in other samples of the same kind.
 
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::eruptions::Eruption;
 
-/// An interval that holds 95 % of the samples, by its ends.
+/// An interval that contains 95 % of the samples.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Interval {
     pub(crate) low: f64,
     pub(crate) middle: f64,
     pub(crate) high: f64,
-    /// How far the ends may still move (with 95 % probability), as a share of the interval's width.
+    /// How far the ends may still move (with 95 % probability), as a fraction of the interval's width.
     pub(crate) unsure: f64,
 }
 
-/// Samples to draw, with a seed of their own: they are the same wherever they are drawn.
+/// Samples to draw. The batch has its own seed, so the samples are the same wherever they are drawn.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Batch {
     draws: usize,
@@ -58,7 +58,7 @@ pub(crate) fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     values.sum::<f64>() / count
 }
 
-/// Pearson's correlation of lengths and waits.
+/// Pearson's correlation of durations and waits.
 pub(crate) fn correlation(eruptions: &[Eruption]) -> f64 {
     let (x, y) =
         (mean(eruptions.iter().map(|eruption| eruption.minutes)), mean(eruptions.iter().map(|eruption| eruption.wait)));
@@ -73,7 +73,7 @@ pub(crate) fn correlation(eruptions: &[Eruption]) -> f64 {
 }
 
 impl Interval {
-    /// The interval of some samples; unsure without end if they are too few to tell.
+    /// The interval of some samples. If there are too few samples, `unsure` is infinite.
     #[expect(clippy::cast_precision_loss, reason = "counts of samples are far below 2^52")]
     pub(crate) fn of(samples: &[f64]) -> Self {
         let mut samples = samples.to_vec();
@@ -85,7 +85,7 @@ impl Interval {
             samples.get(index.min(samples.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
         };
         let (low, middle, high) = (at(0.025 * count), at(0.5 * count), at(0.975 * count));
-        // So many samples more or fewer may lie beyond an end: a binomial count.
+        // The number of samples beyond an end may vary by this much: it has a binomial distribution.
         let ranks = 1.96 * (count * 0.025 * 0.975).sqrt();
         let spread = |share: f64| at(share * count + ranks) - at(share * count - ranks);
         let unsure = spread(0.025).max(spread(0.975)) / (high - low);

@@ -1,4 +1,4 @@
-//! What was seen.
+//! The observations.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 /// One eruption.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Eruption {
-    /// How many minutes it lasted.
+    /// Its duration in minutes.
     #[serde(rename = "eruptions")]
     pub(crate) minutes: f64,
-    /// How many minutes it was to the next one.
+    /// The time until the next one, in minutes.
     #[serde(rename = "waiting")]
     pub(crate) wait: f64,
 }
@@ -20,7 +20,7 @@ pub(crate) fn read(path: &Path) -> csv::Result<Vec<Eruption>> {
     csv::Reader::from_path(path)?.deserialize().collect()
 }
 
-/// The waits after eruptions of some lengths.
+/// The waits after eruptions whose duration satisfies a condition.
 pub(crate) fn waits(eruptions: &[Eruption], is_wanted: impl Fn(f64) -> bool) -> Result<Vec<f64>, &'static str> {
     let wanted = eruptions.iter().filter(|eruption| is_wanted(eruption.minutes));
     let waits: Vec<_> = wanted.map(|eruption| eruption.wait).collect();

@@ -1,5 +1,6 @@
-//! What does an eruption of Old Faithful tell of the next one? A bootstrap that draws samples, round by round, until the
-//! ends of its intervals are sure enough: `flow.yaml` has the loop, the fan-outs within it, and how rounds are added up.
+//! What does an eruption of Old Faithful tell us about the next one? A bootstrap that draws samples, round by round,
+//! until the ends of its intervals are precise enough. `flow.yaml` contains the loop, the fan-outs in it, and the
+//! reducers that combine the rounds.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;

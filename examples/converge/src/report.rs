@@ -1,8 +1,8 @@
-//! The answer, for people.
+//! The answer as text.
 
 use crate::{bootstrap::Interval, eruptions::Eruption};
 
-/// Says what was found, and how sure it is.
+/// Describes the results and their precision.
 pub(crate) fn render(
     eruptions: &[Eruption],
     long: f64,

@@ -1,4 +1,4 @@
-//! The whole program: its output is known, and the same wherever its branches run.
+//! Tests the whole program: it produces the expected output, wherever its branches run.
 
 use tests::program::{Finished, Program};
 
@@ -20,7 +20,7 @@ fn what_cannot_be_compared_is_an_error() {
     assert!(converge("--long 99").failure(1).contains("nothing to compare"));
 }
 
-/// An answer that can never be sure enough ends in an error, not in a loop for ever.
+/// If the answer can never be precise enough, the program ends with an error instead of looping forever.
 #[test]
 fn a_loop_that_never_ends_is_named() {
     let finished = converge("--precision 0 --draws 4");

@@ -1,4 +1,4 @@
-//! Counting canonical k-mers.
+//! Counts canonical k-mers.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::sequence::Part;
 
-/// The longest k-mer: two bits a base in a `u64`.
+/// The length of the longest k-mer: it has two bits per base in a `u64`.
 const MAX_K: usize = 31;
 
-/// How often each canonical k-mer occurs. A k-mer and its reverse complement are the same molecule read from
-/// either strand; the smaller of the two codes stands for both.
+/// How often each canonical k-mer occurs. A k-mer and its reverse complement are the same molecule, read from one
+/// strand or the other; both are represented by the smaller of the two codes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counts {
-    /// The k-mers, ascending, two bits a base.
+    /// The k-mers in ascending order, two bits per base.
     #[serde(with = "tea_runtime::packed")]
     pub(crate) kmers: Vec<u64>,
     /// How often each occurs.
@@ -25,7 +25,7 @@ pub(crate) struct Counts {
 pub(crate) type Spectrum = BTreeMap<u32, u64>;
 
 impl Counts {
-    /// Counts the k-mers of a part; one that holds anything but A, C, G and T is left out.
+    /// Counts the k-mers of a part, except those that contain anything other than A, C, G and T.
     pub(crate) fn of(part: &Part, k: usize) -> Result<Self, String> {
         if !(1..=MAX_K).contains(&k) {
             return Err(format!("k is {k}, but must be from 1 to {MAX_K}"));
@@ -71,7 +71,7 @@ impl Counts {
         }
     }
 
-    /// How many distinct k-mers occur how often.
+    /// The number of distinct k-mers for each number of occurrences.
     pub(crate) fn spectrum(&self) -> Spectrum {
         let mut spectrum = Spectrum::new();
         for times in &self.times {
@@ -85,7 +85,7 @@ impl Counts {
     }
 }
 
-/// The canonical k-mers of `bases` in order, with repeats.
+/// The canonical k-mers of `bases` in order, including repetitions.
 fn canonical_kmers(bases: &[u8], k: usize) -> Vec<u64> {
     let mask = (1 << (2 * k)) - 1;
     let (mut forward, mut backward, mut known) = (0, 0, 0);
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use crate::sequence::Sequence;
 
-    /// Counts by text, without codes: slow and obvious.
+    /// Counts k-mers as text, without codes: slow but obviously correct.
     fn naive(bases: &[u8], k: usize) -> HashMap<String, u32> {
         let mut counts = HashMap::new();
         for kmer in bases.windows(k).filter(|kmer| kmer.iter().all(|base| b"ACGT".contains(base))) {

@@ -1,4 +1,5 @@
-//! The canonical k-mer spectrum and the GC profile of a genome: `flow.yaml` says what happens when, the modules how.
+//! The canonical k-mer spectrum and the GC profile of a genome. `flow.yaml` says what happens when, the modules say
+//! how.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;

@@ -1,24 +1,24 @@
-//! The GC profile: how much of each stretch is G or C, and on which strand.
+//! The GC profile: how much of each window is G or C, and on which strand.
 
 use serde::Serialize;
 
 /// G and C in one window.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Window {
-    /// Offset of its first base.
+    /// The offset of its first base.
     pub(crate) start: usize,
-    /// G and C in percent of the known bases.
+    /// G and C as a percentage of the known bases.
     pub(crate) gc_percent: f64,
-    /// G minus C in percent of G and C. It changes its sign where replication starts and ends.
+    /// G minus C as a percentage of G plus C. Its sign changes where replication starts and ends.
     pub(crate) skew_percent: f64,
 }
 
-/// Where replication starts and ends, as far as the bases tell.
+/// Where replication starts and ends, estimated from the bases.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Replication {
-    /// Offset at which G minus C, added up from the start, is least.
+    /// The offset at which the cumulative G minus C is smallest.
     pub(crate) origin: usize,
-    /// Offset at which it is greatest.
+    /// The offset at which it is largest.
     pub(crate) terminus: usize,
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn replication(bases: &[u8]) -> Replication {
     Replication { origin: least.1, terminus: greatest.1 }
 }
 
-/// `part` in percent of `whole`, to two places; 0 of nothing.
+/// `part` as a percentage of `whole`, to two decimal places; 0 if `whole` is 0.
 fn percent(part: f64, whole: f64) -> f64 {
     if whole == 0.0 { 0.0 } else { (part / whole * 10_000.0).round() / 100.0 }
 }

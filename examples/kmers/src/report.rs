@@ -1,4 +1,4 @@
-//! The report, for people.
+//! The report as text.
 
 use std::fmt::Write;
 
@@ -8,12 +8,12 @@ use crate::{
     sequence::Sequence,
 };
 
-/// Multiplicities with a row of their own; the rest share one.
+/// The number of multiplicities with their own row; the rest share one.
 const ROWS: u32 = 8;
-/// The longest bar, in characters.
+/// The length of the longest bar, in characters.
 const BAR: f64 = 40.0;
 
-/// Puts everything that was found on one page.
+/// Summarizes all results on one page.
 pub(crate) fn render(
     sequence: &Sequence,
     k: usize,

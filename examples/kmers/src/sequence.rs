@@ -1,4 +1,4 @@
-//! Reading a genome and cutting it into parts.
+//! Reads a genome and divides it into parts.
 
 use std::{
     error::Error,
@@ -16,13 +16,13 @@ use crate::profile::{self, Window};
 /// A genome in memory.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Sequence {
-    /// The first record's header.
+    /// The header of the first record.
     pub(crate) title: String,
-    /// All records' bases in upper case, an `N` between two records: nothing is counted across it.
+    /// The bases of all records in upper case, with an `N` between records, so that no k-mer spans two of them.
     pub(crate) bases: Vec<u8>,
 }
 
-/// A stretch of a genome, sent to a worker.
+/// A part of a genome that is sent to a worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Part {
     #[serde(with = "serde_bytes")]
@@ -57,7 +57,8 @@ impl Sequence {
         Ok(Self { title: String::from_utf8_lossy(title).into_owned(), bases })
     }
 
-    /// Cuts the bases into at most `count` parts. Neighbours share `k - 1` bases, so each k-mer lies in exactly one part.
+    /// Divides the bases into at most `count` parts. Adjacent parts overlap by `k - 1` bases, so each k-mer is in
+    /// exactly one.
     pub(crate) fn parts(&self, count: usize, k: usize) -> Vec<Part> {
         let starts = (self.bases.len() + 1).saturating_sub(k);
         if starts == 0 {
@@ -70,7 +71,7 @@ impl Sequence {
             .collect()
     }
 
-    /// The windows of `size` bases, the last one as long as what is left.
+    /// The windows of `size` bases each; the last one may be shorter.
     pub(crate) fn windows(&self, size: usize) -> Result<Vec<Range<usize>>, &'static str> {
         if size == 0 {
             return Err("a window must hold at least one base");
@@ -79,7 +80,7 @@ impl Sequence {
         Ok((0..end).step_by(size).map(|start| start..end.min(start.saturating_add(size))).collect())
     }
 
-    /// The GC profile of one window.
+    /// The GC profile of a window.
     pub(crate) fn profile(&self, range: &Range<usize>) -> Window {
         profile::window(range.start, &self.bases[range.clone()])
     }

@@ -1,5 +1,5 @@
 //! The same kind of fan-out twice, once on threads and once in worker processes: one word in `flow.yaml` makes the
-//! difference, and the process ids in the output show it.
+//! difference, and the process IDs in the output show it.
 #![forbid(unsafe_code)]
 
 use serde::Serialize;
@@ -30,7 +30,7 @@ fn primes_below(limit: u64) -> u64 {
     (2..limit).filter(is_prime).map(|_| 1).sum()
 }
 
-/// The number below `limit` whose Collatz sequence is longest.
+/// The number below `limit` with the longest Collatz sequence.
 fn longest_collatz(limit: u64) -> u64 {
     let next = |n: &u64| if n.is_multiple_of(2) { n / 2 } else { 3 * n + 1 };
     let steps = |start: &u64| std::iter::successors(Some(*start), |n| (*n > 1).then(|| next(n))).count();

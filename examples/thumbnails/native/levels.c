@@ -1,11 +1,11 @@
-/* Stretches the brightness of an image to the full range: old, fast, never touched, and with two bugs. */
+/* Stretches the brightness of an image to the full range. Old, fast, never touched, and with two bugs. */
 
 #include <stddef.h>
 #include <stdint.h>
 
 #define SHADES 256
 
-/* Corrections by colour. Nobody ever filled in the one for #DEAD42. */
+/* Corrections by color. Nobody ever filled in the one for #DEAD42. */
 static const int none = 0;
 static const int *volatile corrections[2] = {&none, NULL};
 
@@ -28,7 +28,7 @@ void levels_stretch(uint8_t *rgb, size_t pixels)
 		seen[shade(rgb + 3 * i)]++;
 	while (seen[black] == 0)
 		black++;
-	/* The brightest shade that is not the darkest: for an image of one shade, it looks for ever. */
+	/* Looks for the brightest shade that is not the darkest. In an image with a single shade, it looks forever. */
 	while (seen[white] == 0 || white == black)
 		white = white == 0 ? SHADES - 1 : white - 1;
 	for (i = 0; i < 3 * pixels; i++) {

@@ -1,4 +1,4 @@
-//! The C library, `native/levels.c`: the only `unsafe` of this program.
+//! The interface to the C library, `native/levels.c`. It is the only `unsafe` code of this program.
 
 use image::RgbImage;
 
@@ -8,10 +8,10 @@ mod ffi {
     }
 }
 
-/// Stretches the brightness of an image to the full range. On some images the library crashes, on some it hangs.
+/// Stretches the brightness of an image to the full range. The library crashes on some images and hangs on others.
 pub(crate) fn stretch(image: &mut RgbImage) {
     let pixels = image.pixels().len();
-    // SAFETY: `image` is borrowed mutably and holds three bytes a pixel, as the library expects. What it does wrong apart
-    // from that, no comment can rule out: hence the worker process.
+    // SAFETY: `image` is borrowed mutably and holds three bytes per pixel, as the library expects. No comment can rule
+    // out bugs in the library itself, which is why it runs in a worker process.
     unsafe { ffi::levels_stretch(image.as_mut_ptr(), pixels) }
 }

@@ -1,7 +1,7 @@
-//! A contact sheet of a folder of images, some of which crash the C library that looks at them, or hang it, or eat all
-//! memory: `flow.yaml` has them looked at in worker processes, and says what to do about those that fail.
+//! A contact sheet of a folder of images, some of which crash the C library that processes them, make it hang, or use
+//! up all memory. `flow.yaml` processes them in worker processes, and says what to do about those that fail.
 //!
-//! `cargo run -p thumbnails --bin folder -- DIR` makes such a folder.
+//! `cargo run -p thumbnails --bin folder -- DIR` creates such a folder.
 
 use std::path::PathBuf;
 

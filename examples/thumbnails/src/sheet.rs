@@ -7,7 +7,7 @@ use crate::thumbnail::Thumbnail;
 const GAP: u32 = 8;
 const BACKGROUND: Rgb<u8> = Rgb([32, 34, 40]);
 
-/// Puts the thumbnails on one sheet, row by row, each in the middle of a square of `side`.
+/// Arranges the thumbnails on one sheet, row by row, each centered in a square with sides of `side` pixels.
 pub(crate) fn draw(thumbnails: &[Thumbnail], side: u32) -> RgbImage {
     let count = u32::try_from(thumbnails.len()).expect("as many as there are files in a folder");
     let columns = count.isqrt().max(1) + u32::from(count > count.isqrt().pow(2));

@@ -1,4 +1,4 @@
-//! What goes in, and what became of it.
+//! The input files, and what became of them.
 
 use std::{
     fmt::Write,
@@ -19,7 +19,7 @@ pub(crate) struct Picture {
     height: u32,
 }
 
-/// A file without a thumbnail, and why.
+/// A file without a thumbnail, and the reason.
 #[derive(Debug, Serialize)]
 pub(crate) struct Broken {
     file: String,
@@ -28,7 +28,7 @@ pub(crate) struct Broken {
     why: String,
 }
 
-/// The images in a folder, by name: what is called `.png`, `.jpg` or `.jpeg`.
+/// The images in a folder, sorted by name: files that end in `.png`, `.jpg` or `.jpeg`.
 pub(crate) fn images(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let is_image = |file: &PathBuf| {
         let extension = file.extension().unwrap_or_default().to_ascii_lowercase();
@@ -40,7 +40,7 @@ pub(crate) fn images(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(images)
 }
 
-/// What is on the contact sheet.
+/// The images on the contact sheet.
 pub(crate) fn shown(thumbnails: &[Thumbnail]) -> Vec<Picture> {
     let picture = |thumbnail: &Thumbnail| {
         let (width, height) = thumbnail.original;
@@ -49,7 +49,7 @@ pub(crate) fn shown(thumbnails: &[Thumbnail]) -> Vec<Picture> {
     thumbnails.iter().map(picture).collect()
 }
 
-/// What is not.
+/// The files that are not.
 pub(crate) fn broken(files: &[PathBuf], failures: &[ItemFailure]) -> Vec<Broken> {
     let broken = |failure: &ItemFailure| Broken {
         file: name(&files[failure.index]),
@@ -60,7 +60,7 @@ pub(crate) fn broken(files: &[PathBuf], failures: &[ItemFailure]) -> Vec<Broken>
     failures.iter().map(broken).collect()
 }
 
-/// Both, for people.
+/// Both as text.
 pub(crate) fn render(shown: &[Picture], broken: &[Broken], sheet: &Path) -> String {
     let mut page = format!("{} thumbnails are in {}; {} files failed\n", shown.len(), sheet.display(), broken.len());
     let width = broken.iter().map(|broken| broken.file.len()).max().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! One thumbnail.
+//! Creates a thumbnail.
 
 use std::path::Path;
 
@@ -7,25 +7,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::levels;
 
-/// A small image, and what it is one of.
+/// A small image, and the file that it was made from.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Thumbnail {
-    /// The file's name.
+    /// The name of the file.
     pub(crate) name: String,
     /// Width and height of the image in the file.
     pub(crate) original: (u32, u32),
     /// Width and height of the thumbnail.
     pub(crate) size: (u32, u32),
-    /// Three bytes a pixel.
+    /// The pixels, three bytes each.
     #[serde(with = "serde_bytes")]
     pub(crate) rgb: Vec<u8>,
 }
 
 impl Thumbnail {
-    /// A thumbnail of the image in `file`, at most `side` pixels wide and high.
+    /// Creates a thumbnail of the image in `file`, at most `side` pixels wide and high.
     pub(crate) fn of(file: &Path, side: u32) -> image::ImageResult<Self> {
         let mut reader = ImageReader::open(file)?.with_guessed_format()?;
-        // Few libraries have limits of their own: here the worker's holds.
+        // Few libraries have their own limits, so this relies on the worker's memory limit.
         reader.no_limits();
         let mut image = reader.decode()?.into_rgb8();
         levels::stretch(&mut image);
@@ -36,12 +36,12 @@ impl Thumbnail {
     }
 }
 
-/// A file's name, for people.
+/// The name of a file as text.
 pub(crate) fn name(file: &Path) -> String {
     file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The largest size of the same shape that is at most `side` wide and high, and no larger than the image.
+/// The largest size with the same aspect ratio that is at most `side` wide and high, and no larger than the image.
 fn fit((width, height): (u32, u32), side: u32) -> (u32, u32) {
     let longest = width.max(height).max(side);
     let scale = |length: u32| {

@@ -1,11 +1,11 @@
-//! The whole program, on a folder that the repository's own program makes.
+//! Tests the whole program on a folder that `src/bin/folder.rs` creates.
 
 use std::{fs, path::Path};
 
 use serde_json::Value;
 use tests::program::Program;
 
-/// What becomes of each hostile file: its kind, how often it was tried, and what is said.
+/// The expected result for each hostile file: the kind of failure, the number of attempts, and the message.
 const BROKEN: [(&str, &str, u64, &str); 7] = [
     ("bomb.png", "out_of_memory", 2, "ran out of memory: its `memory_limit` is 256 MiB"),
     ("cut.jpg", "error", 1, "Format error decoding Jpeg"),
@@ -59,7 +59,7 @@ fn what_is_hostile_costs_its_own_thumbnail_only() {
     assert!(!differ(4, 4), "the last cell is not");
 }
 
-/// Every attempt stands in the trace by its item, with its bytes; what fails and is retried too.
+/// The trace contains every attempt with its item and its bytes, including those that fail and are retried.
 fn check_trace(trace: &Path) {
     let trace: Value = serde_json::from_slice(&fs::read(trace).unwrap()).unwrap();
     let entries = trace["traceEvents"].as_array().unwrap();
@@ -70,14 +70,14 @@ fn check_trace(trace: &Path) {
         let is_well = bytes["failure"].is_null();
         assert!(!is_well || bytes["received_bytes"].as_u64() > Some(1_000), "{attempt}");
     }
-    // Two items were tried twice.
+    // Two items had two attempts.
     let kinds: Vec<_> = attempts.iter().filter_map(|attempt| attempt["args"]["failure"]["kind"].as_str()).collect();
     let count = |kind: &str| kinds.iter().filter(|found| **found == kind).count();
     assert_eq!((count("crash"), count("out_of_memory"), count("timeout")), (2, 2, 1), "{kinds:?}");
     assert_eq!(entries.iter().filter(|entry| entry["name"].as_str().unwrap().starts_with("retry ")).count(), 2);
 }
 
-/// Makes the folder, without real images. Gives what it says.
+/// Creates the folder, without real images, and returns what the program prints.
 fn folder(pictures: &Path, without: &Path) -> String {
     let made = Program::new(env!("CARGO_BIN_EXE_folder")).arg(pictures).arg(without.join("none")).run();
     assert_eq!(made.code, Some(0), "{}", made.stderr);

@@ -1,7 +1,7 @@
-//! The pages, clients and errors that an access log is about: a fan-out on threads, compiled by a build script.
+//! Pages, clients and errors in an access log: a fan-out on threads, compiled by a build script.
 //!
-//! `build.rs` is all that it takes. A type error in `flow.yaml` then reads `…/flow.yaml.rs:17:22`, and 17:22 is where
-//! it stands in the YAML; without a build script the error names the node and its line, and no column.
+//! This takes nothing more than `build.rs`. A type error is then reported at `…/flow.yaml.rs:17:22`, say, and 17:22 is
+//! its position in `flow.yaml`. Without a build script, the error names the node and its line, but no column.
 #![forbid(unsafe_code)]
 
 mod request;
@@ -13,14 +13,14 @@ use serde::Serialize;
 
 tea_runtime::include_workflow!("flow.yaml");
 
-/// How often something was asked for, or asked.
+/// How often a page was requested, or a client made requests.
 #[derive(Debug, Serialize, PartialEq)]
 struct Ranked {
     name: String,
     requests: usize,
 }
 
-/// The most frequent of `names`; of equally frequent ones the alphabet decides.
+/// The most frequent of `names`, with equally frequent ones in alphabetical order.
 fn rank<'a>(names: impl Iterator<Item = &'a String>, top: usize) -> Vec<Ranked> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for name in names {

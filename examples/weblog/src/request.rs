@@ -1,4 +1,4 @@
-//! Lines of an access log.
+//! The lines of an access log.
 
 /// A request that a server answered.
 #[derive(Debug, PartialEq, Eq)]
@@ -9,11 +9,11 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Reads `client identity user [time] "method path protocol" status size …`.
+    /// Parses `client identity user [time] "method path protocol" status size …`.
     pub(crate) fn parse(line: &str) -> Result<Self, String> {
         let missing = |what: &str| format!("no {what} in `{line}`");
         let client = line.split_whitespace().next().ok_or_else(|| missing("client"))?;
-        // What stands between the first two quotes; a quote in a request is written `\"`.
+        // The text between the first two quotes; a quote in a request is written `\"`.
         let (_, behind) = line.split_once('"').ok_or_else(|| missing("request"))?;
         let end = behind.match_indices('"').map(|(at, _)| at).find(|at| !behind[..*at].ends_with('\\'));
         let (request, rest) = behind.split_at(end.ok_or_else(|| missing("end of the request"))?);

@@ -1,5 +1,5 @@
-//! The circuit breakers of a run. They count for the run, wherever a fan-out stands: in a worker process they ask the
-//! parent, which knows them or asks its own.
+//! The circuit breakers of a run. They count failures of the whole run, wherever a fan-out runs: a worker process asks
+//! its parent, which either has them or asks its own parent.
 
 use std::{fmt, sync::mpsc, time::Instant};
 
@@ -10,41 +10,41 @@ use crate::{
     result::CircuitState,
 };
 
-/// Whose breaker it is: the region or map, and the branch there (of a map 0).
+/// Identifies a breaker: the region or map, and the branch in it (0 for a map).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct BreakerAt {
     pub(crate) site: u32,
     pub(crate) index: u32,
 }
 
-/// What is asked of a breaker, or told to it.
+/// A question or a report to a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum BreakerCall {
-    /// May an attempt be made now? If so, one of the others follows.
+    /// Asks whether an attempt may be made now. If so, one of the others follows.
     Allows,
-    /// It succeeded.
+    /// The attempt succeeded.
     Succeeded,
-    /// It failed.
+    /// The attempt failed.
     Failed,
-    /// It was cancelled.
+    /// The attempt was cancelled.
     Withdrawn,
 }
 
-/// What a breaker answers.
+/// The answer of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BreakerAnswer {
     pub(crate) allowed: bool,
     pub(crate) state: CircuitState,
-    /// The state is another one than the last answer told.
+    /// The new state, if it has changed since the last answer.
     pub(crate) changed: bool,
 }
 
-/// Takes an answer. It only passes it on: it runs no code of the engine or the user.
+/// Receives an answer. It may only pass it on, and runs no code of the engine or the user.
 pub(crate) type Reply = Box<dyn FnOnce(BreakerAnswer) + Send>;
 
-/// Whoever knows the breakers of this process's run.
+/// The process that has the breakers of this process's run.
 pub(crate) trait BreakerUpstream: Send + Sync {
-    /// Asks, and has `reply` called with the answer.
+    /// Asks, and calls `reply` with the answer.
     fn ask(&self, run: u64, at: BreakerAt, call: BreakerCall, reply: Reply);
 }
 
@@ -52,12 +52,12 @@ pub(crate) trait BreakerUpstream: Send + Sync {
 pub(crate) enum Breakers {
     /// By site and branch.
     Here(Vec<Vec<Option<CircuitBreaker>>>),
-    /// Those of the run with this number in the parent.
+    /// The breakers of the run with this number in the parent.
     Upstream(u64, Box<dyn BreakerUpstream>),
 }
 
 impl Breakers {
-    /// Closed ones, by site and branch.
+    /// Closed breakers, by site and branch.
     pub(crate) fn new(configs: impl IntoIterator<Item = Vec<Option<CircuitBreakerConfig>>>) -> Self {
         let site = |configs: Vec<Option<CircuitBreakerConfig>>| {
             configs.into_iter().map(|config| config.map(CircuitBreaker::new)).collect()
@@ -65,16 +65,16 @@ impl Breakers {
         Self::Here(configs.into_iter().map(site).collect())
     }
 
-    /// Asks or tells a breaker, and waits for the answer.
+    /// Sends a question or report to a breaker, and waits for the answer.
     pub(crate) fn call(&self, at: BreakerAt, call: BreakerCall) -> BreakerAnswer {
         let (tell, told) = mpsc::sync_channel(1);
         self.call_later(at, call, Box::new(move |answer| _ = tell.send(answer)));
-        // The parent is gone, and this process about to end.
+        // The parent is gone, and this process is about to end.
         let gone = BreakerAnswer { allowed: false, state: CircuitState::Open, changed: false };
         told.recv().unwrap_or(gone)
     }
 
-    /// The same without waiting.
+    /// Like [`call`](Self::call), without waiting.
     pub(crate) fn call_later(&self, at: BreakerAt, call: BreakerCall, reply: Reply) {
         match self {
             Self::Here(breakers) => reply(breakers.get(at.site as usize).map_or(CLOSED, |site| answer(site, at, call))),

@@ -1,4 +1,4 @@
-//! What lies in a completion queue.
+//! The messages in a completion queue.
 
 use std::{
     fmt,
@@ -14,23 +14,23 @@ use crate::{
     stderr,
 };
 
-/// What executors tell the driver of a fan-out.
+/// A message from an executor to the driver of a fan-out.
 #[derive(Debug)]
 pub(crate) enum Message {
     /// A unit ended.
     Done(Completion),
-    /// Something happened on the way there.
+    /// Something happened on the way to the end of a unit.
     Note(Note),
-    /// Items of a map that were asked for.
+    /// Items of a map that were requested.
     Pulled(Pulled),
 }
 
-/// What came of asking for items of a map.
+/// The result of a request for items of a map.
 pub(crate) struct Pulled {
-    /// Where the next ones come from; `None` if there are no more.
+    /// The source of the next items; `None` if there are no more.
     pub(crate) source: Option<Box<dyn Source>>,
     pub(crate) batch: Option<Box<dyn Batch>>,
-    /// Why there are no more, if that is a failure.
+    /// Why there are no more, if the reason is a failure.
     pub(crate) failure: Option<Box<Failure>>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Completion {
     pub(crate) outcome: Outcome,
 }
 
-/// An [`Event`] from a thread that may not run listeners, which are the user's: the driver tells it.
+/// An [`Event`] from a thread that may not run listeners, which are user code. The driver reports it.
 #[derive(Debug)]
 pub(crate) enum Note {
     AttemptStarted { scope: Scope, name: String, attempt: u32, worker: u32, pid: u32, started: Instant, sent: u64 },
@@ -62,7 +62,7 @@ pub(crate) enum Note {
     Warning { message: String },
 }
 
-/// A node of a worker ended.
+/// A node in a worker ended.
 #[derive(Debug)]
 pub(crate) struct NodeFinished {
     pub(crate) scope: Scope,
@@ -76,7 +76,7 @@ pub(crate) struct NodeFinished {
 }
 
 impl Note {
-    /// Tells the listeners. What people must see is shown on standard error if there is none.
+    /// Notifies the listeners. If there are none, important notes are printed to standard error.
     pub(crate) fn tell(&self, events: &Events) {
         if !events.is_active() {
             match self {

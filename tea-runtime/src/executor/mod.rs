@@ -1,8 +1,9 @@
-//! Where units run. An executor gets units, runs them somewhere, and leaves their outcomes in the completion queue of
-//! their run. It never calls back: neither [`submit`](ParallelExecutor::submit) nor an outcome runs code of the engine.
+//! Where units run. An executor receives units, runs them somewhere, and leaves their outcomes in the completion queue
+//! of their run. It never calls back: neither [`submit`](ParallelExecutor::submit) nor an outcome runs code of the
+//! engine.
 //!
-//! It keeps an attempt's own limits (`timeout`, `memory_limit`, cancellation). What runs when, what is tried again and how
-//! results are joined is the engine's affair, the same for every executor.
+//! An executor enforces the limits of an attempt (`timeout`, `memory_limit`, cancellation). The engine decides what
+//! runs when, what is retried and how results are joined, in the same way for every executor.
 
 pub(crate) mod breakers;
 pub(crate) mod message;
@@ -21,7 +22,7 @@ pub use self::{
     unit::{Limit, Ticket, Unit, UnitId, Unsendable},
 };
 
-/// A strategy for running units: on threads, in worker processes, or in a way of your own.
+/// A strategy for running units: on threads, in worker processes, or your own.
 ///
 /// ```
 /// use tea_runtime::{ParallelExecutor, executor::Unit};
@@ -47,39 +48,41 @@ pub trait ParallelExecutor: Send + Sync {
     /// The strategy's name in workflow files.
     fn name(&self) -> &'static str;
 
-    /// How many units it runs at once.
+    /// The number of units that it runs at once.
     fn max_workers(&self) -> usize;
 
-    /// How many units it takes at once with profit: more than [`max_workers`](Self::max_workers) where a queue hides the
-    /// time that a unit travels.
+    /// The number of units that it should have at once: more than [`max_workers`](Self::max_workers) if a queue hides
+    /// the time that it takes to transfer a unit.
     fn window(&self) -> usize {
         self.max_workers()
     }
 
-    /// Whether units leave this process: the engine then writes them as bytes before it submits them, and fails those that
-    /// cannot be sent.
+    /// Whether units leave this process. If so, the engine encodes them before it submits them, and fails those that
+    /// cannot be encoded.
     fn crosses(&self) -> bool {
         false
     }
 
-    /// Starts `unit`, now or as soon as there is room, and returns at once. It runs no code of the engine or the user.
+    /// Starts `unit`, now or as soon as there is room, and returns at once. It must not run code of the engine or the
+    /// user.
     fn submit(&self, unit: Unit);
 
-    /// The same for several units, in this order.
+    /// Like [`submit`](Self::submit), for several units in this order.
     fn submit_all(&self, units: Vec<Unit>) {
         for unit in units {
             self.submit(unit);
         }
     }
 
-    /// The engine waits for this unit no longer: it was cancelled, and its grace is over. What still runs of it takes nobody's
-    /// place from now on.
+    /// The engine no longer waits for this unit, because it was cancelled and its grace period is over. If it is still
+    /// running, it no longer counts towards the number of units that run at once.
     fn abandon(&self, unit: UnitId) {
         let _ = unit;
     }
 
-    /// Ends what it keeps for later units. The engine calls it for the executors that it made, when their run is over, on
-    /// a thread that may wait. Whoever brought an executor closes it himself: it may serve several runs.
+    /// Releases what it keeps for later units. The engine calls this at the end of a run, on a thread that may block,
+    /// for the executors that it created. An executor that the caller supplied must be closed by the caller, as it may
+    /// serve several runs.
     fn close(&self) {}
 }
 
@@ -95,6 +98,6 @@ impl std::fmt::Display for UnknownStrategy {
 
 impl std::error::Error for UnknownStrategy {}
 
-// Not in the modules themselves, which a model checker compiles once more: see `tests/tests/schedules`.
+// Not in the modules themselves, because a model checker compiles them again: see `tests/tests/schedules`.
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! State values on their way between processes.
+//! Encodes state values that are sent between processes.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use crate::{
     state::{KeySpec, Value},
 };
 
-/// From this size on, bytes that a value has anyway are sent from where they lie.
+/// From this size on, values whose memory is their encoding are sent without copying them first.
 const LARGE: usize = 64 << 10;
 
-/// Values, encoded one after the other, with what announces them.
+/// Values that are encoded one after the other, and the heads that announce them.
 #[derive(Debug, Default)]
 pub(crate) struct Values {
     pub(crate) heads: Vec<ValueHead>,
@@ -22,7 +22,7 @@ pub(crate) struct Values {
 /// Encodes these values.
 ///
 /// # Errors
-/// A failure that names the first key which cannot be encoded, or which takes the whole over `limit` bytes.
+/// A failure that names the first key that cannot be encoded, or with which the total exceeds `limit` bytes.
 pub(crate) fn encode<'a>(
     specs: &[KeySpec],
     values: impl IntoIterator<Item = (u32, &'a Value)>,
@@ -57,10 +57,10 @@ pub(crate) fn encode<'a>(
     Ok(encoded)
 }
 
-/// Reads the values that `heads` announce, of some of these keys, from `bytes`.
+/// Reads the values that `heads` announce, which belong to some of these keys, from `bytes`.
 ///
 /// # Errors
-/// A failure that names the first key which cannot be decoded.
+/// A failure that names the first key that cannot be decoded.
 pub(crate) fn decode(
     specs: &[KeySpec],
     keys: &[u32],
@@ -91,12 +91,12 @@ pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, 
     guard(call).unwrap_or_else(|panic| Err(format!("it panicked: {}", panic.message)))
 }
 
-/// What is wrong with something of this size.
+/// The message for something that is larger than the limit.
 pub(crate) fn over_limit(length: u64, limit: u64) -> String {
     format!("it takes {length} bytes, and `max_payload` is {}", size(limit))
 }
 
-/// A size as workflow files write it.
+/// A size as it is written in workflow files.
 pub(crate) fn size(bytes: u64) -> String {
     let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
     match units.into_iter().find(|(shift, _)| bytes >= 1 << shift && bytes.is_multiple_of(1 << shift)) {
@@ -105,7 +105,7 @@ pub(crate) fn size(bytes: u64) -> String {
     }
 }
 
-/// A failure of the way, not of the work.
+/// A failure of the transfer, not of the work.
 pub(crate) fn transport(message: impl Into<String>) -> Box<Failure> {
     Box::new(Failure::new(FailureKind::Transport, message))
 }

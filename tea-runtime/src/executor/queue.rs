@@ -1,14 +1,14 @@
-//! The completion queue: where whoever runs units leaves what became of them, and goes on with its own work.
+//! The completion queue, where outcomes of units are left for the driver of their fan-out.
 //!
-//! There is one queue a fan-out. Any thread pushes, none waits for room; the driver of the fan-out alone takes out. A
-//! push never runs code of the engine or the user, so the depth of the stack does not depend on what is pushed.
+//! There is one queue per fan-out. Any thread may push and never waits for room; only the driver of the fan-out takes
+//! messages out. A push never runs code of the engine or the user, so the depth of the stack does not depend on it.
 //!
 //! # Why no wake-up is lost
 //!
-//! To be woken costs more than a short unit, so the driver says how many messages it waits for. Everything that decides
-//! whether it must wake (`messages`, `nudged`, and what it waits for) changes only under the lock. A push that makes the
-//! driver's condition true notifies; the driver looks at the condition under the same lock before it sleeps. So either
-//! the push comes first, and the driver sees it, or the driver sleeps first, and the push sees that it waits.
+//! Being woken costs more than a short unit, so the driver says how many messages it waits for. Everything that decides
+//! whether it must wake (`messages`, `nudged`, and what it waits for) changes only under the lock. A push that makes
+//! the driver's condition true notifies it, and the driver checks the condition under the same lock before it sleeps.
+//! So either the push comes first, and the driver sees it, or the driver sleeps first, and the push sees that it waits.
 
 use std::time::Instant;
 
@@ -24,9 +24,9 @@ pub(crate) struct CompletionQueue<T> {
 #[derive(Debug)]
 struct State<T> {
     messages: Vec<T>,
-    /// The driver is to look around, whatever has been pushed.
+    /// Whether the driver should wake, whatever has been pushed.
     nudged: bool,
-    /// How many messages the driver sleeps for; `None` while it is awake.
+    /// The number of messages that the driver waits for; `None` while it is awake.
     wanted: Option<usize>,
 }
 
@@ -37,7 +37,7 @@ impl<T> Default for CompletionQueue<T> {
 }
 
 impl<T> CompletionQueue<T> {
-    /// Leaves a message. One that is `urgent` wakes the driver however many it waits for.
+    /// Leaves a message. An `urgent` message wakes the driver, however many it waits for.
     pub(crate) fn push(&self, message: T, urgent: bool) {
         let mut state = self.lock();
         state.messages.push(message);
@@ -45,20 +45,20 @@ impl<T> CompletionQueue<T> {
         self.wake(state);
     }
 
-    /// Has the driver look around, as when its fan-out is cancelled.
+    /// Wakes the driver, for example when its fan-out is cancelled.
     pub(crate) fn nudge(&self) {
         let mut state = self.lock();
         state.nudged = true;
         self.wake(state);
     }
 
-    /// How many messages lie here.
+    /// The number of messages in the queue.
     pub(crate) fn len(&self) -> usize {
         self.lock().messages.len()
     }
 
-    /// Waits until `wanted` messages are here, an urgent one is, the queue is nudged, or `until` has come; then moves all
-    /// messages to `into`, which must be empty.
+    /// Waits for `wanted` messages, an urgent message, a nudge, or the time `until`. Then moves all messages to `into`,
+    /// which must be empty.
     pub(crate) fn wait(&self, wanted: usize, until: Option<Instant>, into: &mut Vec<T>) {
         let mut state = self.lock();
         while !state.nudged && state.messages.len() < wanted {
@@ -81,7 +81,7 @@ impl<T> CompletionQueue<T> {
 
     fn wake(&self, state: MutexGuard<'_, State<T>>) {
         let wakes = state.wanted.is_some_and(|wanted| state.nudged || state.messages.len() >= wanted);
-        // Whoever is woken wants the lock.
+        // The woken thread needs the lock.
         drop(state);
         if wakes {
             self.there.notify_one();

@@ -1,4 +1,4 @@
-//! What an executor must know of the run that a unit belongs to.
+//! What an executor needs to know about the run that a unit belongs to.
 
 use std::{
     fmt,
@@ -14,19 +14,19 @@ use crate::{
     plan::Plan,
 };
 
-/// What an executor must know of a run.
+/// What an executor needs to know about a run.
 pub(crate) struct RunInfo {
-    /// No other run of this process has it.
+    /// Identifies the run within this process.
     pub(crate) number: u64,
     pub(crate) plan: &'static Plan,
     pub(crate) events: Events,
-    /// What listeners want to hear of nodes that run in other processes.
+    /// What listeners want to know about nodes that run in other processes.
     pub(crate) tells: Detail,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) breakers: Arc<Breakers>,
-    /// What the caller changed of the plan's settings, for the same run in a worker: the engine's own message.
+    /// What the caller changed in the plan's settings, as a message of the engine for the same run in a worker.
     pub(crate) settings: Vec<u8>,
-    /// What is told by threads that may not run listeners, and belongs to no unit.
+    /// Notes from threads that may not run listeners, which do not belong to a unit.
     notes: Mutex<Vec<Note>>,
 }
 
@@ -43,12 +43,12 @@ impl RunInfo {
         Arc::new(Self { number, plan, events, tells, tokens, breakers, settings, notes: Mutex::default() })
     }
 
-    /// Leaves a note, which the next driver that looks, or else the end of the run, tells.
+    /// Leaves a note, which is reported by the next driver that looks, or at the end of the run.
     pub(crate) fn note(&self, note: Note) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
     }
 
-    /// Tells what was left, on a thread that may run listeners.
+    /// Reports the notes, on a thread that may run listeners.
     pub(crate) fn tell_notes(&self) {
         let notes = std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner));
         for note in &notes {

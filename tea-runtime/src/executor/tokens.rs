@@ -1,12 +1,12 @@
-//! How much may run at once in a run, in all of its threads and worker processes: the jobserver of `make`, in small.
+//! Limits how much runs at once in a run, in all of its threads and worker processes, like the jobserver of `make`.
 //!
-//! Whatever runs the user's code for a unit holds a token: a thread, or a worker process as long as it has something to
-//! run. Who waits for a fan-out of its own [lends](lend) its token, so that nesting cannot deadlock: somebody can always
-//! run what is waited for. In a worker process there is the worker's own token, which its parent counts, and beyond it
-//! what the parent grants on request and gets back as soon as nobody here waits for one.
+//! Whatever runs user code for a unit holds a token: a thread, or a worker process as long as it has something to run.
+//! A thread that waits for a nested fan-out [lends](lend) its token. So nesting cannot deadlock: there is always a
+//! token for what is waited for. A worker process has its own token, which its parent counts, and any others that the
+//! parent grants on request. These are returned as soon as nobody in the worker waits for one.
 //!
-//! A token that comes back is handed to whoever has waited longest. Whoever gets one that is no longer needed drops it,
-//! which hands it to the next. So a token is free only while nobody waits.
+//! A token that is returned is handed to whoever has waited longest. If it is no longer needed there, it is dropped,
+//! which hands it to the next in line. So a token is free only while nobody waits.
 
 use std::{cell::RefCell, collections::VecDeque, fmt, sync::Arc};
 
@@ -20,40 +20,40 @@ pub(crate) struct Tokens {
 
 #[derive(Default)]
 struct State {
-    /// None, as long as somebody waits.
+    /// Free tokens; there are none while somebody waits.
     free: usize,
     waiting: VecDeque<Waiting>,
-    /// Asked for upstream, and not granted yet.
+    /// Tokens that have been requested upstream and not yet granted.
     requested: usize,
-    /// Granted from upstream, and not given back.
+    /// Tokens that upstream has granted and that have not been returned.
     granted: usize,
 }
 
-/// Who waits for a token.
+/// Something that waits for a token.
 enum Waiting {
-    /// A thread that sleeps. It has a token once this is taken out of the queue.
+    /// A sleeping thread. It has a token once this is removed from the queue.
     Thread(Arc<Condvar>),
-    /// Somebody who does something else meanwhile.
+    /// A callback, for something that does other work in the meantime.
     Later(Taker),
 }
 
-/// Takes a token that was waited for. It only passes it on: it runs on any thread.
+/// Receives a token. It may only pass it on, because it runs on any thread.
 pub(crate) type Taker = Box<dyn FnOnce(Token) + Send>;
 
-/// Whoever grants tokens to this process.
+/// The source that grants tokens to this process.
 pub(crate) trait Upstream: Send + Sync {
-    /// Asks for a token, which [`Tokens::grant`] brings.
+    /// Requests a token, which arrives through [`Tokens::grant`].
     fn request(&self);
 
-    /// Gives a granted token back.
+    /// Returns a granted token.
     fn give_back(&self);
 }
 
-/// The right to run something. Dropped, it goes to whoever waits for one.
+/// The right to run something. When dropped, it goes to whoever waits for one.
 pub(crate) struct Token(Arc<Tokens>);
 
 impl Token {
-    /// Whether it is one of these.
+    /// Whether it belongs to these tokens.
     pub(crate) fn is_of(&self, tokens: &Arc<Tokens>) -> bool {
         Arc::ptr_eq(&self.0, tokens)
     }
@@ -73,12 +73,12 @@ impl fmt::Debug for Token {
 }
 
 impl Tokens {
-    /// So many tokens, all free.
+    /// A number of tokens, all of them free.
     pub(crate) fn new(free: usize, upstream: Option<Box<dyn Upstream>>) -> Arc<Self> {
         Arc::new(Self { state: Mutex::new(State { free, ..State::default() }), upstream })
     }
 
-    /// Takes a token, waiting for it if none is free.
+    /// Takes a token, and waits if none is free.
     pub(crate) fn acquire(self: &Arc<Self>) -> Token {
         let turn = Arc::new(Condvar::new());
         if let Some(token) = self.take_or_wait(|| Waiting::Thread(Arc::clone(&turn))) {
@@ -99,7 +99,7 @@ impl Tokens {
         Some(Token(Arc::clone(self)))
     }
 
-    /// Has `take` called with a token: at once if one is free, else when it is its turn.
+    /// Calls `take` with a token: at once if one is free, otherwise when it is its turn.
     pub(crate) fn acquire_later(self: &Arc<Self>, take: Taker) {
         let mut take = Some(take);
         let token = self.take_or_wait(|| Waiting::Later(take.take().expect("it waits once")));
@@ -108,7 +108,7 @@ impl Tokens {
         }
     }
 
-    /// A token that was requested upstream has come.
+    /// Receives a token that was requested upstream.
     pub(crate) fn grant(self: &Arc<Self>) {
         let mut state = self.lock();
         state.requested = state.requested.saturating_sub(1);
@@ -116,8 +116,8 @@ impl Tokens {
         self.hand_on(state);
     }
 
-    /// Takes a token if one is free. Else this waits, and upstream is asked for another, if those on their way are fewer
-    /// than those who wait.
+    /// Takes a token if one is free. Otherwise adds `waiting` to the queue, and requests a token from upstream if fewer
+    /// have been requested than are waited for.
     fn take_or_wait(self: &Arc<Self>, waiting: impl FnOnce() -> Waiting) -> Option<Token> {
         let mut state = self.lock();
         if let Some(left) = state.free.checked_sub(1) {
@@ -135,7 +135,7 @@ impl Tokens {
         None
     }
 
-    /// A token is held by nobody: it is for whoever has waited longest, else for upstream if it came from there.
+    /// Passes on a token that nobody holds: to whoever has waited longest, or else back upstream if it came from there.
     fn hand_on(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         match (state.waiting.pop_front(), &self.upstream) {
             (Some(Waiting::Thread(turn)), _) => {
@@ -166,43 +166,43 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// A token that a thread holds while it runs a unit. It can be lent, and taken away for good. Dropped, it gives the token
-/// back, if it is held; the place stays the thread's.
+/// A token that a thread holds while it runs a unit. It can be lent, and taken away for good. Dropping the lease
+/// returns the token if it is held; the thread keeps its place.
 pub(crate) struct Lease {
     tokens: Arc<Tokens>,
     state: Mutex<LeaseState>,
     place: Option<Arc<dyn Place>>,
 }
 
-/// The place that a thread has in an executor, which goes with its token.
+/// The place of a thread in an executor, which goes with its token.
 pub(crate) trait Place: Send + Sync {
-    /// The thread waits, or was left behind: another may have its place.
+    /// The thread waits or has been abandoned, so another one may have its place.
     fn left(&self);
 
-    /// The thread goes on.
+    /// The thread continues.
     fn taken_again(&self);
 }
 
 enum LeaseState {
     Held(Token),
     Lent,
-    /// The unit was left behind: what still runs of it holds nothing.
+    /// The unit has been abandoned: if it is still running, it holds no token.
     Revoked,
 }
 
 impl Lease {
-    /// Waits for a token, and holds it.
+    /// Waits for a token and holds it.
     pub(crate) fn acquire(tokens: Arc<Tokens>, place: Option<Arc<dyn Place>>) -> Arc<Self> {
         let state = LeaseState::Held(tokens.acquire());
         Arc::new(Self { tokens, state: Mutex::new(state), place })
     }
 
-    /// Whose token it is.
+    /// The tokens that it belongs to.
     pub(crate) fn tokens(&self) -> &Arc<Tokens> {
         &self.tokens
     }
 
-    /// Takes the token away, and the place with it. Neither will be held again.
+    /// Takes away the token and the place for good.
     pub(crate) fn revoke(&self) {
         self.change(LeaseState::Revoked);
     }
@@ -223,7 +223,7 @@ impl Lease {
         let token = self.tokens.acquire();
         let mut state = self.lock();
         if matches!(*state, LeaseState::Revoked) {
-            // It was taken away while this thread waited. The token must not be dropped under the lock.
+            // The lease was taken away while this thread waited. The token must not be dropped under the lock.
             drop(state);
             return drop(token);
         }
@@ -235,7 +235,7 @@ impl Lease {
     fn change(&self, to: LeaseState) {
         let mut state = self.lock();
         if matches!(*state, LeaseState::Revoked) {
-            // What has been taken away stays so.
+            // What has been taken away is not returned.
             return;
         }
         let before = std::mem::replace(&mut *state, to);
@@ -258,16 +258,16 @@ impl fmt::Debug for Lease {
 }
 
 thread_local! {
-    /// The lease of what this thread runs.
+    /// The lease of the unit that this thread runs.
     static CURRENT: RefCell<Option<Arc<Lease>>> = const { RefCell::new(None) };
 }
 
-/// Says by which lease this thread runs what it runs from now on. Gives the one before.
+/// Sets the lease with which this thread runs units from now on. Returns the previous one.
 pub(crate) fn set_current(lease: Option<Arc<Lease>>) -> Option<Arc<Lease>> {
     CURRENT.replace(lease)
 }
 
-/// Lends this thread's token, if it holds one, until what this gives is dropped; that waits for a token again.
+/// Lends this thread's token, if it holds one, until the returned value is dropped. The drop waits for a token again.
 pub(crate) fn lend() -> Lent {
     let lease = CURRENT.with_borrow(Clone::clone);
     if let Some(lease) = &lease {
@@ -276,7 +276,7 @@ pub(crate) fn lend() -> Lent {
     Lent(lease)
 }
 
-/// A token is lent as long as this lives.
+/// Lends a token for as long as it exists.
 pub(crate) struct Lent(Option<Arc<Lease>>);
 
 impl Drop for Lent {

@@ -1,4 +1,4 @@
-//! A unit of work as an executor gets it, and the ticket by which its outcome comes back.
+//! A unit of work as an executor receives it, and the ticket that delivers its outcome.
 
 use std::{
     any::Any,
@@ -28,53 +28,53 @@ use crate::{
     timer,
 };
 
-/// What a unit runs: a branch, or consecutive items of a map. An executor sees parts that are run in order, one for a
-/// branch, one for each item, and never asks which of the two it is.
+/// What a unit runs: a branch, or consecutive items of a map. Executors do not distinguish the two. They see parts that
+/// run in order: one for a branch, or one for each item.
 pub(crate) trait Work: Send {
-    /// How many parts it has, at least one.
+    /// The number of parts, at least one.
     fn parts(&self) -> usize;
 
     /// The name of the branch or map.
     fn name(&self) -> &'static str;
 
-    /// What these parts are called in events and failures: `branch`, `map[3]` or `map[3..7]`.
+    /// The name of these parts in events and failures: `branch`, `map[3]` or `map[3..7]`.
     fn label(&self, from: usize, to: usize) -> String;
 
-    /// The same for all units of a branch or a map, which take about as long as each other.
+    /// A number that all units of a branch or map share. They take about the same time.
     fn kind(&self) -> usize;
 
-    /// Runs the parts `from..to` on this thread, up to the first that fails. Gives how many ran, and that failure.
+    /// Runs the parts `from..to` on this thread, up to the first that fails. Returns how many ran, and that failure.
     fn run(&mut self, from: usize, to: usize, context: &Context) -> (usize, Option<Box<Failure>>);
 
-    /// The unit as bytes; it may be fewer parts than there are, where all do not fit into one message.
+    /// Encodes the unit, or only its first parts if not all of them fit into one message.
     ///
     /// # Errors
     /// If what it reads, or its first part, cannot be sent.
     fn encode(&self, attempt: u32, max_payload: u64) -> Result<Encoded, Unencodable>;
 
-    /// A copy of part `at`, for another attempt. Asked for before the part has run, or after it has failed.
+    /// A copy of part `at` for another attempt. Called before the part has run, or after it has failed.
     fn part(&self, at: usize) -> Box<dyn Work>;
 
-    /// Takes the parts from `at` on off, before they have run.
+    /// Splits off the parts from `at` on, before they have run.
     fn split_off(&mut self, at: usize) -> Box<dyn Work>;
 
-    /// Appends the result of part `at`, which ended well.
+    /// Appends the result of part `at`, which succeeded.
     ///
     /// # Errors
     /// If it cannot be sent.
     fn encode_result(&self, at: usize, max_payload: u64, into: &mut Bytes) -> Result<ResultHead, Box<Failure>>;
 
-    /// Takes the result of part `at` that another process sent.
+    /// Decodes the result of part `at` that another process sent.
     ///
     /// # Errors
     /// If the bytes are not those of a result.
     fn accept(&mut self, at: usize, head: &ResultHead, bytes: &[u8]) -> Result<(), Box<Failure>>;
 
-    /// For whoever made it, and knows its type.
+    /// For the code that created it and knows its type.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
-/// Why a unit cannot be written as bytes.
+/// Why a unit cannot be encoded.
 #[derive(Debug)]
 pub(crate) enum Unencodable {
     /// What it reads, or its first part, cannot be sent.
@@ -91,7 +91,7 @@ pub(crate) struct FanOut {
     pub(crate) position: Position,
 }
 
-/// Tells units apart; no two of a process have the same.
+/// Identifies a unit within this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnitId(u64);
 
@@ -110,17 +110,18 @@ impl UnitId {
 
 /// One attempt at a unit of work: a branch, or a batch of items of a map.
 ///
-/// An executor runs it in one of two ways. [`run`](Self::run) runs it on the calling thread. Or [`encode`](Self::encode)
-/// gives it as bytes, which [`serve`](crate::engine::serve) runs in another process of the same program, and whose
-/// answer [`Ticket::answer`] takes. A unit that is dropped fails as lost: whatever happens, its fan-out comes to an end.
+/// An executor runs it in one of two ways: [`run`](Self::run) runs it on the calling thread, and
+/// [`encode`](Self::encode) turns it into bytes, which [`serve`](crate::engine::serve) runs in another process of the
+/// same program. The answer is passed to [`Ticket::answer`]. A unit that is dropped fails as lost, so its fan-out
+/// always comes to an end.
 pub struct Unit {
     pub(crate) ticket: Ticket,
     pub(crate) scope: Scope,
     pub(crate) attempt: u32,
     pub(crate) config: &'static ParallelConfig,
-    /// Until when all attempts together must have ended, in this process's time; known from the second attempt on.
+    /// The deadline of all attempts together, in this process's time; known from the second attempt on.
     pub(crate) deadline: Option<Instant>,
-    /// Its own, where something may cancel it alone.
+    /// Its own token, if it can be cancelled alone.
     pub(crate) cancel: Option<CancellationToken>,
     pub(crate) index: u64,
     pub(crate) work: Box<dyn Work>,
@@ -128,38 +129,38 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// Tells it from all other units of this process.
+    /// The number that identifies it within this process.
     #[must_use]
     pub fn id(&self) -> UnitId {
         self.ticket.id
     }
 
-    /// Where it stands in its run.
+    /// Its position in the run.
     #[must_use]
     pub fn position(&self) -> Position {
         self.fan_out().position.at_part(self.index)
     }
 
-    /// What it is called in events: the branch's name, or `map[3]` or `map[3..7]`.
+    /// Its name in events: that of the branch, or `map[3]` or `map[3..7]`.
     #[must_use]
     pub fn label(&self) -> String {
         self.work.label(0, self.work.parts())
     }
 
-    /// Which attempt this is, from 1.
+    /// The number of this attempt, counted from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// Its settings. An executor keeps [`limit`](Self::limit) and, if it can, `memory_limit` and `grace`; the engine does
-    /// the rest.
+    /// Its settings. An executor enforces [`limit`](Self::limit) and, if it can, `memory_limit` and `grace`. The engine
+    /// takes care of the rest.
     #[must_use]
     pub fn config(&self) -> &'static ParallelConfig {
         self.config
     }
 
-    /// Cancels it.
+    /// The token that cancels it.
     #[must_use]
     pub fn cancellation(&self) -> &CancellationToken {
         self.cancel.as_ref().unwrap_or(&self.fan_out().cancel)
@@ -171,25 +172,26 @@ impl Unit {
         Limit::of(self.config, self.deadline)
     }
 
-    /// Runs it on this thread, and leaves its outcome in the completion queue of its run.
+    /// Runs the unit on this thread, and leaves its outcome in the completion queue of its run.
     pub fn run(self) {
         let (ticket, attempt) = self.into_parts();
         let outcome = attempt.run();
         ticket.finish(outcome);
     }
 
-    /// What brings its outcome, and what is run: for executors that may have to leave the second behind.
+    /// Splits the unit into the ticket for its outcome and the work, for executors that may have to abandon the latter.
     pub(crate) fn into_parts(self) -> (Ticket, Attempt) {
         let fan_out = Arc::clone(self.fan_out());
         let Self { ticket, scope, attempt, cancel, work, .. } = self;
         (ticket, Attempt { fan_out, scope, number: attempt, cancel, work })
     }
 
-    /// Its bytes, and the ticket for its outcome. The engine has written the bytes already where the executor says that
-    /// units [cross](super::ParallelExecutor::crosses); else the user's `Serialize` runs now.
+    /// The unit as bytes, and the ticket for its outcome. If the executor says that units
+    /// [cross](super::ParallelExecutor::crosses), the engine has already encoded them. Otherwise the user's `Serialize`
+    /// runs now.
     ///
     /// # Errors
-    /// If it cannot be sent; its fan-out has been told so.
+    /// If it cannot be sent. The failure has been reported to its fan-out.
     pub fn encode(mut self) -> Result<(Vec<u8>, Ticket), Unsendable> {
         if self.encoded.is_none() {
             match self.work.encode(self.attempt, self.config.max_payload) {
@@ -210,13 +212,13 @@ impl Unit {
         Ok((encoded.map(|encoded| encoded.to_bytes()).unwrap_or_default(), ticket))
     }
 
-    /// All of it fails so.
+    /// Fails all parts of the unit.
     pub(crate) fn fail(self, failure: &Failure) {
         let Self { ticket, work, .. } = self;
         ticket.finish(Outcome::failed(work, failure, Ran::here(Duration::ZERO)));
     }
 
-    /// It cannot be run at all, since its executor cannot run anything.
+    /// Fails the unit because its executor cannot run anything.
     pub(crate) fn refuse(self, failure: &Failure) {
         let Self { ticket, work, .. } = self;
         ticket.finish(Outcome { refused: true, ..Outcome::failed(work, failure, Ran::here(Duration::ZERO)) });
@@ -233,7 +235,7 @@ impl fmt::Debug for Unit {
     }
 }
 
-/// The error of [`Unit::encode`]: the unit cannot be sent, and its fan-out has been told why.
+/// The error of [`Unit::encode`]: the unit cannot be sent. The reason has been reported to its fan-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unsendable;
 
@@ -275,13 +277,14 @@ impl Attempt {
     }
 }
 
-/// Is told what became of parts: that all of them ended well, or all but the last, which failed.
+/// Called with the outcome of parts: either all of them succeeded, or all but the last, which failed.
 pub(crate) type PartsEnded<'a> = &'a mut dyn FnMut(&mut dyn Work, Range<usize>, Option<Box<Failure>>);
 
-/// Runs all parts in order, at most `step` of them between two looks at `ended`, which is told what became of them: that
-/// all in the range ended well, or all but the last, which failed. When the unit is cancelled, the parts that are left fail.
+/// Runs all parts in order, at most `step` of them between two calls of `ended`, which is called with their outcome:
+/// either all in the range succeeded, or all but the last, which failed. If the unit is cancelled, the remaining parts
+/// fail.
 ///
-/// This is the one place where units run: on threads, in workers, and in programs that serve units of others.
+/// All units run here: on threads, in workers, and in programs that serve the units of others.
 pub(crate) fn run_parts(work: &mut dyn Work, context: &Context, step: usize, ended: PartsEnded<'_>) {
     let (mut at, parts) = (0, work.parts());
     while at < parts {
@@ -295,13 +298,13 @@ pub(crate) fn run_parts(work: &mut dyn Work, context: &Context, step: usize, end
     }
 }
 
-/// The right, and the duty, to bring the outcome of a unit: it is brought exactly once. A ticket that is dropped brings
-/// that the unit was lost.
+/// The right and the duty to deliver the outcome of a unit, exactly once. Dropping a ticket delivers the outcome that
+/// the unit was lost.
 pub struct Ticket {
-    /// Taken once the outcome is brought.
+    /// `None` when the outcome has been delivered.
     fan_out: Option<Arc<FanOut>>,
     id: UnitId,
-    /// What another process runs, and its results are put into.
+    /// The work that another process runs, which receives the results.
     pub(crate) sent: Option<Box<dyn Work>>,
 }
 
@@ -310,7 +313,7 @@ impl Ticket {
         Self { fan_out: Some(fan_out), id: UnitId::next(), sent: None }
     }
 
-    /// Leaves the outcome in the completion queue. That runs no code of the engine or the user.
+    /// Leaves the outcome in the completion queue. This runs no code of the engine or the user.
     pub(crate) fn finish(mut self, outcome: Outcome) {
         self.bring(outcome);
     }
@@ -320,13 +323,13 @@ impl Ticket {
         self.fan_out().queue.push(Message::Note(note), true);
     }
 
-    /// Brings what [`serve`](crate::engine::serve) answered in another process. It is decoded later, by the engine.
+    /// Delivers the answer of [`serve`](crate::engine::serve) in another process. The engine decodes it later.
     pub fn answer(mut self, answer: Vec<u8>) {
         let work = self.sent.take();
         self.bring(Outcome::answered(work, answer));
     }
 
-    /// The unit failed so: what ran it is gone, or could not be reached.
+    /// Delivers a failure: whatever ran the unit is gone, or could not be reached.
     pub fn fail(mut self, failure: &Failure) {
         let outcome = match self.sent.take() {
             Some(work) => Outcome::failed(work, failure, Ran::here(Duration::ZERO)),
@@ -366,19 +369,19 @@ impl fmt::Debug for Ticket {
     }
 }
 
-/// How long an attempt may run, and by which setting.
+/// How long an attempt may run, and the setting that says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// From its start to its deadline.
+    /// The time from its start to its deadline.
     pub after: Duration,
     /// `timeout` or `timeout_total`.
     setting: &'static str,
-    /// What that is set to.
+    /// The value of that setting.
     allowed: Duration,
 }
 
 impl Limit {
-    /// The nearer of `timeout` and of what is left until the `deadline` of all attempts.
+    /// The shorter of `timeout` and the time left until the `deadline` of all attempts.
     pub(crate) fn of(config: &ParallelConfig, deadline: Option<Instant>) -> Option<Self> {
         let one = config.timeout.map(|allowed| Self { after: allowed, setting: "timeout", allowed });
         let all = config.timeout_total.map(|allowed| {
@@ -388,7 +391,7 @@ impl Limit {
         one.into_iter().chain(all).min_by_key(|limit| limit.after)
     }
 
-    /// The failure of an attempt that ran over it.
+    /// The failure of an attempt that exceeded it.
     #[must_use]
     pub fn failure(&self) -> Box<Failure> {
         let Self { setting, allowed, .. } = self;

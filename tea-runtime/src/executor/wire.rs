@@ -1,6 +1,6 @@
-//! A unit as bytes: the one message by which units travel, and the one by which the ends of their parts come back.
+//! Units as bytes: the message that carries a unit, and the message that carries the end of one of its parts.
 //!
-//! A message is postcard, then the values that it announces: their bytes stand beside the codec, not in it.
+//! A message is encoded with postcard, followed by the values that it announces, which are not part of that encoding.
 
 use std::{
     borrow::Cow,
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{failure::Failure, state::Value};
 
-/// What says which unit it is. What it reads follows, then its items.
+/// The head of a unit. It is followed by the values that the unit reads, and by its items.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct UnitHead<'a> {
     /// [`Plan::module`](crate::plan::Plan::module) and name.
@@ -24,18 +24,18 @@ pub(crate) struct UnitHead<'a> {
     pub(crate) module: Cow<'a, str>,
     #[serde(borrow)]
     pub(crate) workflow: Cow<'a, str>,
-    /// The region's or map's id, and the branch's index there, or that of the first item.
+    /// The ID of the region or map, and the index of the branch or of the first item in it.
     pub(crate) site: u32,
     pub(crate) first: u64,
     pub(crate) attempt: u32,
-    /// The largest result.
+    /// The maximum size of a result.
     pub(crate) max_payload: u64,
-    /// Bytes of each item; of a branch none.
+    /// The size of each item in bytes; empty for a branch.
     pub(crate) items: Vec<u64>,
 }
 
 impl UnitHead<'_> {
-    /// How many parts it has.
+    /// The number of parts.
     pub(crate) fn parts(&self) -> usize {
         self.items.len().max(1)
     }
@@ -48,21 +48,21 @@ pub(crate) struct ValueHead {
     pub(crate) length: u64,
 }
 
-/// The end of a part of a unit; its result follows.
+/// The end of a part of a unit. It is followed by the result.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct PartEnd {
-    /// The unit's number, as its sender gave it.
+    /// The number that the sender gave the unit.
     pub(crate) unit: u64,
     pub(crate) at: u64,
-    /// How long the unit has run so far.
+    /// How long the unit has been running.
     pub(crate) nanos: u64,
-    /// Bytes of the result.
+    /// The size of the result in bytes.
     pub(crate) length: u64,
     pub(crate) outcome: Result<ResultHead, Box<Failure>>,
 }
 
-/// Announces the result of a part that ended well: of a branch the tasks that it goes on to and the values that it
-/// wrote, of an item nothing beside its bytes.
+/// Announces the result of a part that succeeded: for a branch, the tasks that follow and the values that it wrote; for
+/// an item, nothing but its bytes.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct ResultHead {
     pub(crate) goes_to: Vec<u32>,
@@ -73,7 +73,7 @@ pub(crate) struct ResultHead {
 #[derive(Debug)]
 pub(crate) struct Encoded {
     pub(crate) head: UnitHead<'static>,
-    /// What it reads. Units of a map share it.
+    /// The values that it reads, which the units of a map share.
     pub(crate) view: Arc<EncodedView>,
     pub(crate) items: Vec<u8>,
 }
@@ -81,7 +81,7 @@ pub(crate) struct Encoded {
 /// Values that a unit reads, as bytes.
 #[derive(Debug)]
 pub(crate) struct EncodedView {
-    /// No other view of this process has it: whoever has received the view can be told that this is the same.
+    /// Identifies the view within this process, so that a receiver can be told that it already has it.
     pub(crate) number: u64,
     pub(crate) heads: Vec<ValueHead>,
     pub(crate) bytes: Bytes,
@@ -95,12 +95,12 @@ impl EncodedView {
 }
 
 impl Encoded {
-    /// How many parts were written.
+    /// The number of parts that were encoded.
     pub(crate) fn parts(&self) -> usize {
         self.head.parts()
     }
 
-    /// Everything in one piece.
+    /// All bytes in one piece.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let Self { head, view, items } = self;
         let mut bytes = Vec::new();
@@ -115,24 +115,24 @@ impl Encoded {
 /// Bytes to be sent.
 #[derive(Debug, Default)]
 pub(crate) struct Bytes {
-    /// Written to be sent: all of them, if no large value is among them.
+    /// Bytes that were written for this purpose: all of them, unless there are large values.
     pub(crate) start: Vec<u8>,
     pub(crate) rest: Vec<Piece>,
 }
 
 impl Bytes {
-    /// How many they are.
+    /// The number of bytes.
     pub(crate) fn len(&self) -> usize {
         self.start.len() + self.rest.iter().map(|piece| piece.len()).sum::<usize>()
     }
 
-    /// Empties it; the room in `start` stays.
+    /// Clears it, but keeps the capacity of `start`.
     pub(crate) fn clear(&mut self) {
         self.start.clear();
         self.rest.clear();
     }
 
-    /// What comes next is written to this.
+    /// The buffer to which the next bytes are written.
     pub(crate) fn end(&mut self) -> &mut Vec<u8> {
         let Self { start, rest } = self;
         if matches!(rest.last(), Some(Piece::InPlace(..))) {
@@ -148,9 +148,10 @@ impl Bytes {
 /// A piece of what is sent.
 #[derive(Clone)]
 pub(crate) enum Piece {
-    /// Written to be sent.
+    /// Bytes that were written for this purpose.
     Written(Vec<u8>),
-    /// Those of a value, where they lie. It is held until they are sent, which may be a moment after they have arrived.
+    /// The bytes of a value in memory. The value is kept alive until they have been sent, which may be a moment after
+    /// they have arrived.
     InPlace(Value, fn(&Value) -> Option<&[u8]>),
 }
 
@@ -176,7 +177,7 @@ pub(crate) fn write<T: Serialize>(message: &T, into: &mut Vec<u8>) {
     *into = postcard::to_extend(message, std::mem::take(into)).expect("messages are plain data");
 }
 
-/// Reads a message. Gives it with the bytes that follow.
+/// Reads a message. Returns it with the bytes that follow.
 pub(crate) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, &'a [u8]), String> {
     postcard::take_from_bytes(bytes).map_err(|error| format!("a message cannot be read: {error}"))
 }

@@ -1,4 +1,4 @@
-//! Standard error, shared by the bars of `--progress` and everything that is said beside them.
+//! Standard error, shared by the bars of `--progress` and all other messages.
 
 use std::io::{self, IsTerminal};
 
@@ -10,7 +10,8 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 #[cfg(unix)]
 use super::output;
 
-/// Where people read. Cheap to clone. What cannot be written is lost: there is nowhere else to say so.
+/// Writes to standard error. It is cheap to clone. Text that cannot be written is lost, because there is nowhere else
+/// to report it.
 #[derive(Debug, Clone)]
 pub(super) struct Console {
     bars: MultiProgress,
@@ -32,7 +33,7 @@ impl Console {
         &self.bars
     }
 
-    /// Writes text, whole lines with their ends, above the bars. Colours are dropped where nobody would see them.
+    /// Writes text above the bars: complete lines with their line ends. Colors are dropped if they cannot be displayed.
     pub(super) fn print(&self, text: &str) {
         self.bars.suspend(|| {
             let _ = write(text);
@@ -51,11 +52,11 @@ fn write(text: &str) -> io::Result<()> {
 
 #[cfg(windows)]
 fn write(text: &str) -> io::Result<()> {
-    // It may be a console that knows no escapes.
+    // The console may not support escape sequences.
     io::Write::write_all(&mut AutoStream::auto(io::stderr().lock()), text.as_bytes())
 }
 
-/// How many columns standard error has.
+/// The width of standard error in columns.
 pub(super) fn width() -> u16 {
     const USUAL: u16 = 80;
     #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! Where `--output` and `--timing` write: files that are written whole or not at all, and what can only be written to.
+//! The targets of `--output` and `--timing`: files, which are written completely or not at all, and devices and pipes.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -17,16 +17,16 @@ pub(super) struct Target {
     way: Way,
 }
 
-/// How a target is written.
+/// How to write to a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// Through the descriptor that was standard output when the program started.
     StandardOutput,
-    /// By a new file that takes the place of the old one.
+    /// By replacing the file with a new one.
     Replace,
-    /// Into the file as it is: a device or a pipe, or a file in a folder where none can be created.
+    /// Into the existing file: a device or a pipe, or a file in a directory in which no file can be created.
     InPlace,
-    /// At the end of what one of the program's other descriptors leads to.
+    /// By appending to the file of another descriptor of the program.
     Append,
 }
 
@@ -36,11 +36,11 @@ impl Target {
         Self { path: PathBuf::from("-"), way: Way::StandardOutput }
     }
 
-    /// Takes a path, and finds out now, not after hours of work, if it cannot be written. `-` and all paths that name
-    /// descriptor 1 are standard output.
+    /// The target at a path. Checks whether it can be written, so that the user learns of it now and not after hours of
+    /// work. `-` and all paths that name descriptor 1 are standard output.
     ///
     /// # Errors
-    /// If nothing can be created beside it, or it is a directory.
+    /// If no file can be created in the directory, or the path is a directory.
     pub(super) fn new(path: &Path) -> io::Result<Self> {
         if path.as_os_str() == "-" {
             return Ok(Self::standard_output());
@@ -58,13 +58,13 @@ impl Target {
             return Err(io::ErrorKind::IsADirectory.into());
         }
         if metadata.as_ref().is_some_and(|metadata| !metadata.is_file()) {
-            // Not opened now: that may wait until a pipe has a reader.
+            // Not opened now, because that may block until a pipe has a reader.
             return Ok(Self { path, way: Way::InPlace });
         }
         let mut target = Self { path, way: Way::Replace };
         if let Err(error) = target.temporary() {
             target.way = Way::InPlace;
-            // Opened without emptying it.
+            // Opened without truncating it.
             if metadata.is_none() || File::options().write(true).open(&target.path).is_err() {
                 return Err(error);
             }
@@ -72,20 +72,20 @@ impl Target {
         Ok(target)
     }
 
-    /// Where it is written.
+    /// The path of the target.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether it is standard output.
+    /// Whether the target is standard output.
     pub(super) fn is_standard_output(&self) -> bool {
         self.way == Way::StandardOutput
     }
 
-    /// Writes it: whoever reads a file that can be replaced sees what was there before, or all of `bytes`.
+    /// Writes the target. Readers of a file that can be replaced see either the previous content or all of `bytes`.
     ///
     /// # Errors
-    /// If it cannot be written; then what was there before still is, where that can be had.
+    /// If the target cannot be written. The previous content is then preserved, where that is possible.
     pub(super) fn write(&self, bytes: &[u8], stdout: &Stdout) -> io::Result<()> {
         match self.way {
             Way::StandardOutput => stdout.write(bytes),
@@ -94,7 +94,7 @@ impl Target {
                 let mut file = self.temporary()?;
                 file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(plain)?;
                 file.persist(&self.path).map(drop).or_else(|error| {
-                    // The folder lets nothing be replaced, as where another file is mounted on this one.
+                    // The file cannot be replaced, for example because another file is mounted on it.
                     let there = Self { path: self.path.clone(), way: Way::InPlace };
                     let written = there.open().and_then(|file| output::write_whole(file, bytes));
                     written.map_err(|_| error.error)
@@ -103,7 +103,7 @@ impl Target {
         }
     }
 
-    /// Opens it to be written into, as it is.
+    /// Opens the existing file for writing.
     fn open(&self) -> io::Result<File> {
         let mut options = OpenOptions::new();
         match self.way {
@@ -113,7 +113,7 @@ impl Target {
         options.open(&self.path)
     }
 
-    /// A file in the same directory, so that it can be renamed; it is gone when dropped.
+    /// A temporary file in the same directory, so that it can be renamed. It is deleted when dropped.
     fn temporary(&self) -> io::Result<NamedTempFile> {
         let name = self.path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
         let mut builder = Builder::new();
@@ -124,7 +124,7 @@ impl Target {
         builder.tempfile_in(folder(&self.path)).map_err(plain)
     }
 
-    /// Those of the file that is replaced; else what any new file gets.
+    /// The permissions of the file that is replaced, or those of any new file.
     #[cfg(unix)]
     fn permissions(&self) -> fs::Permissions {
         use std::os::unix::fs::PermissionsExt;
@@ -135,15 +135,15 @@ impl Target {
 /// Where a path leads.
 #[derive(Debug, PartialEq, Eq)]
 enum Followed {
-    /// To this file; it need not exist.
+    /// To this file, which need not exist.
     File(PathBuf),
     /// To a descriptor of this process.
     Descriptor(u32),
 }
 
-/// Follows links to the file that is meant. The file that a link leads to is replaced, not the link.
+/// Follows links to the file that is meant. A link's target is replaced, not the link.
 fn follow(path: &Path) -> Followed {
-    // As many as Linux follows.
+    // As many links as Linux follows.
     const MOST_LINKS: usize = 40;
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
@@ -153,13 +153,14 @@ fn follow(path: &Path) -> Followed {
         let Ok(target) = fs::read_link(&path) else { break };
         path = folder(&path).join(target);
     }
-    // One that does not exist yet has a folder that does.
+    // If the file does not exist yet, its directory does.
     let there = fs::canonicalize(folder(&path)).ok().zip(path.file_name()).map(|(folder, name)| folder.join(name));
     Followed::File(fs::canonicalize(&path).ok().or(there).unwrap_or(path))
 }
 
-/// The descriptor that `/dev/fd/1` and the like name. These are links on some systems, but not to be followed: the file
-/// that they lead to may have no name, and if it has one, it is to be written from where the descriptor stands.
+/// The descriptor that `/dev/fd/1` and similar paths name. On some systems these are links, but they must not be
+/// followed: the file behind them may have no name, and if it has one, it must be written from the descriptor's
+/// position.
 fn descriptor(path: &Path) -> Option<u32> {
     let number = path.file_name()?.to_str()?.parse().ok()?;
     let folder = fs::canonicalize(folder(path)).ok()?;
@@ -174,7 +175,7 @@ fn folder(path: &Path) -> &Path {
     }
 }
 
-/// The error in the system's words, without the name of the temporary file that `tempfile` adds: nobody asked for that.
+/// The system's error, without the name of the temporary file that `tempfile` adds, which means nothing to the user.
 fn plain(error: io::Error) -> io::Error {
     match error.to_string().split_once(" at path ") {
         Some((words, _)) => io::Error::new(error.kind(), words),
@@ -193,7 +194,7 @@ mod tests {
         names
     }
 
-    /// Writes to a target that is not standard output.
+    /// Writes to a target other than standard output.
     fn write(target: &Target, text: &str) -> io::Result<()> {
         target.write(text.as_bytes(), &Stdout::none())
     }

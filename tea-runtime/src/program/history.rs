@@ -10,45 +10,45 @@ use crate::{
     result::ParallelFlowResult,
 };
 
-/// The listener that keeps the history.
+/// The listener that records the history.
 #[derive(Debug, Default)]
 pub(super) struct Historian(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
     history: History,
-    /// What is in `history.done`.
+    /// The names in `history.done`.
     done: HashSet<String>,
-    /// The names of maps that run.
+    /// The names of maps that are running.
     running: HashMap<Scope, &'static str>,
 }
 
 /// What happened so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct History {
-    /// Nodes, maps and branches that ended well, in the order in which they first did, each once.
+    /// Nodes, maps and branches that succeeded, once each, in the order in which they first did.
     pub(super) done: Vec<String>,
-    /// Runs of branches that ended well.
+    /// The number of branch runs that succeeded.
     pub(super) branches_done: u64,
-    /// Results of branches that failed, whether the run may go on without them or not; at most [`MOST_FAILED`].
+    /// Results of branches that failed, whether that is allowed or not, at most [`MOST_FAILED`].
     pub(super) failed: Vec<ParallelFlowResult>,
-    /// Runs of branches that failed.
+    /// The number of branch runs that failed.
     pub(super) branches_failed: u64,
-    /// Items of maps that ended well.
+    /// The number of items that succeeded.
     pub(super) items_done: u64,
-    /// Items of maps that failed.
+    /// The number of items that failed.
     pub(super) items_failed: u64,
-    /// How many items of each map that has failed ones ended, and failed, by its name.
+    /// For each map with failed items, by name: how many items ended, and how many failed.
     pub(super) maps: BTreeMap<&'static str, (u64, u64)>,
-    /// Attempts after the first.
+    /// The number of retries.
     pub(super) retries: u64,
-    /// Worker processes started.
+    /// The number of worker processes that were started.
     pub(super) workers_started: u64,
-    /// Worker processes that ended before they were done.
+    /// The number of worker processes that were lost.
     pub(super) workers_lost: u64,
 }
 
-/// A loop may fail branches without end; only so many are kept whole.
+/// The maximum number of results that are kept, because a loop may produce failures without end.
 const MOST_FAILED: usize = 1000;
 
 impl Historian {
@@ -116,12 +116,12 @@ impl Known {
 }
 
 impl History {
-    /// Whether anything failed, though the run may go on without it.
+    /// Whether anything failed, even if that is allowed.
     pub(super) fn has_failures(&self) -> bool {
         self.branches_failed + self.items_failed > 0
     }
 
-    /// What failed and was allowed to, in words: of a run that ended well.
+    /// Describes the allowed failures of a run that succeeded.
     pub(super) fn allowed(&self) -> Vec<String> {
         let mut branches: BTreeMap<(&str, String), u64> = BTreeMap::new();
         for result in &self.failed {
@@ -138,18 +138,19 @@ impl History {
         branches.into_iter().map(branch).chain(self.maps.iter().map(map)).collect()
     }
 
-    /// What was done: `finished` as the run's error tells it, maps among it, then whatever else ended well.
+    /// What was done: `finished` from the error of the run, including maps, then everything else that succeeded.
     pub(super) fn done(&self, finished: &[String]) -> Vec<String> {
         let known: HashSet<&String> = finished.iter().collect();
         finished.iter().chain(self.done.iter().filter(|name| !known.contains(name))).cloned().collect()
     }
 
-    /// How many failures there were, of which a run's error holds `told`: of a map's items it holds some only.
+    /// The number of failures. The error of a run contains only `told` of them, because it is limited for items of
+    /// maps.
     pub(super) fn failures(&self, told: usize) -> u64 {
         (told as u64).max(self.maps.values().map(|(_, failed)| failed).copied().max().unwrap_or(0))
     }
 
-    /// The counts in words, those that are not 0: `3 branches, 120 items (3 failed), 1 retry`.
+    /// The counts that are not 0, in words: `3 branches, 120 items (3 failed), 1 retry`.
     pub(super) fn counts(&self) -> String {
         let mut parts = Vec::new();
         let with_failed = |done: u64, failed: u64, one: &str, many: &str| {

@@ -1,8 +1,8 @@
-//! Times and signals in words.
+//! Formats times and signals for people.
 
 use std::time::Duration;
 
-/// A time as people say it: `0.4 ms`, `350 ms`, `2.4 s`, `3 min 12 s`, `2 h 05 min`.
+/// A time as people write it: `0.4 ms`, `350 ms`, `2.4 s`, `3 min 12 s`, `2 h 05 min`.
 pub(super) fn time(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match duration.as_millis() {
@@ -14,7 +14,7 @@ pub(super) fn time(duration: Duration) -> String {
     }
 }
 
-/// `SIGINT` and the like.
+/// The name of a signal, such as `SIGINT`.
 pub(super) fn signal_name(signal: i32) -> Option<&'static str> {
     signal_hook::low_level::signal_name(signal)
 }

@@ -1,4 +1,4 @@
-//! What is told during the run, on standard error: the events of Tea and whatever the user's Rust logs with `tracing`.
+//! Messages on standard error during the run: Tea's events, and whatever user code logs with `tracing`.
 
 use std::{fmt, fmt::Write as _, io, str::FromStr, time::Instant};
 
@@ -17,18 +17,19 @@ use tracing_subscriber::{
 
 use super::{args, console::Console, page};
 
-/// The target of what workers write.
+/// The target of the output of workers.
 const OUTPUT: &str = "tea::output";
-/// The target of the line at the end of a run that went well.
+/// The target of the last line of a successful run.
 pub(super) const SUMMARY: &str = "tea::summary";
 
-/// Sets up the subscriber, unless the program already has one. `RUST_LOG` (without regular expressions) wins.
+/// Sets up the subscriber, unless the program already has one. `RUST_LOG` (without regular expressions) takes
+/// precedence.
 pub(super) fn init(console: &Console, style: args::Style, verbosity: i16) {
     let asked = std::env::var("RUST_LOG").ok().and_then(|text| Targets::from_str(&text).ok());
     let filter = asked.unwrap_or_else(|| filter(verbosity));
     let registry = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer().with_writer(Lines(console.clone()));
-    // An error says that there is a subscriber already: the program's own, and then it is right.
+    // An error means that the program has already set up its own subscriber, which should be used.
     let _ = match style {
         args::Style::Json => registry.with(layer.json().flatten_event(true)).try_init(),
         args::Style::Text => {
@@ -51,7 +52,7 @@ fn filter(verbosity: i16) -> Targets {
     }
 }
 
-/// Hands whole records to the console.
+/// Passes complete records to the console.
 struct Lines(Console);
 
 impl<'a> MakeWriter<'a> for Lines {
@@ -75,7 +76,7 @@ impl io::Write for Line<'_> {
     }
 }
 
-/// Lines for people: `warning: …`, and `[label] …` for what workers write.
+/// Formats lines for people: `warning: …`, and `[label] …` for the output of workers.
 struct Plain {
     /// Times are shown, from here.
     start: Option<Instant>,
@@ -118,7 +119,7 @@ where
     }
 }
 
-/// The fields of an event. Our own messages say what their fields do.
+/// The fields of an event. Tea's own messages already contain what their fields say.
 #[derive(Default)]
 struct Fields {
     own: bool,

@@ -1,6 +1,6 @@
 //! The final state as JSON: an object with a line for each key, in schema order.
 //!
-//! The bytes depend on the state alone: a value's structs have their declared order, and its maps are sorted.
+//! The bytes depend only on the state: fields of structs are in declared order, and maps are sorted.
 
 use std::{
     fs::File,
@@ -9,18 +9,19 @@ use std::{
 
 use crate::{panic::guard, plan::Plan, state::Value};
 
-/// The final state, ready to be written.
+/// The final state as text.
 #[derive(Debug)]
 pub(super) struct Document {
     /// The bytes, with a newline at the end.
     pub(super) bytes: Vec<u8>,
-    /// Keys that were left out, since their types are not `Serialize`.
+    /// Keys that were left out because their types are not `Serialize`.
     pub(super) left_out: Vec<&'static str>,
     /// Keys whose values could not be written, and why.
     pub(super) failed: Vec<(&'static str, String)>,
 }
 
-/// Makes the document of what `value` finds for each key. Keys that are unset, or kept out of the output, are not in it.
+/// Creates the document from the values that `value` returns. Keys that are unset or not part of the output are left
+/// out.
 pub(super) fn document<'a>(plan: &Plan, value: impl Fn(u32) -> Option<&'a Value>) -> Document {
     let mut bytes = Vec::from(b"{");
     let (mut left_out, mut failed) = (Vec::new(), Vec::new());
@@ -34,7 +35,7 @@ pub(super) fn document<'a>(plan: &Plan, value: impl Fn(u32) -> Option<&'a Value>
         bytes.extend_from_slice(if before > 1 { b",\n  " } else { b"\n  " });
         write_name(&mut bytes, spec.name);
         bytes.push(b' ');
-        // It is the user's `Serialize` that runs here.
+        // This runs the user's `Serialize`.
         let why = match guard(|| to_json(value, &mut bytes)) {
             Ok(Ok(())) => continue,
             Ok(Err(error)) => error.to_string(),
@@ -52,13 +53,13 @@ fn write_name(bytes: &mut Vec<u8>, name: &str) {
     bytes.push(b':');
 }
 
-/// Standard output, kept for the final state.
+/// Standard output, reserved for the final state.
 #[derive(Debug)]
 pub(super) struct Stdout(File);
 
 impl Stdout {
-    /// Takes it. From here on what the user's Rust prints goes to standard error, as it does in a worker, so that it
-    /// cannot stand in the middle of the final state.
+    /// Takes standard output. From now on, what user code prints goes to standard error, as in a worker, so that it
+    /// cannot end up in the middle of the final state.
     ///
     /// # Errors
     /// If there are no descriptors left.
@@ -70,7 +71,7 @@ impl Stdout {
         Ok(Self(stdout.into()))
     }
 
-    /// Takes it as it is: what the user's Rust prints goes there too.
+    /// Takes standard output without redirecting what user code prints.
     ///
     /// # Errors
     /// If there are no handles left.
@@ -80,22 +81,22 @@ impl Stdout {
         Ok(Self(io::stdout().as_handle().try_clone_to_owned()?.into()))
     }
 
-    /// Writes to it.
+    /// Writes to standard output.
     ///
     /// # Errors
-    /// If it cannot be written; not if whoever reads it has left.
+    /// If it cannot be written, except when the reader has closed it.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
         write_whole(&self.0, bytes)
     }
 
-    /// What nothing is written to.
+    /// An output that discards everything.
     #[cfg(test)]
     pub(super) fn none() -> Self {
         Self(tempfile::tempfile().expect("a temporary file"))
     }
 }
 
-/// Writes all of it, also to what was set not to block. A reader that left does not want the rest.
+/// Writes everything, even if the target is non-blocking. If the reader has closed it, the rest is discarded.
 ///
 /// # Errors
 /// If it cannot be written.
@@ -117,9 +118,9 @@ fn write_all(mut to: impl Write + Waits, mut bytes: &[u8]) -> io::Result<()> {
     to.flush()
 }
 
-/// What can be waited for until it takes more.
+/// A target that can be waited for until it accepts more.
 pub(super) trait Waits {
-    /// Waits.
+    /// Waits until it accepts more.
     ///
     /// # Errors
     /// If it cannot be waited for.
@@ -189,7 +190,7 @@ mod tests {
     fn a_key_that_json_cannot_hold_costs_that_key_alone() {
         let mut values: [Option<Value>; 8] = Default::default();
         values[0] = Some(Arc::new(PathBuf::from("a.fq")));
-        // Not of the key's type, so that writing it panics as a `Serialize` of the user's may.
+        // Not of the key's type, so that writing it panics, as a user's `Serialize` may.
         values[1] = Some(Arc::new("no number"));
         values[4] = Some(Arc::new(vec![HashMap::from([("x".to_owned(), 0.5)])]));
         values[7] = Some(Arc::new("kept".to_owned()));

@@ -1,4 +1,4 @@
-//! Text in the layout of rustc's errors: a headline, where, and notes.
+//! Text in the layout of rustc's errors: a headline, a location, and notes.
 
 use std::{borrow::Cow, fmt::Write};
 
@@ -8,8 +8,8 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 const MARGIN: Style = AnsiColor::BrightBlue.on_default().bold();
 const BOLD: Style = Style::new().bold();
 
-/// Text of the user's with control characters as they are written in Rust: a message may hold anything, and is not to
-/// move the cursor or to colour what comes after it.
+/// User text with control characters escaped as in Rust. A message may contain anything, and must not move the cursor
+/// or color the text after it.
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
     let is_harmless = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
     if text.chars().all(is_harmless) {
@@ -21,12 +21,12 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
     text.chars().map(escaped).collect::<String>().into()
 }
 
-/// Lines with colours, for [`Console::print`](super::console::Console::print).
+/// Lines with colors, for [`Console::print`](super::console::Console::print).
 #[derive(Debug, Default)]
 pub(super) struct Page(String);
 
 impl Page {
-    /// `error: message`, where `word` is `error` or the like.
+    /// Adds `error: message`, where `word` is `error` or similar.
     pub(super) fn headline(&mut self, word: &str, message: &str) {
         let message = plain(message);
         let mut lines = message.lines();
@@ -35,12 +35,12 @@ impl Page {
         self.continued(lines);
     }
 
-    /// `--> file:line:column`.
+    /// Adds `--> file:line:column`.
     pub(super) fn place(&mut self, place: &str) {
         self.line(&format!("  {MARGIN}-->{MARGIN:#} {place}"));
     }
 
-    /// `= label: text`.
+    /// Adds `= label: text`.
     pub(super) fn note(&mut self, label: &str, text: &str) {
         let text = plain(text);
         let mut lines = text.lines();
@@ -50,14 +50,14 @@ impl Page {
         self.continued(lines);
     }
 
-    /// Lines that belong to what stands above.
+    /// Adds lines that belong to the one above.
     pub(super) fn continued<'a>(&mut self, lines: impl Iterator<Item = &'a str>) {
         for line in lines {
             self.line(&format!("       {}", plain(line)));
         }
     }
 
-    /// A line as it is.
+    /// Adds a line.
     pub(super) fn line(&mut self, line: &str) {
         writeln!(self.0, "{}", line.trim_end()).expect("a string takes everything");
     }

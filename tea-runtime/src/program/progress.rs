@@ -1,7 +1,7 @@
-//! `--progress`: what runs right now.
+//! `--progress`: shows what is running.
 //!
-//! The listener only keeps a table; one thread draws it ten times a second, so that a branch more or less costs the
-//! run nothing. On a terminal each row is a bar; elsewhere (`--progress always`) a line tells it now and then.
+//! The listener only maintains a table. A thread draws it ten times per second, so additional branches cost the run
+//! next to nothing. On a terminal each row is a bar; otherwise (`--progress always`) there is a line from time to time.
 
 use std::{
     collections::BTreeMap,
@@ -20,12 +20,12 @@ use super::{
 use crate::event::{Detail, Event, Listener, Scope};
 
 const REDRAW: Duration = Duration::from_millis(100);
-/// What ends sooner than this never gets a row: it would only flicker.
+/// Whatever ends sooner than this gets no row, because it would only flicker.
 const SHOWN_AFTER: Duration = Duration::from_millis(150);
 const LINE_EVERY: Duration = Duration::from_secs(2);
 const MOST_BARS: usize = 16;
 
-/// Progress, shown until it is dropped.
+/// Shows progress until it is dropped.
 pub(super) struct Progress {
     table: Arc<Shared>,
     painter: Option<JoinHandle<()>>,
@@ -38,7 +38,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Table {
-    /// Names of branches that were handed out, also of those that wait for a worker.
+    /// Names of branches that have been handed out, including those that wait for a worker.
     branches: BTreeMap<Scope, String>,
     rows: BTreeMap<Scope, Row>,
     done: usize,
@@ -53,9 +53,9 @@ struct Row {
     note: String,
     done: u64,
     failed: u64,
-    /// `Some(0)` while it is not known.
+    /// `Some(0)` while it is unknown.
     total: Option<u64>,
-    /// Its items count, not what one of them says of itself.
+    /// Counts the items, not the progress that one of them reports.
     is_map: bool,
 }
 
@@ -67,7 +67,7 @@ impl Row {
 }
 
 impl Row {
-    /// `3 of 10`, what failed, how fast it goes, and when it may end; nothing for a row that does not count.
+    /// `3 of 10`, failures, speed, and estimated time left. Nothing for a row without a count.
     fn counts(&self) -> Vec<String> {
         let Some(total) = self.total else { return Vec::new() };
         let mut parts =
@@ -89,16 +89,16 @@ impl Row {
     }
 }
 
-/// The listener that keeps the table.
+/// The listener that maintains the table.
 pub(super) struct Watcher(Arc<Shared>);
 
 impl Progress {
-    /// Starts to show progress on a console: bars, or now and then a line.
+    /// Starts to show progress on a console: bars, or a line from time to time.
     pub(super) fn start(console: Console, bars: bool) -> (Self, Watcher) {
         let table = Arc::new(Shared { table: Mutex::default(), wake: Condvar::new() });
         let shared = Arc::clone(&table);
         let paint = move || if bars { paint_bars(&shared, &console) } else { paint_lines(&shared, &console) };
-        // Without a thread to spare the run goes on unseen.
+        // If no thread can be started, the run continues without progress.
         let painter = thread::Builder::new().name("tea-progress".to_owned()).spawn(paint).ok();
         (Self { table: Arc::clone(&table), painter }, Watcher(table))
     }
@@ -219,8 +219,8 @@ fn paint_bars(shared: &Shared, console: &Console) {
 }
 
 fn show(bar: &ProgressBar, row: &Row) {
-    // What does not fit is cut off: `wide_msg` takes the room that is left. On a terminal that is narrower than the rest
-    // of the line, all of it is the message.
+    // What does not fit is cut off: `wide_msg` takes the space that is left. If the terminal is narrower than the rest
+    // of the line, the whole line is the message.
     const SPINNER: &str = "{spinner:.cyan} {prefix:20!} {elapsed:>4}  {wide_msg}";
     const BAR: &str = "{spinner:.cyan} {prefix:20!} {elapsed:>4}  {bar:24.cyan/blue} {wide_msg}";
     let length = row.total.filter(|total| *total > 0);
@@ -257,7 +257,7 @@ fn paint_lines(shared: &Shared, console: &Console) {
     }
 }
 
-/// All rows on a line.
+/// All rows on one line.
 fn line(table: &Table) -> String {
     const MOST_ROWS: usize = 8;
     let mut parts = Vec::new();
@@ -309,7 +309,7 @@ mod tests {
         let strategy = Strategy::Thread;
         events.emit(|| Event::MapStarted { scope: each, parent, map, total: Some(400), strategy });
         events.emit(|| Event::MapProgress { scope: each, done: 100, failed: 2, total: None });
-        // An item that says how far it is does not speak for the map.
+        // The progress of an item is not that of the map.
         events.emit(|| Event::Progress { scope: each, node: "each", done: 1, total: 2 });
         let counts = shared.lock().rows[&each].counts();
         assert_eq!(counts[..2], ["100 of 400", "2 failed"]);

@@ -1,4 +1,5 @@
-//! Ctrl-C and its like: the first one cancels the run, the second ends the program at once. Ctrl-Z stops the workers too.
+//! Ctrl-C and similar signals: the first one cancels the run, the second one ends the program at once. Ctrl-Z also
+//! stops the workers.
 
 use std::{
     io,
@@ -19,10 +20,10 @@ use crate::{
     timer,
 };
 
-/// How long a run may take to end after its branches had their grace.
+/// How long a run may take to end after the grace period of its branches.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// How long the program waits for its last words to be read before it ends.
+/// How long the program waits for its last message to be read before it ends.
 const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// The first signal that came: 0 for none, [`OVER`] if none came before the run was over.
@@ -41,19 +42,19 @@ impl Interrupt {
         }
     }
 
-    /// The run is over, and only its output is being written: a signal now ends the program at once.
+    /// Records that the run is over and only its output is being written. A signal now ends the program at once.
     pub(super) fn run_is_over(&self) {
         let _ = self.0.compare_exchange(0, OVER, Ordering::AcqRel, Ordering::Acquire);
     }
 }
 
-/// The exit status that shells give to a program that a signal ended.
+/// The exit status that shells report for a program that was ended by a signal.
 pub(super) fn exit_status(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }
 
-/// Cancels `token` at the first signal. The program ends without more ado at the second, or if the run has not ended
-/// when every branch has had its grace: a node on a thread cannot be made to end.
+/// Cancels `token` at the first signal. The program ends immediately at the second one, or if the run has not ended
+/// after the grace period of every branch, because a node on a thread cannot be forced to end.
 pub(super) fn watch(plan: &'static Plan, token: CancellationToken, console: Console) -> io::Result<Interrupt> {
     let interrupt = Interrupt::default();
     let seen = interrupt.clone();
@@ -69,7 +70,7 @@ pub(super) fn watch(plan: &'static Plan, token: CancellationToken, console: Cons
     Ok(interrupt)
 }
 
-/// Calls `interrupted` with every signal that asks the program to end, on a thread of its own.
+/// Calls `interrupted` on a separate thread with every signal that asks the program to end.
 #[cfg(unix)]
 fn listen(interrupted: impl Fn(i32) + Send + 'static) -> io::Result<()> {
     use signal_hook::{
@@ -98,19 +99,20 @@ fn listen(interrupted: impl Fn(i32) + Send + 'static) -> io::Result<()> {
 fn end_after(limit: Duration, signal: i32, console: Console) {
     let end = move || {
         let message = "error: the run did not end in time after the signal; it was left where it stood\n";
-        // An error either way: the message was printed, or nobody reads it.
+        // It is an error in either case: the message was printed, or nobody reads it.
         let _ = print(&console, message.to_owned()).recv_timeout(LAST_WORDS);
         std::process::exit(exit_status(signal).into());
     };
     timer::after(limit, Box::new(end));
 }
 
-/// Prints on a thread of its own. Standard error may take nothing (a terminal that was stopped, a pager that is not
-/// scrolled), and neither the next signal nor a deadline may wait for that. The receiver is disconnected once it is printed.
+/// Prints on a separate thread. Standard error may block (a stopped terminal, a pager that is not scrolled), and
+/// neither the next signal nor a deadline may wait for that. The receiver is disconnected when the text has been
+/// printed.
 fn print(console: &Console, text: String) -> Receiver<()> {
     let (printing, printed) = channel();
     let console = console.clone();
-    // Without a thread the text is lost, which is better than to wait.
+    // If no thread can be started, the text is lost, which is better than waiting.
     let _ = std::thread::Builder::new().name("tea-signal-print".to_owned()).spawn(move || {
         console.print(&text);
         drop(printing);
@@ -118,7 +120,7 @@ fn print(console: &Console, text: String) -> Receiver<()> {
     printed
 }
 
-/// The longest grace that a branch of the plan has.
+/// The longest grace period of the plan's branches.
 fn longest_grace(plan: &Plan) -> Duration {
     let of_site = |site: &Site| match site {
         Site::Region(region) => region.tasks.iter().map(|task| task.config.grace).max(),
@@ -127,7 +129,7 @@ fn longest_grace(plan: &Plan) -> Duration {
     plan.sites.iter().filter_map(of_site).max().unwrap_or_default()
 }
 
-/// The signals that were ignored when the program started, as under `nohup`; they stay so. Bit 0 is signal 1.
+/// The signals that were ignored when the program started, as under `nohup`, and remain ignored. Bit 0 is signal 1.
 #[cfg(unix)]
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -1,6 +1,6 @@
-//! What `flow.yaml` says, written by hand with rayon: the benchmarks set the workflow beside it.
-//! `cargo run --release -p kmers --example by_hand -- GENOME` prints the same state. With `processes` behind it, the parts
-//! are counted in worker processes.
+//! The workflow of `flow.yaml`, written by hand with rayon, for comparison in the benchmarks.
+//! `cargo run --release -p kmers --example by_hand -- GENOME` prints the same state. With the additional argument
+//! `processes`, it counts the parts in worker processes.
 #![forbid(unsafe_code)]
 
 use std::{error::Error, path::PathBuf};
@@ -24,7 +24,7 @@ mod report;
 #[path = "../../src/sequence.rs"]
 mod sequence;
 
-/// What is printed.
+/// The output.
 #[derive(Serialize)]
 struct Output {
     genome: PathBuf,

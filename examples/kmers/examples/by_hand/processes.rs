@@ -1,5 +1,5 @@
-//! Counting in worker processes, as little as it takes: numbers cross as they lie in memory, and a worker that is lost
-//! fails the whole.
+//! Counts in worker processes, with as little code as possible: numbers are sent as they are in memory, and the whole
+//! program fails if a worker is lost.
 
 use std::{
     io::{self, Read, Write},
@@ -17,10 +17,10 @@ use bytemuck::{cast_slice, cast_slice_mut};
 
 use crate::{Outcome, counts::Counts, sequence::Part};
 
-/// The argument of a worker.
+/// The argument that makes a process a worker.
 pub(crate) const WORKER: &str = "worker";
 
-/// Counts each part in one of as many workers as there are cores.
+/// Counts each part in a worker; there are as many workers as cores.
 pub(crate) fn count(parts: &[Part], k: usize) -> Outcome<Vec<Counts>> {
     let next = AtomicUsize::new(0);
     let counted = thread::scope(|scope| {
@@ -33,7 +33,7 @@ pub(crate) fn count(parts: &[Part], k: usize) -> Outcome<Vec<Counts>> {
     Ok(counted.into_iter().map(|(_, counts)| counts).collect())
 }
 
-/// Has a worker count parts, until none is left.
+/// Lets a worker count parts until none is left.
 fn drive(parts: &[Part], k: usize, next: &AtomicUsize) -> Outcome<Vec<(usize, Counts)>> {
     let (mut ours, theirs) = UnixStream::pair()?;
     let mut worker =
@@ -57,7 +57,7 @@ fn drive(parts: &[Part], k: usize, next: &AtomicUsize) -> Outcome<Vec<(usize, Co
     Ok(counts)
 }
 
-/// Counts what comes, until nothing does.
+/// Counts parts until no more arrive.
 pub(crate) fn serve() -> Outcome<()> {
     let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut head = [0_usize; 2];

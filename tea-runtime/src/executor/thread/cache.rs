@@ -1,7 +1,8 @@
-//! Threads, kept for a while when they have nothing to do: to start one costs as much as a hundred short branches.
+//! Threads that are kept for a while when they are idle, because starting one costs as much as a hundred short
+//! branches.
 //!
-//! There is no limit here: how many threads run for a run is the executors' affair. So a node that runs a workflow of its
-//! own, and waits for it, cannot wait for threads that wait for it.
+//! There is no limit here, because executors limit the threads of a run. So a node that runs its own workflow, and
+//! waits for it, cannot end up waiting for threads that wait for the node.
 
 use std::{
     sync::{
@@ -14,13 +15,13 @@ use std::{
 
 use crate::panic::guard;
 
-/// How long a thread stays without anything to do: long beside the time between two fan-outs, short beside a second.
+/// How long an idle thread is kept: much longer than the time between two fan-outs, and much less than a second.
 const LINGER: Duration = Duration::from_millis(200);
 
 /// Something to run.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
-/// Threads that wait for a job.
+/// The threads that wait for a job.
 static IDLE: Mutex<Vec<Arc<Idle>>> = Mutex::new(Vec::new());
 
 static STARTED: AtomicUsize = AtomicUsize::new(0);
@@ -31,10 +32,10 @@ struct Idle {
     there: Condvar,
 }
 
-/// Runs `job` on a thread that does nothing else.
+/// Runs `job` on a thread of its own.
 ///
 /// # Errors
-/// The job, if no thread can be started.
+/// Returns the job if no thread can be started.
 pub(crate) fn run(job: Job) -> Result<(), (Job, std::io::Error)> {
     let idle = idle().pop();
     let Some(idle) = idle else { return start(job) };
@@ -51,7 +52,7 @@ fn start(job: Job) -> Result<(), (Job, std::io::Error)> {
     let work = move || {
         let mut next = take(&there);
         while let Some(job) = next {
-            // What a job runs is guarded where it can be told; this is for the next one.
+            // Panics of a job are caught and reported elsewhere. This one only protects the next job.
             drop(guard(job));
             next = wait();
         }
@@ -62,7 +63,7 @@ fn start(job: Job) -> Result<(), (Job, std::io::Error)> {
     }
 }
 
-/// The next job of this thread, if one comes in time.
+/// The next job of this thread, if one arrives in time.
 fn wait() -> Option<Job> {
     let this = Arc::new(Idle::default());
     idle().push(Arc::clone(&this));
@@ -79,7 +80,7 @@ fn wait() -> Option<Job> {
         drop(job);
         let mut all = idle();
         let Some(at) = all.iter().position(|idle| Arc::ptr_eq(idle, &this)) else {
-            // Somebody has taken it out, and brings a job.
+            // Another thread has removed it from the list, and is about to send a job.
             drop(all);
             job = this.job.lock().unwrap_or_else(PoisonError::into_inner);
             continue;
@@ -93,9 +94,9 @@ fn idle() -> std::sync::MutexGuard<'static, Vec<Arc<Idle>>> {
     IDLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Stacks are as large as the main thread's, so that a node may recurse as deep in a branch as outside of any.
+/// The size of stacks: that of the main thread, so that a node can recurse as deeply in a branch as outside of any.
 static STACK: LazyLock<usize> = LazyLock::new(|| {
-    /// What Linux gives by default, and the most that is asked for where there is no limit.
+    /// The default on Linux, and the size that is used if there is no limit.
     const USUAL: usize = 8 << 20;
     let by_hand = std::env::var("RUST_MIN_STACK").ok().and_then(|bytes| bytes.parse().ok());
     by_hand.unwrap_or(0).max(main_thread().unwrap_or(USUAL).max(USUAL / 4))

@@ -1,7 +1,7 @@
-//! Units on threads of this process.
+//! Runs units on threads of this process.
 //!
-//! Nothing can end a thread. An attempt that does not end at its deadline is left behind with the thread that it runs on:
-//! its outcome is brought without it, its token goes back, and another thread takes the place of that one.
+//! A thread cannot be ended from outside. An attempt that has not ended at its deadline is abandoned, together with its
+//! thread: its outcome is delivered without it, its token is returned, and another thread takes the place of this one.
 
 pub(crate) mod cache;
 
@@ -24,8 +24,8 @@ use crate::{
     timer,
 };
 
-/// How long a thread waits for the next unit of an executor before it goes back to the [cache]: as long as the engine may
-/// take from one fan-out to the next.
+/// How long a thread waits for the next unit of an executor before it returns to the [cache]: as long as the engine may
+/// need from one fan-out to the next.
 const LINGER: Duration = Duration::from_millis(50);
 
 /// Runs units on threads of this process.
@@ -41,13 +41,14 @@ struct Shared {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Unit>,
-    /// Threads that serve this executor, those aside that wait for a fan-out of what they run, or were left behind.
+    /// The number of threads that serve this executor, except those that wait for a nested fan-out or have been
+    /// abandoned.
     threads: usize,
-    /// Those of them that wait for a unit.
+    /// The number of them that wait for a unit.
     idle: usize,
-    /// One has been woken or started, and has not looked yet.
+    /// Whether a thread has been woken or started and has not checked for units yet.
     coming: bool,
-    /// All that run something, those that were left behind aside.
+    /// All threads that run something, except those that have been abandoned.
     slots: Vec<Arc<Slot>>,
     closed: bool,
 }
@@ -60,7 +61,7 @@ struct Slot {
 }
 
 impl ThreadExecutor {
-    /// Runs `max_workers` units at once, at least one.
+    /// An executor that runs up to `max_workers` units at once, at least one.
     #[must_use]
     pub fn new(max_workers: usize) -> Self {
         let workers = max_workers.max(1);
@@ -84,7 +85,7 @@ impl ParallelExecutor for ThreadExecutor {
     }
 
     fn window(&self) -> usize {
-        // One more for each thread, so that none waits for the engine to hand out the next.
+        // One more for each thread, so that none has to wait for the engine to hand out the next one.
         2 * self.0.workers
     }
 
@@ -103,7 +104,7 @@ impl ParallelExecutor for ThreadExecutor {
         if let Some(at) = state.queue.iter().position(|queued| queued.id() == unit) {
             let unit = state.queue.remove(at);
             drop(state);
-            // Nobody waits for it, and what it drops is the user's.
+            // Nobody waits for it, and what it drops is user data.
             return drop(unit.map(|unit| cache::run(Box::new(move || drop(unit)))));
         }
         let slot = state.slots.iter().find(|slot| *lock(&slot.unit) == Some(unit)).map(Arc::clone);
@@ -120,8 +121,9 @@ impl ParallelExecutor for ThreadExecutor {
 }
 
 impl Shared {
-    /// Wakes or starts a thread for what waits, as far as there may be more. It calls the next one itself, if there is more to
-    /// do by then: to wake a thread takes longer than to run a short unit, and whoever submits has more to do.
+    /// Wakes or starts a thread for the units that wait, if there may be another one. If there is still more to do by then,
+    /// that thread calls the next one, because waking a thread takes longer than running a short unit, and the thread that
+    /// submits has other work to do.
     fn call_thread(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         if state.coming || state.queue.is_empty() {
             return;
@@ -140,7 +142,7 @@ impl Shared {
                 state.threads += 1;
                 state.coming = true;
             }
-            // Those that there are do the work.
+            // The existing threads do the work.
             Err(_) if state.threads > 0 => {}
             Err((_, error)) => {
                 let message = format!("no thread can be started to run branches on: {error}");
@@ -154,7 +156,7 @@ impl Shared {
         }
     }
 
-    /// Runs units on this thread as long as there are any.
+    /// Runs units on this thread while there are any.
     fn serve(self: Arc<Self>) {
         let slot = Arc::new(Slot::default());
         let mut state = self.lock();
@@ -172,18 +174,18 @@ impl Shared {
             tokens::set_current(outer);
             *lock(&slot.unit) = None;
             if lease.is_revoked() {
-                // Another thread has taken this one's place.
+                // Another thread has taken the place of this one.
                 return;
             }
         }
         self.lock().slots.retain(|other| !Arc::ptr_eq(other, &slot));
     }
 
-    /// The next unit, if one comes while this thread may wait for it. It waits without a token.
+    /// The next unit, if one arrives while this thread may wait for it. It waits without a token.
     fn next(self: &Arc<Self>, slot: &Slot) -> Option<Unit> {
         let mut state = self.lock();
         loop {
-            // After waiting for a fan-out of what it ran, there may be a thread too many.
+            // After a wait for a nested fan-out there may be one thread too many.
             if state.threads > self.workers {
                 break;
             }
@@ -217,7 +219,7 @@ impl Shared {
         None
     }
 
-    /// The lease by which the thread runs a unit whose run has these tokens: the one that it has, if it is one of them.
+    /// The lease with which the thread runs a unit of a run with these tokens: the current one, if it belongs to them.
     fn lease(self: &Arc<Self>, slot: &Slot, tokens: &Arc<Tokens>) -> Arc<Lease> {
         let mut held = lock(&slot.lease);
         if let Some(lease) = held.as_ref().filter(|lease| Arc::ptr_eq(lease.tokens(), tokens)) {
@@ -228,7 +230,7 @@ impl Shared {
         Arc::clone(held.insert(lease))
     }
 
-    /// Runs a unit that is left behind at its deadline.
+    /// Runs a unit that is abandoned at its deadline.
     fn run_limited(self: &Arc<Self>, unit: Unit, limit: Limit, slot: &Arc<Slot>) {
         let cancel = unit.cancellation().clone();
         let (ticket, attempt) = unit.into_parts();
@@ -237,7 +239,7 @@ impl Shared {
         let alarm = timer::after(
             limit.after,
             Box::new(move || {
-                // First the outcome, so that it is told as what it is; then the node is told to end.
+                // The outcome comes first, so that it is reported as a timeout. Then the node is told to end.
                 let Some(ticket) = lock(&late).take() else { return };
                 on.leave_behind(&behind);
                 ticket.finish(Outcome::left_behind(&limit.failure(), Ran::here(started.elapsed())));
@@ -251,7 +253,7 @@ impl Shared {
         }
     }
 
-    /// What the thread runs takes nobody's place any more.
+    /// What the thread runs no longer counts.
     fn leave_behind(&self, slot: &Arc<Slot>) {
         self.lock().slots.retain(|other| !Arc::ptr_eq(other, slot));
         let lease = lock(&slot.lease).clone();
@@ -291,8 +293,8 @@ impl Place for Weak<Shared> {
     }
 }
 
-/// How many threads this process should use: all of the machine's, or a worker's share of them. Asked once: to find the
-/// machine's takes longer than a small run.
+/// The number of threads that this process should use: that of the machine, or a worker's share of it. Determined once,
+/// because finding out takes longer than a small run.
 pub(crate) fn parallelism() -> usize {
     static PARALLELISM: LazyLock<usize> = LazyLock::new(|| {
         let share = std::env::var("RAYON_NUM_THREADS").ok().and_then(|threads| threads.parse().ok());

@@ -1,13 +1,13 @@
-//! Images that are drawn, each by a formula.
+//! Generated images, each drawn by a formula.
 
 use std::path::Path;
 
 use image::{ImageResult, Rgb, RgbImage};
 
-/// How many there are.
+/// The number of images.
 const COUNT: u32 = 24;
 
-/// Writes them. Every other one is a JPEG.
+/// Writes the images. Every other one is a JPEG.
 pub(crate) fn write(folder: &Path) -> ImageResult<u32> {
     for number in 0..COUNT {
         let extension = ["png", "jpg"][(number % 2) as usize];
@@ -16,7 +16,7 @@ pub(crate) fn write(folder: &Path) -> ImageResult<u32> {
     Ok(COUNT)
 }
 
-/// Image `number`: one of four patterns, in a colour and a shape of its own.
+/// Image `number`: one of four patterns, with its own color and shape.
 pub(crate) fn draw(number: u32) -> RgbImage {
     let (width, height) = [(160, 120), (120, 160), (140, 140)][(number % 3) as usize];
     let turns = f64::from(number) / f64::from(COUNT);
@@ -32,7 +32,7 @@ pub(crate) fn draw(number: u32) -> RgbImage {
     })
 }
 
-/// From -1 to 1.
+/// A value from -1 to 1.
 fn centred(at: u32, length: u32) -> f64 {
     2.0 * f64::from(at) / f64::from(length) - 1.0
 }
@@ -49,7 +49,7 @@ fn checks(x: f64, y: f64, count: f64) -> f64 {
     f64::from(u8::from((x * count).sin() * (y * count).sin() > 0.0)) * (1.2 - x.hypot(y)).clamp(0.0, 1.0)
 }
 
-/// How long a point of the Julia set of `radius` and `angle` takes to leave.
+/// The escape time of a point for the Julia set given by `radius` and `angle`.
 fn julia(x: f64, y: f64, radius: f64, angle: f64) -> f64 {
     const MOST: u8 = 60;
     let (mut re, mut im) = (1.5 * x, 1.5 * y);
@@ -62,7 +62,7 @@ fn julia(x: f64, y: f64, radius: f64, angle: f64) -> f64 {
     1.0
 }
 
-/// A hue (in turns) and a brightness.
+/// The color with a hue (in turns) and a brightness.
 fn colour(hue: f64, brightness: f64) -> Rgb<u8> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 255")]
     let channel = |shift: f64| {

@@ -1,4 +1,4 @@
-//! Files that do harm.
+//! Harmful files.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 
 use crate::drawn;
 
-/// Writes them.
+/// Writes the files.
 pub(crate) fn write(folder: &Path) -> Result<usize, Box<dyn std::error::Error>> {
     let files = [
         ("bomb.png", bomb(30_000)?),
@@ -28,14 +28,14 @@ pub(crate) fn write(folder: &Path) -> Result<usize, Box<dyn std::error::Error>> 
     Ok(files.len())
 }
 
-/// The pixel on which the C library follows a pointer that leads nowhere.
+/// The pixel that makes the C library dereference an invalid pointer.
 fn magic_pixel() -> RgbImage {
     let mut image = drawn::draw(2);
     image.put_pixel(70, 70, Rgb([0xDE, 0xAD, 0x42]));
     image
 }
 
-/// The image in which the C library looks for a second shade for ever.
+/// The image in which the C library looks for a second shade forever.
 fn one_shade() -> RgbImage {
     RgbImage::from_pixel(100, 100, Rgb([90, 90, 90]))
 }
@@ -46,13 +46,14 @@ fn encoded(image: &RgbImage, format: ImageFormat) -> image::ImageResult<Vec<u8>>
     Ok(bytes.into_inner())
 }
 
-/// What arrives of a file when the connection breaks early.
+/// A truncated file, as after a lost connection.
 fn first_part(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.truncate(bytes.len() / 8);
     bytes
 }
 
-/// A decompression bomb: black, `side` by `side` pixels, of which each is a bit in the file and a byte in memory.
+/// A decompression bomb: a black image of `side` by `side` pixels, each of which is a bit in the file and a byte in
+/// memory.
 fn bomb(side: u32) -> io::Result<Vec<u8>> {
     let mut header = [side.to_be_bytes(), side.to_be_bytes()].concat();
     let (depth, grey, deflate, filter, no_interlace) = (1, 0, 0, 0, 0);

@@ -1,7 +1,7 @@
-//! Makes a folder of images to try `thumbnails` on: `cargo run -p thumbnails --bin folder -- DIR [IMAGES]`.
+//! Creates a folder of images for `thumbnails`: `cargo run -p thumbnails --bin folder -- DIR [IMAGES]`.
 //!
-//! Some are drawn, some are hostile, the same bytes every time; some are real ones, found below `IMAGES`
-//! (`/usr/share` if not given), where Debian's packages put theirs.
+//! Some are generated and some are hostile; these are the same in every run. Others are real images, taken from
+//! `IMAGES` (`/usr/share` by default), where Debian packages install theirs.
 #![forbid(unsafe_code)]
 
 use std::{

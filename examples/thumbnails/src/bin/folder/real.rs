@@ -1,16 +1,16 @@
-//! Real images, as Debian's packages bring them along.
+//! Real images, as Debian packages install them.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-/// At most so many.
+/// The maximum number of images.
 const MOST: usize = 24;
-/// Smaller ones are icons, larger ones would make trying slow.
+/// The sizes of files to copy: smaller ones are icons, and larger ones would slow down the example.
 const PIXELS: std::ops::RangeInclusive<u32> = 20_000..=4_000_000;
 
-/// Copies images from below `from`, called `real-` and their own names. Gives how many there were.
+/// Copies images from below `from`, with `real-` in front of their names. Returns how many there were.
 pub(crate) fn copy(from: &Path, folder: &Path) -> io::Result<usize> {
     let mut images = Vec::new();
     find(from, &mut images);
@@ -21,7 +21,7 @@ pub(crate) fn copy(from: &Path, folder: &Path) -> io::Result<usize> {
     Ok(images.len())
 }
 
-/// Looks through a directory, by name. What cannot be read is none of ours.
+/// Searches a directory, sorted by name. What cannot be read is skipped.
 fn find(directory: &Path, images: &mut Vec<PathBuf>) {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut entries: Vec<_> = entries.map(|entry| entry.path()).collect();
@@ -31,7 +31,7 @@ fn find(directory: &Path, images: &mut Vec<PathBuf>) {
             return;
         }
         if path.is_symlink() {
-            // It leads to what is found elsewhere, or round in circles.
+            // A link leads to something that is found elsewhere, or in circles.
         } else if path.is_dir() {
             find(&path, images);
         } else if is_fitting(&path) {
