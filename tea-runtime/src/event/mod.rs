@@ -1,7 +1,7 @@
-//! What happens in a run, told as it happens: for progress, logs, traces and the caller's own callbacks.
+//! Events of a run, reported as they happen: for progress, logs, traces and your own callbacks.
 //!
-//! Whoever does something emits it here; nobody decides anything by an event. A handle without listeners costs one
-//! branch and builds no event.
+//! Events only report; nothing in the runtime depends on them. Without listeners, an event costs one conditional branch
+//! and is not created.
 
 pub mod timing;
 pub mod tracing;
@@ -26,16 +26,17 @@ use crate::{
     stderr,
 };
 
-/// Takes events, on whichever thread they happen: it must be quick. One that panics is told no more, and the run fails
-/// for it in the end.
+/// Receives events, on the thread on which they happen, so it must be fast. A listener that panics is not called again,
+/// and the run fails at its end.
 ///
-/// Every closure `Fn(&Event<'_>) + Send + Sync` is one.
+/// Every closure `Fn(&Event<'_>) + Send + Sync` is a listener.
 pub trait Listener: Send + Sync {
-    /// Something happened, just now. What a worker tells of its nodes may be a quarter of a second old: it says when it was.
+    /// Called when something has just happened. Events of nodes in workers may be a quarter of a second old, and
+    /// contain the time.
     fn on_event(&self, event: &Event<'_>);
 
-    /// What it wants to hear of the nodes that run in worker processes: everything, unless it says less. Asked when the
-    /// run first comes to such a branch.
+    /// What it wants to know about nodes in worker processes; everything by default. Called when the run first reaches
+    /// a branch that runs in a worker.
     fn wants(&self) -> Detail {
         Detail::ALL
     }
@@ -47,8 +48,8 @@ impl<F: Fn(&Event<'_>) + Send + Sync> Listener for F {
     }
 }
 
-/// What is told of the nodes that run in worker processes. Each such event is a message to this process; what no
-/// listener wants is not sent.
+/// What is reported about nodes in worker processes. Each of these events is a message to this process, so events that
+/// no listener wants are not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detail {
     /// [`Event::NodeStarted`] and [`Event::NodeFinished`].
@@ -65,7 +66,7 @@ impl Detail {
     pub const NONE: Self = Self { nodes: false, progress: false };
 }
 
-/// Where a run emits its events. Cheap to clone; the default has no listeners.
+/// A handle through which a run emits its events. It is cheap to clone. The default has no listeners.
 #[derive(Clone, Default)]
 pub struct Events(Option<Arc<Shared>>);
 
@@ -80,7 +81,7 @@ struct Hearer {
 }
 
 impl Events {
-    /// A handle that tells these listeners, in this order.
+    /// A handle that notifies these listeners, in this order.
     #[must_use]
     pub fn new(listeners: Vec<Arc<dyn Listener>>) -> Self {
         if listeners.is_empty() {
@@ -91,13 +92,13 @@ impl Events {
         Self(Some(Arc::new(Shared { listeners, last_scope: AtomicU64::new(Scope::ROOT.0) })))
     }
 
-    /// Whether anybody listens.
+    /// Whether there are listeners.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.0.is_some()
     }
 
-    /// What listeners want to hear of the nodes that run in worker processes.
+    /// What the listeners want to know about nodes in worker processes.
     pub(crate) fn wants(&self) -> Detail {
         let wants = self.0.iter().flat_map(|shared| &shared.listeners).map(|hearer| hearer.listener.wants());
         wants.fold(Detail::NONE, |all, one| Detail {
@@ -106,7 +107,7 @@ impl Events {
         })
     }
 
-    /// Tells every listener. `event` is called only if there is one.
+    /// Notifies every listener. `event` is called only if there is one.
     #[inline]
     pub fn emit<'a>(&self, event: impl FnOnce() -> Event<'a>) {
         if let Some(shared) = &self.0 {
@@ -123,14 +124,15 @@ impl Events {
         }
     }
 
-    /// The first listener's panic, if one has panicked.
+    /// The panic of a listener, if one has panicked.
     pub(crate) fn panic(&self) -> Option<Box<Failure>> {
         let mut failure = self.0.as_ref()?.listeners.iter().find_map(|hearer| hearer.panicked.get())?.clone();
         failure.message = format!("a listener of events panicked: {}", failure.message);
         Some(failure)
     }
 
-    /// A new scope, different from all others of this handle and its clones; [`Scope::ROOT`] if nobody listens.
+    /// A new scope, different from all others of this handle and its clones, or [`Scope::ROOT`] if there are no
+    /// listeners.
     #[must_use]
     pub fn scope(&self) -> Scope {
         self.0.as_ref().map_or(Scope::ROOT, |shared| Scope(shared.last_scope.fetch_add(1, Ordering::Relaxed) + 1))
@@ -140,7 +142,7 @@ impl Events {
 impl Shared {
     fn tell(&self, event: &Event<'_>) {
         for Hearer { listener, panicked } in &self.listeners {
-            // Events are told on threads that workers and deadlines depend on: no panic may end them.
+            // Workers and deadlines depend on the threads that emit events, so no panic may end them.
             if panicked.get().is_none()
                 && let Err(failure) = guard(|| listener.on_event(event))
             {
@@ -157,8 +159,9 @@ impl fmt::Debug for Events {
     }
 }
 
-/// One run of a branch (all its attempts) or of a map: what events of the same one have in common. The same branch
-/// of a plan may run several times in a run, also at once, within maps and loops; each run of it is a scope.
+/// One execution of a branch (with all its attempts) or of a map. Its events have the same scope. Within maps and
+/// loops, the same branch may be executed several times in a run, even at the same time; each execution has its own
+/// scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope(u64);
 
@@ -166,7 +169,7 @@ impl Scope {
     /// The run itself, outside of any branch.
     pub const ROOT: Self = Self(0);
 
-    /// Its number: 0 for [`ROOT`](Self::ROOT), then counted up.
+    /// Its number: 0 for [`ROOT`](Self::ROOT), then ascending.
     #[must_use]
     pub fn get(self) -> u64 {
         self.0
@@ -182,151 +185,151 @@ pub enum Event<'a> {
         /// Its plan.
         plan: &'static Plan,
     },
-    /// A run ended; nothing comes after it but the ends of workers.
+    /// A run ended. Only ends of workers come after this.
     RunFinished {
-        /// From its start.
+        /// The time since its start.
         elapsed: Duration,
-        /// Whether it gave an output.
+        /// Whether it produced an output.
         success: bool,
     },
-    /// A node's Rust starts. Within one scope, nodes run one after the other, except those of fan-outs within a branch
-    /// that a worker runs: they are told with the scope of that branch, and a name runs once at a time. Items of maps are
-    /// told of by their attempts.
+    /// A node starts. Within a scope, nodes run one after the other, with one exception: nodes of fan-outs inside a
+    /// branch that a worker runs have the scope of that branch. Even then, nodes with the same name do not run at the
+    /// same time. Items of maps are reported by their attempts only.
     NodeStarted {
         /// The branch that it runs in.
         scope: Scope,
-        /// Its name.
+        /// The name of the node.
         node: &'a str,
-        /// Where it is written.
+        /// Its position in the workflow file.
         place: Place,
         /// The worker; `None` on a thread.
         worker: Option<u32>,
-        /// The process: the worker's, or that of a worker of its own.
+        /// The process: that of the worker, or of a worker of the worker.
         pid: u32,
-        /// When; of a worker, as far as this process can tell.
+        /// The time of the start; in a worker, an estimate of this process.
         started: Instant,
     },
-    /// A node's Rust ended. That of a worker which is lost meanwhile is not told: it ended with the attempt.
+    /// A node ended. There is no such event for a node whose worker is lost: it ends with the attempt.
     NodeFinished {
         /// The branch that it ran in.
         scope: Scope,
         /// Its name.
         node: &'a str,
-        /// Where it is written.
+        /// Its position in the workflow file.
         place: Place,
         /// The worker; `None` on a thread.
         worker: Option<u32>,
-        /// The process: the worker's, or that of a worker of its own.
+        /// The process: that of the worker, or of a worker of the worker.
         pid: u32,
-        /// When it started, after that was told.
+        /// The time of the start, as reported.
         started: Instant,
-        /// From its start.
+        /// The time since its start.
         elapsed: Duration,
         /// Why it failed, if it did.
         failure: Option<&'a Failure>,
     },
-    /// A branch is handed to its executor; its first attempt starts when a thread or worker is free.
+    /// A branch was passed to its executor. Its first attempt starts when a thread or worker is free.
     BranchStarted {
-        /// This run of the branch.
+        /// This execution of the branch.
         scope: Scope,
-        /// Where the fan-out stands.
+        /// The scope that contains the fan-out.
         parent: Scope,
         /// Its fan-out.
         region: &'static Region,
-        /// Its index there.
+        /// Its index in the fan-out.
         task: u32,
         /// Its name.
         name: &'a str,
-        /// Where it runs, after any override by the caller.
+        /// The strategy, including changes by the caller.
         strategy: Strategy,
     },
-    /// A branch ended, after all its attempts. One that was skipped ends without a start.
+    /// A branch ended, after all its attempts. A skipped branch ends without having started.
     BranchFinished {
-        /// This run of the branch.
+        /// This execution of the branch.
         scope: Scope,
-        /// What became of it.
+        /// Its result.
         result: &'a ParallelFlowResult,
     },
     /// A `dynamic_parallel` node starts.
     MapStarted {
-        /// This run of the map.
+        /// This execution of the map.
         scope: Scope,
-        /// Where the node stands.
+        /// The scope that contains the node.
         parent: Scope,
         /// The map.
         map: &'static Map,
-        /// How many items there are, where that is known beforehand.
+        /// The number of items, if it is known in advance.
         total: Option<u64>,
-        /// Where its items run, after any override by the caller.
+        /// The strategy of its items, including changes by the caller.
         strategy: Strategy,
     },
-    /// Items of a map ended. Told now and then, and after the last one.
+    /// Items of a map ended. Reported from time to time, and after the last one.
     MapProgress {
-        /// The run of the map.
+        /// The execution of the map.
         scope: Scope,
-        /// Items that ended, failed ones included.
+        /// The number of items that have ended, including those that failed.
         done: u64,
-        /// Items that failed.
+        /// The number of items that have failed.
         failed: u64,
-        /// How many items there are, as far as it is known by now.
+        /// The number of items, if it is known by now.
         total: Option<u64>,
     },
     /// A `dynamic_parallel` node ended.
     MapFinished {
-        /// The run of the map.
+        /// The execution of the map.
         scope: Scope,
-        /// From its start.
+        /// The time since its start.
         elapsed: Duration,
-        /// Items that ended, failed ones included.
+        /// The number of items that have ended, including those that failed.
         done: u64,
-        /// Items that failed.
+        /// The number of items that have failed.
         failed: u64,
     },
     /// An attempt at a branch, or at some items of a map, starts to run on a thread or worker.
     AttemptStarted {
         /// The branch or map.
         scope: Scope,
-        /// The branch's name; of items `map[3]` or `map[3..7]`.
+        /// The name of the branch; for items `map[3]` or `map[3..7]`.
         name: &'a str,
-        /// Which attempt, from 1.
+        /// The number of the attempt, counted from 1.
         attempt: u32,
         /// The worker; `None` on a thread.
         worker: Option<u32>,
         /// The process.
         pid: u32,
-        /// When; of a worker, as far as this process can tell.
+        /// The time of the start; in a worker, an estimate of this process.
         started: Instant,
         /// Bytes sent to the worker; 0 on a thread.
         sent: u64,
     },
-    /// That attempt ended.
+    /// An attempt ended.
     AttemptFinished {
         /// The branch or map.
         scope: Scope,
-        /// As in its start.
+        /// The name, as in the event of its start.
         name: &'a str,
-        /// Which attempt, from 1.
+        /// The number of the attempt, counted from 1.
         attempt: u32,
         /// The worker; `None` on a thread.
         worker: Option<u32>,
         /// The process.
         pid: u32,
-        /// From its start on the thread or worker.
+        /// The time since its start on the thread or worker.
         elapsed: Duration,
         /// Bytes received from the worker; 0 on a thread.
         received: u64,
-        /// Why it failed, if it did. Of items: the first that did.
+        /// Why it failed, if it did; for items, the failure of the first that failed.
         failure: Option<&'a Failure>,
     },
-    /// A failed attempt will be tried again.
+    /// A failed attempt will be retried.
     RetryScheduled {
         /// The branch or map.
         scope: Scope,
-        /// As in the attempt's start.
+        /// The name, as in the event of the attempt's start.
         name: &'a str,
-        /// The coming attempt.
+        /// The number of the next attempt.
         attempt: u32,
-        /// How long it waits.
+        /// The wait before it.
         delay: Duration,
         /// Why the last attempt failed.
         failure: &'a Failure,
@@ -337,10 +340,10 @@ pub enum Event<'a> {
         scope: Scope,
         /// Its name.
         name: &'a str,
-        /// What it is now.
+        /// The new state.
         state: CircuitState,
     },
-    /// A node told how far it is (`ctx.progress(done, total)`).
+    /// A node reported progress (`ctx.progress(done, total)`).
     Progress {
         /// The branch that it runs in.
         scope: Scope,
@@ -348,50 +351,50 @@ pub enum Event<'a> {
         node: &'a str,
         /// How much is done.
         done: u64,
-        /// Of how much; 0 where that is not known.
+        /// The total; 0 if it is unknown.
         total: u64,
     },
     /// A worker process is ready.
     WorkerStarted {
-        /// The worker, from 0; no number is used twice in a run.
+        /// The number of the worker, counted from 0; each number is used only once in a run.
         worker: u32,
         /// Its process.
         pid: u32,
-        /// From its spawning to its hello.
+        /// The time from its start until it reported ready.
         elapsed: Duration,
     },
-    /// A worker process ended as it was asked to.
+    /// A worker process ended as requested.
     WorkerEnded {
         /// The worker.
         worker: u32,
         /// Its process.
         pid: u32,
     },
-    /// A worker process ended, or was killed, before it was done.
+    /// A worker process was lost: it ended or was killed before it was done.
     WorkerLost {
         /// The worker.
         worker: u32,
         /// Its process.
         pid: u32,
-        /// How it ended, where known.
+        /// How it ended, if known.
         exit: Option<ExitStatus>,
-        /// What it was running, empty if nothing.
+        /// What it was running; empty if nothing.
         running: &'a str,
     },
-    /// A worker wrote a line to its standard output or error.
+    /// A worker printed a line to its standard output or error.
     WorkerOutput {
         /// The worker.
         worker: u32,
         /// Its process.
         pid: u32,
-        /// The branch or items that ran then; empty if none did.
+        /// The branch or items that were running; empty if there were none.
         label: &'a str,
-        /// The line, without its end.
+        /// The line, without its line end.
         line: &'a str,
     },
-    /// Something that is no failure but should be known.
+    /// Something that is not a failure, but that the user should know.
     Warning {
-        /// One sentence.
+        /// A message of one sentence.
         message: &'a str,
     },
 }

@@ -1,4 +1,4 @@
-//! Events as `tracing` spans and events, for whatever subscriber the program has.
+//! Events as `tracing` spans and events, for the subscriber of the program.
 
 use std::{
     cell::RefCell,
@@ -11,8 +11,9 @@ use tracing::{Span, debug, debug_span, info, info_span, span::EnteredSpan, trace
 
 use super::{Detail, Event, Listener, Scope};
 
-/// Tells every event to `tracing`, with the target `tea`. A run, a branch and a map are spans; so is a node that runs
-/// on a thread of this process, and what its Rust logs stands within. Lines of workers have the target `tea::output`.
+/// Passes every event to `tracing`, with the target `tea`. Runs, branches and maps are spans. So are nodes that run on
+/// a thread of this process, and what they log is inside their span. The output of workers has the target
+/// `tea::output`.
 #[derive(Debug, Default)]
 pub struct Tracing {
     /// The spans of running branches and maps.
@@ -20,11 +21,12 @@ pub struct Tracing {
     retries: Mutex<Flood>,
 }
 
-/// Sums up what may come without end: the first few are told one by one, then one a second, with a count of the others.
+/// Limits events that may repeat endlessly: the first few are passed on, and then one per second, with a count of the
+/// others.
 #[derive(Debug, Default)]
 struct Flood {
     told: u32,
-    /// Since the last one that was told.
+    /// The number since the last one that was passed on.
     last: Option<Instant>,
     hidden: u64,
 }
@@ -33,7 +35,7 @@ impl Flood {
     const FIRST: u32 = 10;
     const PERIOD: Duration = Duration::from_secs(1);
 
-    /// Whether to tell one that comes `now`, and how many were not told before it.
+    /// Whether to pass on an event that comes `now`, and how many before it were not.
     fn next(&mut self, now: Instant) -> Option<u64> {
         let quiet = self.last.is_none_or(|last| now.duration_since(last) >= Self::PERIOD);
         if self.told >= Self::FIRST && !quiet {
@@ -53,12 +55,12 @@ struct Running {
 }
 
 thread_local! {
-    /// The nodes that run on this thread, innermost last.
+    /// The nodes that are running on this thread, innermost last.
     static ENTERED: RefCell<Vec<(Scope, EnteredSpan)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Tracing {
-    /// A listener that tells `tracing`.
+    /// A listener that passes events to `tracing`.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -198,7 +200,7 @@ impl Tracing {
     }
 
     fn node(&self, scope: Scope, event: &Event<'_>) {
-        // Nodes are many, and mostly nobody wants to know.
+        // There are many nodes, and they are rarely of interest.
         if !tracing::enabled!(target: "tea", tracing::Level::DEBUG) {
             return;
         }
@@ -209,7 +211,7 @@ impl Tracing {
                 trace!(target: "tea", parent: &span, "node `{node}` starts");
                 ENTERED.with_borrow_mut(|entered| entered.push((scope, span.entered())));
             }
-            // It may be all that is ever heard of it.
+            // This may be the only information about it.
             Event::NodeStarted { node, place, worker, pid, .. } => {
                 let line = place.line;
                 debug!(target: "tea", parent: parent, node, line, worker, pid, "node `{node}` starts");
@@ -291,7 +293,7 @@ mod tests {
         // The first ten within 10 ms, and one more at 1009 ms and 2009 ms.
         assert_eq!(told, [[0; 10].as_slice(), &[999, 999]].concat());
         assert_eq!(flood.hidden, 990);
-        // What comes slowly is told one by one.
+        // Infrequent events are all passed on.
         assert_eq!(flood.next(at(10_000)), Some(990));
         assert_eq!((flood.next(at(12_000)), flood.next(at(12_500))), (Some(0), None));
     }

@@ -1,4 +1,4 @@
-//! Where a map's items come from: a key, read in place, or an iterator that owns them, consumed as it goes.
+//! The origin of a map's items: a key that is read in place, or an iterator that yields owned items as they are needed.
 
 use std::{collections::VecDeque, iter::Fuse, marker::PhantomData, sync::Arc};
 
@@ -8,7 +8,7 @@ use crate::{
     state::{Key, View},
 };
 
-/// What `items` of a `dynamic_parallel` node may name without a copy: something that holds its items in order.
+/// A collection that `items` of a `dynamic_parallel` node can name without a copy: it holds its items in order.
 #[diagnostic::on_unimplemented(
     message = "the items of a `{Self}` cannot be read in place",
     note = "let `items` give them by value, as in `items: key.iter().cloned().collect::<Vec<_>>()`"
@@ -17,10 +17,10 @@ pub trait List: Send + Sync {
     /// The type of an item.
     type Item;
 
-    /// How many there are.
+    /// The number of items.
     fn count(&self) -> usize;
 
-    /// The item at `index`, below [`count`](Self::count).
+    /// The item at `index`, which is less than [`count`](Self::count).
     fn item(&self, index: usize) -> &Self::Item;
 }
 
@@ -84,7 +84,7 @@ impl<T: Send + Sync> List for Option<T> {
     }
 }
 
-/// Where a map's items come from.
+/// The origin of a map's items.
 pub trait Origin: Send + Sync + 'static {
     /// The type of an item.
     type Item: Send + Sync + 'static;
@@ -93,23 +93,23 @@ pub trait Origin: Send + Sync + 'static {
     fn open(&self, view: &View, context: &Context) -> Result<Box<dyn Supply<Self::Item>>, NodeError>;
 }
 
-/// Items that are handed out from first to last.
+/// Items that are handed out in order.
 #[doc(hidden)]
 pub trait Supply<T>: Send {
-    /// At most `count` more: a list, where they begin in it, and how many they are.
+    /// At most `count` more items: a list, the index of the first one in it, and their number.
     fn take(&mut self, count: usize) -> Option<(Arc<dyn List<Item = T>>, usize, usize)>;
 
-    /// How many are left, where that is known.
+    /// The number of items that are left, if it is known.
     fn left(&self) -> Option<usize>;
 
-    /// Whether [`take`](Self::take) runs none of the user's Rust.
+    /// Whether [`take`](Self::take) runs no user code.
     fn is_in_place(&self) -> bool;
 }
 
 /// See [`in_place`].
 pub struct InPlace<C>(Key<C>);
 
-/// The items of a key, read where they are.
+/// The items of a key, read in place.
 #[must_use]
 pub const fn in_place<C>(key: Key<C>) -> InPlace<C> {
     InPlace(key)
@@ -153,7 +153,7 @@ pub struct Given<F, I> {
     marker: PhantomData<fn() -> I>,
 }
 
-/// The items that `items` gives: an iterator, or something that turns into one.
+/// The items that the expression `items` yields: an iterator, or something that can be turned into one.
 pub const fn given<F, I>(items: F) -> Given<F, I>
 where
     F: Fn(&View, &Context) -> Result<I, NodeError>,

@@ -1,7 +1,7 @@
-//! `dynamic_parallel`: one body over many items. Here the types of items and results are forgotten, so that the
-//! engine and the executors handle every map alike.
+//! `dynamic_parallel`: runs a body for each of many items. The types of items and results are erased here, so that the
+//! engine and the executors handle all maps in the same way.
 //!
-//! Generated code holds a map as a static whose types are all inferred:
+//! Generated code contains each map as a static whose types are all inferred:
 //! ```
 //! # use tea_runtime::{map::{Local, MapSpec, given, in_place, map}, state::Key};
 //! # const WORDS: Key<Vec<String>> = Key::new(0);
@@ -29,15 +29,16 @@ use crate::{
     state::{Key, KeySpec, View},
 };
 
-/// Items, body and output of a `dynamic_parallel` node, its types erased.
+/// Items, body and output of a `dynamic_parallel` node, with erased types.
 pub trait MapSpec: Sync + Send {
     /// Evaluates `items`.
     ///
     /// # Errors
-    /// What the items' Rust gives with `?`.
+    /// If the Rust of `items` returns an error or panics.
     fn items(&'static self, view: &View, context: &Context) -> Result<Box<dyn Source>, NodeError>;
 
-    /// The items that another process sent, each as [`Batch::encode_item`] wrote it; the first has index `start`.
+    /// Decodes the items that another process sent, each as written by [`Batch::encode_item`]. The first has index
+    /// `start`.
     ///
     /// # Errors
     /// If the bytes are not those of an item.
@@ -46,7 +47,7 @@ pub trait MapSpec: Sync + Send {
     /// Items that are known by their results alone: `len` from index `start` on, without results yet.
     fn known(&'static self, start: usize, len: usize) -> Box<dyn Batch>;
 
-    /// Takes the results.
+    /// The collector of the results.
     fn collector(&'static self, specs: &'static [KeySpec]) -> Box<dyn Collector>;
 }
 
@@ -56,34 +57,34 @@ impl std::fmt::Debug for dyn MapSpec {
     }
 }
 
-/// The items of a running map. An iterator's are made as they are needed.
+/// The items of a running map. Those of an iterator are created as they are needed.
 pub trait Source: Send {
     /// The next items, at most `count`; `None` after the last.
     fn next(&mut self, count: usize) -> Option<Box<dyn Batch>>;
 
-    /// How many items there are in all, where that is known.
+    /// The total number of items, if it is known.
     fn total(&self) -> Option<usize>;
 
-    /// Whether to get items runs none of the user's Rust, which may take any time: they lie in a key.
+    /// Whether the items are in a key, so that getting them runs no user code, which may take any amount of time.
     fn is_in_place(&self) -> bool;
 }
 
-/// Some consecutive items of a map, with a place for the result of each.
+/// Consecutive items of a map, with a place for the result of each.
 #[expect(clippy::len_without_is_empty, reason = "a batch is never empty")]
 pub trait Batch: Send {
     /// The index of the first item in the map.
     fn start(&self) -> usize;
 
-    /// How many items it holds, at least one.
+    /// The number of items, at least one.
     fn len(&self) -> usize;
 
-    /// How many of them [`run`](Self::run) began: the last of those is the one that failed or panicked.
+    /// The number of items that [`run`](Self::run) has started. If one failed or panicked, it is the last of these.
     fn position(&self) -> usize;
 
-    /// Runs up to `count` more items in order, and keeps their results; ends early at one that fails.
+    /// Runs up to `count` more items in order, and keeps their results. Stops at the first that fails.
     ///
     /// # Errors
-    /// That of the item before [`position`](Self::position); the next call goes on after it.
+    /// The failure of the item before [`position`](Self::position). The next call continues after it.
     fn run(&mut self, view: &View, context: &Context, count: usize) -> Result<(), NodeError>;
 
     /// Appends the bytes of item `at`, counted from 0 in the batch.
@@ -107,22 +108,22 @@ pub trait Batch: Send {
     /// A batch of `len` items from `at` on, without results. The items are shared, not copied.
     fn slice(&self, at: usize, len: usize) -> Box<dyn Batch>;
 
-    /// Takes over the result of a [`slice`](Self::slice) of item `at` alone.
+    /// Takes the result of a [`slice`](Self::slice) of item `at` alone.
     fn adopt(&mut self, at: usize, only: Box<dyn Batch>);
 
-    /// Lets go of the items: only their results are asked for from now on.
+    /// Drops the items. From now on, only their results are needed.
     fn forget_items(&mut self);
 
-    /// For [`adopt`](Self::adopt) and collectors, which know the type.
+    /// For [`adopt`](Self::adopt) and collectors, which know the concrete type.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
-/// Takes the results of a map in item order.
+/// Receives the results of a map in item order.
 pub trait Collector: Send {
-    /// Whether it only keeps results, and runs no reducer.
+    /// Whether it only stores results, and runs no reducer.
     fn is_quick(&self) -> bool;
 
-    /// Takes the results of the next batch.
+    /// Receives the results of the next batch.
     ///
     /// # Errors
     /// If the output's reducer fails.
@@ -144,10 +145,11 @@ pub struct MapOf<S, B, R, O, W, V> {
     marker: PhantomData<fn(W, V) -> R>,
 }
 
-/// A map over the items of `origin` ([`in_place`] or [`given`]), whose results go to `output` (a key of a `Vec`, a
-/// [`reduced`] key, or `()`) and whose failures go to `failures`. The last two say what is done with the bytes of
-/// items and of results: both are [`Wired`] if items may run in other processes, results also if they are recorded, which asks their
-/// types for serde; [`Hashed`] are items that a record knows by their bytes; and [`Local`] is what has no bytes.
+/// A map over the items of `origin` ([`in_place`] or [`given`]). Its results go to `output` (a key of a `Vec`, a
+/// [`reduced`] key, or `()`), and its failures to `failures`. The last two arguments say how items and results are
+/// encoded. Both are [`Wired`], which requires serde, if items may run in other processes; results are also [`Wired`]
+/// if they are recorded. Items that a record only has to recognize by their bytes are [`Hashed`]. What is not encoded
+/// is [`Local`].
 pub const fn map<S, B, R, O, W, V>(
     origin: S,
     body: B,
@@ -226,13 +228,13 @@ where
     }
 }
 
-/// A batch with its types.
+/// A batch with concrete types.
 struct Part<S: Origin, B: 'static, R: 'static, O: 'static, W: 'static, V: 'static> {
     spec: &'static MapOf<S, B, R, O, W, V>,
     list: Arc<dyn List<Item = S::Item>>,
-    /// Where the items begin in `list`.
+    /// The index of the first item in `list`.
     from: usize,
-    /// Where they begin in the map.
+    /// The index of the first item in the map.
     start: usize,
     position: usize,
     results: Vec<Option<R>>,

@@ -1,4 +1,4 @@
-//! Where a map's results go.
+//! The output of a map.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     note = "the `output` of a `dynamic_parallel` node is a `Vec` of its results, or a key with `reduce`, which combines them",
     note = "without `output`, `run` gives `()`"
 )]
-/// Where a map's results of type `R` go: the key of a `Vec`, a [`reduced`] key, or `()` if there are none.
+/// The output of a map with results of type `R`: the key of a `Vec`, a [`reduced`] key, or `()` if there is none.
 pub trait MapOutput<R>: Copy + Send + Sync + 'static {
     #[doc(hidden)]
     type Gather: Gather<R>;
@@ -25,7 +25,7 @@ pub trait MapOutput<R>: Copy + Send + Sync + 'static {
     fn gather(self, specs: &'static [KeySpec]) -> Self::Gather;
 }
 
-/// Takes results in item order.
+/// Receives results in item order.
 #[doc(hidden)]
 pub trait Gather<R>: Send {
     fn add(&mut self, result: R) -> Result<(), Box<Failure>>;
@@ -74,8 +74,8 @@ impl<R> Clone for Reduced<R> {
 
 impl<R> Copy for Reduced<R> {}
 
-/// A key with `reduce`: the results are combined one by one in item order, then with what is there. Without any item
-/// the key stays as it is.
+/// A key with `reduce`: the results are combined one by one in item order, and then with the existing value. If there
+/// are no items, the key stays as it is.
 #[must_use]
 pub const fn reduced<R>(key: Key<R>) -> Reduced<R> {
     Reduced(key)

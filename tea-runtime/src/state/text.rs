@@ -1,5 +1,5 @@
-//! Values from the texts of the command line, by the type's `Deserialize`: text where the type wants text, a number where
-//! it wants a number, and JSON only where it wants what has no plain form.
+//! Reads values from the texts of the command line through the type's `Deserialize`: text if the type expects text, a
+//! number if it expects a number, and JSON only if it expects something without a plain text form.
 
 use std::{ffi::OsString, fmt, slice, str::FromStr};
 
@@ -11,18 +11,18 @@ use serde::{
     },
 };
 
-/// Reads a value from the texts of its flag: one for each time that the flag is given.
+/// Reads a value from the texts of its flag, one for each time that the flag is given.
 ///
 /// # Errors
-/// A sentence.
+/// If the texts are not those of a value: a sentence that says why.
 pub(crate) fn parse<T: DeserializeOwned>(texts: &[&str]) -> Result<T, String> {
     T::deserialize(Texts(texts)).map_err(|error| error.to_string())
 }
 
-/// The only text, for a type that takes one.
+/// The only text, for a type that expects one.
 ///
 /// # Errors
-/// If there are more.
+/// If there are several.
 pub(crate) fn only<T>(texts: &[T]) -> Result<&T, String> {
     match texts {
         [text] => Ok(text),
@@ -30,12 +30,12 @@ pub(crate) fn only<T>(texts: &[T]) -> Result<&T, String> {
     }
 }
 
-/// The paths of a list: each text one, but for a single text, which is a JSON list or has commas between the paths.
+/// The paths of a list: one in each text. A single text is a JSON list, or paths separated by commas.
 ///
 /// # Errors
-/// If the text starts a JSON list and is none.
+/// If the text starts like a JSON list but is not one.
 pub(crate) fn paths<T: From<OsString>>(texts: &[OsString]) -> Result<Vec<T>, String> {
-    // One that is no text holds no comma that anybody typed.
+    // What is not valid text contains no comma that anybody typed.
     let Some(text) = only(texts).ok().and_then(|text| text.to_str()) else {
         return Ok(texts.iter().cloned().map(T::from).collect());
     };
@@ -47,12 +47,12 @@ pub(crate) fn paths<T: From<OsString>>(texts: &[OsString]) -> Result<Vec<T>, Str
     Ok(parts.into_iter().map(|part| T::from(part.into())).collect())
 }
 
-/// What has commas between it; an empty text is an empty list.
+/// The elements of a list, separated by commas. An empty text is an empty list.
 fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').filter(move |_| !text.is_empty())
 }
 
-/// Texts that are read as the type asks for it.
+/// Reads texts as the type expects.
 struct Texts<'a>(&'a [&'a str]);
 
 type Json<'a> = serde_json::Deserializer<serde_json::de::IoRead<&'a [u8]>>;
@@ -78,7 +78,7 @@ impl Texts<'_> {
         only(self.0).is_ok_and(|text| text.trim_start().starts_with(with))
     }
 
-    /// A list: each text an element, but for a single text, which has commas between them.
+    /// Reads a list: each text is an element. A single text contains elements separated by commas.
     fn list<'de, V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, Error> {
         let elements: Vec<&str> = if let [text] = self.0 { split(text).collect() } else { self.0.to_vec() };
         let mut list = SeqDeserializer::new(elements.iter().map(|element| Texts(slice::from_ref(element))));
@@ -96,7 +96,7 @@ impl IntoDeserializer<'_, Error> for Texts<'_> {
     }
 }
 
-/// Numbers by their `FromStr`.
+/// Reads numbers with `FromStr`.
 macro_rules! numbers {
     ($($method:ident $visit:ident $ty:ty;)*) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -105,7 +105,7 @@ macro_rules! numbers {
     };
 }
 
-/// What wants the text as it is.
+/// Reads types that expect the text as it is.
 macro_rules! texts {
     ($($method:ident)*) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -114,7 +114,7 @@ macro_rules! texts {
     };
 }
 
-/// What has no plain form.
+/// Reads types without a plain text form.
 macro_rules! json {
     ($($method:ident($($argument:ident: $ty:ty),*);)*) => {
         $(fn $method<V: Visitor<'de>>(self, $($argument: $ty,)* visitor: V) -> Result<V::Value, Error> {
@@ -162,7 +162,7 @@ impl<'de> Deserializer<'de> for Texts<'_> {
         self.deserialize_bytes(visitor)
     }
 
-    /// What may be absent is given here.
+    /// Reads an `Option`, which is present here.
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         visitor.visit_some(self)
     }
@@ -206,7 +206,7 @@ impl<'de> Deserializer<'de> for Texts<'_> {
         visitor.visit_map(MapDeserializer::new(parts.into_iter()))
     }
 
-    /// A variant by its name, so that it needs no quotes.
+    /// Reads a variant by its name, which needs no quotes.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         name: &'static str,
@@ -219,7 +219,7 @@ impl<'de> Deserializer<'de> for Texts<'_> {
         visitor.visit_enum(self.text()?.into_deserializer())
     }
 
-    /// A type that takes anything: JSON if it is that, else text.
+    /// Reads a type that accepts anything: as JSON if the text is valid JSON, otherwise as text.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let text = self.text()?;
         match serde_json::from_str::<serde_json::Value>(text) {
@@ -229,7 +229,7 @@ impl<'de> Deserializer<'de> for Texts<'_> {
     }
 }
 
-/// What people write for a `bool`.
+/// The words for a `bool`.
 pub(crate) fn truth(text: &str) -> Option<bool> {
     match text {
         "true" | "yes" | "on" | "1" => Some(true),
@@ -243,12 +243,12 @@ fn is_duration(name: &str, fields: &[&str]) -> bool {
     name == "Duration" && fields == ["secs", "nanos"]
 }
 
-/// What the text of a type looks like.
+/// The form of a type's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shape {
     /// `true` or `false`.
     Bool,
-    /// A whole number, not below zero.
+    /// A whole number that is not negative.
     Unsigned,
     /// A whole number.
     Signed,
@@ -258,7 +258,7 @@ pub enum Shape {
     Text,
     /// A path.
     Path,
-    /// A time with its unit.
+    /// A time with units.
     Duration,
     /// One of these words.
     Words(&'static [&'static str]),
@@ -266,19 +266,19 @@ pub enum Shape {
     List(Box<Self>),
     /// JSON.
     Json,
-    /// Whatever the type's `FromStr` takes.
+    /// Whatever the type's `FromStr` accepts.
     Own,
 }
 
-/// What the texts of a type look like that are read by its `Deserialize`.
+/// The form of the texts of a type that is read by its `Deserialize`.
 pub(crate) fn shape<T: DeserializeOwned>() -> Shape {
     let mut shape = Shape::Json;
-    // It always fails: there is nothing to read.
+    // This always fails, because there is nothing to read.
     let _ = T::deserialize(Asked(&mut shape));
     shape
 }
 
-/// Learns from a type what it asks for.
+/// Finds out what a type expects.
 struct Asked<'a>(&'a mut Shape);
 
 impl Asked<'_> {

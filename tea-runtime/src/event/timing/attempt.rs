@@ -1,7 +1,8 @@
-//! An attempt that runs on a worker, and its nodes.
+//! An attempt on a worker, and its nodes.
 //!
-//! The worker counts times from its own start of the attempt. When that was is known once the attempt has ended and told
-//! how long it took; so nodes are kept until then, and drawn within it. Those that had not ended, end with it.
+//! The worker reports times relative to its start of the attempt. That start is known only when the attempt has ended
+//! and its duration has been reported. So nodes are kept until then, and drawn within the attempt. Nodes that have not
+//! ended end with it.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -13,7 +14,7 @@ use crate::{event::Scope, failure::Failure, plan::Place};
 pub(super) struct Attempt {
     pub(super) scope: Scope,
     pub(super) started: Duration,
-    /// Bytes sent for it.
+    /// The number of bytes sent for it.
     pub(super) sent: u64,
     nodes: Vec<Node>,
 }
@@ -23,11 +24,11 @@ struct Node {
     place: Place,
     pid: u32,
     started: Duration,
-    /// How long it ran, and why it failed; `None` while it runs.
+    /// How long it ran, and why it failed; `None` while it is running.
     end: Option<(Duration, Value)>,
 }
 
-/// A node's slice.
+/// The slice of a node.
 pub(super) struct Slice {
     pub(super) name: String,
     pub(super) pid: u32,
@@ -60,7 +61,7 @@ impl Attempt {
         }
     }
 
-    /// The slices of its nodes, given its own.
+    /// The slices of its nodes, given that of the attempt.
     pub(super) fn slices(mut self, attempt: &Span) -> impl Iterator<Item = Slice> {
         self.nodes.sort_by_key(|node| node.started);
         let start = attempt.end.saturating_sub(attempt.elapsed);
@@ -98,7 +99,8 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    /// An attempt that this process saw begin after 100 ms; and its nodes: name, process, start after that, time.
+    /// An attempt whose start this process saw after 100 ms, and its nodes: name, process, start relative to that,
+    /// duration.
     fn attempt(nodes: &[(&str, u32, u64, Option<u64>)]) -> Attempt {
         let mut attempt = Attempt::new(Scope::ROOT, ms(100), 0);
         for &(name, pid, since, elapsed) in nodes {

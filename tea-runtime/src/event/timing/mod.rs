@@ -17,8 +17,8 @@ use self::attempt::{Attempt, Slice};
 use super::{Event, Listener, Scope};
 use crate::failure::Failure;
 
-/// Collects a trace in the Trace Event Format. Each process is a group, each thread and worker a track; attempts and
-/// nodes are slices with their payload bytes, and retries are marks.
+/// Collects a trace in the Trace Event Format. Each process is a group, and each thread and worker a track. Attempts
+/// and nodes are slices, with the bytes sent and received, and retries are marks.
 pub struct Timing {
     start: Instant,
     trace: Mutex<Trace>,
@@ -27,21 +27,21 @@ pub struct Timing {
 /// What is known so far.
 #[derive(Default)]
 struct Trace {
-    /// The entries as JSON, with commas between them: most of a run's trace is text that nobody touches again.
+    /// The entries as JSON, separated by commas. Most of a trace is text that does not change anymore.
     entries: Vec<u8>,
     threads: HashMap<ThreadId, u64>,
-    /// The attempts that began on a worker and have not ended, oldest first. The next may begin before the end of the
-    /// last is told.
+    /// The attempts that have started on a worker and not ended, oldest first. The next one may start before the end of
+    /// the last one is reported.
     begun: HashMap<u32, VecDeque<Attempt>>,
-    /// The process that runs the branch, if that is a worker.
+    /// The process that runs the branch, if it is a worker.
     workers: HashMap<Scope, u32>,
     /// The processes and tracks of workers that have a name.
     labelled: HashSet<Track>,
-    /// The names of maps that run.
+    /// The names of maps that are running.
     maps: HashMap<Scope, &'static str>,
 }
 
-/// An entry, by the names of the format.
+/// An entry, with the field names of the format.
 #[derive(Serialize)]
 struct Entry<'a> {
     ph: &'a str,
@@ -49,7 +49,7 @@ struct Entry<'a> {
     cat: &'a str,
     pid: u32,
     tid: u64,
-    /// Microseconds.
+    /// The time in microseconds.
     ts: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     dur: Option<f64>,
@@ -58,14 +58,14 @@ struct Entry<'a> {
     args: &'a Value,
 }
 
-/// A track: a process and a thread of it.
+/// A track: a process and one of its threads.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Track {
     pid: u32,
     tid: u64,
 }
 
-/// A time that ended.
+/// A finished period of time.
 struct Span {
     end: Duration,
     elapsed: Duration,
@@ -80,7 +80,7 @@ impl Timing {
         timing
     }
 
-    /// Writes the trace as it is now.
+    /// Writes the current trace.
     ///
     /// # Errors
     /// If `out` cannot be written to.
@@ -144,7 +144,7 @@ impl Listener for Timing {
                     let begun = log.begun.entry(pid).or_default();
                     let attempt = begun.pop_front();
                     let (start, sent) = attempt.as_ref().map(|attempt| (attempt.started, attempt.sent)).unzip();
-                    // A track's slices may not overlap.
+                    // The slices of a track must not overlap.
                     span.end = begun.front().map_or(now, |next| now.min(next.started));
                     span.elapsed = elapsed.min(span.end.saturating_sub(start.unwrap_or_default()));
                     args["worker"] = worker.into();
@@ -193,14 +193,14 @@ impl Listener for Timing {
 }
 
 impl Track {
-    /// A worker runs one attempt at a time: it has one track.
+    /// The track of a worker. There is only one, because a worker runs one attempt at a time.
     fn worker(pid: u32) -> Self {
         Self { pid, tid: u64::from(pid) }
     }
 }
 
 impl Trace {
-    /// The track of the thread that told of the event: the one that ran it.
+    /// The track of the thread that emitted the event, which is the one that ran the node.
     fn this_thread(&mut self) -> Track {
         let pid = std::process::id();
         let thread = std::thread::current();
@@ -213,13 +213,13 @@ impl Trace {
         Track { pid, tid }
     }
 
-    /// The attempt that runs on a worker and belongs to `scope`.
+    /// The attempt on a worker that belongs to `scope`.
     fn attempt(&mut self, scope: Scope) -> Option<&mut Attempt> {
         let begun = self.begun.get_mut(self.workers.get(&scope)?)?;
         begun.iter_mut().rev().find(|attempt| attempt.scope == scope)
     }
 
-    /// Draws the nodes of an attempt that ended. Those that ran at the same time have tracks of their own.
+    /// Draws the nodes of an attempt that has ended. Nodes that ran at the same time get separate tracks.
     fn nodes(&mut self, attempt: Option<Attempt>, worker: u32, span: &Span) {
         for Slice { name, pid, lane, span, args } in attempt.into_iter().flat_map(|attempt| attempt.slices(span)) {
             self.label_once("process_name", Track::worker(pid), || format!("process {pid} of worker {worker}"));
@@ -303,7 +303,7 @@ mod tests {
         let attempt = find("count");
         assert_eq!(attempt["ph"], "X");
         assert_eq!((&attempt["pid"], &attempt["tid"]), (&json!(pid), &json!(pid)));
-        // It cannot have run for longer than the trace.
+        // It cannot have run longer than the trace.
         assert!(attempt["dur"].as_f64().unwrap() < 1e6, "{attempt}");
         assert_eq!(attempt["args"]["sent_bytes"], 100);
         assert_eq!(attempt["args"]["received_bytes"], 7);
@@ -329,7 +329,7 @@ mod tests {
             timing.on_event(&Event::AttemptFinished { scope, name, attempt, worker, pid, elapsed, received, failure });
         };
         begin("a");
-        // The worker goes on at once; that the first has ended is told later.
+        // The worker continues at once; the end of the first attempt is reported later.
         begin("b");
         end("a");
         end("b");
