@@ -1,5 +1,5 @@
-//! What follows the end of an attempt: another attempt after a wait, or failure for good. The same for branches and items,
-//! and for every strategy.
+//! Decides what follows a failed attempt: another attempt after a wait, or final failure. It is the same for branches
+//! and items, and for every strategy.
 
 use std::time::{Duration, Instant};
 
@@ -11,15 +11,15 @@ use crate::{
     timer,
 };
 
-/// How many failures of earlier attempts are kept.
+/// The number of failures of earlier attempts that are kept.
 const KEPT: usize = 16;
 
 /// The attempts at a branch or an item.
 #[derive(Clone, Default)]
 pub(super) struct Attempts {
-    /// How many were started.
+    /// The number of attempts that were started.
     pub(super) started: u32,
-    /// `None` as long as none failed: most never do.
+    /// `None` until one fails, because most never do.
     failed: Option<Box<Failed>>,
 }
 
@@ -33,14 +33,14 @@ struct Failed {
 
 /// What follows a failed attempt.
 pub(super) enum Verdict {
-    /// Another attempt after this wait.
+    /// Another attempt, after this wait.
     Again(Duration, Box<Failure>),
-    /// No other.
+    /// No further attempt.
     Failed(Box<Failure>),
 }
 
 impl Attempts {
-    /// The failure of an attempt that is not made, since the circuit is open.
+    /// The failure of an attempt that is not made because the circuit is open.
     pub(super) fn circuit_open(&self) -> Box<Failure> {
         let mut failure = Failure::new(FailureKind::CircuitOpen, "the circuit breaker is open");
         let last = self.failed.as_ref().and_then(|failed| failed.errors.last());
@@ -48,17 +48,17 @@ impl Attempts {
         Box::new(failure)
     }
 
-    /// Whether the first one is the only one.
+    /// Whether there can be only one attempt.
     pub(super) fn is_first(&self) -> bool {
         self.started == 1 && self.failed.is_none()
     }
 
-    /// When all attempts together must have ended, in this process's time, once the first one has run.
+    /// The deadline of all attempts together, in this process's time, once the first one has run.
     pub(super) fn deadline(&self, config: &ParallelConfig) -> Option<Instant> {
         Some(timer::later(self.failed.as_ref()?.since, config.timeout_total?))
     }
 
-    /// An attempt that ran for `elapsed` failed.
+    /// Records that an attempt failed after `elapsed`, and decides what follows.
     pub(super) fn failed(
         &mut self,
         failure: Box<Failure>,
@@ -87,7 +87,7 @@ impl Attempts {
         }
     }
 
-    /// Fills in what the attempts came to, of which the last one ran for `elapsed`.
+    /// Adds the attempts to the result. The last one ran for `elapsed`.
     pub(super) fn report(self, elapsed: Duration, circuit: Option<CircuitState>, into: &mut ParallelFlowResult) {
         into.attempts = self.started;
         into.elapsed = elapsed;
@@ -98,7 +98,8 @@ impl Attempts {
         }
     }
 
-    /// There is no time left for another attempt: that is what ends it, and the last attempt's failure is the cause.
+    /// The failure if there is no time left for another attempt: a timeout, with the failure of the last attempt as its
+    /// cause.
     fn no_time(&self, mut failure: Box<Failure>, config: &ParallelConfig) -> Box<Failure> {
         if failure.kind != FailureKind::Timeout {
             let (number, total) = (self.started, config.timeout_total.unwrap_or_default());

@@ -1,4 +1,4 @@
-//! The settings of branches and maps in one run: the plan's, or what its caller made of them.
+//! The settings of branches and maps in a run: those of the plan, with the caller's changes.
 
 use std::{
     collections::BTreeMap,
@@ -13,18 +13,18 @@ use crate::{
     policy::ParallelConfig,
 };
 
-/// Changes the settings of a branch or map, given its name.
+/// Changes the settings of the branch or map with the given name.
 pub(crate) type Change<'a> = &'a dyn Fn(&str, &mut ParallelConfig);
 
-/// What a caller changed. It goes to workers too, for fan-outs within branches.
+/// The caller's changes. They are also sent to workers, for fan-outs inside branches.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// By site, and branch there.
+    /// By site and branch.
     changed: BTreeMap<(u32, u32), &'static ParallelConfig>,
     fail_fast: Option<bool>,
 }
 
-/// [`Settings`] on the way to a worker.
+/// [`Settings`] as they are sent to a worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Sent {
     changed: Vec<(u32, u32, ParallelConfig)>,
@@ -32,10 +32,10 @@ struct Sent {
 }
 
 impl Settings {
-    /// Those of `plan` as `change` leaves them, if there is one, and `fail_fast` for all fan-outs and maps.
+    /// The settings of `plan`, changed by `change` if there is one, with `fail_fast` for all fan-outs and maps.
     ///
     /// # Errors
-    /// If some make no sense, or ask for what only the compiler can allow.
+    /// If some are invalid, or require checks that only the compiler can make.
     pub fn changed(plan: &Plan, change: Option<Change<'_>>, fail_fast: Option<bool>) -> Result<Self, String> {
         let mut changed = BTreeMap::new();
         let Some(change) = change else { return Ok(Self { changed, fail_fast }) };
@@ -56,18 +56,18 @@ impl Settings {
         Ok(Self { changed, fail_fast })
     }
 
-    /// Those of a branch of a region, or of a map (0), for which the plan says `planned`.
+    /// The settings of a branch of a region, or of a map (0), which are `planned` in the plan.
     pub(super) fn of(&self, site: u32, index: usize, planned: &'static ParallelConfig) -> &'static ParallelConfig {
         let index = u32::try_from(index).unwrap_or(u32::MAX);
         self.changed.get(&(site, index)).copied().unwrap_or(planned)
     }
 
-    /// Whether a fan-out or map for which the plan says `planned` fails fast.
+    /// Whether a fan-out or map fails fast, which is `planned` in the plan.
     pub(super) fn fail_fast(&self, planned: bool) -> bool {
         self.fail_fast.unwrap_or(planned)
     }
 
-    /// The bytes of them, for a worker.
+    /// The settings as bytes for a worker.
     pub(super) fn to_send(&self) -> Vec<u8> {
         let changed = self.changed.iter().map(|(&(site, index), &config)| (site, index, config.clone()));
         let mut bytes = Vec::new();
@@ -75,10 +75,10 @@ impl Settings {
         bytes
     }
 
-    /// Those that [`to_send`](Self::to_send) gave.
+    /// The settings from the bytes of [`to_send`](Self::to_send).
     ///
     /// # Errors
-    /// If the bytes are not such.
+    /// If the bytes are invalid.
     pub(super) fn received(bytes: &[u8]) -> Result<Self, String> {
         let (Sent { changed, fail_fast }, _) = wire::read(bytes)?;
         let changed = changed.into_iter().map(|(site, index, config)| ((site, index), kept(config)));
@@ -86,7 +86,7 @@ impl Settings {
     }
 }
 
-/// The same for as long as the program runs, as a plan's are. Equal ones are kept once.
+/// Makes settings `'static`, like those of a plan. Equal ones are kept only once.
 fn kept(config: ParallelConfig) -> &'static ParallelConfig {
     static KEPT: Mutex<Vec<&'static ParallelConfig>> = Mutex::new(Vec::new());
     let mut all = KEPT.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! What is worked out once a run about a region or map, however often it runs.
+//! Information about a region or map that is computed once per run, however often it runs.
 
 use std::{cmp::Reverse, time::Duration};
 
@@ -8,37 +8,38 @@ use crate::{
     policy::{ParallelConfig, Strategy},
 };
 
-/// How many short branches an executor of threads is given ahead for each of its threads: so many that the driver, which
-/// is woken when half of them have ended, costs little beside them.
+/// The number of short branches per thread that an executor of threads is given in advance: enough that the driver,
+/// which is woken when half of them have ended, costs little in comparison.
 const AHEAD: usize = 64;
 
 /// What is known about a region or map.
 pub(super) struct Site {
-    /// How many units are in flight at most.
+    /// The maximum number of units in flight.
     pub(super) limit: usize,
-    /// How many run at once.
+    /// The maximum number that run at once.
     pub(super) workers: usize,
     /// The settings of its tasks, or of its items.
     configs: Vec<&'static ParallelConfig>,
-    /// The first failure cancels the others.
+    /// Whether the first failure cancels the others.
     pub(super) fail_fast: bool,
-    /// Every task may fail.
+    /// Whether every task is allowed to fail.
     pub(super) all_may_fail: bool,
-    /// Some have a circuit breaker.
+    /// Whether some have a circuit breaker.
     pub(super) has_breakers: bool,
-    /// Which tasks wait for which; `None` where none does.
+    /// Which tasks wait for which; `None` if none does.
     pub(super) graph: Option<Graph>,
 }
 
-/// A region whose tasks need others.
+/// A region with tasks that need others.
 pub(super) struct Graph {
     /// `followers[starts[task]..starts[task + 1]]` need the task.
     starts: Vec<usize>,
     followers: Vec<u32>,
-    /// The longest way from each task to an end of the region: what is far from the end starts first. Nobody knows how
-    /// long a task takes, but one that gathers from many has more to do: each of its needs counts as much as a step.
+    /// The longest path from each task to an end of the region. Tasks that are far from the end start first. It is
+    /// unknown how long a task takes, but a task that needs many others probably has more to do, so each need counts as
+    /// a step.
     heights: Vec<usize>,
-    /// Who writes what: pairs of key and task, ascending.
+    /// Pairs of a key and a task that writes it, ascending.
     writers: Vec<(u32, u32)>,
 }
 
@@ -48,7 +49,8 @@ impl Site {
         let configs: Vec<_> = planned.map(|(index, planned)| run.settings().of(region.id, index, planned)).collect();
         let graph = region.tasks.iter().any(|task| !task.needs.is_empty()).then(|| Graph::new(region.tasks));
         let workers = run.workers(region.max_workers);
-        // What is handed out ahead cannot make way for a task on which more depends, nor for a nested fan-out.
+        // Units that are handed out in advance cannot make way for a task on which more depends, or for a nested
+        // fan-out.
         let ahead = !run.settings().fail_fast(region.fail_fast)
             && graph.is_none()
             && region.tasks.iter().all(|task| task.block.is_flat());
@@ -79,12 +81,12 @@ impl Site {
         }
     }
 
-    /// How long what is told to end may take before the fan-out goes on without it.
+    /// How long a unit that has been told to end may take before the fan-out continues without it.
     pub(super) fn grace(&self) -> Duration {
         self.configs.iter().map(|config| config.grace).max().unwrap_or_default()
     }
 
-    /// The settings of a task, or those of the items (0).
+    /// The settings of a task, or of the items (0).
     pub(super) fn config(&self, task: usize) -> &'static ParallelConfig {
         self.configs[task]
     }
@@ -114,7 +116,7 @@ impl Graph {
         &self.followers[self.starts[task]..self.starts[task + 1]]
     }
 
-    /// What starts first is greatest.
+    /// The priority of a task: the greatest starts first.
     pub(super) fn priority(&self, task: usize) -> (usize, Reverse<usize>) {
         (self.heights[task], Reverse(task))
     }
@@ -126,10 +128,10 @@ impl Graph {
     }
 }
 
-/// How many units may be in flight: as many as run at once; more, where that is no less than the executor runs, and nothing
-/// speaks against units that wait there.
+/// The number of units that may be in flight: as many as run at once; or more, if this is no less than the executor
+/// runs, and units may wait there.
 fn limit(run: &Run, workers: usize, ahead: usize, configs: &[&ParallelConfig]) -> usize {
-    // What waits in an executor begins though a circuit has opened meanwhile.
+    // A unit that waits in an executor starts even if a circuit has opened in the meantime.
     if configs.iter().any(|config| config.circuit_breaker.is_some()) {
         return workers;
     }

@@ -1,4 +1,4 @@
-//! What the tasks of a fan-out read, and what they wrote.
+//! What the tasks of a fan-out read and write.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,19 @@ use crate::{
     state::{Value, View},
 };
 
-/// What tasks read, and what they wrote.
+/// What the tasks read and have written.
 pub(super) struct Base {
     region: &'static Region,
-    /// What was there before, what finished tasks wrote as far as others had to read it, and what nobody else may write.
+    /// The values from before the fan-out, those of finished tasks that others had to read, and those that no other
+    /// task may write.
     view: View,
-    /// There are tasks that need others.
+    /// Whether there are tasks that need others.
     is_graph: bool,
-    /// How many writers of a key are included.
+    /// The number of writers of a key whose values are included.
     included: BTreeMap<u32, usize>,
-    /// What else they wrote, by task and key.
+    /// Everything else that was written, by task and key.
     written: BTreeMap<(usize, u32), Value>,
-    /// What nobody needs any more. It is dropped at the end: its `Drop` is the user's, and may panic.
+    /// Values that are no longer needed. They are dropped at the end, because their `Drop` is user code and may panic.
     dropped: Vec<Value>,
 }
 
@@ -32,7 +33,7 @@ impl Base {
         Self { region, view, is_graph, included: BTreeMap::new(), written: BTreeMap::new(), dropped: Vec::new() }
     }
 
-    /// What a task starts with.
+    /// The view with which a task starts.
     pub(super) fn view(&mut self, index: usize, run: &Run) -> Result<View, Box<Failure>> {
         let task = &self.region.tasks[index];
         if self.is_graph && task.reads.iter().any(|read| read.after > 0) {
@@ -43,36 +44,36 @@ impl Base {
             if !self.takes_over(index, read.key, run) {
                 self.view.value(read.key).into_iter().for_each(|value| view.set(read.key, Value::clone(value)));
             } else if let Some(value) = self.view.take_value(read.key) {
-                // Counted as written, so that it comes back in any case.
+                // It counts as written, so that it is always returned.
                 view.replace(read.key, value);
             }
         }
         Ok(view)
     }
 
-    /// Keeps what a task wrote until the join, or until another reads it. What no other task may write or read can be
-    /// joined at once.
+    /// Keeps what a task wrote until the join, or until another task reads it. What no other task may write or read can
+    /// be joined at once.
     pub(super) fn keep(&mut self, index: usize, written: impl Iterator<Item = (u32, Value)>) {
         let task = &self.region.tasks[index];
         for (key, value) in written {
             match task.writes.iter().find(|write| write.key == key) {
                 Some(write) if write.combine || self.is_graph => drop(self.written.insert((index, key), value)),
                 Some(_) => self.dropped.extend(self.view.replace(key, value)),
-                // The branch's own affair.
+                // Nothing outside the branch uses the key.
                 None => self.dropped.push(value),
             }
         }
     }
 
-    /// What there was before, with what has been joined by now.
+    /// The values from before the fan-out, with everything that has been joined by now.
     pub(super) fn into_view(self) -> View {
         let Self { view, written, dropped, .. } = self;
-        // It is the failure that counts, not what else goes wrong in a `Drop`.
+        // Only the failure matters, not an additional panic in a `Drop`.
         drop(guard(|| drop((written, dropped))));
         view
     }
 
-    /// Joins what tasks wrote, in their order.
+    /// Joins what the tasks wrote, in the order of the tasks.
     pub(super) fn join(self) -> (View, Result<(), Box<Failure>>) {
         let Self { region, mut view, written, dropped, .. } = self;
         if let Err(failure) = guard(|| drop(dropped)) {
@@ -88,8 +89,8 @@ impl Base {
         (view, Ok(()))
     }
 
-    /// Whether the task gets the only hold of a value that it combines with others: it need not be copied then. Nobody
-    /// else may read it meanwhile, and if the task fails, so does the fan-out.
+    /// Whether the task gets exclusive ownership of a value that it combines with others, so that it need not be
+    /// copied. In that case nobody else may read it in the meantime, and if the task fails, so does the fan-out.
     fn takes_over(&self, index: usize, key: u32, run: &Run) -> bool {
         let task = &self.region.tasks[index];
         if run.plan.keys[key as usize].reduce.is_none() {
@@ -102,8 +103,8 @@ impl Base {
             && run.strategy(config) == Strategy::Thread
     }
 
-    /// Includes in the base what `task` reads of finished tasks. Those are all that will ever be included before it,
-    /// in task order, since nobody may write a key while others read it.
+    /// Includes in the base what `task` reads of finished tasks, in task order. No others will have to be included
+    /// before it, because nobody may write a key while others read it.
     fn include(&mut self, task: &'static Task, run: &Run) -> Result<(), Box<Failure>> {
         let Some(graph) = &run.region(self.region).graph else { return Ok(()) };
         for read in task.reads.iter().filter(|read| read.after > 0) {

@@ -1,4 +1,4 @@
-//! Which task of a fan-out may start.
+//! Determines which tasks of a fan-out may start.
 
 use std::{
     cmp::Reverse,
@@ -11,7 +11,7 @@ use crate::{
     plan::{Region, Task},
 };
 
-/// The tasks that ended, and that may start.
+/// The tasks that have ended, and those that may start.
 pub(super) struct Ready {
     region: &'static Region,
     ends: Vec<TaskEnd>,
@@ -21,24 +21,24 @@ pub(super) struct Ready {
 
 /// The tasks that were not started.
 enum Queue {
-    /// In listed order.
+    /// In the order of the list.
     Listed(VecDeque<usize>),
-    /// Each when what it needs is done, those first on which the longest way follows.
+    /// Each when its needs are done, and those with the longest path to the end first.
     Graph { free: BinaryHeap<(usize, Reverse<usize>)>, waiting: Vec<Waiting> },
 }
 
-/// A task that may not be free yet.
+/// A task that may still have to wait.
 struct Waiting {
-    /// Needs that are not done.
+    /// The number of needs that are not done.
     needs: usize,
-    /// One of its needs went on to it, or it is not for its needs to decide.
+    /// Whether one of its needs continued with it, or this does not depend on its needs.
     led_to: bool,
-    /// One of its needs failed for good, or was not started for that reason.
+    /// Whether one of its needs failed, or was not started for that reason.
     barred: bool,
 }
 
 impl Ready {
-    /// `skipped` (ascending) are not started, since their conditions do not hold.
+    /// Tasks in `skipped` (ascending) are not started, because their conditions are false.
     pub(super) fn new(region: &'static Region, site: &Site, skipped: &[usize]) -> Self {
         let tasks = region.tasks;
         let queue = match &site.graph {
@@ -79,12 +79,12 @@ impl Ready {
         }
     }
 
-    /// What became of all tasks.
+    /// The outcome of all tasks.
     pub(super) fn into_ends(self) -> Ends {
         Ends { tasks: self.region.tasks, ends: self.ends }
     }
 
-    /// A task has ended, which frees or skips what waited for it.
+    /// Records that a task has ended, which releases or skips the tasks that waited for it.
     pub(super) fn end(&mut self, task: usize, end: TaskEnd, goes_to: &[u32], site: &Site) {
         let bars = end.failed().is_some() && !site.config(task).allow_failure;
         self.ends[task] = end;

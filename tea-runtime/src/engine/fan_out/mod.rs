@@ -1,8 +1,9 @@
-//! The driver of a fan-out: it hands out units, takes their outcomes out of the completion queue, and decides what follows.
+//! The driver of a fan-out: it hands out units, takes their outcomes from the completion queue, and decides what
+//! follows.
 //!
-//! There is one driver, for branches and for items, and it runs on the thread whose block came to the fan-out. It is the
-//! only place where units are started, limited, tried again, cancelled and given up. What units there are, and what becomes
-//! of their results, is the affair of its [`Source`].
+//! There is one driver, for branches and for items. It runs on the thread whose block reached the fan-out, and is the
+//! only place where units are started, limited, retried, cancelled and abandoned. Its [`Source`] creates the units and
+//! handles their results.
 
 mod settle;
 mod source;
@@ -33,26 +34,27 @@ use crate::{
     timer,
 };
 
-/// Beyond the grace of units that are told to end: for executors to end what did not heed it.
+/// The time beyond the grace period of units that have been told to end, for executors to end those that did not.
 const SLACK: Duration = Duration::from_millis(500);
 
-/// How many units are made before they are submitted together: the first of them should not wait for all the others.
+/// The number of units that are created before they are submitted together, because the first should not wait for all
+/// others.
 const TOGETHER: usize = 16;
 
-/// What drives a fan-out.
+/// The driver of a fan-out.
 pub(super) struct Driver<'a> {
     pub(super) run: &'a Arc<Run>,
     pub(super) site: &'a Site,
-    /// The region's or map's id.
+    /// The ID of the region or map.
     id: u32,
     fan_out: Arc<FanOut>,
-    /// Cancels the block that the fan-out stands in.
+    /// The token that cancels the block that contains the fan-out.
     pub(super) outer: &'a CancellationToken,
 }
 
 /// Why a unit is not started.
 enum NotStarted {
-    /// It fails.
+    /// The unit fails.
     Failed(Box<Failure>),
     /// Nothing of the fan-out can be started.
     Refused(Box<Failure>),
@@ -73,20 +75,20 @@ impl<'a> Driver<'a> {
         Self { run, site, id, fan_out, outer }
     }
 
-    /// Cancels all units.
+    /// The token that cancels all units.
     pub(super) fn cancel(&self) -> &CancellationToken {
         &self.fan_out.cancel
     }
 
-    /// What its units share.
+    /// What all units share.
     pub(super) fn fan_out(&self) -> &Arc<FanOut> {
         &self.fan_out
     }
 
-    /// Runs the whole fan-out. What becomes of its units is told to `source`.
+    /// Runs the whole fan-out. The outcomes of its units are passed to `source`.
     ///
     /// # Errors
-    /// If its units cannot be run at all. They have been told to `source` as failed all the same.
+    /// If its units cannot be run at all. They have been passed to `source` as failed nevertheless.
     pub(super) fn drive<S: Source>(&self, source: &mut S) -> Result<(), Box<Failure>> {
         let _lent = tokens::lend();
         let mut table = Table::default();
@@ -115,7 +117,7 @@ impl<'a> Driver<'a> {
         table.refused.map_or(Ok(()), Err)
     }
 
-    /// For how many messages it sleeps.
+    /// The number of messages that it waits for.
     fn wanted<K>(&self, table: &Table<K>, more: bool) -> usize {
         let for_each = self.site.graph.is_some() || self.site.has_breakers || self.run.info.events.is_active();
         let in_flight = table.in_flight.len();
@@ -127,7 +129,7 @@ impl<'a> Driver<'a> {
         .max(1)
     }
 
-    /// Starts what may be started. Gives whether there may be more later.
+    /// Starts what may be started. Returns whether there may be more later.
     fn start<S: Source>(&self, source: &mut S, table: &mut Table<S::Key>) -> bool {
         let mut together: Vec<Unit> = Vec::new();
         let mut to: Option<Arc<dyn ParallelExecutor>> = None;
@@ -162,7 +164,7 @@ impl<'a> Driver<'a> {
         more
     }
 
-    /// An attempt, unless it fails before it starts.
+    /// Creates an attempt, unless it fails before it starts.
     fn unit<S: Source>(
         &self,
         trial: Trial<S::Key>,
@@ -184,7 +186,7 @@ impl<'a> Driver<'a> {
         });
         let parts = encoded.as_ref().map_or(work.parts(), super::super::executor::wire::Encoded::parts);
         if parts < work.parts() {
-            // What does not fit into one message.
+            // The parts that do not fit into one message.
             let (key, part) = (source.rest_key(key, parts), part + parts as u64);
             let start = Start { key, work: work.split_off(parts), scope, part };
             table.again.push_back(Trial { start, attempts: Attempts::default() });
@@ -220,7 +222,7 @@ impl<'a> Driver<'a> {
         Some((executor, unit))
     }
 
-    /// Counts an attempt, and gives its executor, unless it may not be made.
+    /// Counts an attempt and returns its executor, if the attempt may be made.
     fn may_start<S: Source>(
         &self,
         source: &S,
@@ -239,12 +241,12 @@ impl<'a> Driver<'a> {
         Ok(executor)
     }
 
-    /// Which circuit breaker a branch has; items share one.
+    /// The circuit breaker of a branch; items share one.
     fn breaker_at(&self, index: usize) -> BreakerAt {
         BreakerAt { site: self.id, index: u32::try_from(index).unwrap_or(u32::MAX) }
     }
 
-    /// When units that were told to end are waited for no longer.
+    /// The time until which units that have been told to end are waited for.
     fn leave_at<K>(&self, table: &mut Table<K>) -> Option<Instant> {
         if table.leave_at.is_none() && self.cancel().is_cancelled() {
             table.leave_at = Some(timer::later(Instant::now(), self.site.grace() + SLACK));
@@ -252,7 +254,7 @@ impl<'a> Driver<'a> {
         table.leave_at
     }
 
-    /// Goes on without what has not ended in its grace.
+    /// Continues without units that have not ended in their grace period.
     fn give_up<S: Source>(&self, source: &mut S, table: &mut Table<S::Key>) {
         let failure = cancelled(self.cancel().reason().unwrap_or(CancelReason::Requested));
         for (id, in_flight) in std::mem::take(&mut table.in_flight) {

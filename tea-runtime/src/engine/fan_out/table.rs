@@ -1,4 +1,4 @@
-//! What a driver keeps track of: units in flight, and those that wait to be tried again.
+//! The table of a driver: units in flight, and those that wait to be retried.
 
 use std::{
     cmp::Ordering,
@@ -15,14 +15,14 @@ use crate::{
     timer,
 };
 
-/// What a driver keeps track of.
+/// The table of a driver.
 pub(super) struct Table<K> {
     pub(super) in_flight: HashMap<UnitId, InFlight<K>>,
     /// Trials whose wait is over.
     pub(super) again: VecDeque<Trial<K>>,
     waiting: BinaryHeap<Waiting<K>>,
     waits: u64,
-    /// When units that were told to end are waited for no longer.
+    /// The time until which units that have been told to end are waited for.
     pub(super) leave_at: Option<Instant>,
     /// Why nothing can be run.
     pub(super) refused: Option<Box<Failure>>,
@@ -41,15 +41,15 @@ pub(super) struct InFlight<K> {
     pub(super) part: u64,
     pub(super) parts: usize,
     pub(super) attempts: Attempts,
-    /// What another attempt starts with, if one may follow.
+    /// What another attempt would start with, if there may be one.
     pub(super) kept: Option<Box<dyn Work>>,
-    /// As events name it, if there are any.
+    /// Its name in events, if there are listeners.
     pub(super) label: String,
-    /// `None` if it failed before it had one.
+    /// `None` if it failed before it got one.
     pub(super) executor: Option<Arc<dyn ParallelExecutor>>,
 }
 
-/// A trial that waits.
+/// A trial that waits for its next attempt.
 struct Waiting<K> {
     due: Instant,
     number: u64,
@@ -70,12 +70,12 @@ impl<K> Default for Table<K> {
 }
 
 impl<K> Table<K> {
-    /// Whether nothing runs, and nothing is to be tried again.
+    /// Whether nothing is running, and nothing waits to be retried.
     pub(super) fn is_empty(&self) -> bool {
         self.in_flight.is_empty() && self.again.is_empty() && self.waiting.is_empty()
     }
 
-    /// Has a trial wait before its next attempt.
+    /// Lets a trial wait before its next attempt.
     pub(super) fn wait(&mut self, delay: Duration, trial: Trial<K>) {
         if delay.is_zero() {
             return self.again.push_back(trial);
@@ -93,14 +93,14 @@ impl<K> Table<K> {
         if due { self.waiting.pop().map(|waiting| waiting.trial) } else { None }
     }
 
-    /// When the next wait is over.
+    /// The time when the next wait is over.
     pub(super) fn due(&self) -> Option<Instant> {
         self.waiting.peek().map(|first| first.due)
     }
 }
 
 impl<K> Ord for Waiting<K> {
-    /// The first that is due is the greatest.
+    /// The trial that is due first is the greatest.
     fn cmp(&self, other: &Self) -> Ordering {
         (other.due, other.number).cmp(&(self.due, self.number))
     }

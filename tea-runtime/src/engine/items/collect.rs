@@ -1,4 +1,4 @@
-//! The results of a map, put into item order.
+//! Puts the results of a map into item order.
 
 use std::collections::BTreeMap;
 
@@ -10,21 +10,21 @@ use crate::{
     state::View,
 };
 
-/// The results of a map, put into item order.
+/// Puts the results of a map into item order.
 pub(super) struct Collect {
     collector: Box<dyn Collector>,
-    /// Batches with items that are tried again, and how many, by start.
+    /// Batches with items that are being retried, and their number, by start.
     unfinished: BTreeMap<usize, (Landed, usize)>,
-    /// Batches that have ended but whose turn has not come, by start.
+    /// Batches that have ended before their turn, by start.
     landed: BTreeMap<usize, Landed>,
     /// The index of the item that is collected next.
     next: usize,
 }
 
-/// A batch that has ended.
+/// A finished batch.
 struct Landed {
     len: usize,
-    /// `None` if it was left behind: none of its items has a result.
+    /// `None` if it was abandoned, in which case none of its items has a result.
     batch: Option<Box<dyn Batch>>,
 }
 
@@ -33,7 +33,7 @@ impl Collect {
         Self { collector, unfinished: BTreeMap::new(), landed: BTreeMap::new(), next: 0 }
     }
 
-    /// Whether the collector only keeps results, and runs no reducer.
+    /// Whether the collector only stores results, and runs no reducer.
     pub(super) fn is_quick(&self) -> bool {
         self.collector.is_quick()
     }
@@ -43,7 +43,7 @@ impl Collect {
         self.next
     }
 
-    /// A batch ended, of which `again` items are tried again; or, with `home`, an item that was.
+    /// Records that a batch ended, of which `again` items are retried; or, with `home`, that a retried item did.
     pub(super) fn landed(
         &mut self,
         start: usize,
@@ -70,7 +70,7 @@ impl Collect {
         let Some((mut whole, left)) = self.unfinished.remove(&start) else { return };
         match (&mut whole.batch, batch) {
             (Some(whole), Some(batch)) => whole.adopt(at, batch),
-            // The first attempt was left behind with its batch, of this item alone.
+            // The first attempt was abandoned, with a batch of this item alone.
             (None, batch) if whole.len == 1 => whole.batch = batch,
             _ => {}
         }
@@ -82,7 +82,7 @@ impl Collect {
         }
     }
 
-    /// Collects what has come in, up to the first batch that has not.
+    /// Collects what has arrived, up to the first batch that has not.
     ///
     /// # Errors
     /// If the output's reducer fails.

@@ -1,5 +1,5 @@
-//! Where the items of a running map come from. Those of a key are read in place. An iterator is the user's Rust, which may
-//! take any time: it runs on a thread of its own, and what it gives is kept here until it is handed out.
+//! Supplies the items of a running map. Those of a key are read in place. An iterator is user code, which may take any
+//! amount of time, so it runs on its own thread, and its items are kept here until they are handed out.
 
 use std::sync::Arc;
 
@@ -15,24 +15,24 @@ use crate::{
     panic::guard,
 };
 
-/// Where the items of a running map come from.
+/// Supplies the items of a running map.
 pub(super) struct Supply {
     state: State,
-    /// Items that were pulled, from this position on.
+    /// Items that have been taken from the iterator, from this position on.
     pulled: Option<(Box<dyn Batch>, usize)>,
     fan_out: Arc<FanOut>,
 }
 
 enum State {
-    /// Nothing is asked for.
+    /// Nothing has been requested.
     Idle(Box<dyn Source>),
-    /// Items are asked for, on another thread.
+    /// Items have been requested on another thread.
     Pulling,
     /// There are no more.
     Exhausted,
 }
 
-/// What is there now.
+/// What is available now.
 pub(super) enum Taken {
     Batch(Box<dyn Batch>),
     /// Items are on their way.
@@ -46,14 +46,14 @@ impl Supply {
         Self { state: State::Idle(source), pulled: None, fan_out: Arc::clone(driver.fan_out()) }
     }
 
-    /// The next items, at most `count`. `ahead` are asked for where that takes another thread.
+    /// The next items, at most `count`. If this requires another thread, `ahead` items are requested.
     pub(super) fn take(&mut self, count: usize, ahead: usize) -> Taken {
         if let State::Idle(source) = &mut self.state
             && source.is_in_place()
         {
             return source.next(count).map_or(Taken::Nothing, Taken::Batch);
         }
-        // Only once what was pulled is handed out, more is asked for.
+        // More items are requested only when those that were taken have been handed out.
         if self.pulled.is_none() {
             self.pull(ahead.max(count));
         }
@@ -69,7 +69,7 @@ impl Supply {
         Taken::Batch(taken)
     }
 
-    /// Asks for items, unless that has been done.
+    /// Requests items, unless they have been requested already.
     fn pull(&mut self, count: usize) {
         if !matches!(self.state, State::Idle(_)) {
             return;
@@ -77,12 +77,12 @@ impl Supply {
         let State::Idle(source) = std::mem::replace(&mut self.state, State::Pulling) else { return };
         let asking = Asking { fan_out: Arc::clone(&self.fan_out), source: Some(source), answered: false };
         if let Err((job, _)) = cache::run(Box::new(move || asking.pull(count))) {
-            // Without a thread to spare it may as well be this one.
+            // If no thread can be started, this one does the work.
             job();
         }
     }
 
-    /// Items have come. Gives why there are no more, if that is a failure.
+    /// Receives items. Returns why there are no more, if the reason is a failure.
     pub(super) fn pulled(&mut self, pulled: Pulled) -> Option<Box<Failure>> {
         let Pulled { source, batch, failure } = pulled;
         if matches!(self.state, State::Pulling) {
@@ -94,7 +94,7 @@ impl Supply {
         failure
     }
 
-    /// Asks for nothing more. Gives whether something was on its way.
+    /// Stops requesting items. Returns whether some were on their way.
     pub(super) fn stop(&mut self) -> bool {
         let pulling = matches!(self.state, State::Pulling);
         let state = std::mem::replace(&mut self.state, State::Exhausted);
@@ -104,7 +104,7 @@ impl Supply {
     }
 }
 
-/// Asks for items on another thread. Whatever happens there, the driver is answered.
+/// Requests items on another thread. Whatever happens there, the driver gets an answer.
 struct Asking {
     fan_out: Arc<FanOut>,
     source: Option<Box<dyn Source>>,
