@@ -1,5 +1,5 @@
-//! What stands for the process strategy where there is none, as on Windows: it needs Unix sockets, process groups and
-//! signals. Workflows run on threads there, and a branch that is to run in a process fails.
+//! Replaces the process strategy on systems that do not support it, such as Windows: it needs Unix sockets, process
+//! groups and signals. Workflows run on threads there, and branches with `parallel_strategy: process` fail.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -8,20 +8,20 @@ use crate::{
     failure::{Failure, FailureKind},
 };
 
-/// Lets this program serve as its own worker; here it does nothing.
+/// Lets this program serve as its own worker. Does nothing on this system.
 pub fn init() {}
 
-/// The worker's entry in a test program; here it does nothing.
+/// The entry point of a worker in a test program. Does nothing on this system.
 pub fn test_entry() {}
 
-/// A test that serves as a worker's entry in a test program.
+/// A test that serves as the entry point of workers in a test program.
 pub struct TestEntry(pub &'static str);
 inventory::collect!(TestEntry);
 
 /// No process is a worker.
 pub(crate) fn refuse_unserved_worker() {}
 
-/// Would run units in worker processes; here it refuses them.
+/// Would run units in worker processes. Refuses them on this system.
 #[derive(Debug)]
 pub struct ProcessExecutor {
     max_workers: usize,
@@ -55,7 +55,7 @@ impl ParallelExecutor for ProcessExecutor {
     }
 }
 
-/// The executor of worker processes for a run: there is none.
+/// The executor of worker processes for a run, which does not exist on this system.
 ///
 /// # Errors
 /// Always.
@@ -63,7 +63,7 @@ pub(crate) fn for_run(_: usize) -> Result<Arc<dyn ParallelExecutor>, Box<Failure
     Err(no_workers())
 }
 
-/// The executor of the strategy with this name, with as many workers as the machine runs at once.
+/// The executor of the strategy with this name, with as many workers as the machine's parallelism.
 ///
 /// # Errors
 /// If there is no such strategy.

@@ -1,4 +1,4 @@
-//! A worker's process and its group: signals, and how it ended.
+//! The process of a worker and its group: signals, and how it ended.
 
 use std::{
     process::Child,
@@ -17,25 +17,25 @@ use rustix::{
 use super::pacing::KILLED;
 use crate::failure::ExitStatus;
 
-/// Processes that were killed and did not end (frozen, or waiting for a device), to be reaped when they have.
+/// Processes that were killed but have not ended (frozen, or waiting for a device). They are reaped when they do.
 static LEFT: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 
-/// A worker's process, until it is reaped. Its number is its group's.
+/// The process of a worker, until it is reaped. Its ID is that of its group.
 #[derive(Debug)]
 pub(crate) struct Group {
     pid: Pid,
-    /// Taken when it is reaped: from then on its number may be another process's.
+    /// `None` when it has been reaped. From then on, its ID may belong to another process.
     child: Mutex<Option<Child>>,
     killed: AtomicBool,
 }
 
-/// What a process is doing.
+/// The state of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     Running,
-    /// It was killed and has not ended: not yet, or the system holds it.
+    /// It was killed but has not ended yet, or the system holds it up.
     Killed,
-    /// By this signal, and not continued.
+    /// It was stopped by this signal, and has not been continued.
     Stopped(i32),
     Ended,
 }
@@ -51,21 +51,21 @@ impl Group {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// Signals the process and all of its group; nothing if it has been reaped.
+    /// Sends a signal to the process and its group. Does nothing if it has been reaped.
     pub(crate) fn signal(&self, signal: Signal) {
         let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         if child.is_some() {
             self.killed.fetch_or(signal == Signal::KILL, Ordering::Relaxed);
-            // It fails only if nobody is in the group any more.
+            // This fails only if the group is empty.
             let signalled = kill_process_group(self.pid, signal);
             if signalled.is_err() || signal == Signal::KILL {
-                // The process itself may have left it.
+                // The process itself may have left the group.
                 let _ = kill_process(self.pid, signal);
             }
         }
     }
 
-    /// What the process is doing now.
+    /// The current state of the process.
     pub(crate) fn status(&self) -> Status {
         let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         if child.is_none() {
@@ -79,7 +79,7 @@ impl Group {
                 let stopped = status.stopping_signal().or(status.trapping_signal());
                 stopped.map_or(Status::Ended, Status::Stopped)
             }
-            // Somebody else has reaped it: a handler of the caller's that waits for all children.
+            // Somebody else has reaped it, for example a handler of the caller that waits for all children.
             Err(_) => Status::Ended,
         }
     }
@@ -89,19 +89,19 @@ impl Group {
         self.status() == Status::Ended
     }
 
-    /// A descriptor that is readable once the process has ended, where the system has such a thing.
+    /// A descriptor that becomes readable when the process has ended, if the system supports that.
     #[cfg(target_os = "linux")]
     pub(crate) fn open(&self) -> Option<OwnedFd> {
         rustix::process::pidfd_open(self.pid, rustix::process::PidfdFlags::empty()).ok()
     }
 
-    /// A descriptor that is readable once the process has ended, where the system has such a thing.
+    /// A descriptor that becomes readable when the process has ended, if the system supports that.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn open(&self) -> Option<OwnedFd> {
         None
     }
 
-    /// Waits for its end, at most so long. Gives whether it ended.
+    /// Waits for its end, but at most for the given time. Returns whether it ended.
     pub(crate) fn wait(&self, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
         loop {
@@ -116,13 +116,13 @@ impl Group {
         }
     }
 
-    /// Kills what is left of the group. Gives whether the process ended; it does, unless the system holds it.
+    /// Kills what is left of the group. Returns whether the process ended, which it does unless the system holds it up.
     pub(crate) fn kill(&self) -> bool {
         self.signal(Signal::KILL);
         self.wait(KILLED)
     }
 
-    /// Reaps the process once it has ended, or leaves it for later. Gives how it ended.
+    /// Reaps the process if it has ended, or leaves that for later. Returns how it ended.
     pub(crate) fn reap(&self) -> Option<ExitStatus> {
         let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
         left.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
@@ -133,13 +133,13 @@ impl Group {
         }
         drop(left);
         if std::process::id() == 1 {
-            // What the worker had started is ours now: nobody else reaps it.
+            // The processes that the worker had started are now ours to reap.
             while waitid(WaitId::Pgid(Some(self.pid)), WaitIdOptions::EXITED).is_ok() {}
         }
         exit_status(status.ok().flatten()?)
     }
 
-    /// Kills what is left of the group and reaps the process. Gives how that ended.
+    /// Kills what is left of the group and reaps the process. Returns how the process ended.
     pub(crate) fn end(&self) -> Option<ExitStatus> {
         self.kill();
         self.reap()
@@ -162,7 +162,7 @@ impl Group {
 }
 
 impl Drop for Group {
-    /// Leaves no zombie, whatever went wrong.
+    /// Reaps the process, so that it does not become a zombie, whatever went wrong.
     fn drop(&mut self) {
         self.end();
     }

@@ -1,8 +1,8 @@
-//! Who this process is: the program that a user started, or a worker of another one.
+//! What this process is: the program that the user started, or a worker of another one.
 //!
-//! A worker is marked by an environment variable that names its parent. It cannot be taken out of the environment
-//! (that is `unsafe`), so a grandchild may inherit it; but a grandchild's parent is the worker, and its standard input
-//! is not the worker's socket. Both are asked, so the mark holds for the worker alone.
+//! A worker is marked by an environment variable that names its parent. The variable cannot be removed from the
+//! environment (that is `unsafe`), so grandchildren may inherit it. But the parent of a grandchild is the worker, and
+//! its standard input is not the worker's socket. Both are checked, so the mark applies only to the worker.
 
 use std::{
     fs::Metadata,
@@ -25,14 +25,14 @@ use crate::{
 /// The mark: `PARENT:DEPTH`.
 pub(crate) const MARK: &str = "TEA_WORKER";
 
-/// How deep process fan-outs may nest.
+/// The maximum nesting depth of process fan-outs.
 pub(crate) const MAX_DEPTH: u32 = 20;
 
 static READY: AtomicBool = AtomicBool::new(false);
 
 static MARKED: LazyLock<Option<Mark>> = LazyLock::new(|| std::env::var(MARK).ok()?.parse().ok());
 
-/// Asked once, before the worker moves its standard input away.
+/// Determined once, before the worker moves its standard input.
 static WORKER: LazyLock<bool> = LazyLock::new(|| {
     let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
     MARKED
@@ -65,28 +65,28 @@ pub(crate) fn is_worker() -> bool {
     *WORKER
 }
 
-/// How deep in process fan-outs this process stands: 0 in the program that the user started. Programs that a branch
-/// starts count too, so that a program which starts itself in a branch comes to an end.
+/// The number of process fan-outs that enclose this process: 0 in the program that the user started. Programs that a
+/// branch starts count too, so that a program that starts itself in a branch does not do so forever.
 pub(crate) fn depth() -> u32 {
     MARKED.map_or(0, |mark| mark.depth)
 }
 
-/// What a worker of this process is marked with.
+/// The mark of workers of this process.
 pub(crate) fn child_mark() -> String {
     format!("{}:{}", std::process::id(), depth() + 1)
 }
 
-/// Notes that this program can serve as its own worker.
+/// Records that this program can serve as its own worker.
 pub(crate) fn set_ready() {
     READY.store(true, Ordering::Relaxed);
 }
 
-/// A test that serves as a worker's entry in a test program: its path, as `module_path!()` and the function's name
-/// give it. Generated code registers one a workflow.
+/// A test that serves as the entry point of workers in a test program: its path, made of `module_path!()` and the name
+/// of the function. Generated code registers one for each workflow.
 pub struct TestEntry(pub &'static str);
 inventory::collect!(TestEntry);
 
-/// How a copy of this program comes to serve as a worker.
+/// How an instance of this program becomes a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Entry {
     /// Its `main` calls `tea_runtime::init`.
@@ -95,7 +95,7 @@ pub(crate) enum Entry {
     Test(String),
 }
 
-/// How a copy of this program would serve as a worker, if it would.
+/// How an instance of this program would become a worker, if it can.
 pub(crate) fn entry() -> Option<Entry> {
     if READY.load(Ordering::Relaxed) {
         return Some(Entry::Main);
@@ -106,7 +106,7 @@ pub(crate) fn entry() -> Option<Entry> {
     Some(Entry::Test(name.to_owned()))
 }
 
-/// Whether this process may start workers: copies of itself, or of another program.
+/// Checks whether this process may start workers: instances of itself, or of another program.
 ///
 /// # Errors
 /// If it may not.
@@ -121,10 +121,10 @@ pub(crate) fn can_have_workers(other_program: bool) -> Result<(), Box<Failure>> 
     Err(Box::new(Failure::new(FailureKind::Error, message)))
 }
 
-/// The program to start as a worker: the image that runs, also if its file has been replaced.
+/// The program to start as a worker: the running image, even if its file has been replaced.
 ///
 /// # Errors
-/// If the system does not say which one that is.
+/// If the system does not say which program that is.
 #[cfg(target_os = "linux")]
 pub(crate) fn image() -> std::io::Result<PathBuf> {
     let running = Path::new("/proc/self/exe");
@@ -143,14 +143,14 @@ pub(crate) fn image() -> std::io::Result<PathBuf> {
 /// The program to start as a worker.
 ///
 /// # Errors
-/// If the system does not say which one that is.
+/// If the system does not say which program that is.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn image() -> std::io::Result<PathBuf> {
     std::env::current_exe()
 }
 
-/// The program that this process was started for, where it is not the one that the system started: a loader or a debugger
-/// was given it as an argument. It is what the first argument names, if that is mapped into this process.
+/// The program that this process was started for, if it is not the one that the system started, but an argument of a
+/// loader or a debugger. It is the program that the first argument names, if that is mapped into this process.
 #[cfg(target_os = "linux")]
 fn loaded(named: &Path) -> Option<PathBuf> {
     let named = named.canonicalize().ok()?;
@@ -159,7 +159,7 @@ fn loaded(named: &Path) -> Option<PathBuf> {
     lines.any(|line| line.ends_with(named.as_os_str().as_bytes())).then_some(named)
 }
 
-/// Tells builds of a program apart: its workflows, and the file that runs.
+/// Identifies the build of a program: its workflows, and the running file.
 pub(crate) fn fingerprint() -> u64 {
     static FINGERPRINT: LazyLock<u64> = LazyLock::new(|| {
         let mut hasher = DefaultHasher::new();

@@ -1,4 +1,4 @@
-//! What a lost worker's end says about the task that it ran.
+//! Determines from the end of a lost worker why its task failed.
 
 use std::time::Instant;
 
@@ -8,27 +8,27 @@ use crate::{
     failure::{ExitStatus, Failure, FailureKind},
 };
 
-/// All that is known about a worker that ended before its task did.
+/// What is known about a worker that ended before its task.
 #[derive(Debug)]
 pub(crate) struct Loss {
     pub(crate) pid: u32,
     pub(crate) exit: Option<ExitStatus>,
-    /// The last lines that it wrote.
+    /// The last lines that it printed.
     pub(crate) output: Vec<String>,
     pub(crate) memory_limit: Option<u64>,
-    /// The system says that it killed a process of ours to free memory.
+    /// Whether the system reports that it killed one of our processes to free memory.
     pub(crate) killed_for_memory: bool,
-    /// What was wrong with it, where its end does not say it.
+    /// What was wrong with it, if its end does not say so.
     pub(crate) reason: Option<String>,
-    /// What it sent made no sense.
+    /// Whether it sent invalid data.
     pub(crate) damaged: bool,
 }
 
-/// What Rust's standard library writes when a thread's stack is used up.
+/// What Rust's standard library prints on a stack overflow.
 const STACK_OVERFLOW: &str = "has overflowed its stack";
 
 impl Loss {
-    /// The failure of what the worker was running.
+    /// The failure of the task that the worker was running.
     pub(crate) fn failure(self) -> Box<Failure> {
         let says = |text: &str| self.output.iter().any(|line| line.contains(text));
         let mut causes = Vec::new();
@@ -59,7 +59,7 @@ impl Loss {
             (FailureKind::Crash, format!("{worker} {ended}: a stack overflowed"))
         } else if let Some(reason) = self.reason {
             causes.push(format!("it {ended}"));
-            // A worker that is stopped, held or disconnected is lost like any other.
+            // A worker that is stopped, held up or disconnected is lost like any other.
             let kind = if self.damaged { FailureKind::Transport } else { FailureKind::Crash };
             (kind, format!("{worker} was lost: {reason}"))
         } else {
@@ -77,46 +77,47 @@ pub(crate) fn signal_name(signal: i32) -> String {
     }
 }
 
-/// `SIGABRT`, by which a process ends that finds itself without memory.
+/// `SIGABRT`, which ends a process that runs out of memory.
 const ABORT: i32 = rustix::process::Signal::ABORT.as_raw();
 
-/// Whether this is the line that Rust's own handler writes before it aborts since an allocation failed, and nothing else. A
-/// log may hold similar words.
+/// Whether this is exactly the line that Rust's handler prints before it aborts because an allocation failed. Log
+/// messages may contain similar words.
 fn is_alloc_error(line: &str) -> bool {
     let bytes = line.strip_prefix("memory allocation of ").and_then(|rest| rest.strip_suffix(" bytes failed"));
     bytes.is_some_and(|bytes| bytes.parse::<u64>().is_ok())
 }
 
-/// Notices that the system kills processes to free memory.
+/// Notices when the system kills processes to free memory.
 #[derive(Debug)]
 pub(crate) struct MemoryKills {
     count: u64,
     looked: Instant,
-    /// When the last one was noticed.
+    /// When the last kill was noticed.
     noticed: Option<Instant>,
 }
 
 impl MemoryKills {
-    /// From now on.
+    /// Starts to watch now.
     pub(crate) fn now() -> Self {
         Self { count: memory_kills(), looked: Instant::now(), noticed: None }
     }
 
-    /// Looks again, if some time has passed since the last time.
+    /// Checks again, if some time has passed since the last check.
     pub(crate) fn look(&mut self, now: Instant) {
         let since = now.saturating_duration_since(self.looked);
         if since < PULSE {
             return;
         }
         let count = memory_kills();
-        // After a long time without a look nobody knows when it was.
+        // If the last check was long ago, the time of the kill is unknown.
         if count > self.count && since < RECENT {
             self.noticed = Some(now);
         }
         (self.count, self.looked) = (count, now);
     }
 
-    /// Whether there was one lately: one that has just been found dead may have been it. A process takes its time to end.
+    /// Whether there was a kill recently, which may have been that of a process that has just been found dead.
+    /// Processes take some time to end.
     pub(crate) fn was_one(&mut self) -> bool {
         let now = Instant::now();
         let count = memory_kills();
@@ -129,7 +130,7 @@ impl MemoryKills {
     }
 }
 
-/// How many processes the system has killed to free memory: in our control group, or else anywhere.
+/// The number of processes that the system has killed to free memory, in our control group if it is known, or anywhere.
 fn memory_kills() -> u64 {
     let count = |text: &str| {
         let mut lines = text.lines().filter_map(|line| line.strip_prefix("oom_kill "));

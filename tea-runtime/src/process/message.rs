@@ -1,4 +1,4 @@
-//! What a parent and its worker tell each other, through one stream that goes both ways.
+//! The messages between a parent and its worker, which share one bidirectional stream.
 
 use std::borrow::Cow;
 
@@ -14,14 +14,14 @@ use crate::{
     plan::Place,
 };
 
-/// Counted up with every change of a message or of the frames.
+/// The version of the protocol, incremented with every change of a message or of the frames.
 pub(crate) const PROTOCOL: u32 = 6;
 
-/// Kind of the frames that hold a [`ToWorker`] or a [`FromWorker`].
+/// The kind of frames that contain a [`ToWorker`] or a [`FromWorker`].
 pub(crate) const MESSAGE: u8 = 1;
 
-/// Kind of the frames that hold a [`PartEnd`](crate::executor::wire::PartEnd), with the bytes of the result behind it. They
-/// are passed on as they are.
+/// The kind of frames that contain a [`PartEnd`](crate::executor::wire::PartEnd), followed by the bytes of the result.
+/// They are passed on unchanged.
 pub(crate) const PART_END: u8 = 2;
 
 /// A message from a parent to its worker.
@@ -31,32 +31,32 @@ pub(crate) enum ToWorker<'a> {
     Setup(Setup),
     /// A run, before its first unit.
     Run(Run),
-    /// That run has ended: nothing of it comes any more.
+    /// A run has ended, and no more of its units will come.
     RunEnded { run: u64 },
     /// Run a unit.
     #[serde(borrow)]
     Unit(Unit<'a>),
-    /// A unit is cancelled. It may be over already.
+    /// A unit is cancelled. It may have ended already.
     Cancel { unit: u64, sibling: bool },
-    /// A token that the worker asked for.
+    /// A token that the worker requested.
     Token,
     /// The answer to [`FromWorker::Breaker`] number `ask`.
     Breaker { ask: u64, answer: BreakerAnswer },
-    /// There will be no more units. Say goodbye and end.
+    /// There will be no more units. The worker should say goodbye and end.
     Goodbye,
 }
 
-/// What a worker must know before it runs anything.
+/// What a worker needs to know before it runs anything.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Setup {
-    /// Bytes that it may allocate.
+    /// The number of bytes that it may allocate.
     pub(crate) memory_limit: Option<u64>,
-    /// What its parent's program may allocate: the limit of workers without one. A worker would else inherit that of
-    /// the worker that started it.
+    /// What the program of its parent may allocate, which is the limit of workers without their own. Otherwise a worker
+    /// would inherit the limit of the worker that started it.
     pub(crate) inherited_limit: Option<u64>,
 }
 
-/// What a worker must know of a run.
+/// What a worker needs to know about a run.
 #[expect(clippy::struct_field_names, reason = "its number, as in all other messages")]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Run {
@@ -64,13 +64,13 @@ pub(crate) struct Run {
     /// [`Plan::module`](crate::plan::Plan::module) and name.
     pub(crate) module: String,
     pub(crate) workflow: String,
-    /// What somebody wants to hear of its nodes.
+    /// What listeners want to know about its nodes.
     pub(crate) tells: Detail,
-    /// What the caller changed of the settings, for fan-outs within units.
+    /// The caller's changes of settings, for fan-outs inside units.
     pub(crate) settings: Vec<u8>,
 }
 
-/// A unit to run. The values that it reads follow, then its items.
+/// A unit to run. It is followed by the values that it reads, and then by its items.
 #[expect(clippy::struct_field_names, reason = "its number, as in all other messages")]
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Unit<'a> {
@@ -78,9 +78,9 @@ pub(crate) struct Unit<'a> {
     pub(crate) run: u64,
     #[serde(borrow)]
     pub(crate) head: UnitHead<'a>,
-    /// What it reads; `None` if that is what the last unit that came with a view read.
+    /// What it reads; `None` if it reads the same as the last unit that came with a view.
     pub(crate) view: Option<Vec<ValueHead>>,
-    /// The parent's current folder, in which it runs, if that is another one than for the unit before.
+    /// The parent's current directory, in which it runs, if that has changed since the previous unit.
     #[serde(borrow)]
     pub(crate) folder: Option<Cow<'a, [u8]>>,
 }
@@ -90,18 +90,18 @@ pub(crate) struct Unit<'a> {
 pub(crate) enum FromWorker {
     /// The first message.
     Hello(Hello),
-    /// A node of what runs starts, or ended.
+    /// A node of the running unit started or ended.
     Node(Node),
-    /// A node of what runs told how far it is.
+    /// A node of the running unit reported progress.
     Progress { node: String, done: u64, total: u64 },
-    /// It has use for another token, for fan-outs within its unit.
+    /// The worker requests another token, for fan-outs inside its unit.
     TokenWanted,
-    /// It has no use any more for one that it got.
+    /// The worker returns a token.
     TokenReturned,
-    /// It asks a circuit breaker of a run, or tells it something.
+    /// A question or report to a circuit breaker of a run.
     Breaker { ask: u64, run: u64, at: BreakerAt, call: BreakerCall },
-    /// What the unit that ends next has changed in the process cannot be undone. No other unit runs here, and this process
-    /// is to be replaced.
+    /// The unit that ends next has changed the process in a way that cannot be undone. No other unit runs here, and
+    /// this process should be replaced.
     Retire { why: String },
     /// The last message.
     Goodbye,
@@ -115,23 +115,23 @@ pub(crate) struct Hello {
     pub(crate) pid: u32,
 }
 
-/// A node of the unit that runs, or of what a worker of the worker runs for it.
+/// A node of the running unit, or of what a worker of the worker runs for it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) place: Place,
     /// The process that runs it.
     pub(crate) pid: u32,
-    /// Nanoseconds from the start of the unit to the node's.
+    /// The time from the start of the unit to that of the node, in nanoseconds.
     pub(crate) since: u64,
-    /// `None` as it starts.
+    /// `None` when it starts.
     pub(crate) end: Option<NodeEnd>,
 }
 
 /// How a node ended.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct NodeEnd {
-    /// Nanoseconds from its start.
+    /// The time since its start, in nanoseconds.
     pub(crate) elapsed: u64,
     pub(crate) failure: Option<Box<Failure>>,
 }

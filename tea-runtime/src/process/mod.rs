@@ -1,17 +1,17 @@
-//! The process strategy: branches in worker processes, which are this same program.
+//! The process strategy: branches in worker processes, which are instances of the same program.
 //!
 //! | module | duty |
 //! |---|---|
-//! | `identity` | who this process is: a program, or a worker of one |
-//! | `executor` | the strategy, as the engine sees it |
-//! | `frame`, `message` | what is on the stream between the two |
-//! | `spawn`, `group`, `loss` | starting a process, ending it with its group, and what its end means |
+//! | `identity` | what this process is: a program, or a worker of one |
+//! | `executor` | the strategy as the engine sees it |
+//! | `frame`, `message` | the protocol between parent and worker |
+//! | `spawn`, `group`, `loss` | starting a process, ending it with its group, and interpreting its end |
 //! | `pause` | stopping workers with the program |
 //! | `worker` | the worker's side, from its start to its end |
 //! | `pool` | the parent's side: queue, workers, deadlines |
-//! | `pacing` | all times of both sides, and what each comes from |
+//! | `pacing` | all times of both sides, and the reason for each |
 //!
-//! `docs/platforms.md` says what differs between systems.
+//! `docs/platforms.md` describes the differences between systems.
 
 pub(crate) mod executor;
 mod frame;
@@ -37,28 +37,28 @@ pub use self::{
 
 use crate::stderr;
 
-/// Lets this program serve as its own worker. Call it first thing in `main`, before any thread is started.
+/// Lets this program serve as its own worker. Call this first in `main`, before any thread is started.
 ///
-/// In the program that the user started it returns at once. In a worker it serves the parent, and never returns. The
-/// `main` that `include_workflow!` generates calls it; a program with a `main` of its own must.
+/// In the program that the user started, it returns at once. In a worker, it serves the parent and never returns. The
+/// `main` that `include_workflow!` generates calls it. A program with its own `main` has to call it itself.
 pub fn init() {
-    // A worker may start workers in its turn.
+    // A worker may start workers as well.
     identity::set_ready();
     if identity::is_worker() {
         worker::serve();
     }
 }
 
-/// The worker's entry in a test program, whose `main` is the harness's. Generated code calls it from a test that is
-/// registered as [`TestEntry`].
+/// The entry point of workers in a test program, whose `main` belongs to the harness. Generated code calls it from a
+/// test that is registered as a [`TestEntry`].
 pub fn test_entry() {
     if identity::is_worker() {
         worker::serve();
     }
 }
 
-/// Ends this process if it was started as a worker and yet came to run a workflow of its own: its `main` does not call
-/// [`init`], or not first thing. Without this, every worker would start workers.
+/// Ends this process if it was started as a worker but is about to run a workflow of its own, because its `main` does
+/// not call [`init`], or not first. Without this check, every worker would start workers.
 pub(crate) fn refuse_unserved_worker() {
     if identity::is_worker() && !worker::is_serving() {
         stderr::line(format_args!(

@@ -1,5 +1,5 @@
-//! Ctrl-Z. The terminal stops the program, but not its workers, which are in process groups of their own: they are
-//! stopped with it, and go on with it.
+//! Ctrl-Z. The terminal stops the program, but not its workers, which are in their own process groups. This module
+//! stops and continues them together with the program.
 
 use std::{
     sync::{Mutex, MutexGuard, Once, PoisonError, Weak},
@@ -21,7 +21,7 @@ static POOLS: Mutex<Vec<Weak<Pool>>> = Mutex::new(Vec::new());
 
 static WATCH: Once = Once::new();
 
-/// A pool was made. In a worker, which has no other handler for it, `SIGTSTP` is from now on passed on.
+/// Registers a new pool. In a worker, which has no other handler for `SIGTSTP`, the signal is passed on from now on.
 pub(super) fn add(pool: Weak<Pool>) {
     let mut pools = pools();
     pools.retain(|pool| pool.strong_count() > 0);
@@ -43,27 +43,27 @@ fn watch() {
     }
 }
 
-/// Stops all workers and then this process, as `SIGTSTP` asks for; returns when it goes on, and they with it.
+/// Stops all workers and then this process, as `SIGTSTP` requests. Returns when this process and the workers continue.
 pub(crate) fn pause() {
-    // A group that no shell looks after: the system would not stop it either, since nobody could continue it.
+    // No shell manages this group. The system would not stop it either, because nobody could continue it.
     if leads_session() {
         return;
     }
     signal_all(Signal::TSTP);
     timer::stopped_by(|| {
-        // It fails for no signal that there is.
+        // This does not fail for any existing signal.
         let _ = low_level::raise(SIGSTOP);
     });
     signal_all(Signal::CONT);
 }
 
-/// Whether this process's group is that of its session's leader, as in a container of its own.
+/// Whether the group of this process is that of its session leader, as in a separate container.
 #[cfg(target_os = "linux")]
 fn leads_session() -> bool {
-    // Both are 0 for a leader that is outside of this process's namespace (`docker exec`), which `getsid` of rustix
-    // takes for impossible.
+    // Both are 0 if the leader is outside this process's namespace (`docker exec`), which rustix's `getsid` considers
+    // impossible.
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The name, in parentheses, may hold anything; state, parent, group and session follow it.
+    // The name, in parentheses, may contain anything. It is followed by state, parent, group and session.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
     let mut ids = fields.split_whitespace().skip(2);
     let (group, session) = (ids.next(), ids.next());
@@ -76,7 +76,7 @@ fn leads_session() -> bool {
     getsid(None).is_ok_and(|session| session == getpgrp())
 }
 
-/// Workers that have nothing to do end, in all pools of this process.
+/// Ends idle workers in all pools of this process.
 pub(super) fn end_idle() {
     pools().iter().filter_map(Weak::upgrade).for_each(|pool| pool.end_idle());
 }

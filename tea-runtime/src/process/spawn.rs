@@ -1,4 +1,4 @@
-//! Starting a worker process.
+//! Starts worker processes.
 
 use std::{
     ffi::OsString,
@@ -18,7 +18,7 @@ use super::{
     identity::{self, Entry},
 };
 
-/// What is started as a worker.
+/// The program that is started as a worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     path: PathBuf,
@@ -27,29 +27,29 @@ pub(crate) struct Program {
     threads: usize,
 }
 
-/// A process that was just started, and has not said anything.
+/// A process that has just been started, and has not sent anything yet.
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) group: Group,
-    /// The stream to it; does not block.
+    /// The stream to it, which is non-blocking.
     pub(crate) stream: UnixStream,
-    /// A copy of its end of that.
+    /// A copy of its end of the stream.
     pub(crate) theirs: OwnedFd,
-    /// Its standard error; does not block.
+    /// Its standard error, which is non-blocking.
     pub(crate) stderr: ChildStderr,
 }
 
-/// How much of a message may be on its way in one direction: fewer turns for large values.
+/// The size of the buffer in each direction. A large one means fewer turns for large values.
 const BUFFER: usize = 1 << 20;
 
-/// Both ends of a socket: ours, which does not block, and theirs.
+/// Both ends of a socket: ours, which is non-blocking, and theirs.
 fn pair() -> io::Result<(UnixStream, UnixStream)> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
     for end in [&ours, &theirs] {
-        // Where the system allows less, it is slower, no more.
+        // If the system allows less, this is only slower.
         let _ = set_socket_send_buffer_size(end, BUFFER);
-        // Elsewhere that is asked for with everything that is sent.
+        // No signal if the reader is gone; on other systems, this is a flag of each send.
         #[cfg(target_vendor = "apple")]
         rustix::net::sockopt::set_socket_nosigpipe(end, true)?;
     }
@@ -63,7 +63,7 @@ impl fmt::Display for Program {
 }
 
 impl Program {
-    /// This very program, whose workers take `threads` threads each.
+    /// This program, whose workers use `threads` threads each.
     pub(crate) fn current(entry: &Entry, threads: usize) -> io::Result<Self> {
         let arguments = match entry {
             Entry::Main => Vec::new(),
@@ -77,7 +77,7 @@ impl Program {
         Self { path, arguments: Vec::new(), first_argument: None, threads }
     }
 
-    /// Starts it in a process group of its own. There is no `pre_exec`: what it needs set, it sets itself.
+    /// Starts it in its own process group. There is no `pre_exec`: the worker sets up itself what it needs.
     pub(crate) fn start(&self) -> io::Result<Started> {
         let (stream, theirs) = pair()?;
         let theirs = OwnedFd::from(theirs);

@@ -1,8 +1,8 @@
-//! Frames: how messages are laid out on the stream between a parent and its worker.
+//! Frames: the format of messages on the stream between a parent and its worker.
 //!
-//! A frame is a header and a payload. The header carries a checksum of its own, so that a damaged length is never
-//! believed, and a number counted up per direction, so that a frame that is missing or came twice is noticed. What a
-//! payload means is said in [`message`](super::message); nothing here looks into it.
+//! A frame consists of a header and a payload. The header has its own checksum, so that a corrupt length is never
+//! trusted, and a sequence number for each direction, so that missing and duplicate frames are noticed. The meaning of
+//! payloads is defined in [`message`](super::message).
 
 mod read;
 
@@ -12,13 +12,13 @@ use std::fmt;
 
 use rustix::net::SendFlags;
 
-/// First bytes of every frame. Also what the parent looks for behind the noise that may come before a worker's hello.
+/// The first bytes of every frame. The parent also looks for them after any noise that precedes a worker's hello.
 pub(crate) const MAGIC: [u8; 4] = *b"\xf7TEA";
 
-/// Bytes of a header: magic, kind, three zeros, number, length, payload checksum, header checksum.
+/// The size of a header in bytes: magic, kind, three zeros, number, length, payload checksum, header checksum.
 pub(crate) const HEADER: usize = 32;
 
-/// How frames are sent: without a signal if nobody reads them any more.
+/// The flags for sending frames: no signal if the reader is gone.
 #[cfg(not(target_vendor = "apple"))]
 pub(crate) const SEND: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
@@ -27,13 +27,13 @@ pub(crate) const SEND: SendFlags = SendFlags::empty();
 /// What is wrong with a stream of frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FrameError {
-    /// These bytes are no frame.
+    /// The bytes are not a frame.
     NotAFrame([u8; 4]),
-    /// The header is damaged.
+    /// The header is corrupt.
     Header,
-    /// The payload is damaged.
+    /// The payload is corrupt.
     Payload,
-    /// A frame is missing, or came twice.
+    /// A frame is missing or duplicate.
     Number { expected: u64, found: u64 },
     /// The payload is larger than allowed.
     TooLarge { length: u64, limit: u64 },
@@ -57,7 +57,7 @@ impl fmt::Display for FrameError {
 
 impl std::error::Error for FrameError {}
 
-/// A frame's header.
+/// The header of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) kind: u8,
@@ -90,7 +90,7 @@ impl Header {
         bytes
     }
 
-    /// Writes the header of a frame into the room that `head` has for it before the message; `values` follow.
+    /// Writes the header of a frame into the space that `head` has for it before the message. `values` follow.
     pub(crate) fn seal<'a>(kind: u8, number: u64, head: &mut [u8], values: impl IntoIterator<Item = &'a [u8]>) {
         let (room, message) = head.split_at_mut(HEADER);
         let payload = std::iter::once(&*message).chain(values.into_iter().map(|part| -> &[u8] { part }));

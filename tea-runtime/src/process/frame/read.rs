@@ -1,8 +1,8 @@
-//! Reading frames from a stream that may say anything.
+//! Reads frames from an untrusted stream.
 //!
-//! A length is a claim until the bytes are there: memory grows with what has arrived, at most twofold. Short frames are
-//! read many at a time into a buffer that stays. The payload of a large one is read into a vector of its own, which is
-//! given away with the frame, so that nobody has to copy it.
+//! A length is only a claim until the bytes have arrived, so memory grows with what has arrived, to at most twice as
+//! much. Many short frames are read at a time into a buffer that is reused. The payload of a large frame is read into
+//! its own vector, which is handed out with the frame so that it need not be copied.
 
 use std::{borrow::Cow, io};
 
@@ -14,40 +14,40 @@ use rustix::{
 
 use super::{FrameError, HEADER, Header, MAGIC};
 
-/// How much is asked of the system at once, at the least.
+/// The minimum number of bytes to read at once.
 const CHUNK: usize = 64 << 10;
 
-/// A payload of so many bytes gets a vector of its own.
+/// The size from which a payload gets its own vector.
 const LARGE: usize = 64 << 10;
 
-/// A whole frame.
+/// A complete frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Frame<'a> {
     pub(crate) kind: u8,
-    /// A large payload is owned: `into_owned` does not copy it.
+    /// A large payload is owned, so `into_owned` does not copy it.
     pub(crate) payload: Cow<'a, [u8]>,
 }
 
-/// Takes bytes as they come, and gives whole frames.
+/// Receives bytes as they arrive, and returns complete frames.
 #[derive(Debug)]
 pub(crate) struct FrameReader {
     buffer: Vec<u8>,
-    /// Where what has not been given out begins in the buffer.
+    /// The position in the buffer up to which everything has been handed out.
     start: usize,
     arriving: Option<Arriving>,
     number: u64,
     limit: u64,
 }
 
-/// A frame whose header is there.
+/// A frame whose header has arrived.
 #[derive(Debug)]
 struct Arriving {
     header: Header,
     length: usize,
-    /// The checksum of so many bytes of the payload.
+    /// The checksum of the first bytes of the payload, and their number.
     hasher: crc32fast::Hasher,
     hashed: usize,
-    /// Where a large payload is read to. The buffer is empty until it is there as a whole.
+    /// The vector for a large payload. The buffer is empty until the payload is complete.
     own: Option<Vec<u8>>,
 }
 
@@ -57,7 +57,7 @@ impl FrameReader {
         Self { buffer: Vec::new(), start: 0, arriving: None, number: 0, limit }
     }
 
-    /// Reads what is there, once. `Ok(0)` is the end of the stream.
+    /// Reads once what is available. `Ok(0)` is the end of the stream.
     pub(crate) fn fill(&mut self, source: impl AsFd) -> io::Result<usize> {
         let room = self.room();
         let read = retry_on_intr(|| read(&source, spare_capacity(room)))?;
@@ -65,18 +65,18 @@ impl FrameReader {
         Ok(read)
     }
 
-    /// Takes bytes that came some other way.
+    /// Adds bytes that were received in some other way.
     #[cfg(test)]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.room().extend_from_slice(bytes);
         self.keep_what_is_behind();
     }
 
-    /// Drops bytes up to the first frame, as long as none was read. Gives what was dropped.
+    /// Drops bytes up to the first frame, unless a frame has already been read. Returns the dropped bytes.
     pub(crate) fn skip_noise(&mut self) -> Vec<u8> {
         let waiting = &self.buffer[self.start..];
         let found = waiting.windows(MAGIC.len()).position(|window| window == MAGIC);
-        // A magic that is cut at the end must stay.
+        // The start of a magic at the end must be kept.
         let noise = found.unwrap_or_else(|| {
             let tail = (1..MAGIC.len()).rev().find(|&n| waiting.ends_with(&MAGIC[..n])).unwrap_or(0);
             waiting.len() - tail
@@ -86,7 +86,7 @@ impl FrameReader {
         dropped
     }
 
-    /// The next frame, if it is there as a whole.
+    /// The next frame, if it is complete.
     pub(crate) fn next(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
         if self.arriving.is_none() && !self.begin()? {
             return Ok(None);
@@ -119,11 +119,11 @@ impl FrameReader {
         Ok(Some(Frame { kind: header.kind, payload }))
     }
 
-    /// Takes the next header. Gives whether it was there.
+    /// Takes the next header. Returns whether it was there.
     fn begin(&mut self) -> Result<bool, FrameError> {
         let waiting = &self.buffer[self.start..];
         let Some(bytes) = waiting.first_chunk() else {
-            // Noise is told at its first byte, not once there is a header's worth of it.
+            // Noise is reported at its first byte, not only when there is enough for a header.
             let start = &waiting[..waiting.len().min(MAGIC.len())];
             return if MAGIC.starts_with(start) { Ok(false) } else { Err(not_a_frame(start)) };
         };
@@ -146,7 +146,8 @@ impl FrameReader {
         Ok(true)
     }
 
-    /// What is read next is appended to this. There is room for as much as has arrived, but no more than is missing.
+    /// The vector to which the next bytes are appended. It has room for as much as has arrived, but no more than is
+    /// missing.
     fn room(&mut self) -> &mut Vec<u8> {
         if let Some(Arriving { own: Some(own), length, .. }) = &mut self.arriving {
             let missing = *length - own.len();
@@ -167,7 +168,7 @@ impl FrameReader {
         &mut self.buffer
     }
 
-    /// A vector may have more room than was asked for: what was read from behind a large payload is the next frame's.
+    /// A vector may have more room than requested: what was read after a large payload belongs to the next frame.
     fn keep_what_is_behind(&mut self) {
         if let Some(Arriving { own: Some(own), length, .. }) = &mut self.arriving
             && own.len() > *length

@@ -1,14 +1,14 @@
-//! What a worker writes to its standard error (and output): lines, labelled, the last ones kept.
+//! The output of a worker on its standard error (and output). The last lines are kept.
 
 use std::{collections::VecDeque, io::Read, process::ChildStderr};
 
-/// Lines kept for the failure of what ran when the worker was lost.
+/// The number of lines that are kept for the failure of the task that runs when the worker is lost.
 const KEPT: usize = 20;
 
-/// So much is read in one turn, for the sake of those who wait for other things.
+/// The maximum number of bytes that are read in one turn, so that others do not have to wait too long.
 const TURN: usize = 64 << 10;
 
-/// A line is cut here.
+/// The length at which a line is cut.
 const LONGEST: usize = 8 << 10;
 
 /// The reading end of a worker's standard error.
@@ -17,22 +17,22 @@ pub(crate) struct Output {
     pipe: Option<ChildStderr>,
     partial: Vec<u8>,
     last: VecDeque<String>,
-    /// How many of these were read last: whose they are is not known.
+    /// The number of lines in the last read, which may belong to the next task.
     fresh: usize,
 }
 
 impl Output {
-    /// Reads `pipe`, which must not block.
+    /// Reads from `pipe`, which must be non-blocking.
     pub(crate) fn new(pipe: ChildStderr) -> Self {
         Self { pipe: Some(pipe), partial: Vec::new(), last: VecDeque::new(), fresh: 0 }
     }
 
-    /// The pipe, until its end.
+    /// The pipe, until it has ended.
     pub(crate) fn pipe(&self) -> Option<&ChildStderr> {
         self.pipe.as_ref()
     }
 
-    /// Reads what is there, at most [`TURN`] of it, and gives each line to `tell`.
+    /// Reads what is available, at most [`TURN`] bytes, and passes each line to `tell`.
     pub(crate) fn read(&mut self, mut tell: impl FnMut(&str)) {
         let mut chunk = [0; 8 << 10];
         let mut left = TURN;
@@ -51,8 +51,8 @@ impl Output {
         }
     }
 
-    /// What was running has ended: a line that was begun is told as it is, and the next lines are another's. Those that
-    /// were read together with the end may be that other's too, so they are kept.
+    /// Called when the task has ended. An incomplete line is reported as it is, and the next lines belong to the next
+    /// task. Lines that were read together with the end may belong to it too, so they are kept.
     pub(crate) fn turn(&mut self, mut tell: impl FnMut(&str)) {
         if !self.partial.is_empty() {
             self.line(&mut tell);
@@ -93,8 +93,8 @@ impl Output {
     }
 }
 
-/// Whether this is a line of a Rust backtrace: `  12: name`, `      at file:1:2`. A hundred of them would push out the
-/// message that stands before them.
+/// Whether this is a line of a Rust backtrace: `  12: name`, `      at file:1:2`. A hundred of them would displace the
+/// message before them.
 fn is_frame(line: &str) -> bool {
     let text = line.trim_start();
     let frame = text.split_once(": ").is_some_and(|(number, _)| number.parse::<u32>().is_ok());

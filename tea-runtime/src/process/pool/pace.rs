@@ -1,17 +1,17 @@
-//! How many tasks a worker may have in flight. A short task is over before the next could reach the worker, so several
-//! travel at once; a long one would only hold up those behind it while other workers have nothing to do.
+//! Determines how many tasks a worker may have in flight. Several short tasks are sent at once, because one would end
+//! before the next could reach the worker. A long task would only delay those after it while other workers are idle.
 
 use std::{collections::HashMap, time::Duration};
 
 use crate::{process::pacing::AHEAD, timer::nanos};
 
-/// The most tasks in flight on one worker.
+/// The maximum number of tasks in flight on one worker.
 pub(crate) const MOST: usize = 32;
 
-/// Bytes in flight that are worth having.
+/// The number of bytes in flight that is useful.
 const BYTES: u64 = 1 << 20;
 
-/// How long, and how large, tasks of each kind have been lately.
+/// The recent durations and sizes of tasks of each kind.
 #[derive(Debug, Default)]
 pub(crate) struct Paces(HashMap<usize, Pace>);
 
@@ -22,16 +22,17 @@ struct Pace {
 }
 
 impl Paces {
-    /// A task of this kind took so long, and so many bytes were sent for it.
+    /// Records the duration of a task of this kind, and the number of bytes that were sent for it.
     pub(crate) fn add(&mut self, kind: usize, elapsed: Duration, bytes: u64) {
         let nanos = nanos(elapsed);
         let pace = self.0.entry(kind).or_insert(Pace { nanos, bytes });
-        // Slower at once, faster by and by: one long task among short ones is what a window must not hold up.
+        // Slower at once, faster gradually, because a window must not delay others behind one long task among short
+        // ones.
         pace.nanos = if nanos > pace.nanos { nanos } else { pace.nanos - (pace.nanos - nanos) / 4 };
         pace.bytes = bytes;
     }
 
-    /// How many tasks of this kind a worker may have.
+    /// The number of tasks of this kind that a worker may have.
     pub(crate) fn window(&self, kind: usize) -> usize {
         let Some(pace) = self.0.get(&kind) else { return 1 };
         let by_time = usize::try_from(nanos(AHEAD) / pace.nanos.max(1)).unwrap_or(MOST);

@@ -1,37 +1,37 @@
-//! What a pool knows, and what it decides: which unit goes to which worker, and which workers to start and to let go.
+//! The state and the decisions of a pool: which unit goes to which worker, and which workers to start and to end.
 //!
-//! This is plain data without clocks, files or threads, so that a model checker can try it in every order of events: see
-//! `tests/tests/schedules`. A worker is in one of these states; there is no count of workers anywhere else.
+//! This is plain data without clocks, files or threads, so that a model checker can try every order of events: see
+//! `tests/tests/schedules`. Each worker is in one of these states; workers are not counted anywhere else.
 //!
 //! ```text
 //! starting ──hello──► ready ──unit──► busy ──last end──► ready
 //!    │                  │               │
-//!    └──────────────────┴───────────────┴──► retiring (gets nothing more) ──► gone (removed)
+//!    └──────────────────┴───────────────┴──► retiring (gets no more units) ──► gone (removed)
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// What the pool must know of a unit.
+/// What the pool needs to know about a unit.
 pub(crate) trait Task {
-    /// Only workers with the same limit run it.
+    /// It runs only on workers with the same limit.
     fn memory_limit(&self) -> Option<u64>;
 
-    /// Nothing may wait behind it, and it behind nothing.
+    /// Whether it must not wait behind other units, nor others behind it.
     fn alone(&self) -> bool;
 
-    /// Units of the same kind take about as long as each other.
+    /// Units of the same kind take about the same time.
     fn kind(&self) -> usize;
 
-    /// After how many units its worker is replaced.
+    /// The number of units after which its worker is replaced.
     fn max_tasks(&self) -> Option<u32>;
 }
 
-/// The units that wait, and the workers.
+/// The waiting units, and the workers.
 pub(crate) struct State<T, F> {
-    /// What waits, by the memory limit that its worker must have, then by age.
+    /// The waiting units, by the memory limit that the worker must have, then by age.
     queues: BTreeMap<Option<u64>, BTreeMap<u64, T>>,
     pub(crate) workers: BTreeMap<u32, Worker<F>>,
-    /// Workers at once; fewer than asked for where the system has no more.
+    /// The maximum number of workers; fewer than requested if the system cannot provide more.
     pub(crate) limit: usize,
     next_age: u64,
     next_worker: u32,
@@ -41,24 +41,24 @@ pub(crate) struct State<T, F> {
 pub(crate) struct Worker<F> {
     pub(crate) stage: Stage,
     pub(crate) memory_limit: Option<u64>,
-    /// What it has, in the order in which it runs it: the first runs.
+    /// Its units in the order in which it runs them. The first one is running.
     pub(crate) in_flight: VecDeque<F>,
-    /// How many units it was given.
+    /// The number of units that it has been given.
     pub(crate) given: u64,
 }
 
-/// How far a worker is.
+/// The state of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// It has not said hello.
     Starting,
-    /// It takes units.
+    /// It accepts units.
     Ready,
-    /// It gets nothing more, and ends once it has nothing.
+    /// It gets no more units, and ends when it has none.
     Retiring,
 }
 
-/// A unit that may be given to a worker now.
+/// A unit that can be given to a worker now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) age: u64,
@@ -71,18 +71,18 @@ impl<T: Task, F> State<T, F> {
         Self { queues: BTreeMap::new(), workers: BTreeMap::new(), limit: limit.max(1), next_age: 0, next_worker: 0 }
     }
 
-    /// The age of the next unit: it is younger than all others.
+    /// The age of the next unit, which is younger than all others.
     pub(crate) fn next_age(&mut self) -> u64 {
         self.next_age += 1;
         self.next_age
     }
 
-    /// Takes a unit of this age, or puts it back to where it was.
+    /// Adds a unit of this age, or puts it back in its old place.
     pub(crate) fn put(&mut self, age: u64, task: T) {
         self.queues.entry(task.memory_limit()).or_default().insert(age, task);
     }
 
-    /// Takes a unit out.
+    /// Removes a unit.
     pub(crate) fn remove(&mut self, is_it: impl Fn(&T) -> bool) -> Option<T> {
         for queue in self.queues.values_mut() {
             if let Some(age) = queue.iter().find(|(_, task)| is_it(task)).map(|(age, _)| *age) {
@@ -92,7 +92,7 @@ impl<T: Task, F> State<T, F> {
         None
     }
 
-    /// Takes all that waits.
+    /// Removes all waiting units.
     pub(crate) fn take_all(&mut self) -> Vec<T> {
         let queues = std::mem::take(&mut self.queues);
         let mut all: Vec<_> = queues.into_values().flatten().collect();
@@ -100,7 +100,7 @@ impl<T: Task, F> State<T, F> {
         all.into_iter().map(|(_, task)| task).collect()
     }
 
-    /// Whether anything waits.
+    /// Whether any unit is waiting.
     pub(crate) fn waits(&self) -> bool {
         self.queues.values().any(|queue| !queue.is_empty())
     }
@@ -110,7 +110,7 @@ impl<T: Task, F> State<T, F> {
         self.queues.get(&limit)?.first_key_value().map(|(_, task)| task)
     }
 
-    /// The limits for which something waits, those first whose oldest unit is the oldest.
+    /// The limits for which units are waiting, sorted by the age of the oldest unit.
     fn limits(&self) -> Vec<Option<u64>> {
         let firsts = self.queues.iter().filter_map(|(limit, queue)| Some((*queue.first_key_value()?.0, *limit)));
         let mut firsts: Vec<_> = firsts.collect();
@@ -118,8 +118,8 @@ impl<T: Task, F> State<T, F> {
         firsts.into_iter().map(|(_, limit)| limit).collect()
     }
 
-    /// The oldest unit for which a worker has room, by `window`, which says how many units of a kind a worker may have. One
-    /// worker that has nothing must be able to get a token, by `may_begin`.
+    /// The oldest unit for which a worker has room, according to `window`, which says how many units of a kind a worker
+    /// may have. An idle worker must be able to get a token, according to `may_begin`.
     pub(crate) fn next_place(
         &self,
         window: impl Fn(usize) -> usize,
@@ -139,7 +139,7 @@ impl<T: Task, F> State<T, F> {
         })
     }
 
-    /// Takes the unit for which there is a place, and counts it there. What becomes of it is put into `in_flight` then.
+    /// Removes the unit for which there is a place, and counts it there. The caller then adds it to `in_flight`.
     pub(crate) fn take(&mut self, place: Place) -> Option<(T, &mut Worker<F>)> {
         let task = self.queues.get_mut(&place.limit)?.remove(&place.age)?;
         let worker = self.workers.get_mut(&place.worker)?;
@@ -150,7 +150,7 @@ impl<T: Task, F> State<T, F> {
         Some((task, worker))
     }
 
-    /// The limits of workers to start for what waits; `carefully`, one at a time, if starts have failed.
+    /// The limits of the workers to start for waiting units; `carefully`, one at a time, if starts have failed.
     pub(crate) fn starts(&self, carefully: bool) -> Vec<Option<u64>> {
         let mut starts = Vec::new();
         let mut room = self.limit.saturating_sub(self.workers.len());
@@ -177,13 +177,13 @@ impl<T: Task, F> State<T, F> {
         number
     }
 
-    /// Where all places are taken, and the oldest unit of a limit has no worker of its own: the worker of another limit that
-    /// gives its place up, gets nothing more from now on. One that has nothing goes first.
+    /// If all places are taken, and there is no worker for the oldest unit of a limit: retires a worker of another
+    /// limit, preferably an idle one.
     pub(crate) fn make_room(&mut self) {
         if self.workers.len() < self.limit {
             return;
         }
-        // A worker that retires already makes room for one.
+        // A worker that is already retiring makes room for one.
         let mut retiring = self.workers.values().filter(|worker| worker.stage == Stage::Retiring).count();
         for limit in self.limits() {
             let served = self.with(limit, Stage::Starting) + self.with(limit, Stage::Ready) > 0;

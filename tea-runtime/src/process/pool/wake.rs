@@ -1,4 +1,4 @@
-//! Waking the supervisor, which waits for many things at once.
+//! Wakes the supervisor, which waits for many things at once.
 
 use std::{
     io::{self, PipeReader, PipeWriter, Read as _, Write as _},
@@ -11,7 +11,7 @@ use rustix::io::ioctl_fionbio;
 pub(super) struct Wake {
     pub(super) read: PipeReader,
     write: PipeWriter,
-    /// It has been woken, and has not looked yet.
+    /// Whether it has been woken and has not reacted yet.
     woken: AtomicBool,
 }
 
@@ -25,7 +25,7 @@ impl Wake {
 
     pub(super) fn wake(&self) {
         if !self.woken.swap(true, Ordering::AcqRel) {
-            // It is full only if it was written to already.
+            // It is full only if it has been written to already.
             let _ = (&self.write).write(&[0]);
         }
     }
