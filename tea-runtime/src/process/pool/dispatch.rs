@@ -1,4 +1,4 @@
-//! Giving units to workers: who has room gets the oldest, with a token of its run to run it by.
+//! Gives units to workers: a worker with room gets the oldest unit, together with a token of its run.
 
 use std::sync::{Arc, PoisonError, Weak};
 
@@ -21,17 +21,17 @@ use crate::{
 pub(super) struct Side {
     pub(super) group: Arc<Group>,
     pub(super) outbox: Arc<Outbox>,
-    /// It has one as long as it has something to run.
+    /// The token that it has as long as it has something to run.
     pub(super) token: Option<Token>,
     /// The runs that it knows.
     pub(super) known: Vec<(u64, Weak<RunInfo>)>,
-    /// The number of the view, and the folder, that it was sent last.
+    /// The number of the view, and the directory, that it was sent last.
     pub(super) view: Option<u64>,
     pub(super) folder: Option<Vec<u8>>,
 }
 
 impl Pool {
-    /// Gives units to workers that have room for them. What was added for them is to be sent.
+    /// Gives units to workers that have room for them. The caller has to send what was added for them.
     pub(super) fn give_out(self: &Arc<Self>, inner: &mut Inner) -> Vec<Arc<Outbox>> {
         let mut outboxes: Vec<Arc<Outbox>> = Vec::new();
         loop {
@@ -65,7 +65,7 @@ impl Pool {
             queued.turn = worker.given - 1;
             if worker.in_flight.is_empty() {
                 queued.begin(timer::now(), place.worker, side.group.pid());
-                // It may have a deadline, which the supervisor keeps.
+                // It may have a deadline, which the supervisor watches.
                 self.wake_for(&queued);
             }
             worker.in_flight.push_back(InFlight::Unit(queued));
@@ -76,14 +76,14 @@ impl Pool {
         }
     }
 
-    /// Has the supervisor look at a deadline.
+    /// Makes the supervisor look at a deadline.
     fn wake_for(&self, queued: &Queued) {
         if queued.unit.limit().is_some() {
             self.wake.wake();
         }
     }
 
-    /// A token of a run, of those that came for this pool, or else a free one. If there is none, one will come.
+    /// A token of a run: one that arrived for this pool, or a free one. If there is none, one has been requested.
     pub(super) fn token(self: &Arc<Self>, came: &mut Vec<Token>, run: &RunInfo) -> Option<Token> {
         if let Some(at) = came.iter().position(|token| token.is_of(&run.tokens)) {
             return Some(came.swap_remove(at));
@@ -93,7 +93,7 @@ impl Pool {
             let asked = Asked { pool: Arc::downgrade(self), run: run.number };
             run.tokens.acquire_later(Box::new(move |token| {
                 let pool = asked.pool.clone();
-                // Before the supervisor can see the token, and find that there should be another.
+                // This must come before the supervisor can see the token, and find that there should be another.
                 drop(asked);
                 if let Some(pool) = pool.upgrade() {
                     pool.command(Command::Token(token));
@@ -103,7 +103,7 @@ impl Pool {
         token
     }
 
-    /// Asks for a token for fan-outs within the unit that a worker runs.
+    /// Requests a token for fan-outs inside the unit that a worker is running.
     pub(super) fn ask_for_worker(self: &Arc<Self>, run: &RunInfo, worker: u32) {
         let pool = Arc::downgrade(self);
         run.tokens.acquire_later(Box::new(move |token| {
@@ -115,8 +115,7 @@ impl Pool {
 }
 
 impl Inner {
-    /// Takes the tokens that nothing here has a use for: those of workers that have nothing to run, and those that came
-    /// and were not needed.
+    /// Takes the tokens that are not needed here: those of idle workers, and those that arrived too late.
     pub(super) fn unused_tokens(&mut self) -> Vec<Token> {
         let mut unused = std::mem::take(&mut self.tokens);
         for (number, worker) in &self.state.workers {
@@ -129,7 +128,7 @@ impl Inner {
 }
 
 impl Side {
-    /// Has the worker know a run, and forget those that have ended.
+    /// Tells the worker about a run, and makes it forget those that have ended.
     fn announce(&mut self, info: &Arc<RunInfo>) {
         if self.known.iter().any(|(number, _)| *number == info.number) {
             return;
@@ -139,7 +138,7 @@ impl Side {
             let alive = alive.strong_count() > 0;
             if !alive {
                 outbox.add(&ToWorker::RunEnded { run: *run });
-                // With the run goes what its units read.
+                // What the units of the run read goes with it.
                 self.view = None;
             }
             alive
@@ -155,7 +154,7 @@ impl Side {
     }
 }
 
-/// The pool waits for a token of a run, and for no more than one.
+/// Records that the pool waits for a token of a run; it waits for only one at a time.
 struct Asked {
     pool: Weak<Pool>,
     run: u64,

@@ -1,6 +1,6 @@
-//! How a unit that runs in a worker is ended: at its deadline, or when it is cancelled.
+//! Ends a unit that runs in a worker: at its deadline, or when it is cancelled.
 //!
-//! All moments are in [this process's time](timer::now).
+//! All times are in [this process's time](timer::now).
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crate::{
     timer,
 };
 
-/// How far the end of a running unit is.
+/// The stages of ending a unit.
 #[derive(Debug)]
 pub(super) struct Ending {
     grace: Duration,
@@ -28,11 +28,11 @@ pub(super) struct Ending {
     told: Option<Told>,
 }
 
-/// It was told to end.
+/// It has been told to end.
 #[derive(Debug, Clone, Copy)]
 struct Told {
     why: CancelReason,
-    /// When the next step is due.
+    /// The time of the next step.
     next: Option<Instant>,
     terminated: bool,
     killed: bool,
@@ -43,7 +43,7 @@ impl Ending {
         Self { grace, limit: None, deadline: None, postponed: false, least: Duration::ZERO, told: None }
     }
 
-    /// It runs from now on.
+    /// The unit starts to run now.
     pub(super) fn begin(&mut self, limit: Option<Limit>, now: Instant) {
         self.postponed = false;
         if self.told.is_none() {
@@ -52,14 +52,14 @@ impl Ending {
         }
     }
 
-    /// Its next part runs from now on.
+    /// The next part starts to run now.
     pub(super) fn next_part(&mut self, limit: Option<Limit>, now: Instant) {
         self.begin(limit, now);
     }
 
-    /// It is told to end, for a reason other than its own deadline.
+    /// Tells the unit to end, for a reason other than its own deadline.
     pub(super) fn cancel(&mut self, why: CancelReason, now: Instant) {
-        // A deadline set by the engine is a deadline: no second grace.
+        // If the deadline was set by the engine, there is no second grace period.
         let grace = if why == CancelReason::Timeout { Duration::ZERO } else { self.grace };
         let next = Some(timer::later(now, grace));
         self.told.get_or_insert(Told { why, next, terminated: false, killed: false });
@@ -69,25 +69,25 @@ impl Ending {
         self.told.is_some()
     }
 
-    /// Whether its worker was sent a signal.
+    /// Whether its worker has been sent a signal.
     pub(super) fn was_signalled(&self) -> bool {
         self.told.is_some_and(|told| told.terminated)
     }
 
-    /// How long what runs has run at the least: to its deadline, if that has passed. This process's time goes back a little
-    /// when a stop is noticed that began before.
+    /// How long the part has been running: at least until its deadline, if that has passed. This process's time goes
+    /// back a little when an earlier stop is noticed.
     pub(super) fn least(&self) -> Duration {
         self.least
     }
 
-    /// What is due now: a signal to its worker's group. And when to look again.
+    /// The signal to send to the group of its worker now, if one is due, and the time of the next check.
     pub(super) fn look(&mut self, now: Instant) -> (Option<Signal>, Option<Instant>) {
         if let (None, Some(deadline)) = (&self.told, self.deadline)
             && deadline <= now
         {
             let late = now - deadline;
             if late > LATE && !self.postponed {
-                // An end in time may wait to be read.
+                // The unit may have ended in time, but its message not been read yet.
                 self.postponed = true;
                 self.deadline = Some(timer::later(now, late));
             } else {
@@ -111,7 +111,7 @@ impl Ending {
         (Some(Signal::TERM), told.next)
     }
 
-    /// The failure of a unit that was ended by us, if it was.
+    /// The failure of the unit, if we ended it.
     pub(super) fn failure(&self, exit: Option<ExitStatus>) -> Option<Box<Failure>> {
         let told = self.told.filter(|told| told.terminated || told.why != CancelReason::Timeout)?;
         let mut failure = match (told.why, self.limit) {

@@ -1,4 +1,4 @@
-//! The input and output of one worker, and its process. The supervisor alone has it.
+//! The input and output of one worker, and its process. Only the supervisor uses it.
 
 use std::{
     collections::VecDeque,
@@ -22,10 +22,10 @@ use crate::{
     },
 };
 
-/// How much may come before the hello: what a test harness or a library prints as the program starts.
+/// The maximum number of bytes before the hello, which a test harness or a library may print when the program starts.
 const NOISE: usize = 64 << 10;
 
-/// A worker's input and output.
+/// The input and output of a worker.
 pub(super) struct Link {
     pub(super) number: u32,
     pub(super) group: Arc<Group>,
@@ -33,21 +33,21 @@ pub(super) struct Link {
     stream: Arc<OwnedFd>,
     frames: FrameReader,
     pub(super) output: Output,
-    /// Readable when the process has ended, where the system has such a thing.
+    /// Becomes readable when the process has ended, if the system supports that.
     pub(super) ended: Option<OwnedFd>,
     pub(super) phase: Phase,
     pub(super) started: Instant,
     /// The run for which it was started, or whose unit it ran last.
     pub(super) run: Weak<RunInfo>,
-    /// Tokens that it got for fan-outs within its unit.
+    /// The tokens that it got for fan-outs inside its unit.
     pub(super) granted: VecDeque<Token>,
-    /// What it runs has changed the process for good, and nothing else is to run there.
+    /// Whether its unit has changed the process for good, so that nothing else may run there.
     pub(super) spoilt: bool,
-    /// How often in a row it was found stopped.
+    /// How many times in a row it was found stopped.
     pub(super) stopped: u32,
-    /// When it said something last, or was looked at.
+    /// When it last sent something, or was checked.
     pub(super) looked: Instant,
-    /// When to end it, if it has not ended since it was told.
+    /// When to end it, if it has not ended by itself after it was told to.
     pub(super) goodbye_until: Option<Instant>,
 }
 
@@ -56,22 +56,22 @@ pub(super) struct Link {
 pub(super) enum Phase {
     /// Its hello.
     Hello { noise: Vec<u8>, by_clock: Instant },
-    /// What it says.
+    /// Its messages.
     Serving,
     /// The end of its process.
     Ending(Ending),
 }
 
-/// A worker's process is about to end, or to be ended.
+/// The process of a worker that is about to end or to be ended.
 #[derive(Debug)]
 pub(super) struct Ending {
     pub(super) why: Why,
-    /// When it is killed, if it has not been.
+    /// When to kill it, unless it has been killed.
     kill_at: Option<Instant>,
-    /// When it is given up.
+    /// When to give it up.
     give_up_at: Option<Instant>,
     pub(super) killed_by_us: bool,
-    /// It had said hello.
+    /// Whether it had said hello.
     pub(super) serving: bool,
 }
 
@@ -82,13 +82,13 @@ pub(super) enum Why {
     Goodbye,
     /// It closed its stream, or the process ended.
     Closed,
-    /// What it said made no sense.
+    /// It sent invalid data.
     Broken(String),
-    /// It was stopped by this signal, and was not continued.
+    /// It was stopped by this signal, and has not been continued.
     Stopped(i32),
-    /// It did not say hello: why.
+    /// It did not say hello, for this reason.
     NoHello(String),
-    /// It is another program.
+    /// It is a different program.
     Wrong(String),
 }
 
@@ -103,7 +103,7 @@ impl Link {
             group: Arc::new(group),
             outbox: Arc::new(Outbox::new(Arc::clone(&stream), theirs)),
             stream,
-            // The other side is trusted with lengths once it has said hello: it is this program then.
+            // Lengths from the other side are trusted once it has said hello, because it is the same program.
             frames: FrameReader::new(u64::MAX >> 1),
             output: Output::new(stderr),
             ended,
@@ -126,7 +126,7 @@ impl Link {
         matches!(self.phase, Phase::Ending(_))
     }
 
-    /// Receives what is there, once. `Ok(false)` is the end of the stream.
+    /// Receives once what is available. `Ok(false)` is the end of the stream.
     pub(super) fn receive(&mut self) -> io::Result<bool> {
         match self.frames.fill(&*self.stream) {
             Ok(0) => Ok(false),
@@ -136,17 +136,17 @@ impl Link {
         }
     }
 
-    /// Receives what is there once, as [`receive`](Self::receive), and says how much it was.
+    /// Like [`receive`](Self::receive), but returns the number of bytes.
     pub(super) fn drain(&mut self) -> usize {
         self.frames.fill(&*self.stream).unwrap_or(0)
     }
 
-    /// The next frame, if it is there as a whole.
+    /// The next frame, if it is complete.
     pub(super) fn next(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
         self.frames.next()
     }
 
-    /// Whether it has said hello, as far as that has come.
+    /// Whether it has said hello, judging by what has arrived.
     pub(super) fn hello(&mut self) -> Result<bool, Why> {
         let Phase::Hello { noise, .. } = &mut self.phase else { return Ok(true) };
         noise.extend(self.frames.skip_noise());
@@ -161,7 +161,7 @@ impl Link {
         }
     }
 
-    /// What came instead of a hello, as a part of a sentence.
+    /// What arrived instead of a hello, as a part of a sentence.
     pub(super) fn after_noise(&self) -> String {
         match &self.phase {
             Phase::Hello { noise, .. } => quoted(noise).map(|noise| format!(", after {noise}")).unwrap_or_default(),
@@ -169,7 +169,7 @@ impl Link {
         }
     }
 
-    /// From now on its process is to end: at once, or in the time that it has for that.
+    /// Starts to end the process: at once, or in the time that it has for that.
     pub(super) fn end(&mut self, why: Why) {
         if self.is_ending() {
             return;
@@ -185,7 +185,7 @@ impl Link {
         self.phase = Phase::Ending(Ending { why, kill_at, give_up_at: None, killed_by_us: false, serving });
     }
 
-    /// Goes on with ending the process. Gives whether that is over: it has ended, or is given up.
+    /// Continues to end the process. Returns whether this is finished: the process has ended or has been given up.
     pub(super) fn go_on_ending(&mut self) -> bool {
         let Phase::Ending(ending) = &mut self.phase else { return false };
         let now = Instant::now();
@@ -201,7 +201,7 @@ impl Link {
         false
     }
 
-    /// When to look again, by the clock.
+    /// The time of the next check, by the clock.
     pub(super) fn due(&self) -> Option<Instant> {
         let goodbye = self.goodbye_until;
         let phase = match &self.phase {
@@ -209,7 +209,7 @@ impl Link {
             Phase::Serving => None,
             Phase::Ending(ending) => {
                 let next = ending.kill_at.or(ending.give_up_at);
-                // Where nothing tells of the end of a process, it is asked for.
+                // If the system does not report the end of a process, it has to be checked for.
                 let soon = self.ended.is_none().then(|| Instant::now() + std::time::Duration::from_millis(2));
                 next.into_iter().chain(soon).min()
             }
@@ -234,7 +234,7 @@ fn check(payload: &[u8]) -> Result<(), Why> {
     )))
 }
 
-/// The start of what came instead of a hello.
+/// The start of what arrived instead of a hello.
 fn quoted(noise: &[u8]) -> Option<String> {
     let start = &noise[..noise.len().min(200)];
     (!noise.is_empty()).then(|| format!("{:?}", String::from_utf8_lossy(start)))

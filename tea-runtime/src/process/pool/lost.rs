@@ -1,4 +1,4 @@
-//! What becomes of a worker that is gone, and of what it had.
+//! Handles workers that are gone, and the units that they had.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -20,15 +20,16 @@ use crate::{
 };
 
 impl Supervisor<'_> {
-    /// A worker's process has ended, or is given up: what it ran fails, and the rest goes to others.
+    /// Handles a worker whose process has ended or been given up: the unit that it ran fails, and the others go to
+    /// other workers.
     pub(super) fn gone(&mut self, number: u32) {
         let Some(link) = self.links.get_mut(&number) else { return };
-        // What it has started ends with it.
+        // The processes that it started end with it.
         link.group.signal(Signal::KILL);
         let given_up = !link.group.has_ended();
         let exit = link.group.reap();
         let serving = matches!(&link.phase, Phase::Ending(ending) if ending.serving);
-        // What had ended before it did counts. The lines that are left are then those of what ran last.
+        // Parts that ended before the worker did count. The remaining lines then belong to the part that ran last.
         while link.drain() > 0 {}
         let said_goodbye = serving && self.take_rest(number);
         self.wrote(number);
@@ -38,7 +39,7 @@ impl Supervisor<'_> {
             ending.why = Why::Goodbye;
         }
         let read = link.outbox.units_read();
-        // Values that lie there must not be the last of their kind: the work still has them.
+        // These must not be the last references to their values: the work still has them.
         link.outbox.clear();
         let mut inner = self.pool.lock();
         let closing = inner.closing;
@@ -84,7 +85,7 @@ impl Supervisor<'_> {
         self.orphans.extend(Self::orphaned(link));
     }
 
-    /// Takes all frames that are left of a worker that is gone. Gives whether it said goodbye.
+    /// Takes the remaining frames of a worker that is gone. Returns whether it said goodbye.
     fn take_rest(&mut self, number: u32) -> bool {
         while let Some(link) = self.links.get_mut(&number) {
             let Ok(Some(frame)) = link.next() else { return false };
@@ -102,7 +103,7 @@ impl Supervisor<'_> {
     }
 }
 
-/// Tells of a worker's end whoever listens.
+/// Reports the end of a worker to the listeners.
 fn tell_end(link: &Link, why: &Why, exit: Option<ExitStatus>, running: Option<&Queued>) {
     let (worker, pid) = (link.number, link.pid());
     let run = running.map_or_else(|| link.run.clone(), |queued| Arc::downgrade(&queued.unit.fan_out().run));
@@ -117,7 +118,7 @@ fn tell_end(link: &Link, why: &Why, exit: Option<ExitStatus>, running: Option<&Q
 }
 
 impl super::Inner {
-    /// All that a worker has and does not begin goes back. What was cancelled there is over.
+    /// Puts the units that a worker has not started back into the queue. Those that were cancelled there are finished.
     pub(super) fn put_back_all(&mut self, in_flight: VecDeque<InFlight>) {
         for in_flight in in_flight {
             if let InFlight::Unit(queued) = in_flight {
@@ -126,7 +127,7 @@ impl super::Inner {
         }
     }
 
-    /// Work that a worker did not begin goes back to where it was in the queue.
+    /// Puts a unit that a worker has not started back into its old place in the queue.
     fn put_back(&mut self, mut queued: Box<Queued>) {
         queued.reset();
         if let Some(reason) = queued.unit.cancellation().reason() {
@@ -142,7 +143,7 @@ impl super::Inner {
     }
 }
 
-/// Why a worker was lost, in words, where its end does not say it, and whether what it said was damaged.
+/// Why a worker was lost, in words, if its end does not say so, and whether the data that it sent was corrupt.
 fn reason(why: Why, given_up: bool, killed_by_us: bool) -> (Option<String>, bool) {
     match why {
         Why::Broken(reason) => (Some(reason), true),

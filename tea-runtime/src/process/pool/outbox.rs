@@ -1,4 +1,4 @@
-//! Sending to a worker without waiting for it: what is not taken at once is sent by the supervisor.
+//! Sends to a worker without waiting for it. What is not accepted at once is sent by the supervisor.
 
 use std::{
     collections::VecDeque,
@@ -21,36 +21,36 @@ use crate::{
     },
 };
 
-/// How many pieces are given to the system at once.
+/// The number of pieces that are passed to the system at once.
 const VECTORED: usize = 16;
 
-/// The way to a worker.
+/// The sending side of the stream to a worker.
 #[derive(Debug)]
 pub(super) struct Outbox {
     stream: Arc<OwnedFd>,
-    /// A copy of the worker's end: what it has not read shows there, also when it is gone.
+    /// A copy of the worker's end, which shows what the worker has not read, even when it is gone.
     theirs: OwnedFd,
     queue: Mutex<Queue>,
 }
 
-/// Frames in the order of their numbers, the first perhaps sent in part.
+/// Frames in the order of their numbers. The first may have been sent in part.
 #[derive(Debug, Default)]
 struct Queue {
     number: u64,
     waiting: VecDeque<Piece>,
-    /// Bytes of the first that are sent.
+    /// The number of bytes of the first frame that have been sent.
     sent: usize,
-    /// Bytes that were added, and that the system has taken.
+    /// The number of bytes that were added, and that the system has accepted.
     added: u64,
     taken: u64,
-    /// Where the last units end; before them there were so many others.
+    /// The positions at which the last units end, and the number of units before them.
     ends: VecDeque<u64>,
     others: u64,
-    /// Nobody reads it any more.
+    /// Whether the reader is gone.
     closed: bool,
 }
 
-/// Room for a frame's header, in front of a message.
+/// Space for the header of a frame, in front of a message.
 pub(super) fn room() -> Vec<u8> {
     vec![0; HEADER]
 }
@@ -60,14 +60,14 @@ impl Outbox {
         Self { stream, theirs, queue: Mutex::default() }
     }
 
-    /// Takes a message, to be sent with the next [`flush`](Self::flush).
+    /// Adds a message, to be sent with the next [`flush`](Self::flush).
     pub(super) fn add(&self, message: &ToWorker<'_>) {
         let mut start = room();
         wire::write(message, &mut start);
         self.lock().add(start, Vec::new());
     }
 
-    /// Takes a unit, whose message has [room] for a header in front.
+    /// Adds a unit, whose message has [room] for a header in front.
     pub(super) fn add_unit(&self, (start, pieces): (Vec<u8>, Vec<Piece>)) {
         let mut queue = self.lock();
         queue.add(start, pieces);
@@ -80,7 +80,7 @@ impl Outbox {
         queue.ends.push_back(end);
     }
 
-    /// Sends what was added, as much as is taken now. Gives whether that was all.
+    /// Sends as much as is accepted now. Returns whether that was everything.
     pub(super) fn flush(&self) -> bool {
         let mut queue = self.lock();
         while !queue.waiting.is_empty() && !queue.closed {
@@ -108,7 +108,7 @@ impl Outbox {
         true
     }
 
-    /// What is left is sent from copies, and holds no values any more.
+    /// Copies what has not been sent, so that it does not keep values alive anymore.
     pub(super) fn own(&self) {
         for piece in &mut self.lock().waiting {
             if let Piece::InPlace(..) = piece {
@@ -117,14 +117,14 @@ impl Outbox {
         }
     }
 
-    /// Nothing that is left is sent any more.
+    /// Discards what has not been sent.
     pub(super) fn clear(&self) {
         let mut queue = self.lock();
         queue.closed = true;
         queue.waiting.clear();
     }
 
-    /// Whether something is left to be sent.
+    /// Whether there is something left to send.
     pub(super) fn is_waiting(&self) -> bool {
         !self.lock().waiting.is_empty()
     }
@@ -133,7 +133,7 @@ impl Outbox {
         self.stream.as_fd()
     }
 
-    /// How many units the worker may have begun: it has read all of their bytes.
+    /// The number of units that the worker may have started, because it has read all of their bytes.
     pub(super) fn units_read(&self) -> u64 {
         let queue = self.lock();
         let unread = ioctl_fionread(&self.theirs).unwrap_or(0);
@@ -151,7 +151,7 @@ impl Queue {
         Header::seal(MESSAGE, self.number, &mut start, pieces.iter().map(|piece| &**piece));
         self.number += 1;
         self.added += (start.len() + pieces.iter().map(|piece| piece.len()).sum::<usize>()) as u64;
-        // Small ones go together.
+        // Small pieces are combined.
         match self.waiting.back_mut() {
             Some(Piece::Written(last)) if last.len() + start.len() <= 16 << 10 => last.extend_from_slice(&start),
             _ => self.waiting.push_back(Piece::Written(start)),

@@ -19,43 +19,43 @@ use crate::{
 
 use super::{ending::Ending, state::Task};
 
-/// Results up to this size are joined into one vector.
+/// Results up to this size are combined in one vector.
 const JOINED: usize = 64 << 10;
 
 /// A unit in the pool.
 pub(super) struct Queued {
     pub(super) unit: Unit,
-    /// Its age in the queue, to which it goes back if a worker cannot run it.
+    /// Its age in the queue, to which it returns if a worker cannot run it.
     pub(super) age: u64,
     encoded: Encoded,
-    /// The parts that have ended, from the first on.
+    /// The number of parts that have ended, from the first on.
     ended: usize,
-    /// Where the message for the current worker began.
+    /// The part with which the message for the current worker started.
     sent_from: usize,
     received: Vec<Received>,
     received_bytes: u64,
     failures: Vec<(usize, Box<Failure>)>,
-    /// It was being sent to a worker when that was lost.
+    /// Whether it was being sent to a worker when that was lost.
     excused: bool,
-    /// How many of the worker's units were sent before it.
+    /// The number of the worker's units that were sent before it.
     pub(super) turn: u64,
-    /// When it began, in this process's time, as far as the parent can tell.
+    /// When it started, in this process's time, as far as the parent can tell.
     began: Option<Instant>,
     began_by_clock: Option<Instant>,
     pub(super) ending: Ending,
     sent_bytes: u64,
 }
 
-/// A unit whose outcome has been brought, though its worker will still answer for it.
+/// A unit whose outcome has been delivered although its worker will still answer for it.
 pub(super) struct Answering {
     pub(super) number: u64,
     left: usize,
 }
 
-/// What a worker has in its order.
+/// An entry in a worker's list of units.
 pub(super) enum InFlight {
     Unit(Box<Queued>),
-    /// Cancelled before it began; its answers are of no interest.
+    /// Cancelled before it started. Its answers are ignored.
     Answering(Answering),
 }
 
@@ -81,7 +81,7 @@ impl InFlight {
         }
     }
 
-    /// A part ended. Gives whether that was the last one.
+    /// Records that a part ended. Returns whether it was the last one.
     pub(super) fn part_ended(&mut self, end: &PartEnd, payload: Cow<'_, [u8]>) -> Result<bool, String> {
         match self {
             Self::Unit(queued) => queued.part_ended(end, payload),
@@ -128,12 +128,12 @@ impl Queued {
         self.ended == self.parts()
     }
 
-    /// The number of what it reads: a worker that has it already need not be sent it.
+    /// The number of the view that it reads, so that it need not be sent to a worker that already has it.
     pub(super) fn view(&self) -> u64 {
         self.encoded.view.number
     }
 
-    /// The message for it, from the first part that has not ended on, without what a worker knows already.
+    /// The message for the unit, from the first part that has not ended on, without what the worker already knows.
     pub(super) fn message(&mut self, known_view: bool, folder: Option<&[u8]>) -> (Vec<u8>, Vec<Piece>) {
         self.sent_from = self.ended;
         let Encoded { head, view, items } = &self.encoded;
@@ -168,7 +168,7 @@ impl Queued {
         (start, pieces)
     }
 
-    /// It is the first in its worker now, and runs.
+    /// Records that it is now the first in its worker, and running.
     pub(super) fn begin(&mut self, now: Instant, worker: u32, pid: u32) {
         self.began = Some(now);
         let fan_out = self.unit.fan_out();
@@ -186,7 +186,7 @@ impl Queued {
         self.unit.scope
     }
 
-    /// When it began by the clock, if somebody listens.
+    /// When it started by the clock, if there are listeners.
     pub(super) fn began_by_clock(&self) -> Option<Instant> {
         self.began_by_clock
     }
@@ -195,13 +195,13 @@ impl Queued {
         self.unit.ticket.note(note);
     }
 
-    /// What runs now: the branch, or an item as `map[3]`.
+    /// The name of what is running: the branch, or an item such as `map[3]`.
     pub(super) fn running(&self) -> String {
         let at = self.ended.min(self.parts() - 1);
         self.unit.work.label(at, at + 1)
     }
 
-    /// Whether the driver of its run is far behind with what it was told.
+    /// Whether the driver of its run has many unread messages.
     pub(super) fn is_flooded(&self) -> bool {
         self.unit.fan_out().queue.len() > crate::process::pacing::FLOOD
     }
@@ -214,7 +214,7 @@ impl Queued {
         self.ended += 1;
         self.received_bytes += payload.len() as u64;
         if self.ending.was_signalled() {
-            // It had its time, and the signal may have changed what it gave.
+            // Its time was over, and the signal may have changed its result.
             self.failures.extend(self.ending.failure(None).map(|failure| (at, failure)));
             return Ok(self.is_done());
         }
@@ -229,18 +229,19 @@ impl Queued {
         Ok(self.is_done())
     }
 
-    /// How long it has run on its worker, and how much came and went: what says how many like it may travel together.
+    /// How long it ran on its worker, and how many bytes were sent and received, which determines how many such units
+    /// may be in flight.
     pub(super) fn measure(&self, now: Instant) -> (usize, Duration, u64) {
         (self.unit.work.kind(), self.ran_for(now), self.sent_bytes.max(self.received_bytes))
     }
 
-    /// How long it has run on its worker.
+    /// How long it has been running on its worker.
     pub(super) fn ran_for(&self, now: Instant) -> Duration {
         let ran = self.began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
         ran.max(self.ending.least())
     }
 
-    /// All of its parts have ended.
+    /// Delivers the outcome of the unit. All of its parts have ended.
     pub(super) fn finish(self: Box<Self>, elapsed: Duration, worker: u32, pid: u32) {
         let Self { unit, encoded, received, received_bytes, failures, .. } = *self;
         drop(encoded);
@@ -249,7 +250,7 @@ impl Queued {
         ticket.finish(Outcome { work: Some(work), received, failures, ..Outcome::of(ran) });
     }
 
-    /// What was running failed so. Gives the unit back if there is more of it.
+    /// Fails the running part. Returns the unit if it has more parts.
     pub(super) fn part_failed(
         mut self: Box<Self>,
         failure: Box<Failure>,
@@ -266,7 +267,7 @@ impl Queued {
         None
     }
 
-    /// All of it that has not ended fails so, and not for what a worker did.
+    /// Fails all parts that have not ended, for a reason that has nothing to do with a worker.
     pub(super) fn fail(mut self: Box<Self>, failure: &Failure) {
         self.failures.extend((self.ended..self.parts()).map(|at| (at, Box::new(failure.clone()))));
         let Self { unit, encoded, received, failures, .. } = *self;
@@ -275,26 +276,26 @@ impl Queued {
         ticket.finish(Outcome { work: Some(work), received, failures, ..Outcome::of(Ran::here(Duration::ZERO)) });
     }
 
-    /// Its executor cannot run anything.
+    /// Fails the unit because its executor cannot run anything.
     pub(super) fn refuse(self: Box<Self>, failure: &Failure) {
         let Self { unit, encoded, .. } = *self;
         drop(encoded);
         unit.refuse(failure);
     }
 
-    /// It goes back to the queue.
+    /// Prepares the unit for its return to the queue.
     pub(super) fn reset(&mut self) {
         (self.began, self.began_by_clock) = (None, None);
         self.ending = Ending::new(self.unit.config().grace);
     }
 
-    /// Whether it may be given to another worker, since the one that it was being sent to is gone. Not again: perhaps
-    /// receiving it is more than a worker can take.
+    /// Whether it may be given to another worker after the one that it was being sent to was lost. This is allowed only
+    /// once, because receiving the unit may be what kills the worker.
     pub(super) fn is_excused(&mut self) -> bool {
         !self.ending.is_told() && !std::mem::replace(&mut self.excused, true)
     }
 
-    /// In its worker it stays, but its outcome is brought now: it was cancelled before it began.
+    /// Delivers its outcome now, although it stays in its worker, because it was cancelled before it started.
     pub(super) fn answering(&self) -> Answering {
         Answering { number: self.id().get(), left: self.parts() - self.ended }
     }
@@ -307,7 +308,7 @@ impl Task for Box<Queued> {
 
     fn alone(&self) -> bool {
         let config = self.unit.config();
-        // What waits in a worker would begin though a circuit has opened meanwhile.
+        // A unit that waits in a worker would start even if a circuit has opened in the meantime.
         config.circuit_breaker.is_some()
     }
 

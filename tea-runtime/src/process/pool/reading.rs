@@ -1,4 +1,4 @@
-//! What the supervisor does when a worker has said or written something.
+//! Handles messages and output of workers.
 
 use std::{
     collections::VecDeque,
@@ -29,21 +29,21 @@ use crate::{
     timer,
 };
 
-/// How many frames of a worker are taken in one turn, for the sake of others.
+/// The maximum number of frames of a worker that are handled in one turn, so that others do not have to wait too long.
 const FRAMES: usize = 256;
 
-/// A frame, its payload owned.
+/// A frame with an owned payload.
 pub(super) enum Said {
     PartEnd(PartEnd, Vec<u8>),
     Message(FromWorker),
 }
 
 impl Supervisor<'_> {
-    /// A worker can be read, or written to.
+    /// Handles a worker that can be read from or written to.
     pub(super) fn said(&mut self, number: u32) {
         let Some(link) = self.links.get_mut(&number) else { return };
         link.outbox.flush();
-        // What it wrote before an end was written by the unit that ended.
+        // What was printed before the end of a unit was printed by that unit.
         self.wrote(number);
         let Some(link) = self.links.get_mut(&number) else { return };
         match link.receive() {
@@ -61,7 +61,7 @@ impl Supervisor<'_> {
         self.take(number);
     }
 
-    /// It has said hello.
+    /// Handles the hello of a worker.
     fn hello(&mut self, number: u32) {
         self.started_well();
         let Some(link) = self.links.get_mut(&number) else { return };
@@ -78,7 +78,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Takes frames that are there.
+    /// Handles the frames that have arrived.
     pub(super) fn take(&mut self, number: u32) {
         for _ in 0..FRAMES {
             let Some(link) = self.links.get_mut(&number) else { return };
@@ -97,7 +97,7 @@ impl Supervisor<'_> {
                 }
             }
         }
-        // The rest is taken in the next turn.
+        // The rest is handled in the next turn.
         self.pool.wake.wake();
         self.unread.insert(number);
     }
@@ -126,7 +126,7 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// What a worker runs has changed its process for good: it runs nothing else any more.
+    /// Handles a worker whose unit has changed the process for good, so that it runs nothing else.
     fn retires(&mut self, number: u32, why: &str) {
         let Some(link) = self.links.get_mut(&number) else { return };
         link.spoilt = true;
@@ -135,14 +135,14 @@ impl Supervisor<'_> {
         let Some(worker) = inner.state.workers.get_mut(&number) else { return };
         worker.stage = Stage::Retiring;
         let Some(queued) = worker.in_flight.front().and_then(InFlight::unit) else { return };
-        // Once for each reason: where one item does it, all may.
+        // Only once for each reason, because if one item does this, all others may.
         if self.told.insert(why.to_owned()) {
             let message = format!("worker {number} (process {pid}) is replaced after `{}`: {why}", queued.running());
             queued.note(Note::Warning { message });
         }
     }
 
-    /// A worker has a fan-out within its unit, and could run more of it.
+    /// Handles the request of a worker that has a fan-out inside its unit, and could run more of it.
     fn token_wanted(&self, number: u32) {
         let inner = self.pool.lock();
         let worker = inner.state.workers.get(&number);
@@ -167,7 +167,7 @@ impl Supervisor<'_> {
         self.with_running(number, |queued| {
             let Some(began) = queued.began_by_clock() else { return };
             let Node { name, place, pid, since, end } = node;
-            // The worker took the unit up a little later, and counts from there: whoever draws it knows when it has ended.
+            // The worker started the unit a little later, and counts from there. Whoever draws it knows when it ended.
             let started = began.checked_add(Duration::from_nanos(since)).unwrap_or(began);
             let (scope, node, worker) = (queued.scope(), name, number);
             queued.note(match end {
@@ -197,7 +197,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A part of what a worker runs has ended.
+    /// Handles the end of a part of a worker's unit.
     pub(super) fn part_ended(&mut self, number: u32, end: &PartEnd, payload: Vec<u8>) -> Result<(), String> {
         let now = timer::now();
         let mut inner = self.pool.lock();
@@ -208,13 +208,13 @@ impl Supervisor<'_> {
         let Some(front) = worker.in_flight.front_mut().filter(|front| front.number() == end.unit) else {
             return Err(format!("the end of unit {} came out of turn", end.unit));
         };
-        // The next lines are another's.
+        // The next lines belong to the next part.
         link.output.turn(|line| line_note(number, pid, line.to_owned(), front.unit(), &link.run));
         if !front.part_ended(end, payload.into())? {
             return Ok(());
         }
         let ended = worker.in_flight.pop_front();
-        // The worker runs nothing of what it has in a process that was changed.
+        // The worker does not run its other units in a changed process.
         let rest = if link.spoilt { std::mem::take(&mut worker.in_flight) } else { VecDeque::new() };
         if let Some(next) = worker.in_flight.front_mut().and_then(InFlight::unit_mut) {
             next.begin(now, number, pid);
@@ -226,7 +226,7 @@ impl Supervisor<'_> {
             return Ok(());
         };
         if queued.ending.was_signalled() {
-            // The signal may still end it, or what it has started.
+            // The signal may still end the worker, or what it has started.
             worker.stage = Stage::Retiring;
             link.group.signal(Signal::KILL);
         }
@@ -236,7 +236,7 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// A worker wrote to its standard error.
+    /// Handles output on the standard error of a worker.
     pub(super) fn wrote(&mut self, number: u32) {
         let Some(link) = self.links.get_mut(&number) else { return };
         let mut lines = Vec::new();
@@ -252,7 +252,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Somebody wrote to the standard error of a worker that is gone.
+    /// Handles output on the standard error of a worker that is gone.
     pub(super) fn orphan_wrote(&mut self, at: usize) {
         let Some(orphan) = self.orphans.get_mut(at) else { return };
         let (worker, pid, run) = (orphan.number, orphan.pid, orphan.run.clone());
@@ -261,7 +261,7 @@ impl Supervisor<'_> {
         });
     }
 
-    /// The system tells that a worker's process has ended.
+    /// Handles the end of a worker's process, which the system reported.
     pub(super) fn ended(&mut self, number: u32) {
         if let Some(link) = self.links.get_mut(&number) {
             link.end(Why::Closed);
@@ -278,7 +278,7 @@ pub(super) fn read(frame: Frame<'_>) -> Result<Said, String> {
     Ok(Said::Message(wire::read::<FromWorker>(&payload)?.0))
 }
 
-/// Leaves a note of a line that a worker wrote, for what it runs or for a run.
+/// Leaves a note about a line that a worker printed, for its unit or for a run.
 pub(super) fn line_note(worker: u32, pid: u32, line: String, running: Option<&Queued>, run: &Weak<RunInfo>) {
     match running {
         Some(queued) => queued.note(Note::Output { worker, pid, label: queued.running(), line }),

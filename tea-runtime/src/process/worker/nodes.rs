@@ -1,4 +1,4 @@
-//! What the nodes that run here do, on its way to the parent; so too those that workers of this worker run.
+//! Reports the nodes that run here to the parent, including those that workers of this worker run.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -17,7 +17,7 @@ use crate::{
     timer::nanos,
 };
 
-/// Tells the parent what it wants to hear of the nodes of a run.
+/// Reports what the parent wants to know about the nodes of a run.
 pub(crate) struct NodeListener {
     outbox: Arc<Outbox>,
     wants: Detail,
@@ -26,9 +26,9 @@ pub(crate) struct NodeListener {
 
 #[derive(Default)]
 struct Times {
-    /// When the unit began that runs now.
+    /// When the running unit started.
     began: Option<Instant>,
-    /// When progress was told last.
+    /// When progress was last reported.
     told: Option<Instant>,
 }
 
@@ -37,12 +37,12 @@ impl NodeListener {
         Self { outbox, wants, times: Mutex::default() }
     }
 
-    /// A unit of the run began then, or none runs any more.
+    /// Records when a unit of the run started, or that none is running.
     pub(crate) fn set_unit(&self, began: Option<Instant>) {
         self.times().began = began;
     }
 
-    /// A node starts, or ended.
+    /// Handles the start or end of a node.
     fn node(&self, event: &Event<'_>) {
         let (name, place, pid, started, end) = match *event {
             Event::NodeStarted { node, place, pid, started, .. } => (node, place, pid, started, None),
@@ -52,7 +52,8 @@ impl NodeListener {
             }
             _ => return,
         };
-        // One that began before was left behind at a deadline, and belongs to nothing that the parent waits for.
+        // A node that started before the unit was abandoned at a deadline, and belongs to nothing that the parent waits
+        // for.
         let since = self.times().began.and_then(|began| started.checked_duration_since(began));
         let Some(since) = since.map(nanos) else { return };
         self.outbox.send(&FromWorker::Node(Node { name: name.to_owned(), place, pid, since, end }));
@@ -79,7 +80,7 @@ impl Listener for NodeListener {
         match *event {
             Event::NodeStarted { .. } | Event::NodeFinished { .. } if self.wants.nodes => self.node(event),
             Event::Progress { node, done, total, .. } if self.wants.progress => self.progress(node, done, total),
-            // The parent reads what this process writes, and labels it once more.
+            // The parent reads the output of this process, and would label it again.
             Event::WorkerOutput { label: "", line, .. } => stderr::line(format_args!("worker: {line}")),
             Event::WorkerOutput { label, line, .. } => stderr::line(format_args!("{label}: {line}")),
             Event::Warning { message } => stderr::line(format_args!("warning: {message}")),
@@ -104,7 +105,7 @@ mod tests {
         process::{frame::FrameReader, worker::parent::Parent},
     };
 
-    /// What the parent is told, in order.
+    /// What is reported to the parent, in order.
     fn told(wants: Detail, tell: impl FnOnce(&NodeListener)) -> Vec<String> {
         let (there, here) = UnixStream::pair().unwrap();
         let listener = NodeListener::new(Arc::new(Outbox::new(Arc::new(Parent::new(here.into())))), wants);
@@ -144,7 +145,7 @@ mod tests {
         assert_eq!(told, ["load at 30", "load after 7"]);
     }
 
-    /// As is a branch on threads, within a unit of this worker, that did not end at its `timeout`.
+    /// Like a branch on threads, inside a unit of this worker, that did not end at its `timeout`.
     #[test]
     fn what_was_left_behind_is_not_told_as_part_of_the_next_unit() {
         let now = Instant::now();

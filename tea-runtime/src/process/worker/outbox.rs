@@ -1,4 +1,4 @@
-//! What the worker tells its parent: one whole frame at a time, in the order in which they are told.
+//! Sends messages to the parent, one complete frame at a time and in order.
 
 use std::{
     io::{self, IoSlice},
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// The way to the parent.
+/// The sending side of the stream to the parent.
 pub(crate) struct Outbox {
     parent: Arc<Parent>,
     next: Mutex<Next>,
@@ -35,7 +35,7 @@ pub(crate) struct Outbox {
 #[derive(Default)]
 struct Next {
     number: u64,
-    /// Its header and message are put together here.
+    /// The buffer for its header and message.
     bytes: Vec<u8>,
 }
 
@@ -89,5 +89,5 @@ impl Outbox {
     }
 }
 
-/// The system takes so many pieces at once (`IOV_MAX`).
+/// The number of pieces that the system accepts at once (`IOV_MAX`).
 const MOST_SLICES: usize = 1024;

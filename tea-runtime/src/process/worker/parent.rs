@@ -1,4 +1,4 @@
-//! The parent: the stream to it, and whether it is still there.
+//! The parent: the stream to it, and whether it still exists.
 
 use std::process;
 
@@ -14,11 +14,11 @@ use crate::process::pacing::PARENT_LOOK;
 
 /// The parent of this worker.
 pub(crate) struct Parent {
-    /// Does not block.
+    /// The stream, which is non-blocking.
     pub(crate) stream: OwnedFd,
     pid: Option<Pid>,
-    /// Its process, where the system has a descriptor for that: a copy of the parent (`fork`) may hold the stream open
-    /// after its end.
+    /// A descriptor of its process, if the system supports that, because a copy of the parent (`fork`) may keep the
+    /// stream open after its end.
     process: Option<OwnedFd>,
 }
 
@@ -31,14 +31,14 @@ impl Parent {
         if getppid() != pid {
             end();
         }
-        // A worker that was stopped with its parent (Ctrl-Z) would not notice that the parent is killed. This goes on;
-        // to one that runs it does nothing, also when it is only the parent's thread that ends.
+        // A worker that was stopped with its parent (Ctrl-Z) would not notice that the parent is killed. This signal
+        // continues it. It has no effect on a running worker, even if only a thread of the parent ends.
         #[cfg(target_os = "linux")]
         let _ = rustix::process::set_parent_process_death_signal(Some(Signal::CONT));
         Self { stream, pid, process }
     }
 
-    /// Waits until the stream can be read or written, as `flags` say. If the parent is gone, this process ends.
+    /// Waits until the stream can be read or written, according to `flags`. If the parent is gone, this process ends.
     pub(crate) fn wait(&self, flags: PollFlags) {
         loop {
             let stream = PollFd::new(&self.stream, flags);
@@ -80,9 +80,9 @@ fn open(_: Pid) -> Option<OwnedFd> {
     None
 }
 
-/// Ends this process and all of its group: the parent is gone.
+/// Ends this process and its group, because the parent is gone.
 pub(crate) fn end() -> ! {
-    // No group has this number unless this process leads it, or did.
+    // No group has this ID unless this process leads it, or did.
     let _ = kill_process_group(getpid(), Signal::KILL);
     process::abort()
 }

@@ -1,4 +1,4 @@
-//! Running units, and telling the ends of their parts.
+//! Runs units, and reports the ends of their parts.
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
@@ -26,7 +26,7 @@ use crate::{
     timer::nanos,
 };
 
-/// Runs units, one after the other, on one thread.
+/// Runs units one after the other, on one thread.
 pub(crate) struct Runner {
     outbox: Arc<Outbox>,
     tokens: Arc<Tokens>,
@@ -34,20 +34,20 @@ pub(crate) struct Runner {
     server: Server,
     runs: HashMap<u64, Known>,
     surroundings: Surroundings,
-    /// A unit has changed the process for good: no other runs here.
+    /// Whether a unit has changed the process for good, so that no other may run here.
     spoilt: bool,
-    /// Results are written here: to the system, each page of a fresh buffer costs more than the bytes in it.
+    /// The buffer for results. It is reused because each page of a new buffer costs more than the bytes in it.
     buffer: Vec<u8>,
-    /// How large a buffer is kept.
+    /// The size up to which the buffer is kept.
     keep: usize,
 }
 
-/// A run whose units come here.
+/// A run whose units are sent here.
 struct Known {
     /// Why none of them can be run.
     refused: Option<Box<Failure>>,
     events: Events,
-    /// There if the parent wants to hear of nodes.
+    /// `Some` if the parent wants to know about nodes.
     nodes: Option<Arc<NodeListener>>,
 }
 
@@ -69,7 +69,7 @@ impl Runner {
         memory_limit: Option<u64>,
     ) -> Self {
         const KEEP: usize = 128 << 20;
-        // What a limit allows is the user's.
+        // The memory that a limit allows is meant for user code.
         let limit = memory_limit.and_then(|limit| usize::try_from(limit).ok());
         let keep = limit.map_or(KEEP, |limit| KEEP.min(limit / 16));
         let (server, surroundings) = (Server::new(), Surroundings::new());
@@ -77,7 +77,7 @@ impl Runner {
         Self { outbox, tokens, breakers, server, runs, surroundings, spoilt: false, buffer, keep }
     }
 
-    /// A run whose units will come.
+    /// Adds a run whose units will be sent here.
     pub(crate) fn begin_run(&mut self, run: &Run) {
         let Run { run: number, module, workflow, tells, settings } = run;
         let nodes = (*tells != Detail::NONE).then(|| Arc::new(NodeListener::new(Arc::clone(&self.outbox), *tells)));
@@ -91,17 +91,18 @@ impl Runner {
         self.runs.insert(*number, Known { refused: begun.err(), events, nodes });
     }
 
-    /// Nothing of that run comes any more.
+    /// Removes a run of which no more units will come.
     pub(crate) fn end_run(&mut self, run: u64) {
         self.server.end_run(run);
         self.runs.remove(&run);
     }
 
-    /// Runs a unit, and tells the end of each of its parts.
+    /// Runs a unit, and reports the end of each of its parts.
     ///
-    /// The end of a part is told before the next begins, so that the parent knows which one ran should this process end.
-    /// The last is told when nothing of the unit is left in this process. If something is, that is told before, and nothing
-    /// runs any more: the parent gives the units that have come already to other workers.
+    /// The end of a part is reported before the next one starts, so that the parent knows which one was running if this
+    /// process ends. The last end is reported when the unit has left nothing in this process. If it has changed
+    /// something for good, this is reported first, and no other unit runs here: the parent gives those that have
+    /// already arrived to other workers.
     pub(crate) fn unit(&mut self, unit: Queued) {
         if self.spoilt {
             return;
@@ -161,7 +162,7 @@ impl Runner {
         }
     }
 
-    /// Reads a unit, whose run's number this gives with it.
+    /// Decodes a unit. Returns it with the number of its run.
     pub(super) fn read(&mut self, message: &[u8], began: Instant) -> Result<(u64, Ready), String> {
         let (ToWorker::Unit(unit), values) = wire::read(message)? else {
             return Err("a message came as a unit that is none".into());
@@ -182,12 +183,12 @@ impl Runner {
         Ok((run, Ready { number, parts, attempt: head.attempt, max_payload: head.max_payload, work }))
     }
 
-    /// Leaves nothing of a unit in the process.
+    /// Removes what a unit has left in the process.
     fn end_unit(&mut self, run: u64, began: Instant) {
         if let Some(nodes) = self.runs.get(&run).and_then(|known| known.nodes.as_ref()) {
             nodes.set_unit(None);
         }
-        // Elsewhere, as in a test, there are pools that are not this unit's.
+        // Otherwise, as in a test, there may be pools that do not belong to this unit.
         if super::is_serving() {
             pause::end_idle();
         }

@@ -1,4 +1,4 @@
-//! The worker's first act: taking the descriptors that lead to the parent out of user code's way.
+//! The first thing that a worker does: it moves the descriptors that lead to the parent out of the way of user code.
 
 use std::{fs::File, io};
 
@@ -9,12 +9,11 @@ use rustix::{
     stdio::{dup2_stdin, dup2_stdout, stderr, stdin},
 };
 
-/// Above what user code reaches when it closes "all" descriptors.
+/// A descriptor above those that user code reaches when it closes "all" descriptors.
 const PRIVATE: u64 = 200;
 
-/// Moves the stream to the parent, which is both standard input and output, to a descriptor of its own, where nobody
-/// waits in a read or write of it. From then on standard input is empty, and standard output goes where standard error
-/// goes.
+/// Moves the stream to the parent, which is both standard input and output, to a separate, non-blocking descriptor.
+/// From then on, standard input is empty, and standard output goes to standard error.
 pub(crate) fn take() -> io::Result<OwnedFd> {
     let stream = private(stdin())?;
     ioctl_fionbio(&stream, true)?;
@@ -23,10 +22,10 @@ pub(crate) fn take() -> io::Result<OwnedFd> {
     Ok(stream)
 }
 
-/// A descriptor for the same that user code does not find, and that what it starts does not inherit.
+/// A duplicate of a descriptor that user code does not find, and that the processes it starts do not inherit.
 pub(crate) fn private(end: impl AsFd) -> io::Result<OwnedFd> {
     let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    // Where so few descriptors are allowed that there is no 200, the middle of what is allowed.
+    // If so few descriptors are allowed that there is no 200, the middle of the allowed range.
     let private = if most > PRIVATE + 8 { PRIVATE } else { most / 2 };
     Ok(fcntl_dupfd_cloexec(end, i32::try_from(private).expect("a small number"))?)
 }

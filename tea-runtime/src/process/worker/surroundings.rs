@@ -1,5 +1,5 @@
-//! What user code may change in its process, and the next unit must not find changed: the current folder, the umask,
-//! limits, and what becomes of signals.
+//! The parts of the process that user code may change, but that must be unchanged for the next unit: the current
+//! directory, the umask, limits, and signal handling.
 
 use std::{
     env,
@@ -17,7 +17,7 @@ use rustix::{
 
 use crate::process::pacing::{SURROUNDINGS_LOOK, SURROUNDINGS_UNIT};
 
-/// Limits that programs lower, and that are felt by what runs after them.
+/// The limits that programs may lower, with an effect on what runs after them.
 const LIMITS: [(Resource, &str); 8] = [
     (Resource::Nofile, "of open files"),
     (Resource::Data, "of memory (data)"),
@@ -29,21 +29,21 @@ const LIMITS: [(Resource, &str); 8] = [
     (Resource::Core, "of core dumps"),
 ];
 
-/// How the process is to be when a unit begins.
+/// The state of the process at the start of a unit.
 pub(crate) struct Surroundings {
-    /// Where units run; `None` if that could not be asked for, as of a folder that is gone.
+    /// The directory in which units run; `None` if it could not be determined, for example because it has been deleted.
     folder: Option<PathBuf>,
     mask: Mode,
     limits: [Rlimit; LIMITS.len()],
     signals: signals::Signals,
-    /// When signals were looked at last.
+    /// When signals were last checked.
     looked: Instant,
 }
 
 impl Surroundings {
-    /// Those of now, while nothing else runs in this process.
+    /// The current state. Nothing else may be running in this process.
     pub(crate) fn new() -> Self {
-        // It cannot be asked for without being set.
+        // The umask cannot be read without being set.
         let mask = umask(Mode::from_raw_mode(0o77));
         umask(mask);
         Self {
@@ -55,7 +55,7 @@ impl Surroundings {
         }
     }
 
-    /// Goes to a folder, where units run from now on.
+    /// Changes to a directory, in which units run from now on.
     pub(crate) fn go_to(&mut self, folder: &[u8]) -> io::Result<()> {
         let folder = OsStr::from_bytes(folder);
         env::set_current_dir(folder)?;
@@ -63,7 +63,7 @@ impl Surroundings {
         Ok(())
     }
 
-    /// Puts back what a unit that took so long has changed. Says what cannot be put back.
+    /// Restores what a unit, which took this long, has changed. Returns what cannot be restored.
     pub(crate) fn restore(&mut self, took: Duration) -> Option<String> {
         if let Some(folder) = &self.folder
             && env::current_dir().ok().as_ref() != Some(folder)
@@ -73,7 +73,7 @@ impl Surroundings {
         }
         umask(self.mask);
         let changed = |&((limit, _), now, before): &((Resource, _), Rlimit, Rlimit)| {
-            // A pool for a fan-out within the unit has asked for more descriptors.
+            // A pool for a fan-out inside the unit has raised the limit of descriptors.
             let raised = matches!(limit, Resource::Nofile) && now.maximum == before.maximum && is_above(now, before);
             now != before && !raised
         };
@@ -107,8 +107,8 @@ mod signals {
 
     use crate::process::worker::stdio;
 
-    /// What becomes of signals, as the system tells: those that are blocked, ignored and caught. The descriptor is kept
-    /// open: opening it takes longer than reading it.
+    /// Signal handling as reported by the system: which signals are blocked, ignored and caught. The descriptor is kept
+    /// open, because opening it takes longer than reading it.
     pub(crate) struct Signals {
         stat: Option<OwnedFd>,
         before: Option<[u64; 3]>,
@@ -133,7 +133,7 @@ mod signals {
         }
     }
 
-    /// Fields 32 to 34 of `proc_pid_stat(5)`; field 2, in brackets, may be any text.
+    /// Fields 32 to 34 of `proc_pid_stat(5)`. Field 2, in parentheses, may be any text.
     fn parse(stat: &str) -> Option<[u64; 3]> {
         let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(32 - 3).map(str::parse);
         let mut next = || fields.next()?.ok();
@@ -157,7 +157,7 @@ mod signals {
 
 #[cfg(not(target_os = "linux"))]
 mod signals {
-    /// Other systems do not tell.
+    /// Other systems do not report this.
     pub(crate) struct Signals;
 
     impl Signals {

@@ -1,4 +1,4 @@
-//! What fan-outs within a unit ask of the parent: tokens to run, and the circuit breakers of the run.
+//! What fan-outs inside a unit request from the parent: tokens to run, and the circuit breakers of the run.
 
 use std::sync::{
     Arc,
@@ -14,7 +14,7 @@ use crate::{
     process::message::FromWorker,
 };
 
-/// The parent, for the tokens of this process.
+/// The parent as the source of tokens.
 pub(crate) struct TokensUpstream(pub(crate) Arc<Outbox>);
 
 impl Upstream for TokensUpstream {
@@ -27,7 +27,7 @@ impl Upstream for TokensUpstream {
     }
 }
 
-/// The parent, for circuit breakers.
+/// The parent as the place of the circuit breakers.
 #[derive(Clone)]
 pub(crate) struct BreakersUpstream {
     pub(crate) outbox: Arc<Outbox>,
