@@ -148,8 +148,8 @@ impl<W: Workflow> Builder<W> {
     }
 
     /// Resumes a recorded run: the one with this name, or the last run of this workflow that did not succeed. What is
-    /// recorded as done is not run again. If inputs differ from those of that run, none of its records are reused, and a
-    /// warning says so.
+    /// recorded as done is not run again. If inputs differ from those of that run, none of its records are reused, and
+    /// a warning says so.
     #[must_use]
     pub fn resume(mut self, run: Option<&str>) -> Self {
         self.session.get_or_insert_default().resume = Some(run.map(str::to_owned).into());
@@ -185,13 +185,13 @@ impl<W: Workflow> Builder<W> {
         self.outlook_with(&W::inputs(input))
     }
 
-    /// The same, with the values of input keys by number.
+    /// Like [`outlook`](Self::outlook), with the values of input keys by number.
     pub(crate) fn outlook_with(&self, inputs: &[(u32, Value)]) -> Result<Outlook, Error> {
         let session = self.session.clone().unwrap_or_default();
         records::outlook(W::PLAN, inputs, &session).map_err(|error| Error::input(W::PLAN, error.to_string()))
     }
 
-    /// Changes how it is recorded.
+    /// Changes how the run is recorded.
     #[cfg(feature = "cli")]
     pub(crate) fn session(mut self, change: impl FnOnce(Option<Session>) -> Option<Session>) -> Self {
         self.session = change(self.session);
@@ -243,13 +243,13 @@ impl<W: Workflow> Builder<W> {
     }
 }
 
-/// Runs a plan, with worker processes where it asks for them.
+/// Runs a plan, with worker processes where the plan requires them.
 #[cfg(test)]
 pub(crate) fn run(plan: &'static Plan, inputs: Vec<(u32, Value)>, options: Options) -> Result<View, Error> {
     run_recorded(plan, inputs, options, None)
 }
 
-/// Runs a plan, with worker processes where it asks for them, and recorded if there is a session.
+/// Runs a plan, with worker processes where the plan requires them. The run is recorded if there is a session.
 pub(crate) fn run_recorded(
     plan: &'static Plan,
     mut inputs: Vec<(u32, Value)>,

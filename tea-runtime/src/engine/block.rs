@@ -1,5 +1,5 @@
-//! A block that runs: its steps one after the other, with jumps. It runs on one thread from its start to its end; where it
-//! comes to a fan-out, that thread drives the fan-out.
+//! Runs a block: its steps one after the other, with jumps. A block runs on one thread from start to end. When it
+//! reaches a fan-out, that thread drives the fan-out.
 
 use std::{sync::Arc, time::Instant};
 
@@ -18,35 +18,35 @@ use crate::{
     state::{Journal, View},
 };
 
-/// The end of a block that did not fail.
+/// The result of a block that succeeded.
 #[derive(Debug)]
 pub(super) struct BlockEnd {
-    /// What it worked with.
+    /// The values that it worked with.
     pub(super) view: View,
-    /// The tasks that it goes on to, besides the fan-in: empty, one, or several after a fork.
+    /// The tasks with which it continues, besides the fan-in: none, one, or several after a fork.
     pub(super) goes_to: Vec<u32>,
 }
 
-/// Why a block failed, and how far it had come.
+/// Why a block failed, and how far it got.
 pub(super) struct BlockFailed {
     pub(super) failure: Box<Failure>,
     /// The nodes that were done.
     pub(super) finished: Vec<&'static str>,
-    /// What it worked with.
+    /// The values that it worked with.
     pub(super) view: View,
 }
 
-/// A block that runs.
+/// A running block.
 pub(super) struct BlockRun<'a> {
     pub(super) run: &'a Arc<Run>,
     pub(super) context: Context,
     pub(super) view: View,
-    /// Where the block stands.
+    /// The position of the block.
     position: &'a Position,
     block: &'static Block,
     visits: Visits,
     at: usize,
-    /// Records of this number and later ones hold.
+    /// Records with this number or a later one are valid.
     pub(super) since: u64,
 }
 
@@ -62,7 +62,7 @@ impl<'a> BlockRun<'a> {
         Self { run, context, view, position, block, visits: Visits::new(block.steps.len()), at: 0, since }
     }
 
-    /// Runs it to its end.
+    /// Runs the block to its end.
     pub(super) fn run(mut self) -> Result<BlockEnd, BlockFailed> {
         match self.steps() {
             Ok(goes_to) => Ok(BlockEnd { view: self.view, goes_to }),
@@ -70,7 +70,7 @@ impl<'a> BlockRun<'a> {
         }
     }
 
-    /// Where the fan-out stands to which the block has come.
+    /// The position of the fan-out that the block has reached.
     pub(super) fn position(&self) -> Position {
         self.position.step(u32::try_from(self.at).unwrap_or(u32::MAX), self.visits.of(self.at))
     }
@@ -89,7 +89,7 @@ impl<'a> BlockRun<'a> {
                 Onward::Out(goes_to) => return Ok(goes_to),
             };
             let step = &self.block.steps[at];
-            // Results are there for the node that a fan-out leads to, and for no other.
+            // Only the fan-in sees the results of a fan-out.
             if !matches!(self.block.steps.get(self.at).map(|before| before.work), Some(Work::FanOut(_))) {
                 self.view.clear_parallel_results();
             }
@@ -108,12 +108,12 @@ impl<'a> BlockRun<'a> {
         }
     }
 
-    /// Where it starts.
+    /// The first step.
     fn entry(&mut self) -> Result<Onward, Box<Failure>> {
         let Some(records) = self.records().filter(|_| matches!(self.block.entry, Next::Choose(_))) else {
             return self.target(self.block.entry);
         };
-        // As a step behind all others.
+        // Like a step after all others.
         let position = self.position.step(u32::try_from(self.block.steps.len()).unwrap_or(u32::MAX), 1);
         let found = records.step(&position, self.since);
         if let Some(found) = found.filter(|found| self.leads_on(&found.onward)) {
@@ -127,7 +127,7 @@ impl<'a> BlockRun<'a> {
         Ok(onward)
     }
 
-    /// Comes to a step that may have a record. It has one afterwards.
+    /// Runs a step that may have a record. Afterwards, it has one.
     fn recorded(&mut self, step: &'static Step, records: &Records) -> Result<Onward, Box<Failure>> {
         records.tell_failure(&self.context.events);
         let position = self.position();
@@ -158,7 +158,7 @@ impl<'a> BlockRun<'a> {
             }
         };
         if !matches!(step.work, Work::Run(_)) {
-            // What it is made of was done again: what was decided then may not be what is decided now.
+            // What it depends on was done again, so the decision may be different now.
             found = found.filter(|found| found.after > self.since);
             if let Some(found) = &found {
                 self.since = found.after;
@@ -185,12 +185,12 @@ impl<'a> BlockRun<'a> {
         done.map_err(|failure| self.here(failure))
     }
 
-    /// Whether that is a way on from here.
+    /// Whether the block can continue there from here.
     fn leads_on(&self, onward: &Onward) -> bool {
         !matches!(onward, Onward::Step(step) if *step >= self.block.steps.len())
     }
 
-    /// Does what a step is for.
+    /// Runs the work of a step.
     fn work(&mut self, step: &'static Step) -> Result<(), Box<Failure>> {
         match step.work {
             Work::Run(body) => self.node(step, body),
@@ -199,7 +199,7 @@ impl<'a> BlockRun<'a> {
         }
     }
 
-    /// What comes next.
+    /// Decides what comes next.
     fn target(&self, next: Next) -> Result<Onward, Box<Failure>> {
         let target = match next {
             Next::Go(target) => target,
@@ -213,7 +213,7 @@ impl<'a> BlockRun<'a> {
         })
     }
 
-    /// The first arm whose condition holds.
+    /// The first arm whose condition is true.
     fn choose(&self, arms: &[Arm]) -> Result<Target, Box<Failure>> {
         for arm in arms {
             if arm.when.map_or(Ok(true), |when| self.holds(when).map_err(|failure| self.here(failure)))? {
@@ -223,12 +223,12 @@ impl<'a> BlockRun<'a> {
         unreachable!("the last arm has no condition")
     }
 
-    /// Whether a condition holds here.
+    /// Evaluates a condition.
     pub(super) fn holds(&self, when: Condition) -> Result<bool, Box<Failure>> {
         guard(|| when(&self.view, &self.context).map_err(Into::into)).flatten()
     }
 
-    /// Comes to a step, unless it may not.
+    /// Enters a step, unless it has been visited too often or the block is cancelled.
     fn enter(&mut self, at: usize, step: &Step) -> Result<(), Box<Failure>> {
         self.at = at;
         self.visits.count(at, step).map_err(|failure| failure.at(step.name, step.place))?;
@@ -242,7 +242,7 @@ impl<'a> BlockRun<'a> {
         let (worker, pid) = (None, pid());
         let started = told.map(|started| {
             self.context.events.emit(|| Event::NodeStarted { scope, node, place, worker, pid, started });
-            // What listeners took is not the node's.
+            // The time of listeners does not count as that of the node.
             Instant::now()
         });
         let outcome = guard(|| body.run(&mut self.view, &self.context)).flatten();
@@ -262,7 +262,7 @@ impl<'a> BlockRun<'a> {
         }
     }
 
-    /// The nodes that were done when it failed.
+    /// The nodes that were done when the block failed.
     fn finished(&self) -> Vec<&'static str> {
         let nodes = self.block.steps.iter().enumerate().filter(|(_, step)| !matches!(step.work, Work::FanOut(_)));
         let done = nodes.filter(|(step, _)| *step != self.at && self.visits.of(*step) > 0);
@@ -273,9 +273,9 @@ impl<'a> BlockRun<'a> {
 /// `max_visits` of a node that has none in the workflow file.
 const DEFAULT_MAX_VISITS: u64 = 10_000;
 
-/// How often each step was visited. A block that never goes back needs no counters.
+/// The number of visits of each step. A block without loops needs no counters.
 struct Visits {
-    /// The steps visited before the first jump back; of 64 steps at most.
+    /// The steps that were visited before the first jump back, for up to 64 steps.
     once: u64,
     counts: Vec<u64>,
 }

@@ -1,16 +1,16 @@
-//! Runs plans. What runs when, what is tried again, and how results are joined is decided here, the same for every
-//! strategy; where a unit runs is the executors' affair.
+//! Runs plans. The engine decides what runs when, what is retried, and how results are joined, in the same way for
+//! every strategy. Executors decide where a unit runs.
 //!
 //! | module | duty |
 //! |---|---|
 //! | `root` | a whole run, from the inputs to the end of the plan's root block |
 //! | `block` | a block: its steps one after the other, on one thread |
-//! | `fan_out` | the driver: starts units, takes their outcomes, tries again, cancels |
-//! | `branches`, `items` | what a driver hands out: the tasks of a fan-out, the items of a map |
+//! | `fan_out` | the driver: starts units, receives their outcomes, retries, cancels |
+//! | `branches`, `items` | the sources of a driver: the tasks of a fan-out, the items of a map |
 //! | `attempt` | what follows a failed attempt |
-//! | `run`, `settings`, `site` | what a run shares, and what is worked out once in it |
-//! | `records` | what a run records, and what it takes from records of before |
-//! | `serve` | units that another process sent |
+//! | `run`, `settings`, `site` | what is shared in a run, or computed once per run |
+//! | `records` | what a run records, and what it takes from earlier records |
+//! | `serve` | units from another process |
 
 mod attempt;
 mod block;

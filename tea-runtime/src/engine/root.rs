@@ -1,4 +1,4 @@
-//! A whole run: from the inputs to the end of the plan's root block, all of whose nodes run on the thread that called for it.
+//! A whole run: from the inputs to the end of the plan's root block, whose nodes all run on the calling thread.
 
 use std::time::Instant;
 
@@ -16,24 +16,24 @@ use crate::{
     state::{Value, View},
 };
 
-/// Why a run gave no output.
+/// Why a run produced no output.
 #[derive(Debug)]
 pub enum Failed {
-    /// It did not start, since this input is missing.
+    /// It did not start because this input is missing.
     MissingInput(&'static str),
     /// It failed, or was cancelled.
     Run {
         /// Why.
         failure: Box<Failure>,
-        /// The nodes outside of fan-outs that were done.
+        /// The nodes outside fan-outs that were done.
         finished: Vec<&'static str>,
-        /// What was set by then.
+        /// The keys that were set by then.
         view: View,
     },
 }
 
-/// Runs `plan` with these values of its input keys, and gives the view of its root block. Keys without a value get
-/// their default. It returns when everything has ended, or been left behind at its deadline.
+/// Runs `plan` with these values of its input keys, and returns the view of its root block. Keys without a value get
+/// their default. Returns when everything has ended or been abandoned at its deadline.
 ///
 /// # Errors
 /// If an input is missing, or the run fails or is cancelled.
@@ -41,7 +41,7 @@ pub fn run(plan: &'static Plan, inputs: Vec<(u32, Value)>, options: Options) -> 
     run_with(plan, inputs, options, Means::default())
 }
 
-/// The same, with what the rooms above the engine give it.
+/// Like [`run`], with what the modules above the engine provide.
 pub(crate) fn run_with(
     plan: &'static Plan,
     inputs: Vec<(u32, Value)>,
@@ -56,7 +56,7 @@ pub(crate) fn run_with(
     let since = run.records().map_or(0, |records| records.since());
     let context = Context::new(events.clone(), plan.name, Scope::ROOT, 1, run.cancel.clone());
     let block = BlockRun::new(&run, context, plan.root, view, &Position::ROOT, since);
-    // What is no node is guarded too: the `Drop` of a value that the engine lets go, or a defect of ours.
+    // This also catches panics outside of nodes: in the `Drop` of a value, or because of a bug in Tea.
     let outcome = guard(|| block.run())
         .unwrap_or_else(|failure| Err(BlockFailed { failure, finished: Vec::new(), view: run.empty_view() }));
     run.close();
@@ -75,7 +75,7 @@ pub(crate) fn run_with(
     }
 }
 
-/// The root block's view at the start.
+/// The initial view of the root block.
 fn view(plan: &'static Plan, inputs: Vec<(u32, Value)>) -> Result<View, Failed> {
     let mut view = View::new(plan.keys, plan.root.keys);
     let mut given = vec![false; plan.keys.len()];

@@ -1,4 +1,4 @@
-//! One run of a plan: what all its blocks share.
+//! A run of a plan: what all its blocks share.
 
 use std::sync::{Arc, OnceLock};
 
@@ -14,21 +14,21 @@ use crate::{
     state::View,
 };
 
-/// Makes an executor of worker processes, so many at once.
+/// Creates an executor for this number of worker processes.
 pub(crate) type MakeProcesses = fn(usize) -> Result<Arc<dyn ParallelExecutor>, Box<Failure>>;
 
 /// How a plan is run.
 #[derive(Clone, Default)]
 pub struct Options {
-    /// A ceiling on how much runs at once, in all threads and worker processes together.
+    /// The limit of how much runs at once, in all threads and worker processes together.
     pub max_workers: Option<usize>,
     /// Runs every branch on threads.
     pub all_on_threads: bool,
-    /// Runs every branch and item, instead of the executors of their strategies.
+    /// An executor that runs every branch and item, instead of those of their strategies.
     pub executor: Option<Arc<dyn ParallelExecutor>>,
-    /// What the caller changed of the plan's settings.
+    /// The caller's changes of the plan's settings.
     pub settings: Settings,
-    /// Takes events.
+    /// Receives events.
     pub events: Events,
     /// Cancels the run.
     pub cancel: CancellationToken,
@@ -36,12 +36,12 @@ pub struct Options {
     pub until: Option<String>,
 }
 
-/// What the rooms above the engine give a run.
+/// What the modules above the engine provide for a run.
 #[derive(Clone, Default)]
 pub(crate) struct Means {
-    /// Makes the executor of the process strategy.
+    /// Creates the executor of the process strategy.
     pub(crate) processes: Option<MakeProcesses>,
-    /// The tokens and circuit breakers of a run in another process that this is a part of.
+    /// The tokens and circuit breakers of the run in another process, if this is a part of it.
     pub(crate) part_of: Option<(Arc<Tokens>, Arc<Breakers>)>,
     /// The records of the run, if it has any.
     pub(crate) records: Option<Arc<Records>>,
@@ -67,7 +67,7 @@ pub(crate) struct Resolved {
     settings: Settings,
 }
 
-/// One run of a plan: what all its blocks share.
+/// A run of a plan: what all its blocks share.
 pub(crate) struct Run {
     resolved: Resolved,
     pub(super) info: Arc<RunInfo>,
@@ -83,7 +83,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// A run of `plan`, or the part of one that a worker runs.
+    /// Creates a run of `plan`, or the part of one that a worker runs.
     pub(super) fn new(plan: &'static Plan, options: Options, means: Means) -> Arc<Self> {
         panic::set_hook(plan.panics_abort);
         let Options { max_workers, all_on_threads, executor, settings, events, cancel, until } = options;
@@ -95,7 +95,7 @@ impl Run {
         Arc::new(Self {
             resolved,
             info,
-            // Its own, so that what the run leaves at it goes with the run.
+            // The run's own token, so that what the run registers with it is dropped with the run.
             cancel: cancel.child(),
             executor,
             threads: OnceLock::new(),
@@ -107,7 +107,7 @@ impl Run {
         })
     }
 
-    /// The executor of a strategy, made when it is first needed.
+    /// The executor of a strategy, which is created when it is first needed.
     ///
     /// # Errors
     /// If this process cannot have worker processes.
@@ -129,7 +129,7 @@ impl Run {
         }
     }
 
-    /// Ends the executors that were made for the run, and tells what they left to be told.
+    /// Closes the executors that were created for the run, and reports the notes that they left.
     pub(super) fn close(&self) {
         for executor in self.threads.get().into_iter().chain(self.processes.get()) {
             executor.close();
@@ -147,17 +147,17 @@ impl Run {
         self.until.as_deref()
     }
 
-    /// A view without keys, in the place of one that is lost.
+    /// A view without keys, in place of one that is lost.
     pub(super) fn empty_view(&self) -> View {
         View::new(self.plan.keys, &[])
     }
 
-    /// What is known about a region.
+    /// The information about a region.
     pub(super) fn region(&self, region: &'static Region) -> &Site {
         self.sites[region.id as usize].get_or_init(|| Site::of_region(self, region))
     }
 
-    /// What is known about a map.
+    /// The information about a map.
     pub(super) fn map(&self, map: &'static Map) -> &Site {
         self.sites[map.id as usize].get_or_init(|| Site::of_map(self, map))
     }
@@ -172,24 +172,24 @@ impl std::ops::Deref for Run {
 }
 
 impl Resolved {
-    /// What the caller changed of the plan's settings.
+    /// The caller's changes of the plan's settings.
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// By which strategy branches with these settings run.
+    /// The strategy of branches with these settings.
     pub(super) fn strategy(&self, config: &ParallelConfig) -> Strategy {
         if self.all_on_threads { Strategy::Thread } else { config.strategy }
     }
 
-    /// How much of a fan-out that says `max_workers` runs at once.
+    /// How much of a fan-out with this `max_workers` runs at once.
     pub(super) fn workers(&self, max_workers: Option<u32>) -> usize {
         let asked = max_workers.or(self.plan.max_workers).map(|workers| workers as usize);
         let workers = asked.unwrap_or_else(parallelism);
         workers.min(self.max_workers.unwrap_or(usize::MAX)).max(1)
     }
 
-    /// As many workers as the largest fan-out by `strategy`, or by any, asks for.
+    /// The number of workers that the largest fan-out with `strategy`, or with any strategy, requires.
     fn pool_size(&self, strategy: Option<Strategy>) -> usize {
         let uses = |config: &ParallelConfig| strategy.is_none_or(|strategy| self.strategy(config) == strategy);
         let sites = self.plan.sites.iter();

@@ -1,4 +1,4 @@
-//! Units that another process sent: how a worker, or any program that runs units of others, gets them ready to run.
+//! Decodes units from another process, for a worker or any other program that runs units of others.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -24,11 +24,11 @@ use crate::{
     state::View,
 };
 
-/// What units of other processes share.
+/// What units from other processes share.
 #[derive(Default)]
 pub(crate) struct Server {
     runs: HashMap<u64, Arc<Run>>,
-    /// What the last units read that came with a view: the next may come without.
+    /// The view of the last units that came with one. The next units may come without.
     view: Option<(u32, Arc<Shared>)>,
 }
 
@@ -37,10 +37,10 @@ impl Server {
         Self::default()
     }
 
-    /// A run whose units will come.
+    /// Adds a run whose units will be sent here.
     ///
     /// # Errors
-    /// If this program does not have its workflow.
+    /// If this program does not contain its workflow.
     #[expect(clippy::too_many_arguments, reason = "they are what a run is made of")]
     pub(crate) fn begin_run(
         &mut self,
@@ -61,7 +61,7 @@ impl Server {
         Ok(())
     }
 
-    /// A run has ended.
+    /// Removes a run that has ended.
     pub(crate) fn end_run(&mut self, number: u64) {
         if let Some(run) = self.runs.remove(&number) {
             self.view = None;
@@ -69,10 +69,10 @@ impl Server {
         }
     }
 
-    /// Reads a unit: its view, unless it is that of the one before, and its items. Runs the user's `Deserialize`.
+    /// Decodes a unit: its view, unless it is that of the previous unit, and its items. Runs the user's `Deserialize`.
     ///
     /// # Errors
-    /// A failure that says what cannot be read.
+    /// A failure that says what cannot be decoded.
     pub(crate) fn decode(
         &mut self,
         run: u64,
@@ -97,7 +97,7 @@ impl Server {
                 let split = split.ok_or_else(|| transport("items did not arrive as a whole"))?;
                 let (values, mut rest) = values.split_at(split);
                 if let Some(heads) = view {
-                    // If it cannot be read, the items that come without must not get the one before it.
+                    // If the view cannot be decoded, the following units must not get the previous one.
                     self.view = None;
                     let view = read_view(plan, map.reads, heads, values)?;
                     self.view = Some((head.site, Arc::new(Shared::new(map, view))));
@@ -141,7 +141,7 @@ fn plan(module: &str, name: &str) -> Result<&'static Plan, Box<Failure>> {
     match (plans.next(), plans.next()) {
         (Some(plan), None) => Ok(plan),
         (None, _) => Err(transport(format!("this program has no workflow `{name}` in `{module}`"))),
-        // It must not run the nodes of another one.
+        // It must not run the nodes of another workflow.
         (Some(_), Some(_)) => Err(transport(format!(
             "the program has two workflows `{name}` in `{module}`, and a worker cannot tell them apart: give one of them \
              another name"
@@ -149,8 +149,8 @@ fn plan(module: &str, name: &str) -> Result<&'static Plan, Box<Failure>> {
     }
 }
 
-/// Runs a unit that [`Unit::encode`](crate::executor::Unit::encode) wrote as bytes, in this or another process of the same
-/// program, and gives the answer for [`Ticket::answer`](crate::executor::Ticket::answer). `token` cancels it.
+/// Runs a unit that [`Unit::encode`](crate::executor::Unit::encode) encoded in this or another process of the same
+/// program, and returns the answer for [`Ticket::answer`](crate::executor::Ticket::answer). `token` cancels it.
 ///
 /// # Errors
 /// If the bytes are not those of a unit of this program.

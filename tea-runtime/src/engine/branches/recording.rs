@@ -1,4 +1,4 @@
-//! What a fan-out records of its branches, and takes from their records.
+//! What a fan-out records about its branches, and takes from their records.
 
 use std::sync::Arc;
 
@@ -27,11 +27,11 @@ pub(super) struct Recording<'a> {
     records: &'a Arc<Records>,
     region: &'static Region,
     events: Events,
-    /// Records of this number and later ones hold at the start of the fan-out.
+    /// At the start of the fan-out, records with this number or a later one are valid.
     since: u64,
     /// The same after each task that has ended.
     after: Vec<u64>,
-    /// Why the run must not go on.
+    /// Why the run must not continue.
     pub(super) failure: Option<Box<Failure>>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Recording<'a> {
         Self { records, region, events, since: block.since, after, failure: None }
     }
 
-    /// The number that records have at least which hold for a task.
+    /// The smallest number of records that are valid for a task.
     pub(super) fn since(&self, task: usize) -> u64 {
         let needs = self.region.tasks[task].needs.iter().map(|need| self.after[*need as usize]);
         needs.fold(self.since, u64::max)
@@ -52,7 +52,7 @@ impl<'a> Recording<'a> {
         self.after.iter().copied().fold(self.since, u64::max)
     }
 
-    /// The record of a task, if it holds. The task counts as ended then.
+    /// The record of a task, if it is valid. The task then counts as ended.
     pub(super) fn restore(&mut self, task: usize, position: &Position, run: &Run) -> Option<BranchRecord> {
         let (position, of) = (position.at_part(task as u64), &self.region.tasks[task]);
         let (record, after) = self.records.branch(&position, of, run.plan.keys, self.since(task))?;
@@ -60,10 +60,10 @@ impl<'a> Recording<'a> {
         Some(record)
     }
 
-    /// A task ended, for good; with `work` it ended well.
+    /// Records that a task ended; with `work`, it succeeded.
     ///
     /// # Errors
-    /// If it cannot be recorded, and the run must not go on without.
+    /// If it cannot be recorded, and the run must not continue without records.
     pub(super) fn record(
         &mut self,
         task: usize,

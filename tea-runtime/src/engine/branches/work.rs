@@ -26,11 +26,11 @@ pub(in crate::engine) struct BranchWork {
     region: &'static Region,
     task: usize,
     position: Position,
-    /// Records of this number and later ones hold.
+    /// Records with this number or a later one are valid.
     since: u64,
-    /// What it reads; once it has ended well, also what it wrote.
+    /// What it reads, and once it has succeeded, also what it wrote.
     pub(super) view: View,
-    /// The tasks that it goes on to.
+    /// The tasks with which it continues.
     pub(super) goes_to: Vec<u32>,
 }
 
@@ -77,7 +77,7 @@ impl Work for BranchWork {
             }
             Err(failed) => {
                 self.view = View::new(self.run.plan.keys, &[]);
-                // It is the failure that counts, not what else goes wrong in a `Drop`.
+                // Only the failure matters, not an additional panic in a `Drop`.
                 drop(guard(|| drop(failed.view)));
                 (1, Some(failed.failure))
             }

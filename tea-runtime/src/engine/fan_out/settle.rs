@@ -1,4 +1,4 @@
-//! What follows the end of an attempt.
+//! Handles the end of an attempt.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -20,9 +20,9 @@ use crate::{
 };
 
 impl Driver<'_> {
-    /// An executor brought an outcome.
+    /// Handles an outcome from an executor.
     pub(super) fn done<S: Source>(&self, completion: Completion, source: &mut S, table: &mut Table<S::Key>) {
-        // One that was given up is of no interest any more.
+        // The outcome of an abandoned unit is ignored.
         let Some(in_flight) = table.in_flight.remove(&completion.id) else { return };
         let mut outcome = completion.outcome;
         outcome.decode();
@@ -45,7 +45,7 @@ impl Driver<'_> {
         self.settle_unit(in_flight, outcome, source, table);
     }
 
-    /// An attempt ended: so did the unit, as far as it is not tried again.
+    /// Handles the end of an attempt, which is also the end of the unit, except for parts that are retried.
     pub(super) fn settle_unit<S: Source>(
         &self,
         in_flight: InFlight<S::Key>,
@@ -67,7 +67,7 @@ impl Driver<'_> {
                 _ => Some(BreakerCall::Failed),
             });
             let calls = calls.chain(failures.is_empty().then_some(Some(BreakerCall::Succeeded)));
-            // What was not started was never allowed by the breaker.
+            // If the attempt was not started, the breaker did not allow it.
             let calls = calls.flatten().filter(|_| executor.is_some());
             let answers = calls.map(|call| self.ask_breaker(source, key, call));
             answers.last().map_or(CircuitState::Open, |answer| answer.state)
@@ -126,7 +126,7 @@ impl Driver<'_> {
         source.ended(self, key, end);
     }
 
-    /// The executor cannot run anything: the fan-out fails, whatever was allowed for.
+    /// Handles an executor that cannot run anything: the fan-out fails, whatever is allowed to fail.
     fn refuse<K>(&self, failures: &[(usize, Box<Failure>)], table: &mut Table<K>) {
         if table.refused.is_none() {
             table.refused = failures.first().map(|(_, failure)| failure.clone());
@@ -134,7 +134,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Asks the breaker of a branch or map, or tells it something, and tells what became of it.
+    /// Sends a question or report to the breaker of a branch or map, and reports changes of its state.
     pub(super) fn ask_breaker<S: Source>(&self, source: &S, key: S::Key, call: BreakerCall) -> BreakerAnswer {
         let answer = self.run.info.breakers.call(self.breaker_at(source.index(key)), call);
         if answer.changed {

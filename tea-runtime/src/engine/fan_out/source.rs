@@ -1,4 +1,4 @@
-//! What a driver asks of a task graph, or of the items of a map.
+//! The interface between a driver and a task graph, or the items of a map.
 
 use std::{
     borrow::Cow,
@@ -13,92 +13,92 @@ use crate::{
     result::ParallelFlowResult,
 };
 
-/// What a fan-out is made of: a graph of tasks, or the items of a map.
+/// The source of a fan-out's units: a graph of tasks, or the items of a map.
 pub(in crate::engine) trait Source {
-    /// Tells one branch, or one batch of items, from the others.
+    /// Identifies a branch or a batch of items.
     type Key: Copy;
 
-    /// What may be started now.
+    /// The next unit to start, if there is one.
     fn next(&mut self, driver: &Driver<'_>) -> Next<Self::Key>;
 
-    /// Which settings and which circuit breaker a branch has; of items 0.
+    /// The number of a branch's settings and circuit breaker; 0 for items.
     fn index(&self, key: Self::Key) -> usize;
 
     /// The name of the branch or map.
     fn name(&self, key: Self::Key) -> &'static str;
 
-    /// What a part is called in results.
+    /// The name of a part in results.
     fn label(&self, key: Self::Key, at: usize) -> Cow<'static, str>;
 
-    /// This run of the branch, or of the map.
+    /// This execution of the branch or map.
     fn scope(&self, key: Self::Key) -> Scope;
 
-    /// The key of another attempt at part `at` alone.
+    /// The key for another attempt at part `at` alone.
     fn part_key(&self, key: Self::Key, at: usize) -> Self::Key;
 
-    /// The key of the parts from `at` on, which do not fit into one message with those before.
+    /// The key of the parts from `at` on, which do not fit into one message with the previous ones.
     fn rest_key(&self, key: Self::Key, at: usize) -> Self::Key;
 
-    /// A unit has ended; of its parts some may be tried again.
+    /// Called when a unit has ended. Some of its parts may be retried.
     fn ended(&mut self, driver: &Driver<'_>, key: Self::Key, end: End);
 
-    /// Items that were asked for are there.
+    /// Called when requested items have arrived.
     fn pulled(&mut self, pulled: Pulled);
 
     /// Does what has become possible, such as combining results.
     fn settle(&mut self, driver: &Driver<'_>);
 
-    /// When to call [`settle`](Self::settle) next, if nothing comes before.
+    /// When to call [`settle`](Self::settle) next, if nothing happens before.
     fn settle_at(&self) -> Option<Instant>;
 
-    /// What was asked for and has not come is not waited for any more.
+    /// Stops waiting for requested items.
     fn give_up(&mut self, failure: &Failure);
 }
 
-/// What a source has to start.
+/// The answer of a source.
 pub(in crate::engine) enum Next<K> {
     /// A unit.
     Start(Start<K>),
-    /// Nothing now; there may be more when something has ended.
+    /// Nothing now, but perhaps when something has ended.
     Wait,
-    /// Nothing any more.
+    /// Nothing anymore.
     Exhausted,
 }
 
-/// A unit to be started.
+/// A unit to start.
 pub(in crate::engine) struct Start<K> {
     pub(in crate::engine) key: K,
     pub(in crate::engine) work: Box<dyn Work>,
     pub(in crate::engine) scope: Scope,
-    /// Its number in the fan-out: the branch's, or the first item's.
+    /// Its number in the fan-out: that of the branch or of the first item.
     pub(in crate::engine) part: u64,
 }
 
-/// What became of a unit.
+/// The outcome of a unit.
 pub(in crate::engine) struct End {
-    /// This run of the branch, or of the map.
+    /// This execution of the branch or map.
     pub(in crate::engine) scope: Scope,
-    /// What ran; `None` if it was left behind.
+    /// What ran; `None` if it was abandoned.
     pub(in crate::engine) work: Option<Box<dyn Work>>,
     pub(in crate::engine) parts: usize,
-    /// Its results as they came, if another process ran it.
+    /// Its results as they arrived, if another process ran it.
     pub(in crate::engine) received: Vec<Received>,
-    /// The parts that failed in this attempt, ascending: for good, or not.
+    /// The parts that failed in this attempt, whether they are retried or not, ascending.
     pub(in crate::engine) failing: Vec<usize>,
-    /// The parts that failed for good, ascending.
+    /// The parts that failed and are not retried, ascending.
     pub(in crate::engine) failed: Vec<(usize, ParallelFlowResult)>,
-    /// How many parts are tried again.
+    /// The number of parts that are retried.
     pub(in crate::engine) again: usize,
-    /// Of a unit that ended well.
+    /// How it succeeded, if it did.
     pub(in crate::engine) succeeded: Option<Succeeded>,
     /// How long the attempt ran; `None` if it was not the first.
     pub(in crate::engine) elapsed: Option<Duration>,
 }
 
-/// How a unit ended well.
+/// How a unit succeeded.
 pub(in crate::engine) enum Succeeded {
-    /// On a thread, at the first attempt, after so long. Most do, and then there is no more to say.
+    /// On a thread, at the first attempt, after this time. This is the usual case, and there is no more to report.
     Plain(Duration),
-    /// In any other way.
+    /// In some other way.
     Told(Box<ParallelFlowResult>),
 }

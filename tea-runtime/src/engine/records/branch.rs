@@ -1,4 +1,4 @@
-//! The record of a branch: what it wrote, where it goes on, and how it ran.
+//! The record of a branch: what it wrote, where it continues, and how it ran.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,28 +15,28 @@ use crate::{
     store::{Kind, Span},
 };
 
-/// What a record says of a branch beside its values.
+/// What a record says about a branch besides its values.
 #[derive(Debug, Serialize, Deserialize)]
 struct About {
     goes_to: Vec<u32>,
-    /// It wrote keys that are not recorded: it runs again.
+    /// It wrote keys that are not recorded, so it has to run again.
     unrecorded: bool,
     files: Vec<(u32, FileState)>,
     result: ParallelFlowResult,
 }
 
-/// A record of a branch that can be taken.
+/// A valid record of a branch.
 pub(in crate::engine) struct BranchRecord {
     pub(in crate::engine) values: Vec<(u32, Value)>,
     pub(in crate::engine) goes_to: Vec<u32>,
     pub(in crate::engine) result: ParallelFlowResult,
 }
 
-/// How a branch ended: its view if it ended well, what it wrote as bytes, and its result.
+/// How a branch ended: its view if it succeeded, what it wrote as bytes, and its result.
 type Done<'a> = (Option<&'a View>, (&'a ResultHead, &'a [u8]), &'a ParallelFlowResult);
 
 impl Records {
-    /// The record of a branch, if it holds, and the number that records after it have at least.
+    /// The record of a branch, if it is valid, and the smallest number of records after it.
     pub(in crate::engine) fn branch(
         &self,
         position: &Position,
@@ -63,7 +63,7 @@ impl Records {
         Some((BranchRecord { values, goes_to, result }, found.number + 1))
     }
 
-    /// A branch has ended. Gives the number that records after it have at least.
+    /// Records that a branch has ended. Returns the smallest number of records after it.
     pub(in crate::engine) fn branch_done(
         &self,
         position: &Position,

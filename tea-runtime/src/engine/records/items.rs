@@ -1,7 +1,7 @@
 //! The records of the items of a map: which are done, and their results.
 //!
-//! Items of a key are known by their index. Those that an expression gives are known by their index and a hash of the
-//! item: a folder that is listed in another order does not mix up results.
+//! Items of a key are identified by their index. Items of an expression are identified by their index and a hash, so
+//! that a directory that is listed in a different order does not mix up results.
 
 use std::sync::Arc;
 
@@ -17,29 +17,29 @@ use crate::{
     store::{Done, Hash, Kind, Record, Span},
 };
 
-/// The items of a map that are done, as records of before say.
+/// The items of a map that are done according to earlier records.
 pub(in crate::engine) struct ItemRecords {
     records: Arc<Records>,
-    /// By index: which record has the item, counted from 1.
+    /// By index: the number of the record that contains the item, counted from 1.
     owners: Vec<u32>,
     done: Vec<(Kind, Done)>,
-    /// The record that was looked at last.
+    /// The record that was last read.
     open: Option<(u32, Record)>,
 }
 
-/// What a record says of an item.
+/// What a record says about an item.
 pub(in crate::engine) enum Restored {
-    /// Its result, as bytes, and the hash of the item if it has one.
+    /// Its result as bytes, and the hash of the item if it has one.
     Done(Span, Option<u64>),
-    /// It failed for good.
+    /// It failed.
     Failed(Box<ParallelFlowResult>, Option<u64>),
 }
 
-/// The most items of which records are believed: an index that says more is damaged.
+/// The maximum plausible number of items. A greater index means that the record is corrupt.
 const MOST: u64 = 1 << 40;
 
 impl Records {
-    /// The items of a map that are done. Gives them with the number that records after them have at least.
+    /// The items of a map that are done, and the smallest number of records after them.
     pub(in crate::engine) fn items(self: &Arc<Self>, position: &Position, since: u64) -> Option<(ItemRecords, u64)> {
         let position = bytes(position);
         let kinds =
@@ -59,7 +59,8 @@ impl Records {
         Some((ItemRecords { records: Arc::clone(self), owners, done, open: None }, after))
     }
 
-    /// These items of a batch are done, and have results. Gives the number that records after them have at least.
+    /// Records that these items of a batch are done and have results. Returns the smallest number of records after
+    /// them.
     pub(in crate::engine) fn items_done(
         &self,
         position: &Position,
@@ -73,7 +74,7 @@ impl Records {
         self.append(position, &entry, token, events)
     }
 
-    /// An item failed for good.
+    /// Records that an item failed.
     pub(in crate::engine) fn item_failed(
         &self,
         position: &Position,
@@ -90,7 +91,7 @@ impl Records {
 }
 
 impl ItemRecords {
-    /// An item turned out not to be done.
+    /// Notes that an item is not done after all.
     pub(in crate::engine) fn forget(&mut self, index: usize) {
         self.owners.iter_mut().skip(index).take(1).for_each(|owner| *owner = 0);
     }
@@ -100,12 +101,12 @@ impl ItemRecords {
         self.owners.len() as u64 == items && self.owners.iter().all(|owner| *owner > 0)
     }
 
-    /// Whether an item seems to be done.
+    /// Whether an item is done, as far as is known without reading its record.
     pub(in crate::engine) fn has(&self, index: usize) -> bool {
         self.owners.get(index).is_some_and(|owner| *owner > 0)
     }
 
-    /// What its record says of an item; `None` if it cannot be read: then the item is not done.
+    /// What the record of an item says; `None` if it cannot be read, in which case the item is not done.
     pub(in crate::engine) fn item(&mut self, index: usize) -> Option<Restored> {
         let owner = *self.owners.get(index).filter(|owner| **owner > 0)?;
         let (kind, done) = self.done[owner as usize - 1];
@@ -125,7 +126,7 @@ impl ItemRecords {
     }
 }
 
-/// The hash of item `at` of a batch, by which a record knows it.
+/// The hash that identifies item `at` of a batch in a record.
 pub(in crate::engine) fn hash(batch: &dyn Batch, at: usize) -> Option<u64> {
     let mut bytes = Vec::new();
     payload::guarded(|| batch.encode_item(at, &mut bytes)).ok()?;

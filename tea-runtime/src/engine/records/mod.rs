@@ -1,12 +1,13 @@
-//! What a run records, and what it takes from the records of before.
+//! What a run records, and what it takes from earlier records.
 //!
-//! A record is a unit with what was decided to follow it, and is appended before anything that follows starts. So whoever
-//! walks through the plan once more, and takes what has a record from there, comes to where the run was.
+//! A record contains a unit and the decision about what follows it. It is appended before anything that follows starts.
+//! So whoever walks through the plan again, and takes from the records what they contain, arrives where the run was.
 //!
-//! **What holds.** Records have numbers, and what depends on something has a larger number than that. A block therefore
-//! keeps one number, `since`: records before it do not hold any more, since something that they followed was done again
-//! and came out differently. It grows with each record that is taken or written. Tasks of a fan-out keep one each, by what
-//! they need. This is what makes a record of an earlier life of a loop, a branch or a whole run harmless.
+//! **Which records are valid.** Records have numbers, and a record has a greater number than everything that it depends
+//! on. A block therefore only has to keep one number, `since`: records before it are no longer valid, because something
+//! that they depend on was done again with a different result. The number grows with each record that is used or
+//! written. Each task of a fan-out has its own, according to what it needs. This makes records of earlier iterations of
+//! a loop, a branch or a whole run harmless.
 
 mod branch;
 mod items;
@@ -43,11 +44,11 @@ use crate::{
 pub(crate) struct Records {
     recorder: Arc<Recorder>,
     session: Session,
-    /// Records before this number do not hold: inputs have changed since then.
+    /// Records before this number are invalid because inputs have changed since then.
     since: u64,
-    /// Failures that were allowed are tried again, since the run had ended.
+    /// Whether allowed failures are retried, because the run had ended.
     retries_failures: bool,
-    /// That recording ended was told.
+    /// Whether it has been reported that recording ended.
     told: AtomicBool,
 }
 
@@ -60,16 +61,16 @@ pub(super) struct Entry<'a> {
 }
 
 impl Records {
-    /// Records before this number do not hold at the start of the run.
+    /// Records before this number are invalid at the start of the run.
     pub(super) fn since(&self) -> u64 {
         self.since
     }
 
-    /// Records something of a position. `token` cancels what it is a part of: what belongs to a branch that was given up
-    /// is not recorded, since another attempt may have begun. Gives the number that records after it have at least.
+    /// Records something about a position. `token` cancels what it is a part of: nothing is recorded for an abandoned
+    /// branch, because another attempt may have started. Returns the smallest number of records after it.
     ///
     /// # Errors
-    /// If recording has ended and the run must not go on without.
+    /// If recording has ended and the run must not continue without it.
     pub(super) fn append(
         &self,
         position: &Position,
@@ -88,13 +89,13 @@ impl Records {
         }
     }
 
-    /// Recording ends, since something cannot be written as bytes.
+    /// Ends recording because something cannot be encoded.
     pub(super) fn fail(&self, why: String, events: &Events) -> Result<u64, Box<Failure>> {
         self.recorder.fail(StoreError::new(why));
         self.ended(events)
     }
 
-    /// Recording has ended: that is told once. What was recorded before holds no more for what comes from now on.
+    /// Reports once that recording has ended. From now on, earlier records are no longer valid.
     fn ended(&self, events: &Events) -> Result<u64, Box<Failure>> {
         self.tell_failure(events);
         match self.recorder.failure() {
@@ -106,7 +107,7 @@ impl Records {
         }
     }
 
-    /// Tells that recording has ended, if it has, and nobody has been told.
+    /// Reports that recording has ended, unless that has been reported.
     pub(super) fn tell_failure(&self, events: &Events) {
         let Some(error) = self.recorder.failure() else { return };
         if self.told.swap(true, Ordering::Relaxed) {
@@ -116,20 +117,20 @@ impl Records {
         events.warn(&message);
     }
 
-    /// The recorder behind it.
+    /// The underlying recorder.
     pub(crate) fn recorder(&self) -> &Recorder {
         &self.recorder
     }
 }
 
-/// The bytes of a position.
+/// A position as bytes.
 fn bytes(position: &Position) -> Vec<u8> {
     let mut bytes = Vec::new();
     position.encode(&mut bytes);
     bytes
 }
 
-/// The value of a key that a record holds.
+/// The value of a key in a record.
 fn stored(specs: &'static [KeySpec], key: u32, span: Span) -> Option<Value> {
     let spec = specs.get(key as usize)?;
     let wire = spec.kind.wire?;

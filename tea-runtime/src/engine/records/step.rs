@@ -15,28 +15,28 @@ use crate::{
     store::{Kind, Record, Span},
 };
 
-/// Where a block goes on.
+/// Where a block continues.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::engine) enum Onward {
-    /// To a step of the block.
+    /// With a step of the block.
     Step(usize),
-    /// Out of the block, to these tasks.
+    /// Outside the block, with these tasks.
     Out(Vec<u32>),
 }
 
-/// What a record says of a step beside its values.
+/// What a record says about a step besides its values.
 #[derive(Debug, Serialize, Deserialize)]
 struct About {
     onward: Onward,
-    /// It wrote keys that are not recorded: it runs again wherever its record is taken.
+    /// It wrote keys that are not recorded, so it runs again whenever its record is used.
     unrecorded: bool,
-    /// Of a map: how many items it had.
+    /// For a map: the number of items.
     items: u64,
-    /// The files behind the paths that it wrote, as far as they were there.
+    /// The files at the paths that it wrote, if they exist.
     files: Vec<(u32, FileState)>,
 }
 
-/// What tells whether a file is as it was.
+/// The properties that tell whether a file has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FileState {
     size: u64,
@@ -45,14 +45,14 @@ pub(super) struct FileState {
 }
 
 impl FileState {
-    /// Of the file behind a value that is a path.
+    /// The properties of the file at a value that is a path.
     pub(super) fn of(value: &Value) -> Option<Self> {
         let there = std::fs::metadata(state::Stored::behind(value).downcast_ref::<PathBuf>()?).ok()?;
         #[cfg(unix)]
         let inode = std::os::unix::fs::MetadataExt::ino(&there);
         #[cfg(not(unix))]
         let inode = 0;
-        // What a folder holds is not told by its size and time.
+        // The size and time of a directory say nothing about its contents.
         Some(Self { size: there.len(), changed: there.modified().ok().filter(|_| !there.is_dir()), inode })
     }
 }
@@ -60,9 +60,9 @@ impl FileState {
 /// A record of a step.
 pub(in crate::engine) struct StepRecord {
     pub(in crate::engine) onward: Onward,
-    /// The number that records after it have at least.
+    /// The smallest number of records after it.
     pub(in crate::engine) after: u64,
-    /// Of a map: how many items it had.
+    /// For a map: the number of items.
     pub(in crate::engine) items: u64,
     unrecorded: bool,
     files: Vec<(u32, FileState)>,
@@ -70,7 +70,7 @@ pub(in crate::engine) struct StepRecord {
 }
 
 impl StepRecord {
-    /// Puts what the node wrote into the view. Gives whether that was possible: else the node must run again.
+    /// Puts what the node wrote into the view. Returns whether that was possible; otherwise the node has to run again.
     pub(in crate::engine) fn restore(&self, view: &mut View) -> Result<bool, Box<Failure>> {
         match self.values(view) {
             Ok(values) => values.into_iter().try_for_each(|(key, value)| view.write(key, value)).map(|()| true),
@@ -78,7 +78,7 @@ impl StepRecord {
         }
     }
 
-    /// Why the node must run again, if it must.
+    /// Why the node has to run again, if it does.
     pub(super) fn why_not(&self, view: &View) -> Option<String> {
         self.values(view).err()
     }
@@ -91,7 +91,7 @@ impl StepRecord {
         let read = |(key, span): &(u32, Span)| Some((*key, stored(view.specs(), *key, span.clone())?));
         let values = self.values.iter().map(read).collect::<Option<Vec<_>>>();
         let values = values.ok_or_else(|| "its record cannot be read".to_owned())?;
-        // A file that is gone, or is another, has to be written again.
+        // A file that is gone or has changed has to be written again.
         for (key, before) in &self.files {
             let value = values.iter().find(|value| value.0 == *key);
             if value.is_none_or(|(_, value)| FileState::of(value) != Some(*before)) {
@@ -132,7 +132,7 @@ impl Bytes {
         Ok(bytes)
     }
 
-    /// Whether a record says the same.
+    /// Whether a record contains the same.
     fn are_those_of(&self, record: &StepRecord) -> bool {
         self.unrecorded == record.unrecorded
             && self.files == record.files
@@ -142,7 +142,7 @@ impl Bytes {
 }
 
 impl Records {
-    /// The record of a step, if it holds.
+    /// The record of a step, if it is valid.
     pub(in crate::engine) fn step(&self, position: &Position, since: u64) -> Option<StepRecord> {
         let found = self.recorder.find(Kind::Step, &bytes(position)).filter(|found| found.number >= since)?;
         let record: Record = self.recorder.read(found).ok()?;
@@ -151,8 +151,8 @@ impl Records {
         Some(StepRecord { onward, after: found.number + 1, items, unrecorded, files, values })
     }
 
-    /// A step is done, which wrote what the journal says. Gives the number that records after it have at least: it is that
-    /// of its record of `before`, if that says the same.
+    /// Records that a step is done, which wrote what the journal says. Returns the smallest number of records after it,
+    /// which is that of its record of `before` if that contains the same.
     pub(in crate::engine) fn step_done(
         &self,
         position: &Position,
@@ -181,14 +181,14 @@ impl Records {
         self.append(position, &entry, token, events)
     }
 
-    /// The tasks of a fan-out that do not start, as was decided before.
+    /// The tasks of a fan-out that do not start, according to an earlier decision.
     pub(in crate::engine) fn skipped(&self, position: &Position, since: u64) -> Option<(Vec<usize>, u64)> {
         let found = self.recorder.find(Kind::Entered, &bytes(position)).filter(|found| found.number >= since)?;
         let record = self.recorder.read(found).ok()?;
         Some((postcard::from_bytes(record.about()).ok()?, found.number + 1))
     }
 
-    /// It was decided that these tasks of a fan-out do not start.
+    /// Records the decision that these tasks of a fan-out do not start.
     pub(in crate::engine) fn entered(
         &self,
         position: &Position,
