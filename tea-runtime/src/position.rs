@@ -1,10 +1,10 @@
-//! Where a unit stands in a run: the steps, visits, branches and items that lead to it.
+//! The position of a unit in a run: the steps, visits, branches and items that lead to it.
 //!
-//! Positions are the same in every run of a plan in which the same things happen, wherever units run.
+//! In runs of a plan in which the same things happen, positions are the same, wherever units run.
 
 use std::{fmt, sync::Arc};
 
-/// Where a fan-out, or a unit of it, stands in a run. Cheap to clone.
+/// The position of a fan-out, or of one of its units, in a run. It is cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Position {
     inner: Option<Arc<Segment>>,
@@ -24,12 +24,12 @@ impl Position {
     /// The run itself, outside of any fan-out.
     pub const ROOT: Self = Self { inner: None, part: None };
 
-    /// A fan-out: step number `step` of the block that stands here, at its `visit`th visit, from 1.
+    /// The fan-out at step number `step` of the block at this position, at its `visit`th visit, counted from 1.
     pub(crate) fn step(&self, step: u32, visit: u64) -> Self {
         Self { inner: Some(Arc::new(Segment { outer: self.clone(), step, visit })), part: None }
     }
 
-    /// A branch or item of the fan-out that stands here.
+    /// A branch or item of the fan-out at this position.
     pub(crate) fn at_part(&self, part: u64) -> Self {
         Self { inner: self.inner.clone(), part: Some(part) }
     }
@@ -39,12 +39,13 @@ impl Position {
         self.inner.is_none()
     }
 
-    /// Whether it stands in a branch.
+    /// Whether it is in a branch.
     pub(crate) fn is_in_branch(&self) -> bool {
         self.inner.as_ref().is_some_and(|segment| !segment.outer.is_root())
     }
 
-    /// Appends it as bytes, which no other position has, and none has as a part at its start that is not around it.
+    /// Appends the position as bytes. They are unique, and the bytes of another position start with them only if this
+    /// position encloses it.
     pub(crate) fn encode(&self, into: &mut Vec<u8>) {
         if let Some(segment) = &self.inner {
             segment.outer.encode(into);
@@ -61,7 +62,7 @@ impl Position {
     }
 }
 
-/// Seven bits a byte, the lowest first.
+/// Seven bits per byte, the lowest first.
 fn varint(mut number: u64, into: &mut Vec<u8>) {
     while number >= 0x80 {
         into.push(number.to_le_bytes()[0] | 0x80);
@@ -71,7 +72,7 @@ fn varint(mut number: u64, into: &mut Vec<u8>) {
 }
 
 impl fmt::Display for Position {
-    /// `3:1/7` is branch or item 7 of the fan-out at step 3, visited for the first time; outer ones come first.
+    /// `3:1/7` is branch or item 7 of the fan-out at step 3, visited for the first time. Outer ones come first.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(segment) = &self.inner {
             if segment.outer.inner.is_some() {

@@ -64,7 +64,8 @@ macro_rules! __checked {
     };
 }
 
-/// What a type can do, as far as its keys need it: `json` where one is part of the output, `parse` where one is an input.
+/// What a type can do, as far as its keys need it: `json` where one is part of the output, `parse` where one is an
+/// input.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __kind {
@@ -175,8 +176,8 @@ macro_rules! __function {
     };
 }
 
-/// Binds what the user's Rust reads, and as far as it uses them `ctx` and `parallel_results`. Keys that it does not name,
-/// but names something like, are there for rustc to suggest.
+/// Binds what the user's Rust reads, and as far as it uses them `ctx` and `parallel_results`. Keys that it does not
+/// name, but names something like, are there for rustc to suggest.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __bind {
@@ -284,8 +285,9 @@ macro_rules! __failures {
     };
 }
 
-/// What is done with the bytes of a map's items, or of its results: nothing (`local`), they go to other processes or into
-/// records and back (`wired`), or they are known by them (`hashed`). What follows is what to say of a type that has none.
+/// What is done with the bytes of a map's items, or of its results: nothing (`local`), they go to other processes or
+/// into records and back (`wired`), or they are known by them (`hashed`). What follows is what to say of a type that
+/// has none.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __wire {
@@ -328,8 +330,8 @@ macro_rules! __shown {
     }};
 }
 
-/// Lets a test program serve as its own worker processes: one line in a file of `tests/` that runs a library's workflow
-/// with process branches. A file that calls `include_workflow!` itself needs it not.
+/// Lets a test program serve as its own worker processes. This is needed once in a file in `tests/` that runs a
+/// workflow of a library with process branches. A file that calls `include_workflow!` itself does not need it.
 ///
 /// ```
 /// tea_runtime::test_workers!();
@@ -338,7 +340,7 @@ macro_rules! __shown {
 #[macro_export]
 macro_rules! test_workers {
     () => {
-        /// Serves as a worker of this test program; passes at once when it is run as a test.
+        /// Serves as a worker of this test program. When run as a test, it passes at once.
         #[cfg(test)]
         #[::core::prelude::v1::test]
         fn tea_worker() {
@@ -352,12 +354,12 @@ macro_rules! test_workers {
     };
 }
 
-/// The ways to run the workflow.
+/// The functions that run the workflow.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __entries {
     (($vis:vis)) => {
-        /// Runs the workflow as its file says.
+        /// Runs the workflow with the settings of its file.
         ///
         /// # Errors
         /// If the run fails.
@@ -365,7 +367,7 @@ macro_rules! __entries {
             builder().run(input)
         }
 
-        /// A run with limits, cancellation or listeners of its own.
+        /// A builder for a run with limits, cancellation, listeners and the like.
         #[must_use]
         $vis fn builder() -> $crate::__private::Builder<Workflow> {
             $crate::__private::Builder::new()
@@ -382,7 +384,8 @@ macro_rules! __entries {
                 main_from(::std::env::args_os())
             }
 
-            /// As `main`, with this command line, whose first argument is the program's name: for subcommands.
+            /// Like `main`, with this command line, whose first argument is the program's name. For subcommands, for
+            /// example.
             #[must_use]
             $vis fn main_from<A: ::core::convert::Into<::std::ffi::OsString>>(
                 args: impl ::core::iter::IntoIterator<Item = A>,
@@ -390,7 +393,8 @@ macro_rules! __entries {
                 $crate::program::start::<Workflow>(args, ::core::convert::identity)
             }
 
-            /// As `main`, run as `change` says: with listeners, policies or an executor of one's own.
+            /// Like `main`, but `change` can change how the workflow is run, for example with listeners, policies or an
+            /// executor.
             #[must_use]
             $vis fn cli(
                 change: impl ::core::ops::FnOnce($crate::__private::Builder<Workflow>) -> $crate::__private::Builder<Workflow>,

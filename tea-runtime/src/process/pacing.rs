@@ -1,44 +1,46 @@
-//! All times of the process strategy, and what each comes from.
+//! All times of the process strategy, and the reason for each.
 //!
-//! One that came from a measurement says which; `benches` and `docs/performance.md` say how such are made.
+//! Where a time is based on a measurement, the comment says so. `BENCHMARKS.md` explains how to measure.
 
 use std::time::Duration;
 
-// The worker's side.
+// Times of the worker.
 
-/// A worker tells its parent how far a node is no more often than this: whoever watches sees no more, and a tight loop
-/// must not flood the parent.
+/// The minimum interval between progress reports of a worker. People cannot see more, and a tight loop must not flood
+/// the parent.
 pub(crate) const PROGRESS: Duration = Duration::from_millis(50);
 
-/// Where the system has no descriptor that tells of the parent's end, it is asked for as often as this.
+/// The interval of checks for the end of the parent, if the system has no descriptor that reports it.
 pub(crate) const PARENT_LOOK: Duration = Duration::from_secs(1);
 
-/// After a unit that took so long, or when so much time has passed since the last look, a worker looks whether what
-/// becomes of signals in its process is as it was. That takes about 10 µs, a twentieth of such a unit.
+/// After a unit that took this long, or when enough time has passed since the last check, a worker checks whether
+/// signal handling in its process has changed. This takes about 10 µs, a twentieth of such a unit.
 pub(crate) const SURROUNDINGS_UNIT: Duration = Duration::from_micros(200);
 /// See [`SURROUNDINGS_UNIT`].
 pub(crate) const SURROUNDINGS_LOOK: Duration = Duration::from_millis(1);
 
-// The parent's side.
+// Times of the parent.
 
-/// Work in flight that is worth having beyond the current unit: a message to a worker and back takes some 20 µs, more
-/// where it crosses cores, and a driver is woken for many outcomes at once.
+/// The amount of work in flight that is useful beyond the current unit. A message to a worker and back takes about 20
+/// µs, more between cores, and a driver is woken for many outcomes at once.
 pub(crate) const AHEAD: Duration = Duration::from_micros(500);
 
-/// A deadline that is looked at later than this may be kept all the same: an end in time may wait to be read.
+/// If a deadline is checked later than this, the unit may have ended in time, and its message not been read yet.
 pub(crate) const LATE: Duration = Duration::from_millis(20);
 
-/// From the second signal to the third, for a unit that was cancelled and had its grace.
+/// The time from the second signal to the third, for a cancelled unit whose grace period is over.
 pub(crate) const LAST_GRACE: Duration = Duration::from_millis(250);
 
-/// How often workers that run something and say nothing are looked at: whether they are stopped is told in no other way.
+/// The interval of checks of workers that are running something and are silent. There is no other way to find out
+/// whether they have been stopped.
 pub(crate) const PULSE: Duration = Duration::from_millis(250);
 
-/// How long after the system has killed a process to free memory a worker may be found dead by that: it may have much
-/// memory to give back.
+/// How long after the system has killed a process to free memory a worker may still be found dead because of that. It
+/// may have a lot of memory to release.
 pub(crate) const RECENT: Duration = Duration::from_secs(2);
 
-/// How often in a row a worker may be found stopped: a stop of two seconds is no accident of a debugger or a terminal.
+/// How many times in a row a worker may be found stopped. A stop of two seconds is not caused by accident, by a
+/// debugger or a terminal.
 pub(crate) const STOPPED_PULSES: u32 = 8;
 
 /// How long a process may take from closing its connection to its end.
@@ -47,17 +49,17 @@ pub(crate) const ENDING: Duration = Duration::from_millis(200);
 /// How long a worker may take from a goodbye to its end.
 pub(crate) const GOODBYE: Duration = Duration::from_secs(1);
 
-/// How long a process may take to end that was killed: it may have much memory to give back.
+/// How long a killed process may take to end. It may have a lot of memory to release.
 pub(crate) const KILLED: Duration = Duration::from_secs(5);
 
-/// How many messages may wait for a driver before workers that run its units are read no further: a flood of lines slows
-/// down whoever makes it.
+/// The number of messages that may wait for a driver before the workers that run its units are no longer read. In this
+/// way, a flood of lines slows down whoever causes it.
 pub(crate) const FLOOD: usize = 1_000;
 
-/// How soon a worker that was not read for that reason is looked at again.
+/// How soon a worker that was not read for that reason is checked again.
 pub(crate) const FLOODED: Duration = Duration::from_millis(5);
 
-/// The wait before a start that follows a failed one: 10 ms, then twice as long each time, 320 ms at the most.
+/// The wait before another start after a failed one: 10 ms, doubled each time, up to 320 ms.
 pub(crate) fn start_delay(failed: u32) -> Duration {
     match failed {
         0 => Duration::ZERO,

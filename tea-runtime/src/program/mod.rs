@@ -1,8 +1,8 @@
-//! The `main` of a workflow's program: all that [`start`] does is driven by the plan's tables.
+//! The `main` of a workflow's program. Everything that [`start`] does is driven by the tables of the plan.
 //!
-//! `args` reads the command line, `input` the inputs; `run` runs the workflow, with `signals` to end it early;
-//! `history`, `log` and `progress` listen meanwhile; `output` and `report` say how it ended. Standard output
-//! belongs to the final state alone; everything else goes to standard error, by the `console`.
+//! `args` parses the command line, and `input` the inputs. `run` runs the workflow, and `signals` ends it early.
+//! `history`, `log` and `progress` listen in the meantime. `output` and `report` say how the run ended. Standard output
+//! contains only the final state; everything else goes to standard error, through `console`.
 
 mod args;
 mod console;
@@ -41,18 +41,18 @@ use crate::{
     state::{Value, View},
 };
 
-/// Runs a workflow as a program: reads its command line, whose first argument is the program's name, and gives its exit
-/// code. `change` may change how it is run, with listeners, policies or an executor of its own; what the command line
-/// says comes on top of it.
+/// Runs a workflow as a program: parses its command line, whose first argument is the program's name, and returns its
+/// exit code. `change` can change how it is run, for example with listeners, policies or an executor. The command line
+/// applies in addition.
 ///
-/// The code is 0 if the run went well, 1 if it failed, 2 for wrong usage and bad input, and 128 + *n* if signal *n*
-/// ended it.
+/// The exit code is 0 if the run succeeded, 1 if it failed, 2 for wrong usage or invalid input, and 128 + *n* if signal
+/// *n* ended it.
 #[must_use]
 pub fn start<W: Workflow>(
     args: impl IntoIterator<Item = impl Into<OsString>>,
     change: impl FnOnce(Builder<W>) -> Builder<W>,
 ) -> ExitCode {
-    // In a worker process this is the end of it.
+    // In a worker process, this does not return.
     crate::process::init();
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
     let run = |inputs: Vec<(u32, Value)>, asked: Asked| {
@@ -79,7 +79,7 @@ pub fn start<W: Workflow>(
     command(W::PLAN, &args, Box::new(run))
 }
 
-/// What the command line and the program itself ask of a run.
+/// What the command line and the program itself request of a run.
 struct Asked {
     max_workers: Option<NonZeroUsize>,
     all_on_threads: bool,
@@ -89,11 +89,11 @@ struct Asked {
     until: Option<String>,
 }
 
-/// What came of it.
+/// The result of a run.
 enum Launched {
-    /// The state at the end.
+    /// The final state.
     Ran(View),
-    /// What it would do, if that was all that was asked.
+    /// What the run would do, if only that was requested.
     Outlook(Outlook),
 }
 
@@ -111,7 +111,7 @@ fn command(plan: &'static Plan, args: &[OsString], launch: Launch<'_>) -> ExitCo
             usage::refuse(&Console::plain(), Style::Json, &error.render().to_string())
         }
         Err(error) => {
-            // A reader that left does not want to know more.
+            // The reader has closed the stream, and does not need the rest.
             let _ = error.print();
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(usage::REFUSED))
         }

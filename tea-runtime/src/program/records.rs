@@ -1,4 +1,4 @@
-//! The command line's part in records: flags that say what is recorded and what goes on, and `runs`, which looks after them.
+//! Records on the command line: flags that say what is recorded and resumed, and `runs`, which manages recorded runs.
 
 use std::{
     fmt::Write,
@@ -16,7 +16,7 @@ use crate::{
     store::{Folder, Kind, RunFolder, Status, StoreError},
 };
 
-/// The flags of programs whose runs are recorded; an input of the same name is moved out of their way.
+/// The flags of programs whose runs are recorded. An input with the same name gets a different flag.
 pub(super) const FLAGS: [&str; 7] = ["state-dir", "no-state", "resume", "from", "dry-run", "explain", "require-state"];
 
 /// What the command line says about records.
@@ -31,11 +31,11 @@ pub(super) struct Asked {
     pub(super) dry_run: bool,
     /// The node that `--explain` names.
     pub(super) explain: Option<String>,
-    /// The command line, for people.
+    /// The command line as text.
     arguments: Vec<String>,
 }
 
-/// What is to be done with runs.
+/// What to do with runs.
 #[derive(Debug)]
 pub(super) struct Runs {
     state_dir: PathBuf,
@@ -100,7 +100,7 @@ pub(super) fn command() -> Command {
         .subcommand(Command::new("gc").about("Removes data that no run needs"))
 }
 
-/// What `runs` asks for.
+/// What `runs` requests.
 pub(super) fn runs(matches: &ArgMatches) -> Runs {
     let run = |matches: &ArgMatches| matches.get_one::<String>("run").cloned().unwrap_or_default();
     let (of, what) = match matches.subcommand() {
@@ -129,7 +129,7 @@ impl Asked {
         }
     }
 
-    /// Whether a run goes on: its inputs need not be given.
+    /// Whether a run is resumed, so that its inputs need not be given.
     pub(super) fn resumes(&self) -> bool {
         self.resume.is_some()
     }
@@ -149,14 +149,14 @@ impl Asked {
         })
     }
 
-    /// How a run goes on that did not go well.
+    /// How a run that did not succeed can be resumed.
     pub(super) fn way_on(&self, program: &str, run: &str) -> String {
         let folder = self.state_dir.as_ref().map(|folder| format!(" --state-dir {}", folder.display()));
         format!("`{program} --resume {run}{}`", folder.unwrap_or_default())
     }
 }
 
-/// What an outlook says of all nodes, or of one.
+/// What an outlook says about all nodes, or about one.
 pub(super) fn told(outlook: &Outlook, node: Option<&str>) -> Result<String, String> {
     let mut text = match &outlook.run {
         Some(run) => format!("run {run} would be resumed:\n"),
@@ -178,7 +178,7 @@ pub(super) fn told(outlook: &Outlook, node: Option<&str>) -> Result<String, Stri
 }
 
 impl Runs {
-    /// Does it.
+    /// Carries it out.
     pub(super) fn run(&self, plan: &Plan) -> ExitCode {
         let console = Console::plain();
         let refused = |error: &dyn std::fmt::Display| usage::refuse(&console, Style::Text, &error.to_string());
@@ -193,7 +193,7 @@ impl Runs {
         }
     }
 
-    /// What is told, and whether all is well.
+    /// The text to print, and whether everything is in order.
     fn text(&self, plan: &Plan) -> Result<(String, bool), StoreError> {
         if self.what.is_list() && !self.state_dir.exists() {
             return Ok((format!("no runs in `{}`\n", self.state_dir.display()), true));
@@ -292,7 +292,7 @@ fn time(time: SystemTime) -> String {
     format!("{}{ago}", humantime::format_rfc3339_seconds(time))
 }
 
-/// The command line as people see it.
+/// The command line as text.
 pub(super) fn arguments(args: &[std::ffi::OsString]) -> Vec<String> {
     let name = args.first().and_then(|path| Path::new(path).file_name());
     let rest = args.iter().skip(1).map(|arg| arg.to_string_lossy().into_owned());

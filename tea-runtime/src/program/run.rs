@@ -1,4 +1,4 @@
-//! Runs the workflow as the command line asks: inputs in, events to whoever shows them, the final state out.
+//! Runs the workflow as the command line says: reads inputs, shows events, and writes the final state.
 
 use std::{
     process::ExitCode,
@@ -28,7 +28,7 @@ use crate::{
     state::{Value, View},
 };
 
-/// Runs it, and says how it went.
+/// Runs the workflow, and reports the result.
 pub(super) fn run(plan: &'static Plan, flags: &[Flag], options: &Options, launch: Launch<'_>) -> ExitCode {
     let console = if shows_bars(options) { Console::with_bars() } else { Console::plain() };
     match prepare(plan, flags, options, &console) {
@@ -37,7 +37,7 @@ pub(super) fn run(plan: &'static Plan, flags: &[Flag], options: &Options, launch
     }
 }
 
-/// All that may be refused before anything runs.
+/// Everything that can be refused before anything runs.
 struct Prepared {
     inputs: Vec<(u32, Value)>,
     output: Target,
@@ -122,7 +122,7 @@ impl Prepared {
             }
             Ok(Launched::Ran(view)) => {
                 if self.output.is_standard_output() {
-                    // Whoever reads it may take as long as they like.
+                    // The reader may take any amount of time.
                     interrupt.run_is_over();
                 }
                 let written = self.write(plan, &view, options, console);
@@ -141,7 +141,7 @@ impl Prepared {
                 summarize(plan, elapsed, &history.counts(), written && traced);
                 if written && traced && !refused && dropped.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
             }
-            // Settings that make no sense.
+            // Invalid settings.
             Err(error) if error.is_input() => usage::refuse(console, options.error_format, &error.to_string()),
             Err(error) => {
                 if let (true, Some(view)) = (options.output_on_failure, error.view()) {
@@ -168,7 +168,7 @@ impl Prepared {
 }
 
 impl Prepared {
-    /// Writes the final state where it belongs, and says what is missing in it. Whether that went well.
+    /// Writes the final state to its target, and reports what is missing in it. Returns whether that succeeded.
     fn write(&self, plan: &Plan, view: &View, options: &Options, console: &Console) -> bool {
         let complain = |message: &str| usage::complain(console, options.error_format, message);
         let document = output::document(plan, |key| view.value(key));
@@ -183,7 +183,7 @@ impl Prepared {
             complain(&format!("cannot write to standard output: {error}"));
             return false;
         }
-        // What was computed is not thrown away for that.
+        // The result should not be lost because of that.
         let saved = self.stdout.write(&document.bytes).is_ok();
         let instead = if saved { "; it went to standard output instead" } else { "" };
         complain(&format!("cannot write `--output {}`: {error}{instead}", self.output.path().display()));
@@ -198,7 +198,7 @@ fn write_timing(target: &Target, timing: &Timing, stdout: &Stdout, console: &Con
     written.map_err(|error| usage::complain(console, style, &complain(error))).is_ok()
 }
 
-/// The line at the end of a run that went well, whether or not all of it could be written.
+/// The last line of a successful run, whether or not all of its output could be written.
 fn summarize(plan: &Plan, elapsed: Duration, counts: &str, written: bool) {
     let (name, after) = (plan.name, human::time(elapsed));
     let done = if written { "done" } else { "ran to its end, but not all of it could be written," };

@@ -1,4 +1,4 @@
-//! Hand-written plans for the tests of this room: what they say is drawn and reported, never run.
+//! Hand-written plans for the tests of this module. They are drawn and reported, but never run.
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
@@ -51,7 +51,7 @@ const fn input(name: &'static str, kind: &'static Kind, description: &'static st
     KeySpec { input: true, description, ..KeySpec::new(name, kind) }
 }
 
-/// `read-qc`: a fan-out over both strategies with another one in it, a loop, a condition, and a map.
+/// `read-qc`: a fan-out with both strategies that contains another one, a loop, a condition, and a map.
 pub(super) static READ_QC: Plan = Plan {
     name: "read-qc",
     description: "Quality control of reads",

@@ -5,13 +5,13 @@ use std::{any::Any, sync::Arc};
 use super::{kind::Kind, stored::Stored};
 use crate::failure::Failure;
 
-/// A value of some key's type; shared between views, never copied to be read.
+/// A value of a key's type. It is shared between views, and never copied to be read.
 pub type Value = Arc<dyn Any + Send + Sync>;
 
-/// A state key's number, with its type. Generated code holds one constant a key.
+/// The number of a state key, with its type. Generated code contains a constant for each key.
 ///
-/// It carries the functions that need `T: Send + Sync`, so that only making a key asks for it: a type that is not so
-/// gives one error, and not one a use.
+/// It contains the functions that need `T: Send + Sync`, so that only its creation has this bound. A type that does not
+/// satisfy it causes one error, rather than one for each use.
 pub struct Key<T> {
     pub(crate) id: u32,
     share: fn(T) -> Value,
@@ -34,21 +34,21 @@ impl<T> Key<T> {
         Self { id, share: self.share, open: self.open, typed: self.typed }
     }
 
-    /// Makes a value of the key's type ready for a view.
+    /// Prepares a value of the key's type for a view.
     #[must_use]
     pub fn share(self, value: T) -> Value {
         (self.share)(value)
     }
 
-    /// A value of the key's type, as its own owner.
+    /// A value of the key's type, as a shared value.
     pub(crate) fn typed(self, value: Value) -> Arc<T> {
         (self.typed)(value)
     }
 
-    /// The owned value, copied only where another branch still holds it.
+    /// The owned value. It is copied only if another branch still holds it.
     ///
     /// # Errors
-    /// If another branch still holds it (one left behind at its timeout) and the type is not `Clone`.
+    /// If another branch, abandoned at its timeout, still holds it, and the type is not `Clone`.
     pub fn owned(self, kind: &Kind, value: Value) -> Result<T, Box<Failure>> {
         (self.open)(value).or_else(|shared| {
             let copy = kind.clone.and_then(|clone| (self.open)(clone(&shared)).ok());
@@ -57,7 +57,7 @@ impl<T> Key<T> {
     }
 }
 
-/// Takes the value out, or gives it back if somebody else holds it too.
+/// Takes the value out, or returns it if there are other owners.
 fn open<T: Send + Sync + 'static>(value: Value) -> Result<T, Value> {
     Arc::try_unwrap(typed(value)).map_err(|shared| shared as Value)
 }
@@ -75,35 +75,35 @@ impl<T> Clone for Key<T> {
 
 impl<T> Copy for Key<T> {}
 
-/// One row of a plan's key table.
+/// A row of a plan's key table.
 #[derive(Debug)]
 pub struct KeySpec {
     /// The key's name.
     pub name: &'static str,
     /// What can be done with its values.
     pub kind: &'static Kind,
-    /// The caller supplies it.
+    /// Whether the caller supplies it.
     pub input: bool,
-    /// What it is where the caller does not.
+    /// Its value if the caller does not supply one.
     pub default: Option<fn() -> Value>,
     /// How several writes combine.
     pub reduce: Option<Reduce>,
-    /// Never leaves this process: not in the output, not sent to a worker, not recorded.
+    /// Whether it never leaves this process: it is not part of the output, not sent to workers, and not recorded.
     pub transient: bool,
-    /// It is part of the output.
+    /// Whether it is part of the output.
     pub output: bool,
-    /// An input that nobody is shown: not in the output, no flag, not recorded, not in any message.
+    /// Whether it is an input that is never shown: it has no flag, and is not in the output, in records or in messages.
     pub secret: bool,
-    /// May be unset at the end.
+    /// Whether it may be unset at the end.
     pub optional: bool,
     /// `description` of the schema; may be empty.
     pub description: &'static str,
-    /// Of an input: how the command line takes it.
+    /// For an input: how it is given on the command line.
     pub flag: FlagSpec,
 }
 
 impl KeySpec {
-    /// A key that a node writes, which is part of the output.
+    /// A key that is written by a node and part of the output.
     #[must_use]
     pub const fn new(name: &'static str, kind: &'static Kind) -> Self {
         Self {
@@ -121,35 +121,35 @@ impl KeySpec {
         }
     }
 
-    /// Whether its values are recorded, if the workflow's runs are.
+    /// Whether its values are recorded, if runs of the workflow are.
     #[must_use]
     pub const fn is_recorded(&self) -> bool {
         !self.transient && !self.secret
     }
 }
 
-/// How the command line takes an input.
+/// How an input is given on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FlagSpec {
-    /// `short`: the flag of one letter, `-k`.
+    /// `short`: the short flag, as in `-k`.
     pub short: Option<char>,
-    /// `positional`: it stands on the command line without a flag.
+    /// `positional`: whether it is given without a flag.
     pub positional: bool,
     /// `value_name`: what help calls the value; may be empty.
     pub value_name: &'static str,
-    /// `env`: the environment variable that gives it where no flag does.
+    /// `env`: the environment variable that supplies it if no flag does.
     pub env: Option<&'static str>,
 }
 
 impl FlagSpec {
-    /// A flag as its key is called, and nothing else.
+    /// A flag with the name of the key, and nothing else.
     pub const PLAIN: Self = Self { short: None, positional: false, value_name: "", env: None };
 }
 
-/// Combines what is there (first) with what is written (second).
+/// Combines the existing value (first) with the written one (second).
 pub type Reduce = fn(&'static Kind, Value, Value) -> Result<Value, Box<Failure>>;
 
-/// Combines two values with the schema's `reduce`, which is associative, so that how branches are timed changes nothing.
+/// Combines two values with the `reduce` of the schema. It is associative, so the timing of branches does not matter.
 ///
 /// # Errors
 /// If another branch still holds one of them and the type is not `Clone`.

@@ -1,4 +1,4 @@
-//! Values that a record holds: they are read when somebody who runs asks for them, if anybody does.
+//! Values in records. They are read only if a running node needs them.
 
 use std::{
     fmt,
@@ -10,14 +10,14 @@ use super::key::{KeySpec, Value};
 /// Reads a value from where it is stored.
 type Read = dyn Fn() -> Result<Value, String> + Send + Sync;
 
-/// A value that was not read yet. It stands in a view in the place of the value.
+/// A value that has not been read yet. It takes the place of the value in a view.
 pub(crate) struct Stored {
     key: &'static str,
     read: Box<Read>,
     value: OnceLock<Value>,
 }
 
-/// The value behind one that is not of the key's type.
+/// The value behind one that does not have the type of the key.
 ///
 /// # Panics
 /// If it cannot be read.
@@ -26,7 +26,7 @@ pub(super) fn behind<T: 'static>(value: &Value) -> &T {
 }
 
 impl Stored {
-    /// The value of a key that `read` gives.
+    /// The value of a key that `read` returns.
     pub(crate) fn value(
         spec: &'static KeySpec,
         read: impl Fn() -> Result<Value, String> + Send + Sync + 'static,
@@ -34,7 +34,7 @@ impl Stored {
         Arc::new(Self { key: spec.name, read: Box::new(read), value: OnceLock::new() })
     }
 
-    /// The value behind what stands in a view.
+    /// The value behind what is in a view.
     pub(crate) fn behind(value: &Value) -> &Value {
         value.downcast_ref::<Self>().map_or(value, |stored| stored.value.get_or_init(|| stored.read()))
     }
@@ -51,7 +51,7 @@ impl Stored {
     }
 
     /// # Panics
-    /// If it cannot be read, which fails the node that reads it: its record was whole when the run went on.
+    /// If it cannot be read, which makes the node that reads it fail. Its record was valid when the run was resumed.
     fn read(&self) -> Value {
         (self.read)().unwrap_or_else(|error| panic!("the recorded value of `{}` cannot be read: {error}", self.key))
     }

@@ -10,7 +10,7 @@ use crate::{failure::Failure, result::ParallelFlowResult};
 
 /// The values that one block works with: a slot for each key of its working set.
 ///
-/// It goes from hand to hand with every branch, which costs less if it is small.
+/// It is moved with every branch, so it should be small.
 #[derive(Debug, Clone)]
 pub struct View(Option<Box<Values>>);
 
@@ -20,11 +20,11 @@ struct Values {
     keys: &'static [u32],
     slots: Box<[Slot]>,
     results: Option<Arc<Results>>,
-    /// What is written, for the record of a node, if there is one.
+    /// The journal of writes, if the node is recorded.
     journal: Option<Journal>,
 }
 
-/// What a node wrote, in its order: keys with what was written, before it was combined with what was there.
+/// What a node wrote, in order: keys with their new values, before these were combined with existing ones.
 pub(crate) type Journal = Vec<(u32, Entry)>;
 
 /// What was written to a key.
@@ -32,7 +32,7 @@ pub(crate) type Journal = Vec<(u32, Entry)>;
 pub(crate) enum Entry {
     /// The value, which is in the view.
     Value(Value),
-    /// Its bytes, or why it has none: the value was combined with others.
+    /// Its bytes, or why it has none. The value was combined with others.
     Bytes(Result<Vec<u8>, String>),
 }
 
@@ -58,15 +58,15 @@ impl View {
         })))
     }
 
-    /// Takes it, and leaves one behind that cannot be used.
+    /// Takes the view, and leaves an unusable one.
     pub(crate) fn take_all(&mut self) -> Self {
         Self(self.0.take())
     }
 
-    /// The value of a key that the compiler proved set.
+    /// The value of a key that the compiler has proved to be set.
     ///
     /// # Panics
-    /// If it is unset: a defect of the compiler.
+    /// If it is unset, which is a bug in the compiler.
     #[must_use]
     pub fn get<T: 'static>(&self, key: Key<T>) -> &T {
         self.find(key).unwrap_or_else(|| panic!("tea: `{}` is read before it is set", self.name(key.id)))
@@ -75,29 +75,29 @@ impl View {
     /// The value of a key that may be unset.
     ///
     /// # Panics
-    /// If the value is not of the key's type: a defect of the compiler.
+    /// If the value does not have the type of the key, which is a bug in the compiler.
     #[must_use]
     pub fn find<T: 'static>(&self, key: Key<T>) -> Option<&T> {
         let value = self.value(key.id)?;
         Some(value.downcast_ref().unwrap_or_else(|| stored::behind(value)))
     }
 
-    /// As [`get`](Self::get), by value.
+    /// Like [`get`](Self::get), by value.
     ///
     /// # Panics
-    /// If it is unset: a defect of the compiler.
+    /// If it is unset, which is a bug in the compiler.
     #[must_use]
     pub fn copy<T: Copy + 'static>(&self, key: Key<T>) -> T {
         *self.get(key)
     }
 
-    /// As [`find`](Self::find), by value.
+    /// Like [`find`](Self::find), by value.
     #[must_use]
     pub fn find_copy<T: Copy + 'static>(&self, key: Key<T>) -> Option<T> {
         self.find(key).copied()
     }
 
-    /// Writes a key, combining with what is there if the key has `reduce`.
+    /// Writes a key, and combines the value with an existing one if the key has `reduce`.
     ///
     /// # Errors
     /// If the reducer fails.
@@ -105,19 +105,20 @@ impl View {
         self.write(key.id, key.share(value))
     }
 
-    /// Takes the value of a key that the compiler proved set, copied only where another branch still holds it.
+    /// Takes the value of a key that the compiler has proved to be set. It is copied only if another branch still holds
+    /// it.
     ///
     /// # Errors
     /// If another branch still holds it and the type is not `Clone`.
     ///
     /// # Panics
-    /// If it is unset: a defect of the compiler.
+    /// If it is unset, which is a bug in the compiler.
     pub fn take<T>(&mut self, key: Key<T>) -> Result<T, Box<Failure>> {
         let value = self.find_take(key)?;
         Ok(value.unwrap_or_else(|| panic!("tea: `{}` is read before it is set", self.name(key.id))))
     }
 
-    /// As [`take`](Self::take), for a key that may be unset.
+    /// Like [`take`](Self::take), for a key that may be unset.
     ///
     /// # Errors
     /// If another branch still holds it and the type is not `Clone`.
@@ -126,7 +127,7 @@ impl View {
         value.map(|value| key.owned(self.specs()[key.id as usize].kind, value)).transpose()
     }
 
-    /// The results of the fan-out just joined, in declared order.
+    /// The results of the fan-out that has just been joined, in declared order.
     #[must_use]
     pub fn parallel_results(&self) -> &[ParallelFlowResult] {
         self.values().results.as_deref().map_or(&[], |results| results.as_slice())
@@ -138,22 +139,23 @@ impl View {
         self.values().slots[self.slot(key)?].value.as_ref()
     }
 
-    /// The value of a key that the compiler proved set, as its own owner.
+    /// The value of a key that the compiler has proved to be set, as a shared value.
     ///
     /// # Panics
-    /// If it is unset: a defect of the compiler.
+    /// If it is unset, which is a bug in the compiler.
     #[must_use]
     pub fn share<T>(&self, key: Key<T>) -> Arc<T> {
         self.find_share(key).unwrap_or_else(|| panic!("tea: `{}` is read before it is set", self.name(key.id)))
     }
 
-    /// As [`share`](Self::share), for a key that may be unset.
+    /// Like [`share`](Self::share), for a key that may be unset.
     #[must_use]
     pub fn find_share<T>(&self, key: Key<T>) -> Option<Arc<T>> {
         self.value(key.id).map(|value| key.typed(Arc::clone(value)))
     }
 
-    /// Gives the block a value to start with. That is no write: [`written`](Self::written) leaves it out.
+    /// Gives the block an initial value. This does not count as a write: [`written`](Self::written) does not contain
+    /// it.
     ///
     /// # Panics
     /// If the key is not in the block's working set.
@@ -168,7 +170,8 @@ impl View {
         }
     }
 
-    /// Replaces a key's value by one that is already combined, counts it as written, and gives the one before.
+    /// Replaces the value of a key with one that is already combined, counts it as written, and returns the previous
+    /// one.
     ///
     /// # Panics
     /// If the key is not in the block's working set.
@@ -188,7 +191,7 @@ impl View {
         slots.filter_map(|(key, slot)| Some((*key, slot.value.as_ref()?)))
     }
 
-    /// Writes a key, combining with what is there if the key has `reduce`.
+    /// Writes a key, and combines the value with an existing one if the key has `reduce`.
     pub(crate) fn write(&mut self, key: u32, value: Value) -> Result<(), Box<Failure>> {
         let spec = &self.specs()[key as usize];
         if let Some(journal) = &mut self.values_mut().journal {
@@ -204,7 +207,7 @@ impl View {
         Ok(())
     }
 
-    /// Takes a value away, as if it had never been set.
+    /// Removes a value, as if it had never been set.
     pub(crate) fn take_value(&mut self, key: u32) -> Option<Value> {
         let slot = self.slot(key)?;
         self.values_mut().slots[slot].value.take()
@@ -227,12 +230,12 @@ impl View {
         }
     }
 
-    /// Notes what is written from now on.
+    /// Starts to record what is written.
     pub(crate) fn start_journal(&mut self) {
         self.values_mut().journal = Some(Vec::new());
     }
 
-    /// What was written since then.
+    /// Returns what has been written since then.
     pub(crate) fn take_journal(&mut self) -> Journal {
         self.values_mut().journal.take().unwrap_or_default()
     }
@@ -250,7 +253,7 @@ impl View {
     }
 
     fn slot(&self, key: u32) -> Option<usize> {
-        // A large working set is mostly all keys, in their order.
+        // A large working set usually consists of all keys in order.
         let same = key as usize;
         let keys = self.values().keys;
         if keys.get(same) == Some(&key) { Some(same) } else { keys.binary_search(&key).ok() }
@@ -271,7 +274,7 @@ impl View {
 impl Entry {
     fn of(spec: &KeySpec, value: &Value) -> Self {
         match (spec.reduce, spec.kind.wire) {
-            // A second owner would have it copied to be combined.
+            // With a second owner, the value would have to be copied to be combined.
             (Some(_), Some(wire)) => {
                 let mut bytes = Vec::new();
                 Self::Bytes((wire.encode)(value, &mut bytes).map(|()| bytes))

@@ -1,4 +1,4 @@
-//! The report for programs: one JSON object on one line.
+//! The report for programs: a JSON object on one line.
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ struct Line<'a> {
     signal: Option<i32>,
     elapsed_seconds: f64,
     failures: Vec<Entry<'a>>,
-    /// Of a map's failed items, `failures` holds the first 1,000.
+    /// The number of failures. `failures` contains only the first 1,000 failed items of a map.
     failures_in_all: u64,
     done: &'a [String],
     branches_done: u64,
@@ -26,7 +26,7 @@ struct Line<'a> {
     items_failed: u64,
     retries: u64,
     workers_lost: u64,
-    /// The name by which the run goes on, if it was recorded.
+    /// The name with which the run can be resumed, if it was recorded.
     run: Option<&'a str>,
 }
 

@@ -1,4 +1,4 @@
-//! The report of a run that failed: what, where, why, and what had been done.
+//! The report of a failed run: what failed, where and why, and what had been done.
 
 mod json;
 mod text;
@@ -8,36 +8,36 @@ use std::time::Duration;
 use super::{args::Style, history::History};
 use crate::{error::BranchFailure, failure::Failure, plan::Plan};
 
-/// A run that failed.
+/// A failed run.
 pub(super) struct Report<'a> {
     /// Its plan.
     pub(super) plan: &'a Plan,
-    /// What failed it, in declared order.
+    /// The failures, in declared order.
     pub(super) failures: Vec<Failed<'a>>,
     /// What was done before it failed.
     pub(super) done: Vec<String>,
-    /// What happened besides.
+    /// What else happened.
     pub(super) history: &'a History,
     /// How long it took.
     pub(super) elapsed: Duration,
     /// The signal that ended it, if one did.
     pub(super) signal: Option<i32>,
-    /// How it can go on, if it was recorded, and the name by which it does.
+    /// How it can be resumed, if it was recorded, and the name with which that is done.
     pub(super) way_on: Option<String>,
     pub(super) run: Option<&'a str>,
 }
 
 /// One failure.
 pub(super) struct Failed<'a> {
-    /// The branch or item, with those around it; empty outside of any.
+    /// The branch or item, with the enclosing ones; empty outside of any.
     pub(super) branch: String,
-    /// The last attempt's failure.
+    /// The failure of the last attempt.
     pub(super) failure: &'a Failure,
-    /// How often it was tried.
+    /// The number of attempts.
     pub(super) attempts: u32,
     /// Why earlier attempts failed, oldest first.
     pub(super) earlier: &'a [Failure],
-    /// From its first start.
+    /// The time since its first start.
     pub(super) elapsed: Option<Duration>,
     /// The process of the last attempt.
     pub(super) pid: Option<u32>,
@@ -46,7 +46,7 @@ pub(super) struct Failed<'a> {
 }
 
 impl<'a> Failed<'a> {
-    /// What the error of a run tells of one failure.
+    /// Takes one failure from the error of a run.
     pub(super) fn of(failure: &BranchFailure<'a>) -> Self {
         let result = failure.result;
         Self {
@@ -62,7 +62,7 @@ impl<'a> Failed<'a> {
 }
 
 impl Report<'_> {
-    /// The report for people, with colours, or for programs, on one line.
+    /// The report for people, with colors, or for programs, on one line.
     pub(super) fn render(&self, style: Style) -> String {
         match style {
             Style::Text => text::render(self),

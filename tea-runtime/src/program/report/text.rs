@@ -9,13 +9,13 @@ use crate::{
     program::{human, page::Page},
 };
 
-/// More failures than this are counted, not shown.
+/// The maximum number of failures that are shown; the others are only counted.
 const MOST_SHOWN: usize = 10;
 const MOST_NAMES: usize = 12;
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let mut page = Page::default();
-    // Whoever was cancelled since another failed, or since the user asked for it, has nothing to tell.
+    // A branch that was cancelled because another one failed, or at the user's request, is not worth reporting.
     let (cancelled, failed): (Vec<_>, Vec<_>) =
         report.failures.iter().partition(|failed| failed.failure.kind == FailureKind::Cancelled);
     for failed in failed.iter().take(MOST_SHOWN) {
@@ -90,7 +90,8 @@ fn write_total(page: &mut Page, report: &Report<'_>, told: usize, cancelled: &[&
     }
 }
 
-/// Where it is written: the node, or else, since nobody knows how far a lost worker came, the branch.
+/// The position of the node in the workflow file, or that of the branch if it is unknown which node a lost worker was
+/// running.
 fn place(report: &Report<'_>, failed: &Failed<'_>) -> Option<String> {
     let failure = failed.failure;
     let shown = |place: Place| format!("{}:{}:{}", report.plan.file, place.line, place.column);
@@ -100,7 +101,7 @@ fn place(report: &Report<'_>, failed: &Failed<'_>) -> Option<String> {
     Some(failure.place.map_or_else(|| format!("node `{node}`"), |place| format!("{}, node `{node}`", shown(place))))
 }
 
-/// Where the innermost branch or map of a path such as `a/map[3]` is named.
+/// The position of the name of the innermost branch or map in a path such as `a/map[3]`.
 fn branch_place(plan: &Plan, path: &str) -> Option<Place> {
     let name = path.rsplit('/').next()?;
     let map_name = name.split('[').next()?;
@@ -126,7 +127,7 @@ fn place_in_run(failed: &Failed<'_>) -> String {
     text
 }
 
-/// The kind as JSON and `retry_on` have it.
+/// The name of the kind in JSON and `retry_on`.
 fn help(kind: FailureKind) -> Option<&'static str> {
     match kind {
         FailureKind::Crash => Some("under a debugger it crashes in this process with `--parallel-strategy thread`"),
