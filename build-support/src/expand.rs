@@ -1,4 +1,4 @@
-//! `include_workflow!`: from the macro's arguments to the Rust that takes its place.
+//! `include_workflow!`: turns the arguments of the macro into the Rust that replaces it.
 
 use std::{
     fmt::Write,
@@ -60,12 +60,13 @@ fn words(tokens: &impl quote::ToTokens) -> String {
     tokens.to_token_stream().to_string()
 }
 
-/// What takes the place of `include_workflow!(arguments)` in the file `caller`.
+/// The Rust that replaces `include_workflow!(arguments)` in the file `caller`.
 ///
-/// Never fails: what is wrong is in the text, as `compile_error!`s beside items that keep the caller's own code whole.
+/// This never fails. Errors are `compile_error!`s in the text, next to items that prevent further errors in the
+/// caller's own code.
 #[must_use]
 pub fn expand(arguments: &str, caller: &Path) -> String {
-    // This is no part of the compiler's own token stream: see `syntax::parse`.
+    // This is not part of the compiler's own token stream: see `syntax::parse`.
     proc_macro2::fallback::force();
     let arguments: Arguments = match syn::parse_str(arguments) {
         Ok(arguments) => arguments,
@@ -73,7 +74,7 @@ pub fn expand(arguments: &str, caller: &Path) -> String {
     };
     let path = caller.parent().unwrap_or(Path::new("")).join(&arguments.path);
     let mut text = match fs::read(&path) {
-        // An absolute path, since `include_bytes!` would take a relative one from the calling file.
+        // The path is absolute, because `include_bytes!` would resolve a relative one from the calling file.
         Ok(bytes) => workflow(&path, &bytes, &arguments),
         Err(error) => {
             let message = format!("include_workflow!: cannot read `{}`: {error}", path.display());
@@ -127,7 +128,7 @@ fn error_text(message: &str) -> String {
     format!("::core::compile_error! {{ {message:?} }}\n")
 }
 
-/// Warnings on stable: the use of something deprecated, whose note is the warning.
+/// A warning on stable Rust: the use of a deprecated item, whose note is the text of the warning.
 fn warning_texts(sources: &Sources, warnings: &[Diagnostic]) -> String {
     let text = |warning| {
         format!(
@@ -138,14 +139,14 @@ fn warning_texts(sources: &Sources, warnings: &[Diagnostic]) -> String {
     join(warnings, "", text)
 }
 
-/// A finding for rustc to show, which puts its own `error: ` before it.
+/// A finding for rustc to show. rustc adds its own `error: `.
 fn message(sources: &Sources, diagnostic: &Diagnostic) -> String {
     let text = render(sources, std::slice::from_ref(diagnostic), false);
     let (_, body) = text.split_once('\n').unwrap_or_default();
     format!("[{}] {}\n{body}", diagnostic.code, diagnostic.message)
 }
 
-/// The folder whose files the package may call its own.
+/// The directory whose files belong to the package.
 pub(crate) fn manifest_dir() -> Option<PathBuf> {
     std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from)
 }

@@ -1,4 +1,4 @@
-//! Findings as text, in rustc's style.
+//! Renders findings as text, in rustc's style.
 
 use std::fmt::Write;
 
@@ -9,11 +9,11 @@ use crate::{
     source::{FileId, Sources, Span},
 };
 
-/// More findings than this help nobody, and a file can be made to have a million.
+/// The maximum number of findings that are shown. More would not help anybody, and a file could have a million.
 const SHOWN: usize = 100;
 
-/// The findings one after the other, each with its place, its lines of the file and the ways out. Terminal colours
-/// only where asked for.
+/// Renders the findings one after the other, each with its position, an excerpt of the file and the helps. Uses
+/// terminal colors only if requested.
 #[must_use]
 pub fn render(sources: &Sources, diagnostics: &[Diagnostic], colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
@@ -44,7 +44,7 @@ fn render_one(sources: &Sources, diagnostic: &Diagnostic, renderer: &Renderer) -
     renderer.render(&[group.elements(notes.chain(helps))])
 }
 
-/// The lines of each file that the diagnostic speaks of, the primary place's file first.
+/// The lines of each file that the diagnostic refers to, starting with the file of the primary position.
 fn snippets<'a>(
     sources: &'a Sources,
     diagnostic: &'a Diagnostic,
@@ -61,7 +61,7 @@ fn snippets<'a>(
         let marks = std::iter::once((AnnotationKind::Primary, diagnostic.span, diagnostic.label.as_str()))
             .chain(diagnostic.labels.iter().map(|(span, label)| (AnnotationKind::Context, *span, label.as_str())))
             .filter(|(_, span, _)| span.file == file);
-        // Only the lines from the first to the last mark: a file may be long, and errors many.
+        // Only the lines from the first to the last mark, because there may be a long file and many errors.
         let lines = marks.clone().map(|(_, span, _)| span).reduce(Span::to).map_or(0..0, |span| source.lines(span));
         let marks = marks.map(|(kind, span, label)| {
             let start = source.text.floor_char_boundary(span.start as usize).clamp(lines.start, lines.end);
@@ -80,7 +80,7 @@ fn snippets<'a>(
     snippets
 }
 
-/// Text from the file, which may hold anything, made fit for a terminal.
+/// Text from the file, which may contain anything, with characters replaced that a terminal would interpret.
 fn printable(text: &str) -> String {
     let lines = text.split('\n').map(annotate_snippets::normalize_untrusted_str);
     lines.collect::<Vec<_>>().join("\n")

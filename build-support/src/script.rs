@@ -1,5 +1,5 @@
-//! Build-script mode: the generated code in `OUT_DIR`, with the user's Rust on the lines and columns of the workflow
-//! file, so that rustc's own errors point there.
+//! Build-script mode: writes the generated code to `OUT_DIR`, with the user's Rust at the lines and columns of the
+//! workflow file, so that rustc's errors point there.
 
 use std::{
     env, fs, io,
@@ -13,18 +13,18 @@ use crate::{
     source::Sources,
 };
 
-/// Compiles the workflow at `path` (relative to the package) for `include_workflow!` of the same file, which finds what
-/// is written here by itself. To be called from `build.rs`:
+/// Compiles the workflow at `path` (relative to the package) for `include_workflow!` with the same file, which finds
+/// the result by itself. Call this in `build.rs`:
 ///
 /// ```no_run
 /// tea_build::compile("src/flow.yaml");
 /// ```
 ///
-/// rustc's errors in Rust inside the YAML then read `…/flow.yaml.rs:17:22`, and 17:22 is the place in the YAML. Errors
-/// in the workflow itself are reported by the macro, as without a build script.
+/// rustc then reports errors in embedded Rust at `…/flow.yaml.rs:17:22`, say, and 17:22 is the position in the YAML.
+/// Errors in the workflow itself are reported by the macro, as without a build script.
 ///
 /// # Panics
-/// Outside of a build script, or if `OUT_DIR` cannot be written.
+/// If this is not a build script, or `OUT_DIR` cannot be written.
 pub fn compile(path: impl AsRef<Path>) {
     let path = path.as_ref();
     println!("cargo::rerun-if-changed={}", path.display());
@@ -34,25 +34,25 @@ pub fn compile(path: impl AsRef<Path>) {
     }
 }
 
-/// Where the generated code of a workflow file is.
+/// The location of the generated code of a workflow file.
 struct Place {
     folder: PathBuf,
     file: String,
 }
 
-/// The files with the user's Rust that the build script of this package made of the file at `path` as it is now, each
-/// with what stands before it; if it made any.
+/// The files with the user's Rust that the build script of this package generated from the current version of the file
+/// at `path`, each with what precedes it, if there are any.
 pub(crate) fn find(path: &Path, bytes: &[u8]) -> Option<Vec<(String, PathBuf)>> {
     let place = Place::of(path)?;
     let index = fs::read_to_string(place.index()).ok()?;
-    // What an older build script left behind does not count.
+    // The results of an earlier run of the build script do not count.
     let macros = index.strip_prefix(&header(bytes))?.strip_prefix('\n')?;
     Some(macros.lines().enumerate().map(|(number, macros)| (macros.to_owned(), place.sheet(number))).collect())
 }
 
-/// The first line of an index: what the sheets were made from, and by which compiler.
+/// The first line of an index: what the sheets were generated from, and by which compiler.
 fn header(workflow: &[u8]) -> String {
-    // FNV-1a: nobody attacks this, they only change the file.
+    // FNV-1a is sufficient, because this only has to detect changes, not attacks.
     let hash = workflow
         .iter()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
@@ -60,7 +60,7 @@ fn header(workflow: &[u8]) -> String {
 }
 
 impl Place {
-    /// `None` where there is no build script.
+    /// `None` if there is no build script.
     fn of(path: &Path) -> Option<Self> {
         let out = PathBuf::from(env::var_os("OUT_DIR")?);
         let manifest = expand::manifest_dir()?;
@@ -77,12 +77,12 @@ impl Place {
         Some(Self { folder, file: path.file_name()?.to_str()?.to_owned() })
     }
 
-    /// What there is, and for each sheet a line with what stands before it.
+    /// The index: for each sheet, a line with what precedes it.
     fn index(&self) -> PathBuf {
         self.folder.join(format!("{}.index", self.file))
     }
 
-    /// The user's Rust. Every sheet's file has the same name.
+    /// The user's Rust. The files of all sheets have the same name.
     fn sheet(&self, number: usize) -> PathBuf {
         let file = format!("{}.rs", self.file);
         if number == 0 {
@@ -96,7 +96,7 @@ impl Place {
         fs::create_dir_all(&self.folder)?;
         let mut sources = Sources::default();
         let mut found = Diagnostics::default();
-        // What cannot be read or compiled is left to the macro to report.
+        // The macro reports what cannot be read or compiled.
         let bytes = fs::read(path).unwrap_or_default();
         let file = sources.add(path, String::from_utf8_lossy(&bytes).into_owned());
         match crate::plan(&sources, file, &mut found) {

@@ -1,4 +1,5 @@
-//! Source files and places in them. Every span carries its file, since workflows will come to include others.
+//! Source files and positions in them. Every span contains its file, because workflows may include others in the
+//! future.
 
 use std::{
     ops::Range,
@@ -10,18 +11,18 @@ use crate::{
     diagnostic::{Diagnostic, Diagnostics},
 };
 
-/// Index of a file in [`Sources`].
+/// The index of a file in [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct FileId(pub u32);
 
-/// A byte range in one source file. Orders by file, then start, then end.
+/// A byte range in a source file. Spans are ordered by file, then start, then end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span {
     /// The file.
     pub file: FileId,
-    /// Byte offset of the first byte.
+    /// The offset of the first byte.
     pub start: u32,
-    /// Byte offset after the last byte.
+    /// The offset after the last byte.
     pub end: u32,
 }
 
@@ -34,12 +35,12 @@ impl Span {
     }
 }
 
-/// A value and where it was written.
+/// A value and its position in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spanned<T> {
     /// The value.
     pub value: T,
-    /// Where it was written.
+    /// Its position in the source.
     pub span: Span,
 }
 
@@ -50,7 +51,7 @@ impl<T> Spanned<T> {
     }
 }
 
-/// A position for people: both numbers count from 1, the column in characters, as rustc counts.
+/// A position for people. Both numbers are counted from 1, and the column is in characters, as in rustc.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LineColumn {
     /// Line, from 1.
@@ -59,10 +60,10 @@ pub struct LineColumn {
     pub column: u32,
 }
 
-/// One file's path and text.
+/// The path and text of a file.
 #[derive(Debug)]
 pub struct Source {
-    /// The path as diagnostics show it.
+    /// The path as it is shown in diagnostics.
     pub path: PathBuf,
     /// The whole text.
     pub text: String,
@@ -76,7 +77,7 @@ impl Source {
         Self { path, text, line_starts }
     }
 
-    /// Line and column of a byte offset; offsets past the end count as the end.
+    /// The line and column of a byte offset. Offsets past the end count as the end.
     #[must_use]
     pub fn line_column(&self, offset: u32) -> LineColumn {
         let line = self.line_starts.partition_point(|start| *start <= offset).max(1);
@@ -89,7 +90,7 @@ impl Source {
         }
     }
 
-    /// The bytes of the whole lines that `span` touches, without the last one's end.
+    /// The byte range of the complete lines that `span` touches, without the end of the last one.
     #[must_use]
     pub fn lines(&self, span: Span) -> Range<usize> {
         let before = self.line_starts.partition_point(|start| *start <= span.start).max(1);
@@ -105,7 +106,7 @@ impl Source {
 pub struct Sources(Vec<Source>);
 
 impl Sources {
-    /// Adds a file. A byte order mark is no part of its text.
+    /// Adds a file. A byte order mark is not part of its text.
     ///
     /// # Panics
     /// After 2^32 files.
@@ -118,7 +119,7 @@ impl Sources {
         id
     }
 
-    /// Adds a file as it was read. Bytes that are no UTF-8 are reported, and the file is not to be used then.
+    /// Adds a file as bytes. If they are not valid UTF-8, this is reported, and the file must not be used.
     pub fn add_bytes(
         &mut self,
         path: impl AsRef<Path>,
@@ -130,7 +131,7 @@ impl Sources {
             Err(error) => {
                 let before = error.utf8_error().valid_up_to();
                 let utf16 = error.as_bytes().starts_with(b"\xff\xfe") || error.as_bytes().starts_with(b"\xfe\xff");
-                // The replacement character stands where the bad byte is: the text before it keeps its places.
+                // The invalid byte becomes the replacement character, so that positions before it do not change.
                 let file = self.add(path, String::from_utf8_lossy(error.as_bytes()).into_owned());
                 let start = u32::try_from(before).unwrap_or(u32::MAX);
                 let span = Span { file, start, end: start.saturating_add(1) };
@@ -145,16 +146,16 @@ impl Sources {
         }
     }
 
-    /// The file with this id.
+    /// The file with this ID.
     ///
     /// # Panics
-    /// If the id came from another [`Sources`].
+    /// If the ID belongs to another [`Sources`].
     #[must_use]
     pub fn get(&self, id: FileId) -> &Source {
         &self.0[id.0 as usize]
     }
 
-    /// Line and column at which `span` starts.
+    /// The line and column of the start of `span`.
     #[must_use]
     pub fn locate(&self, span: Span) -> LineColumn {
         self.get(span.file).line_column(span.start)
