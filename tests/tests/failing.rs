@@ -15,11 +15,12 @@ fn item_failures_hold_the_whole_failure() {
         let output = failing(further).run().json();
         assert_eq!(output["good"], json!([0, 3]));
         let [first, second] = &output["bad"].as_array().unwrap()[..] else { panic!("{output}") };
-        assert_eq!((&first["index"], &first["message"], &first["causes"]), (&1.into(), &"bad".into(), &json!([])));
+        assert_eq!((&first["index"], &first["message"], first.get("causes")), (&1.into(), &"bad".into(), None));
         assert_eq!(second["message"], "its text cannot be shown: no such text");
         for failure in [first, second] {
             assert_eq!((&failure["kind"], &failure["attempts"]), (&"error".into(), &1.into()));
-            assert!(failure["place"]["line"] == 10 && failure["elapsed"].is_object(), "{failure}");
+            assert!(failure["place"]["line"] == 10, "{failure}");
+            assert!(failure.get("elapsed").is_none(), "it is another in each run: {failure}");
         }
     }
 }

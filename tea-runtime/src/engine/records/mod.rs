@@ -21,6 +21,8 @@ use std::sync::{
 };
 
 pub use self::outlook::{Outlook, Prospect};
+#[cfg(feature = "cli")]
+pub(crate) use self::session::{Which, workflow};
 pub(super) use self::{
     branch::BranchRecord,
     items::{ItemRecords, Restored, hash},
@@ -28,7 +30,7 @@ pub(super) use self::{
 };
 pub(crate) use self::{
     outlook::outlook,
-    session::{Opened, Session, Which, clean_up, open, workflow},
+    session::{Opened, Session, clean_up, open},
 };
 use crate::{
     cancel::CancellationToken,
