@@ -136,6 +136,9 @@ codes! {
     /// A `default` that is a word where a text was meant.
     BARE_TEXT = 311, "a word where a text was meant";
 
+    /// A node's output is a `secret` input.
+    SECRET_WRITTEN = 312, "a secret that a node writes";
+
     // 04xx: Rust in YAML.
     /// Not a Rust expression, or not statements with a tail expression.
     BAD_EXPRESSION = 401, "Rust code that does not parse";
@@ -166,6 +169,9 @@ codes! {
     /// Settings that belong to one thing and are written differently on its parts.
     DISAGREEING_EDGES = 508, "edges that disagree";
 
+    /// `resume` without `checkpoint`.
+    NO_RECORDS = 509, "`resume` where runs are not recorded";
+
     // 09xx: warnings.
     /// A key that no node reads or writes, or that is written for nobody.
     UNUSED_KEY = 901, "a key that is never used";
@@ -177,6 +183,8 @@ codes! {
     UNUSED_VISITS = 904, "`max_visits` outside of a loop";
     /// A node that is part of a branch only because of where it stands in the list.
     LISTED_IN_BRANCH = 905, "a node that joins a branch by its place in the list";
+    /// A `transient` key of a standard type under `checkpoint`.
+    TRANSIENT_DATA = 906, "plain data that is made again on resume";
 }
 
 /// Whether a finding may be about something that seems to be missing only because a broken entry was left out.
@@ -194,6 +202,7 @@ pub(crate) fn may_follow(code: Code) -> bool {
             | NO_RESULTS
             | NO_FAILURES
             | NOT_HONOURED
+            | NO_RECORDS
             | UNUSED_KEY
             | ALWAYS_UNSET
             | UNUSED_SETTINGS

@@ -255,10 +255,11 @@ pub mod bare {
 const HIDDEN: &str = r"name: hidden
 state_schema:
   n: { type: u32, input: true, default: '1' }
-  inner: { type: Inner, transient: true }
+  pin: { type: u32, input: true, default: '4242', secret: true }
+  inner: { type: Inner, output: false }
   report: u32
 nodes:
-  - { name: one, run: Inner(n), output: inner }
+  - { name: one, run: Inner(n + pin - 4242), output: inner }
   - { name: two, run: inner.0 + 1, output: report }
 ";
 
@@ -300,7 +301,9 @@ fn awkward_workflows_compile_and_mean_what_they_say() {
         main,
         "fn main() {{\n    tea_runtime::init();\n{body}    let own = twins::run(twins::Input::new()).unwrap();\n    \
          println!(\"{{:?}} {{:?}} {{:?}} {{:?}} {{:?}} {{}}\", (own.a, own.b), one(), another(), meaning::run(), \
-         meaning::bare::run(), meaning::hidden::hidden::run(meaning::hidden::hidden::Input::new()).unwrap().report);\n}}\n"
+         meaning::bare::run(), meaning::hidden::hidden::run(meaning::hidden::hidden::Input::new()).unwrap().report);\n    \
+         let input = meaning::hidden::hidden::Input::new;\n    \
+         println!(\"{{:?}} {{:?}}\", input(), meaning::hidden::hidden::builder().run_to_state(input()).unwrap());\n}}\n"
     )
     .unwrap();
     for (name, text) in
@@ -319,4 +322,6 @@ fn awkward_workflows_compile_and_mean_what_they_say() {
         assert_eq!(lines.next(), Some(case.report), "{}", case.name);
     }
     assert_eq!(lines.next(), Some("(1, 2) (3, 4) (5, 6) (10, 20) (100, 200) 2"), "each runs its own nodes in workers");
+    let shown = lines.next().unwrap_or_default();
+    assert!(shown.starts_with("Input { n: 1, pin: <secret> } State { n: 1, pin: <secret>, inner: "), "{shown}");
 }

@@ -142,7 +142,7 @@ state_schema:
   c:     { type: usize, reduce: "|one, two| one + two" }
   d:     usize
   file:  { type: PathBuf, input: true }
-  files: { type: Vec<PathBuf>, transient: true }
+  files: { type: Vec<PathBuf>, output: false }
   stop:  bool
   wide:  Vec<usize>
 nodes:

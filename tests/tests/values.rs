@@ -37,7 +37,9 @@ const OUTPUT: &str = r#"{
   "dedupe": true,
   "offset": 0,
   "path": null,
+  "zone": "here",
   "bytes": [],
+  "twice": 0,
   "first": 0,
   "second": 2,
   "text": "",
@@ -253,4 +255,46 @@ fn json_inputs_are_exact_and_may_have_a_byte_order_mark() {
     let text = format!("\u{feff}{{\"limit\": {weight}, \"label\": null}}");
     let finished = kinds(&["-q", "--input", "-"]).stdin(text).run();
     assert!(finished.stdout.contains(&format!("\"limit\": {weight},")), "{}\n{}", finished.stdout, finished.stderr);
+}
+
+/// A flag wins over the variable, and that over `--input`.
+#[test]
+fn an_input_may_come_from_an_environment_variable() {
+    let zone = |args: &[&str], variable: Option<&str>| {
+        let program = kinds(args).arg("-q");
+        variable.into_iter().fold(program, |program, zone| program.env("KINDS_ZONE", zone)).run().json()["zone"].clone()
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("in.json");
+    fs::write(&file, r#"{"zone": "file"}"#).unwrap();
+    let file = ["--input", file.to_str().unwrap()];
+    assert_eq!(zone(&[], None), "here");
+    assert_eq!(zone(&file, None), "file");
+    assert_eq!(zone(&file, Some("variable")), "variable");
+    assert_eq!(zone(&["--zone", "flag"], Some("variable")), "flag");
+    assert_eq!(zone(&[], Some("")), "", "a variable that is set is given, whatever is in it");
+    assert!(kinds(&["--help"]).run().stdout.contains("[env: KINDS_ZONE]"));
+}
+
+#[test]
+fn a_secret_has_no_flag_and_stands_in_no_message_and_no_output() {
+    let found = kinds(&["-q"]).env("KINDS_PIN", "4242").run();
+    assert_eq!(found.json()["twice"], 8484);
+    assert!(!found.stdout.contains("pin") && !found.stdout.contains("4242"), "{}", found.stdout);
+
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("in.json");
+    fs::write(&file, r#"{"pin": "hush-1"}"#).unwrap();
+    for format in ["text", "json"] {
+        let args = ["--error-format", format, "--input", file.to_str().unwrap()];
+        for refused in [kinds(&args).run(), kinds(&args).env("KINDS_PIN", "hush-2").run()] {
+            assert_eq!(refused.code, Some(2));
+            assert!(refused.stderr.contains("the secret input `pin` has a bad value"), "{}", refused.stderr);
+            assert!(!refused.stderr.contains("hush"), "{}", refused.stderr);
+        }
+    }
+    assert_eq!(kinds(&["--pin", "4242"]).run().code, Some(2), "there is no such flag");
+    let help = kinds(&["--help"]).run().stdout;
+    let told = "Secrets:\n  pin: of four digits [optional], in the environment variable `KINDS_PIN`, or as `pin` in the object";
+    assert!(help.contains(told), "{help}");
 }

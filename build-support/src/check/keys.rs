@@ -97,15 +97,23 @@ fn bare_text<'r>(key: &Key, default: &'r Rust) -> Option<&'r str> {
     (is_text && is_words && starts_lower && !default.names.is_empty()).then_some(text)
 }
 
+/// Whether every shell can set an environment variable of this name.
+fn is_variable(name: &str) -> bool {
+    !name.starts_with(|first: char| first.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+}
+
 /// Letters that every program has flags of.
 const BUILT_IN: &str = "hqvV";
 
 /// Reports what the command line cannot take as it is asked for.
 fn flags(graph: &Graph<'_>, found: &mut Diagnostics) {
     let mut taken: HashMap<&str, Span> = HashMap::new();
+    let mut variables: HashMap<&str, Span> = HashMap::new();
     for (_, key) in graph.keys.iter() {
         let name = &key.name.value;
-        let texts = [("short", &key.short), ("value_name", &key.value_name)];
+        let texts = [("short", &key.short), ("value_name", &key.value_name), ("env", &key.env)];
         let texts = texts.into_iter().filter_map(|(entry, text)| Some((entry, text.as_ref()?.span)));
         let entries = texts.chain(key.positional.map(|span| ("positional", span)));
         if key.input.is_none() {
@@ -128,6 +136,30 @@ fn flags(graph: &Graph<'_>, found: &mut Diagnostics) {
                 Diagnostic::error(codes::WRONG_SHAPE, text.span, "`value_name` is empty")
                     .help("name what stands there, as `FILE`, or remove the entry"),
             );
+        }
+        if let Some(env) = &key.env {
+            let variable = env.value.as_str();
+            if !is_variable(variable) {
+                found.push(
+                    Diagnostic::error(
+                        codes::WRONG_SHAPE,
+                        env.span,
+                        "`env` must be the name of an environment variable",
+                    )
+                    .label("letters, digits and `_`, and no digit first")
+                    .help("as in `env: API_TOKEN`"),
+                );
+            } else if let Some(first) = variables.insert(variable, env.span) {
+                found.push(
+                    Diagnostic::error(
+                        codes::DUPLICATE_NAME,
+                        env.span,
+                        format!("two inputs are read from `{variable}`"),
+                    )
+                    .also(first, "the other one")
+                    .help("name another environment variable"),
+                );
+            }
         }
         let Some(short) = &key.short else { continue };
         let (letter, span) = (short.value.as_str(), short.span);

@@ -8,7 +8,9 @@ mod assignments;
 mod keys;
 mod races;
 mod reach;
+mod records;
 mod results;
+mod secrets;
 mod settings;
 mod transient;
 mod unused;
@@ -25,6 +27,8 @@ use crate::{
 /// Runs every check.
 pub(crate) fn check(graph: &Graph<'_>, access: &Access, found: &mut Diagnostics) {
     keys::check(graph, found);
+    secrets::check(graph, found);
+    records::check(graph, found);
     assignments::check(graph, found);
     settings::check(graph, found);
     results::check(graph, found);
@@ -35,6 +39,7 @@ pub(crate) fn check(graph: &Graph<'_>, access: &Access, found: &mut Diagnostics)
     if !found.has_errors() {
         unused::check(graph, found);
         settings::check_use(graph, found);
+        records::check_use(graph, found);
         visits::check(graph, found);
     }
 }

@@ -1,4 +1,4 @@
-//! `transient` keys stay in this process.
+//! `transient` keys never leave this process.
 
 use crate::{
     codes,
@@ -57,10 +57,11 @@ fn error(graph: &Graph<'_>, key: KeyId, span: Span, away: Span, written: bool) -
     .label(if written { "written in a worker process, and read outside" } else { "read in a worker process" })
     .also(away, "runs in a worker process");
     let error = match graph.keys.entry(key).transient {
-        Some(transient) => error.also(transient, "stays in this process"),
+        Some(transient) => error.also(transient, "never leaves this process"),
         None => error,
     };
     error
-        .help("run it on threads: `parallel_strategy: thread`")
-        .help(format!("or make `{name}` in the branch that needs it, or remove `transient`"))
+        .help(format!("write `output: false` in place of `transient`, if `{name}` is only to stay out of the output"))
+        .help(format!("or make `{name}` in the branch that needs it"))
+        .help("or run the branch on threads: `parallel_strategy: thread`")
 }

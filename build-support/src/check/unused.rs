@@ -38,11 +38,12 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
                     .label("no node reads or writes it")
                     .help("remove it from `state_schema`, or name it in a node's Rust"),
             );
-        } else if !read && key.transient.is_some() {
+        } else if !read && written && !key.in_output() {
+            let entry = if key.transient.is_some() { "transient" } else { "output: false" };
             found.push(
-                warning(codes::UNUSED_KEY, format!("the transient key `{name}` is written and never read"))
+                warning(codes::UNUSED_KEY, format!("the key `{name}` is written for nobody"))
                     .label("not in the output, and no node reads it")
-                    .help("remove `transient` to have it in the output, or remove the key"),
+                    .help(format!("remove `{entry}` to have it in the output, or remove the key")),
             );
         } else if !written && key.input.is_none() && key.optional.is_some() {
             found.push(

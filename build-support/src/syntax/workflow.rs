@@ -90,7 +90,10 @@ impl<'a> Reader<'a, '_> {
         if fields.is_empty("settings") {
             return (Parallel::default(), None);
         }
-        let Some(settings) = self.table(fields, "settings") else { return (Parallel::default(), None) };
+        let Some(settings) = self.table(fields, "settings") else {
+            self.complete = false;
+            return (Parallel::default(), None);
+        };
         let checkpoint = self.checkpoint(&settings);
         if settings.is_empty("parallel") {
             return (Parallel::default(), checkpoint);

@@ -167,7 +167,7 @@ pub(super) fn wants_json_errors(args: &[OsString]) -> bool {
 fn options(flags: &[Flag], matches: &ArgMatches) -> Options {
     let given = |(index, flag): (usize, &Flag)| Some((index, matches.get_many(&flag.name)?.cloned().collect()));
     Options {
-        given: flags.iter().enumerate().filter_map(given).collect(),
+        given: flags.iter().enumerate().filter(|(_, flag)| !flag.spec.secret).filter_map(given).collect(),
         input: matches.get_one("input").cloned(),
         output: matches.get_one("output").cloned(),
         max_workers: matches.get_one("max-workers").copied(),
@@ -195,7 +195,8 @@ pub(super) fn command(plan: &'static Plan, flags: &[Flag], name: &str, defaults:
         .about(plan.description)
         .version(plan.version.unwrap_or_default())
         .override_usage(usage(plan, name, flags))
-        .args(flags.iter().map(|flag| input_arg(flag, defaults)))
+        .args(flags.iter().filter(|flag| !flag.spec.secret).map(|flag| input_arg(flag, defaults)))
+        .after_help(secrets(flags))
         .args(built_in().map(|arg| arg.help_heading("Options")))
         .args(plan.version.map(|_| version().help_heading("Options")))
         .disable_help_flag(true)
@@ -224,8 +225,8 @@ pub(super) fn command(plan: &'static Plan, flags: &[Flag], name: &str, defaults:
 }
 
 fn usage(plan: &Plan, name: &str, flags: &[Flag]) -> String {
-    let required = flags.iter().filter(|flag| flag.required());
-    let required: String = required.flat_map(|flag| [" ".to_owned(), flag.usage()]).collect();
+    let required = flags.iter().filter(|flag| flag.required()).filter_map(Flag::usage);
+    let required: String = required.flat_map(|usage| [" ".to_owned(), usage]).collect();
     let runs = match plan.checkpoint {
         Some(_) => format!("\n       {name} --resume [RUN]\n       {name} runs [show|rm|verify|gc]"),
         None => String::new(),
@@ -233,6 +234,20 @@ fn usage(plan: &Plan, name: &str, flags: &[Flag]) -> String {
     format!(
         "{name}{required} [OPTIONS]\n       {name} graph [--format <FORMAT>]\n       {name} completions <SHELL>{runs}"
     )
+}
+
+/// The inputs that have no flags.
+fn secrets(flags: &[Flag]) -> String {
+    let line = |flag: &Flag| {
+        let needed = if flag.required() { "required" } else { "optional" };
+        let about = match flag.spec.description {
+            "" => String::new(),
+            text => format!(": {text}"),
+        };
+        format!("  {}{about} [{needed}], {}\n", flag.spec.name, flag.ways())
+    };
+    let lines: String = flags.iter().filter(|flag| flag.spec.secret).map(line).collect();
+    if lines.is_empty() { lines } else { format!("Secrets:\n{}", lines.trim_end()) }
 }
 
 fn input_arg(flag: &Flag, defaults: bool) -> Arg {
@@ -251,6 +266,9 @@ fn input_arg(flag: &Flag, defaults: bool) -> Arg {
         },
         None if flag.spec.optional => note("[optional]".to_owned()),
         None => note("[required]".to_owned()),
+    }
+    if let Some(variable) = flag.spec.flag.env {
+        note(format!("[env: {variable}]"));
     }
     let arg = Arg::new(flag.name.clone())
         .help(help)

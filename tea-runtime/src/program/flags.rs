@@ -25,7 +25,7 @@ pub(super) const BUILT_IN: [&str; 15] = [
     "version",
 ];
 
-/// An input and its flag.
+/// An input and its flag. A secret has none on the command line.
 #[derive(Debug)]
 pub(super) struct Flag {
     /// The key's number.
@@ -70,10 +70,23 @@ impl Flag {
         }
     }
 
-    /// How it is given: `--k <NUMBER>`, or `<PATH>`.
-    pub(super) fn usage(&self) -> String {
+    /// How it is given on the command line: `--k <NUMBER>`, or `<PATH>`.
+    pub(super) fn usage(&self) -> Option<String> {
         let value = self.value_name();
-        if self.spec.flag.positional { format!("<{value}>") } else { format!("--{} <{value}>", self.name) }
+        match (self.spec.secret, self.spec.flag.positional) {
+            (true, _) => None,
+            (false, true) => Some(format!("<{value}>")),
+            (false, false) => Some(format!("--{} <{value}>", self.name)),
+        }
+    }
+
+    /// All the ways to give it, for people.
+    pub(super) fn ways(&self) -> String {
+        let flag = self.usage().map(|usage| format!("as `{usage}`"));
+        let variable = self.spec.flag.env.map(|name| format!("in the environment variable `{name}`"));
+        let ways: Vec<_> = flag.into_iter().chain(variable).collect();
+        let object = format!("as `{}` in the object of `--input`", self.spec.name);
+        if ways.is_empty() { object } else { format!("{}, or {object}", ways.join(", ")) }
     }
 
     /// What is expected, for people who know no Rust; the type only where nothing else is known of it.

@@ -43,6 +43,16 @@ pub(super) struct BadInput {
 /// # Errors
 /// All that is wrong, at once.
 pub(super) fn values(plan: &Plan, flags: &[Flag], options: &Options) -> Result<Vec<(u32, Value)>, Vec<BadInput>> {
+    values_around(plan, flags, options, |name| std::env::var_os(name))
+}
+
+/// The same, with these environment variables.
+fn values_around(
+    plan: &Plan,
+    flags: &[Flag],
+    options: &Options,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Vec<(u32, Value)>, Vec<BadInput>> {
     let mut found: Vec<Option<Value>> = vec![None; flags.len()];
     let mut wrong = Vec::new();
     let mut tried = vec![false; flags.len()];
@@ -54,13 +64,19 @@ pub(super) fn values(plan: &Plan, flags: &[Flag], options: &Options) -> Result<V
         }
     };
     for (index, texts) in &options.given {
-        settle(*index, from_texts(&flags[*index], texts).map(Some));
+        settle(*index, from_texts(&flags[*index], texts, None).map(Some));
+    }
+    let mut given: Vec<usize> = options.given.iter().map(|(index, _)| *index).collect();
+    for (index, flag) in flags.iter().enumerate().filter(|(index, _)| !given.contains(index)).collect::<Vec<_>>() {
+        let Some((name, text)) = flag.spec.flag.env.and_then(|name| Some((name, variable(name)?))) else { continue };
+        given.push(index);
+        settle(index, from_texts(flag, &[text], Some(name)).map(Some));
     }
     let mut strangers = Vec::new();
     if let Some(path) = &options.input {
         for (name, json) in read_object(path, flags).map_err(|bad| vec![*bad])? {
             match flags.iter().position(|flag| flag.spec.name == name) {
-                Some(index) if options.given.iter().any(|(given, _)| *given == index) => {}
+                Some(index) if given.contains(&index) => {}
                 Some(index) => settle(index, from_json(&flags[index], &json, path)),
                 None => strangers.push(stranger(plan, flags, &name, path)),
             }
@@ -81,7 +97,8 @@ pub(super) fn values(plan: &Plan, flags: &[Flag], options: &Options) -> Result<V
     }
 }
 
-fn from_texts(flag: &Flag, texts: &[OsString]) -> Result<Value, Box<BadInput>> {
+/// Reads the texts of a flag, or the one of an environment variable.
+fn from_texts(flag: &Flag, texts: &[OsString], variable: Option<&str>) -> Result<Value, Box<BadInput>> {
     let parse = flag.spec.kind.parse.ok_or_else(|| Box::new(unparsable(flag)))?;
     let words: Vec<OsString>;
     let texts = if flag.is_switch() {
@@ -92,13 +109,17 @@ fn from_texts(flag: &Flag, texts: &[OsString]) -> Result<Value, Box<BadInput>> {
     };
     guarded(|| (parse.texts)(texts)).map_err(|why| {
         let shown: Vec<_> = texts.iter().map(|text| format!("`{}`", shortened(&text.to_string_lossy()))).collect();
-        let found = match flag.usage() {
-            usage if flag.spec.flag.positional => format!("{} as {usage}", shown.join(" ")),
-            _ => format!("{} in `--{}`", shown.join(" and "), flag.name),
+        let found = match (variable, flag.usage()) {
+            (Some(variable), _) => format!("{} in the environment variable `{variable}`", shown.join(" ")),
+            (None, Some(usage)) if flag.spec.flag.positional => format!("{} as {usage}", shown.join(" ")),
+            (None, _) => format!("{} in `--{}`", shown.join(" and "), flag.name),
         };
-        let json = flag.shape == Shape::Json && !texts.iter().any(|text| looks_like_json(&text.to_string_lossy()));
+        let json = variable.is_none()
+            && flag.shape == Shape::Json
+            && !texts.iter().any(|text| looks_like_json(&text.to_string_lossy()));
         let help = json.then(|| "this is written as JSON, in quotes for the shell".to_owned());
-        Box::new(BadInput { help, ..unfit(flag, found, why) })
+        let unfit = unfit(flag, found, why);
+        Box::new(BadInput { help: unfit.help.or(help), ..unfit })
     })
 }
 
@@ -130,6 +151,16 @@ fn from_json(flag: &Flag, json: &RawValue, path: &Path) -> Result<Option<Value>,
 }
 
 fn unfit(flag: &Flag, found: String, why: String) -> BadInput {
+    if flag.spec.secret {
+        // What its type says of it may quote it.
+        return BadInput {
+            message: format!("the secret input `{}` has a bad value", flag.spec.name),
+            input: Some(flag.spec.name.to_owned()),
+            expected: Some(flag.expected()),
+            help: Some(format!("a secret is not shown: look at what you give {}", flag.ways())),
+            ..BadInput::default()
+        };
+    }
     BadInput {
         message: format!("input `{}` has a bad value", flag.spec.name),
         input: Some(flag.spec.name.to_owned()),
@@ -146,7 +177,7 @@ fn missing(flag: &Flag) -> BadInput {
         message: format!("input `{name}` is missing"),
         input: Some(name.to_owned()),
         expected: Some(flag.expected()),
-        help: Some(format!("give it as `{}`, or as `{name}` in the object of `--input`", flag.usage())),
+        help: Some(format!("give it {}", flag.ways())),
         ..BadInput::default()
     }
 }

@@ -1,0 +1,64 @@
+//! What is recorded, and what is done again on resume.
+
+use crate::{
+    codes,
+    diagnostic::{Diagnostic, Diagnostics},
+    graph::Graph,
+    syntax::{Node, Rust},
+};
+
+/// Reports `resume` where there are no records to resume from.
+pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
+    if graph.workflow.checkpoint.is_some() {
+        return;
+    }
+    for node in &graph.workflow.nodes {
+        let Some(rerun) = node.rerun else { continue };
+        found.push(
+            Diagnostic::error(codes::NO_RECORDS, rerun, "`resume` in a workflow whose runs are not recorded")
+                .label("there is nothing to resume")
+                .help("record them: `settings: { checkpoint: true }`")
+                .help("or remove `resume`"),
+        );
+    }
+}
+
+/// Warns of `transient` keys that hold plain data: they are made again on every resume, and that may not be meant.
+pub(super) fn check_use(graph: &Graph<'_>, found: &mut Diagnostics) {
+    let Some(checkpoint) = &graph.workflow.checkpoint else { return };
+    for (id, key) in graph.keys.iter() {
+        let Some(transient) = key.transient else { continue };
+        let is_written_by = |node: &usize| graph.nodes[*node].writes.iter().any(|write| write.key == id);
+        let makers: Vec<&Node> =
+            (0..graph.nodes.len()).filter(is_written_by).map(|node| &graph.workflow.nodes[node]).collect();
+        // Who says that it runs again means it.
+        let Some(maker) = makers.first().filter(|_| makers.iter().all(|node| node.rerun.is_none())) else { continue };
+        if !holds_data(&key.ty) {
+            continue;
+        }
+        let (name, node) = (&key.name.value, &maker.name.value);
+        found.push(
+            Diagnostic::warning(codes::TRANSIENT_DATA, transient, format!("`{name}` is made again on every resume"))
+                .label("never recorded, though its type can be")
+                .also(checkpoint.span, "runs are recorded")
+                .note(format!("`{node}` runs again wherever a node that has not run yet reads `{name}`"))
+                .help(format!("write `output: false` in place of it, if `{name}` is only to stay out of the output"))
+                .help(format!("if it is meant, say so: `resume: rerun` on `{node}`")),
+        );
+    }
+}
+
+/// Whether a type is a text or a collection of the standard library's: more than a handle, and can be recorded.
+fn holds_data(ty: &Rust) -> bool {
+    const COLLECTIONS: &[&str] = &["Vec", "VecDeque", "BTreeMap", "BTreeSet", "HashMap", "HashSet"];
+    let words: String = ty.text.split_whitespace().collect();
+    let (head, of) = words.split_once('<').unwrap_or((&words, ""));
+    let leaf = |word: &str| {
+        const LEAVES: &[&str] = &[
+            "", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64",
+            "bool", "char", "String", "PathBuf",
+        ];
+        LEAVES.contains(&word) || COLLECTIONS.contains(&word)
+    };
+    head == "String" || COLLECTIONS.contains(&head) && of.split(['<', '>', ',', '(', ')']).all(leaf)
+}
