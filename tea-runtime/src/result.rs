@@ -39,6 +39,11 @@ pub struct ParallelFlowResult {
 }
 
 impl ParallelFlowResult {
+    /// Whether it did not fail, but was told to end.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.kind == FailureKind::Cancelled)
+    }
+
     /// The result of a branch or item that was not started.
     pub(crate) fn new(branch: impl Into<Cow<'static, str>>) -> Self {
         Self {

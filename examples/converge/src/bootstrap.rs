@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::eruptions::Eruption;
 
 /// An interval that contains 95 % of the samples.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Interval {
     pub(crate) low: f64,
     pub(crate) middle: f64,

@@ -1,9 +1,15 @@
 //! Tests the whole program: it produces the expected output, wherever its branches run.
 
-use tests::program::{Finished, Program};
+use std::{fs, path::Path};
+
+use rustix::process::Signal;
+use tests::{
+    process::wait_for,
+    program::{Finished, Program},
+};
 
 fn converge(args: &str) -> Finished {
-    Program::new(env!("CARGO_BIN_EXE_converge")).args("--data data/faithful.csv").args(args).run()
+    Program::new(env!("CARGO_BIN_EXE_converge")).args("--data data/faithful.csv --no-state").args(args).run()
 }
 
 #[test]
@@ -13,6 +19,38 @@ fn the_answer_is_the_same_everywhere() {
         let finished = converge(args);
         assert_eq!((finished.code, finished.stdout.as_str()), (Some(0), expected), "{args}\n{}", finished.stderr);
     }
+}
+
+/// Killed again and again within its loop, it resumes each time, and comes to the same answer.
+#[test]
+fn a_killed_run_is_resumed() {
+    let state = tempfile::tempdir().expect("a temporary directory");
+    let program =
+        |args: &str| Program::new(env!("CARGO_BIN_EXE_converge")).args(args).arg("--state-dir").arg(state.path());
+    let start = |first: bool| program(if first { "--data data/faithful.csv" } else { "--resume" }).start();
+    let mut recorded = 0;
+    for life in 0..3 {
+        let running = start(life == 0);
+        wait_for("some more records", || (recorded_bytes(state.path()) >= recorded + 4_000).then_some(()));
+        recorded = recorded_bytes(state.path());
+        running.signal(Signal::KILL);
+        assert_eq!(running.finish().signal, Some(9));
+    }
+    let resumed = start(false).finish();
+    let expected = include_str!("../expected.json");
+    assert_eq!((resumed.code, resumed.stdout.as_str()), (Some(0), expected), "{}", resumed.stderr);
+
+    let listed = program("runs").run();
+    assert!(listed.stdout.trim_end().ends_with("succeeded"), "{}", listed.stdout);
+    let again = program("--resume").run();
+    assert!(again.failure(2).contains("no run of `converge`"), "{}", again.stderr);
+}
+
+/// How long the logs of all runs are.
+fn recorded_bytes(state: &Path) -> u64 {
+    let Ok(runs) = fs::read_dir(state.join("runs")) else { return 0 };
+    let files = runs.flat_map(|run| fs::read_dir(run.expect("a run").path()).expect("its files"));
+    files.map(|file| file.expect("a file").metadata().map_or(0, |there| there.len())).sum()
 }
 
 #[test]

@@ -123,20 +123,18 @@ impl Folder {
 
     /// Takes a run, so that no other process writes to it.
     pub(super) fn hold(&self, run: &RunFolder) -> Result<Held, StoreError> {
-        let lock = |lock: Result<Lock, NotLocked>, held: &dyn Fn(&str) -> String| {
+        let lock = |lock: Result<Lock, NotLocked>| {
             lock.map_err(|error| match error {
-                NotLocked::Held(holder) => StoreError::new(held(&holder)),
+                NotLocked::Held(holder) => {
+                    let by = if holder.is_empty() { "another process" } else { &holder };
+                    StoreError::new(format!("run `{}` is in use by {by}", run.name))
+                }
                 NotLocked::Failed(error) => error,
             })
         };
-        let in_use = |holder: &str| {
-            let by = if holder.is_empty() { "another process" } else { holder };
-            format!("run `{}` is in use by {by}", run.name)
-        };
-        let cleaned = |_: &str| format!("`{}` is being cleaned up: try again", self.path.display());
-        let store = lock(Lock::shared(&self.path.join("lock")), &cleaned)?;
-        let run = lock(Lock::exclusive(&run.path.join("lock")), &in_use)?;
-        Ok(Held { _run: run, _store: store })
+        // Whoever cleans the store up is done soon.
+        let store = lock(Lock::shared(&self.path.join("lock")))?;
+        Ok(Held { _run: lock(Lock::exclusive(&run.path.join("lock")))?, _store: store })
     }
 
     /// Removes a run that nobody uses.
@@ -232,7 +230,7 @@ impl RunFolder {
 
     /// Whether a process writes to it.
     pub(crate) fn is_in_use(&self) -> bool {
-        matches!(Lock::exclusive(&self.path.join("lock")), Err(NotLocked::Held(_)))
+        matches!(Lock::shared_now(&self.path.join("lock")), Err(NotLocked::Held(_)))
     }
 
     /// Reads all of it.

@@ -42,8 +42,15 @@ impl Lock {
         Ok(Self { _file: file })
     }
 
-    /// For many holders, as long as none is exclusive.
+    /// For many holders, once none is exclusive.
     pub(super) fn shared(path: &Path) -> Result<Self, NotLocked> {
+        let file = open(path)?;
+        file.lock_shared().map_err(|error| failed(path, &error))?;
+        Ok(Self { _file: file })
+    }
+
+    /// The same, if none is exclusive.
+    pub(super) fn shared_now(path: &Path) -> Result<Self, NotLocked> {
         let file = open(path)?;
         match file.try_lock_shared() {
             Ok(()) => Ok(Self { _file: file }),

@@ -7,6 +7,7 @@
 //!     lock                     held by the one writer
 //!     manifest                 what the run is, and how it ended; replaced by rename
 //!     log.0, log.1 …           segments of frames, one more for each time that it went on
+//!   program                    which content the executable had that was last seen
 //!   blobs/ab/cdef…             values from 1 MiB on, by content
 //! ```
 //!
@@ -23,6 +24,7 @@ mod index;
 mod lock;
 mod log;
 mod manifest;
+mod program;
 mod record;
 mod recorder;
 mod sync;
@@ -35,6 +37,7 @@ pub(crate) use self::{
     folder::{Folder, RunFolder},
     index::Done,
     manifest::{Manifest, Status},
+    program::known_program,
     record::{Kind, Record, Span, Written},
     recorder::{Options, Recorder},
 };

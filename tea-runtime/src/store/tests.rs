@@ -397,6 +397,27 @@ fn a_failed_sync_ends_recording() {
 }
 
 #[test]
+fn the_content_of_a_program_is_known_as_long_as_its_file_looks_the_same() {
+    let scratch = Scratch::new();
+    let asked = AtomicUsize::new(0);
+    let hash = |looks: &[u8]| {
+        known_program(&scratch.store(), looks, || {
+            asked.fetch_add(1, Ordering::Relaxed);
+            Ok(Hash::of(looks))
+        })
+        .unwrap()
+    };
+    assert_eq!([hash(b"a"), hash(b"a"), hash(b"b"), hash(b"b")], [b"a", b"a", b"b", b"b"].map(|of| Hash::of(of)));
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+    let path = scratch.store().join("program");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[20] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(hash(b"b"), Hash::of(b"b"));
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
+}
+
+#[test]
 fn nobody_writes_where_no_folder_can_be() {
     let scratch = Scratch::new();
     fs::write(scratch.store(), "a file").unwrap();

@@ -178,7 +178,8 @@ impl Source for Branches<'_> {
             return;
         }
         if let Some((_, result)) = end.failed.pop() {
-            if self.site.config(key).allow_failure {
+            // What was only told to end has not failed.
+            if self.site.config(key).allow_failure && !result.is_cancelled() {
                 self.record(driver, key, None, &[], &result);
             }
             // What it worked with is dropped here, where the user's `Drop` may run.

@@ -254,7 +254,9 @@ impl Source for Items<'_> {
         }
         if let (Some(recording), Some(batch)) = (&mut self.recording, &batch) {
             let kept = if self.site.config(0).allow_failure { &self.failures[from..] } else { &[] };
-            let recorded = recording.record(&**batch, &received, &failing, kept, driver.outer);
+            // What was only told to end has not failed.
+            let kept: Vec<_> = kept.iter().filter(|(_, result)| !result.is_cancelled()).collect();
+            let recorded = recording.record(&**batch, &received, &failing, &kept, driver.outer);
             self.error = self.error.take().or(recorded.err());
         }
         self.collect.landed(key.start, parts, key.home, batch, again);

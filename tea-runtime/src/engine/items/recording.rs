@@ -131,7 +131,7 @@ impl Recording {
         batch: &dyn Batch,
         received: &[Received],
         failing: &[usize],
-        failed: &[(usize, ParallelFlowResult)],
+        failed: &[&(usize, ParallelFlowResult)],
         token: &CancellationToken,
     ) -> Result<(), Box<Failure>> {
         let hashes = if self.hashes { (0..batch.len()).map(|at| hash(batch, at)).collect() } else { Vec::new() };

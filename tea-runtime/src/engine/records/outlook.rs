@@ -39,7 +39,7 @@ pub(crate) fn outlook(plan: &'static Plan, inputs: &[(u32, Value)], session: &Se
     let folder = Folder::open(&session.state_dir)?;
     let run = session::find(plan, &folder, asked)?;
     let name = run.name.clone();
-    if run.manifest()?.program != session::program()? {
+    if run.manifest()?.program != session::program(&session.state_dir)? {
         return Ok(all_run(plan, "the run was recorded by another build of this program"));
     }
     let recorder = Recorder::look(folder, run)?;
@@ -90,8 +90,12 @@ impl Walk<'_> {
             let Some(step) = steps.get(at) else { return };
             self.visits[at] += 1;
             let position = Position::ROOT.step(u32::try_from(at).unwrap_or(u32::MAX), self.visits[at]);
-            self.since = self.records.since_at(step.name, self.since);
-            let (runs, why, onward) = self.step(step, &position);
+            let since = self.records.since_at(step.name, self.since);
+            let from = std::mem::replace(&mut self.since, since) < since;
+            let (runs, mut why, onward) = self.step(step, &position);
+            if from && runs {
+                "`--from` names it".clone_into(&mut why);
+            }
             self.nodes.push(Prospect { node: step.name, runs, why });
             match onward {
                 Some(onward) => next = step_of(&onward),

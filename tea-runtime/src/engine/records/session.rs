@@ -3,7 +3,8 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    path::PathBuf,
+    io,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock, atomic::AtomicBool},
     time::SystemTime,
 };
@@ -15,7 +16,7 @@ use crate::{
     panic::guard,
     plan::{Block, Checkpoint, Plan, Work},
     state::Value,
-    store::{Folder, Hash, Kind, Manifest, Options, Recorder, RunFolder, Status, StoreError, Written},
+    store::{self, Folder, Hash, Kind, Manifest, Options, Recorder, RunFolder, Status, StoreError, Written},
 };
 
 /// How a run is recorded, and what it goes on with.
@@ -99,7 +100,7 @@ pub(crate) fn open(
                 workflow(plan)
             )));
         }
-        if manifest.program == program()? {
+        if manifest.program == program(&session.state_dir)? {
             return go_on(plan, inputs, session, folder, run, options).map(Ok);
         }
         notices.push(format!(
@@ -114,7 +115,7 @@ pub(crate) fn open(
     let now = SystemTime::now();
     let manifest = Manifest {
         workflow: workflow(plan),
-        program: program()?,
+        program: program(&session.state_dir)?,
         version: plan.version.unwrap_or_default().to_owned(),
         began: now,
         went_on: now,
@@ -252,16 +253,33 @@ pub(crate) fn find(plan: &Plan, folder: &Folder, which: &Which) -> Result<RunFol
     })
 }
 
-/// The content of this program's executable.
-pub(super) fn program() -> Result<Hash, StoreError> {
+/// The content of this program's executable. To read it all takes a while in programs that are not optimized, so the store
+/// remembers what the file looked like that had this content.
+pub(super) fn program(state_dir: &Path) -> Result<Hash, StoreError> {
     static PROGRAM: OnceLock<Result<Hash, StoreError>> = OnceLock::new();
+    let failed = |error: io::Error| StoreError::new(format!("cannot read this program's executable: {error}"));
     let hash = || {
         // Also if another one has taken its place since this one was started.
         let path = if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() };
-        let hash = path.and_then(File::open).and_then(Hash::of_reader);
-        hash.map_err(|error| StoreError::new(format!("cannot read this program's executable: {error}")))
+        let file = path.and_then(File::open).map_err(failed)?;
+        let looks = file.metadata().map(|there| looks(&there)).map_err(failed)?;
+        store::known_program(state_dir, &looks, || Hash::of_reader(file).map_err(failed))
     };
     PROGRAM.get_or_init(hash).clone()
+}
+
+/// What changes with each change of a file.
+#[cfg(unix)]
+fn looks(there: &std::fs::Metadata) -> Vec<u8> {
+    use std::os::unix::fs::MetadataExt;
+    let times = (there.mtime(), there.mtime_nsec(), there.ctime(), there.ctime_nsec());
+    postcard::to_stdvec(&(there.dev(), there.ino(), there.size(), times)).expect("it is plain data")
+}
+
+/// What changes with each change of a file.
+#[cfg(not(unix))]
+fn looks(there: &std::fs::Metadata) -> Vec<u8> {
+    postcard::to_stdvec(&(there.len(), there.modified().ok(), there.created().ok())).expect("it is plain data")
 }
 
 /// The inputs with the defaults of those that were not given.

@@ -14,6 +14,7 @@ use fastrand::Rng;
 use super::{kit::*, random::Random};
 use crate::{
     builder,
+    cancel::CancellationToken,
     engine::{
         Options,
         records::{Session, Which},
@@ -502,4 +503,100 @@ fn items_of_a_key_go_on_where_they_were_and_are_combined_in_order() {
     assert_eq!(ran.nodes, ["end"]);
     assert!(ran.view().get(OUT).iter().copied().eq(0..1000));
     assert_eq!(RAN.load(Ordering::Relaxed), 500);
+}
+
+#[test]
+fn what_was_cancelled_is_no_failure_that_is_kept() {
+    const OUT: Key<Vec<i64>> = Key::new(0);
+    static CANCEL: std::sync::Mutex<Option<CancellationToken>> = std::sync::Mutex::new(None);
+    static EACH: &dyn MapSpec = &map(
+        given(|_, _| Ok(0..40_i64)),
+        |_, _, n, _| {
+            if *n == 5
+                && let Some(cancel) = CANCEL.lock().unwrap().take()
+            {
+                cancel.cancel();
+            }
+            Ok(*n)
+        },
+        OUT,
+        None,
+        Hashed,
+        Wired,
+    );
+    let mut kit = Kit::default();
+    let out: Key<Vec<i64>> = kit.key("out");
+    kit.wired(out);
+    let allowed = ParallelConfig { allow_failure: true, ..ParallelConfig::DEFAULT };
+    let each = kit.map("each", EACH, allowed, |map| map.writes = &[0]);
+    let root = kit.block(vec![each]);
+    let plan = kit.plan(root);
+    let (scratch, cancel) = (Scratch::new(), CancellationToken::new());
+    *CANCEL.lock().unwrap() = Some(cancel.clone());
+    let session = Session { state_dir: scratch.0.clone(), ..Session::default() };
+    let options = Options { max_workers: Some(1), cancel, ..Options::default() };
+    let error = builder::run_recorded(plan, Vec::new(), options, Some(session)).unwrap_err();
+    assert!(error.is_cancelled(), "{error}");
+    assert!(scratch.run(plan, true).view().get(OUT).iter().copied().eq(0..40));
+}
+
+#[test]
+fn what_cannot_be_recorded_ends_recording_with_a_warning_or_the_run() {
+    #[derive(Debug, Clone, serde::Deserialize)]
+    struct Unwritable;
+    impl serde::Serialize for Unwritable {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("no"))
+        }
+    }
+    let mut kit = Kit::default();
+    let (bad, good) = (kit.key::<Unwritable>("bad"), kit.key::<i64>("good"));
+    kit.wired(bad);
+    kit.wired(good);
+    let root = kit.block(chain(vec![puts("a", good, 1), puts("b", bad, Unwritable), puts("c", good, 3)]));
+    let plan = kit.plan(root);
+    let scratch = Scratch::new();
+    let ran = scratch.run(plan, false);
+    assert_eq!(ran.warnings.len(), 1, "{:?}", ran.warnings);
+    assert!(ran.warnings[0].contains("no longer recorded") && ran.warnings[0].contains("`bad`"), "{:?}", ran.warnings);
+    assert_eq!(*ran.view().get(good), 3);
+    let scratch = Scratch::new();
+    let ran = scratch.run_with(plan, Vec::new(), |session| session.require_state = true);
+    assert_eq!(ran.nodes, ["a", "b"]);
+    let error = ran.outcome.unwrap_err().to_string();
+    assert!(error.contains("can no longer be recorded"), "{error}");
+}
+
+#[test]
+fn an_outlook_says_what_would_run_and_why() {
+    static FAILS: AtomicUsize = AtomicUsize::new(1);
+    let (plan, _) = chain_of_four(&FAILS);
+    let scratch = Scratch::new();
+    scratch.run(plan, false).outcome.unwrap_err();
+    let session = |with: fn(&mut Session)| {
+        let mut session = Session { state_dir: scratch.0.clone(), resume: Some(Which::Last), ..Session::default() };
+        with(&mut session);
+        session
+    };
+    let outlook = |session| {
+        let outlook = crate::engine::records::outlook(plan, &[], &session).unwrap();
+        let nodes = outlook.nodes.into_iter().map(|node| (node.node, node.runs, node.why));
+        (outlook.run, nodes.collect::<Vec<_>>())
+    };
+    let why = |node, runs, why: &str| (node, runs, why.to_owned());
+    let (run, nodes) = outlook(session(|_| ()));
+    assert_eq!(run, Some(scratch.name()));
+    let expected = [
+        why("a", false, "it is done"),
+        why("b", false, "it is done"),
+        why("c", true, "it has no record"),
+        why("d", true, "a node before it runs"),
+    ];
+    assert_eq!(nodes, expected);
+    let (_, nodes) = outlook(session(|session| session.from = Some("b".to_owned())));
+    assert_eq!(nodes[0], why("a", false, "it is done"));
+    assert_eq!(nodes[1], why("b", true, "`--from` names it"));
+    let (run, nodes) = outlook(session(|session| session.resume = None));
+    assert_eq!((run, nodes.iter().all(|node| node.1)), (None, true));
+    assert_eq!(scratch.run(plan, true).nodes, ["c"], "nothing was changed by looking");
 }
