@@ -33,11 +33,7 @@ use crate::state::wire;
 /// # Errors
 /// If `serializer` fails.
 pub fn serialize<T: Pod + Serialize, S: Serializer>(numbers: &[T], serializer: S) -> Result<S::Ok, S::Error> {
-    if serializer.is_human_readable() {
-        numbers.serialize(serializer)
-    } else {
-        serializer.serialize_bytes(bytemuck::cast_slice(numbers))
-    }
+    serializer.serialize_newtype_struct(wire::packed_name::<T>(), &Packed(numbers))
 }
 
 /// Reads what [`serialize`] wrote.
@@ -45,10 +41,42 @@ pub fn serialize<T: Pod + Serialize, S: Serializer>(numbers: &[T], serializer: S
 /// # Errors
 /// If `deserializer` fails, or the bytes are no whole number of numbers.
 pub fn deserialize<'de, T: Pod + Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    if deserializer.is_human_readable() {
-        Vec::deserialize(deserializer)
-    } else {
-        deserializer.deserialize_bytes(Bytes(PhantomData))
+    deserializer.deserialize_newtype_struct(wire::packed_name::<T>(), Numbers(PhantomData))
+}
+
+/// A newtype by whose name [`wire`] knows that it should ask for bytes. Other formats see what is in it.
+struct Packed<'a, T>(&'a [T]);
+
+impl<T: Pod + Serialize> Serialize for Packed<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            self.0.serialize(serializer)
+        } else {
+            serializer.serialize_bytes(bytemuck::cast_slice(self.0))
+        }
+    }
+}
+
+struct Numbers<T>(PhantomData<T>);
+
+impl<'de, T: Pod + Deserialize<'de>> de::Visitor<'de> for Numbers<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "numbers of {} bytes", size_of::<T>())
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<T>, D::Error> {
+        if deserializer.is_human_readable() {
+            Vec::deserialize(deserializer)
+        } else {
+            deserializer.deserialize_bytes(Bytes(PhantomData))
+        }
+    }
+
+    /// `flatten`, `untagged` and the like have read it already, and do not know of the newtype.
+    fn visit_seq<A: de::SeqAccess<'de>>(self, numbers: A) -> Result<Vec<T>, A::Error> {
+        Vec::deserialize(de::value::SeqAccessDeserializer::new(numbers))
     }
 }
 
@@ -62,7 +90,7 @@ impl<T: Pod> de::Visitor<'_> for Bytes<T> {
     }
 
     fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<T>, E> {
-        wire::numbers(bytes).ok_or_else(|| E::invalid_length(bytes.len(), &self))
+        wire::whole(bytes).ok_or_else(|| E::invalid_length(bytes.len(), &self))
     }
 }
 

@@ -162,10 +162,23 @@ impl ItemFailure {
 
 impl Serialize for ItemFailure {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(EXACT, &Either(self))
+    }
+}
+
+/// The name of a newtype whose content is whole in no form but the one that is not for people: by it the
+/// [wire format](crate::state), which asks all other types for their form for people, knows to ask for that one.
+pub(crate) const EXACT: &str = "tea_runtime::exact";
+
+/// An [`ItemFailure`] in the form that is asked for.
+struct Either<'a>(&'a ItemFailure);
+
+impl Serialize for Either<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
-            Reported::from(self).serialize(serializer)
+            Reported::from(self.0).serialize(serializer)
         } else {
-            Self::serialize(self, serializer)
+            ItemFailure::serialize(self.0, serializer)
         }
     }
 }
@@ -217,6 +230,7 @@ impl<'a> From<&'a ItemFailure> for Reported<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::wire;
 
     fn failure() -> ItemFailure {
         let mut result = ParallelFlowResult::new("map");
@@ -243,5 +257,17 @@ mod tests {
         let sent = failure();
         let back: ItemFailure = postcard::from_bytes(&postcard::to_stdvec(&sent).unwrap()).unwrap();
         assert_eq!(format!("{back:?}"), format!("{sent:?}"));
+        // Alone, in a list, and beside a value that needs names.
+        let values = (sent.clone(), vec![sent.clone()], Some(sent), serde_json::json!(null));
+        macro_rules! crosses {
+            ($value:expr, $ty:ty) => {
+                let mut bytes = Vec::new();
+                wire::encode::<$ty>(&$value, &mut bytes).unwrap();
+                assert_eq!(format!("{:?}", wire::decode::<$ty>(&bytes).unwrap()), format!("{:?}", $value));
+            };
+        }
+        crosses!(values.0, ItemFailure);
+        crosses!(values.1, Vec<ItemFailure>);
+        crosses!(values, (ItemFailure, Vec<ItemFailure>, Option<ItemFailure>, serde_json::Value));
     }
 }

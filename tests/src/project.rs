@@ -62,6 +62,15 @@ impl Project {
         self.write("../Cargo.toml", &without);
     }
 
+    /// Adds a line to its dependencies.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn depend(&self, line: &str) {
+        let manifest = fs::read_to_string(self.path("../Cargo.toml")).expect("the manifest");
+        self.write("../Cargo.toml", &manifest.replace("[dependencies]\n", &format!("[dependencies]\n{line}\n")));
+    }
+
     /// Writes a file under `src`.
     ///
     /// # Panics

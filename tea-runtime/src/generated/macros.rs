@@ -75,7 +75,11 @@ macro_rules! __kind {
             name: $name,
             clone: <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::CLONE,
             to_json: $crate::__to_json!($json $key),
-            wire: <$key as $crate::__private::KeyType>::CHECKED.wire,
+            wire: $crate::__private::Wire::best(
+                <$key as $crate::__private::KeyType>::CHECKED.wire,
+                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::WIRE_EQUAL,
+                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::WIRE_SHOWN,
+            ),
             parse: $crate::__parse!($parse $key),
         }
     }};

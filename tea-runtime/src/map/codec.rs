@@ -39,7 +39,7 @@ pub struct Hashed;
 
 impl<T: Serialize + 'static> Codec<T> for Hashed {
     fn encode(value: &T, into: &mut Vec<u8>) -> Result<(), String> {
-        wire::encode(value, into)
+        wire::identify(value, into)
     }
 
     fn decode(_: &[u8]) -> Result<T, String> {

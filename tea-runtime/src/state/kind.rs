@@ -19,7 +19,7 @@ use super::{
     key::Value,
     stored,
     text::{self, Shape},
-    wire,
+    wire::{self, Compare},
 };
 
 /// Copies a value.
@@ -71,6 +71,17 @@ impl Wire {
     }
 }
 
+impl Wire {
+    /// The codec of a type: the best of what [`Probe`] found, if values of the type `cross` at all.
+    #[must_use]
+    pub const fn best(cross: Option<Self>, equal: Option<Self>, shown: Option<Self>) -> Option<Self> {
+        match (cross, equal, shown) {
+            (Some(_), Some(wire), _) | (Some(_), None, Some(wire)) => Some(wire),
+            _ => cross,
+        }
+    }
+}
+
 /// From what a caller writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Parse {
@@ -95,6 +106,10 @@ pub trait Cannot<T> {
     const DEBUG: Option<ShowValue<T>> = None;
     /// See [`Kind::clone`].
     const CLONE: Option<CloneValue> = None;
+    /// To and from bytes, for a type of which `PartialEq` tells whether all of a value has arrived.
+    const WIRE_EQUAL: Option<Wire> = None;
+    /// To and from bytes, for a type of which `Debug` tells it.
+    const WIRE_SHOWN: Option<Wire> = None;
     /// See [`Kind::to_json`].
     const TO_JSON: Option<ToJson> = None;
     /// From a flag's text, whatever its bytes.
@@ -128,6 +143,22 @@ impl<T: Clone + Send + Sync + 'static> Probe<T> {
     pub const CLONE: Option<CloneValue> = Some(|value| Arc::new(get::<T>(value).clone()));
 }
 
+impl<T: Serialize + DeserializeOwned + PartialEq + Send + Sync + 'static> Probe<T> {
+    /// To and from bytes, for a type of which `PartialEq` tells whether all of a value has arrived.
+    pub const WIRE_EQUAL: Option<Wire> = Some(Wire {
+        encode: |value, buffer| wire::encode_compared(get::<T>(value), buffer, &Compare::Equal(|a, b| a == b)),
+        ..Wire::new::<T>()
+    });
+}
+
+impl<T: Serialize + DeserializeOwned + Debug + Send + Sync + 'static> Probe<T> {
+    /// To and from bytes, for a type of which `Debug` tells it.
+    pub const WIRE_SHOWN: Option<Wire> = Some(Wire {
+        encode: |value, buffer| wire::encode_compared(get::<T>(value), buffer, &Compare::Shown(|a| format!("{a:?}"))),
+        ..Wire::new::<T>()
+    });
+}
+
 impl<T: Serialize + 'static> Probe<T> {
     /// See [`Kind::to_json`].
     pub const TO_JSON: Option<ToJson> = Some(|value, to| json::write(get::<T>(value), to));
@@ -156,22 +187,22 @@ impl<T: FromStr<Err: Display> + Send + Sync + 'static> Probe<T> {
     pub const FROM_STR: Option<Texts> = Some((|texts| from_str::<T>(utf8(text::only(texts)?)?), || Shape::Own));
 
     /// From a JSON string, by `FromStr`.
-    pub const FROM_JSON_STR: Option<FromJson> =
-        Some(|json| from_str::<T>(&serde_json::from_str::<String>(json).map_err(|error| error.to_string())?));
+    pub const FROM_JSON_STR: Option<FromJson> = Some(|json| from_str::<T>(&json::read::<String>(json)?));
 }
 
 impl<T: DeserializeOwned + Send + Sync + 'static> Probe<T> {
     /// From JSON, by `Deserialize`.
-    pub const FROM_JSON: Option<FromJson> = Some(|json| match serde_json::from_str::<T>(json) {
-        Ok(value) => Ok(Arc::new(value)),
-        Err(error) => Err(error.to_string()),
-    });
+    pub const FROM_JSON: Option<FromJson> = Some(|json| Ok(Arc::new(json::read::<T>(json)?)));
 
     /// From a flag's texts, by `Deserialize`.
     pub const FROM_TEXTS: Option<Texts> = Some((
         |texts| {
             let texts = texts.iter().map(|text| utf8(text)).collect::<Result<Vec<_>, _>>()?;
-            Ok(Arc::new(text::parse::<T>(&texts)?))
+            let value = text::parse::<T>(&texts).or_else(|error| match texts[..] {
+                [text] => json::read::<T>(text).map_err(|_| error),
+                _ => Err(error),
+            });
+            Ok(Arc::new(value?))
         },
         text::shape::<T>,
     ));

@@ -183,7 +183,13 @@ fn branch() -> Vec<u8> {
 
 /// Items that are doubled: 3, 57, which fails, and 133.
 fn items() -> Vec<u8> {
-    [to_bytes(&unit(MAP.id, 3, Some(Vec::new()), vec![1, 1, 2])), b"\x03\x39\x85\x01".to_vec()].concat()
+    let numbers = [3_usize, 57, 133].map(|number| {
+        let mut bytes = Vec::new();
+        crate::state::wire::encode(&number, &mut bytes).unwrap();
+        bytes
+    });
+    let lengths = numbers.iter().map(|bytes| bytes.len() as u64).collect();
+    [to_bytes(&unit(MAP.id, 3, Some(Vec::new()), lengths)), numbers.concat()].concat()
 }
 
 #[test]

@@ -3,17 +3,27 @@
 //! Structs keep their fields in declared order, as serde gives them. Maps are sorted by their keys, so that a `HashMap`
 //! does not let its order show. JSON text knows no difference between the two, so it is made here, between the value's
 //! `Serialize` and `serde_json`: everything is passed on, but the entries of a map wait until they are all there.
+//!
+//! What JSON has no form for has one here, and is read from it again:
+//!
+//! - `NaN` and infinities are `"NaN"`, `"Infinity"` and `"-Infinity"`;
+//! - a map with a key that is neither text, number nor `bool` is a list of pairs, `[[key, value], …]`;
+//! - a path that is not UTF-8 is `{"Unix": [bytes]}`, as an `OsString` is;
+//! - a `SystemTime` before 1970 has seconds below 0.
 
-use std::{cmp::Ordering, io::Write};
+use std::{cmp::Ordering, fmt, io::Write};
 
 use serde::{
-    Serialize, Serializer,
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{DeserializeOwned, MapAccess, Visitor},
     ser::{
         Error, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
         SerializeTupleStruct, SerializeTupleVariant,
     },
 };
 use serde_json::value::RawValue;
+
+use super::wire::{self, special};
 
 /// Writes a value as JSON on one line.
 ///
@@ -23,12 +33,94 @@ pub(crate) fn write<T: Serialize + ?Sized>(value: &T, to: &mut dyn Write) -> ser
     serde_json::to_writer(to, &Sorted(value))
 }
 
+/// Reads a value from JSON.
+///
+/// # Errors
+/// If the type's `Deserialize` fails; a sentence.
+pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).or_else(|error: serde_json::Error| {
+        let whole = serde_json::from_str::<&RawValue>(text).map_err(|error| error.to_string())?;
+        wire::from_json(&Json(whole)).map_err(|_| error.to_string())
+    })
+}
+
+/// The number that this text is in JSON.
+pub(super) fn not_finite(text: &str) -> Option<f64> {
+    [f64::NAN, f64::INFINITY, f64::NEG_INFINITY].into_iter().find(|number| text == name(*number))
+}
+
+fn name(number: f64) -> &'static str {
+    match number {
+        f64::INFINITY => "Infinity",
+        f64::NEG_INFINITY => "-Infinity",
+        _ => "NaN",
+    }
+}
+
+/// Some JSON, as a value. Its numbers are as they are written, of whatever size.
+struct Json<'a>(&'a RawValue);
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = self.0.get();
+        match text.as_bytes().first() {
+            Some(b'{') => {
+                let entries: Entries<'_> = parsed(text)?;
+                serializer.collect_map(entries.0.iter().map(|(name, value)| (name, Json(value))))
+            }
+            Some(b'[') => serializer.collect_seq(parsed::<Vec<&RawValue>, _>(text)?.into_iter().map(Json)),
+            Some(b'-' | b'0'..=b'9') => match (text.parse(), text.parse()) {
+                (Ok(number), _) => serializer.serialize_i128(number),
+                (_, Ok(number)) => serializer.serialize_u128(number),
+                _ => serializer.serialize_f64(parsed(text)?),
+            },
+            Some(b'"') => serializer.serialize_str(&parsed::<String, _>(text)?),
+            Some(b'n') => serializer.serialize_unit(),
+            _ => serializer.serialize_bool(parsed(text)?),
+        }
+    }
+}
+
+fn parsed<'a, T: Deserialize<'a>, E: Error>(text: &'a str) -> Result<T, E> {
+    serde_json::from_str(text).map_err(E::custom)
+}
+
+/// The entries of an object, in their order.
+struct Entries<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Entries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+
+        impl<'de> Visitor<'de> for All {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(All)
+    }
+}
+
 /// A value whose maps are sorted.
 struct Sorted<'a, T: ?Sized>(&'a T);
 
 impl<T: Serialize + ?Sized> Serialize for Sorted<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(Sorting(serializer))
+        match special::special(self.0) {
+            Some(special) => special.serialize(Sorting(serializer)),
+            None => self.0.serialize(Sorting(serializer)),
+        }
     }
 }
 
@@ -51,7 +143,7 @@ impl<S: Serializer> Serializer for Sorting<S> {
     type SerializeTuple = Sorting<S::SerializeTuple>;
     type SerializeTupleStruct = Sorting<S::SerializeTupleStruct>;
     type SerializeTupleVariant = Sorting<S::SerializeTupleVariant>;
-    type SerializeMap = Entries<S>;
+    type SerializeMap = Found<S>;
     type SerializeStruct = Sorting<S::SerializeStruct>;
     type SerializeStructVariant = Sorting<S::SerializeStructVariant>;
 
@@ -67,8 +159,6 @@ impl<S: Serializer> Serializer for Sorting<S> {
         serialize_u32(v: u32);
         serialize_u64(v: u64);
         serialize_u128(v: u128);
-        serialize_f32(v: f32);
-        serialize_f64(v: f64);
         serialize_char(v: char);
         serialize_str(v: &str);
         serialize_bytes(v: &[u8]);
@@ -76,6 +166,14 @@ impl<S: Serializer> Serializer for Sorting<S> {
         serialize_unit();
         serialize_unit_struct(name: &'static str);
         serialize_unit_variant(name: &'static str, index: u32, variant: &'static str);
+    }
+
+    fn serialize_f32(self, value: f32) -> Result<S::Ok, S::Error> {
+        if value.is_finite() { self.0.serialize_f32(value) } else { self.0.serialize_str(name(value.into())) }
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<S::Ok, S::Error> {
+        if value.is_finite() { self.0.serialize_f64(value) } else { self.0.serialize_str(name(value)) }
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
@@ -119,7 +217,7 @@ impl<S: Serializer> Serializer for Sorting<S> {
     }
 
     fn serialize_map(self, length: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        Ok(Entries { to: self.0, found: Vec::with_capacity(length.unwrap_or(0).min(1 << 10)), key: None })
+        Ok(Found { to: self.0, entries: Vec::with_capacity(length.unwrap_or(0).min(1 << 10)), key: None })
     }
 
     fn serialize_struct(self, name: &'static str, length: usize) -> Result<Self::SerializeStruct, S::Error> {
@@ -165,39 +263,50 @@ pass_parts_on! {
 }
 
 /// The entries of a map, as far as they have come.
-struct Entries<S> {
+struct Found<S> {
     to: S,
-    found: Vec<(String, Box<RawValue>)>,
-    key: Option<String>,
+    entries: Vec<(Key, Box<RawValue>)>,
+    key: Option<Key>,
 }
 
-impl<S: Serializer> SerializeMap for Entries<S> {
+/// A key of a map.
+struct Key {
+    /// As an object has it. Numbers and `bool` become text, as they do in `serde_json`; others cannot.
+    name: Option<Name>,
+    /// As JSON.
+    json: Box<RawValue>,
+}
+
+impl<S: Serializer> SerializeMap for Found<S> {
     type Ok = S::Ok;
     type Error = S::Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), S::Error> {
         let text = text(key).map_err(S::Error::custom)?;
-        self.key = Some(match text.as_bytes().first() {
-            Some(b'"') => serde_json::from_str(&text).map_err(S::Error::custom)?,
-            // As `serde_json` does with numbers and `bool`.
-            Some(b'-' | b'0'..=b'9' | b't' | b'f') => text,
-            _ => return Err(S::Error::custom("a map has keys that are neither text nor numbers, which JSON has not")),
-        });
+        let name = match text.as_bytes().first() {
+            Some(b'"') => Some(Name(parsed(&text)?)),
+            Some(b'-' | b'0'..=b'9' | b't' | b'f') => Some(Name(text.clone())),
+            _ => None,
+        };
+        self.key = Some(Key { name, json: RawValue::from_string(text).map_err(S::Error::custom)? });
         Ok(())
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
         let key = self.key.take().ok_or_else(|| S::Error::custom("a map's value came before its key"))?;
         let value = text(value).and_then(RawValue::from_string).map_err(S::Error::custom)?;
-        self.found.push((key, value));
+        self.entries.push((key, value));
         Ok(())
     }
 
     fn end(mut self) -> Result<S::Ok, S::Error> {
-        self.found.sort_by(|(a, _), (b, _)| compare(a, b));
-        let mut map = self.to.serialize_map(Some(self.found.len()))?;
-        for (key, value) in &self.found {
-            map.serialize_entry(key, value)?;
+        self.entries.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name).then_with(|| a.json.get().cmp(b.json.get())));
+        if self.entries.iter().any(|(key, _)| key.name.is_none()) {
+            return self.to.collect_seq(self.entries.iter().map(|(key, value)| (&key.json, value)));
+        }
+        let mut map = self.to.serialize_map(Some(self.entries.len()))?;
+        for (key, value) in &self.entries {
+            map.serialize_entry(key.name.as_ref().map_or("", |name| &name.0), value)?;
         }
         map.end()
     }
@@ -209,75 +318,26 @@ fn text<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String> {
     String::from_utf8(bytes).map_err(Error::custom)
 }
 
-/// Whole numbers by their value and before all else, the rest by its text.
-fn compare(a: &str, b: &str) -> Ordering {
-    match (a.parse::<i128>(), b.parse::<i128>()) {
-        (Ok(a), Ok(b)) => a.cmp(&b),
-        (Ok(_), Err(_)) => Ordering::Less,
-        (Err(_), Ok(_)) => Ordering::Greater,
-        (Err(_), Err(_)) => a.cmp(b),
+/// Text, of which whole numbers come by their value and before all else.
+#[derive(PartialEq, Eq)]
+struct Name(String);
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self.0.parse::<i128>(), other.0.parse::<i128>()) {
+            (Ok(a), Ok(b)) => a.cmp(&b),
+            (Ok(_), Err(_)) => Ordering::Less,
+            (Err(_), Ok(_)) => Ordering::Greater,
+            (Err(_), Err(_)) => self.0.cmp(&other.0),
+        }
+    }
+}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::{BTreeMap, HashMap};
-
-    use serde::Serialize;
-
-    use super::*;
-
-    #[derive(Serialize)]
-    struct Point {
-        y: f64,
-        x: f64,
-    }
-
-    #[derive(Serialize)]
-    enum Shape {
-        Dot,
-        Circle { radius: u8, at: Point },
-        Line(Point, Point),
-        Named(HashMap<&'static str, u8>),
-    }
-
-    fn json(value: &impl Serialize) -> String {
-        text(value).unwrap()
-    }
-
-    #[test]
-    fn structs_keep_their_order_at_any_depth() {
-        let at = || Point { y: 0.5, x: 0.25 };
-        let shapes = vec![
-            Shape::Dot,
-            Shape::Circle { radius: 1, at: at() },
-            Shape::Line(at(), at()),
-            Shape::Named(HashMap::from([("z", 1), ("a", 2)])),
-        ];
-        assert_eq!(
-            json(&(Some(shapes), ())),
-            r#"[["Dot",{"Circle":{"radius":1,"at":{"y":0.5,"x":0.25}}},{"Line":[{"y":0.5,"x":0.25},{"y":0.5,"x":0.25}]},{"Named":{"a":2,"z":1}}],null]"#
-        );
-    }
-
-    #[test]
-    fn maps_are_sorted_and_what_is_in_them_too() {
-        let counts: HashMap<_, _> =
-            ["z", "b", "a"].into_iter().map(|name| (name, HashMap::from([(2, 0.1), (10, 0.2)]))).collect();
-        assert_eq!(json(&counts), r#"{"a":{"2":0.1,"10":0.2},"b":{"2":0.1,"10":0.2},"z":{"2":0.1,"10":0.2}}"#);
-        assert_eq!(
-            json(&serde_json::json!({"b": [{"y": 1, "x": null}], "a": {}})),
-            r#"{"a":{},"b":[{"x":null,"y":1}]}"#
-        );
-    }
-
-    #[test]
-    fn keys_and_numbers_stay_as_they_are() {
-        assert_eq!(json(&BTreeMap::from([(i64::MIN, u128::MAX)])), format!("{{\"{}\":{}}}", i64::MIN, u128::MAX));
-        assert_eq!(json(&BTreeMap::from([("\"\n\u{7f}ü", [1u8])])), "{\"\\\"\\n\u{7f}ü\":[1]}");
-        assert_eq!(json(&BTreeMap::from([(true, 'x')])), r#"{"true":"x"}"#);
-        assert!(text(&BTreeMap::from([((1, 2), 3)])).unwrap_err().to_string().contains("keys"));
-        let raw = RawValue::from_string(r#"{"b": 1, "a": 2}"#.to_owned()).unwrap();
-        assert_eq!(json(&vec![raw]), r#"[{"b": 1, "a": 2}]"#);
-    }
-}
+mod tests;

@@ -1,0 +1,198 @@
+//! Values as bytes, for the way to a worker and back.
+//!
+//! Text and vectors of numbers are copied as they lie in memory. All other types have one of two forms, which is decided
+//! once a type: [`plain`], as fast as can be, where what is written is what will be asked for, and [`named`], which holds
+//! whatever JSON can, and more.
+//!
+//! Both ends are the same program, and the bytes are kept nowhere else.
+
+mod named;
+mod numbers;
+mod plain;
+pub(super) mod special;
+
+use std::{
+    any::{Any, TypeId},
+    fmt,
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+pub(crate) use self::numbers::{packed_name, whole};
+use self::{named::Source, plain::Form};
+
+/// The first byte of a value that is [`plain`].
+const PLAIN: u8 = 0;
+/// The first byte of a value that is [`named`].
+const NAMED: u8 = 1;
+
+/// Appends the bytes of `value` to `buffer`.
+///
+/// # Errors
+/// If the type's `Serialize` fails.
+pub(crate) fn encode<T: Serialize + DeserializeOwned + 'static>(value: &T, buffer: &mut Vec<u8>) -> Result<(), String> {
+    if let Some(bytes) = in_place(value) {
+        buffer.extend_from_slice(bytes);
+        return Ok(());
+    }
+    buffer.push(PLAIN);
+    if Form::of::<T>().write(value, buffer) {
+        return Ok(());
+    }
+    *buffer.last_mut().expect("the form was written") = NAMED;
+    named::write(value, buffer).map_err(|error| format!("its `Serialize` says: {error}"))
+}
+
+/// Appends bytes that say which value it is, and are never read. They depend on the value alone, not on those that were
+/// written before.
+///
+/// # Errors
+/// If the type's `Serialize` fails.
+pub(crate) fn identify<T: Serialize>(value: &T, buffer: &mut Vec<u8>) -> Result<(), String> {
+    named::write(value, buffer).map_err(|error| format!("its `Serialize` says: {error}"))
+}
+
+/// How to tell whether a value has arrived.
+pub(crate) enum Compare<T> {
+    /// By `PartialEq`.
+    Equal(fn(&T, &T) -> bool),
+    /// By what `Debug` shows.
+    Shown(fn(&T) -> String),
+}
+
+/// The longest value that is compared because it is the first of its type.
+const FIRST: usize = 64 << 10;
+
+/// As [`encode`], and sees to it that what is read from the bytes is what was written: fields that serde skips are in no
+/// bytes. That is done for every value of a type whose size says that there are some, and for the first of all others.
+///
+/// # Errors
+/// If a worker would get something else.
+pub(crate) fn encode_compared<T>(value: &T, buffer: &mut Vec<u8>, compare: &Compare<T>) -> Result<(), String>
+where
+    T: Serialize + DeserializeOwned + 'static,
+{
+    let before = buffer.len();
+    encode(value, buffer)?;
+    if in_place(value).is_some() {
+        return Ok(());
+    }
+    let form = Form::of::<T>();
+    let bytes = &buffer[before..];
+    let same = match compare {
+        // What is not equal to itself, as `NaN` is not, cannot be compared in this way.
+        Compare::Equal(equal) if form.holds_more || bytes.len() <= FIRST && form.is_new() => {
+            let arrived = decode::<T>(bytes)?;
+            equal(value, &arrived) || !equal(value, value)
+        }
+        Compare::Shown(show) if form.holds_more => {
+            // Sets and maps may show what is in them in another order.
+            let [sent, arrived] = [show(value), show(&decode::<T>(bytes)?)].map(|shown| {
+                let mut bytes = shown.into_bytes();
+                bytes.sort_unstable();
+                bytes
+            });
+            sent == arrived
+        }
+        _ => true,
+    };
+    if same {
+        return Ok(());
+    }
+    Err("a worker would get another value: what serde skips of it is not at its default, or its `Serialize` and \
+         `Deserialize` do not fit each other"
+        .to_owned())
+}
+
+/// Reads a `T` that takes up all of `bytes`. Never allocates much more than `bytes` could hold.
+///
+/// # Errors
+/// If `bytes` are not what [`encode`] gave for a `T`.
+pub(crate) fn decode<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T, String> {
+    if may_be_plain::<T>()
+        && let Some(plain) = decode_plain(TypeId::of::<T>(), bytes)
+    {
+        return plain.map(|value| *value.downcast().expect("it was asked for by its type"));
+    }
+    let value = match bytes {
+        [PLAIN, bytes @ ..] => plain::read(bytes),
+        [NAMED, bytes @ ..] => named::read(bytes, Source::Types),
+        [] => Err(cut()),
+        _ => Err(damaged()),
+    };
+    value.map_err(|error| format!("its `Deserialize` says: {error}"))
+}
+
+/// The bytes of `value` as they lie in memory, if those are what [`encode`] appends.
+pub(crate) fn in_place<T: 'static>(value: &T) -> Option<&[u8]> {
+    if !may_be_plain::<T>() {
+        return None;
+    }
+    let text = (value as &dyn Any).downcast_ref::<String>().map(String::as_bytes);
+    text.or_else(|| numbers::memory(value).map(|(_, bytes)| bytes))
+}
+
+/// Whether a `T` is as large as the types that cross as they lie in memory. Small values, of which there may be many,
+/// are spared the comparisons, since the compiler knows.
+const fn may_be_plain<T>() -> bool {
+    size_of::<T>() == size_of::<String>()
+}
+
+fn decode_plain(id: TypeId, bytes: &[u8]) -> Option<Result<Box<dyn Any>, String>> {
+    if id == TypeId::of::<String>() {
+        let text = std::str::from_utf8(bytes).map_err(|error| error.to_string());
+        return Some(text.map(|text| Box::new(text.to_owned()) as Box<dyn Any>));
+    }
+    numbers::vector(id, bytes)
+}
+
+/// Reads a `T` from what [`json`](super::json) has in its place.
+pub(super) fn from_json<T: DeserializeOwned>(json: &impl Serialize) -> Result<T, String> {
+    let mut bytes = Vec::new();
+    let value = named::write(json, &mut bytes).and_then(|()| named::read(&bytes, Source::Json));
+    value.map_err(|error| error.0)
+}
+
+type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a value cannot be written or read.
+#[derive(Debug)]
+struct Error(String);
+
+impl Error {
+    fn new(message: &str) -> Self {
+        Self(message.to_owned())
+    }
+}
+
+fn cut() -> Error {
+    Error::new("the bytes end too early")
+}
+
+fn damaged() -> Error {
+    Error::new("the bytes are damaged")
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl serde::ser::Error for Error {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self(message.to_string())
+    }
+}
+
+impl serde::de::Error for Error {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self(message.to_string())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::items_after_statements, reason = "types are next to what is tested with them")]
+mod tests;

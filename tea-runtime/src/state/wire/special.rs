@@ -1,0 +1,228 @@
+//! Values of the standard library's types that serde's own forms do not hold: paths that are not UTF-8, times before
+//! 1970, flow information of addresses.
+//!
+//! Such a value is found by its type. That works for fields, for what is in an `Option`, a tuple or a newtype, and for the
+//! collections that are listed here: of others serde shows references only, whose type cannot be told. All other values
+//! of the types keep serde's form.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    ffi::OsString,
+    marker::PhantomData,
+    net::{SocketAddr, SocketAddrV6},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use try_specialize::{TrySpecialize, type_eq};
+
+/// A value in the form that it has here.
+pub(in crate::state) enum Special<'a> {
+    /// As `OsString` has it: `{"Unix": [99, 97, 102, 233]}`.
+    Path(&'a Path),
+    Paths(Vec<&'a Path>),
+    Map(Vec<(Part<'a>, Part<'a>)>),
+    Time(Time),
+}
+
+/// A key or a value of a map.
+pub(in crate::state) enum Part<'a> {
+    Text(&'a str),
+    Path(&'a Path),
+    Paths(Vec<&'a Path>),
+    Unsigned(u64),
+    Float(f64),
+    Bool(bool),
+}
+
+/// As serde has it, but the seconds may be below 0.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "SystemTime")]
+pub(in crate::state) struct Time {
+    secs_since_epoch: i64,
+    nanos_since_epoch: u32,
+}
+
+/// The form of a value, if serde's own does not hold it.
+#[inline]
+pub(in crate::state) fn special<T: ?Sized>(value: &T) -> Option<Special<'_>> {
+    if let Some(path) = value.try_specialize_ref::<PathBuf>() {
+        return is_special(path).then_some(Special::Path(path));
+    }
+    if let Some(path) = value.try_specialize_ref::<Path>() {
+        return is_special(path).then_some(Special::Path(path));
+    }
+    if let Some(path) = value.try_specialize_ref::<Box<Path>>() {
+        return is_special(path).then_some(Special::Path(path));
+    }
+    if let Some(time) = value.try_specialize_ref::<SystemTime>() {
+        let before = time.duration_since(SystemTime::UNIX_EPOCH).err()?.duration();
+        return Time::before_1970(before).map(Special::Time);
+    }
+    macro_rules! lists {
+        ($($list:ty)*) => {
+            $(if let Some(paths) = value.try_specialize_ref::<$list>() {
+                return paths.iter().any(|path| is_special(path)).then(|| Special::Paths(all(paths)));
+            })*
+        };
+    }
+    lists!(Vec<PathBuf> VecDeque<PathBuf> BTreeSet<PathBuf> HashSet<PathBuf> Box<[PathBuf]>);
+    macro_rules! maps {
+        ($($key:ty => $value:ty)*) => {
+            $(if let Some(map) = value.try_specialize_ref::<BTreeMap<$key, $value>>() {
+                return entries(map);
+            }
+            if let Some(map) = value.try_specialize_ref::<HashMap<$key, $value>>() {
+                return entries(map);
+            })*
+        };
+    }
+    maps! {
+        String => PathBuf
+        String => Vec<PathBuf>
+        PathBuf => String
+        PathBuf => PathBuf
+        PathBuf => Vec<PathBuf>
+        PathBuf => u32
+        PathBuf => u64
+        PathBuf => usize
+        PathBuf => f64
+        PathBuf => bool
+    }
+    None
+}
+
+fn is_special(path: &Path) -> bool {
+    path.to_str().is_none()
+}
+
+fn all<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<&'a Path> {
+    paths.into_iter().map(PathBuf::as_path).collect()
+}
+
+fn entries<'a, K: AsPart + 'a, V: AsPart + 'a>(map: impl IntoIterator<Item = (&'a K, &'a V)>) -> Option<Special<'a>> {
+    let entries: Vec<_> = map.into_iter().map(|(key, value)| (key.part(), value.part())).collect();
+    let special = entries.iter().any(|(key, value)| key.is_special() || value.is_special());
+    special.then_some(Special::Map(entries))
+}
+
+/// A key or a value of a map.
+trait AsPart {
+    fn part(&self) -> Part<'_>;
+}
+
+macro_rules! parts {
+    ($($ty:ty: $this:ident => $part:expr;)*) => {
+        $(impl AsPart for $ty {
+            fn part(&self) -> Part<'_> {
+                let $this = self;
+                $part
+            }
+        })*
+    };
+}
+
+parts! {
+    String: text => Part::Text(text);
+    PathBuf: path => Part::Path(path);
+    Vec<PathBuf>: paths => Part::Paths(all(paths));
+    u32: number => Part::Unsigned((*number).into());
+    u64: number => Part::Unsigned(*number);
+    usize: number => Part::Unsigned(*number as u64);
+    f64: number => Part::Float(*number);
+    bool: truth => Part::Bool(*truth);
+}
+
+impl Part<'_> {
+    fn is_special(&self) -> bool {
+        match self {
+            Self::Path(path) => is_special(path),
+            Self::Paths(paths) => paths.iter().copied().any(is_special),
+            _ => false,
+        }
+    }
+}
+
+impl Serialize for Special<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Path(path) => Part::Path(path).serialize(serializer),
+            Self::Paths(paths) => serializer.collect_seq(paths.iter().copied().map(Part::Path)),
+            Self::Map(entries) => serializer.collect_map(entries.iter().map(|(key, value)| (key, value))),
+            Self::Time(time) => time.serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for Part<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Path(path) => match path.to_str() {
+                Some(text) => serializer.serialize_str(text),
+                None => path.as_os_str().serialize(serializer),
+            },
+            Self::Paths(paths) => serializer.collect_seq(paths.iter().copied().map(Part::Path)),
+            Self::Unsigned(number) => serializer.serialize_u64(*number),
+            Self::Float(number) => serializer.serialize_f64(*number),
+            Self::Bool(truth) => serializer.serialize_bool(*truth),
+        }
+    }
+}
+
+impl Time {
+    fn before_1970(before: Duration) -> Option<Self> {
+        let seconds = i64::try_from(before.as_secs()).ok()?;
+        Some(match before.subsec_nanos() {
+            0 => Self { secs_since_epoch: -seconds, nanos_since_epoch: 0 },
+            nanos => Self { secs_since_epoch: -seconds - 1, nanos_since_epoch: 1_000_000_000 - nanos },
+        })
+    }
+
+    fn time(&self) -> Option<SystemTime> {
+        let whole = Duration::from_secs(self.secs_since_epoch.unsigned_abs());
+        let seconds = if self.secs_since_epoch < 0 {
+            SystemTime::UNIX_EPOCH.checked_sub(whole)
+        } else {
+            SystemTime::UNIX_EPOCH.checked_add(whole)
+        };
+        seconds?.checked_add(Duration::from_nanos(self.nanos_since_epoch.into()))
+    }
+}
+
+/// Whether `S` stands for a time, which [`time`] reads.
+#[inline]
+pub(super) fn is_time<S>() -> bool {
+    type_eq::<S, PhantomData<SystemTime>>()
+}
+
+/// Reads a time, before 1970 or after, as a `T`.
+pub(super) fn time<'de, T, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    let time = Time::deserialize(deserializer)?.time();
+    let time = time.ok_or_else(|| D::Error::custom("it is a time that a `SystemTime` does not reach"))?;
+    let value = T::try_specialize_from(time).or_else(|time| T::try_specialize_from(Some(time)));
+    value.map_err(|_| D::Error::custom("a time before 1970 is read as something else than a `SystemTime`"))
+}
+
+/// Reads a path that is not UTF-8, as a `T`.
+pub(super) fn path<'de, T, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    let path = PathBuf::from(OsString::deserialize(deserializer)?);
+    T::try_specialize_from(path).map_err(|_| D::Error::custom("it is read as something else than a `PathBuf`"))
+}
+
+/// An address with flow information, which its text has not.
+#[inline]
+pub(super) fn with_flow<T: ?Sized>(value: &T) -> Option<SocketAddrV6> {
+    let address = match value.try_specialize_ref::<SocketAddr>() {
+        Some(SocketAddr::V6(address)) => *address,
+        Some(SocketAddr::V4(_)) => return None,
+        None => *value.try_specialize_ref::<SocketAddrV6>()?,
+    };
+    (address.flowinfo() != 0).then_some(address)
+}
+
+/// An address, as a `T`.
+pub(super) fn address<T>(address: SocketAddrV6) -> Option<T> {
+    T::try_specialize_from(address).or_else(|address| T::try_specialize_from(SocketAddr::V6(address))).ok()
+}

@@ -1,0 +1,77 @@
+//! A program whose values have types that do not cross easily: the tests are in `tests/trip/`.
+
+use std::{
+    collections::HashMap,
+    ffi::OsString,
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Stage {
+    Queued,
+    #[serde(skip)]
+    #[allow(dead_code)]
+    Internal,
+    Running,
+    #[serde(skip_deserializing)]
+    #[allow(dead_code)]
+    Written,
+    Done,
+    Failed(String),
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Row {
+    #[serde(default, skip_serializing_if = "is_zero")]
+    weight: u8,
+    tags: Vec<u8>,
+    #[serde(flatten)]
+    rest: HashMap<String, serde_json::Value>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Loose {
+    Number(i64),
+    Held(Tagged),
+    Text(String),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum Tagged {
+    NoShape,
+    Circle { radius: f64 },
+}
+
+impl Loose {
+    fn all() -> Vec<Self> {
+        let tagged = [Tagged::NoShape, Tagged::Circle { radius: 0.5 }].map(Self::Held);
+        [Self::Number(-7), Self::Text("-7".into())].into_iter().chain(tagged).collect()
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Cached {
+    id: u32,
+    #[serde(skip)]
+    cache: Option<u64>,
+}
+
+fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    files.sort();
+    Ok(files)
+}
+
+tea_runtime::include_workflow!("flow.yaml");
