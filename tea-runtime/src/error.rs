@@ -173,10 +173,17 @@ fn message(workflow: &str, failure: &Failure, leaves: &[BranchFailure<'_>]) -> S
     let first = leaves.iter().find(|leaf| leaf.failure.kind != FailureKind::Cancelled).or(leaves.first());
     let Some(first) = first else { return format!("workflow `{workflow}` failed: {}", failure.message) };
     let mut message = format!("workflow `{workflow}` failed: {first}");
-    if leaves.len() > 1 {
-        _ = write!(message, " (and {} more)", leaves.len() - 1);
+    let more = leaves.len() as u64 - 1 + untold(failure);
+    if more > 0 {
+        _ = write!(message, " (and {more} more)");
     }
     message
+}
+
+/// How many items failed that are not among the failures that are told.
+fn untold(failure: &Failure) -> u64 {
+    let within = failure.branches.iter().filter_map(|branch| branch.error.as_deref());
+    failure.further + within.map(untold).sum::<u64>()
 }
 
 fn cause(causes: &[String]) -> Option<Box<Cause>> {

@@ -76,6 +76,8 @@ pub struct Failure {
     /// For a fan-out or a map: the branches or items that failed, in declared order, with at most the first 1,000
     /// items.
     pub branches: Vec<ParallelFlowResult>,
+    /// For a map: how many more items failed than `branches` holds.
+    pub further: u64,
     /// For a fan-out: the branches that succeeded.
     pub finished: Vec<String>,
 }
@@ -94,6 +96,7 @@ impl Failure {
             exit: None,
             output: Vec::new(),
             branches: Vec::new(),
+            further: 0,
             finished: Vec::new(),
         }
     }

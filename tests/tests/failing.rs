@@ -55,6 +55,7 @@ fn a_report_says_all_that_was_done_and_obeys_no_control_character() {
 #[test]
 fn more_than_a_thousand_failures_are_counted() {
     let text = failing(&["--how", "many"]).run();
+    assert!(!text.stderr.contains("1000 of 3000"), "{}", text.stderr);
     let more = "= not shown: 2990 more failures; `--error-format json` has 1000 of them\n";
     assert!(text.failure(1).contains(more), "{}", text.stderr);
     let json = failing(&["--how", "many", "--error-format", "json", "-q"]).run();

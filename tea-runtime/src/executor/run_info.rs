@@ -8,9 +8,10 @@ use std::{
     },
 };
 
-use super::{breakers::Breakers, message::Note, tokens::Tokens};
+use super::{breakers::Breakers, message::Note, thread::cache::drop_elsewhere, tokens::Tokens};
 use crate::{
     event::{Detail, Events},
+    panic::may_run_users_rust,
     plan::Plan,
 };
 
@@ -53,6 +54,15 @@ impl RunInfo {
         let notes = std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner));
         for note in &notes {
             note.tell(&self.events);
+        }
+    }
+}
+
+impl Drop for RunInfo {
+    /// Listeners are the user's. The last to let go of a run may be a thread of ours that was about to leave a note.
+    fn drop(&mut self) {
+        if !may_run_users_rust() {
+            drop_elsewhere(std::mem::take(&mut self.events));
         }
     }
 }

@@ -16,6 +16,7 @@ use super::{
     outcome::{Outcome, Ran},
     queue::CompletionQueue,
     run_info::RunInfo,
+    thread::cache::drop_elsewhere,
     wire::{Bytes, Encoded, ResultHead},
 };
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
     context::Context,
     event::{Event, Scope},
     failure::{Failure, FailureKind, cancelled},
+    panic::may_run_users_rust,
     policy::ParallelConfig,
     position::Position,
     timer,
@@ -89,6 +91,18 @@ pub(crate) struct FanOut {
     pub(crate) queue: CompletionQueue<Message>,
     pub(crate) cancel: CancellationToken,
     pub(crate) position: Position,
+}
+
+impl Drop for FanOut {
+    /// Messages that nobody took hold values, whose `Drop` is the user's. The last to let go may be whoever brought the
+    /// outcome of a unit that was given up.
+    fn drop(&mut self) {
+        if !may_run_users_rust() {
+            let mut messages = Vec::new();
+            self.queue.wait(0, None, &mut messages);
+            drop_elsewhere(messages);
+        }
+    }
 }
 
 /// Identifies a unit within this process.
@@ -331,9 +345,14 @@ impl Ticket {
 
     /// Delivers a failure: whatever ran the unit is gone, or could not be reached.
     pub fn fail(mut self, failure: &Failure) {
+        self.lose(failure);
+    }
+
+    fn lose(&mut self, failure: &Failure) {
+        let ran = Ran::here(Duration::ZERO);
         let outcome = match self.sent.take() {
-            Some(work) => Outcome::failed(work, failure, Ran::here(Duration::ZERO)),
-            None => Outcome::left_behind(failure, Ran::here(Duration::ZERO)),
+            Some(work) => Outcome::failed(work, failure, ran),
+            None => Outcome::left_behind(failure, ran),
         };
         self.bring(outcome);
     }
@@ -353,12 +372,7 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if self.fan_out.is_some() {
-            let failure = Failure::new(FailureKind::Transport, "what ran it went away without bringing an outcome");
-            let outcome = match self.sent.take() {
-                Some(work) => Outcome::failed(work, &failure, Ran::here(Duration::ZERO)),
-                None => Outcome::left_behind(&failure, Ran::here(Duration::ZERO)),
-            };
-            self.bring(outcome);
+            self.lose(&Failure::new(FailureKind::Transport, "what ran it went away without bringing an outcome"));
         }
     }
 }

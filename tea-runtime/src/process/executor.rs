@@ -39,6 +39,13 @@ impl ProcessExecutor {
     }
 }
 
+#[cfg(test)]
+impl ProcessExecutor {
+    pub(super) fn pool(&self) -> &Pool {
+        self.pool.as_ref().expect("there is one")
+    }
+}
+
 impl std::fmt::Debug for ProcessExecutor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ProcessExecutor").field("max_workers", &self.max_workers).finish_non_exhaustive()

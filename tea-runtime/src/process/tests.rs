@@ -1,5 +1,7 @@
 //! The pool against real workers: this test program, re-executed. A branch does what its input says.
 
+mod guarded;
+
 use std::{
     any::Any,
     borrow::Cow,

@@ -78,7 +78,7 @@ impl Ends {
         let failed: Vec<_> = failed.filter_map(|(_, end)| end.failed()).collect();
         let any_started = failed.iter().any(started);
         let news = failed.into_iter().filter(|result| !any_started || started(result));
-        let mut failure = summary(news.cloned().collect(), self.tasks.len(), "branches")?;
+        let mut failure = summary(news.cloned().collect(), 0, self.tasks.len(), "branches")?;
         let finished = self.tasks.iter().zip(&self.ends).filter(|(_, end)| end.is_success());
         failure.finished = finished.map(|(task, _)| task.name.to_owned()).collect();
         Some(failure)
@@ -91,17 +91,24 @@ impl Ends {
 }
 
 /// The failure of a fan-out or map some of whose branches or items failed.
-pub(in crate::engine) fn summary(branches: Vec<ParallelFlowResult>, total: usize, what: &str) -> Option<Box<Failure>> {
+/// `branches` tells of them, but of `further` ones.
+pub(in crate::engine) fn summary(
+    branches: Vec<ParallelFlowResult>,
+    further: usize,
+    total: usize,
+    what: &str,
+) -> Option<Box<Failure>> {
     // One that was cancelled is the consequence of another.
     let first = branches.iter().find(|branch| kind(branch) != FailureKind::Cancelled).or(branches.first())?;
-    let message = match branches.len() {
+    let message = match branches.len() + further {
         1 => format!("`{}` failed", first.branch),
         failed => format!("{failed} of {total} {what} failed, `{}` first", first.branch),
     };
     let first = first.error.as_deref();
     let kind = first.map_or(FailureKind::Error, |error| error.kind);
     let causes = first.map(|error| error.message.clone()).into_iter().collect();
-    Some(Box::new(Failure { causes, branches, ..Failure::new(kind, message) }))
+    let further = further as u64;
+    Some(Box::new(Failure { causes, branches, further, ..Failure::new(kind, message) }))
 }
 
 fn kind(result: &ParallelFlowResult) -> FailureKind {

@@ -124,7 +124,7 @@ pub(super) fn run(
             return None;
         }
         let told = failures.iter().take(TOLD).map(|(_, result)| result.clone()).collect();
-        summary(told, done, "items")
+        summary(told, failures.len().saturating_sub(TOLD), done, "items")
     };
     let failure = refused.or(error).or_else(failed);
     let outcome = guard(|| {

@@ -147,6 +147,25 @@ fn failed_items_fail_the_map_after_the_others() {
     assert_eq!((failure.node.as_deref(), failure.kind), (Some("each"), FailureKind::Error));
 }
 
+/// The first thousand are told, by their index, whatever came in first; all are counted, everywhere alike.
+#[test]
+fn more_than_a_thousand_failed_items_are_counted() {
+    static ODD: &dyn MapSpec = &map(
+        in_place(ITEMS),
+        |_, _, n, _| if n % 2 == 1 { Err("odd".into()) } else { Ok(*n) },
+        OUT,
+        None,
+        Local,
+        Local,
+    );
+    let error = run_map((0..3_000).collect(), ODD, ParallelConfig::DEFAULT).unwrap_err();
+    let failure = error.failure().unwrap();
+    assert_eq!(failure.message, "1500 of 3000 items failed, `each[1]` first");
+    assert_eq!((failure.branches.len(), failure.further, error.failures().len()), (1_000, 500, 1_000));
+    assert_eq!(failure.branches.last().unwrap().branch, "each[1999]");
+    assert!(error.to_string().ends_with("branch `each[1]`: node `each`: odd (and 1499 more)"), "{error}");
+}
+
 #[test]
 fn failed_items_are_tried_again_one_by_one() {
     static TRIES: Mutex<Vec<usize>> = Mutex::new(Vec::new());

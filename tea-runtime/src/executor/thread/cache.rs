@@ -44,6 +44,12 @@ pub(crate) fn run(job: Job) -> Result<(), (Job, std::io::Error)> {
     Ok(())
 }
 
+/// Drops what is the user's on a thread where the user's Rust may run.
+pub(crate) fn drop_elsewhere(value: impl Send + 'static) {
+    // Without a thread to spare it is dropped here: better than to keep it for ever.
+    drop(run(Box::new(move || drop(value))));
+}
+
 fn start(job: Job) -> Result<(), (Job, std::io::Error)> {
     let number = STARTED.fetch_add(1, Ordering::Relaxed);
     let slot = Arc::new(Mutex::new(Some(job)));

@@ -105,7 +105,7 @@ impl ParallelExecutor for ThreadExecutor {
             let unit = state.queue.remove(at);
             drop(state);
             // Nobody waits for it, and what it drops is user data.
-            return drop(unit.map(|unit| cache::run(Box::new(move || drop(unit)))));
+            return cache::drop_elsewhere(unit);
         }
         let slot = state.slots.iter().find(|slot| *lock(&slot.unit) == Some(unit)).map(Arc::clone);
         drop(state);

@@ -106,6 +106,8 @@ enum Command {
     Grant(u32, Token),
     /// Workers that have nothing to do are to end.
     EndIdle,
+    #[cfg(test)]
+    Panic,
 }
 
 impl Pool {
@@ -226,6 +228,12 @@ impl Pool {
     /// Signals all workers and what they have started, before it returns.
     pub(super) fn signal(&self, signal: Signal) {
         self.lock().sides.values().for_each(|side| side.group.signal(signal));
+    }
+
+    /// Has the supervisor panic, as a defect in it would.
+    #[cfg(test)]
+    pub(super) fn panic(&self) {
+        self.command(Command::Panic);
     }
 
     fn command(&self, command: Command) {

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     executor::{message::Note, run_info::RunInfo},
     failure::{Failure, FailureKind},
-    panic::guard,
+    panic::{forbid_users_rust, guard},
     process::{
         identity,
         loss::MemoryKills,
@@ -79,7 +79,10 @@ enum What {
 
 /// The life of the supervisor's thread.
 pub(super) fn run(pool: &Arc<Pool>) {
-    let outcome = guard(|| Supervisor::new(pool).run());
+    let outcome = guard(|| {
+        forbid_users_rust();
+        Supervisor::new(pool).run();
+    });
     if let Err(panic) = outcome {
         // What it held has come back: links end their workers when they are dropped.
         let message = format!("the thread that looks after worker processes panicked: {}", panic.message);

@@ -44,6 +44,8 @@ impl Supervisor<'_> {
                         link.outbox.flush();
                     }
                 }
+                #[cfg(test)]
+                Command::Panic => panic!("a defect"),
                 Command::EndIdle => {
                     let mut inner = self.pool.lock();
                     for worker in inner.state.workers.values_mut() {

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     cancel::{CancelReason, CancellationToken},
     executor::{breakers::Reply, tokens::Tokens, wire},
+    panic::forbid_users_rust,
     process::{
         frame::FrameReader,
         message::{MESSAGE, Run, Setup, ToWorker},
@@ -96,6 +97,7 @@ impl Inbox {
     }
 
     fn read(&self, parent: &Parent) {
+        forbid_users_rust();
         // The other side is trusted with lengths: it is this program, and a damaged header is noticed.
         let mut frames = FrameReader::new(u64::MAX >> 1);
         loop {
