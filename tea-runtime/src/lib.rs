@@ -40,6 +40,7 @@ mod stderr;
 mod store;
 mod sync;
 mod timer;
+mod user_code;
 
 #[doc(hidden)]
 pub use self::generated as __private;

@@ -14,7 +14,7 @@ use std::{
 
 use crate::{
     failure::{Failure, FailureKind},
-    stderr,
+    stderr, user_code,
 };
 
 thread_local! {
@@ -22,18 +22,6 @@ thread_local! {
     static GUARDS: Cell<u32> = const { Cell::new(0) };
     /// The last panic inside a guard, until it is caught.
     static LAST: RefCell<Option<Panic>> = const { RefCell::new(None) };
-    /// Whether this thread is one of ours, on which none of the user's Rust may run.
-    static OURS: Cell<bool> = const { Cell::new(false) };
-}
-
-/// From now on this thread runs none of the user's Rust: others wait for it, and must not wait for that.
-pub(crate) fn forbid_users_rust() {
-    OURS.set(true);
-}
-
-/// Whether the user's Rust may run on this thread: `ARCHITECTURE.md` says where it does.
-pub(crate) fn may_run_users_rust() -> bool {
-    !OURS.try_with(Cell::get).unwrap_or(false)
 }
 
 /// What the hook knows about a panic.
@@ -44,7 +32,7 @@ struct Panic {
 
 /// Calls user code, and turns a panic in it into a failure.
 pub(crate) fn guard<T>(call: impl FnOnce() -> T) -> Result<T, Box<Failure>> {
-    debug_assert!(may_run_users_rust(), "the user's Rust on a thread that runs none of it");
+    debug_assert!(user_code::is_allowed(), "the user's Rust on a thread that runs none of it");
     GUARDS.set(GUARDS.get() + 1);
     let outcome = panic::catch_unwind(AssertUnwindSafe(call));
     GUARDS.set(GUARDS.get() - 1);

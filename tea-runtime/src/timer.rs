@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{panic::forbid_users_rust, stderr};
+use crate::{stderr, user_code};
 
 /// Called when the time has come, on the timer's thread. It may only wake a thread or leave a message.
 pub(crate) type Alarm = Box<dyn FnOnce() + Send>;
@@ -114,7 +114,7 @@ fn timer() -> MutexGuard<'static, Timer> {
 }
 
 fn run() {
-    forbid_users_rust();
+    user_code::forbid();
     let mut timer = timer();
     let mut quiet = Duration::ZERO;
     loop {

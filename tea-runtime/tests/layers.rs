@@ -14,8 +14,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// Rooms, from the top to the ground. Each imports only what comes later.
 ///
 /// Two circles are left in the ground, each in one line here: events name plans, whose functions take a context, by which
-/// nodes emit events; and a failure holds results of branches, which hold failures, and is made of an error under a guard
-/// that gives failures.
+/// nodes emit events; and a failure holds results of branches, which hold failures.
 const LAYERS: &[&[&str]] = &[
     &["generated"],
     &["program"],
@@ -28,13 +27,16 @@ const LAYERS: &[&[&str]] = &[
     &["packed"],
     &["policy"],
     &["state"],
-    &["panic", "failure", "result", "node_error"],
+    &["node_error"],
+    &["panic"],
+    &["failure", "result"],
     &["cancel"],
     &["timer"],
     &["store"],
     &["position"],
     &["place"],
     &["stderr"],
+    &["user_code"],
     &["sync"],
 ];
 

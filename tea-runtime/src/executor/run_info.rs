@@ -11,8 +11,8 @@ use std::{
 use super::{breakers::Breakers, message::Note, thread::cache::drop_elsewhere, tokens::Tokens};
 use crate::{
     event::{Detail, Events},
-    panic::may_run_users_rust,
     plan::Plan,
+    user_code,
 };
 
 /// What an executor needs to know about a run.
@@ -61,7 +61,7 @@ impl RunInfo {
 impl Drop for RunInfo {
     /// Listeners are the user's. The last to let go of a run may be a thread of ours that was about to leave a note.
     fn drop(&mut self) {
-        if !may_run_users_rust() {
+        if !user_code::is_allowed() {
             drop_elsewhere(std::mem::take(&mut self.events));
         }
     }

@@ -24,10 +24,9 @@ use crate::{
     context::Context,
     event::{Event, Scope},
     failure::{Failure, FailureKind, cancelled},
-    panic::may_run_users_rust,
     policy::ParallelConfig,
     position::Position,
-    timer,
+    timer, user_code,
 };
 
 /// What a unit runs: a branch, or consecutive items of a map. Executors do not distinguish the two. They see parts that
@@ -97,7 +96,7 @@ impl Drop for FanOut {
     /// Messages that nobody took hold values, whose `Drop` is the user's. The last to let go may be whoever brought the
     /// outcome of a unit that was given up.
     fn drop(&mut self) {
-        if !may_run_users_rust() {
+        if !user_code::is_allowed() {
             let mut messages = Vec::new();
             self.queue.wait(0, None, &mut messages);
             drop_elsewhere(messages);

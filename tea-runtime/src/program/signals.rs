@@ -16,9 +16,8 @@ use signal_hook::consts::SIGINT;
 use super::console::Console;
 use crate::{
     cancel::CancellationToken,
-    panic::forbid_users_rust,
     plan::{Plan, Site},
-    timer,
+    timer, user_code,
 };
 
 /// How long a run may take to end after the grace period of its branches.
@@ -82,7 +81,7 @@ fn listen(interrupted: impl Fn(i32) + Send + 'static) -> io::Result<()> {
     let wanted = [SIGINT, SIGTERM, SIGHUP, SIGTSTP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
     let mut signals = Signals::new(wanted)?;
     std::thread::Builder::new().name("tea-signals".to_owned()).spawn(move || {
-        forbid_users_rust();
+        user_code::forbid();
         for signal in signals.forever() {
             match signal {
                 SIGTSTP => crate::process::pause(),

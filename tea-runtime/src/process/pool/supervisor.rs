@@ -22,7 +22,7 @@ use super::{
 use crate::{
     executor::{message::Note, run_info::RunInfo},
     failure::{Failure, FailureKind},
-    panic::{forbid_users_rust, guard},
+    panic::guard,
     process::{
         identity,
         loss::MemoryKills,
@@ -31,7 +31,7 @@ use crate::{
         spawn::Program,
         worker,
     },
-    timer,
+    timer, user_code,
 };
 
 /// Workers that may end in a row before they are ready.
@@ -80,7 +80,7 @@ enum What {
 /// The life of the supervisor's thread.
 pub(super) fn run(pool: &Arc<Pool>) {
     let outcome = guard(|| {
-        forbid_users_rust();
+        user_code::forbid();
         Supervisor::new(pool).run();
     });
     if let Err(panic) = outcome {

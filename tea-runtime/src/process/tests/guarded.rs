@@ -35,7 +35,7 @@ impl Drop for Dropped {
 }
 
 impl Listener for Dropped {
-    fn on_event(&self, _: &crate::event::Event<'_>) {}
+    fn on_event(&self, _: &Event<'_>) {}
 }
 
 /// A unit that nobody waits for any more: its outcome, and with it the run, are let go by the supervisor.

@@ -15,11 +15,11 @@ use super::{
 use crate::{
     cancel::{CancelReason, CancellationToken},
     executor::{breakers::Reply, tokens::Tokens, wire},
-    panic::forbid_users_rust,
     process::{
         frame::FrameReader,
         message::{MESSAGE, Run, Setup, ToWorker},
     },
+    user_code,
 };
 
 /// What there is to do, in the order in which it was sent, and what cancels it.
@@ -97,7 +97,7 @@ impl Inbox {
     }
 
     fn read(&self, parent: &Parent) {
-        forbid_users_rust();
+        user_code::forbid();
         // The other side is trusted with lengths: it is this program, and a damaged header is noticed.
         let mut frames = FrameReader::new(u64::MAX >> 1);
         loop {
