@@ -4,22 +4,31 @@ use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
     graph::Graph,
-    syntax::{Node, Rust},
+    syntax::{Node, Rust, Work},
 };
 
-/// Reports `resume` where there are no records to resume from.
+/// Reports `resume` where there are no records, or none of the node by itself.
 pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
-    if graph.workflow.checkpoint.is_some() {
-        return;
-    }
-    for node in &graph.workflow.nodes {
+    for (index, node) in graph.workflow.nodes.iter().enumerate() {
         let Some(rerun) = node.rerun else { continue };
-        found.push(
+        let in_branch = graph.block_of[index].is_some_and(|block| graph.blocks[block].task.is_some());
+        found.push(if graph.workflow.checkpoint.is_none() {
             Diagnostic::error(codes::NO_RECORDS, rerun, "`resume` in a workflow whose runs are not recorded")
                 .label("there is nothing to resume")
                 .help("record them: `settings: { checkpoint: true }`")
-                .help("or remove `resume`"),
-        );
+                .help("or remove `resume`")
+        } else if in_branch {
+            Diagnostic::error(codes::ENTRY_CONFLICT, rerun, "`resume` on a node of a branch")
+                .label("a branch is recorded as a whole")
+                .help("move the node out of the fan-out, or remove `resume`")
+        } else if let Work::Map(_) = node.work {
+            Diagnostic::error(codes::ENTRY_CONFLICT, rerun, "`resume` on a `dynamic_parallel` node")
+                .label("each of its items is recorded")
+                .help("make its output `transient: true`: all items then run again on every resume")
+                .help("or remove `resume`")
+        } else {
+            continue;
+        });
     }
 }
 
@@ -37,11 +46,18 @@ pub(super) fn check_use(graph: &Graph<'_>, found: &mut Diagnostics) {
             continue;
         }
         let (name, node) = (&key.name.value, &maker.name.value);
+        // A map, or a node of a branch, has no other way to say that it runs again.
+        let in_branch = |node: &usize| graph.block_of[*node].is_some_and(|block| graph.blocks[block].task.is_some());
+        if matches!(maker.work, Work::Map(_))
+            || (0..graph.nodes.len()).filter(is_written_by).any(|node| in_branch(&node))
+        {
+            continue;
+        }
         found.push(
             Diagnostic::warning(codes::TRANSIENT_DATA, transient, format!("`{name}` is made again on every resume"))
                 .label("never recorded, though its type can be")
                 .also(checkpoint.span, "runs are recorded")
-                .note(format!("`{node}` runs again wherever a node that has not run yet reads `{name}`"))
+                .note(format!("`{node}` runs again every time a run is resumed"))
                 .help(format!("write `output: false` in place of it, if `{name}` is only to stay out of the output"))
                 .help(format!("if it is meant, say so: `resume: rerun` on `{node}`")),
         );
