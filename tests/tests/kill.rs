@@ -1,0 +1,239 @@
+//! Random workflows that are recorded, killed with SIGKILL at random moments, and resumed until they end: what they compute is
+//! what a naive interpreter of their plan computes, and nothing that was recorded runs again.
+//!
+//! `TEA_KILLS=2000 cargo test -p tests --test kill -- --nocapture` kills so many times; `TEA_RANDOM_SEED` starts elsewhere.
+
+use std::{env, fmt::Write, fs, path::Path, time::Instant};
+
+use fastrand::Rng;
+use rustix::process::Signal;
+use tea_build::{diagnostic::Diagnostics, plan::Plan, source::Sources};
+use tests::{
+    process,
+    program::{Finished, Program},
+    project::Project,
+    random::{
+        PRELUDE, generate,
+        interpret::{self, Value},
+    },
+};
+
+/// Workflows in the program.
+const WORKFLOWS: usize = 24;
+
+/// The ways in which they run.
+const MODES: [&str; 3] = ["as written", "one worker", "on threads"];
+
+/// The most calls of node functions that a kill may cause to run again, on average over all kills: those of the units in
+/// flight, of which branches with loops and fan-outs in workers are the largest.
+const IN_FLIGHT: u64 = 40;
+
+fn number(variable: &str) -> Option<u64> {
+    env::var(variable).ok().map(|value| value.parse().expect("a number"))
+}
+
+fn compile(text: &str) -> Option<Plan> {
+    let mut sources = Sources::default();
+    let file = sources.add("flow.yaml", text.to_owned());
+    tea_build::plan(&sources, file, &mut Diagnostics::default())
+}
+
+#[test]
+fn a_killed_run_resumes_to_the_same_end() {
+    let kills = number("TEA_KILLS").unwrap_or(40);
+    let mut rng = Rng::with_seed(number("TEA_RANDOM_SEED").unwrap_or(16));
+    let (project, expected) = program(&mut rng);
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let started = Instant::now();
+    let (mut killed, mut once, mut calls, mut runs, mut round) = (0, 0, 0, 0, 0);
+    while killed < kills {
+        for (workflow, expected) in expected.iter().enumerate() {
+            if killed >= kills {
+                break;
+            }
+            let mode = MODES[(round + workflow) % MODES.len()];
+            let run = Run { program: &project.program(), workflow, mode, directory: directory.path(), runs };
+            let whole = run.start("whole").finish();
+            check(&whole, expected, &format!("w{workflow}, {mode}, not killed"));
+            run.keep_program();
+            let calls_of = |store: &str| fs::metadata(run.path(store, "calls")).map_or(0, |calls| calls.len());
+            let mut lives = 0;
+            let ended = loop {
+                let life = run.start("killed");
+                if lives < 20 {
+                    lives += 1;
+                    std::thread::sleep(whole.elapsed.mul_f64(rng.f64()));
+                    // It may have ended by now.
+                    let _ = process::signal(life.pid(), Signal::KILL);
+                }
+                let ended = life.finish();
+                if ended.signal != Some(9) {
+                    break ended;
+                }
+                killed += 1;
+            };
+            check(&ended, expected, &format!("w{workflow}, {mode}, in {lives} lives"));
+            (once, calls, runs) = (once + calls_of("whole"), calls + calls_of("killed"), runs + 1);
+        }
+        round += 1;
+    }
+    let (again, elapsed) = (calls.saturating_sub(once), started.elapsed());
+    println!("{killed} kills of {runs} runs in {elapsed:.0?}: {once} calls, and {again} again");
+    assert!(again <= killed * IN_FLIGHT, "{again} calls ran again after {killed} kills");
+}
+
+fn check(ended: &Finished, expected: &str, what: &str) {
+    assert_eq!((ended.code, ended.stdout.trim_end()), (Some(0), expected), "{what}\n{}", ended.stderr);
+}
+
+/// A run of a workflow.
+struct Run<'a> {
+    program: &'a Path,
+    workflow: usize,
+    mode: &'a str,
+    directory: &'a Path,
+    runs: usize,
+}
+
+impl Run<'_> {
+    fn path(&self, store: &str, what: &str) -> std::path::PathBuf {
+        self.directory.join(format!("{}-{store}-{what}", self.runs))
+    }
+
+    /// A program that is not optimized takes long to read itself, and would mostly be killed at that: later stores know
+    /// what the first one found out.
+    fn keep_program(&self) {
+        fs::copy(self.path("whole", "state").join("program"), self.directory.join("program")).expect("a known program");
+    }
+
+    fn start(&self, store: &str) -> tests::program::Running {
+        let (known, state) = (self.directory.join("program"), self.path(store, "state"));
+        if known.exists() && !state.exists() {
+            fs::create_dir_all(state.join("runs")).expect("a new directory");
+            fs::copy(known, state.join("program")).expect("a new file");
+        }
+        Program::new(self.program)
+            .arg(format!("w{}", self.workflow))
+            .arg(self.mode)
+            .arg(self.path(store, "state"))
+            .env("CALLS", self.path(store, "calls"))
+            .start()
+    }
+}
+
+/// A program of random workflows, and what each of them must print.
+fn program(rng: &mut Rng) -> (Project, Vec<String>) {
+    // Each call leaves a byte, and takes long enough to be interrupted.
+    let prelude = PRELUDE.replacen("fn mix(seed: u64, values: &[u64]) -> u64 {\n", CALL, 1);
+    let mut main = format!("{prelude}{MAIN}");
+    let mut arms = String::new();
+    let (mut files, mut expected) = (Vec::new(), Vec::new());
+    while files.len() < WORKFLOWS {
+        let name = format!("w{}", files.len());
+        let text = generate::workflow(rng, &name);
+        let text = text.replacen("settings: {", "settings: { checkpoint: { sync: 5ms },", 1);
+        let Some(plan) = compile(&text) else { continue };
+        assert!(plan.checkpoint.is_some());
+        writeln!(main, "tea_runtime::include_workflow!(\"{name}.yaml\", main = false);").expect("memory");
+        let keys: Vec<_> = plan.keys.iter().map(|key| key.name.value.as_str()).collect();
+        writeln!(arms, "        \"{name}\" => run!({name}, {}),", keys.join(" ")).expect("memory");
+        expected.push(outcome(&plan));
+        files.push((format!("{name}.yaml"), text));
+    }
+    write!(
+        main,
+        "fn main() {{\n    tea_runtime::init();\n    match &*argument(1) {{\n{arms}        _ => panic!(),\n    }}\n}}\n"
+    )
+    .expect("memory");
+    files.push(("main.rs".to_owned(), main));
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let project = Project::new("killed_workflows", &files);
+    let built = project.build();
+    assert!(built.success, "{}", built.output);
+    (project, expected)
+}
+
+fn outcome(plan: &Plan) -> String {
+    let Ok(state) = interpret::run(plan, 1) else { return "failed".to_owned() };
+    let values = plan.keys.iter().zip(0..).map(|(key, id)| {
+        let value = state.get(&tea_build::plan::KeyId(id)).map(|value| match value {
+            Value::Number(number) => format!("{number}"),
+            Value::List(list) => format!("{list:?}"),
+            Value::Failures(count) => format!("{count}"),
+            other => panic!("{other:?} in the state"),
+        });
+        format!("{}={}", key.name.value, value.unwrap_or_else(|| "-".to_owned()))
+    });
+    values.collect::<Vec<_>>().join(" ")
+}
+
+const CALL: &str = r#"fn mix(seed: u64, values: &[u64]) -> u64 {
+    use std::io::Write;
+    let file = std::env::var_os("CALLS").map(|path| std::fs::OpenOptions::new().append(true).create(true).open(path));
+    if let Some(Ok(mut file)) = file {
+        std::thread::sleep(std::time::Duration::from_micros(500));
+        file.write_all(b".").expect("a disk that is not full");
+    }
+"#;
+
+const MAIN: &str = r#"
+use std::num::NonZero;
+
+fn argument(at: usize) -> String {
+    std::env::args().nth(at).expect("three arguments")
+}
+
+/// Resumes what is there, or starts.
+macro_rules! run {
+    ($name:ident, $($key:ident)*) => {{
+        let run = |resume: bool| {
+            let builder = $name::builder().state_dir(argument(3));
+            let builder = match &*argument(2) {
+                "one worker" => builder.max_workers(NonZero::<usize>::MIN),
+                "on threads" => builder.all_on_threads(),
+                _ => builder,
+            };
+            let builder = if resume { builder.resume(None) } else { builder };
+            builder.run($name::Input { n: 1, all: vec![1] })
+        };
+        // A run that was killed before it began has nothing to resume.
+        let outcome = match run(true) {
+            Err(error) if error.is_input() => run(false),
+            outcome => outcome,
+        };
+        match outcome {
+            Ok(output) => println!("{}", [$(output.$key.show(stringify!($key))),*].join(" ")),
+            Err(error) if error.is_input() => panic!("{error}"),
+            Err(_) => println!("failed"),
+        }
+    }};
+}
+
+trait Show {
+    fn show(&self, key: &str) -> String;
+}
+
+impl Show for u64 {
+    fn show(&self, key: &str) -> String {
+        format!("{key}={self}")
+    }
+}
+
+impl Show for Vec<u64> {
+    fn show(&self, key: &str) -> String {
+        format!("{key}={self:?}")
+    }
+}
+
+impl Show for Vec<tea_runtime::ItemFailure> {
+    fn show(&self, key: &str) -> String {
+        format!("{key}={}", self.len())
+    }
+}
+
+impl<T: Show> Show for Option<T> {
+    fn show(&self, key: &str) -> String {
+        self.as_ref().map_or_else(|| format!("{key}=-"), |value| value.show(key))
+    }
+}
+"#;
