@@ -3,12 +3,12 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use super::{breakers::Breakers, message::Note, thread::cache::drop_elsewhere, tokens::Tokens};
+use super::{breakers::Breakers, message::Note, thread::cache::drop_elsewhere, tokens::Tokens, unit::FanOut};
 use crate::{
     event::{Detail, Events},
     plan::Plan,
@@ -29,6 +29,8 @@ pub(crate) struct RunInfo {
     pub(crate) settings: Vec<u8>,
     /// Notes from threads that may not run listeners, which do not belong to a unit.
     notes: Mutex<Vec<Note>>,
+    /// The fan-outs whose drivers report them.
+    fan_outs: Mutex<Vec<Weak<FanOut>>>,
 }
 
 impl RunInfo {
@@ -41,17 +43,38 @@ impl RunInfo {
     ) -> Arc<Self> {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let (number, tells) = (LAST.fetch_add(1, Ordering::Relaxed), events.wants());
-        Arc::new(Self { number, plan, events, tells, tokens, breakers, settings, notes: Mutex::default() })
+        Arc::new(Self {
+            number,
+            plan,
+            events,
+            tells,
+            tokens,
+            breakers,
+            settings,
+            notes: Mutex::default(),
+            fan_outs: Mutex::default(),
+        })
     }
 
-    /// Leaves a note, which is reported by the next driver that looks, or at the end of the run.
+    /// The driver of a fan-out reports notes as soon as they come, from now on.
+    pub(crate) fn reported_by(&self, fan_out: &Arc<FanOut>) {
+        let mut fan_outs = lock(&self.fan_outs);
+        fan_outs.retain(|fan_out| fan_out.strong_count() > 0);
+        fan_outs.push(Arc::downgrade(fan_out));
+    }
+
+    /// Leaves a note, which a driver reports, or the end of the run.
     pub(crate) fn note(&self, note: Note) {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+        lock(&self.notes).push(note);
+        let fan_out = lock(&self.fan_outs).iter().rev().find_map(Weak::upgrade);
+        if let Some(fan_out) = fan_out {
+            fan_out.queue.nudge();
+        }
     }
 
     /// Reports the notes, on a thread that may run listeners.
     pub(crate) fn tell_notes(&self) {
-        let notes = std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner));
+        let notes = std::mem::take(&mut *lock(&self.notes));
         for note in &notes {
             note.tell(&self.events);
         }
@@ -71,4 +94,8 @@ impl fmt::Debug for RunInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunInfo").field("number", &self.number).field("plan", &self.plan.name).finish_non_exhaustive()
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -71,6 +71,7 @@ impl<'a> Driver<'a> {
         let (info, queue, cancel) = (Arc::clone(&run.info), CompletionQueue::default(), outer.child());
         let fan_out = Arc::new(FanOut { run: info, queue, cancel, position });
         let weak = Arc::downgrade(&fan_out);
+        run.info.reported_by(&fan_out);
         fan_out.cancel.on_cancel(move |_| weak.upgrade().iter().for_each(|fan_out| fan_out.queue.nudge()));
         Self { run, site, id, fan_out, outer }
     }

@@ -74,13 +74,20 @@ fn main() -> ExitCode {
         "paths" => paths::main(),
         "piles" => piles::main(),
         "pins" => pins::main(),
-        "refused" => refused::main(),
+        "refused" => refused::cli(|builder| builder.on_event(note_warnings)),
         "shown" => shown::main(),
         "surroundings" => surroundings::main(),
         "threads" => threads::main(),
         "tokens" => tokens::main(),
         "turns" => turns::main(),
         _ => panic!("no workflow {flow}"),
+    }
+}
+
+/// Notes warnings for the workers, in the file that has them die as they start.
+fn note_warnings(event: &Event<'_>) {
+    if let (Event::Warning { message }, Some(path)) = (event, std::env::var_os(DIES)) {
+        trace::note(Path::new(&path), message).expect("it can be written");
     }
 }
 
