@@ -187,34 +187,6 @@ codes! {
     TRANSIENT_DATA = 906, "plain data that is made again on resume";
 }
 
-/// Whether a finding may be about something that seems to be missing only because a broken entry was left out.
-pub(crate) fn may_follow(code: Code) -> bool {
-    matches!(
-        code,
-        UNKNOWN_NODE
-            | UNKNOWN_KEY
-            | NEVER_REACHED
-            | FALLS_THROUGH
-            | BAD_FAN_IN
-            | NEVER_JOINS
-            | MAYBE_UNSET
-            | NEVER_WRITTEN
-            | NO_RESULTS
-            | NO_FAILURES
-            | NOT_HONOURED
-            | NO_RECORDS
-            | UNUSED_KEY
-            | ALWAYS_UNSET
-            | UNUSED_SETTINGS
-            | UNUSED_VISITS
-    )
-}
-
-/// Whether a finding about shapes and names may be about something that seems to be missing only because it was cut out.
-pub(crate) fn may_follow_a_cut(code: Code) -> bool {
-    matches!(code, EMPTY_FILE | MISSING_ENTRY | UNKNOWN_ANCHOR | BAD_ANCHOR) || may_follow(code)
-}
-
 #[cfg(test)]
 mod tests {
     use super::ALL;

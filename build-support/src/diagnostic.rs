@@ -1,6 +1,9 @@
 //! What the compiler has to say: errors and warnings with places, collected and never returned early.
 
-use crate::{codes, source::Span};
+use crate::{
+    doubt::{self, Facts},
+    source::Span,
+};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +43,10 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     /// Ways out; followed, each gives a file without this finding.
     pub helps: Vec<String>,
+    /// What must be certain for this to be a finding.
+    pub needs: Facts,
+    /// What this leaves in doubt.
+    pub doubts: Facts,
 }
 
 impl Diagnostic {
@@ -54,6 +61,8 @@ impl Diagnostic {
             labels: Vec::new(),
             notes: Vec::new(),
             helps: Vec::new(),
+            needs: doubt::needed(code),
+            doubts: doubt::doubted(code),
         }
     }
 
@@ -73,6 +82,13 @@ impl Diagnostic {
     #[must_use]
     pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
         self.labels.push((span, label.into()));
+        self
+    }
+
+    /// Says what this leaves in doubt, where that is not what others of its code do.
+    #[must_use]
+    pub fn doubts(mut self, doubts: Facts) -> Self {
+        self.doubts = doubts;
         self
     }
 
@@ -104,17 +120,9 @@ impl Diagnostics {
         self.0.push(diagnostic);
     }
 
-    /// Adds the findings of a later stage. If an earlier one left something out, those that may be about its absence
-    /// are dropped: one mistake is one error.
-    pub(crate) fn append(&mut self, later: Self, complete: bool) {
-        self.0.extend(later.0.into_iter().filter(|finding| complete || !codes::may_follow(finding.code)));
-    }
-
-    /// Adds what was found in a file of which parts were cut out, but for what may be about those.
-    pub(crate) fn append_around(&mut self, found: Self, is_cut: impl Fn(usize) -> bool) {
-        let certain =
-            |finding: &Diagnostic| !codes::may_follow_a_cut(finding.code) && !is_cut(finding.span.start as usize);
-        self.0.extend(found.0.into_iter().filter(certain));
+    /// Adds findings of another pass, those for which `keep` holds.
+    pub(crate) fn append(&mut self, others: Self, keep: impl Fn(&Diagnostic) -> bool) {
+        self.0.extend(others.0.into_iter().filter(keep));
     }
 
     /// Whether anything found so far forbids generating code.
@@ -123,16 +131,17 @@ impl Diagnostics {
         self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    /// The findings, sorted by place, each once: what an alias stands for is read at every use. Warnings only if
+    /// The findings that are certain, sorted by place, each once: what an alias stands for is read at every use. Warnings only if
     /// there is no error, since many would be about what the error has hidden.
     #[must_use]
     pub fn into_sorted(mut self) -> Vec<Diagnostic> {
         if self.has_errors() {
             self.0.retain(|diagnostic| diagnostic.severity == Severity::Error);
         }
-        self.0.sort_by(|a, b| (a.span, a.code, &a.message).cmp(&(b.span, b.code, &b.message)));
-        self.0.dedup_by(|a, b| (a.span, a.code, &a.message) == (b.span, b.code, &b.message));
-        self.0
+        let mut findings = doubt::certain(self.0);
+        findings.sort_by(|a, b| (a.span, a.code, &a.message).cmp(&(b.span, b.code, &b.message)));
+        findings.dedup_by(|a, b| (a.span, a.code, &a.message) == (b.span, b.code, &b.message));
+        doubt::together(findings)
     }
 }
 

@@ -4,6 +4,7 @@
 mod check;
 pub mod codes;
 pub mod diagnostic;
+pub mod doubt;
 mod expand;
 pub mod generate;
 pub mod graph;
@@ -28,10 +29,8 @@ pub fn plan(sources: &Sources, file: FileId, found: &mut Diagnostics) -> Option<
     if workflow.broken {
         return None;
     }
-    let mut later = Diagnostics::default();
-    let graph = graph::build(&workflow, &mut later);
+    let graph = graph::build(&workflow, found);
     let access = graph::access::analyse(&graph);
-    check::check(&graph, &access, &mut later);
-    found.append(later, workflow.complete);
+    check::check(&graph, &access, found);
     (!found.has_errors()).then(|| plan::lower(&graph, &access))
 }

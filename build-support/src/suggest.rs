@@ -26,6 +26,28 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> + C
     })
 }
 
+/// What other tools' words for entries are called here, where that is not near: the one that fits is meant.
+pub(crate) fn from_elsewhere(word: &str) -> &'static [&'static str] {
+    match plain(word).as_str() {
+        "steps" | "jobs" | "tasks" | "stages" | "states" => &["nodes"],
+        "id" | "key" | "label" | "title" => &["name"],
+        "command" | "cmd" | "script" | "exec" | "code" | "action" | "uses" | "function" => &["run"],
+        "depends_on" | "depends" | "dependencies" | "after" | "requires" | "upstream" => &["needs"],
+        "next" | "then" | "transitions" => &["goto"],
+        "outputs" | "returns" | "result" | "register" => &["output"],
+        "state" | "schema" | "inputs" | "params" | "variables" | "vars" => &["state_schema"],
+        "for_each" | "foreach" | "matrix" | "loop" | "with_items" => &["items"],
+        "if" | "condition" => &["when", "if"],
+        "when" => &["if"],
+        "source" => &["from"],
+        "target" | "destination" => &["to"],
+        "join" | "merge" => &["fan_in"],
+        "retries" | "attempts" => &["max_retries", "retry"],
+        "required" => &["input"],
+        _ => &[],
+    }
+}
+
 /// Without what is easily mistaken: case, dashes, and underscores around it.
 fn plain(word: &str) -> String {
     word.to_lowercase().replace(['-', ' '], "_").trim_matches('_').to_owned()

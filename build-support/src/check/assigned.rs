@@ -45,8 +45,6 @@ pub(super) fn check(graph: &Graph<'_>, access: &Access, settled: &HashSet<KeyId>
     unset.sort_unstable_by_key(|(_, reads)| reads[0].span);
     for (number, (key, reads)) in unset.into_iter().enumerate() {
         let error = match writers.get(&key) {
-            // It may be the one that an unknown output was meant to be.
-            None if graph.nodes.iter().any(|node| node.lost) => continue,
             None => never_written(graph, key, &reads),
             Some(writers) => maybe_unset(graph, access, &reads, writers, number < WAYS),
         };

@@ -24,11 +24,9 @@ pub(super) struct Shape<'a> {
 
 /// The shape of a sequential file.
 pub(super) fn shape<'a>(workflow: &'a Workflow, written: Flows<'a>, found: &mut Diagnostics) -> Shape<'a> {
-    let Flows { nodes: mut flows, fan_outs, lost, guessed } = written;
-    let map = regions::assign(workflow, &mut flows, &fan_outs, lost || guessed, found);
-    if !lost && !map.lost {
-        unreached::report(workflow, |node| map.owner[node].is_some(), &flows, &fan_outs, found);
-    }
+    let Flows { nodes: mut flows, fan_outs } = written;
+    let map = regions::assign(workflow, &mut flows, &fan_outs, found);
+    unreached::report(workflow, |node| map.owner[node].is_some(), &flows, &fan_outs, found);
     Builder::new(workflow, flows, fan_outs, map).build(found)
 }
 

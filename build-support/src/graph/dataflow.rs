@@ -129,7 +129,7 @@ fn refuse_order(workflow: &Workflow, found: &mut Diagnostics) -> bool {
 }
 
 fn needs(workflow: &Workflow, found: &mut Diagnostics) -> Vec<Vec<Spanned<usize>>> {
-    let mut names = NodeNames::new(workflow);
+    let names = NodeNames::new(workflow);
     let mut all = Vec::with_capacity(workflow.nodes.len());
     for (index, node) in workflow.nodes.iter().enumerate() {
         let mut own: Vec<Spanned<usize>> = Vec::new();

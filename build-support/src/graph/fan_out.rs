@@ -42,14 +42,13 @@ pub(super) fn gather<'a>(
     workflow: &'a Workflow,
     from: usize,
     edges: &[&'a Edge],
-    names: &mut NodeNames<'_>,
+    names: &NodeNames<'_>,
     found: &mut Diagnostics,
 ) -> Option<FanOut<'a>> {
     let mut heads = heads(edges, names, found);
     let fan_in = fan_in(workflow, from, edges, &heads, names, found)?;
     heads.retain(|head| {
         if head.node == from {
-            names.lost = true;
             found.push(
                 Diagnostic::error(
                     codes::BAD_BRANCH,
@@ -81,7 +80,7 @@ pub(super) fn gather<'a>(
     })
 }
 
-fn heads<'a>(edges: &[&'a Edge], names: &mut NodeNames<'_>, found: &mut Diagnostics) -> Vec<Head<'a>> {
+fn heads<'a>(edges: &[&'a Edge], names: &NodeNames<'_>, found: &mut Diagnostics) -> Vec<Head<'a>> {
     let mut heads: Vec<Head<'_>> = Vec::new();
     for edge in edges {
         for branch in &edge.to {
@@ -116,7 +115,7 @@ fn fan_in(
     from: usize,
     edges: &[&Edge],
     heads: &[Head<'_>],
-    names: &mut NodeNames<'_>,
+    names: &NodeNames<'_>,
     found: &mut Diagnostics,
 ) -> Option<To> {
     let mut first: Option<To> = None;
@@ -138,7 +137,6 @@ fn fan_in(
         match first {
             None => first = Some(to),
             Some(other) if other.place != to.place => {
-                names.lost = true;
                 found.push(
                     Diagnostic::error(
                         codes::BAD_FAN_IN,
@@ -155,7 +153,6 @@ fn fan_in(
         }
     }
     if let Some(edge) = missing {
-        names.lost = true;
         let near = first.map(|to| to.place).or_else(|| candidate(workflow, heads).map(Place::Node));
         let mut error = Diagnostic::error(
             codes::BAD_FAN_IN,

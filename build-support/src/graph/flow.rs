@@ -37,15 +37,11 @@ pub(super) struct Flows<'a> {
     pub(super) nodes: Vec<Flow<'a>>,
     /// The parallel ones.
     pub(super) fan_outs: Vec<FanOut<'a>>,
-    /// After an error a way on is missing, so that nodes may seem unreached.
-    pub(super) lost: bool,
-    /// A way on may lead elsewhere than was meant.
-    pub(super) guessed: bool,
 }
 
 /// Gathers the ways on from every node.
 pub(super) fn flows<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Flows<'a> {
-    let mut names = NodeNames::new(workflow);
+    let names = NodeNames::new(workflow);
     let count = workflow.nodes.len();
     let mut edges: Vec<Vec<&Edge>> = vec![Vec::new(); count + 1];
     for edge in &workflow.edges {
@@ -72,10 +68,9 @@ pub(super) fn flows<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Flow
                 .iter()
                 .filter(|edge| edge.parallel.is_none())
                 .for_each(|edge| fan_out::refuse_settings(edge, found));
-            let mut flow = plain_flow(&plain, !parallel.is_empty(), &mut names, found);
+            let mut flow = plain_flow(&plain, !parallel.is_empty(), &names, found);
             if let Some(first) = parallel.first() {
                 if let Rest::Go(To { span, .. }) = flow.rest {
-                    names.lost = true;
                     found.push(
                         Diagnostic::error(
                             codes::CONFLICTING_WAYS,
@@ -87,17 +82,13 @@ pub(super) fn flows<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Flow
                         .help("give the plain edge a `when`, so that the fan-out starts if it does not hold"),
                     );
                 }
-                if let Some(fan_out) = fan_out::gather(workflow, node, &parallel, &mut names, found) {
+                if let Some(fan_out) = fan_out::gather(workflow, node, &parallel, &names, found) {
                     flow.rest = Rest::FanOut(fan_outs.len());
                     fan_outs.push(fan_out);
                 }
             }
             if let Some(goto) = workflow.nodes.get(node).and_then(|node| node.goto.as_ref()) {
                 if let Some(edge) = plain.first().or(parallel.first()) {
-                    names.lost = true;
-                    for arm in &goto.arms {
-                        names.resolve(&arm.to, found);
-                    }
                     found.push(
                         Diagnostic::error(
                             codes::CONFLICTING_WAYS,
@@ -108,8 +99,11 @@ pub(super) fn flows<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Flow
                         .also(edge.from.span, "another one")
                         .help("write all ways on from this node as `goto`, or all as `edges`"),
                     );
+                    for arm in &goto.arms {
+                        names.resolve_goto(&arm.to, found);
+                    }
                 } else {
-                    flow = goto_flow(goto, &mut names, found);
+                    flow = goto_flow(goto, &names, found);
                 }
             }
             flow
@@ -117,20 +111,19 @@ pub(super) fn flows<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Flow
         .collect();
     fan_out::claim_heads(workflow, &mut fan_outs, found);
     fan_out::follow_lists(workflow, &fan_outs, &mut nodes, found);
-    Flows { nodes, fan_outs, lost: names.lost, guessed: names.guessed }
+    Flows { nodes, fan_outs }
 }
 
 fn leads_to_branches(edge: &Edge) -> bool {
     edge.fan_in.as_ref().is_some_and(|fan_in| edge.to.iter().all(|branch| branch.first().value != fan_in.value))
 }
 
-fn goto_flow<'a>(goto: &'a Goto, names: &mut NodeNames<'_>, found: &mut Diagnostics) -> Flow<'a> {
+fn goto_flow<'a>(goto: &'a Goto, names: &NodeNames<'_>, found: &mut Diagnostics) -> Flow<'a> {
     let mut flow = Flow { arms: Vec::new(), rest: Rest::Listed };
     let mut last: Option<Span> = None;
     for arm in &goto.arms {
-        let to = names.resolve(&arm.to, found);
+        let to = names.resolve_goto(&arm.to, found);
         if let Some(span) = last {
-            names.lost = true;
             found.push(
                 Diagnostic::error(codes::NEVER_TAKEN, arm.to.span, "this way is never taken")
                     .label("stands after a way without `if`")
@@ -159,7 +152,7 @@ fn goto_flow<'a>(goto: &'a Goto, names: &mut NodeNames<'_>, found: &mut Diagnost
 }
 
 /// The flow along plain edges; `parallel` edges may take the place of the one without a condition.
-fn plain_flow<'a>(plain: &[&'a Edge], parallel: bool, names: &mut NodeNames<'_>, found: &mut Diagnostics) -> Flow<'a> {
+fn plain_flow<'a>(plain: &[&'a Edge], parallel: bool, names: &NodeNames<'_>, found: &mut Diagnostics) -> Flow<'a> {
     let mut flow = Flow { arms: Vec::new(), rest: Rest::Listed };
     let mut always: Vec<To> = Vec::new();
     let mut unknown = false;
@@ -184,7 +177,6 @@ fn plain_flow<'a>(plain: &[&'a Edge], parallel: bool, names: &mut NodeNames<'_>,
             }
             Some(when) => {
                 if let [_, second, ..] = targets[..] {
-                    names.lost = true;
                     found.push(several(second.span, targets[0].span));
                 }
                 flow.arms.extend(targets.first().map(|to| (when, *to)));
@@ -194,7 +186,6 @@ fn plain_flow<'a>(plain: &[&'a Edge], parallel: bool, names: &mut NodeNames<'_>,
     match always[..] {
         [to] => flow.rest = Rest::Go(to),
         [first, second, ..] if !flow.arms.is_empty() => {
-            names.lost = true;
             found.push(several(second.span, first.span));
             flow.rest = Rest::Go(first);
         }

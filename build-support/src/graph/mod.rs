@@ -97,8 +97,6 @@ pub struct NodeAccess {
     pub reads: Vec<(KeyId, Span)>,
     /// Keys that it writes.
     pub writes: Vec<NodeWrite>,
-    /// It also writes something that is no key.
-    pub lost: bool,
 }
 
 /// A key that a node writes.

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
+    doubt::Facts,
     source::Span,
     syntax::Workflow,
 };
@@ -31,8 +32,6 @@ pub(super) struct Regions {
     pub(super) owner: Vec<Option<Owner>>,
     /// By region: an error was found in its shape.
     pub(super) doubtful: Vec<bool>,
-    /// Something was not followed, so that nodes may seem unreached.
-    pub(super) lost: bool,
 }
 
 /// A fan-out that is reached.
@@ -52,7 +51,6 @@ pub(super) fn assign<'a>(
     workflow: &'a Workflow,
     flows: &mut [Flow<'a>],
     fan_outs: &[FanOut<'a>],
-    uncertain: bool,
     found: &mut Diagnostics,
 ) -> Regions {
     let start = workflow.nodes.len();
@@ -62,7 +60,7 @@ pub(super) fn assign<'a>(
             head_of[head.node] = Some(index);
         }
     }
-    let regions = Regions { list: Vec::new(), owner: vec![None; start + 1], doubtful: Vec::new(), lost: false };
+    let regions = Regions { list: Vec::new(), owner: vec![None; start + 1], doubtful: Vec::new() };
     let mut walk = Walk {
         workflow,
         fan_outs,
@@ -83,7 +81,6 @@ pub(super) fn assign<'a>(
                     .label(format!("the {}th level", frame.depth))
                     .help("move the inner fan-outs into a function of your own"),
             );
-            walk.regions.lost = true;
         } else {
             let mut heads = fan_out.heads.iter().map(|head| head.node).collect();
             walk.owned(Some(next), flows, &mut heads);
@@ -94,9 +91,7 @@ pub(super) fn assign<'a>(
         next += 1;
     }
     walk.warn_of_the_list();
-    if !uncertain && !walk.regions.lost {
-        walk.trunk_ends(flows);
-    }
+    walk.trunk_ends(flows);
     walk.regions
 }
 
@@ -165,7 +160,6 @@ impl<'a> Walk<'a, '_> {
             targets.retain(|to| to.place != fan_in);
         } else {
             self.found.push(several(targets[1].span, first.span));
-            self.regions.lost = true;
             return Rest::Go(first);
         }
         match targets[..] {
@@ -260,7 +254,6 @@ impl<'a> Walk<'a, '_> {
                     .help("name the node to go back to"),
             );
             to.place = Place::End;
-            self.regions.lost = true;
             return;
         }
         match flow.rest {
@@ -317,9 +310,8 @@ impl<'a> Walk<'a, '_> {
             .help(format!("if the workflow ends here, say so: `goto: __end__` on `{name}`"))
             .help(format!("or say where it goes on: `goto: {from}`"))
         };
-        self.found.push(error.also(branch, "a branch by this edge"));
         // Where it should have gone is not known.
-        self.regions.lost = true;
+        self.found.push(error.also(branch, "a branch by this edge").doubts(Facts::REACH.and(Facts::ENDS)));
     }
 
     fn enters(&mut self, node: usize, to: To, fan_out: usize) {

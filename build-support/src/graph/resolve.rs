@@ -6,6 +6,7 @@ use super::{KeyId, NodeAccess, NodeWrite};
 use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
+    doubt::Facts,
     source::{Span, Spanned},
     suggest,
     syntax::{self, Rust, Work, Workflow},
@@ -122,7 +123,7 @@ impl<'a> Keys<'a> {
         uses
     }
 
-    /// The key that a node writes; an unknown one is an error, and the nearest is meant.
+    /// The key that a node writes; an unknown one is an error.
     fn resolve(&self, name: &Spanned<String>, found: &mut Diagnostics) -> Option<KeyId> {
         if let Some(key) = self.get(&name.value) {
             return Some(key);
@@ -131,9 +132,9 @@ impl<'a> Keys<'a> {
         let mut error =
             Diagnostic::error(codes::UNKNOWN_KEY, name.span, format!("there is no state key `{}`", name.value))
                 .label("not in `state_schema`");
-        error.helps.extend(suggest::help(&name.value, "keys", names.clone()));
+        error.helps.extend(suggest::help(&name.value, "keys", names));
         found.push(error);
-        suggest::nearest(&name.value, names).and_then(|near| self.get(near))
+        None
     }
 }
 
@@ -150,10 +151,7 @@ pub(super) fn accesses(node: &syntax::Node, keys: &Keys<'_>, found: &mut Diagnos
         }
     }
     for name in node.output.keys() {
-        let Some(key) = keys.resolve(name, found) else {
-            access.lost = true;
-            continue;
-        };
+        let Some(key) = keys.resolve(name, found) else { continue };
         if let Some(first) = access.writes.iter().find(|write| write.key == key) {
             if keys.name(key) == name.value {
                 let message = format!("`{}` is written twice by one node", name.value);
@@ -214,10 +212,6 @@ pub(super) struct To {
 pub(super) struct NodeNames<'a> {
     workflow: &'a Workflow,
     by_name: HashMap<&'a str, usize>,
-    /// After an error a way on is missing.
-    pub(super) lost: bool,
-    /// A name was unknown, and what was meant may have been guessed.
-    pub(super) guessed: bool,
 }
 
 impl<'a> NodeNames<'a> {
@@ -226,7 +220,7 @@ impl<'a> NodeNames<'a> {
         for (index, node) in workflow.nodes.iter().enumerate() {
             by_name.entry(node.name.value.as_str()).or_insert(index);
         }
-        Self { workflow, by_name, lost: false, guessed: false }
+        Self { workflow, by_name }
     }
 
     fn get(&self, name: &str) -> Option<Place> {
@@ -238,7 +232,16 @@ impl<'a> NodeNames<'a> {
     }
 
     /// The place of this name; an unknown one is an error, and the nearest is meant.
-    pub(super) fn resolve(&mut self, name: &Spanned<String>, found: &mut Diagnostics) -> Option<To> {
+    pub(super) fn resolve(&self, name: &Spanned<String>, found: &mut Diagnostics) -> Option<To> {
+        self.resolve_or(name, None, found)
+    }
+
+    /// Like [`Self::resolve`], for a way on that hardly touches others: with the nearest in its place little is in doubt.
+    pub(super) fn resolve_goto(&self, name: &Spanned<String>, found: &mut Diagnostics) -> Option<To> {
+        self.resolve_or(name, Some(Facts::ENDS), found)
+    }
+
+    fn resolve_or(&self, name: &Spanned<String>, if_near: Option<Facts>, found: &mut Diagnostics) -> Option<To> {
         let to = |place| To { place, span: name.span };
         if let Some(place) = self.get(&name.value) {
             return Some(to(place));
@@ -247,10 +250,11 @@ impl<'a> NodeNames<'a> {
         let mut error = Diagnostic::error(codes::UNKNOWN_NODE, name.span, format!("there is no node `{}`", name.value))
             .label("not in `nodes`");
         error.helps.extend(suggest::help(&name.value, "nodes", names.clone().chain([START, END])));
-        found.push(error);
         let near = suggest::nearest(&name.value, names.chain([START, END])).and_then(|near| self.get(near)).map(to);
-        self.lost |= near.is_none();
-        self.guessed = true;
+        if let (Some(doubts), Some(_)) = (if_near, near) {
+            error.doubts = doubts;
+        }
+        found.push(error);
         near
     }
 }

@@ -1,6 +1,7 @@
 //! The language's entries, in tables: what may stand in which mapping, in what shape. The parser checks against
 //! them, and the JSON Schema is made from them.
 
+use crate::doubt::{self, Facts};
 use super::settings;
 
 /// What may stand in one kind of mapping.
@@ -14,6 +15,8 @@ pub(crate) struct Table {
     pub(crate) entries: &'static [Entry],
     /// Further entries: parallel settings stand in several mappings.
     pub(crate) more: &'static [Entry],
+    /// What is in doubt if one of its entries cannot be read.
+    pub(crate) says: Facts,
 }
 
 /// One entry that may stand in a mapping.
@@ -140,6 +143,7 @@ pub(crate) static WORKFLOW: Table = Table {
         entry("edges", Shape::Mappings(&EDGE), "Where the order is not that of the list: fan-outs and conditions."),
     ],
     more: &[],
+    says: Facts::ALL,
 };
 
 /// The long form of a state key.
@@ -166,6 +170,7 @@ pub(crate) static KEY: Table = Table {
         entry("value_name", Shape::Text, "Of an input: what the program's help calls the value, such as `FILE`."),
     ],
     more: &[],
+    says: doubt::KEY,
 };
 
 static SETTINGS: Table = Table {
@@ -180,6 +185,7 @@ static SETTINGS: Table = Table {
         ),
     ],
     more: &[],
+    says: doubt::SETTING,
 };
 
 /// `settings.checkpoint`.
@@ -196,6 +202,7 @@ pub(crate) static CHECKPOINT: Table = Table {
         entry("max_size", Shape::Size, "The most that all records together may take; `20GiB` if not given."),
     ],
     more: &[],
+    says: doubt::SETTING,
 };
 
 /// Why an entry that is planned for a mapping is not there, and what holds without it.
@@ -211,6 +218,7 @@ pub(crate) static PARALLEL: Table = Table {
     example: "{ strategy: process }",
     entries: &[entry("strategy", Shape::Word(STRATEGIES), "Where branches run: on threads, or in worker processes.")],
     more: settings::ENTRIES,
+    says: doubt::SETTING,
 };
 
 /// One entry of `nodes`.
@@ -241,6 +249,7 @@ pub(crate) static NODE: Table = Table {
         STRATEGY,
     ],
     more: settings::ENTRIES,
+    says: doubt::NODE,
 };
 
 /// One arm of a `goto` list.
@@ -252,6 +261,7 @@ pub(crate) static ARM: Table = Table {
         required("to", Shape::Reference, "Where to go on."),
     ],
     more: &[],
+    says: doubt::EDGE,
 };
 
 /// One entry of `edges`.
@@ -271,6 +281,7 @@ pub(crate) static EDGE: Table = Table {
         STRATEGY,
     ],
     more: settings::ENTRIES,
+    says: doubt::EDGE,
 };
 
 const STRATEGY: Entry =
@@ -289,6 +300,7 @@ pub(crate) static RETRY: Table = Table {
         entry("retry_on", Shape::Words(RETRY_ON), "The kinds of failure that are tried again; all if not given."),
     ],
     more: &[],
+    says: doubt::SETTING,
 };
 
 /// `circuit_breaker`.
@@ -301,4 +313,5 @@ pub(crate) static CIRCUIT_BREAKER: Table = Table {
         entry("half_open_max_calls", Shape::Count(1), "Trial calls let through when half open; 1 if not given."),
     ],
     more: &[],
+    says: doubt::SETTING,
 };

@@ -39,9 +39,6 @@ pub struct Workflow {
     pub nodes: Vec<Node>,
     /// `edges`, in written order.
     pub edges: Vec<Edge>,
-    /// Every key, node, edge and name of the file is here. If not, what is wrong with the others has been reported,
-    /// and what seems to be missing may have been there.
-    pub complete: bool,
     /// The file breaks YAML's rules, and this is what could be read all the same: nothing certain about its order.
     pub broken: bool,
 }

@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::{codes, diagnostic::Diagnostic, source::Spanned};
+use crate::{codes, diagnostic::Diagnostic, doubt::Facts, source::Spanned};
 
 /// What the name is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,16 @@ impl Role {
         }
     }
 
+    /// What a wrong name leaves in doubt.
+    fn named(self) -> Facts {
+        match self {
+            Self::Workflow => Facts::ENTRIES,
+            Self::Variable => Facts::NONE,
+            Self::Node => Facts::NODES.and(Facts::ORDER).and(Facts::REACH),
+            Self::Key => Facts::KEYS,
+        }
+    }
+
     fn takes_dashes(self) -> bool {
         matches!(self, Self::Workflow | Self::Node)
     }
@@ -48,7 +58,7 @@ pub(super) fn check(name: &Spanned<String>, role: Role) -> Option<Diagnostic> {
         } else {
             "it stands for something else in a node's Rust: choose another name"
         };
-        return Some(Diagnostic::error(codes::RESERVED_NAME, name.span, message).help(help));
+        return Some(Diagnostic::error(codes::RESERVED_NAME, name.span, message).doubts(role.named()).help(help));
     }
     let rust = rust_name(text, role);
     if role == Role::Workflow && CRATES.contains(&rust.as_str()) {
@@ -75,7 +85,7 @@ pub(super) fn check(name: &Spanned<String>, role: Role) -> Option<Diagnostic> {
         );
     }
     let message = format!("`{text}` cannot be {}", role.what());
-    let error = Diagnostic::error(codes::BAD_NAME, name.span, message);
+    let error = Diagnostic::error(codes::BAD_NAME, name.span, message).doubts(role.named());
     Some(if is_keyword(&rust) {
         error.label("a keyword of Rust").help(format!("choose another name, such as `{text}_`"))
     } else {

@@ -33,7 +33,6 @@ impl<'a> Reader<'a, '_> {
         let mut nodes = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             let node = self.fields(item, &language::NODE).map(|fields| self.node(index, &fields));
-            self.complete &= node.is_some();
             nodes.extend(node);
         }
         self.duplicates(&nodes);
@@ -50,7 +49,6 @@ impl<'a> Reader<'a, '_> {
         // A node without a name keeps its place in the order.
         let unnamed = || Spanned::new(format!("__unnamed_{index}"), fields.place);
         let name = self.name(fields, "name", Role::Node);
-        self.complete &= name.is_some();
         let name = name.unwrap_or_else(unnamed);
         let run = self.rust(fields, "run").unwrap_or_else(|| rust::nothing(fields.place));
         let output = self.output(fields, &name.value);
@@ -147,13 +145,11 @@ impl<'a> Reader<'a, '_> {
                         let condition = self.rust(&fields, "if");
                         Some(Arm { condition, to: self.reference(&fields, "to")? })
                     });
-                    self.complete &= arm.is_some();
                     arms.extend(arm);
                 }
                 arms
             }
             _ => {
-                self.complete = false;
                 self.wrong_value(entry, "a node's name or a list, such as `[{ if: done, to: last }, { to: first }]`");
                 return None;
             }
@@ -173,8 +169,6 @@ impl<'a> Reader<'a, '_> {
                     continue;
                 }
             };
-            // The others may speak of either.
-            self.complete = false;
             let name = &node.name.value;
             let message = if *name == before.value {
                 format!("two nodes are called `{name}`")

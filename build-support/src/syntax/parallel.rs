@@ -81,7 +81,7 @@ impl<'a> Reader<'a, '_> {
                 }
             });
         }
-        if self.complete && fields.written("max_retries").is_none() {
+        if fields.written("max_retries").is_none() {
             let error = Diagnostic::error(codes::SETTING_CONFLICT, fields.place, "`retry` tries nothing again");
             self.error(error.note("`max_retries` is 0 if not given").help("add `max_retries: 3`, or remove `retry`"));
         }

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     codes,
     diagnostic::{Code, Diagnostic, Diagnostics},
+    doubt::Facts,
     source::{Span, Spanned},
     suggest,
     yaml::{Entry, Node, Scalar, Style, Value},
@@ -22,8 +23,6 @@ pub(super) struct Reader<'a, 'd> {
     /// The whole file.
     text: &'a str,
     diagnostics: &'d mut Diagnostics,
-    /// Nothing was left out of which other parts of the file could speak.
-    pub(super) complete: bool,
 }
 
 /// Entries by their known names; so few that a search is fastest.
@@ -82,9 +81,8 @@ fn has(values: &Values, name: &str) -> bool {
 }
 
 impl<'a, 'd> Reader<'a, 'd> {
-    /// For a file from which some findings have left out something, unless it is `complete`.
-    pub(super) fn new(text: &'a str, complete: bool, diagnostics: &'d mut Diagnostics) -> Self {
-        Self { text, diagnostics, complete }
+    pub(super) fn new(text: &'a str, diagnostics: &'d mut Diagnostics) -> Self {
+        Self { text, diagnostics }
     }
 
     pub(super) fn error(&mut self, diagnostic: Diagnostic) {
@@ -105,6 +103,7 @@ impl<'a, 'd> Reader<'a, 'd> {
                 _ => unknown.push(entry),
             }
         }
+        let mut misplaced = false;
         for entry in &unknown {
             if entry.bare {
                 self.bare_entry(entry);
@@ -113,8 +112,10 @@ impl<'a, 'd> Reader<'a, 'd> {
                 values.extend(
                     table.get(name).filter(|known| !has(&values, known.name)).map(|known| (known.name, *entry)),
                 );
+            } else if misplaced && language::TABLES.iter().any(|other| other.get(&entry.key.value).is_some()) {
+                // One mapping in the wrong place is one mistake.
             } else {
-                self.unknown_entry(entry, table, &mut values);
+                misplaced |= self.unknown_entry(entry, table, &mut values);
             }
         }
         let place = self.first_line(node.span);
@@ -127,45 +128,49 @@ impl<'a, 'd> Reader<'a, 'd> {
         Some(Fields { table, values, place, span: node.span })
     }
 
-    fn unknown_entry<'t>(&mut self, entry: &'t Entry<'a>, table: &'static Table, values: &mut Values<'t, 'a>) {
+    /// Reports an unknown entry; whether it belongs in another mapping.
+    fn unknown_entry<'t>(&mut self, entry: &'t Entry<'a>, table: &'static Table, values: &mut Values<'t, 'a>) -> bool {
         let word = &*entry.key.value;
         let names = table.all().map(|entry| entry.name);
         let mut error = Diagnostic::error(
             codes::UNKNOWN_ENTRY,
             entry.key.span,
             format!("unknown entry `{word}` in {}", table.what),
-        );
+        )
+        .doubts(table.says);
         // The one setting with two names.
         let twin = match word {
             "strategy" => table.get("parallel_strategy"),
             "parallel_strategy" => table.get("strategy"),
             _ => None,
         };
+        let twin = twin.or_else(|| suggest::from_elsewhere(word).iter().find_map(|name| table.get(name)));
+        // What exists elsewhere under this very name is no misspelling.
+        let elsewhere = language::TABLES.iter().find(|other| other.get(word).is_some());
         let near = || suggest::nearest(word, names.clone()).and_then(|name| table.get(name));
-        let meant = twin.or_else(|| near().filter(|known| may_be(&entry.value, known.shape)));
+        let near = || near().filter(|known| elsewhere.is_none() && may_be(&entry.value, known.shape));
+        let meant = twin.or_else(near);
         if let Some(meant) = meant {
-            error = error.help(format!("did you mean `{}`?", meant.name));
+            error = error.help(format!("did you mean `{}`?", meant.name)).doubts(Facts::ENTRIES);
             if !has(values, meant.name) {
                 values.push((meant.name, entry));
             }
         } else if let Some(why) = language::planned(table, word) {
             error = error.help(why);
-        } else if let Some(other) = language::TABLES.iter().find(|other| other.get(word).is_some()) {
-            error = error.help(format!("`{word}` belongs into {}", other.what));
+        } else if let Some(other) = elsewhere {
+            error = error.help(format!("`{word}` belongs in {}", other.what));
         } else {
             let list: Vec<_> = names.map(|name| format!("`{name}`")).collect();
-            // It may have been meant to name something that others speak of.
-            self.complete = false;
             error = error.help(format!("{} may have: {}", table.what, list.join(", ")));
         }
         self.error(error);
+        meant.is_none() && elsewhere.is_some()
     }
 
     /// Reports an entry that is only a key.
     pub(super) fn bare_entry(&mut self, entry: &Entry<'a>) {
         let word = &*entry.key.value;
         let error = Diagnostic::error(codes::WRONG_SHAPE, entry.key.span, "an entry without a value");
-        self.complete = false;
         self.error(match word.split_once(':') {
             Some((name, value)) => {
                 error.label("no blank behind the `:`").help(format!("write `{}: {}`", name.trim(), value.trim()))
@@ -256,10 +261,7 @@ impl<'a, 'd> Reader<'a, 'd> {
     /// A name of something defined elsewhere.
     pub(super) fn reference(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<String>> {
         let entry = fields.get(name, |shape| shape == Shape::Reference)?;
-        let reference =
-            self.scalar(entry, "one name").map(|scalar| Spanned::new(naming::normal(&scalar.text), entry.value.span));
-        self.complete &= reference.is_some();
-        reference
+        self.scalar(entry, "one name").map(|scalar| Spanned::new(naming::normal(&scalar.text), entry.value.span))
     }
 
     /// One name or a list of names; the second value says that it was a list.
@@ -281,7 +283,6 @@ impl<'a, 'd> Reader<'a, 'd> {
                     _ => "a node's name or a list of such names, as in `[count, gc]`",
                 },
             ) else {
-                self.complete = false;
                 return None;
             };
             let span = entry.value.span;
@@ -290,7 +291,6 @@ impl<'a, 'd> Reader<'a, 'd> {
                     Diagnostic::error(codes::WRONG_SHAPE, span, format!("several names for `{name}` are a list"));
                 let names = scalar.text.trim().trim_matches(['(', ')', '[', ']']);
                 self.error(error.help(format!("write `[{names}]`")));
-                self.complete = false;
                 return None;
             }
             return Some((Spanned::new(vec![Spanned::new(naming::normal(&scalar.text), span)], span), false));
@@ -306,7 +306,6 @@ impl<'a, 'd> Reader<'a, 'd> {
                     names.push(Spanned::new(naming::normal(&scalar.text), item.span));
                 }
                 _ => {
-                    self.complete = false;
                     self.wrong_shape(item, &format!("an item of `{name}`"), "a name");
                 }
             }
@@ -329,7 +328,6 @@ impl<'a, 'd> Reader<'a, 'd> {
                 _ => (self.names_of(std::slice::from_ref(item), name), false),
             };
             if nodes.is_empty() {
-                self.complete = false;
                 if is_list {
                     self.empty_list(item.span, name, "name the nodes of the branch");
                 }
@@ -405,7 +403,8 @@ impl<'a, 'd> Reader<'a, 'd> {
                     _ => "write `true` or `false`",
                 };
                 let message = format!("`{name}` must be `true` or `false`");
-                self.error(Diagnostic::error(codes::WRONG_SHAPE, entry.value.span, message).help(meant));
+                let error = Diagnostic::error(codes::WRONG_SHAPE, entry.value.span, message).doubts(Facts::NONE);
+                self.error(error.help(meant));
                 return None;
             }
         };
@@ -511,8 +510,8 @@ impl<'a, 'd> Reader<'a, 'd> {
         };
         let error = Diagnostic::error(code, span, message);
         let meant = suggest::nearest(word, words.iter().copied());
-        self.complete &= meant.is_some();
-        self.error(error.help(match meant {
+        let doubts = if meant.is_some() { Facts::NONE } else { Facts::SETTINGS.and(Facts::ENTRIES) };
+        self.error(error.doubts(doubts).help(match meant {
             Some(meant) => format!("did you mean `{meant}`?"),
             None if words == language::STRATEGIES => {
                 "`thread` runs branches in this process, `process` in worker processes".to_owned()

@@ -29,7 +29,7 @@ pub fn parse(sources: &Sources, file: FileId, diagnostics: &mut Diagnostics) -> 
     let mut found = Diagnostics::default();
     match yaml::build(text, file, &mut found) {
         Ok(root) => {
-            diagnostics.append(found, true);
+            diagnostics.append(found, |_| true);
             read(&*root?, text, diagnostics)
         }
         Err(broken) => read_around(broken, text, file, diagnostics),
@@ -40,13 +40,12 @@ pub fn parse(sources: &Sources, file: FileId, diagnostics: &mut Diagnostics) -> 
 fn read_around(mut broken: Broken, text: &str, file: FileId, diagnostics: &mut Diagnostics) -> Option<Workflow> {
     let mut text = text.to_owned();
     let mut cuts = Cuts::default();
-    let mut spread = false;
     for _ in 0..recover::TRIES {
-        let at = broken.error.span.start as usize;
-        if !(broken.spreads && std::mem::replace(&mut spread, true)) {
+        let places = [broken.error.span.start as usize, broken.at];
+        if !cuts.touch(places[0]) && !cuts.touch(places[1]) {
             diagnostics.push(*broken.error);
         }
-        if text.len() > recover::LARGEST || !cuts.cut(&mut text, at) {
+        if text.len() > recover::LARGEST || !cuts.cut(&mut text, places) {
             return None;
         }
         let mut found = Diagnostics::default();
@@ -54,7 +53,7 @@ fn read_around(mut broken: Broken, text: &str, file: FileId, diagnostics: &mut D
             Err(next) => broken = next,
             Ok(root) => {
                 let workflow = root.and_then(|root| read(&root, &text, &mut found));
-                diagnostics.append_around(found, |at| cuts.touch(at));
+                diagnostics.append(found, |finding| !cuts.touch(finding.span.start as usize));
                 return workflow.map(|workflow| Workflow { broken: true, ..workflow });
             }
         }
@@ -63,7 +62,7 @@ fn read_around(mut broken: Broken, text: &str, file: FileId, diagnostics: &mut D
 }
 
 fn read(root: &yaml::Node<'_>, text: &str, diagnostics: &mut Diagnostics) -> Option<Workflow> {
-    let mut reader = Reader::new(text, !diagnostics.has_errors(), diagnostics);
+    let mut reader = Reader::new(text, diagnostics);
     let fields = reader.fields(root, &language::WORKFLOW)?;
     let name = reader.name(&fields, "name", Role::Workflow);
     let description = reader.text(&fields, "description");
@@ -71,7 +70,6 @@ fn read(root: &yaml::Node<'_>, text: &str, diagnostics: &mut Diagnostics) -> Opt
     let (parallel, checkpoint) = reader.settings(&fields);
     let nodes = reader.nodes(&fields);
     let edges = reader.edges(&fields);
-    let complete = reader.complete;
     Some(Workflow {
         name: name.unwrap_or_else(|| Spanned::new("workflow".to_owned(), fields.place)),
         description,
@@ -80,7 +78,6 @@ fn read(root: &yaml::Node<'_>, text: &str, diagnostics: &mut Diagnostics) -> Opt
         checkpoint,
         nodes: nodes?,
         edges,
-        complete,
         broken: false,
     })
 }
@@ -108,7 +105,6 @@ impl<'a> Reader<'a, '_> {
         }
         let Some(entry) = fields.any("state_schema") else { return Vec::new() };
         let Value::Map(entries) = &entry.value.value else {
-            self.complete = false;
             self.wrong_value(entry, "a mapping, such as `count: u32`");
             return Vec::new();
         };
@@ -179,7 +175,6 @@ impl<'a> Reader<'a, '_> {
                 env: None,
             }),
         };
-        self.complete &= key.is_some();
         key
     }
 
@@ -189,14 +184,12 @@ impl<'a> Reader<'a, '_> {
         }
         let Some(entry) = fields.any("edges") else { return Vec::new() };
         let Value::List(items) = &entry.value.value else {
-            self.complete = false;
             self.wrong_value(entry, "a list, such as `- from: load`");
             return Vec::new();
         };
         let mut edges = Vec::with_capacity(items.len());
         for item in items {
             let edge = self.fields(item, &language::EDGE).and_then(|fields| self.edge(&fields));
-            self.complete &= edge.is_some();
             edges.extend(edge);
         }
         edges

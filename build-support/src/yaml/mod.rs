@@ -7,6 +7,7 @@
 mod build;
 mod merge;
 mod place;
+mod quotes;
 pub(crate) mod recover;
 mod syntax_error;
 
@@ -24,8 +25,8 @@ use crate::{
 pub(crate) struct Broken {
     /// What to say of it.
     pub(crate) error: Box<Diagnostic>,
-    /// Further ones of this kind may be about the same.
-    pub(crate) spreads: bool,
+    /// The byte at which reading ended, which is often after the mistake.
+    pub(crate) at: usize,
 }
 
 /// A node. Aliases share what they refer to, so that a tree is never larger than its file.

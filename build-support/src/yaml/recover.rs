@@ -14,50 +14,59 @@ pub(crate) const LARGEST: usize = 1 << 20;
 pub(crate) struct Cuts(Vec<Range<usize>>);
 
 impl Cuts {
-    /// Blanks out the item of `text` that byte `at` is in: a node, an edge, a key, or an entry of the workflow. `false`
-    /// if nothing is there.
-    pub(crate) fn cut(&mut self, text: &mut String, at: usize) -> bool {
-        let at = text.floor_char_boundary(at.min(text.len()));
-        let (header, item) = item(text, at);
+    /// Blanks out the item of `text` that the first of these bytes is in: a node, an edge, a key, or an entry of the
+    /// workflow. The second time, and where the mistake reaches from one section into another, all sections between the
+    /// two. `false` if nothing is there.
+    pub(crate) fn cut(&mut self, text: &mut String, places: [usize; 2]) -> bool {
+        let [first, second] = places.map(|at| text.floor_char_boundary(at.min(text.len())));
+        let here = section(text, first);
+        let item = if self.touch(first) || self.touch(second) || !here.contains(&second.min(text.len().max(1) - 1)) {
+            let there = section(text, second);
+            here.start.min(there.start)..here.end.max(there.end)
+        } else {
+            item(text, first, here.clone())
+        };
         if text[item.clone()].trim().is_empty() {
             return false;
         }
         let blank = |char: char| if char == '\n' { "\n".to_owned() } else { " ".repeat(char.len_utf8()) };
         let blanks: String = text[item.clone()].chars().map(blank).collect();
         text.replace_range(item.clone(), &blanks);
-        // What is missing in a section is missed at its header.
-        self.0.extend([header, item]);
+        // Of a section with a mistake nothing else is said.
+        self.0.extend([here, item]);
         true
     }
 
-    /// Whether something at byte `at` is about what was cut out.
+    /// Whether something at byte `at` is in a section from which something was cut out.
     pub(crate) fn touch(&self, at: usize) -> bool {
         self.0.iter().any(|cut| cut.contains(&at))
     }
 }
 
-/// The item around byte `at`, and the line that its section starts with.
-fn item(text: &str, at: usize) -> (Range<usize>, Range<usize>) {
-    let lines: Vec<_> = text
-        .split_inclusive('\n')
-        .scan(0, |start, line| {
-            let range = *start..*start + line.len();
-            *start = range.end;
-            Some(range)
-        })
-        .collect();
+/// The lines around byte `at` from one that is not indented up to the next.
+fn section(text: &str, at: usize) -> Range<usize> {
+    let is_header = |line: &Range<usize>| text[line.clone()].starts_with(|first: char| first.is_alphanumeric());
+    let mut headers: Vec<_> = lines(text).filter(is_header).map(|line| line.start).collect();
+    headers.push(text.len());
+    let next = headers.partition_point(|start| *start <= at).min(headers.len() - 1);
+    next.checked_sub(1).map_or(0, |own| headers[own])..headers[next]
+}
+
+fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
+    text.split_inclusive('\n').scan(0, |start, line| {
+        let range = *start..*start + line.len();
+        *start = range.end;
+        Some(range)
+    })
+}
+
+/// The item around byte `at` of a section.
+fn item(text: &str, at: usize, section: Range<usize>) -> Range<usize> {
+    let lines: Vec<_> = lines(text).filter(|line| section.contains(&line.start)).collect();
     let here = lines.partition_point(|line| line.end <= at).min(lines.len().saturating_sub(1));
-    let is_header = |index: &usize| text[lines[*index].clone()].starts_with(|first: char| first.is_alphanumeric());
-    let header = (0..=here).rev().find(is_header);
-    let end = (here + 1..lines.len()).find(is_header).unwrap_or(lines.len());
-    let end_at = lines.get(end).map_or(text.len(), |line| line.start);
-    let Some(header) = header else { return (0..0, 0..end_at) };
-    if header == here {
-        return (lines[here].clone(), lines[here].clone());
-    }
     let content = |index: usize| &text[lines[index].clone()];
-    let first = (header + 1..end).find(|index| !is_blank(content(*index)));
-    let Some(first) = first else { return (lines[header].clone(), lines[here].clone()) };
+    let first = (1..lines.len()).find(|index| !is_blank(content(*index)));
+    let Some(first) = first.filter(|_| here > 0) else { return section };
     let depth = indentation(content(first));
     let list = content(first).trim_start().starts_with('-');
     let starts = |index: &usize| {
@@ -65,8 +74,8 @@ fn item(text: &str, at: usize) -> (Range<usize>, Range<usize>) {
         !is_blank(content) && indentation(content) <= depth && (!list || content.trim_start().starts_with('-'))
     };
     let from = (first..=here).rev().find(starts).unwrap_or(first);
-    let to = (here + 1..end).find(starts).unwrap_or(end);
-    (lines[header].clone(), lines[from].start..lines.get(to).map_or(text.len(), |line| line.start))
+    let to = (here + 1..lines.len()).find(starts);
+    lines[from].start..to.map_or(section.end, |index| lines[index].start)
 }
 
 fn is_blank(line: &str) -> bool {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use granit_parser::ErrorKind;
 
-use super::Broken;
+use super::{Broken, quotes};
 use crate::{
     codes,
     diagnostic::Diagnostic,
@@ -26,31 +26,93 @@ struct Fault {
 /// The error at byte `at` of `text`. `bracket` is the innermost one that is open there.
 pub(super) fn explain(kind: &ErrorKind, text: &str, file: FileId, at: usize, bracket: Option<usize>) -> Broken {
     let at = text.floor_char_boundary(at);
-    let is_open = matches!(
-        kind,
-        ErrorKind::MappingValueNotAllowed
-            | ErrorKind::InvalidColonPlacement
-            | ErrorKind::ExpectedFlowMappingSeparator
-            | ErrorKind::ExpectedFlowSequenceSeparator
-            | ErrorKind::UnclosedFlowCollection { .. }
-            | ErrorKind::InvalidIndentation
-            | ErrorKind::SimpleKeyExpected
-    );
     let fault = in_indentation(kind, text, at)
-        .or_else(|| never_closed(text, at, bracket).filter(|_| is_open))
+        .or_else(|| quotes::open(text, at).map(never_ended))
+        .or_else(|| first_line(text, at))
+        .or_else(|| above(text, at))
+        .or_else(|| never_closed(kind, text, at, bracket))
+        .or_else(|| in_block(text, at))
         .or_else(|| of_line(kind, text, at))
         .unwrap_or_else(|| of_kind(kind, text, at));
     let code = if let ErrorKind::RecursionLimitExceeded = kind { codes::FILE_LIMIT } else { codes::YAML_SYNTAX };
     let offset = |byte: usize| u32::try_from(byte).unwrap_or(u32::MAX);
     let span = Span { file, start: offset(fault.place.start), end: offset(fault.place.end) };
-    let spreads = matches!(
-        kind,
-        ErrorKind::ExpectedBlockMappingKey
-            | ErrorKind::ExpectedBlockSequenceEntry
-            | ErrorKind::SimpleKeyExpected
-            | ErrorKind::InvalidIndentation
-    );
-    Broken { error: Box::new(Diagnostic::error(code, span, fault.message).help(fault.help)), spreads }
+    Broken { error: Box::new(Diagnostic::error(code, span, fault.message).help(fault.help)), at }
+}
+
+/// The quote at byte `start` has no other one on its line.
+fn never_ended(start: usize) -> Fault {
+    Fault {
+        place: start..start + 1,
+        message: "this quote is never closed".to_owned(),
+        help: "close it on the same line; Rust that starts with a string or a `'` goes below a `|`, without quotes \
+               around it"
+            .to_owned(),
+    }
+}
+
+/// An indented first line, where the other entries are not.
+fn first_line(text: &str, at: usize) -> Option<Fault> {
+    let is_content = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with(['#', '%', '-']);
+    let first = text.lines().find(is_content)?;
+    let start = first.as_ptr() as usize - text.as_ptr() as usize;
+    let own = indentation(first);
+    let here = line(text, at);
+    (here.start > start && indentation(&text[here]) < own).then(|| Fault {
+        place: start..start + own,
+        message: "the first entry is indented, and those after it are not".to_owned(),
+        help: "start all entries of the workflow in the first column".to_owned(),
+    })
+}
+
+/// `word:rest` on the line above, without the space that makes it an entry.
+fn above(text: &str, at: usize) -> Option<Fault> {
+    let here = line(text, at);
+    let mut end = here.start;
+    let before = loop {
+        let before = line(text, end.checked_sub(1)?);
+        if !text[before.clone()].trim().is_empty() {
+            break before;
+        }
+        end = before.start;
+    };
+    let content = &text[before.clone()];
+    if indentation(content) != indentation(&text[here]) {
+        return None;
+    }
+    let start = before.start + indentation(content);
+    let (word, value) = content.trim_start().split_once(':')?;
+    let is_word = !word.is_empty() && word.chars().all(|char| char == '_' || char == '-' || char.is_alphanumeric());
+    (is_word && !value.is_empty() && !value.starts_with([' ', ':'])).then(|| Fault {
+        place: start..start + word.len() + 1,
+        message: "no space after the `:`".to_owned(),
+        help: format!("write `{word}: {}`", value.trim_end()),
+    })
+}
+
+/// A line of a block that is indented less than the block's first line.
+fn in_block(text: &str, at: usize) -> Option<Fault> {
+    let here = line(text, at);
+    let own = indentation(&text[here.clone()]);
+    let mut end = here.start;
+    let mut deeper = false;
+    while let Some(before) = end.checked_sub(1).map(|end| line(text, end)) {
+        let content = &text[before.clone()];
+        if !content.trim().is_empty() {
+            if indentation(content) < own {
+                let is_block = [" |", " >", " |-", " >-"].iter().any(|start| content.trim_end().ends_with(start));
+                return (deeper && is_block).then(|| Fault {
+                    place: here.start + own..here.end,
+                    message: "this line is indented less than the first line of the block, which ends before it"
+                        .to_owned(),
+                    help: "indent it like the first line".to_owned(),
+                });
+            }
+            deeper |= indentation(content) > own;
+        }
+        end = before.start;
+    }
+    None
 }
 
 /// A tab, or a blank that is none of YAML's, before the text of this line or of one beside it.
@@ -83,9 +145,16 @@ fn in_indentation(kind: &ErrorKind, text: &str, at: usize) -> Option<Fault> {
 }
 
 /// A bracket on a line before, where a line that is not deeper follows: what it holds would be.
-fn never_closed(text: &str, at: usize, bracket: Option<usize>) -> Option<Fault> {
+fn never_closed(kind: &ErrorKind, text: &str, at: usize, bracket: Option<usize>) -> Option<Fault> {
     let here = line(text, at);
-    let start = bracket.or_else(|| open_before(text, here.start))?;
+    let may_be = matches!(
+        kind,
+        ErrorKind::MappingValueNotAllowed
+            | ErrorKind::InvalidColonPlacement
+            | ErrorKind::InvalidIndentation
+            | ErrorKind::SimpleKeyExpected
+    );
+    let start = bracket.or_else(|| open_before(text, here.start).filter(|_| may_be))?;
     let opened = line(text, start);
     let is_end = text[at..].trim().is_empty();
     if here.start <= opened.start || (!is_end && indentation(&text[here]) > indentation(&text[opened])) {
