@@ -62,7 +62,7 @@ codes! {
 
     // 01xx: names.
     /// Not a name that can stand in Rust.
-    BAD_NAME = 101, "a name that cannot stand in Rust";
+    BAD_NAME = 101, "a name that is not valid in Rust";
     /// A name that Tea uses itself.
     RESERVED_NAME = 102, "a reserved name";
     /// Two nodes of one name, or two names that become the same Rust name.
@@ -78,13 +78,13 @@ codes! {
     /// No way leads to a node.
     NEVER_REACHED = 201, "a node that is never reached";
     /// A `goto` list, or edges with `when`, without a way on if no condition holds.
-    FALLS_THROUGH = 202, "no way on if no condition holds";
+    FALLS_THROUGH = 202, "nothing follows if no condition holds";
     /// A way after one that is always taken.
-    NEVER_TAKEN = 203, "a way that is never taken";
+    NEVER_TAKEN = 203, "a path that is never taken";
     /// Ways on from one node that exclude each other.
-    CONFLICTING_WAYS = 204, "ways on that exclude each other";
+    CONFLICTING_WAYS = 204, "conflicting paths from one node";
     /// Several ways on at once outside a fan-out.
-    SEVERAL_WAYS = 205, "several ways on at the same time";
+    SEVERAL_WAYS = 205, "several nodes follow at the same time";
     /// An edge from `__end__`.
     MISPLACED_END = 206, "`__end__` where nothing can end";
     /// Back to a `__start__` that depends on conditions.
@@ -95,16 +95,16 @@ codes! {
     BAD_FAN_IN = 209, "a fan-out without one clear fan-in";
     /// A head that is no node, is a branch twice, or is the fan-in itself.
     BAD_BRANCH = 210, "something that cannot be a branch";
-    /// A way out of a fan-out other than its fan-in.
-    LEAVES_FAN_OUT = 211, "a way out of a fan-out";
-    /// A way into a fan-out other than its edges.
-    ENTERS_FAN_OUT = 212, "a way into a fan-out";
+    /// A path out of a fan-out other than its fan-in.
+    LEAVES_FAN_OUT = 211, "a path out of a fan-out";
+    /// A path into a fan-out other than its edges.
+    ENTERS_FAN_OUT = 212, "a path into a fan-out";
     /// A branch from which the fan-in is out of reach.
     NEVER_JOINS = 213, "a branch that never reaches its fan-in";
     /// Nodes that wait for each other.
     DEPENDENCY_CYCLE = 214, "a cycle of dependencies";
     /// `edges` or `goto` in a dataflow file.
-    ORDER_IN_DATAFLOW = 215, "an order besides `needs`";
+    ORDER_IN_DATAFLOW = 215, "an order in addition to `needs`";
     /// `__start__` or `__end__` in `needs`.
     BAD_NEED = 216, "a need that is no node";
     /// Fan-outs in fan-outs in fan-outs.
@@ -133,8 +133,8 @@ codes! {
     UNUSED_DEFAULT = 309, "a default that is never used";
     /// A `default` or `reduce` that names a key.
     NO_STATE = 310, "a state key where there is no state";
-    /// A `default` that is a word where a text was meant.
-    BARE_TEXT = 311, "a word where a text was meant";
+    /// A `default` that is a word where a string was meant.
+    BARE_TEXT = 311, "a word where a string was meant";
 
     /// A node's output is a `secret` input.
     SECRET_WRITTEN = 312, "a secret that a node writes";

@@ -18,6 +18,14 @@ pub enum Severity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(pub u16);
 
+impl Code {
+    /// Whether what it reports is a warning.
+    #[must_use]
+    pub const fn is_warning(self) -> bool {
+        self.0 >= 900
+    }
+}
+
 impl std::fmt::Display for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "TEA{:04}", self.0)

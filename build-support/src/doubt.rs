@@ -53,8 +53,7 @@ impl Facts {
 /// What leads where.
 const WAYS: Facts = Facts::ORDER.and(Facts::REACH).and(Facts::ENDS);
 /// What a node's entries say.
-pub(crate) const NODE: Facts =
-    EDGE.and(Facts::NODES).and(Facts::WRITES);
+pub(crate) const NODE: Facts = EDGE.and(Facts::NODES).and(Facts::WRITES);
 /// What an edge's entries say.
 pub(crate) const EDGE: Facts = Facts::ENTRIES.and(WAYS).and(Facts::SETTINGS);
 /// What a state key's entries say.
@@ -71,8 +70,9 @@ pub(crate) fn needed(code: Code) -> Facts {
         NEVER_REACHED => Facts::NODES.and(Facts::ORDER).and(Facts::REACH),
         NEVER_JOINS => Facts::NODES.and(Facts::ORDER).and(Facts::ENDS),
         FALLS_THROUGH => Facts::ENTRIES,
-        SEVERAL_WAYS | BAD_FAN_IN | BAD_BRANCH | LEAVES_FAN_OUT | ENTERS_FAN_OUT | DEPENDENCY_CYCLE
-        | NO_RESULTS => Facts::NODES.and(Facts::ORDER),
+        SEVERAL_WAYS | BAD_FAN_IN | BAD_BRANCH | LEAVES_FAN_OUT | ENTERS_FAN_OUT | DEPENDENCY_CYCLE | NO_RESULTS => {
+            Facts::NODES.and(Facts::ORDER)
+        }
         NOT_PARALLEL => Facts::SETTINGS,
         NOT_HONOURED | DISAGREEING_EDGES => Facts::ORDER.and(Facts::SETTINGS),
         CONCURRENT_WRITES | READ_RACE => Facts::NODES.and(Facts::KEYS).and(Facts::ORDER),

@@ -7,12 +7,14 @@ use std::{
 };
 
 use syn::{
-    LitBool, LitStr, Token,
+    LitBool, LitStr, Token, bracketed,
     parse::{Parse, ParseStream},
+    punctuated::Punctuated,
 };
 
 use crate::{
-    diagnostic::{Diagnostic, Diagnostics, Severity},
+    codes,
+    diagnostic::{Code, Diagnostic, Diagnostics, Severity},
     generate::{self, Surface, join},
     render::render,
     script,
@@ -25,12 +27,14 @@ use crate::{
 struct Arguments {
     path: String,
     surface: Surface,
+    /// Warnings that are not wanted.
+    allow: Vec<Code>,
 }
 
 impl Parse for Arguments {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let path: LitStr = input.parse()?;
-        let mut arguments = Self { path: path.value(), surface: Surface::default() };
+        let mut arguments = Self { path: path.value(), surface: Surface::default(), allow: Vec::new() };
         while !input.is_empty() {
             input.parse::<Token![,]>()?;
             if input.is_empty() {
@@ -45,15 +49,32 @@ impl Parse for Arguments {
                 "runtime" => surface.runtime = words(&input.call(syn::Path::parse_mod_style)?),
                 "visibility" => surface.visibility = words(&input.parse::<syn::Visibility>()?),
                 "warnings" => surface.warnings = input.parse::<LitBool>()?.value,
+                "allow" => arguments.allow = allowed(input)?,
                 other => {
                     return Err(input.error(format!(
-                        "unknown option `{other}`; there are `main`, `module`, `runtime`, `visibility` and `warnings`"
+                        "unknown option `{other}`; the options are `allow`, `main`, `module`, `runtime`, `visibility` and \
+                         `warnings`"
                     )));
                 }
             }
         }
         Ok(arguments)
     }
+}
+
+/// A list of codes of warnings.
+fn allowed(input: ParseStream<'_>) -> syn::Result<Vec<Code>> {
+    let list;
+    bracketed!(list in input);
+    let code = |name: syn::Ident| {
+        let name = name.to_string();
+        match codes::ALL.iter().find(|entry| entry.code.to_string() == name) {
+            Some(entry) if entry.code.is_warning() => Ok(entry.code),
+            Some(_) => Err(input.error(format!("`{name}` is an error, and only warnings can be allowed"))),
+            None => Err(input.error(format!("there is no warning `{name}`"))),
+        }
+    };
+    Punctuated::<syn::Ident, Token![,]>::parse_terminated(&list)?.into_iter().map(code).collect()
 }
 
 fn words(tokens: &impl quote::ToTokens) -> String {
@@ -94,7 +115,7 @@ fn workflow(path: &Path, bytes: &[u8], arguments: &Arguments) -> String {
     let mut found = Diagnostics::default();
     let file = sources.add_bytes(path, bytes.to_vec(), &mut found);
     let plan = file.and_then(|file| crate::plan(&sources, file, &mut found));
-    let (errors, warnings): (Vec<_>, Vec<_>) =
+    let (errors, mut warnings): (Vec<_>, Vec<_>) =
         found.into_sorted().into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
     let mut text = if let Some(plan) = plan {
         let generated = generate::generate(&plan, surface, &sources);
@@ -115,6 +136,7 @@ fn workflow(path: &Path, bytes: &[u8], arguments: &Arguments) -> String {
         error_texts(&sources, &errors) + &stub::write(workflow.as_ref(), surface)
     };
     if surface.warnings {
+        warnings.retain(|warning| !arguments.allow.contains(&warning.code));
         text += &warning_texts(&sources, &warnings);
     }
     text

@@ -7,7 +7,7 @@ use std::{
 
 /// From the lowest. What stands in one line is on the same level, and may know what stands before it in that line.
 const LAYERS: &[&[&str]] = &[
-    &["diagnostic", "source", "codes", "suggest", "render"],
+    &["diagnostic", "source", "codes", "doubt", "suggest", "render"],
     &["yaml"],
     &["syntax"],
     &["graph"],

@@ -7,7 +7,7 @@
 mod support;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write,
     fs,
     ops::Range,
@@ -18,7 +18,7 @@ use std::{
     },
 };
 
-use tea_build::diagnostic::Severity;
+use tea_build::diagnostic::{Diagnostic, Severity};
 
 /// A way to change a file.
 struct Kind {
@@ -142,7 +142,7 @@ fn files() -> Vec<(String, String)> {
     files.collect()
 }
 
-fn errors(name: &str, text: &str) -> Vec<tea_build::diagnostic::Diagnostic> {
+fn errors(name: &str, text: &str) -> Vec<Diagnostic> {
     let mut findings = support::compile(name, text.as_bytes().to_vec()).findings;
     findings.retain(|finding| finding.severity == Severity::Error);
     findings
@@ -205,6 +205,14 @@ fn one_mistake_is_one_error() {
     assert!(!over, "{table}");
 }
 
+/// Whether each error is about another word of what was removed: a line may declare several keys, or name several nodes.
+fn are_several_mistakes(removed: &str, changed: &str, found: &[Diagnostic]) -> bool {
+    let about: BTreeSet<_> =
+        found.iter().map(|error| &changed[error.span.start as usize..error.span.end as usize]).collect();
+    let is_word = |char: char| char == '_' || char.is_alphanumeric();
+    about.len() == found.len() && about.iter().all(|word| removed.split(|char| !is_word(char)).any(|own| own == *word))
+}
+
 fn mutate(name: &str, text: &str, kind: &Kind, show: bool) -> Tally {
     /// Bytes to compile for one kind and file. Of the long files, which generators wrote, some changes tell all.
     const MOST: usize = 200_000;
@@ -217,7 +225,7 @@ fn mutate(name: &str, text: &str, kind: &Kind, show: bool) -> Tally {
         let found = errors(name, &changed);
         tally.changes += 1;
         tally.without += usize::from(found.is_empty());
-        if found.len() > 1 {
+        if found.len() > 1 && !are_several_mistakes(&text[place.clone()], &changed, &found) {
             tally.several += 1;
             let codes: Vec<_> = found.iter().map(|error| error.code.to_string()).collect();
             let mut shown = codes.clone();

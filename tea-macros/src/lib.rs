@@ -19,6 +19,7 @@ use proc_macro::{Span, TokenStream};
 /// - `visibility = pub(crate)`: the visibility of the module and its contents; the default is private to the calling
 ///   module.
 /// - `runtime = ::path::to::tea_runtime`: the path of the runtime, if it is not `::tea_runtime`.
+/// - `allow = [TEA0901]`: not the warnings with these codes.
 /// - `warnings = false`: no warnings about the workflow, or about what the program leaves out of its output.
 #[proc_macro]
 pub fn include_workflow(arguments: TokenStream) -> TokenStream {

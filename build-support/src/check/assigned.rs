@@ -82,14 +82,14 @@ fn maybe_unset(
     }
     let way = if show_way { ways::way_that_misses(graph, access, read) } else { Vec::new() };
     if way.len() > 1 {
-        error = error.note(format!("it is unset on this way: {}", resolve::path(&way)));
+        error = error.note(format!("it is unset on this path: {}", resolve::path(&way)));
     }
     let optional = "declare it `optional: true`, and read it as an `Option`";
     if may_fail {
         return error.help(optional).help("or remove `allow_failure`: a branch that fails then fails the run");
     }
     let write = if writers.iter().all(|(_, write)| write.always) {
-        format!("write `{name}` on every way to this place")
+        format!("write `{name}` on every path to this point")
     } else {
         format!("write a first value to `{name}` on a node before, for the items to be combined with")
     };
@@ -138,6 +138,6 @@ fn reason(graph: &Graph<'_>, node: usize, write: &NodeWrite, read: &Read, branch
             format!("written here, but `{branch}` may fail: it has `allow_failure`")
         };
     }
-    if node == read.node { "written here, after it is read" } else { "written here, but not on every way to the read" }
+    if node == read.node { "written here, after it is read" } else { "written here, but not on every path to the read" }
         .to_owned()
 }

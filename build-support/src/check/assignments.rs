@@ -18,8 +18,8 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
             found.push(
                 Diagnostic::error(codes::ASSIGNED_KEY, name.span, format!("the state key `{word}` cannot be assigned"))
                     .label("is only read here")
-                    .help(format!("let the node give the new value, as its last expression, and add `output: {word}`"))
-                    .help(format!("or work on a variable of your own: `let mut {word} = …;`")),
+                    .help(format!("return the new value as the node's last expression, and add `output: {word}`"))
+                    .help(format!("or work on a local variable: `let mut {word} = …;`")),
             );
         }
     };

@@ -22,8 +22,8 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
                 && let Some(text) = bare_text(key, rust)
             {
                 found.push(
-                    Diagnostic::error(codes::BARE_TEXT, rust.span, format!("the default of `{name}` is not a text"))
-                        .label("Rust takes this as a variable")
+                    Diagnostic::error(codes::BARE_TEXT, rust.span, format!("the default of `{name}` is not a string"))
+                        .label("Rust reads this as a variable")
                         .note("quotes around a value are YAML's, which takes them away")
                         .help(format!("write `default: '\"{text}\".into()'`")),
                 );
@@ -122,7 +122,7 @@ fn flags(graph: &Graph<'_>, found: &mut Diagnostics) {
                     Diagnostic::error(
                         codes::ENTRY_CONFLICT,
                         span,
-                        format!("`{entry}` is for inputs, and `{name}` is none"),
+                        format!("`{entry}` is for inputs, and `{name}` is not one"),
                     )
                     .label("never used")
                     .help(format!("let the caller give it: `input: true` on `{name}`"))
@@ -134,7 +134,7 @@ fn flags(graph: &Graph<'_>, found: &mut Diagnostics) {
         if let Some(text) = key.value_name.as_ref().filter(|text| text.value.trim().is_empty()) {
             found.push(
                 Diagnostic::error(codes::WRONG_SHAPE, text.span, "`value_name` is empty")
-                    .help("name what stands there, as `FILE`, or remove the entry"),
+                    .help("name the value, such as `FILE`, or remove the entry"),
             );
         }
         if let Some(env) = &key.env {

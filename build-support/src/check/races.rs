@@ -137,7 +137,7 @@ impl Race<'_, '_> {
         } else {
             format!("read `{name}` where the branches meet")
         };
-        error.help(order).help("or let the branch write a key of its own")
+        error.help(order).help("or let the branch write its own key")
     }
 
     fn why(&self, one: usize, other: usize) -> String {

@@ -55,9 +55,13 @@ fn secret(key: &Key, found: &mut Diagnostics) {
     let name = &key.name.value;
     if key.input.is_none() {
         found.push(
-            Diagnostic::error(codes::ENTRY_CONFLICT, secret, format!("`secret` is for inputs, and `{name}` is none"))
-                .help(format!("let the caller give it: `input: true` on `{name}`"))
-                .help("or write `transient: true`: it is then not in the output, and never recorded"),
+            Diagnostic::error(
+                codes::ENTRY_CONFLICT,
+                secret,
+                format!("`secret` is for inputs, and `{name}` is not one"),
+            )
+            .help(format!("let the caller give it: `input: true` on `{name}`"))
+            .help("or write `transient: true`: it is then not in the output, and never recorded"),
         );
         return;
     }
@@ -66,7 +70,7 @@ fn secret(key: &Key, found: &mut Diagnostics) {
     for (entry, span) in entries.chain(key.positional.map(|span| ("positional", span))) {
         found.push(
             Diagnostic::error(codes::ENTRY_CONFLICT, span, format!("`{entry}` on the secret `{name}`"))
-                .label("a secret does not stand on the command line")
+                .label("a secret is not given on the command line")
                 .also(secret, "a secret")
                 .note("whoever may list the processes of a machine can read their command lines")
                 .help(format!("take `{name}` from an environment variable, with `env: NAME`, in place of `{entry}`")),

@@ -108,7 +108,7 @@ impl Sites<'_, '_, '_> {
                 .note("a crash on a thread ends the program")
                 .help("run it in a worker process: `parallel_strategy: process`")
         } else {
-            error.note("nothing runs out of time where there is no `timeout`").help("add a `timeout`")
+            error.note("nothing can time out without a `timeout`").help("add a `timeout`")
         };
         self.found.push(error.help("or remove `retry_on`, to retry all failures"));
     }

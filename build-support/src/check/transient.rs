@@ -52,7 +52,7 @@ fn error(graph: &Graph<'_>, key: KeyId, span: Span, away: Span, written: bool) -
     let error = Diagnostic::error(
         codes::TRANSIENT_CROSSES,
         span,
-        format!("the transient key `{name}` would have to go {way} a worker process"),
+        format!("the transient key `{name}` would have to be sent {way} a worker process"),
     )
     .label(if written { "written in a worker process, and read outside" } else { "read in a worker process" })
     .also(away, "runs in a worker process");

@@ -16,7 +16,7 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
             if !is_in_loop(block, index) {
                 found.push(
                     Diagnostic::warning(codes::UNUSED_VISITS, visits.span, "`max_visits` has no effect")
-                        .label(format!("no way leads from `{}` back to it", node.name.value))
+                        .label(format!("no path leads from `{}` back to it", node.name.value))
                         .help("write it on a node of a loop, or remove it"),
                 );
             }

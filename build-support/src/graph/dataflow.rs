@@ -140,9 +140,13 @@ fn needs(workflow: &Workflow, found: &mut Diagnostics) -> Vec<Vec<Spanned<usize>
                 }
                 Some(Place::Node(need)) => own.push(Spanned::new(need, name.span)),
                 Some(Place::Start | Place::End) => found.push(
-                    Diagnostic::error(codes::BAD_NEED, name.span, format!("`{}` is no node to wait for", name.value))
-                        .label("not a node")
-                        .help("remove it: a node with `needs: []` starts at once"),
+                    Diagnostic::error(
+                        codes::BAD_NEED,
+                        name.span,
+                        format!("`{}` is not a node to wait for", name.value),
+                    )
+                    .label("not a node")
+                    .help("remove it: a node with `needs: []` starts at once"),
                 ),
                 None => {}
             }

@@ -95,11 +95,11 @@ fn heads<'a>(edges: &[&'a Edge], names: &NodeNames<'_>, found: &mut Diagnostics)
 }
 
 /// A node that a branch runs.
-fn node_of(name: &Spanned<String>, names: &mut NodeNames<'_>, found: &mut Diagnostics) -> Option<Spanned<usize>> {
+fn node_of(name: &Spanned<String>, names: &NodeNames<'_>, found: &mut Diagnostics) -> Option<Spanned<usize>> {
     match names.resolve(name, found)?.place {
         Place::Node(node) => Some(Spanned::new(node, name.span)),
         Place::Start | Place::End => {
-            let message = format!("`{}` is no node that a branch could run", name.value);
+            let message = format!("a branch cannot run `{}`", name.value);
             found.push(
                 Diagnostic::error(codes::BAD_BRANCH, name.span, message)
                     .label("not a node")
@@ -198,7 +198,7 @@ pub(super) fn claim_heads(workflow: &Workflow, fan_outs: &mut Vec<FanOut<'_>>, f
                 Diagnostic::error(
                     codes::BAD_BRANCH,
                     head.span,
-                    format!("`{}` already is a branch", node_name(workflow, head.node)),
+                    format!("`{}` is already a branch", node_name(workflow, head.node)),
                 )
                 .label("again here")
                 .also(first, "a branch from here on")
@@ -228,7 +228,7 @@ pub(super) fn follow_lists(
                         Diagnostic::error(
                             codes::BAD_BRANCH,
                             node.span,
-                            format!("`{name}` already is part of a branch"),
+                            format!("`{name}` is already part of a branch"),
                         )
                         .label("again here")
                         .also(first, "first here")

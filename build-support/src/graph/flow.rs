@@ -93,11 +93,11 @@ pub(super) fn flows<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Flow
                         Diagnostic::error(
                             codes::CONFLICTING_WAYS,
                             goto.span,
-                            "both `goto` and edges lead on from a node",
+                            "both `goto` and edges say what follows a node",
                         )
-                        .label("one way on")
-                        .also(edge.from.span, "another one")
-                        .help("write all ways on from this node as `goto`, or all as `edges`"),
+                        .label("a `goto`")
+                        .also(edge.from.span, "an edge")
+                        .help("say what follows this node either with `goto` or with `edges`"),
                     );
                     for arm in &goto.arms {
                         names.resolve_goto(&arm.to, found);
@@ -125,10 +125,10 @@ fn goto_flow<'a>(goto: &'a Goto, names: &NodeNames<'_>, found: &mut Diagnostics)
         let to = names.resolve_goto(&arm.to, found);
         if let Some(span) = last {
             found.push(
-                Diagnostic::error(codes::NEVER_TAKEN, arm.to.span, "this way is never taken")
-                    .label("stands after a way without `if`")
+                Diagnostic::error(codes::NEVER_TAKEN, arm.to.span, "this path is never taken")
+                    .label("comes after an entry without `if`")
                     .also(span, "always taken")
-                    .help("write the way without `if` last"),
+                    .help("put the entry without `if` last"),
             );
             break;
         }
@@ -143,9 +143,9 @@ fn goto_flow<'a>(goto: &'a Goto, names: &NodeNames<'_>, found: &mut Diagnostics)
     }
     if last.is_none() {
         found.push(
-            Diagnostic::error(codes::FALLS_THROUGH, goto.span, "no way on if none of the conditions holds")
-                .label("the last way has an `if` too")
-                .help("end the list with a way without `if`: `- to: __end__`, or another node"),
+            Diagnostic::error(codes::FALLS_THROUGH, goto.span, "nothing follows if none of the conditions holds")
+                .label("the last entry has an `if` too")
+                .help("end the list with an entry without `if`: `- to: __end__`, or another node"),
         );
     }
     flow
@@ -197,7 +197,7 @@ fn plain_flow<'a>(plain: &[&'a Edge], parallel: bool, names: &NodeNames<'_>, fou
             {
                 let span = edge.when.as_ref().map_or(edge.span, |when| when.span);
                 found.push(
-                    Diagnostic::error(codes::FALLS_THROUGH, span, "no way on if none of the conditions holds")
+                    Diagnostic::error(codes::FALLS_THROUGH, span, "nothing follows if none of the conditions holds")
                         .label(format!("every edge from `{}` has a `when`", edge.from.value))
                         .help(format!("add an edge without `when`: `- {{ from: {}, to: … }}`", edge.from.value)),
                 );
@@ -209,7 +209,7 @@ fn plain_flow<'a>(plain: &[&'a Edge], parallel: bool, names: &NodeNames<'_>, fou
 
 /// Several plain ways on where there can be but one.
 pub(super) fn several(second: Span, first: Span) -> Diagnostic {
-    Diagnostic::error(codes::SEVERAL_WAYS, second, "several ways on at the same time")
+    Diagnostic::error(codes::SEVERAL_WAYS, second, "several nodes follow at the same time")
         .label("and also here")
         .also(first, "goes on here")
         .help("to run them in parallel write `parallel: true` and `fan_in`")

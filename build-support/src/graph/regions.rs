@@ -79,7 +79,7 @@ pub(super) fn assign<'a>(
             walk.found.push(
                 Diagnostic::error(codes::TOO_DEEP, fan_out.span, "fan-outs are nested too deeply")
                     .label(format!("the {}th level", frame.depth))
-                    .help("move the inner fan-outs into a function of your own"),
+                    .help("move the inner fan-outs into a function"),
             );
         } else {
             let mut heads = fan_out.heads.iter().map(|head| head.node).collect();
@@ -311,7 +311,7 @@ impl<'a> Walk<'a, '_> {
             .help(format!("or say where it goes on: `goto: {from}`"))
         };
         // Where it should have gone is not known.
-        self.found.push(error.also(branch, "a branch by this edge").doubts(Facts::REACH.and(Facts::ENDS)));
+        self.found.push(error.also(branch, "made a branch by this edge").doubts(Facts::REACH.and(Facts::ENDS)));
     }
 
     fn enters(&mut self, node: usize, to: To, fan_out: usize) {
@@ -324,7 +324,7 @@ impl<'a> Walk<'a, '_> {
                 format!("`{}` leads into the fan-out from `{from}`", self.name(node)),
             )
             .label(format!("`{}` is a branch", self.name(next)))
-            .also(self.head_span(fan_out, next), "a branch by this edge")
+            .also(self.head_span(fan_out, next), "made a branch by this edge")
             .help(format!("go to `{from}`, where the fan-out starts")),
         );
     }
@@ -409,9 +409,9 @@ impl<'a> Walk<'a, '_> {
                 head.map_or(self.workflow.nodes[node].name.span, |head| head.span),
                 format!("{what}`{name}` never reaches its fan-in"),
             )
-            .label("goes round for ever")
+            .label("loops forever")
             .also(fan_out.fan_in.span, "the fan-in")
-            .help(format!("lead out of the loop: a `goto` with `to: {fan_in}`")),
+            .help(format!("leave the loop: a `goto` with `to: {fan_in}`")),
         );
         self.doubt(Some(region));
     }
@@ -425,8 +425,8 @@ impl<'a> Walk<'a, '_> {
         let name = &node.name.value;
         self.found.push(
             Diagnostic::error(codes::NEVER_JOINS, node.name.span, format!("`{name}` never reaches `{END}`"))
-                .label("goes round for ever")
-                .help(format!("lead out of the loop: a `goto` with an `if`, and `to: {END}` or a node after the loop")),
+                .label("loops forever")
+                .help(format!("leave the loop: a `goto` with an `if`, and `to: {END}` or a node after the loop")),
         );
     }
 }

@@ -156,7 +156,7 @@ pub(super) fn accesses(node: &syntax::Node, keys: &Keys<'_>, found: &mut Diagnos
             if keys.name(key) == name.value {
                 let message = format!("`{}` is written twice by one node", name.value);
                 let finding = written_again(name.span, first, message);
-                found.push(finding.help("give each part of the tuple a key of its own"));
+                found.push(finding.help("give each part of the tuple its own key"));
             }
             continue;
         }
@@ -171,7 +171,7 @@ pub(super) fn accesses(node: &syntax::Node, keys: &Keys<'_>, found: &mut Diagnos
             let message = format!("`{}` is both the output and the failures of one node", name.value);
             found.push(
                 written_again(name.span, first, message)
-                    .help("give the failures a key of their own, of type `Vec<tea_runtime::result::ItemFailure>`"),
+                    .help("give the failures their own key, of type `Vec<tea_runtime::result::ItemFailure>`"),
             );
         } else {
             access.writes.push(NodeWrite { key, span: name.span, always: true });

@@ -329,7 +329,7 @@ fn branches_that_others_may_start(
                     .help(if may_miss {
                         format!("or lead to it from `{before}` without a condition")
                     } else {
-                        format!("or remove the way from `{before}` to `{name}`, so that it starts in any case")
+                        format!("or remove the path from `{before}` to `{name}`, so that it starts in any case")
                     }),
                 );
             }

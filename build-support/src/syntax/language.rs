@@ -1,8 +1,8 @@
 //! The language's entries, in tables: what may stand in which mapping, in what shape. The parser checks against
 //! them, and the JSON Schema is made from them.
 
-use crate::doubt::{self, Facts};
 use super::settings;
+use crate::doubt::{self, Facts};
 
 /// What may stand in one kind of mapping.
 #[derive(Debug)]
@@ -166,7 +166,7 @@ pub(crate) static KEY: Table = Table {
         entry("short", Shape::Text, "Of an input: the letter or digit of a short flag, such as `k` for `-k`."),
         entry("env", Shape::Text, "Of an input: the environment variable that gives it where no flag does."),
         entry("secret", Shape::Bool, "Of an input: shown nowhere and never recorded; it has no flag."),
-        entry("positional", Shape::Bool, "Of an input: it stands on the command line without a flag."),
+        entry("positional", Shape::Bool, "Of an input: it is given on the command line without a flag."),
         entry("value_name", Shape::Text, "Of an input: what the program's help calls the value, such as `FILE`."),
     ],
     more: &[],
@@ -205,6 +205,12 @@ pub(crate) static CHECKPOINT: Table = Table {
     says: doubt::SETTING,
 };
 
+/// Whether an entry only says how something runs that is parallel.
+pub(super) fn is_setting(name: &str) -> bool {
+    let tables = [settings::ENTRIES, RETRY.entries, CIRCUIT_BREAKER.entries];
+    tables.iter().any(|entries| entries.iter().any(|entry| entry.name == name))
+}
+
 /// Why an entry that is planned for a mapping is not there, and what holds without it.
 pub(super) fn planned(table: &Table, word: &str) -> Option<&'static str> {
     (*table == CHECKPOINT && word == "code").then_some(
@@ -235,7 +241,7 @@ pub(crate) static NODE: Table = Table {
         entry(
             "max_visits",
             Shape::Count(1),
-            "How often a loop may come by before that is an error; 10,000 if not given.",
+            "How often it may run in a loop before that is an error; 10,000 if not given.",
         ),
         entry("resume", Shape::Word(RESUME), "`rerun`: it runs again in every resume, also if it was done."),
         entry(

@@ -56,7 +56,7 @@ pub(super) fn check(name: &Spanned<String>, role: Role) -> Option<Diagnostic> {
         let help = if text.starts_with("__") {
             "names that start with `__` are Tea's own: choose another one"
         } else {
-            "it stands for something else in a node's Rust: choose another name"
+            "it has another meaning in a node's Rust: choose another name"
         };
         return Some(Diagnostic::error(codes::RESERVED_NAME, name.span, message).doubts(role.named()).help(help));
     }

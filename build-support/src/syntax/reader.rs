@@ -12,7 +12,7 @@ use super::{
 use crate::{
     codes,
     diagnostic::{Code, Diagnostic, Diagnostics},
-    doubt::Facts,
+    doubt::{self, Facts},
     source::{Span, Spanned},
     suggest,
     yaml::{Entry, Node, Scalar, Style, Value},
@@ -173,9 +173,9 @@ impl<'a, 'd> Reader<'a, 'd> {
         let error = Diagnostic::error(codes::WRONG_SHAPE, entry.key.span, "an entry without a value");
         self.error(match word.split_once(':') {
             Some((name, value)) => {
-                error.label("no blank behind the `:`").help(format!("write `{}: {}`", name.trim(), value.trim()))
+                error.label("no space after the `:`").help(format!("write `{}: {}`", name.trim(), value.trim()))
             }
-            None => error.label("no `:` behind it").help(format!("give it one: `{word}: …`")),
+            None => error.label("no `:` after it").help(format!("give it one: `{word}: …`")),
         });
     }
 
@@ -194,30 +194,36 @@ impl<'a, 'd> Reader<'a, 'd> {
 
     /// Reports that `node` is something else than `expected`.
     pub(super) fn wrong_shape(&mut self, node: &Node, what: &str, expected: &str) {
+        self.wrong(node, what, expected, Facts::ALL);
+    }
+
+    fn wrong(&mut self, node: &Node, what: &str, expected: &str, doubts: Facts) {
         if let Value::Broken = node.value {
             return;
         }
         let short = expected.split(',').next().unwrap_or(expected);
         let message = format!("{what} must be {short}, and this is {}", node.kind());
-        let span = self.first_line(node.span);
-        self.error(Diagnostic::error(codes::WRONG_SHAPE, span, message).help(format!("write {expected}")));
+        let error = Diagnostic::error(codes::WRONG_SHAPE, self.first_line(node.span), message);
+        self.error(error.doubts(doubts).help(format!("write {expected}")));
     }
 
     /// Like [`Self::wrong_shape`], for the value of an entry, which may be missing.
     pub(super) fn wrong_value(&mut self, entry: &Entry<'a>, expected: &str) {
         let node = &entry.value;
+        let doubts = if language::is_setting(&entry.key.value) { doubt::SETTING } else { Facts::ALL };
         if !node.is_null() {
-            self.wrong_shape(node, &format!("`{}`", entry.key.value), expected);
+            self.wrong(node, &format!("`{}`", entry.key.value), expected, doubts);
             return;
         }
         // Where nothing is written, the key is what can be pointed at.
         let place = if node.span.start < node.span.end { node.span } else { entry.key.span };
-        let error = Diagnostic::error(codes::WRONG_SHAPE, place, format!("`{}` has no value", entry.key.value));
+        let error =
+            Diagnostic::error(codes::WRONG_SHAPE, place, format!("`{}` has no value", entry.key.value)).doubts(doubts);
         self.error(match node.anchor {
             Some(anchor) => {
                 let text = &self.text[anchor.start as usize..anchor.end as usize];
                 Diagnostic { span: anchor, ..error }
-                    .label("YAML takes this as an anchor, a name for the value behind it")
+                    .label("YAML reads this as an anchor, a name for the value after it")
                     .help(format!("put it in quotes: \"{text}\""))
             }
             None => error.help(format!("give {expected}")),
@@ -253,7 +259,10 @@ impl<'a, 'd> Reader<'a, 'd> {
         let scalar = self.scalar(entry, "a name")?;
         let name = Spanned::new(naming::normal(&scalar.text), entry.value.span);
         if let Some(error) = naming::check(&name, role) {
-            self.error(error);
+            // A name of several lines has taken in what was to be an entry.
+            let lines = self.text[name.span.start as usize..name.span.end as usize].contains('\n');
+            let doubts = if lines { error.doubts.and(Facts::ENTRIES) } else { error.doubts };
+            self.error(error.doubts(doubts));
         }
         Some(name)
     }
@@ -427,7 +436,7 @@ impl<'a, 'd> Reader<'a, 'd> {
         if value.is_none() {
             let message = format!("`{name}` is too large");
             self.error(
-                Diagnostic::error(codes::OUT_OF_RANGE, entry.value.span, message).help("the most is 4294967295"),
+                Diagnostic::error(codes::OUT_OF_RANGE, entry.value.span, message).help("the maximum is 4294967295"),
             );
         }
         value.map(|value| Spanned::new(value, entry.value.span))
@@ -477,7 +486,7 @@ impl<'a, 'd> Reader<'a, 'd> {
         let entry = fields.get(name, |shape| matches!(shape, Shape::Words(_)))?;
         let Some(Shape::Words(words)) = fields.table.get(name).map(|entry| entry.shape) else { return None };
         let Value::List(items) = &entry.value.value else {
-            self.wrong_shape(&entry.value, &format!("`{name}`"), "a list of words, such as `[error, panic]`");
+            self.wrong_value(entry, "a list of words, such as `[error, panic]`");
             return None;
         };
         if items.is_empty() {
@@ -519,7 +528,7 @@ impl<'a, 'd> Reader<'a, 'd> {
             None if words == language::NODE_TYPES => {
                 "write `dynamic_parallel` for a node that runs once for each item, and no `type` on others".to_owned()
             }
-            None => format!("known words: `{}`", words.join("`, `")),
+            None => format!("known values: `{}`", words.join("`, `")),
         }));
         meant.and_then(|meant| words.iter().find(|known| **known == meant)).map(|known| Spanned::new(*known, span))
     }

@@ -81,11 +81,11 @@ pub(super) fn duration(scalar: &Scalar, zero: bool) -> Result<Duration, Wrong> {
     let value = humantime::parse_duration(text).map_err(|_| {
         let help = if text.parse::<f64>().is_ok_and(|_| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
         {
-            format!("a time needs its unit: `{text}s` or `{text}ms`")
+            format!("a duration needs its unit: `{text}s` or `{text}ms`")
         } else {
             "write a number with its unit: `100ms`, `30s`, `1m30s`, `2h`".to_owned()
         };
-        Wrong::new(codes::BAD_DURATION, format!("must be a time, and `{text}` is none"), help)
+        Wrong::new(codes::BAD_DURATION, format!("must be a duration, and `{text}` is not one"), help)
     })?;
     if value.is_zero() && !zero {
         return Err(Wrong::new(codes::OUT_OF_RANGE, "must be more than zero", "remove the entry for no limit"));
@@ -106,7 +106,7 @@ fn vague_unit(text: &str) -> Option<&str> {
 /// A number of bytes with its unit.
 pub(super) fn size(scalar: &Scalar) -> Result<u64, Wrong> {
     let text = scalar.text.trim();
-    let message = || format!("must be a size, and `{text}` is none");
+    let message = || format!("must be a size, and `{text}` is not one");
     // A bare number could be bytes or megabytes: its writer knows.
     if text.parse::<f64>().is_ok() {
         let help = if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {

@@ -88,7 +88,6 @@ impl<'a> Reader<'a, '_> {
             return (Parallel::default(), None);
         }
         let Some(settings) = self.table(fields, "settings") else {
-            self.complete = false;
             return (Parallel::default(), None);
         };
         let checkpoint = self.checkpoint(&settings);

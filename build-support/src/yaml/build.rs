@@ -126,7 +126,7 @@ impl<'a> Builder<'a, '_> {
                 Event::Alias(_) | Event::UnresolvedAlias(_) => {
                     root = self.alias(&event, span).or(root);
                     if self.expansion > MAX_EXPANSION {
-                        self.error(codes::EXPANSION_LIMIT, span, "aliases stand for more than 4 MiB of YAML", |it| {
+                        self.error(codes::EXPANSION_LIMIT, span, "aliases expand to more than 4 MiB of YAML", |it| {
                             it.label("too much from here on")
                                 .help("repeat work with `type: dynamic_parallel` or a loop, not with aliases")
                         });
@@ -152,9 +152,9 @@ impl<'a> Builder<'a, '_> {
         for span in std::mem::take(&mut self.unused).into_values() {
             let name = self.written(span);
             self.error(codes::BAD_ANCHOR, span, format!("no alias refers to the anchor `{name}`"), |it| {
-                it.label("YAML takes this as a name for the value behind it")
+                it.label("YAML reads this as a name for the value after it")
                     .help("if it is Rust, put the whole value in quotes, or write it below a `|`")
-                    .help("if it is none, remove it")
+                    .help("otherwise remove it")
             });
         }
         Ok(root)
@@ -263,11 +263,11 @@ impl<'a> Builder<'a, '_> {
                 Ok(target)
             }
             (None, Event::UnresolvedAlias(name)) => {
-                let message = format!("no anchor `&{name}` stands before this alias");
+                let message = format!("no anchor `&{name}` comes before this alias");
                 let help = format!("if `*{name}` is Rust, put it in quotes: \"*{name}\"");
                 Err(Diagnostic::error(codes::UNKNOWN_ANCHOR, span, message).help(help))
             }
-            (None, _) => Err(Diagnostic::error(codes::UNKNOWN_ANCHOR, span, "an alias inside what it stands for")
+            (None, _) => Err(Diagnostic::error(codes::UNKNOWN_ANCHOR, span, "an alias inside the value it refers to")
                 .help("write out what is meant")),
         };
         let built = built.unwrap_or_else(|error| {

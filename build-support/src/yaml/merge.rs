@@ -35,7 +35,7 @@ pub(super) fn merge<'a>(written: Vec<Entry<'a>>, diagnostics: &mut Diagnostics) 
     if let Some(error) = twice {
         diagnostics.push(match error.labels.len() {
             1 => error.help("remove one of the two"),
-            _ => error.help("start a second item with its dash, `- `, or remove what stands twice"),
+            _ => error.help("start a second item with its dash, `- `, or remove the duplicate"),
         });
     }
     for value in merges {

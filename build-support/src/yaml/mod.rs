@@ -4,6 +4,7 @@
 //! and bounds its own nesting. saphyr-parser, from which it was forked, counts in characters and stops at the first
 //! unknown alias.
 
+mod brackets;
 mod build;
 mod merge;
 mod place;

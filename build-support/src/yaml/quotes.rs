@@ -22,14 +22,18 @@ pub(super) fn open(text: &str, at: usize) -> Option<usize> {
             if let Some(quote) = unclosed(content) {
                 return Some(here.start + quote);
             }
-            let value = content.trim_end();
-            if [" |", " >", " |-", " >-", " |+", " >+"].iter().any(|start| value.ends_with(start)) {
+            if starts_block(content) {
                 block = Some(depth);
             }
         }
         start = here.end + text[here.end..].find('\n').map_or(text.len(), |newline| newline + 1);
     }
     None
+}
+
+/// Whether the lines below this one are text.
+pub(super) fn starts_block(line: &str) -> bool {
+    [" |", " >", " |-", " >-", " |+", " >+"].iter().any(|start| line.trim_end().ends_with(start))
 }
 
 /// The quote that starts a value of a line and is not closed on it.
@@ -60,7 +64,7 @@ fn unclosed(line: &str) -> Option<usize> {
 }
 
 /// Where in `rest`, which stands after the opening quote, the value ends.
-fn closing(quote: char, rest: &str) -> Option<usize> {
+pub(super) fn closing(quote: char, rest: &str) -> Option<usize> {
     let mut chars = rest.char_indices().peekable();
     while let Some((at, char)) = chars.next() {
         match char {

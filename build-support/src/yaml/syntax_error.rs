@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use granit_parser::ErrorKind;
 
-use super::{Broken, quotes};
+use super::{Broken, brackets, quotes};
 use crate::{
     codes,
     diagnostic::Diagnostic,
@@ -26,8 +26,15 @@ struct Fault {
 /// The error at byte `at` of `text`. `bracket` is the innermost one that is open there.
 pub(super) fn explain(kind: &ErrorKind, text: &str, file: FileId, at: usize, bracket: Option<usize>) -> Broken {
     let at = text.floor_char_boundary(at);
+    let mut end = at;
     let fault = in_indentation(kind, text, at)
         .or_else(|| quotes::open(text, at).map(never_ended))
+        .or_else(|| {
+            let (bracket, next) = brackets::open(text, at)?;
+            // What comes after is sound: reading only ended there because of the bracket.
+            end = next;
+            Some(unclosed(text, bracket))
+        })
         .or_else(|| first_line(text, at))
         .or_else(|| above(text, at))
         .or_else(|| never_closed(kind, text, at, bracket))
@@ -37,7 +44,7 @@ pub(super) fn explain(kind: &ErrorKind, text: &str, file: FileId, at: usize, bra
     let code = if let ErrorKind::RecursionLimitExceeded = kind { codes::FILE_LIMIT } else { codes::YAML_SYNTAX };
     let offset = |byte: usize| u32::try_from(byte).unwrap_or(u32::MAX);
     let span = Span { file, start: offset(fault.place.start), end: offset(fault.place.end) };
-    Broken { error: Box::new(Diagnostic::error(code, span, fault.message).help(fault.help)), at }
+    Broken { error: Box::new(Diagnostic::error(code, span, fault.message).help(fault.help)), at: end }
 }
 
 /// The quote at byte `start` has no other one on its line.
@@ -135,7 +142,7 @@ fn in_indentation(kind: &ErrorKind, text: &str, at: usize) -> Option<Fault> {
             .char_indices()
             .find(|(_, blank)| if is_tab { *blank == '\t' } else { !blank.is_ascii() })?;
         let start = line.start + found;
-        let what = if blank == '\t' { "a tab" } else { "a blank that is no space" };
+        let what = if blank == '\t' { "a tab" } else { "whitespace other than a space" };
         Some(Fault {
             place: start..start + blank.len_utf8(),
             message: format!("{what} in the indentation"),
@@ -160,15 +167,20 @@ fn never_closed(kind: &ErrorKind, text: &str, at: usize, bracket: Option<usize>)
     if here.start <= opened.start || (!is_end && indentation(&text[here]) > indentation(&text[opened])) {
         return None;
     }
+    Some(unclosed(text, start))
+}
+
+/// The bracket at byte `start` is not closed where what it is part of ends.
+fn unclosed(text: &str, start: usize) -> Fault {
     let bracket = &text[start..=start];
     let close = if bracket == "[" { ']' } else { '}' };
-    Some(Fault {
+    Fault {
         place: start..start + 1,
         message: format!("`{bracket}` is never closed"),
         help: format!(
             "close it with `{close}`; if it belongs to Rust, put the whole value in quotes, or write it below a `|`"
         ),
-    })
+    }
 }
 
 /// The last bracket on the line before byte `start` that is not closed there.
@@ -201,7 +213,7 @@ fn of_line(kind: &ErrorKind, text: &str, at: usize) -> Option<Fault> {
             let name = &entry[..word];
             Some(Fault {
                 place: entry_start..at,
-                message: format!("`{name}:` stands in the middle of the value above it"),
+                message: format!("`{name}:` appears in the middle of the value above it"),
                 help: format!(
                     "if it is an entry, indent it as the one above: {COLUMNS}; if it belongs to Rust, write \
                                the whole value below a `|`"
@@ -215,14 +227,14 @@ fn of_line(kind: &ErrorKind, text: &str, at: usize) -> Option<Fault> {
                 let at = entry_start + word;
                 return Some(Fault {
                     place: at..at + 1,
-                    message: "no blank behind the `:`".to_owned(),
+                    message: "no space after the `:`".to_owned(),
                     help: format!("write `{}: {}`", &entry[..word], value.trim_end()),
                 });
             }
             let is_entry = trimmed.starts_with("- ") || behind.is_some();
             is_entry.then(|| Fault {
                 place: start..entry_start + word,
-                message: "this line starts in a column in which nothing above it does".to_owned(),
+                message: "this line starts in a column that no line above it starts in".to_owned(),
                 help: format!("check the indentation: {COLUMNS}"),
             })
         }
@@ -240,7 +252,7 @@ fn of_kind(kind: &ErrorKind, text: &str, mut at: usize) -> Fault {
     let (message, help) = match kind {
         ErrorKind::RecursionLimitExceeded => ("the YAML is nested too deeply".to_owned(), QUOTE),
         ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => (
-            "a `:` that cannot stand here".to_owned(),
+            "a `:` is not allowed here".to_owned(),
             "if the `:` belongs to Rust, put the whole value in quotes, or write it below a `|`; \
              if it is an entry, check the indentation",
         ),
@@ -262,13 +274,13 @@ fn of_kind(kind: &ErrorKind, text: &str, mut at: usize) -> Fault {
             "close it; Rust that starts with a string or a `'` goes below a `|`, without quotes around it",
         ),
         ErrorKind::InvalidTrailingDoubleQuotedScalar | ErrorKind::InvalidTrailingSingleQuotedScalar => {
-            ("text behind a quoted value".to_owned(), BELOW)
+            ("text after a quoted value".to_owned(), BELOW)
         }
         ErrorKind::UnknownQuotedScalarEscape => {
             ("an escape that YAML does not know".to_owned(), "use single quotes: they leave `\\` alone")
         }
         ErrorKind::InvalidBlockScalarHeader => (
-            "text behind the `|` or `>` that starts a block".to_owned(),
+            "text after the `|` or `>` that starts a block".to_owned(),
             "put the text on the next line, indented; a closure such as `|a, b| a + b` needs quotes",
         ),
         ErrorKind::UnclosedFlowCollection { open } => (format!("`{open}` is never closed"), QUOTE),
@@ -276,10 +288,10 @@ fn of_kind(kind: &ErrorKind, text: &str, mut at: usize) -> Fault {
         ErrorKind::MissingAnchorOrAliasName => ("`&` and `*` at the start of a value need a name".to_owned(), QUOTE),
         ErrorKind::ExpectedBlockMappingKey | ErrorKind::SimpleKeyExpected | ErrorKind::InvalidIndentation => (
             "expected an entry, `name: value`".to_owned(),
-            "put a `:` and a blank behind the name; text of several lines goes below a `|`, indented",
+            "put a `:` and a space after the name; text of several lines goes below a `|`, indented",
         ),
         ErrorKind::ExpectedBlockSequenceEntry => {
-            ("expected an item of the list, `- …`".to_owned(), "start it with a dash and a blank, `- `")
+            ("expected an item of the list, `- …`".to_owned(), "start it with a dash and a space, `- `")
         }
         ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator => {
             ("expected `,` or the closing bracket".to_owned(), QUOTE)

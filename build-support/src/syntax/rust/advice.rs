@@ -33,7 +33,7 @@ impl Fault<'_> {
     /// What YAML made of it.
     fn of_yaml(&self) -> Option<&'static str> {
         if self.style == Style::Plain && self.behind.trim_start().starts_with('#') {
-            Some("YAML takes ` #` as the start of a comment: put the value in quotes, or write it below a `|`")
+            Some("YAML reads ` #` as the start of a comment: put the value in quotes, or write it below a `|`")
         } else {
             None
         }
@@ -54,7 +54,7 @@ impl Fault<'_> {
             (_, "if") => "a choice is `if condition { one } else { other }` in Rust",
             ("lambda", _) => "a closure is `|x| x + 1` in Rust",
             ("def" | "function" | "func", _) => {
-                "functions belong into the module that calls the macro: here stands what calls them"
+                "define functions in the module that calls the macro, and call them here"
             }
             _ if rest.starts_with('$') => "a state key is used by its name alone",
             _ if rest.starts_with(['“', '”', '‘', '’']) => "write straight quotes",
@@ -91,7 +91,7 @@ impl Fault<'_> {
         } else if self.piece == Piece::Expression && Block::parse_within.parse_str(self.text).is_ok() {
             "put statements in braces: `{ …; … }`"
         } else if has("expected `;`") && self.text[self.place.start..].trim().is_empty() {
-            "end the statement with `;`, and behind it write the value that the node gives"
+            "end the statement with `;`, and write the node's value after it"
         } else if has("expected `;`") {
             "a statement ends with `;`; the last one, without it, is the value that the node gives"
         } else if has("expected `,`") && self.piece != Piece::Type {
@@ -105,7 +105,7 @@ impl Fault<'_> {
         match self.piece {
             Piece::Body => "write a Rust expression, or below a `|` statements of which the last gives the value",
             Piece::Expression if self.what == "`default`" => {
-                "write a Rust expression, such as `\"21\"`, or for a text `'\"some text\".into()'`"
+                "write a Rust expression, such as `\"21\"`, or for a string `'\"some text\".into()'`"
             }
             Piece::Expression => "write a Rust expression, such as `\"count > 3\"` or `\"names.iter()\"`",
             Piece::Type => "write a type as Rust does, such as `u32`, `Vec<String>` or `my::Type`",

@@ -88,7 +88,7 @@ pub(super) fn parse(
         if !std::mem::replace(&mut joined, true) {
             let place = rust.locate(comment.start, comment.start + 2);
             diagnostics.push(
-                Diagnostic::error(code(piece), place, "this comment takes in the lines that follow")
+                Diagnostic::error(code(piece), place, "this comment includes the lines that follow")
                     .label("YAML joins these lines to one")
                     .help("write them below a `|`, which keeps them apart")
                     .help("or write the comment as `/* … */`"),
@@ -260,7 +260,7 @@ fn place_of(error: &syn::Error, text: &str) -> (String, Range<usize>) {
     }
     let mut message = error.to_string().replace("unexpected token, ", "");
     if message == "unexpected token" {
-        "this cannot stand here".clone_into(&mut message);
+        "this is not allowed here".clone_into(&mut message);
     }
     if let Some(list) = message.find("expected one of: ")
         && message.matches(", ").count() > 4
@@ -269,7 +269,7 @@ fn place_of(error: &syn::Error, text: &str) -> (String, Range<usize>) {
         message.push_str(if text[place.start..].trim().is_empty() {
             "expected more"
         } else {
-            "this cannot stand here"
+            "this is not allowed here"
         });
     }
     (message, place)
@@ -279,5 +279,5 @@ fn not_a_token(error: &LexError, text: &str) -> (String, Range<usize>) {
     let start = error.span().byte_range().start.min(text.len());
     let start = if text[start..].trim().is_empty() { text.trim_end().len() } else { start };
     let end = start + text[start..].chars().next().map_or(0, char::len_utf8);
-    ("no Rust token starts like this".to_owned(), start..end)
+    ("this is not the start of a Rust token".to_owned(), start..end)
 }
