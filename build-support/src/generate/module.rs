@@ -455,9 +455,10 @@ fn key_table(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType]) {
         let first = ty.keys[0].0 as usize;
         let _ = writeln!(
             text,
-            "    static KIND_{number}: tea::Kind = tea::kind!({:?}, {}, {}, keys::{});",
+            "    static KIND_{number}: tea::Kind = tea::kind!({:?}, {}, {}, {}, keys::{});",
             plan.keys[first].ty.text.trim(),
             if ty.output { "json" } else { "none" },
+            if ty.wired() { "wire" } else { "none" },
             if ty.input && !ty.borrows { "parse" } else { "none" },
             names.key(ty.keys[0]).alias,
         );

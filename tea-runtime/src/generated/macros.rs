@@ -64,22 +64,18 @@ macro_rules! __checked {
     };
 }
 
-/// What a type can do, as far as its keys need it: `json` where one is part of the output, `parse` where one is an
-/// input.
+/// What a type can do, as far as its keys need it: `json` where one is part of the output, `wire` where one crosses to a
+/// worker or is recorded, `parse` where one is an input.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __kind {
-    ($name:literal, $json:ident, $parse:ident, $key:ty) => {{
+    ($name:literal, $json:ident, $wire:ident, $parse:ident, $key:ty) => {{
         use $crate::__private::Cannot as _;
         $crate::__private::Kind {
             name: $name,
             clone: <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::CLONE,
             to_json: $crate::__to_json!($json $key),
-            wire: $crate::__private::Wire::best(
-                <$key as $crate::__private::KeyType>::CHECKED.wire,
-                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::WIRE_EQUAL,
-                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::WIRE_SHOWN,
-            ),
+            wire: $crate::__codec!($wire $key),
             parse: $crate::__parse!($parse $key),
         }
     }};
@@ -94,6 +90,22 @@ macro_rules! __to_json {
     };
     (json $key:ty) => {
         <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::TO_JSON
+    };
+}
+
+/// To and from bytes, or `none`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __codec {
+    (none $key:ty) => {
+        ::core::option::Option::None
+    };
+    (wire $key:ty) => {
+        $crate::__private::Wire::best(
+            <$key as $crate::__private::KeyType>::CHECKED.wire,
+            <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::WIRE_EQUAL,
+            <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::WIRE_SHOWN,
+        )
     };
 }
 
