@@ -4,10 +4,9 @@
 //! Both are properties of a code, in two tables below; where a site knows better, it says so with
 //! [`Diagnostic::doubts`](crate::diagnostic::Diagnostic::doubts).
 
-use crate::{
-    codes::*,
-    diagnostic::{Code, Diagnostic, Severity},
-};
+#[expect(clippy::wildcard_imports, reason = "the tables name nearly all codes")]
+use crate::codes::*;
+use crate::diagnostic::{Code, Diagnostic, Severity};
 
 /// Parts of what a file says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,21 +63,19 @@ pub(crate) const SETTING: Facts = Facts::ENTRIES.and(Facts::SETTINGS);
 /// What must be certain for a finding to be one.
 pub(crate) fn needed(code: Code) -> Facts {
     match code {
-        EMPTY_FILE | MISSING_ENTRY | UNKNOWN_ANCHOR | BAD_ANCHOR | ENTRY_CONFLICT => Facts::ENTRIES,
+        EMPTY_FILE | MISSING_ENTRY | UNKNOWN_ANCHOR | BAD_ANCHOR | ENTRY_CONFLICT | FALLS_THROUGH => Facts::ENTRIES,
         UNKNOWN_NODE => Facts::NODES,
         UNKNOWN_KEY | UNUSED_DEFAULT => Facts::KEYS,
         NEVER_REACHED => Facts::NODES.and(Facts::ORDER).and(Facts::REACH),
         NEVER_JOINS => Facts::NODES.and(Facts::ORDER).and(Facts::ENDS),
-        FALLS_THROUGH => Facts::ENTRIES,
         SEVERAL_WAYS | BAD_FAN_IN | BAD_BRANCH | LEAVES_FAN_OUT | ENTERS_FAN_OUT | DEPENDENCY_CYCLE | NO_RESULTS => {
             Facts::NODES.and(Facts::ORDER)
         }
-        NOT_PARALLEL => Facts::SETTINGS,
         NOT_HONOURED | DISAGREEING_EDGES => Facts::ORDER.and(Facts::SETTINGS),
         CONCURRENT_WRITES | READ_RACE => Facts::NODES.and(Facts::KEYS).and(Facts::ORDER),
         MAYBE_UNSET | NEVER_WRITTEN => Facts::NODES.and(Facts::KEYS).and(Facts::ORDER).and(Facts::WRITES),
         TRANSIENT_CROSSES => Facts::KEYS.and(Facts::ORDER).and(Facts::SETTINGS),
-        NO_FAILURES | NO_RECORDS | SETTING_CONFLICT => Facts::SETTINGS,
+        NOT_PARALLEL | NO_FAILURES | NO_RECORDS | SETTING_CONFLICT => Facts::SETTINGS,
         _ => Facts::NONE,
     }
 }

@@ -285,15 +285,13 @@ impl<'a, 'd> Reader<'a, 'd> {
 
     fn names_in(&mut self, entry: &Entry<'a>, name: &str) -> Option<(Spanned<Vec<Spanned<String>>>, bool)> {
         let Value::List(items) = &entry.value.value else {
-            let Some(scalar) = self.scalar(
+            let scalar = self.scalar(
                 entry,
                 match name {
                     "output" => "a key's name or a list of such names, as in `output: [low, high]`",
                     _ => "a node's name or a list of such names, as in `[count, gc]`",
                 },
-            ) else {
-                return None;
-            };
+            )?;
             let span = entry.value.span;
             if scalar.text.contains(',') {
                 let error =

@@ -138,7 +138,7 @@ impl<'a> Reader<'a, '_> {
         if let Some(error) = naming::check(&name, Role::Key) {
             self.error(error);
         }
-        let key = match entry.value.value {
+        match entry.value.value {
             Value::Map(_) => self.fields(&entry.value, &language::KEY).and_then(|fields| {
                 Some(Key {
                     name,
@@ -173,8 +173,7 @@ impl<'a> Reader<'a, '_> {
                 value_name: None,
                 env: None,
             }),
-        };
-        key
+        }
     }
 
     fn edges(&mut self, fields: &Fields<'_, 'a>) -> Vec<Edge> {
