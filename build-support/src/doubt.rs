@@ -4,7 +4,7 @@
 //! Both are properties of a code, in two tables below; where a site knows better, it says so with
 //! [`Diagnostic::doubts`](crate::diagnostic::Diagnostic::doubts).
 
-#[expect(clippy::wildcard_imports, reason = "the tables name nearly all codes")]
+#[allow(clippy::wildcard_imports, reason = "the tables name nearly all codes")]
 use crate::codes::*;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 

@@ -25,9 +25,12 @@ struct Kind {
     name: &'static str,
     /// How many changes of a hundred may give more than one error.
     budget: usize,
-    /// Every change of this kind: what is replaced, and by what.
-    changes: fn(&str) -> Vec<(Range<usize>, String)>,
+    /// Every change of this kind.
+    changes: fn(&str) -> Vec<Change>,
 }
+
+/// What is replaced, and by what.
+type Change = (Range<usize>, String);
 
 const KINDS: [Kind; 9] = [
     Kind { name: "bracket", budget: 5, changes: |text| each_char(text, |char| "[]{}".contains(char)) },
@@ -42,13 +45,13 @@ const KINDS: [Kind; 9] = [
 ];
 
 /// Each of these characters removed.
-fn each_char(text: &str, is_one: impl Fn(char) -> bool) -> Vec<(Range<usize>, String)> {
+fn each_char(text: &str, is_one: impl Fn(char) -> bool) -> Vec<Change> {
     let found = text.char_indices().filter(|(at, char)| is_one(*char) && !in_comment(text, *at));
     found.map(|(at, char)| (at..at + char.len_utf8(), String::new())).collect()
 }
 
 /// Each space between words removed.
-fn spaces(text: &str) -> Vec<(Range<usize>, String)> {
+fn spaces(text: &str) -> Vec<Change> {
     let is_inner =
         |at: usize| !text[line_start(text, at)..at].trim_matches([' ', '-']).is_empty() || text[..at].ends_with('-');
     let found = text.match_indices(' ').filter(|(at, _)| is_inner(*at) && !in_comment(text, *at));
@@ -56,12 +59,12 @@ fn spaces(text: &str) -> Vec<(Range<usize>, String)> {
 }
 
 /// Each line removed.
-fn lines(text: &str) -> Vec<(Range<usize>, String)> {
+fn lines(text: &str) -> Vec<Change> {
     line_ranges(text).map(|line| (line, String::new())).collect()
 }
 
 /// Each word replaced.
-fn words(text: &str, other: impl Fn(&str) -> String) -> Vec<(Range<usize>, String)> {
+fn words(text: &str, other: impl Fn(&str) -> String) -> Vec<Change> {
     let is_word = |char: char| char == '_' || char.is_alphanumeric();
     let mut found = Vec::new();
     let mut at = 0;
@@ -89,7 +92,7 @@ fn misspelt(word: &str) -> String {
 }
 
 /// Each line one column further to the left or right.
-fn indentation(text: &str, by: i32) -> Vec<(Range<usize>, String)> {
+fn indentation(text: &str, by: i32) -> Vec<Change> {
     let lines = line_ranges(text).filter(|line| by > 0 || text[line.clone()].starts_with(' '));
     lines
         .map(|line| {
@@ -125,7 +128,7 @@ fn files() -> Vec<(String, String)> {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             if path.is_dir() && !name.starts_with('.') && name != "target" {
                 collect(&path, found);
-            } else if name.ends_with(".yaml") {
+            } else if path.extension().is_some_and(|extension| extension == "yaml") {
                 found.push(path);
             }
         }
@@ -189,10 +192,11 @@ fn one_mistake_is_one_error() {
     for (index, tally) in tallies.into_inner().unwrap() {
         let Kind { name, budget, .. } = KINDS[index];
         over |= tally.several * 100 > budget * tally.changes;
-        let percent = 100.0 * tally.several as f64 / tally.changes as f64;
+        let tenths = tally.several * 1_000 / tally.changes;
+        let percent = format!("{}.{}", tenths / 10, tenths % 10);
         _ = writeln!(
             table,
-            "{name:<17} {:>6} changes, {:>6} without an error, {:>5} with several: {percent:4.1} % of at most {budget} %",
+            "{name:<17} {:>6} changes, {:>6} without an error, {:>5} with several: {percent:>4} % of at most {budget} %",
             tally.changes, tally.without, tally.several
         );
         let mut together: Vec<_> = tally.together.into_iter().collect();
@@ -217,11 +221,11 @@ fn mutate(name: &str, text: &str, kind: &Kind, show: bool) -> Tally {
     /// Bytes to compile for one kind and file. Of the long files, which generators wrote, some changes tell all.
     const MOST: usize = 200_000;
     let mut tally = Tally::default();
-    let changes = (kind.changes)(text);
-    let step = changes.len().div_ceil(MOST / text.len() + 1).max(1);
-    for (place, new) in changes.into_iter().step_by(step) {
+    let all = (kind.changes)(text);
+    let step = all.len().div_ceil(MOST / text.len() + 1).max(1);
+    for (place, replacement) in all.into_iter().step_by(step) {
         let mut changed = text.to_owned();
-        changed.replace_range(place.clone(), &new);
+        changed.replace_range(place.clone(), &replacement);
         let found = errors(name, &changed);
         tally.changes += 1;
         tally.without += usize::from(found.is_empty());
@@ -234,7 +238,11 @@ fn mutate(name: &str, text: &str, kind: &Kind, show: bool) -> Tally {
             if show {
                 let line = 1 + text[..place.start].matches('\n').count();
                 let said = support::compile(name, changed.clone().into_bytes()).text;
-                println!("==== {name}:{line}: `{}` to `{new}`: {}\n{said}", text[place].trim_end(), codes.join(" "));
+                println!(
+                    "==== {name}:{line}: `{}` to `{replacement}`: {}\n{said}",
+                    text[place].trim_end(),
+                    codes.join(" ")
+                );
             }
         }
     }
