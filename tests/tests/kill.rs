@@ -3,18 +3,17 @@
 //!
 //! `TEA_KILLS=2000 cargo test -p tests --test kill -- --nocapture` kills so many times; `TEA_RANDOM_SEED` starts elsewhere.
 
-use std::{env, fmt::Write, fs, path::Path, time::Instant};
+use std::{fmt::Write, fs, path::Path, time::Instant};
 
 use fastrand::Rng;
 use rustix::process::Signal;
-use tea_build::{diagnostic::Diagnostics, plan::Plan, source::Sources};
 use tests::{
     process,
     program::{Finished, Program},
     project::Project,
     random::{
-        PRELUDE, generate,
-        interpret::{self, Value},
+        PRELUDE, compile, generate, number,
+        outcome::{self, SHOW},
     },
 };
 
@@ -27,16 +26,6 @@ const MODES: [&str; 3] = ["as written", "one worker", "on threads"];
 /// The most calls of node functions that a kill may cause to run again, on average over all kills: those of the units in
 /// flight, of which branches with loops and fan-outs in workers are the largest.
 const IN_FLIGHT: u64 = 40;
-
-fn number(variable: &str) -> Option<u64> {
-    env::var(variable).ok().map(|value| value.parse().expect("a number"))
-}
-
-fn compile(text: &str) -> Option<Plan> {
-    let mut sources = Sources::default();
-    let file = sources.add("flow.yaml", text.to_owned());
-    tea_build::plan(&sources, file, &mut Diagnostics::default())
-}
 
 #[test]
 fn a_killed_run_resumes_to_the_same_end() {
@@ -125,19 +114,18 @@ impl Run<'_> {
 fn program(rng: &mut Rng) -> (Project, Vec<String>) {
     // Each call leaves a byte, and takes long enough to be interrupted.
     let prelude = PRELUDE.replacen("fn mix(seed: u64, values: &[u64]) -> u64 {\n", CALL, 1);
-    let mut main = format!("{prelude}{MAIN}");
+    let mut main = format!("{prelude}{MAIN}{SHOW}");
     let mut arms = String::new();
     let (mut files, mut expected) = (Vec::new(), Vec::new());
     while files.len() < WORKFLOWS {
         let name = format!("w{}", files.len());
         let text = generate::workflow(rng, &name);
         let text = text.replacen("settings: {", "settings: { checkpoint: { sync: 5ms },", 1);
-        let Some(plan) = compile(&text) else { continue };
+        let Ok(plan) = compile(&text) else { continue };
         assert!(plan.checkpoint.is_some());
         writeln!(main, "tea_runtime::include_workflow!(\"{name}.yaml\", main = false);").expect("memory");
-        let keys: Vec<_> = plan.keys.iter().map(|key| key.name.value.as_str()).collect();
-        writeln!(arms, "        \"{name}\" => run!({name}, {}),", keys.join(" ")).expect("memory");
-        expected.push(outcome(&plan));
+        writeln!(arms, "        \"{name}\" => run!({name}, {}),", outcome::keys(&plan)).expect("memory");
+        expected.push(outcome::expected(&plan, 1));
         files.push((format!("{name}.yaml"), text));
     }
     write!(
@@ -151,20 +139,6 @@ fn program(rng: &mut Rng) -> (Project, Vec<String>) {
     let built = project.build();
     assert!(built.success, "{}", built.output);
     (project, expected)
-}
-
-fn outcome(plan: &Plan) -> String {
-    let Ok(state) = interpret::run(plan, 1) else { return "failed".to_owned() };
-    let values = plan.keys.iter().zip(0..).map(|(key, id)| {
-        let value = state.get(&tea_build::plan::KeyId(id)).map(|value| match value {
-            Value::Number(number) => format!("{number}"),
-            Value::List(list) => format!("{list:?}"),
-            Value::Failures(count) => format!("{count}"),
-            other => panic!("{other:?} in the state"),
-        });
-        format!("{}={}", key.name.value, value.unwrap_or_else(|| "-".to_owned()))
-    });
-    values.collect::<Vec<_>>().join(" ")
 }
 
 const CALL: &str = r#"fn mix(seed: u64, values: &[u64]) -> u64 {
@@ -207,33 +181,5 @@ macro_rules! run {
             Err(_) => println!("failed"),
         }
     }};
-}
-
-trait Show {
-    fn show(&self, key: &str) -> String;
-}
-
-impl Show for u64 {
-    fn show(&self, key: &str) -> String {
-        format!("{key}={self}")
-    }
-}
-
-impl Show for Vec<u64> {
-    fn show(&self, key: &str) -> String {
-        format!("{key}={self:?}")
-    }
-}
-
-impl Show for Vec<tea_runtime::ItemFailure> {
-    fn show(&self, key: &str) -> String {
-        format!("{key}={}", self.len())
-    }
-}
-
-impl<T: Show> Show for Option<T> {
-    fn show(&self, key: &str) -> String {
-        self.as_ref().map_or_else(|| format!("{key}=-"), |value| value.show(key))
-    }
 }
 "#;

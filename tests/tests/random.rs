@@ -3,20 +3,15 @@
 //!
 //! `TEA_RANDOM=100000 cargo test -p tests --test random` runs so many; `TEA_RANDOM_SEED` starts elsewhere.
 
-use std::{collections::HashSet, env, fmt::Write, time::Instant};
+use std::{collections::HashSet, fmt::Write, time::Instant};
 
 use fastrand::Rng;
-use tea_build::{
-    diagnostic::{Diagnostics, Severity},
-    plan::Plan,
-    source::Sources,
-};
 use tests::{
     program::Program,
     project::Project,
     random::{
-        PRELUDE, generate,
-        interpret::{self, Value},
+        PRELUDE, compile, generate, interpret, number,
+        outcome::{self, SHOW},
     },
 };
 
@@ -24,22 +19,6 @@ use tests::{
 const BATCH: usize = 150;
 /// Values of the input.
 const INPUTS: [u64; 3] = [1, 2, 77];
-
-fn number(variable: &str) -> Option<u64> {
-    env::var(variable).ok().map(|value| value.parse().expect("a number"))
-}
-
-/// The plan, or the codes of the errors.
-fn compile(text: &str) -> Result<Plan, Vec<String>> {
-    let mut sources = Sources::default();
-    let file = sources.add("flow.yaml", text.to_owned());
-    let mut found = Diagnostics::default();
-    let plan = tea_build::plan(&sources, file, &mut found);
-    plan.ok_or_else(|| {
-        let errors = found.into_sorted().into_iter().filter(|finding| finding.severity == Severity::Error);
-        errors.map(|error| error.code.to_string()).collect()
-    })
-}
 
 #[test]
 fn most_generated_files_compile_and_the_others_say_why() {
@@ -78,7 +57,8 @@ fn runs_agree_with_the_interpreter() {
 /// Builds `count` workflows into one program, runs it, and compares line by line.
 fn batch(rng: &mut Rng, count: usize) {
     let mut main = String::from(PRELUDE);
-    writeln!(main, "const INPUTS: [u64; 3] = {INPUTS:?};\nconst MODES: [&str; 3] = {MODES:?};{MAIN}").expect("memory");
+    writeln!(main, "const INPUTS: [u64; 3] = {INPUTS:?};\nconst MODES: [&str; 3] = {MODES:?};{MAIN}{SHOW}")
+        .expect("memory");
     let mut calls = String::new();
     let mut expected = Vec::new();
     let mut files = Vec::new();
@@ -87,10 +67,10 @@ fn batch(rng: &mut Rng, count: usize) {
         let text = generate::workflow(rng, &name);
         let Ok(plan) = compile(&text) else { continue };
         writeln!(main, "tea_runtime::include_workflow!(\"{name}.yaml\", main = false);").expect("memory");
-        writeln!(main, "runs!({name}, {name}_runs, {});", keys(&plan)).expect("memory");
+        writeln!(main, "runs!({name}, {name}_runs, {});", outcome::keys(&plan)).expect("memory");
         writeln!(calls, "    {name}_runs();").expect("memory");
         for n in INPUTS {
-            expected.push((format!("{name} on {n}"), outcome(&plan, n)));
+            expected.push((format!("{name} on {n}"), outcome::expected(&plan, n)));
         }
         files.push((format!("{name}.yaml"), text));
     }
@@ -163,35 +143,6 @@ macro_rules! runs {
     };
 }
 
-/// Few types, and so little for rustc to do.
-trait Show {
-    fn show(&self, key: &str) -> String;
-}
-
-impl Show for u64 {
-    fn show(&self, key: &str) -> String {
-        format!("{key}={self}")
-    }
-}
-
-impl Show for Vec<u64> {
-    fn show(&self, key: &str) -> String {
-        format!("{key}={self:?}")
-    }
-}
-
-impl Show for Vec<tea_runtime::ItemFailure> {
-    fn show(&self, key: &str) -> String {
-        format!("{key}={}", self.len())
-    }
-}
-
-impl<T: Show> Show for Option<T> {
-    fn show(&self, key: &str) -> String {
-        self.as_ref().map_or_else(|| format!("{key}=-"), |value| value.show(key))
-    }
-}
-
 fn count(mode: usize, event: &tea_runtime::event::Event<'_>) {
     if let tea_runtime::event::Event::AttemptFinished { pid, .. } = event {
         ATTEMPTS[mode][usize::from(*pid != std::process::id())].fetch_add(1, Ordering::Relaxed);
@@ -208,24 +159,3 @@ fn at_last() {
     }
 }
 "#;
-
-/// What a run must print.
-fn outcome(plan: &Plan, n: u64) -> String {
-    let Ok(state) = interpret::run(plan, n) else { return "failed".to_owned() };
-    let values = plan.keys.iter().zip(0..).map(|(key, id)| {
-        let value = state.get(&tea_build::plan::KeyId(id)).map(|value| match value {
-            Value::Number(number) => format!("{number}"),
-            Value::List(list) => format!("{list:?}"),
-            Value::Failures(count) => format!("{count}"),
-            other => panic!("{other:?} in the state"),
-        });
-        assert!(value.is_some() || !key.always_set, "`{}` is unset", key.name.value);
-        format!("{}={}", key.name.value, value.unwrap_or_else(|| "-".to_owned()))
-    });
-    values.collect::<Vec<_>>().join(" ")
-}
-
-/// The names of its keys.
-fn keys(plan: &Plan) -> String {
-    plan.keys.iter().map(|key| key.name.value.as_str()).collect::<Vec<_>>().join(" ")
-}

@@ -5,6 +5,15 @@
 
 pub mod generate;
 pub mod interpret;
+pub mod outcome;
+
+use std::env;
+
+use tea_build::{
+    diagnostic::{Diagnostics, Severity},
+    plan::Plan,
+    source::Sources,
+};
 
 /// The functions that generated nodes call, as Rust source for the program and, in [`interpret`], for the interpreter.
 pub const PRELUDE: &str = r#"
@@ -40,3 +49,27 @@ fn failed(results: &[tea_runtime::result::ParallelFlowResult]) -> u64 {
     results.iter().filter(|result| result.error.is_some()).count() as u64
 }
 "#;
+
+/// The number in an environment variable, if it is set.
+///
+/// # Panics
+/// If it is no number.
+#[must_use]
+pub fn number(variable: &str) -> Option<u64> {
+    env::var(variable).ok().map(|value| value.parse().expect("a number"))
+}
+
+/// The plan of a workflow file.
+///
+/// # Errors
+/// The codes of the errors in it.
+pub fn compile(text: &str) -> Result<Plan, Vec<String>> {
+    let mut sources = Sources::default();
+    let file = sources.add("flow.yaml", text.to_owned());
+    let mut found = Diagnostics::default();
+    let plan = tea_build::plan(&sources, file, &mut found);
+    plan.ok_or_else(|| {
+        let errors = found.into_sorted().into_iter().filter(|finding| finding.severity == Severity::Error);
+        errors.map(|error| error.code.to_string()).collect()
+    })
+}
