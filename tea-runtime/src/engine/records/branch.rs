@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Records, bytes, is_recorded, step::FileState, stored};
+use super::{
+    Entry, Records, bytes, is_recorded,
+    step::{FileState, changed_files},
+    stored,
+};
 use crate::{
     cancel::CancellationToken,
     event::Events,
@@ -12,7 +16,7 @@ use crate::{
     position::Position,
     result::ParallelFlowResult,
     state::{KeySpec, Value, View},
-    store::{Kind, Span},
+    store::Kind,
 };
 
 /// What a record says about a branch besides its values.
@@ -50,13 +54,8 @@ impl Records {
         if unrecorded || (result.error.is_some() && self.retries_failures) {
             return None;
         }
-        let value = |(key, span): (u32, Span)| Some((key, stored(specs, key, span)?));
-        let values = self.recorder.values(&record).map(value).collect::<Option<Vec<_>>>()?;
-        let is_there = |(key, before): &(u32, FileState)| {
-            let value = values.iter().find(|value| value.0 == *key);
-            value.is_some_and(|(_, value)| FileState::of(value) == Some(*before))
-        };
-        if !files.iter().all(is_there) {
+        let values = self.recorder.values(&record).map(|value| stored(specs, value)).collect::<Option<Vec<_>>>()?;
+        if changed_files(&files, values.iter()).next().is_some() {
             return None;
         }
         (result.branch, result.restored) = (task.name.into(), true);

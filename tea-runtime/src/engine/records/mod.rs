@@ -133,10 +133,10 @@ fn bytes(position: &Position) -> Vec<u8> {
 }
 
 /// The value of a key in a record.
-fn stored(specs: &'static [KeySpec], key: u32, span: Span) -> Option<Value> {
+fn stored(specs: &'static [KeySpec], (key, span): (u32, Span)) -> Option<(u32, Value)> {
     let spec = specs.get(key as usize)?;
     let wire = spec.kind.wire?;
-    Some(Stored::value(spec, move || span.with(wire.decode)))
+    Some((key, Stored::value(spec, move || span.with(wire.decode))))
 }
 
 /// Whether values of a key are recorded.

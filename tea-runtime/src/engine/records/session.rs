@@ -9,7 +9,11 @@ use std::{
     time::SystemTime,
 };
 
-use super::{Records, is_recorded, step::FileState, stored};
+use super::{
+    Records, is_recorded,
+    step::{FileState, changed_files},
+    stored,
+};
 use crate::{
     executor::payload,
     failure::{Failure, FailureKind},
@@ -193,12 +197,9 @@ pub(super) fn begun(plan: &'static Plan, recorder: &Recorder, inputs: &[(u32, Va
         }
     }
     let not_given = before.into_iter().filter(|(key, _)| inputs.iter().all(|input| input.0 != *key));
-    let kept: Vec<_> = not_given.filter_map(|(key, span)| Some((key, stored(plan.keys, key, span)?))).collect();
-    for (key, before) in files {
-        let value = inputs.iter().chain(&kept).find(|input| input.0 == key);
-        if value.is_none_or(|(_, value)| FileState::of(value) != Some(before)) {
-            changed.push(format!("the file of input `{}` has changed", plan.keys[key as usize].name));
-        }
+    let kept: Vec<_> = not_given.filter_map(|value| stored(plan.keys, value)).collect();
+    for key in changed_files(&files, inputs.iter().chain(&kept)) {
+        changed.push(format!("the file of input `{}` has changed", plan.keys[key as usize].name));
     }
     let retries_failures = matches!(recorder.manifest().status, Status::Failed(_) | Status::Done);
     Ok(Begun { since: begun.number + 1, changed, kept, retries_failures })

@@ -57,6 +57,18 @@ impl FileState {
     }
 }
 
+/// The keys whose file is gone or has changed, according to the paths that are their values.
+pub(super) fn changed_files<'a>(
+    files: &[(u32, FileState)],
+    values: impl Iterator<Item = &'a (u32, Value)> + Clone,
+) -> impl Iterator<Item = u32> {
+    let changed = move |(key, before): &&(u32, FileState)| {
+        let value = values.clone().find(|value| value.0 == *key);
+        value.is_none_or(|(_, value)| FileState::of(value) != Some(*before))
+    };
+    files.iter().filter(changed).map(|(key, _)| *key)
+}
+
 /// A record of a step.
 pub(in crate::engine) struct StepRecord {
     pub(in crate::engine) onward: Onward,
@@ -88,15 +100,12 @@ impl StepRecord {
         if self.unrecorded {
             return Err("its output is not recorded".to_owned());
         }
-        let read = |(key, span): &(u32, Span)| Some((*key, stored(view.specs(), *key, span.clone())?));
-        let values = self.values.iter().map(read).collect::<Option<Vec<_>>>();
+        let specs = view.specs();
+        let values = self.values.iter().cloned().map(|value| stored(specs, value)).collect::<Option<Vec<_>>>();
         let values = values.ok_or_else(|| "its record cannot be read".to_owned())?;
         // A file that is gone or has changed has to be written again.
-        for (key, before) in &self.files {
-            let value = values.iter().find(|value| value.0 == *key);
-            if value.is_none_or(|(_, value)| FileState::of(value) != Some(*before)) {
-                return Err(format!("the file of its output `{}` has changed", view.specs()[*key as usize].name));
-            }
+        if let Some(key) = changed_files(&self.files, values.iter()).next() {
+            return Err(format!("the file of its output `{}` has changed", specs[key as usize].name));
         }
         Ok(values)
     }
