@@ -168,7 +168,23 @@ where
     MapOf { origin, body, output, failures, marker: PhantomData }
 }
 
-impl<S, B, R, O, W, V> MapSpec for MapOf<S, B, R, O, W, V>
+/// The types of a map, for all that is made of them.
+trait Types: Send + Sync + 'static {
+    type Origin: Origin;
+    type Result: Send + 'static;
+    type Output: MapOutput<Self::Result>;
+    type Items: Codec<Item<Self>> + 'static;
+    type Results: Codec<Self::Result> + 'static;
+
+    /// Runs the body.
+    fn call(&self, view: &View, context: &Context, item: &Item<Self>, index: usize) -> Result<Self::Result, NodeError>;
+
+    fn failures(&self) -> Option<Key<Vec<ItemFailure>>>;
+}
+
+type Item<M> = <<M as Types>::Origin as Origin>::Item;
+
+impl<S, B, R, O, W, V> Types for MapOf<S, B, R, O, W, V>
 where
     S: Origin,
     B: Fn(&View, &Context, &S::Item, usize) -> Result<R, NodeError> + Send + Sync + 'static,
@@ -176,6 +192,28 @@ where
     O: MapOutput<R>,
     W: Codec<S::Item> + 'static,
     V: Codec<R> + 'static,
+{
+    type Origin = S;
+    type Result = R;
+    type Output = O;
+    type Items = W;
+    type Results = V;
+
+    fn call(&self, view: &View, context: &Context, item: &S::Item, index: usize) -> Result<R, NodeError> {
+        (self.body)(view, context, item, index)
+    }
+
+    fn failures(&self) -> Option<Key<Vec<ItemFailure>>> {
+        self.failures
+    }
+}
+
+impl<S, B, R, O, W, V> MapSpec for MapOf<S, B, R, O, W, V>
+where
+    Self: Types<Origin = S, Output = O, Items = W, Result = R>,
+    S: Origin,
+    O: MapOutput<R>,
+    W: Codec<S::Item>,
 {
     fn items(&'static self, view: &View, context: &Context) -> Result<Box<dyn Source>, NodeError> {
         let supply = self.origin.open(view, context)?;
@@ -197,21 +235,13 @@ where
     }
 }
 
-struct Running<S: Origin, B: 'static, R: 'static, O: 'static, W: 'static, V: 'static> {
-    spec: &'static MapOf<S, B, R, O, W, V>,
-    supply: Box<dyn Supply<S::Item>>,
+struct Running<M: Types> {
+    spec: &'static M,
+    supply: Box<dyn Supply<Item<M>>>,
     given: usize,
 }
 
-impl<S, B, R, O, W, V> Source for Running<S, B, R, O, W, V>
-where
-    S: Origin,
-    B: Fn(&View, &Context, &S::Item, usize) -> Result<R, NodeError> + Send + Sync + 'static,
-    R: Send + 'static,
-    O: MapOutput<R>,
-    W: Codec<S::Item> + 'static,
-    V: Codec<R> + 'static,
-{
+impl<M: Types> Source for Running<M> {
     fn next(&mut self, count: usize) -> Option<Box<dyn Batch>> {
         let (list, from, len) = self.supply.take(count)?;
         let start = self.given;
@@ -229,38 +259,24 @@ where
 }
 
 /// A batch with concrete types.
-struct Part<S: Origin, B: 'static, R: 'static, O: 'static, W: 'static, V: 'static> {
-    spec: &'static MapOf<S, B, R, O, W, V>,
-    list: Arc<dyn List<Item = S::Item>>,
+struct Part<M: Types> {
+    spec: &'static M,
+    list: Arc<dyn List<Item = Item<M>>>,
     /// The index of the first item in `list`.
     from: usize,
     /// The index of the first item in the map.
     start: usize,
     position: usize,
-    results: Vec<Option<R>>,
+    results: Vec<Option<M::Result>>,
 }
 
-impl<S: Origin, B, R, O, W, V> Part<S, B, R, O, W, V> {
-    fn new(
-        spec: &'static MapOf<S, B, R, O, W, V>,
-        list: Arc<dyn List<Item = S::Item>>,
-        from: usize,
-        start: usize,
-        len: usize,
-    ) -> Self {
+impl<M: Types> Part<M> {
+    fn new(spec: &'static M, list: Arc<dyn List<Item = Item<M>>>, from: usize, start: usize, len: usize) -> Self {
         Self { spec, list, from, start, position: 0, results: std::iter::repeat_with(|| None).take(len).collect() }
     }
 }
 
-impl<S, B, R, O, W, V> Batch for Part<S, B, R, O, W, V>
-where
-    S: Origin,
-    B: Fn(&View, &Context, &S::Item, usize) -> Result<R, NodeError> + Send + Sync + 'static,
-    R: Send + 'static,
-    O: MapOutput<R>,
-    W: Codec<S::Item> + 'static,
-    V: Codec<R> + 'static,
-{
+impl<M: Types> Batch for Part<M> {
     fn start(&self) -> usize {
         self.start
     }
@@ -279,22 +295,22 @@ where
             let at = self.position;
             self.position += 1;
             let item = self.list.item(self.from + at);
-            self.results[at] = Some((self.spec.body)(view, context, item, self.start + at)?);
+            self.results[at] = Some(self.spec.call(view, context, item, self.start + at)?);
         }
         Ok(())
     }
 
     fn encode_item(&self, at: usize, into: &mut Vec<u8>) -> Result<(), String> {
-        W::encode(self.list.item(self.from + at), into)
+        M::Items::encode(self.list.item(self.from + at), into)
     }
 
     fn encode_result(&self, at: usize, into: &mut Vec<u8>) -> Result<(), String> {
         let result = self.results[at].as_ref().ok_or("the item has no result")?;
-        V::encode(result, into)
+        M::Results::encode(result, into)
     }
 
     fn put_result(&mut self, at: usize, bytes: &[u8]) -> Result<(), String> {
-        self.results[at] = Some(V::decode(bytes)?);
+        self.results[at] = Some(M::Results::decode(bytes)?);
         Ok(())
     }
 
@@ -316,32 +332,24 @@ where
     }
 }
 
-struct Collecting<S: Origin, B: 'static, R: 'static, O: MapOutput<R>, W: 'static, V: 'static> {
-    spec: &'static MapOf<S, B, R, O, W, V>,
-    gather: O::Gather,
+struct Collecting<M: Types> {
+    spec: &'static M,
+    gather: <M::Output as MapOutput<M::Result>>::Gather,
 }
 
-impl<S, B, R, O, W, V> Collector for Collecting<S, B, R, O, W, V>
-where
-    S: Origin,
-    B: Fn(&View, &Context, &S::Item, usize) -> Result<R, NodeError> + Send + Sync + 'static,
-    R: Send + 'static,
-    O: MapOutput<R>,
-    W: Codec<S::Item> + 'static,
-    V: Codec<R> + 'static,
-{
+impl<M: Types> Collector for Collecting<M> {
     fn is_quick(&self) -> bool {
-        O::QUICK
+        M::Output::QUICK
     }
 
     fn add(&mut self, batch: Box<dyn Batch>) -> Result<(), Box<Failure>> {
-        let part = batch.into_any().downcast::<Part<S, B, R, O, W, V>>();
+        let part = batch.into_any().downcast::<Part<M>>();
         let part = part.unwrap_or_else(|_| unreachable!("it is a batch of the same map"));
         part.results.into_iter().flatten().try_for_each(|result| self.gather.add(result))
     }
 
     fn finish(self: Box<Self>, failures: Vec<ItemFailure>, view: &mut View) -> Result<(), Box<Failure>> {
         self.gather.finish(view)?;
-        self.spec.failures.map_or(Ok(()), |key| view.put(key, failures))
+        self.spec.failures().map_or(Ok(()), |key| view.put(key, failures))
     }
 }
