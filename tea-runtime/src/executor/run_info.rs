@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -12,6 +12,7 @@ use super::{breakers::Breakers, message::Note, thread::cache::drop_elsewhere, to
 use crate::{
     event::{Detail, Events},
     plan::Plan,
+    sync::lock,
     user_code,
 };
 
@@ -94,8 +95,4 @@ impl fmt::Debug for RunInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunInfo").field("number", &self.number).field("plan", &self.plan.name).finish_non_exhaustive()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -55,11 +55,11 @@ const DONE: Key<String> = Key::new(1);
 
 static TEXT: Kind = Kind { name: "String", clone: None, to_json: None, wire: Some(Wire::new::<String>()), parse: None };
 
-const fn key(name: &'static str) -> KeySpec {
+pub(super) const fn key(name: &'static str) -> KeySpec {
     KeySpec { optional: true, ..KeySpec::new(name, &TEXT) }
 }
 
-const HERE: Place = Place { line: 1, column: 1 };
+pub(super) const HERE: Place = Place { line: 1, column: 1 };
 const CONFIG: ParallelConfig = ParallelConfig { strategy: Strategy::Process, ..ParallelConfig::DEFAULT };
 
 static ACTS: Plan = Plan {

@@ -69,9 +69,7 @@ impl Wire {
             decode: |bytes| Ok(Arc::new(wire::decode::<T>(bytes)?)),
         }
     }
-}
 
-impl Wire {
     /// The codec of a type: the best of what [`Probe`] found, if values of the type `cross` at all.
     #[must_use]
     pub const fn best(cross: Option<Self>, equal: Option<Self>, shown: Option<Self>) -> Option<Self> {

@@ -21,6 +21,7 @@ use crate::{
     cancel::CancelReason,
     failure::{Failure, FailureKind},
     panic::guard,
+    sync::lock,
     timer,
 };
 
@@ -302,8 +303,4 @@ pub(crate) fn parallelism() -> usize {
         share.filter(|threads| *threads > 0).unwrap_or_else(all)
     });
     *PARALLELISM
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -20,7 +20,6 @@ use crate::{
     },
     failure::{FailureKind, NodeError},
     map::{Wired, given, map},
-    place::Place,
     plan::{
         Block, Map, Next, Plan, Region, Registered, Run as Node, Site, Step, Target, Task, TaskRead, TaskWrite, Work,
     },
@@ -28,21 +27,14 @@ use crate::{
     process::{
         frame::FrameReader,
         message::{FromWorker, PART_END, Run, ToWorker, Unit},
+        tests::{HERE, key},
     },
     result::CircuitState,
-    state::{Key, KeySpec, Kind, View, Wire},
+    state::{Key, View},
 };
 
 const WORD: Key<String> = Key::new(0);
 const SHOUT: Key<String> = Key::new(1);
-
-static TEXT: Kind = Kind { name: "String", clone: None, to_json: None, wire: Some(Wire::new::<String>()), parse: None };
-
-const fn key(name: &'static str) -> KeySpec {
-    KeySpec { optional: true, ..KeySpec::new(name, &TEXT) }
-}
-
-const HERE: Place = Place { line: 1, column: 1 };
 
 static PLAN: Plan = Plan {
     name: "shouts",
