@@ -1,7 +1,7 @@
 //! `include_workflow!`: turns the arguments of the macro into the Rust that replaces it.
 
 use std::{
-    fmt::Write,
+    fmt::{Display, Write},
     fs,
     path::{Path, PathBuf},
 };
@@ -13,6 +13,7 @@ use syn::{
 };
 
 use crate::{
+    caller::{Caller, Found},
     codes,
     diagnostic::{Code, Diagnostic, Diagnostics, Severity},
     generate::{self, Surface, join},
@@ -33,7 +34,8 @@ struct Arguments {
 
 impl Parse for Arguments {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let path: LitStr = input.parse()?;
+        let path: LitStr =
+            input.parse().map_err(takes("the first argument is the path of a workflow file, in quotes"))?;
         let mut arguments = Self { path: path.value(), surface: Surface::default(), allow: Vec::new() };
         while !input.is_empty() {
             input.parse::<Token![,]>()?;
@@ -43,12 +45,25 @@ impl Parse for Arguments {
             let option: syn::Ident = input.parse()?;
             input.parse::<Token![=]>()?;
             let surface = &mut arguments.surface;
+            let truth =
+                |option: &str| input.parse::<LitBool>().map_err(takes(format!("`{option}` takes `true` or `false`")));
             match option.to_string().as_str() {
-                "module" => surface.module = Some(input.parse::<syn::Ident>()?.to_string()),
-                "main" => surface.main = input.parse::<LitBool>()?.value,
-                "runtime" => surface.runtime = words(&input.call(syn::Path::parse_mod_style)?),
-                "visibility" => surface.visibility = words(&input.parse::<syn::Visibility>()?),
-                "warnings" => surface.warnings = input.parse::<LitBool>()?.value,
+                "module" => {
+                    let name = input.parse::<syn::Ident>().map_err(takes("`module` takes a name, without quotes"))?;
+                    surface.module = Some(name.to_string());
+                }
+                "main" => surface.main = truth("main")?.value,
+                "runtime" => {
+                    let says = "`runtime` takes the path of the runtime, as in `::tea_runtime`, without quotes";
+                    surface.runtime = words(&input.call(syn::Path::parse_mod_style).map_err(takes(says))?);
+                }
+                "visibility" => match input.parse()? {
+                    syn::Visibility::Inherited if !input.is_empty() && !input.peek(Token![,]) => {
+                        return Err(input.error("`visibility` takes `pub`, `pub(crate)` and the like"));
+                    }
+                    visibility => surface.visibility = words(&visibility),
+                },
+                "warnings" => surface.warnings = truth("warnings")?.value,
                 "allow" => arguments.allow = allowed(input)?,
                 other => {
                     return Err(input.error(format!(
@@ -77,36 +92,44 @@ fn allowed(input: ParseStream<'_>) -> syn::Result<Vec<Code>> {
     Punctuated::<syn::Ident, Token![,]>::parse_terminated(&list)?.into_iter().map(code).collect()
 }
 
+/// What is said of an argument that is something else.
+fn takes(what: impl Display) -> impl Fn(syn::Error) -> syn::Error {
+    move |error| syn::Error::new(error.span(), &what)
+}
+
 fn words(tokens: &impl quote::ToTokens) -> String {
     tokens.to_token_stream().to_string()
 }
 
-/// The Rust that replaces `include_workflow!(arguments)` in the file `caller`.
+/// The Rust that replaces `include_workflow!(arguments)` at `caller`.
 ///
 /// This never fails. Errors are `compile_error!`s in the text, next to items that prevent further errors in the
 /// caller's own code.
 #[must_use]
-pub fn expand(arguments: &str, caller: &Path) -> String {
+pub fn expand(arguments: &str, caller: &Caller) -> String {
     // This is not part of the compiler's own token stream: see `syntax::parse`.
     proc_macro2::fallback::force();
     let arguments: Arguments = match syn::parse_str(arguments) {
         Ok(arguments) => arguments,
-        Err(error) => return error_text(&format!("include_workflow!: {error}")),
-    };
-    let path = caller.parent().unwrap_or(Path::new("")).join(&arguments.path);
-    let mut text = match fs::read(&path) {
-        // The path is absolute, because `include_bytes!` would resolve a relative one from the calling file.
-        Ok(bytes) => workflow(&path, &bytes, &arguments),
         Err(error) => {
-            let message = format!("include_workflow!: cannot read `{}`: {error}", path.display());
-            return error_text(&message) + &stub::write(None, &arguments.surface);
+            let words: String = arguments.split_whitespace().collect();
+            let surface = Surface { main: !words.contains("main=false"), ..Surface::default() };
+            return error_text(&format!("include_workflow!: {error}")) + &stub::write(None, &surface);
         }
     };
-    if let Ok(absolute) = std::path::absolute(&path) {
-        let absolute = absolute.display().to_string();
-        let _ = writeln!(text, "const _: &[u8] = ::core::include_bytes!({absolute:?});");
+    let found = caller.find(&arguments.path).and_then(|found| {
+        let bytes = fs::read(&found.path);
+        let bytes = bytes.map_err(|error| format!("cannot read `{}`: {error}", found.path.display()))?;
+        Ok((found, bytes))
+    });
+    match found {
+        Ok((Found { path, include }, bytes)) => {
+            let mut text = workflow(&path, &bytes, &arguments);
+            let _ = writeln!(text, "const _: &[u8] = ::core::include_bytes!({include:?});");
+            text
+        }
+        Err(error) => error_text(&format!("include_workflow!: {error}")) + &stub::write(None, &arguments.surface),
     }
-    text
 }
 
 fn workflow(path: &Path, bytes: &[u8], arguments: &Arguments) -> String {

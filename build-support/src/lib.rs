@@ -1,6 +1,7 @@
 //! The Tea compiler: YAML text → spanned tree → syntax → graph → checked plan → Rust.
 #![forbid(unsafe_code)]
 
+mod caller;
 mod check;
 pub mod codes;
 pub mod diagnostic;
@@ -20,7 +21,7 @@ mod yaml;
 use diagnostic::Diagnostics;
 use source::{FileId, Sources};
 
-pub use self::{expand::expand, script::compile};
+pub use self::{caller::Caller, expand::expand, script::compile};
 
 /// The way through the compiler as far as code generation: YAML text → syntax → graph → checked plan. Everything
 /// wrong goes to `found`; `None` if that forbids generating code.

@@ -112,7 +112,7 @@ fn apply(text: &str, finding: &Diagnostic, help: &str) -> Option<String> {
 #[test]
 fn the_macro_gives_rust_for_each_file() {
     for (name, path) in files() {
-        let text = tea_build::expand(&format!("{name:?}"), &path.with_file_name("main.rs"));
+        let text = tea_build::expand(&format!("{name:?}"), &tea_build::Caller::at(path.with_file_name("main.rs")));
         if let Err(error) = syn::parse_file(&text) {
             panic!("{name}: {error} at {:?}\n{text}", error.span().start());
         }

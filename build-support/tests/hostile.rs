@@ -189,7 +189,7 @@ fn many_errors_are_found_and_shown_in_time() {
 fn expand(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&path, text).unwrap();
-    let rust = tea_build::expand(&format!("{name:?}"), &path);
+    let rust = tea_build::expand(&format!("{name:?}"), &tea_build::Caller::at(path));
     assert!(syn::parse_file(&rust).is_ok(), "{text}\n{rust}");
 }
 

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use tea_build::Caller;
+
 /// What the macro gives for a workflow with one warning.
 fn expand(options: &str) -> String {
     let caller = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/main.rs");
-    tea_build::expand(&format!("\"0901-unused.yaml\"{options}"), &caller)
+    tea_build::expand(&format!("\"0901-unused.yaml\"{options}"), &Caller::at(caller))
 }
 
 #[test]

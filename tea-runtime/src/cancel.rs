@@ -27,7 +27,24 @@ impl std::fmt::Display for Cancelled {
     }
 }
 
-impl std::error::Error for Cancelled {}
+impl std::error::Error for Cancelled {
+    /// [`Ending`], by which it is known also within a wrapper that hides its type but not its source, as `anyhow` does.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&Ending)
+    }
+}
+
+/// What marks a chain of causes as that of a cancellation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ending;
+
+impl std::fmt::Display for Ending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("it was told to end")
+    }
+}
+
+impl std::error::Error for Ending {}
 
 /// Tells a run, branch or item to end. It is cheap to clone, and is cancelled when its parent is.
 #[derive(Debug, Clone, Default)]

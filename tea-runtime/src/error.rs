@@ -84,9 +84,10 @@ impl Error {
         self.0.run.as_deref()
     }
 
-    /// What was set when the run ended: the values of keys by their numbers. `None` if it did not start.
+    /// What was set when the run ended, outside of branches: `error.state()?.find(words::key::LINES)` is a reference to the
+    /// value of the key `lines`, if it is set. `None` if the run did not start.
     #[must_use]
-    pub fn view(&self) -> Option<&View> {
+    pub fn state(&self) -> Option<&View> {
         self.0.view.as_ref()
     }
 

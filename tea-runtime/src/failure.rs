@@ -61,6 +61,8 @@ pub struct Failure {
     pub kind: FailureKind,
     /// A message of one sentence.
     pub message: String,
+    /// Whether the error was marked as one that no retry can help, by [`permanent`](crate::permanent).
+    pub permanent: bool,
     /// The messages of the causes, outermost first.
     pub causes: Vec<String>,
     /// The node that was running, if known.
@@ -89,6 +91,7 @@ impl Failure {
         Self {
             kind,
             message: message.into(),
+            permanent: false,
             causes: Vec::new(),
             node: None,
             place: None,
@@ -99,6 +102,11 @@ impl Failure {
             further: 0,
             finished: Vec::new(),
         }
+    }
+
+    /// The message, then those of the causes: `outer: inner`.
+    pub(crate) fn with_causes(&self) -> String {
+        self.causes.iter().fold(self.message.clone(), |text, cause| text + ": " + cause)
     }
 
     /// The same failure, at `node` unless its node is already known.

@@ -50,6 +50,7 @@ pub use self::{
     error::Error,
     executor::{ParallelExecutor, ThreadExecutor},
     failure::{Failure, FailureKind},
+    node_error::{Permanent, permanent},
     policy::{CircuitBreaker, ParallelConfig, RetryPolicy},
     process::{ProcessExecutor, get_executor, init, test_entry},
     result::{ItemFailure, ParallelFlowResult},

@@ -1,9 +1,9 @@
 //! Turns the user's errors into failures. Their `Display` and `source` are user code, which may do anything.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, fmt};
 
 use crate::{
-    cancel::Cancelled,
+    cancel::Ending,
     failure::{Failure, FailureKind, NodeError},
     panic::guard,
 };
@@ -16,7 +16,7 @@ const LONGEST: usize = 64 << 10;
 impl From<NodeError> for Box<Failure> {
     fn from(NodeError(error): NodeError) -> Self {
         // An error of `ctx.check()?` is not the node's fault, however it has been wrapped.
-        let mut cancelled = error.is::<Cancelled>();
+        let (mut cancelled, mut permanent) = (false, false);
         let message = text(&*error);
         let mut causes = Vec::new();
         let mut last: &dyn StdError = &*error;
@@ -31,6 +31,15 @@ impl From<NodeError> for Box<Failure> {
                     break;
                 }
             };
+            if cause.is::<Ending>() {
+                cancelled = true;
+                break;
+            }
+            if cause.is::<NoRetry>() {
+                permanent = true;
+                last = cause;
+                continue;
+            }
             let known = (address(cause), text(cause));
             if seen.contains(&known) {
                 break;
@@ -39,13 +48,71 @@ impl From<NodeError> for Box<Failure> {
                 causes.push("and so on".to_owned());
                 break;
             }
-            cancelled |= cause.is::<Cancelled>();
             causes.push(known.1.clone());
             seen.push(known);
             last = cause;
         }
         let kind = if cancelled { FailureKind::Cancelled } else { FailureKind::Error };
-        Self::new(Failure { causes, ..Failure::new(kind, message) })
+        Self::new(Failure { permanent, causes, ..Failure::new(kind, message) })
+    }
+}
+
+/// Marks an error as one that no retry can help, such as an input that is malformed: the branch or item fails at once,
+/// whatever its `retry` says.
+///
+/// The error keeps its text and its causes, and is recognised wherever it is in the chain of causes of the error that
+/// the node returns.
+///
+/// ```
+/// # fn parse(text: &str) -> Result<u32, tea_runtime::Permanent> {
+/// text.parse().map_err(tea_runtime::permanent)
+/// # }
+/// # fn check(text: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// if text.is_empty() {
+///     return Err(tea_runtime::permanent("the header is missing").into());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub fn permanent(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Permanent {
+    Permanent(NoRetry(error.into()))
+}
+
+/// An error that no retry can help: see [`permanent`].
+pub struct Permanent(NoRetry);
+
+impl fmt::Debug for Permanent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0.0, f)
+    }
+}
+
+impl fmt::Display for Permanent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0.0, f)
+    }
+}
+
+impl StdError for Permanent {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// Follows a permanent error in its chain of causes: a wrapper may hide an error's type, but not its source.
+#[derive(Debug)]
+struct NoRetry(Box<dyn StdError + Send + Sync>);
+
+impl fmt::Display for NoRetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no retry can help")
+    }
+}
+
+impl StdError for NoRetry {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()
     }
 }
 
@@ -69,9 +136,8 @@ fn text(error: &dyn StdError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fmt;
-
     use super::*;
+    use crate::cancel::Cancelled;
 
     /// An error with configurable behavior.
     struct Odd {
@@ -139,5 +205,39 @@ mod tests {
     fn whoever_wraps_a_cancellation_is_cancelled() {
         let failure = failure(|| "wrapped".to_owned(), |_| Some(&Cancelled));
         assert_eq!((failure.kind, &*failure.causes[0]), (FailureKind::Cancelled, "cancelled"));
+    }
+
+    /// As `anyhow` does it: another type, the same text and source.
+    #[derive(Debug)]
+    struct Hidden<E>(E);
+
+    impl<E: fmt::Display> fmt::Display for Hidden<E> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+
+    impl<E: StdError> StdError for Hidden<E> {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            self.0.source()
+        }
+    }
+
+    #[test]
+    fn marks_are_found_through_wrappers_and_are_no_causes() {
+        let failure = |error: NodeError| Box::<Failure>::from(error);
+        let cancelled = failure(Hidden(Cancelled).into());
+        assert_eq!((cancelled.kind, cancelled.causes.len()), (FailureKind::Cancelled, 0));
+        let number = "x".parse::<u8>().unwrap_err();
+        for error in [permanent(number.clone()).into(), Hidden(permanent(number.clone())).into()] {
+            let failure = failure(error);
+            assert!(failure.permanent && failure.causes.is_empty(), "{failure:?}");
+            assert_eq!((failure.kind, failure.message), (FailureKind::Error, number.to_string()));
+        }
+        let io = std::io::Error::other(permanent(Odd { text: || "outer".to_owned(), source: |_| Some(&fmt::Error) }));
+        let causes = failure(permanent(io).into()).causes;
+        assert_eq!(causes, [fmt::Error.to_string()]);
+        assert!(!failure("plain".into()).permanent);
+        assert_eq!(format!("{0} {0:?}", permanent("bad")), "bad \"bad\"");
     }
 }

@@ -108,6 +108,9 @@ pub struct ItemFailure {
     /// The messages of the causes, outermost first.
     #[serde(default)]
     pub causes: Vec<String>,
+    /// Whether the error was marked as one that no retry can help, by [`permanent`](crate::permanent).
+    #[serde(default)]
+    pub permanent: bool,
     /// The position of the node in the workflow file.
     #[serde(default)]
     pub place: Option<Place>,
@@ -141,12 +144,13 @@ impl ItemFailure {
     pub(crate) fn of(index: usize, result: ParallelFlowResult) -> Self {
         let ParallelFlowResult { error, attempts, attempt_errors, elapsed, pid, worker, .. } = result;
         let failure = error.map_or_else(|| Failure::new(FailureKind::Error, ""), |failure| *failure);
-        let Failure { kind, message, causes, place, panicked_at, exit, output, .. } = failure;
+        let Failure { kind, message, causes, permanent, place, panicked_at, exit, output, .. } = failure;
         Self {
             index,
             kind,
             message,
             causes,
+            permanent,
             place,
             panicked_at,
             exit,
@@ -197,6 +201,8 @@ struct Reported<'a> {
     message: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     causes: &'a [String],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    permanent: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<&'a Place>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -217,6 +223,7 @@ impl<'a> From<&'a ItemFailure> for Reported<'a> {
             kind: failure.kind,
             message: &failure.message,
             causes: &failure.causes,
+            permanent: failure.permanent,
             place: failure.place.as_ref(),
             panicked_at: failure.panicked_at.as_deref(),
             exit: failure.exit.as_ref(),

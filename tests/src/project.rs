@@ -76,7 +76,10 @@ impl Project {
     /// # Panics
     /// If it cannot be written.
     pub fn write(&self, file: &str, text: &str) {
-        fs::create_dir_all(self.directory.path().join("src")).expect("a writable directory");
+        // A path such as `../tests/it.rs` leads through `src`.
+        fs::create_dir_all(self.path("")).expect("a writable directory");
+        let path = self.path(file);
+        fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a writable directory");
         fs::write(self.path(file), text).expect("a writable file");
     }
 

@@ -19,7 +19,7 @@ fn item_failures_hold_the_whole_failure() {
         assert_eq!(second["message"], "its text cannot be shown: no such text");
         for failure in [first, second] {
             assert_eq!((&failure["kind"], &failure["attempts"]), (&"error".into(), &1.into()));
-            assert!(failure["place"]["line"] == 10, "{failure}");
+            assert!(failure["place"]["line"] == 12, "{failure}");
             assert!(failure.get("elapsed").is_none(), "it is another in each run: {failure}");
         }
     }
@@ -27,7 +27,7 @@ fn item_failures_hold_the_whole_failure() {
 
 #[test]
 fn allowed_failures_are_counted_at_the_end_and_can_fail_the_program() {
-    let allowed = "warning: 2 of 4 items of `allow` failed, which the workflow allows\n";
+    let allowed = "warning: 2 of 4 items of `allow` failed (error), which the workflow allows\n";
     let finished = failing(&[]).run();
     assert!(finished.code == Some(0) && finished.stderr.contains(allowed), "{}", finished.stderr);
     let strict = failing(&["--fail-if-any"]).run();
@@ -35,6 +35,44 @@ fn allowed_failures_are_counted_at_the_end_and_can_fail_the_program() {
     assert!(strict.stderr.contains("`--fail-if-any` does not"), "{}", strict.stderr);
     let nothing = failing(&["--fail-if-any", "--how", "nothing"]).run();
     assert!(nothing.code == Some(0) && !nothing.stderr.contains("warning"), "{}", nothing.stderr);
+}
+
+/// Quiet without `-v`; there each with its message, its causes and how often it was tried.
+#[test]
+fn allowed_failures_are_told_one_by_one_if_that_is_asked_for() {
+    assert!(!failing(&[]).run().stderr.contains("item `"));
+    let told = failing(&["-v"]).run().stderr;
+    for line in [
+        "item `allow[1]` failed: bad\n",
+        "item `attempt[0]` failed: bad header\n",
+        "item `attempt[1]` failed: try again\n",
+    ] {
+        assert_eq!(told.matches(line).count(), 1, "{told}");
+    }
+    let told = failing(&["-v", "--log-format", "json"]).run().stderr;
+    let lines = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let lines: Vec<_> = lines.filter(|line| line["item"].is_string()).collect();
+    let index =
+        |line: &Value| (line["item"].as_str().map(str::to_owned), line["index"].as_u64(), line["attempts"].as_u64());
+    let all: Vec<_> = lines.iter().map(index).collect();
+    assert!(all.contains(&(Some("attempt[1]".into()), Some(1), Some(3))), "{told}");
+    assert_eq!(all.len(), 4, "{told}");
+}
+
+#[test]
+fn an_error_that_is_marked_as_permanent_is_not_tried_again() {
+    // In worker processes, and on threads.
+    for further in [&[][..], &["--parallel-strategy", "thread"]] {
+        let output = failing(further).run().json();
+        let [permanent, other] = &output["hopeless"].as_array().unwrap()[..] else { panic!("{output}") };
+        assert_eq!((&permanent["message"], &permanent["attempts"]), (&"bad header".into(), &1.into()));
+        assert_eq!((&permanent["permanent"], &permanent["causes"]), (&true.into(), &Value::Null));
+        assert_eq!(
+            (&other["message"], &other["attempts"], &other["permanent"]),
+            (&"try again".into(), &3.into(), &Value::Null)
+        );
+        assert_eq!(output["tried"], json!([2]));
+    }
 }
 
 #[test]
@@ -48,7 +86,7 @@ fn what_was_set_is_written_though_the_run_failed_if_that_is_asked_for() {
 fn a_report_says_all_that_was_done_and_obeys_no_control_character() {
     let failed = failing(&["--how", "last"]).run();
     let text = failed.failure(1);
-    assert!(text.contains("= done: `allow`, `square`\n"), "{text}");
+    assert!(text.contains("= done: `allow`, `attempt`, `square`\n"), "{text}");
     assert!(text.contains("error: \\u{1b}[2Jgone\\u{7}\n") && !text.contains('\u{1b}'), "{text}");
 }
 
@@ -67,7 +105,7 @@ fn more_than_a_thousand_failures_are_counted() {
 fn a_main_of_ones_own_keeps_the_command_line() {
     let finished = failing(&["--how", "nothing"]).run();
     assert_eq!((finished.json()["last"].as_str(), finished.code), (Some("nothing"), Some(0)));
-    assert!(finished.stderr.ends_with("maps heard of: 2\n"), "{}", finished.stderr);
+    assert!(finished.stderr.ends_with("maps heard of: 3\n"), "{}", finished.stderr);
     let sub = failing(&["sub", "--how", "nothing", "-q"]).run();
     assert_eq!((sub.json()["last"].as_str(), sub.stderr.as_str()), (Some("nothing"), ""));
     let help = failing(&["sub", "--help"]).run().stdout;

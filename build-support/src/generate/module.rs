@@ -374,7 +374,7 @@ fn keys(text: &mut String, plan: &Plan, names: &Names, nodes: &[String], seen: &
          {vis} mod nodes {{\n{nodes}    }}\n\n    \
          /// What stands for each state key: has its type, default and reducer.\n    #[doc(hidden)]\n    \
          {vis} mod keys {{\n{markers}    }}\n\n    /// The types of the state keys.\n    {vis} mod types {{\n{aliases}    }}\n\n    \
-         /// The state keys.\n    #[doc(hidden)]\n    {vis} mod key {{\n{constants}    }}\n\n"
+         /// The state keys, as `View::find` and `Error::state` take them.\n    {vis} mod key {{\n{constants}    }}\n\n"
     );
 }
 

@@ -69,7 +69,8 @@ impl Attempts {
         let now = timer::now();
         let since = || now.checked_sub(elapsed).unwrap_or(now);
         self.failed.get_or_insert_with(|| Box::new(Failed { since: since(), errors: Vec::new() }));
-        if self.started > config.retry.max_retries || !config.retry.covers(failure.kind) || cancel.is_cancelled() {
+        let again = self.started <= config.retry.max_retries && config.retry.covers(failure.kind) && !failure.permanent;
+        if !again || cancel.is_cancelled() {
             return Verdict::Failed(failure);
         }
         let delay = config.retry.delay(self.started);

@@ -274,6 +274,15 @@ pub enum Event<'a> {
         /// The number of items, if it is known by now.
         total: Option<u64>,
     },
+    /// An item of a map failed for good, whether the map may go on without it or not.
+    ItemFailed {
+        /// The run of the map.
+        scope: Scope,
+        /// The item's index.
+        index: u64,
+        /// What became of it; its name is `map[index]`.
+        result: &'a ParallelFlowResult,
+    },
     /// A `dynamic_parallel` node ended.
     MapFinished {
         /// The execution of the map.

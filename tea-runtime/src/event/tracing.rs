@@ -93,6 +93,7 @@ impl Listener for Tracing {
             | Event::BranchFinished { .. }
             | Event::MapStarted { .. }
             | Event::MapProgress { .. }
+            | Event::ItemFailed { .. }
             | Event::MapFinished { .. } => self.scope(event),
             Event::AttemptStarted { .. } | Event::AttemptFinished { .. } | Event::RetryScheduled { .. } => {
                 self.attempt(event);
@@ -138,7 +139,7 @@ impl Tracing {
                 let (_, span) = self.close(scope);
                 let (branch, attempts, elapsed) = (&*result.branch, result.attempts, result.elapsed);
                 if let Some(failure) = &result.error {
-                    let (kind, message) = (failure.kind, failure.message.as_str());
+                    let (kind, message) = (failure.kind, failure.with_causes());
                     warn!(
                         target: "tea", parent: &span, branch, attempts, elapsed_seconds = elapsed.as_secs_f64(), ?kind,
                         "branch `{branch}` failed: {message}"
@@ -160,6 +161,15 @@ impl Tracing {
             }
             Event::MapProgress { scope, done, failed, total } => {
                 trace!(target: "tea", parent: self.span(scope), done, failed, total, "{done} items ended");
+            }
+            Event::ItemFailed { scope, index, result } => {
+                let (item, attempts) = (&*result.branch, result.attempts);
+                let Some(failure) = &result.error else { return };
+                let (kind, message) = (failure.kind, failure.with_causes());
+                info!(
+                    target: "tea", parent: self.span(scope), item, index, attempts,
+                    elapsed_seconds = result.elapsed.as_secs_f64(), ?kind, "item `{item}` failed: {message}"
+                );
             }
             Event::MapFinished { scope, elapsed, done, failed } => {
                 let (name, span) = self.close(scope);

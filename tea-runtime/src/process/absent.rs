@@ -11,6 +11,10 @@ use crate::{
 /// Lets this program serve as its own worker. Does nothing on this system.
 pub fn init() {}
 
+/// The same, for the command line.
+#[cfg(feature = "cli")]
+pub(crate) fn enter() {}
+
 /// The entry point of a worker in a test program. Does nothing on this system.
 pub fn test_entry() {}
 

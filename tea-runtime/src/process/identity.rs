@@ -114,7 +114,9 @@ pub(crate) fn can_have_workers(other_program: bool) -> Result<(), Box<Failure>> 
     let message = if depth() >= MAX_DEPTH {
         format!("process fan-outs nest deeper than {MAX_DEPTH}: a branch seems to run its own workflow")
     } else if !other_program && entry().is_none() {
-        "this program cannot start workers of itself: call `tea_runtime::init()` first thing in `main`".to_owned()
+        "this program cannot start workers of itself: call `tea_runtime::init()` first thing in `main`, \
+         or write `tea_runtime::test_workers!();` in the file of a test"
+            .to_owned()
     } else {
         return Ok(());
     };

@@ -35,14 +35,48 @@ pub use self::{
     identity::TestEntry,
 };
 
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
 use crate::stderr;
 
 /// Lets this program serve as its own worker. Call this first in `main`, before any thread is started.
 ///
 /// In the program that the user started, it returns at once. In a worker, it serves the parent and never returns. The
 /// `main` that `include_workflow!` generates calls it. A program with its own `main` has to call it itself.
+///
+/// # Panics
+/// If it is called a second time, or not on the main thread, since it is then not the first thing in `main`. Tests that
+/// run the workflows of a library write [`test_workers!`](crate::test_workers) instead.
+#[track_caller]
 pub fn init() {
+    static CALLED: AtomicBool = AtomicBool::new(false);
+    let wrong = if thread::current().name() != Some("main") {
+        Some("on another thread than the main thread")
+    } else if CALLED.swap(true, Ordering::Relaxed) {
+        Some("a second time")
+    } else {
+        None
+    };
+    if let Some(wrong) = wrong {
+        panic!(
+            "`tea_runtime::init()` is called {wrong}: call it once, first thing in `main`; in tests, write \
+             `tea_runtime::test_workers!();` instead"
+        );
+    }
     // A worker may start workers as well.
+    identity::set_ready();
+    if identity::is_worker() {
+        // Off this thread: under `#[tokio::main]` and the like it is already within an async runtime.
+        worker::serve_on_a_thread();
+    }
+}
+
+/// As [`init`], for the command line, which may come behind it.
+#[cfg(feature = "cli")]
+pub(crate) fn enter() {
     identity::set_ready();
     if identity::is_worker() {
         worker::serve();

@@ -19,8 +19,22 @@ struct Known {
     history: History,
     /// The names in `history.done`.
     done: HashSet<String>,
-    /// The names of maps that are running.
-    running: HashMap<Scope, &'static str>,
+    /// The maps that run: their names, and how many of their items failed with each kind of failure.
+    running: HashMap<Scope, (&'static str, Kinds)>,
+}
+
+/// How many failures there were of each kind.
+type Kinds = BTreeMap<String, u64>;
+
+/// What became of the items of a map, in all of its runs.
+#[derive(Debug, Clone, Default)]
+pub(super) struct MapHistory {
+    /// Items that ended, failed ones included.
+    pub(super) done: u64,
+    /// Items that failed.
+    pub(super) failed: u64,
+    /// Those by the kind of failure.
+    kinds: Kinds,
 }
 
 /// What happened so far.
@@ -38,8 +52,8 @@ pub(super) struct History {
     pub(super) items_done: u64,
     /// The number of items that failed.
     pub(super) items_failed: u64,
-    /// For each map with failed items, by name: how many items ended, and how many failed.
-    pub(super) maps: BTreeMap<&'static str, (u64, u64)>,
+    /// The maps that have failed items, by their names.
+    pub(super) maps: BTreeMap<&'static str, MapHistory>,
     /// The number of retries.
     pub(super) retries: u64,
     /// The number of worker processes that were started.
@@ -68,7 +82,12 @@ impl Listener for Historian {
             Event::NodeFinished { scope: Scope::ROOT, node, failure: None, .. } => self.lock().done(node),
             Event::BranchFinished { result, .. } => self.lock().branch(result),
             Event::MapStarted { scope, map, .. } => {
-                self.lock().running.insert(scope, map.name);
+                self.lock().running.insert(scope, (map.name, Kinds::new()));
+            }
+            Event::ItemFailed { scope, result, .. } => {
+                if let (Some((_, kinds)), Some(failure)) = (self.lock().running.get_mut(&scope), &result.error) {
+                    *kinds.entry(failure.kind.to_string()).or_default() += 1;
+                }
             }
             Event::MapFinished { scope, done, failed, .. } => self.lock().map(scope, done, failed),
             Event::RetryScheduled { .. } => self.lock().history.retries += 1,
@@ -87,11 +106,14 @@ impl Known {
     fn map(&mut self, scope: Scope, done: u64, failed: u64) {
         self.history.items_done += done - failed;
         self.history.items_failed += failed;
-        let Some(name) = self.running.remove(&scope) else { return };
+        let Some((name, kinds)) = self.running.remove(&scope) else { return };
         if failed > 0 {
-            let (all, bad) = self.history.maps.entry(name).or_default();
-            *all += done;
-            *bad += failed;
+            let map = self.history.maps.entry(name).or_default();
+            map.done += done;
+            map.failed += failed;
+            for (kind, count) in kinds {
+                *map.kinds.entry(kind).or_default() += count;
+            }
         }
     }
 
@@ -132,8 +154,13 @@ impl History {
             let times = if count == 1 { String::new() } else { format!(" {count} times") };
             format!("branch `{name}` failed{times} ({kind}), which the workflow allows")
         };
-        let map = |(name, (done, failed)): (&&str, &(u64, u64))| {
-            format!("{failed} of {} of `{name}` failed, which the workflow allows", counted(*done, "item", "items"))
+        let map = |(name, MapHistory { done, failed, kinds }): (&&str, &MapHistory)| {
+            let kinds: Vec<String> = match kinds.len() {
+                1 => kinds.keys().cloned().collect(),
+                _ => kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect(),
+            };
+            let (items, kinds) = (counted(*done, "item", "items"), kinds.join(", "));
+            format!("{failed} of {items} of `{name}` failed ({kinds}), which the workflow allows")
         };
         branches.into_iter().map(branch).chain(self.maps.iter().map(map)).collect()
     }
@@ -147,7 +174,7 @@ impl History {
     /// The number of failures. The error of a run contains only `told` of them, because it is limited for items of
     /// maps.
     pub(super) fn failures(&self, told: usize) -> u64 {
-        (told as u64).max(self.maps.values().map(|(_, failed)| failed).copied().max().unwrap_or(0))
+        (told as u64).max(self.maps.values().map(|map| map.failed).max().unwrap_or(0))
     }
 
     /// The counts that are not 0, in words: `3 branches, 120 items (3 failed), 1 retry`.

@@ -53,7 +53,7 @@ pub fn start<W: Workflow>(
     change: impl FnOnce(Builder<W>) -> Builder<W>,
 ) -> ExitCode {
     // In a worker process, this does not return.
-    crate::process::init();
+    crate::process::enter();
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
     let run = |inputs: Vec<(u32, Value)>, asked: Asked| {
         let mut builder = change(Builder::new()).also_cancelled_by(asked.cancel);

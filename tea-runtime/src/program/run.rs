@@ -144,7 +144,7 @@ impl Prepared {
             // Invalid settings.
             Err(error) if error.is_input() => usage::refuse(console, options.error_format, &error.to_string()),
             Err(error) => {
-                if let (true, Some(view)) = (options.output_on_failure, error.view()) {
+                if let (true, Some(view)) = (options.output_on_failure, error.state()) {
                     self.write(plan, view, options, console);
                 }
                 let report = Report {

@@ -250,7 +250,9 @@ impl Source for Items<'_> {
         let from = self.failures.len();
         for (at, mut result) in failed {
             result.error = result.error.map(|failure| failure.at(self.map.name, self.map.place));
-            self.failures.push((key.start + at, result));
+            let (scope, index) = (self.scope, key.start + at);
+            self.run.info.events.emit(|| Event::ItemFailed { scope, index: index as u64, result: &result });
+            self.failures.push((index, result));
         }
         if let (Some(recording), Some(batch)) = (&mut self.recording, &batch) {
             let kept = if self.site.config(0).allow_failure { &self.failures[from..] } else { &[] };

@@ -101,7 +101,7 @@ fn idle() -> std::sync::MutexGuard<'static, Vec<Arc<Idle>>> {
 }
 
 /// The size of stacks: that of the main thread, so that a node can recurse as deeply in a branch as outside of any.
-static STACK: LazyLock<usize> = LazyLock::new(|| {
+pub(crate) static STACK: LazyLock<usize> = LazyLock::new(|| {
     /// The default on Linux, and the size that is used if there is no limit.
     const USUAL: usize = 8 << 20;
     let by_hand = std::env::var("RUST_MIN_STACK").ok().and_then(|bytes| bytes.parse().ok());

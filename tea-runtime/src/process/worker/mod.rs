@@ -19,6 +19,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
 };
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -35,7 +36,10 @@ use super::{
     message::{FromWorker, Hello, PROTOCOL, Setup},
 };
 use crate::{
-    executor::tokens::{self, Lease, Tokens},
+    executor::{
+        cache::STACK,
+        tokens::{self, Lease, Tokens},
+    },
     stderr,
 };
 
@@ -61,9 +65,22 @@ pub(crate) fn inherited_limit() -> Option<u64> {
     INHERITED_LIMIT.get().copied().unwrap_or_else(|| getrlimit(Resource::Data).current)
 }
 
+/// As [`serve`], on a thread whose stack is as large as that of this one.
+pub(crate) fn serve_on_a_thread() -> ! {
+    show_in_ps();
+    let main = thread::Builder::new().name("main".to_owned()).stack_size(*STACK);
+    match main.spawn(|| serve()) {
+        Ok(thread) => _ = thread.join(),
+        // It has to do with this one.
+        Err(_) => serve(),
+    }
+    give_up("it has panicked")
+}
+
 /// Serves this process's parent until that says goodbye or is gone.
 pub(crate) fn serve() -> ! {
     SERVING.store(true, Ordering::Relaxed);
+    show_in_ps();
     let stream = stdio::take().unwrap_or_else(|error| give_up(&format!("it has no connection to its parent: {error}")));
     let parent = Arc::new(Parent::new(stream));
     let outbox = Arc::new(Outbox::new(Arc::clone(&parent)));
@@ -90,6 +107,21 @@ pub(crate) fn serve() -> ! {
                 process::exit(0);
             }
             Order::Setup(_) => give_up("its parent tells it twice how to work"),
+        }
+    }
+}
+
+/// Has `ps`, `top` and the like tell workers from the program: `thumbnai:worker`.
+fn show_in_ps() {
+    #[cfg(target_os = "linux")]
+    {
+        let program = std::env::args_os().next().map(std::path::PathBuf::from).unwrap_or_default();
+        let name = program.file_name().unwrap_or_default().as_encoded_bytes();
+        // The system has room for 15 bytes.
+        let name = [&name[..name.len().min(8)], b":worker"].concat();
+        if let Ok(name) = std::ffi::CString::new(name) {
+            // It is for people, and nothing depends on it.
+            let _ = rustix::thread::set_name(&name);
         }
     }
 }

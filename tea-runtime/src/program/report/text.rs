@@ -52,6 +52,9 @@ fn write_failure(page: &mut Page, report: &Report<'_>, failed: &Failed<'_>) {
     for (attempt, earlier) in (failed.attempts.saturating_sub(earlier).max(1)..).zip(failed.earlier) {
         page.note(&format!("attempt {attempt}"), &format!("{}: {}", earlier.kind, first_line(&earlier.message)));
     }
+    if failure.permanent {
+        page.note("permanent", "it is marked as an error that no retry can help");
+    }
     if let Some(help) = help(failure.kind) {
         page.note("help", help);
     }

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use tea_runtime::{ItemFailure, event::Event};
+use tea_runtime::{ItemFailure, event::Event, permanent};
 
 tea_runtime::include_workflow!("flow.yaml", main = false);
 

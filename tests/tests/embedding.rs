@@ -1,0 +1,99 @@
+//! A library with a workflow, as other programs use it: from an async `main`, and from files of tests.
+
+use tests::{program::Program, project::Project};
+
+const FLOW: &str = "
+name: flow
+state_schema:
+  numbers: { type: Vec<u64>, input: true }
+  got:     Vec<u64>
+nodes:
+  - { name: each, type: dynamic_parallel, parallel_strategy: process, items: numbers, run: \"double(*item)?\", output: got }
+";
+
+const LIB: &str = r#"
+tea_runtime::include_workflow!("flow.yaml", main = false, visibility = pub);
+
+/// A node that needs async code makes a runtime for itself.
+fn double(number: u64) -> std::io::Result<u64> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    Ok(runtime.block_on(async {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        number * 2
+    }))
+}
+"#;
+
+/// `init` within the runtime that the attribute makes: workers may not serve there.
+const MAIN: &str = r#"
+use user_embeds_async::flow;
+
+#[tokio::main]
+async fn main() {
+    tea_runtime::init();
+    if std::env::args().count() > 1 {
+        tea_runtime::init();
+    }
+    let got = tokio::task::spawn_blocking(|| flow::run(flow::Input::new(vec![1, 2, 3])).unwrap().got);
+    println!("{:?}", got.await.unwrap());
+}
+"#;
+
+const WITH_WORKERS: &str = r"
+tea_runtime::test_workers!();
+
+use user_embeds_async::flow;
+
+#[test]
+fn one() {
+    assert_eq!(flow::run(flow::Input::new(vec![1])).unwrap().got, [2]);
+}
+
+#[test]
+fn another_at_the_same_time() {
+    assert_eq!(flow::run(flow::Input::new((0..100).collect())).unwrap().got[99], 198);
+}
+";
+
+const WITHOUT: &str = r#"
+use user_embeds_async::flow;
+
+#[test]
+fn is_told_what_to_write() {
+    let error = flow::run(flow::Input::new(vec![1])).unwrap_err();
+    assert!(error.to_string().contains("write `tea_runtime::test_workers!();` in the file of a test"), "{error}");
+    assert!(format!("{error:?}").len() < 500, "{error:?}");
+    assert_eq!(error.state().unwrap().find(flow::key::NUMBERS), Some(&vec![1]));
+    assert_eq!(error.state().unwrap().find(flow::key::GOT), None);
+}
+
+#[test]
+#[should_panic(expected = "is called on another thread than the main thread")]
+fn is_told_that_a_test_is_no_main() {
+    tea_runtime::init();
+}
+"#;
+
+#[test]
+fn a_library_runs_in_an_async_program_and_in_files_of_tests() {
+    let files = [
+        ("lib.rs", LIB),
+        ("main.rs", MAIN),
+        ("flow.yaml", FLOW),
+        ("../tests/with_workers.rs", WITH_WORKERS),
+        ("../tests/without.rs", WITHOUT),
+    ];
+    let project = Project::new("user-embeds-async", &files);
+    project.depend("tokio = { version = \"1\", features = [\"macros\", \"rt-multi-thread\", \"time\"] }");
+    let built = project.build();
+    assert_eq!((built.success, built.output.as_str()), (true, ""), "no warnings");
+    let program = || Program::new(project.program());
+    let finished = program().run();
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(0), "[2, 4, 6]\n"), "{}", finished.stderr);
+    let twice = program().arg("twice").run();
+    assert!(twice.code == Some(101) && twice.stderr.contains("is called a second time"), "{}", twice.stderr);
+    let tested = project.test(&["test", "--tests"]);
+    assert!(tested.success, "{}", tested.output);
+    assert_eq!(tested.output.matches("test result: ok. 3 passed").count(), 1, "{}", tested.output);
+    assert_eq!(tested.output.matches("test result: ok. 2 passed").count(), 1, "{}", tested.output);
+}
