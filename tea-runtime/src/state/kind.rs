@@ -196,12 +196,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Probe<T> {
     pub const FROM_TEXTS: Option<Texts> = Some((
         |texts| {
             let texts = texts.iter().map(|text| utf8(text)).collect::<Result<Vec<_>, _>>()?;
-            let value = text::parse::<T>(&texts).or_else(|error| match texts[..] {
-                // Whoever wants no value leaves the flag out.
-                [text] if text.trim() != "null" => json::read::<T>(text).map_err(|_| error),
-                _ => Err(error),
-            });
-            Ok(Arc::new(value?))
+            Ok(Arc::new(text::parse::<T>(&texts)?))
         },
         text::shape::<T>,
     ));

@@ -444,6 +444,15 @@ mod tests {
         assert!(parse::<Row>(&["{\"a\":1} x"]).is_err());
     }
 
+    /// Whoever wants no value leaves the flag out: in every type, `null` is read as its text is.
+    #[test]
+    fn null_is_the_absence_of_a_value_in_no_type() {
+        assert_eq!(from::<Option<String>>("null"), Some("null".to_owned()));
+        assert!(parse::<Option<u32>>(&["null"]).is_err() && parse::<Option<bool>>(&["null"]).is_err());
+        assert!(parse::<Option<Row>>(&["null"]).is_err() && parse::<Option<Mode>>(&["null"]).is_err());
+        assert!(parse::<Option<Vec<u32>>>(&["null"]).is_err() && parse::<Option<Duration>>(&["null"]).is_err());
+    }
+
     #[test]
     fn types_say_what_their_texts_look_like() {
         assert_eq!(
