@@ -77,7 +77,7 @@ mod tests {
     use crate::{
         failure::{ExitStatus, FailureKind},
         plan::Place,
-        program::sample::READ_QC,
+        program::{history::MapHistory, sample::READ_QC},
     };
 
     fn crash() -> Failure {
@@ -214,7 +214,8 @@ error: `read-qc` failed after 1 min 15 s
     #[test]
     fn failures_that_are_not_kept_are_counted_too() {
         let error = Failure::new(FailureKind::Error, "no");
-        let history = History { maps: [("each", (5000, 3000))].into(), ..History::default() };
+        let map = MapHistory { done: 5000, failed: 3000, ..MapHistory::default() };
+        let history = History { maps: [("each", map)].into(), ..History::default() };
         let report = Report {
             plan: &READ_QC,
             failures: (0..1000).map(|_| failed("each[1]", &error)).collect(),
