@@ -24,7 +24,7 @@ struct Known {
 }
 
 /// How many failures there were of each kind.
-type Kinds = BTreeMap<String, u64>;
+pub(super) type Kinds = BTreeMap<String, u64>;
 
 /// What became of the items of a map, in all of its runs.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +34,7 @@ pub(super) struct MapHistory {
     /// Items that failed.
     pub(super) failed: u64,
     /// Those by the kind of failure.
-    kinds: Kinds,
+    pub(super) kinds: Kinds,
 }
 
 /// What happened so far.
