@@ -41,7 +41,7 @@ pub(crate) trait Work: Send {
     /// The name of these parts in events and failures: `branch`, `map[3]` or `map[3..7]`.
     fn label(&self, from: usize, to: usize) -> String;
 
-    /// A number that all units of a branch or map share. They take about the same time.
+    /// A number that all units of a fan-out share. The next ones probably take about as long as the last ones.
     fn kind(&self) -> usize;
 
     /// Runs the parts `from..to` on this thread, up to the first that fails. Returns how many ran, and that failure.
@@ -138,7 +138,7 @@ pub struct Unit {
     pub(crate) cancel: Option<CancellationToken>,
     pub(crate) index: u64,
     pub(crate) work: Box<dyn Work>,
-    pub(crate) encoded: Option<Encoded>,
+    pub(crate) encoded: Option<Box<Encoded>>,
 }
 
 impl Unit {
@@ -208,7 +208,7 @@ impl Unit {
     pub fn encode(mut self) -> Result<(Vec<u8>, Ticket), Unsendable> {
         if self.encoded.is_none() {
             match self.work.encode(self.attempt, self.config.max_payload) {
-                Ok(encoded) if encoded.parts() == self.work.parts() => self.encoded = Some(encoded),
+                Ok(encoded) if encoded.parts() == self.work.parts() => self.encoded = Some(Box::new(encoded)),
                 Ok(_) => {
                     let message = "it does not fit into one message; an executor that sends units says so by `crosses`";
                     self.fail(&Failure::new(FailureKind::Transport, message));

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The version of the protocol, incremented with every change of a message or of the frames.
-pub(crate) const PROTOCOL: u32 = 6;
+pub(crate) const PROTOCOL: u32 = 7;
 
 /// The kind of frames that contain a [`ToWorker`] or a [`FromWorker`].
 pub(crate) const MESSAGE: u8 = 1;
@@ -38,6 +38,8 @@ pub(crate) enum ToWorker<'a> {
     Unit(Unit<'a>),
     /// A unit is cancelled. It may have ended already.
     Cancel { unit: u64, sibling: bool },
+    /// A unit should run on another worker, unless it has begun. It may have ended already.
+    Recall { unit: u64 },
     /// A token that the worker requested.
     Token,
     /// The answer to [`FromWorker::Breaker`] number `ask`.
@@ -94,6 +96,8 @@ pub(crate) enum FromWorker {
     Node(Node),
     /// A node of the running unit reported progress.
     Progress { node: String, done: u64, total: u64 },
+    /// A unit that was recalled, and will not run here.
+    Recalled { unit: u64 },
     /// The worker requests another token, for fan-outs inside its unit.
     TokenWanted,
     /// The worker returns a token.

@@ -25,6 +25,15 @@ pub(crate) const SURROUNDINGS_LOOK: Duration = Duration::from_millis(1);
 /// µs, more between cores, and a driver is woken for many outcomes at once.
 pub(crate) const AHEAD: Duration = Duration::from_micros(500);
 
+/// Units that wait on a worker behind one that has been running for this long go to another one that has nothing to do. It is
+/// long beside the time that the first message about a unit needs, and short beside the start of a worker.
+pub(crate) const RECALL: Duration = Duration::from_millis(2);
+
+/// The supervisor leaves a worker alone while that has several short parts to run, for half of the time that they will take:
+/// being woken for each end takes longer than such a part, on a processor that could run others. Timers are not more exact
+/// than the first of these, and a worker that is faster than expected waits for at most the second.
+pub(crate) const REST: (Duration, Duration) = (Duration::from_micros(50), Duration::from_micros(200));
+
 /// If a deadline is checked later than this, the unit may have ended in time, and its message not been read yet.
 pub(crate) const LATE: Duration = Duration::from_millis(20);
 

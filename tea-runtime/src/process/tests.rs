@@ -364,7 +364,7 @@ fn send_of(run: &Arc<RunInfo>, executor: &ProcessExecutor, config: &'static Para
         encoded: None,
     };
     match encoded {
-        Ok(encoded) => executor.submit(Unit { encoded: Some(encoded), ..unit }),
+        Ok(encoded) => executor.submit(Unit { encoded: Some(Box::new(encoded)), ..unit }),
         Err(Unencodable::Part(failure) | Unencodable::All(failure)) => unit.fail(&failure),
     }
     Sent { cancel, fan_out, heard: RefCell::default() }
@@ -395,6 +395,20 @@ fn a_killed_worker_is_a_crash_of_what_it_ran() {
             assert_eq!(sent.text(), n.to_string());
         }
     }
+}
+
+#[test]
+fn what_waits_behind_a_long_one_goes_to_another_worker() {
+    let executor = ProcessExecutor::new(2);
+    // They are short, so that many are sent to a worker at once.
+    (0..20).for_each(|n| assert_eq!(send(&executor, &CONFIG, &format!("echo {n}")).text(), n.to_string()));
+    let long = send(&executor, &CONFIG, "wait");
+    let short: Vec<_> = (0..9).map(|n| send(&executor, &CONFIG, &format!("echo {n}"))).collect();
+    for (n, sent) in short.into_iter().enumerate() {
+        assert_eq!(sent.text(), n.to_string());
+    }
+    long.cancel.cancel();
+    assert_eq!(long.text(), "was told");
 }
 
 #[test]

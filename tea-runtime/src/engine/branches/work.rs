@@ -64,7 +64,7 @@ impl Work for BranchWork {
     }
 
     fn kind(&self) -> usize {
-        std::ptr::from_ref(self.task()).addr()
+        std::ptr::from_ref(self.region).addr()
     }
 
     fn run(&mut self, _: usize, _: usize, context: &Context) -> (usize, Option<Box<Failure>>) {

@@ -178,14 +178,15 @@ impl<'a> Driver<'a> {
         let mut encoded = None;
         let executor = self.may_start(source, key, config, &mut attempts).and_then(|executor| {
             if executor.crosses() {
-                encoded = Some(work.encode(attempts.started, config.max_payload).map_err(|error| match error {
+                let bytes = work.encode(attempts.started, config.max_payload).map_err(|error| match error {
                     Unencodable::Part(failure) => NotStarted::Failed(failure),
                     Unencodable::All(failure) => NotStarted::Refused(failure),
-                })?);
+                })?;
+                encoded = Some(Box::new(bytes));
             }
             Ok(Arc::clone(executor))
         });
-        let parts = encoded.as_ref().map_or(work.parts(), super::super::executor::wire::Encoded::parts);
+        let parts = encoded.as_ref().map_or(work.parts(), |encoded| encoded.parts());
         if parts < work.parts() {
             // The parts that do not fit into one message.
             let (key, part) = (source.rest_key(key, parts), part + parts as u64);

@@ -2,10 +2,12 @@
 
 use std::{
     cmp::Ordering,
-    collections::{BinaryHeap, HashMap, VecDeque},
+    collections::{BinaryHeap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
+
+use rustc_hash::FxHashMap;
 
 use super::{super::attempt::Attempts, Start};
 use crate::{
@@ -17,7 +19,7 @@ use crate::{
 
 /// The table of a driver.
 pub(super) struct Table<K> {
-    pub(super) in_flight: HashMap<UnitId, InFlight<K>>,
+    pub(super) in_flight: FxHashMap<UnitId, InFlight<K>>,
     /// Trials whose wait is over.
     pub(super) again: VecDeque<Trial<K>>,
     waiting: BinaryHeap<Waiting<K>>,
@@ -59,7 +61,7 @@ struct Waiting<K> {
 impl<K> Default for Table<K> {
     fn default() -> Self {
         Self {
-            in_flight: HashMap::new(),
+            in_flight: FxHashMap::default(),
             again: VecDeque::new(),
             waiting: BinaryHeap::new(),
             waits: 0,

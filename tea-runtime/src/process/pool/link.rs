@@ -45,6 +45,8 @@ pub(super) struct Link {
     pub(super) spoilt: bool,
     /// How many times in a row it was found stopped.
     pub(super) stopped: u32,
+    /// Until when nothing is read from it, because it has enough to do.
+    pub(super) rests_until: Option<Instant>,
     /// When it last sent something, or was checked.
     pub(super) looked: Instant,
     /// When to end it, if it has not ended by itself after it was told to.
@@ -113,6 +115,7 @@ impl Link {
             granted: VecDeque::new(),
             spoilt: false,
             stopped: 0,
+            rests_until: None,
             looked: Instant::now(),
             goodbye_until: None,
         }

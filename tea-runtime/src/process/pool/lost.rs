@@ -96,6 +96,7 @@ impl Supervisor<'_> {
                     }
                 }
                 Ok(Said::Message(FromWorker::Goodbye)) => return true,
+                Ok(Said::Message(FromWorker::Recalled { unit })) => self.recalled(number, unit),
                 Ok(Said::Message(_)) | Err(_) => {}
             }
         }
@@ -128,7 +129,7 @@ impl super::Inner {
     }
 
     /// Puts a unit that a worker has not started back into its old place in the queue.
-    fn put_back(&mut self, mut queued: Box<Queued>) {
+    pub(super) fn put_back(&mut self, mut queued: Box<Queued>) {
         queued.reset();
         if let Some(reason) = queued.unit.cancellation().reason() {
             return queued.fail(&cancelled(reason));

@@ -169,7 +169,7 @@ impl Pool {
         }
         self.supervise(&mut inner);
         let outboxes = self.give_out(&mut inner);
-        let waits = inner.state.waits();
+        let wants_worker = inner.state.wants_worker();
         drop(inner);
         let mut left = false;
         for outbox in outboxes {
@@ -183,7 +183,7 @@ impl Pool {
                 }
             });
         }
-        if left || waits {
+        if left || wants_worker {
             self.wake.wake();
         }
     }

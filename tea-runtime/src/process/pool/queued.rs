@@ -27,7 +27,7 @@ pub(super) struct Queued {
     pub(super) unit: Unit,
     /// Its age in the queue, to which it returns if a worker cannot run it.
     pub(super) age: u64,
-    encoded: Encoded,
+    encoded: Box<Encoded>,
     /// The number of parts that have ended, from the first on.
     ended: usize,
     /// The part with which the message for the current worker started.
@@ -37,6 +37,8 @@ pub(super) struct Queued {
     failures: Vec<(usize, Box<Failure>)>,
     /// Whether it was being sent to a worker when that was lost.
     excused: bool,
+    /// Whether its worker has been asked to give it back.
+    recalled: bool,
     /// The number of the worker's units that were sent before it.
     pub(super) turn: u64,
     /// When it started, in this process's time, as far as the parent can tell.
@@ -108,6 +110,7 @@ impl Queued {
             received_bytes: 0,
             failures: Vec::new(),
             excused: false,
+            recalled: false,
             turn: 0,
             began: None,
             began_by_clock: None,
@@ -135,8 +138,8 @@ impl Queued {
 
     /// The message for the unit, from the first part that has not ended on, without what the worker already knows.
     pub(super) fn message(&mut self, known_view: bool, folder: Option<&[u8]>) -> (Vec<u8>, Vec<Piece>) {
-        self.sent_from = self.ended;
-        let Encoded { head, view, items } = &self.encoded;
+        (self.sent_from, self.recalled) = (self.ended, false);
+        let Encoded { head, view, items } = &*self.encoded;
         let skipped: u64 = head.items.iter().take(self.ended).sum();
         let mut rest = head.clone();
         if !head.items.is_empty() {
@@ -229,10 +232,20 @@ impl Queued {
         Ok(self.is_done())
     }
 
-    /// How long it ran on its worker, and how many bytes were sent and received, which determines how many such units
-    /// may be in flight.
-    pub(super) fn measure(&self, now: Instant) -> (usize, Duration, u64) {
-        (self.unit.work.kind(), self.ran_for(now), self.sent_bytes.max(self.received_bytes))
+    /// Its kind, how many parts its worker ran, and how many bytes were sent and received, which determines how many such
+    /// units may be in flight.
+    pub(super) fn measure(&self) -> (usize, usize, u64) {
+        (self.unit.work.kind(), self.ended - self.sent_from, self.sent_bytes.max(self.received_bytes))
+    }
+
+    /// The number of parts that have not ended.
+    pub(super) fn left(&self) -> usize {
+        self.parts() - self.ended
+    }
+
+    /// Whether somebody wants to know at once what becomes of it.
+    pub(super) fn is_watched(&self) -> bool {
+        self.unit.fan_out().run.events.is_active()
     }
 
     /// How long it has been running on its worker.
@@ -295,9 +308,22 @@ impl Queued {
         !self.ending.is_told() && !std::mem::replace(&mut self.excused, true)
     }
 
+    /// Whether it will not be asked back from its worker.
+    pub(super) fn is_recalled(&self) -> bool {
+        self.recalled || self.unit.config().max_tasks_per_worker.is_some()
+    }
+
+    /// Whether its worker should be asked to give it back, which is done once. A worker that is replaced after so many
+    /// units counts those that it was given.
+    pub(super) fn recall(&mut self) -> bool {
+        let recall = !self.is_recalled();
+        self.recalled = true;
+        recall
+    }
+
     /// Delivers its outcome now, although it stays in its worker, because it was cancelled before it started.
     pub(super) fn answering(&self) -> Answering {
-        Answering { number: self.id().get(), left: self.parts() - self.ended }
+        Answering { number: self.id().get(), left: self.left() }
     }
 }
 

@@ -3,16 +3,16 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
 
 use super::{
     Command, Inner,
-    link::{Phase, Why},
+    link::{Link, Phase, Why},
     queued::{InFlight, Queued},
-    state::Stage,
+    state::{Stage, Worker},
     supervisor::Supervisor,
 };
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
     process::{
         frame::Frame,
         message::{FromWorker, Node, NodeEnd, PART_END},
+        pacing::REST,
     },
     timer,
 };
@@ -59,6 +60,22 @@ impl Supervisor<'_> {
             }
         }
         self.take(number);
+        self.rest(number);
+    }
+
+    /// Leaves the worker alone for a while if it has enough to do.
+    fn rest(&mut self, number: u32) {
+        let Some(link) = self.links.get_mut(&number) else { return };
+        let inner = self.pool.lock();
+        let Some(worker) = inner.state.workers.get(&number) else { return };
+        let units = || worker.in_flight.iter().filter_map(InFlight::unit);
+        let parts: usize = units().map(Queued::left).sum();
+        if parts < 2 || self.unread.contains(&number) || units().any(Queued::is_watched) {
+            return;
+        }
+        let needs = units().map(|unit| inner.paces.at_least(unit.unit.work.kind(), unit.left())).sum::<Duration>();
+        let (least, most) = REST;
+        link.rests_until = (needs / 2 >= least).then(|| Instant::now() + most.min(needs / 2));
     }
 
     /// Handles the hello of a worker.
@@ -111,6 +128,7 @@ impl Supervisor<'_> {
         match message {
             FromWorker::Hello(_) => return Err("it said hello twice".to_owned()),
             FromWorker::Goodbye => link.end(Why::Goodbye),
+            FromWorker::Recalled { unit } => self.recalled(number, unit),
             FromWorker::TokenWanted => self.token_wanted(number),
             FromWorker::TokenReturned => drop(link.granted.pop_front()),
             FromWorker::Breaker { ask, run, at, call } => self.breaker(number, ask, run, at, call),
@@ -124,6 +142,22 @@ impl Supervisor<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Puts back a unit that a worker has given back.
+    pub(super) fn recalled(&mut self, number: u32, unit: u64) {
+        let mut inner = self.pool.lock();
+        let (Some(worker), Some(link)) = (inner.state.workers.get_mut(&number), self.links.get_mut(&number)) else {
+            return;
+        };
+        let Some(at) = worker.in_flight.iter().position(|in_flight| in_flight.number() == unit) else { return };
+        let recalled = worker.in_flight.remove(at);
+        if at == 0 {
+            begin_next(worker, link);
+        }
+        if let Some(InFlight::Unit(queued)) = recalled {
+            inner.put_back(queued);
+        }
     }
 
     /// Handles a worker whose unit has changed the process for good, so that it runs nothing else.
@@ -199,7 +233,6 @@ impl Supervisor<'_> {
 
     /// Handles the end of a part of a worker's unit.
     pub(super) fn part_ended(&mut self, number: u32, end: &PartEnd, payload: Vec<u8>) -> Result<(), String> {
-        let now = timer::now();
         let mut inner = self.pool.lock();
         let (Some(worker), Some(link)) = (inner.state.workers.get_mut(&number), self.links.get_mut(&number)) else {
             return Ok(());
@@ -216,10 +249,7 @@ impl Supervisor<'_> {
         let ended = worker.in_flight.pop_front();
         // The worker does not run its other units in a changed process.
         let rest = if link.spoilt { std::mem::take(&mut worker.in_flight) } else { VecDeque::new() };
-        if let Some(next) = worker.in_flight.front_mut().and_then(InFlight::unit_mut) {
-            next.begin(now, number, pid);
-            link.run = Arc::downgrade(&next.unit.fan_out().run);
-        }
+        begin_next(worker, link);
         inner.put_back_all(rest);
         let Inner { state, paces, .. } = &mut *inner;
         let (Some(worker), Some(InFlight::Unit(queued))) = (state.workers.get_mut(&number), ended) else {
@@ -230,9 +260,10 @@ impl Supervisor<'_> {
             worker.stage = Stage::Retiring;
             link.group.signal(Signal::KILL);
         }
-        let (kind, elapsed, bytes) = queued.measure(now);
-        paces.add(kind, elapsed, bytes);
-        queued.finish(Duration::from_nanos(end.nanos), number, pid);
+        let elapsed = Duration::from_nanos(end.nanos);
+        let (kind, parts, bytes) = queued.measure();
+        paces.add(kind, elapsed, parts, bytes);
+        queued.finish(elapsed, number, pid);
         Ok(())
     }
 
@@ -266,6 +297,14 @@ impl Supervisor<'_> {
         if let Some(link) = self.links.get_mut(&number) {
             link.end(Why::Closed);
         }
+    }
+}
+
+/// The first unit of a worker runs now.
+fn begin_next(worker: &mut Worker<InFlight>, link: &mut Link) {
+    if let Some(next) = worker.in_flight.front_mut().and_then(InFlight::unit_mut) {
+        next.begin(timer::now(), link.number, link.pid());
+        link.run = Arc::downgrade(&next.unit.fan_out().run);
     }
 }
 

@@ -105,6 +105,14 @@ impl<T: Task, F> State<T, F> {
         self.queues.values().any(|queue| !queue.is_empty())
     }
 
+    /// Whether a unit waits for which a worker should be started, or make room. All others go to a worker when that has
+    /// room for them.
+    pub(crate) fn wants_worker(&self) -> bool {
+        let limits = self.limits();
+        let unserved = |limit: &Option<u64>| self.with(*limit, Stage::Ready) == 0;
+        !limits.is_empty() && (self.workers.len() < self.limit || limits.iter().any(unserved))
+    }
+
     /// The oldest unit that waits for a worker with this limit.
     pub(crate) fn oldest(&self, limit: Option<u64>) -> Option<&T> {
         self.queues.get(&limit)?.first_key_value().map(|(_, task)| task)

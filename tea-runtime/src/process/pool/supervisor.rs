@@ -149,13 +149,15 @@ impl<'a> Supervisor<'a> {
         let due = self.due(more_starts);
         let (mut whats, mut sources) = (vec![What::Wake], vec![PollFd::new(&self.pool.wake.read, PollFlags::IN)]);
         let inner = self.pool.lock();
-        let mut flooded = false;
+        let (mut flooded, mut resting) = (false, Vec::new());
         for (number, link) in &self.links {
             let worker = inner.state.workers.get(number);
             let front = worker.and_then(|worker| worker.in_flight.front()).and_then(|front| front.unit());
             let is_flooded = front.is_some_and(super::queued::Queued::is_flooded);
             flooded |= is_flooded;
-            let mut events = if is_flooded { PollFlags::empty() } else { PollFlags::IN };
+            resting.extend(link.rests_until.map(|until| (*number, until)));
+            let rests = is_flooded || link.rests_until.is_some();
+            let mut events = if rests { PollFlags::empty() } else { PollFlags::IN };
             if link.outbox.is_waiting() {
                 events |= PollFlags::OUT;
             }
@@ -180,13 +182,24 @@ impl<'a> Supervisor<'a> {
             }
         }
         let flood = flooded.then(|| Instant::now() + FLOODED);
-        let until = due.into_iter().chain(flood).min();
+        let until = due.into_iter().chain(flood).chain(resting.iter().map(|(_, until)| *until)).min();
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
         let timeout: Option<Timespec> = timeout.and_then(|timeout| timeout.try_into().ok());
         // Interrupted, it is as if nothing had come.
         let _ = poll(&mut sources, timeout.as_ref());
         let ready = sources.iter().zip(&whats).filter(|(source, _)| !source.revents().is_empty());
-        ready.map(|(_, what)| *what).collect()
+        let mut ready: Vec<_> = ready.map(|(_, what)| *what).collect();
+        if !resting.is_empty() {
+            let now = Instant::now();
+            for (number, _) in resting.into_iter().filter(|(_, until)| *until <= now) {
+                self.links.get_mut(&number).into_iter().for_each(|link| link.rests_until = None);
+                // It may be here already, because there is something to be sent.
+                if !ready.contains(&What::Stream(number)) {
+                    ready.push(What::Stream(number));
+                }
+            }
+        }
+        ready
     }
 
     /// When something is due, by the clock.
@@ -198,7 +211,7 @@ impl<'a> Supervisor<'a> {
         let start = more_starts.then_some(self.next_start);
         let orphans = self.orphans.iter().map(|orphan| orphan.until).min();
         let links = self.links.values().filter_map(Link::due).min();
-        [pulse, start, orphans, links].into_iter().flatten().min()
+        [pulse, start, orphans, links, self.recall_at()].into_iter().flatten().min()
     }
 
     /// Has the timer wake the supervisor when a unit's deadline has come, in this process's time.

@@ -1,15 +1,18 @@
 //! What the supervisor does in each turn: what others asked for, and what is due.
 
-use std::time::Instant;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use rustix::process::Signal;
 
 use super::{
-    Command,
+    Command, Inner,
     link::{Phase, Why},
-    queued::InFlight,
+    queued::{InFlight, Queued},
     reading::tell,
-    state::Stage,
+    state::{Stage, State, Worker},
     supervisor::Supervisor,
 };
 use crate::{
@@ -19,7 +22,7 @@ use crate::{
     process::{
         group::Status,
         message::ToWorker,
-        pacing::{GOODBYE, PULSE, STOPPED_PULSES},
+        pacing::{GOODBYE, PULSE, RECALL, STOPPED_PULSES},
     },
     timer,
 };
@@ -90,6 +93,13 @@ impl Supervisor<'_> {
         }
     }
 
+    /// When to look next for units to recall.
+    pub(super) fn recall_at(&self) -> Option<Instant> {
+        let inner = self.pool.lock();
+        let left = blocked(&inner.state, timer::now()).into_iter().map(|(_, runs)| RECALL.saturating_sub(runs)).min();
+        left.map(|left| Instant::now() + left)
+    }
+
     fn close(&mut self) {
         let mut inner = self.pool.lock();
         for (number, worker) in &mut inner.state.workers {
@@ -134,6 +144,7 @@ impl Supervisor<'_> {
         }
         self.end_what_is_late();
         self.look_at_deadlines();
+        self.recall();
         self.look_for_stopped();
         let over: Vec<u32> =
             self.links.iter_mut().filter_map(|(number, link)| link.go_on_ending().then_some(*number)).collect();
@@ -152,6 +163,28 @@ impl Supervisor<'_> {
             }
             open && orphan.until > now
         });
+    }
+
+    /// Recalls units that wait behind one that takes long, if another worker could run them.
+    fn recall(&mut self) {
+        let now = timer::now();
+        let mut inner = self.pool.lock();
+        let Inner { state, sides, paces, .. } = &mut *inner;
+        for (number, runs) in blocked(state, now) {
+            let (Some(worker), Some(side)) = (state.workers.get_mut(&number), sides.get_mut(&number)) else { continue };
+            if runs < RECALL {
+                continue;
+            }
+            let mut units = worker.in_flight.iter_mut().filter_map(InFlight::unit_mut);
+            // No more of its kind wait there.
+            units.next().into_iter().for_each(|first| paces.takes(first.unit.work.kind(), runs));
+            for queued in units.filter_map(|queued| queued.recall().then_some(queued)) {
+                side.outbox.add(&ToWorker::Recall { unit: queued.id().get() });
+                // They may have come with what the next one reads, and with the folder.
+                (side.view, side.folder) = (None, None);
+            }
+            side.outbox.flush();
+        }
     }
 
     fn look_at_deadlines(&mut self) {
@@ -190,4 +223,18 @@ impl Supervisor<'_> {
             }
         }
     }
+}
+
+/// The workers with units that wait there although another worker has nothing to do or could be started, and for how long they
+/// have been running their first one.
+fn blocked(state: &State<Box<Queued>, InFlight>, now: Instant) -> Vec<(u32, Duration)> {
+    let ready = || state.workers.iter().filter(|(_, worker)| worker.stage == Stage::Ready);
+    let idle: BTreeSet<_> =
+        ready().filter(|(_, worker)| worker.in_flight.is_empty()).map(|(_, worker)| worker.memory_limit).collect();
+    let could_move = |unit: &InFlight| unit.unit().is_some_and(|unit| !unit.is_recalled());
+    let blocked = |worker: &Worker<InFlight>| worker.in_flight.iter().skip(1).any(could_move);
+    let room = state.workers.len() < state.limit;
+    let busy = ready().filter(|(_, worker)| (room || idle.contains(&worker.memory_limit)) && blocked(worker));
+    let runs = |worker: &Worker<InFlight>| Some(worker.in_flight.front()?.unit()?.ran_for(now));
+    busy.filter_map(|(number, worker)| Some((*number, runs(worker)?))).collect()
 }

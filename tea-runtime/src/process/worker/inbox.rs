@@ -10,6 +10,7 @@ use rustix::event::PollFlags;
 
 use super::{
     give_up,
+    outbox::Outbox,
     parent::{self, Parent},
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     executor::{breakers::Reply, tokens::Tokens, wire},
     process::{
         frame::FrameReader,
-        message::{MESSAGE, Run, Setup, ToWorker},
+        message::{FromWorker, MESSAGE, Run, Setup, ToWorker},
     },
     user_code,
 };
@@ -27,6 +28,7 @@ pub(crate) struct Inbox {
     state: Mutex<State>,
     there: Condvar,
     tokens: Arc<Tokens>,
+    outbox: Arc<Outbox>,
     asked: Mutex<HashMap<u64, Reply>>,
 }
 
@@ -57,9 +59,9 @@ pub(crate) struct Queued {
 }
 
 impl Inbox {
-    /// An empty one, for what is granted to these tokens.
-    pub(crate) fn new(tokens: Arc<Tokens>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), there: Condvar::new(), tokens, asked: Mutex::default() })
+    /// An empty one, for what is granted to these tokens. Answers are sent through `outbox`.
+    pub(crate) fn new(tokens: Arc<Tokens>, outbox: Arc<Outbox>) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), there: Condvar::new(), tokens, outbox, asked: Mutex::default() })
     }
 
     /// Starts the thread that reads.
@@ -136,6 +138,10 @@ impl Inbox {
                 self.cancel(unit, if sibling { CancelReason::Sibling } else { CancelReason::Requested });
                 return Ok(());
             }
+            ToWorker::Recall { unit } => {
+                self.give_back(unit);
+                return Ok(());
+            }
             ToWorker::Token => {
                 self.tokens.grant();
                 return Ok(());
@@ -149,6 +155,17 @@ impl Inbox {
         self.state().orders.push_back(order);
         self.there.notify_one();
         Ok(())
+    }
+
+    /// Gives a unit back, unless it has begun.
+    fn give_back(&self, unit: u64) {
+        let mut state = self.state();
+        let is_it = |order: &Order| matches!(order, Order::Unit(queued) if queued.number == unit);
+        if let Some(at) = state.orders.iter().position(is_it) {
+            state.orders.remove(at);
+            // Under the lock, because the end of the next one must not be reported before.
+            self.outbox.send(&FromWorker::Recalled { unit });
+        }
     }
 
     fn cancel(&self, unit: u64, reason: CancelReason) {

@@ -87,7 +87,7 @@ pub(crate) fn serve() -> ! {
     let hello = Hello { protocol: PROTOCOL, fingerprint: identity::fingerprint(), pid: process::id() };
     outbox.send(&FromWorker::Hello(hello));
     let tokens = Tokens::new(1, Some(Box::new(TokensUpstream(Arc::clone(&outbox)))));
-    let inbox = Inbox::new(Arc::clone(&tokens));
+    let inbox = Inbox::new(Arc::clone(&tokens), Arc::clone(&outbox));
     inbox.start(parent);
     let Order::Setup(setup) = inbox.next() else { give_up("its parent does not tell it how to work") };
     set_up(&setup);

@@ -117,7 +117,7 @@ impl Worker {
         let (parent, stream) = UnixStream::pair().unwrap();
         let outbox = Arc::new(Outbox::new(Arc::new(Parent::new(stream.into()))));
         let tokens = Tokens::new(1, Some(Box::new(TokensUpstream(Arc::clone(&outbox)))));
-        let inbox = Inbox::new(Arc::clone(&tokens));
+        let inbox = Inbox::new(Arc::clone(&tokens), Arc::clone(&outbox));
         let upstream = BreakersUpstream { outbox: Arc::clone(&outbox), inbox: Arc::clone(&inbox) };
         let mut runner = Runner::new(outbox, tokens, upstream.clone(), None);
         let (module, workflow) = (PLAN.module.to_owned(), PLAN.name.to_owned());
