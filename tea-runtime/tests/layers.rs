@@ -13,8 +13,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Rooms, from the top to the ground. Each imports only what comes later.
 ///
-/// Two circles are left in the ground, each in one line here: events name plans, whose functions take a context, by which
-/// nodes emit events; and a failure holds results of branches, which hold failures.
+/// One circle is left in the ground, in one line here: a failure of a fan-out holds results of branches, which hold failures.
 const LAYERS: &[&[&str]] = &[
     &["generated"],
     &["program"],
@@ -23,7 +22,10 @@ const LAYERS: &[&[&str]] = &[
     &["engine"],
     &["executor"],
     &["error"],
-    &["event", "plan", "map", "context"],
+    &["plan"],
+    &["map"],
+    &["context"],
+    &["event"],
     &["packed"],
     &["policy"],
     &["state"],

@@ -52,7 +52,7 @@ pub(crate) fn run_with(
     let started = Instant::now();
     let run = Run::new(plan, options, means);
     let events = &run.info.events;
-    events.emit(|| Event::RunStarted { plan });
+    events.emit(|| Event::RunStarted { workflow: plan.name });
     let since = run.records().map_or(0, |records| records.since());
     let context = Context::new(events.clone(), plan.name, Scope::ROOT, 1, run.cancel.clone());
     let block = BlockRun::new(&run, context, plan.root, view, &Position::ROOT, since);

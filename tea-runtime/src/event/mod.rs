@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     failure::{ExitStatus, Failure},
     panic::guard,
-    plan::{Map, Place, Plan, Region},
+    place::Place,
     policy::Strategy,
     result::{CircuitState, ParallelFlowResult},
     stderr,
@@ -182,8 +182,8 @@ impl Scope {
 pub enum Event<'a> {
     /// A run started.
     RunStarted {
-        /// Its plan.
-        plan: &'static Plan,
+        /// The name of its workflow.
+        workflow: &'static str,
     },
     /// A run ended. Only ends of workers come after this.
     RunFinished {
@@ -234,12 +234,10 @@ pub enum Event<'a> {
         scope: Scope,
         /// The scope that contains the fan-out.
         parent: Scope,
-        /// Its fan-out.
-        region: &'static Region,
-        /// Its index in the fan-out.
-        task: u32,
         /// Its name.
-        name: &'a str,
+        name: &'static str,
+        /// Its position in the workflow file.
+        place: Place,
         /// The strategy, including changes by the caller.
         strategy: Strategy,
     },
@@ -256,8 +254,10 @@ pub enum Event<'a> {
         scope: Scope,
         /// The scope that contains the node.
         parent: Scope,
-        /// The map.
-        map: &'static Map,
+        /// Its name.
+        name: &'static str,
+        /// Its position in the workflow file.
+        place: Place,
         /// The number of items, if it is known in advance.
         total: Option<u64>,
         /// The strategy of its items, including changes by the caller.

@@ -113,10 +113,10 @@ impl Listener for Tracing {
 impl Tracing {
     fn scope(&self, event: &Event<'_>) {
         match *event {
-            Event::RunStarted { plan } => {
-                let span = info_span!(target: "tea", parent: None, "run", workflow = plan.name);
-                debug!(target: "tea", parent: &span, "`{}` starts", plan.name);
-                self.open(Scope::ROOT, plan.name, span);
+            Event::RunStarted { workflow } => {
+                let span = info_span!(target: "tea", parent: None, "run", workflow);
+                debug!(target: "tea", parent: &span, "`{workflow}` starts");
+                self.open(Scope::ROOT, workflow, span);
             }
             Event::RunFinished { elapsed, success } => {
                 let hidden = std::mem::take(&mut *self.retries.lock().unwrap_or_else(PoisonError::into_inner)).hidden;
@@ -129,8 +129,7 @@ impl Tracing {
                     "`{name}` ended after {elapsed:.1?}"
                 );
             }
-            Event::BranchStarted { scope, parent, region, task, strategy, .. } => {
-                let name = region.tasks[task as usize].name;
+            Event::BranchStarted { scope, parent, name, strategy, .. } => {
                 let span = info_span!(target: "tea", parent: self.span(parent), "branch", branch = name);
                 debug!(target: "tea", parent: &span, ?strategy, "branch `{name}` starts");
                 self.open(scope, name, span);
@@ -154,10 +153,10 @@ impl Tracing {
                     );
                 }
             }
-            Event::MapStarted { scope, parent, map, total, strategy } => {
-                let span = info_span!(target: "tea", parent: self.span(parent), "map", node = map.name);
-                debug!(target: "tea", parent: &span, total, ?strategy, "map `{}` starts", map.name);
-                self.open(scope, map.name, span);
+            Event::MapStarted { scope, parent, name, total, strategy, .. } => {
+                let span = info_span!(target: "tea", parent: self.span(parent), "map", node = name);
+                debug!(target: "tea", parent: &span, total, ?strategy, "map `{name}` starts");
+                self.open(scope, name, span);
             }
             Event::MapProgress { scope, done, failed, total } => {
                 trace!(target: "tea", parent: self.span(scope), done, failed, total, "{done} items ended");
@@ -278,7 +277,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{event::Events, plan::Place};
+    use crate::{event::Events, place::Place};
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);

@@ -81,8 +81,8 @@ impl Listener for Historian {
         match *event {
             Event::NodeFinished { scope: Scope::ROOT, node, failure: None, .. } => self.lock().done(node),
             Event::BranchFinished { result, .. } => self.lock().branch(result),
-            Event::MapStarted { scope, map, .. } => {
-                self.lock().running.insert(scope, (map.name, Kinds::new()));
+            Event::MapStarted { scope, name, .. } => {
+                self.lock().running.insert(scope, (name, Kinds::new()));
             }
             Event::ItemFailed { scope, result, .. } => {
                 if let (Some((_, kinds)), Some(failure)) = (self.lock().running.get_mut(&scope), &result.error) {

@@ -161,8 +161,8 @@ impl Listener for Watcher {
                     table.failed += usize::from(result.error.is_some());
                 }
             }
-            Event::MapStarted { scope, map, total, .. } => {
-                table.rows.insert(scope, Row { total: total.or(Some(0)), is_map: true, ..Row::new(map.name) });
+            Event::MapStarted { scope, name, total, .. } => {
+                table.rows.insert(scope, Row { total: total.or(Some(0)), is_map: true, ..Row::new(name) });
             }
             Event::MapProgress { scope, done, failed, total } => {
                 if let Some(row) = table.rows.get_mut(&scope) {
@@ -285,18 +285,17 @@ fn line(table: &Table) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{event::Events, plan::Site, policy::Strategy, program::sample::READ_QC, result::ParallelFlowResult};
+    use crate::{event::Events, place::Place, policy::Strategy, result::ParallelFlowResult};
 
     #[test]
     fn rows_are_what_runs_and_the_rest_is_counted() {
         let shared = Arc::new(Shared { table: Mutex::default(), wake: Condvar::new() });
         let events = Events::new(vec![Arc::new(Watcher(Arc::clone(&shared)))]);
-        let (Site::Region(region), Site::Map(map)) = (READ_QC.sites[0], READ_QC.sites[2]) else { unreachable!() };
         let (count, gc, each) = (events.scope(), events.scope(), events.scope());
-        let parent = Scope::ROOT;
-        for (scope, task, name) in [(count, 0, "count"), (gc, 1, "gc")] {
+        let (parent, place) = (Scope::ROOT, Place { line: 1, column: 1 });
+        for (scope, name) in [(count, "count"), (gc, "gc")] {
             let strategy = Strategy::Process;
-            events.emit(|| Event::BranchStarted { scope, parent, region, task, name, strategy });
+            events.emit(|| Event::BranchStarted { scope, parent, name, place, strategy });
         }
         let start = |attempt| {
             let (scope, name, worker, pid, started, sent) = (count, "count", Some(3), 4242, Instant::now(), 0);
@@ -307,7 +306,7 @@ mod tests {
         start(2);
         assert_eq!(shared.lock().rows[&count].note, "worker 3, attempt 2");
         let strategy = Strategy::Thread;
-        events.emit(|| Event::MapStarted { scope: each, parent, map, total: Some(400), strategy });
+        events.emit(|| Event::MapStarted { scope: each, parent, name: "each", place, total: Some(400), strategy });
         events.emit(|| Event::MapProgress { scope: each, done: 100, failed: 2, total: None });
         // The progress of an item is not that of the map.
         events.emit(|| Event::Progress { scope: each, node: "each", done: 1, total: 2 });

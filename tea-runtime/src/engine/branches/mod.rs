@@ -259,9 +259,8 @@ impl Branches<'_> {
         events.emit(|| Event::BranchStarted {
             scope,
             parent: self.parent,
-            region: self.region,
-            task: u32::try_from(task).unwrap_or(u32::MAX),
             name: self.region.tasks[task].name,
+            place: self.region.tasks[task].place,
             strategy: self.run.strategy(self.site.config(task)),
         });
         scope

@@ -74,7 +74,10 @@ pub(super) fn run(
     let config = site.config(0);
     let (scope, parent, total) = (run.info.events.scope(), block.context.scope, source.total());
     let strategy = run.strategy(config);
-    run.info.events.emit(|| Event::MapStarted { scope, parent, map, total: total.map(|total| total as u64), strategy });
+    run.info.events.emit(|| {
+        let (name, place, total) = (map.name, map.place, total.map(|total| total as u64));
+        Event::MapStarted { scope, parent, name, place, total, strategy }
+    });
     let started = Instant::now();
     let driver = Driver::new(run, site, map.id, &block.context.token, position);
     if let Some(recording) = &mut recording {

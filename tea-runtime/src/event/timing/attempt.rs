@@ -9,7 +9,7 @@ use std::{collections::HashMap, time::Duration};
 use serde_json::{Value, json};
 
 use super::{Span, told};
-use crate::{event::Scope, failure::Failure, plan::Place};
+use crate::{event::Scope, failure::Failure, place::Place};
 
 pub(super) struct Attempt {
     pub(super) scope: Scope,

@@ -171,8 +171,8 @@ impl Listener for Timing {
                     log.mark(&format!("skipped {}", result.branch), at, now, &Value::Null);
                 }
             }
-            Event::MapStarted { scope, map, .. } => {
-                log.maps.insert(scope, map.name);
+            Event::MapStarted { scope, name, .. } => {
+                log.maps.insert(scope, name);
             }
             Event::MapFinished { scope, elapsed, done, failed } => {
                 log.workers.remove(&scope);
