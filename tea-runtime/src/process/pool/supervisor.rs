@@ -155,7 +155,7 @@ impl<'a> Supervisor<'a> {
             let front = worker.and_then(|worker| worker.in_flight.front()).and_then(|front| front.unit());
             let is_flooded = front.is_some_and(super::queued::Queued::is_flooded);
             flooded |= is_flooded;
-            resting.extend(link.rests_until.map(|until| (*number, until)));
+            resting.extend(link.rests_until.filter(|_| !link.is_ending()).map(|until| (*number, until)));
             let rests = is_flooded || link.rests_until.is_some();
             let mut events = if rests { PollFlags::empty() } else { PollFlags::IN };
             if link.outbox.is_waiting() {
