@@ -2,14 +2,17 @@
 //! crash and fail to start, the pool is closed), each unit is settled exactly once, and nothing waits for ever.
 //!
 //! The decisions are those of `pool/state.rs`. The supervisor and the workers around them are played here, as small as they
-//! can be: a worker is a thread that takes what it is sent in order, and says so.
+//! can be: a worker is a thread that runs what it is sent in order, and says so, and another one that reads.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use shuttle::{
     rand::{Rng, thread_rng},
     sync::{
-        Mutex,
+        Condvar, Mutex,
         mpsc::{Receiver, Sender, channel},
     },
     thread,
@@ -29,6 +32,8 @@ struct Unit {
     memory_limit: Option<u64>,
     alone: bool,
     max_tasks: Option<u32>,
+    /// Whether its worker has been asked to give it back.
+    recalled: bool,
 }
 
 impl Task for Unit {
@@ -71,6 +76,10 @@ enum Event {
     Look,
     Hello(u32),
     Ended(u32, usize),
+    /// A worker gives a unit back.
+    Recalled(u32, usize),
+    /// What waits behind another unit on a worker should run elsewhere.
+    Recall,
     Gone(u32),
     Cancel(usize),
     /// What some worker runs has run over its time.
@@ -81,6 +90,7 @@ enum Event {
 /// What a worker is told.
 enum ToWorker {
     Unit(usize),
+    Recall(usize),
     Goodbye,
     Kill,
 }
@@ -118,7 +128,7 @@ impl Inner {
             assert_eq!(worker.memory_limit, unit.memory_limit);
             assert!(!unit.alone || worker.in_flight.is_empty(), "it was to be alone");
             let _ = self.streams[&place.worker].send(ToWorker::Unit(unit.id));
-            worker.in_flight.push_back(InFlight::Unit(unit));
+            worker.in_flight.push_back(InFlight::Unit(Unit { recalled: false, ..unit }));
         }
     }
 
@@ -137,6 +147,26 @@ impl Inner {
                 assert_eq!(ended.id(), id, "units end in their order");
                 if let InFlight::Unit(unit) = ended {
                     self.settle(unit.id);
+                }
+            }
+            Event::Recall => {
+                for (number, worker) in &mut self.state.workers {
+                    for in_flight in worker.in_flight.iter_mut().skip(1) {
+                        if let InFlight::Unit(unit) = in_flight
+                            && !std::mem::replace(&mut unit.recalled, true)
+                        {
+                            let _ = self.streams[number].send(ToWorker::Recall(unit.id));
+                        }
+                    }
+                }
+            }
+            Event::Recalled(number, id) => {
+                let worker = self.state.workers.get_mut(&number).expect("it is there");
+                let at = worker.in_flight.iter().position(|in_flight| in_flight.id() == id);
+                match worker.in_flight.remove(at.expect("it was there")) {
+                    Some(InFlight::Unit(unit)) if self.closing => self.settle(unit.id),
+                    Some(InFlight::Unit(unit)) => self.state.put(unit.age, unit),
+                    _ => {}
                 }
             }
             Event::Gone(number) => {
@@ -214,7 +244,7 @@ fn supervise(inner: &Shared, events: &Receiver<Event>, tell: &Sender<Event>) {
                 let (stream, orders) = channel();
                 pool.streams.insert(number, stream);
                 let (inner, tell) = (Arc::clone(inner), tell.clone());
-                thread::spawn(move || work(number, &inner, &orders, &tell));
+                thread::spawn(move || work(number, &inner, orders, &tell));
             }
             assert!(pool.state.workers.len() <= pool.state.limit, "too many workers");
         }
@@ -222,23 +252,64 @@ fn supervise(inner: &Shared, events: &Receiver<Event>, tell: &Sender<Event>) {
     }
 }
 
+/// What a worker has read and not begun; `None` once it has ended.
+struct Inbox {
+    orders: Mutex<Option<VecDeque<ToWorker>>>,
+    there: Condvar,
+}
+
+impl Inbox {
+    fn read(&self, number: u32, stream: &Receiver<ToWorker>, tell: &Sender<Event>) {
+        while let Ok(order) = stream.recv() {
+            let mut orders = self.orders.lock().unwrap();
+            let Some(orders) = &mut *orders else { return };
+            if let ToWorker::Recall(unit) = order {
+                let at = orders.iter().position(|order| matches!(order, ToWorker::Unit(id) if *id == unit));
+                if let Some(at) = at {
+                    orders.remove(at);
+                    let _ = tell.send(Event::Recalled(number, unit));
+                }
+            } else {
+                orders.push_back(order);
+                self.there.notify_one();
+            }
+        }
+    }
+
+    fn next(&self) -> ToWorker {
+        let mut orders = self.orders.lock().unwrap();
+        loop {
+            if let Some(order) = orders.as_mut().and_then(VecDeque::pop_front) {
+                return order;
+            }
+            orders = self.there.wait(orders).unwrap();
+        }
+    }
+}
+
 /// A worker's process.
-fn work(number: u32, inner: &Shared, orders: &Receiver<ToWorker>, tell: &Sender<Event>) {
+fn work(number: u32, inner: &Shared, stream: Receiver<ToWorker>, tell: &Sender<Event>) {
     let crashes = || {
         let mut pool = inner.lock().unwrap();
         let crashes = pool.crashes > 0 && thread_rng().gen_bool(0.3);
         pool.crashes -= u32::from(crashes);
         crashes
     };
+    let inbox = Arc::new(Inbox { orders: Mutex::new(Some(VecDeque::new())), there: Condvar::new() });
+    {
+        let (inbox, tell) = (Arc::clone(&inbox), tell.clone());
+        thread::spawn(move || inbox.read(number, &stream, &tell));
+    }
     if !crashes() {
         let _ = tell.send(Event::Hello(number));
-        while let Ok(ToWorker::Unit(id)) = orders.recv() {
+        while let ToWorker::Unit(id) = inbox.next() {
             if crashes() {
                 break;
             }
             let _ = tell.send(Event::Ended(number, id));
         }
     }
+    *inbox.orders.lock().unwrap() = None;
     let _ = tell.send(Event::Gone(number));
 }
 
@@ -250,6 +321,7 @@ fn some_units() -> Vec<Unit> {
         memory_limit: random.gen_bool(0.3).then_some(1 << 30),
         alone: random.gen_bool(0.2),
         max_tasks: random.gen_bool(0.2).then_some(1),
+        recalled: false,
     };
     (0..UNITS).map(unit).collect()
 }
@@ -282,9 +354,13 @@ fn run(early: bool, crashes: u32) {
     let others = {
         let tell = tell.clone();
         thread::spawn(move || {
-            for _ in 0..2 {
+            for _ in 0..3 {
                 let id = thread_rng().gen_range(0..UNITS);
-                let _ = tell.send(if thread_rng().gen_bool(0.7) { Event::Cancel(id) } else { Event::Late });
+                let _ = tell.send(match thread_rng().gen_range(0..10) {
+                    0..5 => Event::Cancel(id),
+                    5..7 => Event::Late,
+                    _ => Event::Recall,
+                });
             }
         })
     };
