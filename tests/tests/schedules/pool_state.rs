@@ -123,7 +123,7 @@ impl Inner {
     }
 
     fn give_out(&mut self) {
-        while let Some(place) = self.state.next_place(|_| 2, |_, _| true) {
+        while let Some(place) = self.state.next_place(|_| 3, |_, _| true) {
             let (unit, worker) = self.state.take(place).expect("there is a place for it");
             assert_eq!(worker.memory_limit, unit.memory_limit);
             assert!(!unit.alone || worker.in_flight.is_empty(), "it was to be alone");
@@ -313,6 +313,12 @@ fn work(number: u32, inner: &Shared, stream: Receiver<ToWorker>, tell: &Sender<E
     let _ = tell.send(Event::Gone(number));
 }
 
+/// Units without settings, so that one worker can have them all.
+fn plain_units() -> Vec<Unit> {
+    let unit = |id| Unit { id, age: 0, memory_limit: None, alone: false, max_tasks: None, recalled: false };
+    (0..UNITS).map(unit).collect()
+}
+
 fn some_units() -> Vec<Unit> {
     let mut random = thread_rng();
     let unit = |id| Unit {
@@ -327,9 +333,9 @@ fn some_units() -> Vec<Unit> {
 }
 
 /// Runs a pool. Closes it `early`, or when all units are settled.
-fn run(early: bool, crashes: u32) {
+fn run(early: bool, workers: usize, crashes: u32, mut units: Vec<Unit>, trouble: fn() -> Event) {
     let (done, all_settled) = channel();
-    let state = State::new(thread_rng().gen_range(1..=2));
+    let state = State::new(workers);
     let (streams, settled) = (BTreeMap::new(), [false; UNITS]);
     let inner = Arc::new(Mutex::new(Inner { state, streams, settled, closing: false, crashes, done }));
     let (tell, events) = channel();
@@ -337,7 +343,6 @@ fn run(early: bool, crashes: u32) {
         let (inner, tell) = (Arc::clone(&inner), tell.clone());
         thread::spawn(move || supervise(&inner, &events, &tell))
     };
-    let mut units = some_units();
     let halves = [units.split_off(UNITS / 2), units];
     let submitters = halves.map(|units| {
         let (inner, tell) = (Arc::clone(&inner), tell.clone());
@@ -355,12 +360,7 @@ fn run(early: bool, crashes: u32) {
         let tell = tell.clone();
         thread::spawn(move || {
             for _ in 0..3 {
-                let id = thread_rng().gen_range(0..UNITS);
-                let _ = tell.send(match thread_rng().gen_range(0..10) {
-                    0..5 => Event::Cancel(id),
-                    5..7 => Event::Late,
-                    _ => Event::Recall,
-                });
+                let _ = tell.send(trouble());
             }
         })
     };
@@ -380,13 +380,31 @@ fn run(early: bool, crashes: u32) {
     assert_eq!((pool.settled, pool.state.waits()), ([true; UNITS], false));
 }
 
+fn some_workers() -> usize {
+    thread_rng().gen_range(1..=2)
+}
+
+fn any_trouble() -> Event {
+    let id = thread_rng().gen_range(0..UNITS);
+    match thread_rng().gen_range(0..10) {
+        0..5 => Event::Cancel(id),
+        5..7 => Event::Late,
+        _ => Event::Recall,
+    }
+}
+
 /// A unit that nobody settles is found by the checker as a deadlock.
 #[test]
 fn every_unit_is_settled_once_whatever_happens() {
-    check(|| run(false, 2));
+    check(|| run(false, some_workers(), 2, some_units(), any_trouble));
 }
 
 #[test]
 fn every_unit_is_settled_once_when_the_pool_is_closed_at_any_moment() {
-    check(|| run(true, 1));
+    check(|| run(true, some_workers(), 1, some_units(), any_trouble));
+}
+
+#[test]
+fn units_end_in_their_order_though_some_are_recalled() {
+    check(|| run(false, 1, 0, plain_units(), || Event::Recall));
 }
