@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 
 #[cfg(unix)]
 use super::output;
+use super::terminal::Terminal;
 
 /// Writes to standard error. It is cheap to clone. Text that cannot be written is lost, because there is nowhere else
 /// to report it.
@@ -25,7 +26,8 @@ impl Console {
 
     /// Standard error, a terminal, with room for bars.
     pub(super) fn with_bars() -> Self {
-        Self { bars: MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)) }
+        let terminal = Box::new(Terminal::new(size, write));
+        Self { bars: MultiProgress::with_draw_target(ProgressDrawTarget::term_like_with_hz(terminal, 10)) }
     }
 
     /// The bars.
@@ -56,14 +58,19 @@ fn write(text: &str) -> io::Result<()> {
     io::Write::write_all(&mut AutoStream::auto(io::stderr().lock()), text.as_bytes())
 }
 
+/// The columns and rows of standard error.
+fn size() -> (u16, u16) {
+    const USUAL: (u16, u16) = (80, 24);
+    #[cfg(unix)]
+    let size = rustix::termios::tcgetwinsize(io::stderr()).map(|size| (size.ws_col, size.ws_row)).ok();
+    #[cfg(windows)]
+    let size = None;
+    size.filter(|(columns, rows)| *columns > 0 && *rows > 0).unwrap_or(USUAL)
+}
+
 /// The width of standard error in columns.
 pub(super) fn width() -> u16 {
-    const USUAL: u16 = 80;
-    #[cfg(unix)]
-    let width = rustix::termios::tcgetwinsize(io::stderr()).map(|size| size.ws_col).ok();
-    #[cfg(windows)]
-    let width = None;
-    width.filter(|width| *width > 0).unwrap_or(USUAL)
+    size().0
 }
 
 /// Whether standard error is a terminal that can redraw lines.

@@ -22,6 +22,7 @@ mod run;
 #[cfg(test)]
 mod sample;
 mod signals;
+mod terminal;
 mod usage;
 
 use std::{ffi::OsString, num::NonZeroUsize, process::ExitCode, sync::Arc};

@@ -2,6 +2,9 @@
 //!
 //! The listener only maintains a table. A thread draws it ten times per second, so additional branches cost the run
 //! next to nothing. On a terminal each row is a bar; otherwise (`--progress always`) there is a line from time to time.
+//!
+//! What ends soon gets no row, because it would only flicker. If everything does, as in a loop, there is one row for the
+//! whole run.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +23,7 @@ use super::{
 use crate::event::{Detail, Event, Listener, Scope};
 
 const REDRAW: Duration = Duration::from_millis(100);
-/// Whatever ends sooner than this gets no row, because it would only flicker.
+/// Whatever ends sooner than this gets no row.
 const SHOWN_AFTER: Duration = Duration::from_millis(150);
 const LINE_EVERY: Duration = Duration::from_secs(2);
 const MOST_BARS: usize = 16;
@@ -38,6 +41,10 @@ struct Shared {
 
 #[derive(Default)]
 struct Table {
+    /// The run itself, once it has started.
+    run: Option<Row>,
+    /// How many nodes and fan-outs have started outside of any branch.
+    steps: u64,
     /// Names of branches that have been handed out, including those that wait for a worker.
     branches: BTreeMap<Scope, String>,
     rows: BTreeMap<Scope, Row>,
@@ -126,11 +133,23 @@ impl Shared {
     }
 }
 
+impl Table {
+    /// Notes that a node or map outside of any branch starts.
+    fn step(&mut self, name: &str) {
+        self.steps += 1;
+        if let Some(run) = &mut self.run {
+            run.note = format!("step {}: `{name}`", self.steps);
+        }
+    }
+}
+
 impl Listener for Watcher {
     fn on_event(&self, event: &Event<'_>) {
         let mut table = self.0.lock();
         match *event {
+            Event::RunStarted { workflow } => table.run = Some(Row::new(workflow)),
             Event::NodeStarted { scope: Scope::ROOT, node, .. } => {
+                table.step(node);
                 table.rows.insert(Scope::ROOT, Row::new(node));
             }
             Event::NodeFinished { scope: Scope::ROOT, .. } => {
@@ -161,7 +180,10 @@ impl Listener for Watcher {
                     table.failed += usize::from(result.error.is_some());
                 }
             }
-            Event::MapStarted { scope, name, total, .. } => {
+            Event::MapStarted { scope, parent, name, total, .. } => {
+                if parent == Scope::ROOT {
+                    table.step(name);
+                }
                 table.rows.insert(scope, Row { total: total.or(Some(0)), is_map: true, ..Row::new(name) });
             }
             Event::MapProgress { scope, done, failed, total } => {
@@ -186,15 +208,18 @@ impl Listener for Watcher {
     }
 }
 
+/// What a bar shows. The run itself comes first.
+type Shown = Option<Scope>;
+
 fn paint_bars(shared: &Shared, console: &Console) {
-    let mut bars: BTreeMap<Scope, (Instant, ProgressBar)> = BTreeMap::new();
+    let mut bars: BTreeMap<Shown, (Instant, ProgressBar)> = BTreeMap::new();
     loop {
         let table = shared.wait(REDRAW);
         let over = table.over;
-        let rows = if over { BTreeMap::new() } else { table.rows.clone() };
+        let rows = if over { BTreeMap::new() } else { shown(&table, Instant::now()) };
         drop(table);
-        bars.retain(|scope, (started, bar)| {
-            let stays = rows.get(scope).is_some_and(|row| row.started == *started);
+        bars.retain(|which, (started, bar)| {
+            let stays = rows.get(which).is_some_and(|row| row.started == *started);
             if !stays {
                 bar.finish_and_clear();
                 console.bars().remove(bar);
@@ -204,12 +229,9 @@ fn paint_bars(shared: &Shared, console: &Console) {
         if over {
             return;
         }
-        for (scope, row) in rows {
-            let elapsed = row.started.elapsed();
-            if !bars.contains_key(&scope) && (elapsed < SHOWN_AFTER || bars.len() >= MOST_BARS) {
-                continue;
-            }
-            let (_, bar) = bars.entry(scope).or_insert_with(|| {
+        for (which, row) in rows {
+            let (_, bar) = bars.entry(which).or_insert_with(|| {
+                let elapsed = row.started.elapsed();
                 let bar = ProgressBar::new_spinner().with_elapsed(elapsed).with_prefix(row.name.clone());
                 (row.started, console.bars().add(bar))
             });
@@ -218,11 +240,22 @@ fn paint_bars(shared: &Shared, console: &Console) {
     }
 }
 
+/// The rows that are worth a bar: those that have run for a while, or else the run.
+fn shown(table: &Table, now: Instant) -> BTreeMap<Shown, Row> {
+    let long = |row: &Row| now.saturating_duration_since(row.started) >= SHOWN_AFTER;
+    let rows = table.rows.iter().filter(|(_, row)| long(row)).take(MOST_BARS);
+    let mut rows: BTreeMap<_, _> = rows.map(|(scope, row)| (Some(*scope), row.clone())).collect();
+    if let (true, Some(run)) = (rows.is_empty(), table.run.as_ref().filter(|run| long(run))) {
+        rows.insert(None, run.clone());
+    }
+    rows
+}
+
 fn show(bar: &ProgressBar, row: &Row) {
     // What does not fit is cut off: `wide_msg` takes the space that is left. If the terminal is narrower than the rest
-    // of the line, the whole line is the message.
-    const SPINNER: &str = "{spinner:.cyan} {prefix:20!} {elapsed:>4}  {wide_msg}";
-    const BAR: &str = "{spinner:.cyan} {prefix:20!} {elapsed:>4}  {bar:24.cyan/blue} {wide_msg}";
+    // of the line, the whole line is the message. The console drops colors that cannot be displayed.
+    const SPINNER: &str = "\x1b[36m{spinner}\x1b[0m {prefix:20!} {elapsed:>4}  {wide_msg}";
+    const BAR: &str = "\x1b[36m{spinner}\x1b[0m {prefix:20!} {elapsed:>4}  \x1b[36m{bar:24}\x1b[0m {wide_msg}";
     let length = row.total.filter(|total| *total > 0);
     let width = console::width();
     let template = match length {
@@ -316,5 +349,31 @@ mod tests {
         let result = ParallelFlowResult { success: true, ..ParallelFlowResult::new("count") };
         events.emit(|| Event::BranchFinished { scope: count, result: &result });
         assert!(line(&shared.lock()).starts_with("1 branch done; each 100 of 400, 2 failed, "));
+    }
+
+    #[test]
+    fn a_loop_of_nodes_that_end_soon_draws_the_run() {
+        let shared = Arc::new(Shared { table: Mutex::default(), wake: Condvar::new() });
+        let events = Events::new(vec![Arc::new(Watcher(Arc::clone(&shared)))]);
+        let (worker, pid, place) = (None, 1, Place { line: 1, column: 1 });
+        events.emit(|| Event::RunStarted { workflow: "read-qc" });
+        let start = |node| {
+            let started = Instant::now();
+            events.emit(|| Event::NodeStarted { scope: Scope::ROOT, node, place, worker, pid, started });
+        };
+        for node in ["load", "load", "merge"] {
+            thread::sleep(Duration::from_millis(2));
+            start(node);
+        }
+        let table = shared.lock();
+        let (run, node) = (table.run.clone().unwrap(), table.rows[&Scope::ROOT].clone());
+        drop(table);
+        assert!(shown(&shared.lock(), run.started).is_empty(), "it would only flicker");
+        // The node is younger than the run.
+        let rows = shown(&shared.lock(), run.started + SHOWN_AFTER);
+        assert_eq!(rows.keys().collect::<Vec<_>>(), [&None]);
+        assert_eq!((&*rows[&None].name, &*rows[&None].note), ("read-qc", "step 3: `merge`"));
+        let rows = shown(&shared.lock(), node.started + SHOWN_AFTER);
+        assert_eq!(rows.keys().collect::<Vec<_>>(), [&Some(Scope::ROOT)]);
     }
 }
