@@ -16,6 +16,8 @@ pub struct ParallelFlowResult {
     /// The name of the branch, which is that of its first node. In an [`Error`](crate::Error), an item of a map is
     /// `map[index]`.
     pub branch: Cow<'static, str>,
+    /// The text of an item that failed, where it is a text, a path or a number: what it is in the eyes of people.
+    pub label: Option<String>,
     /// Whether it succeeded.
     pub success: bool,
     /// Whether it did not run, because its `when` was false or nothing led to it. It then neither succeeded nor failed.
@@ -44,10 +46,16 @@ impl ParallelFlowResult {
         self.error.as_ref().is_some_and(|error| error.kind == FailureKind::Cancelled)
     }
 
+    /// The label in brackets, to follow the name; empty if there is none.
+    pub(crate) fn shown_label(&self) -> String {
+        self.label.as_ref().map(|label| format!(" ({label})")).unwrap_or_default()
+    }
+
     /// The result of a branch or item that was not started.
     pub(crate) fn new(branch: impl Into<Cow<'static, str>>) -> Self {
         Self {
             branch: branch.into(),
+            label: None,
             success: false,
             skipped: false,
             restored: false,
@@ -101,6 +109,10 @@ impl CircuitState {
 pub struct ItemFailure {
     /// The item's index.
     pub index: usize,
+    /// The item's text, where it is a text, a path or a number; at most 60 characters of it. The index alone is left out,
+    /// and so are all labels in workflows with `secret` keys.
+    #[serde(default)]
+    pub label: Option<String>,
     /// The kind of failure.
     pub kind: FailureKind,
     /// A message of one sentence.
@@ -142,11 +154,12 @@ pub struct ItemFailure {
 impl ItemFailure {
     /// Creates the entry for an item that failed.
     pub(crate) fn of(index: usize, result: ParallelFlowResult) -> Self {
-        let ParallelFlowResult { error, attempts, attempt_errors, elapsed, pid, worker, .. } = result;
+        let ParallelFlowResult { label, error, attempts, attempt_errors, elapsed, pid, worker, .. } = result;
         let failure = error.map_or_else(|| Failure::new(FailureKind::Error, ""), |failure| *failure);
         let Failure { kind, message, causes, permanent, place, panicked_at, exit, output, .. } = failure;
         Self {
             index,
+            label,
             kind,
             message,
             causes,
@@ -197,6 +210,8 @@ impl<'de> Deserialize<'de> for ItemFailure {
 #[derive(Serialize)]
 struct Reported<'a> {
     index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
     kind: FailureKind,
     message: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -220,6 +235,7 @@ impl<'a> From<&'a ItemFailure> for Reported<'a> {
     fn from(failure: &'a ItemFailure) -> Self {
         Self {
             index: failure.index,
+            label: failure.label.as_deref(),
             kind: failure.kind,
             message: &failure.message,
             causes: &failure.causes,

@@ -165,9 +165,10 @@ impl Tracing {
                 let (item, attempts) = (&*result.branch, result.attempts);
                 let Some(failure) = &result.error else { return };
                 let (kind, message) = (failure.kind, failure.with_causes());
+                let (label, shown) = (result.label.as_deref(), result.shown_label());
                 info!(
-                    target: "tea", parent: self.span(scope), item, index, attempts,
-                    elapsed_seconds = result.elapsed.as_secs_f64(), ?kind, "item `{item}` failed: {message}"
+                    target: "tea", parent: self.span(scope), item, index, label, attempts,
+                    elapsed_seconds = result.elapsed.as_secs_f64(), ?kind, "item `{item}`{shown} failed: {message}"
                 );
             }
             Event::MapFinished { scope, elapsed, done, failed } => {

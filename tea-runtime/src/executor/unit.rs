@@ -41,6 +41,11 @@ pub(crate) trait Work: Send {
     /// The name of these parts in events and failures: `branch`, `map[3]` or `map[3..7]`.
     fn label(&self, from: usize, to: usize) -> String;
 
+    /// A short text by which people recognize part `at`, if it has one.
+    fn item_label(&self, _at: usize) -> Option<String> {
+        None
+    }
+
     /// A number that all units of a fan-out share. The next ones probably take about as long as the last ones.
     fn kind(&self) -> usize;
 

@@ -12,6 +12,7 @@
 
 mod codec;
 mod items;
+mod label;
 mod output;
 
 use std::{any::Any, marker::PhantomData, sync::Arc};
@@ -86,6 +87,9 @@ pub trait Batch: Send {
     /// # Errors
     /// The failure of the item before [`position`](Self::position). The next call continues after it.
     fn run(&mut self, view: &View, context: &Context, count: usize) -> Result<(), NodeError>;
+
+    /// The label of item `at`, counted from 0 in the batch: a short text by which people recognize it.
+    fn label(&self, at: usize) -> Option<String>;
 
     /// Appends the bytes of item `at`, counted from 0 in the batch.
     ///
@@ -298,6 +302,12 @@ impl<M: Types> Batch for Part<M> {
             self.results[at] = Some(self.spec.call(view, context, item, self.start + at)?);
         }
         Ok(())
+    }
+
+    fn label(&self, at: usize) -> Option<String> {
+        // The items may have been forgotten.
+        let item = (self.from + at < self.list.count()).then(|| self.list.item(self.from + at))?;
+        label::of(item, self.start + at)
     }
 
     fn encode_item(&self, at: usize, into: &mut Vec<u8>) -> Result<(), String> {

@@ -195,7 +195,8 @@ impl<'a> Driver<'a> {
         }
         let kept = (parts == 1 && attempts.started <= config.retry.max_retries).then(|| work.part(0));
         let label = if self.run.info.events.is_active() { work.label(0, parts) } else { String::new() };
-        let in_flight = InFlight { key, scope, part, parts, attempts, kept, label, executor: None };
+        let item_label = if config.is_limited() { work.item_label(0) } else { None };
+        let in_flight = InFlight { key, scope, part, parts, attempts, kept, item_label, label, executor: None };
         let executor = match executor {
             Ok(executor) => executor,
             Err(why) => {

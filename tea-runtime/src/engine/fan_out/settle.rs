@@ -53,7 +53,7 @@ impl Driver<'_> {
         source: &mut S,
         table: &mut Table<S::Key>,
     ) {
-        let InFlight { key, scope, part, parts, attempts, mut kept, executor, .. } = in_flight;
+        let InFlight { key, scope, part, parts, attempts, mut kept, mut item_label, executor, .. } = in_flight;
         let Outcome { work, received, failures, ran, refused } = outcome;
         let index = source.index(key);
         let config = self.site.config(index);
@@ -111,9 +111,10 @@ impl Driver<'_> {
                         let (key, part) = (source.part_key(key, at), part + at as u64);
                         table.wait(delay, Trial { start: Start { key, work, scope, part }, attempts });
                     }
-                    (Verdict::Again(_, failure) | Verdict::Failed(failure), _) => {
+                    (Verdict::Again(_, failure) | Verdict::Failed(failure), work) => {
                         let result = result(source.label(key, at), attempts, ran, circuit);
-                        end.failed.push((at, ParallelFlowResult { error: Some(failure), ..result }));
+                        let label = item_label.take().or_else(|| work?.item_label(0));
+                        end.failed.push((at, ParallelFlowResult { error: Some(failure), label, ..result }));
                     }
                 }
             }

@@ -45,6 +45,8 @@ pub(super) struct InFlight<K> {
     pub(super) attempts: Attempts,
     /// What another attempt would start with, if there may be one.
     pub(super) kept: Option<Box<dyn Work>>,
+    /// The label of an item that may be left behind, and could not be asked for it then.
+    pub(super) item_label: Option<String>,
     /// Its name in events, if there are listeners.
     pub(super) label: String,
     /// `None` if it failed before it got one.

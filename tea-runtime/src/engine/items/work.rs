@@ -28,11 +28,14 @@ pub(in crate::engine) struct Shared {
     view: View,
     /// The same as bytes, once they were needed; or why it cannot be sent.
     encoded: OnceLock<Result<Arc<EncodedView>, Box<Failure>>>,
+    /// Some key is secret, and what is in it may have become an item.
+    has_secrets: bool,
 }
 
 impl Shared {
     pub(in crate::engine) fn new(map: &'static Map, view: View) -> Self {
-        Self { map, view, encoded: OnceLock::new() }
+        let has_secrets = view.specs().iter().any(|key| key.secret);
+        Self { map, view, encoded: OnceLock::new(), has_secrets }
     }
 
     /// The view, for the node after the map. The values are its own, unless a unit that was left behind has them too.
@@ -90,6 +93,10 @@ impl Work for ItemsWork {
         } else {
             format!("{name}[{}..{}]", start + from, start + to)
         }
+    }
+
+    fn item_label(&self, at: usize) -> Option<String> {
+        if self.shared.has_secrets { None } else { self.batch.label(at) }
     }
 
     fn kind(&self) -> usize {

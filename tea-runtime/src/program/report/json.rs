@@ -33,6 +33,7 @@ struct Line<'a> {
 #[derive(Serialize)]
 struct Entry<'a> {
     branch: &'a str,
+    label: Option<&'a str>,
     #[serde(flatten)]
     failure: Cause<'a>,
     attempts: u32,
@@ -74,6 +75,7 @@ impl<'a> From<&'a Failure> for Cause<'a> {
 pub(super) fn render(report: &Report<'_>) -> String {
     let failures = report.failures.iter().map(|failed| Entry {
         branch: &failed.branch,
+        label: failed.label,
         failure: failed.failure.into(),
         attempts: failed.attempts,
         attempt_errors: failed.earlier.iter().map(Into::into).collect(),

@@ -31,6 +31,8 @@ pub(super) struct Report<'a> {
 pub(super) struct Failed<'a> {
     /// The branch or item, with the enclosing ones; empty outside of any.
     pub(super) branch: String,
+    /// The label of the item.
+    pub(super) label: Option<&'a str>,
     /// The failure of the last attempt.
     pub(super) failure: &'a Failure,
     /// The number of attempts.
@@ -51,6 +53,7 @@ impl<'a> Failed<'a> {
         let result = failure.result;
         Self {
             branch: failure.branch.join("/"),
+            label: result.and_then(|result| result.label.as_deref()),
             failure: failure.failure,
             attempts: result.map_or(1, |result| result.attempts),
             earlier: result.map_or(&[], |result| &result.attempt_errors),
@@ -98,7 +101,16 @@ mod tests {
     }
 
     fn failed<'a>(branch: &'a str, failure: &'a Failure) -> Failed<'a> {
-        Failed { branch: branch.to_owned(), failure, attempts: 1, earlier: &[], elapsed: None, pid: None, worker: None }
+        Failed {
+            branch: branch.to_owned(),
+            label: None,
+            failure,
+            attempts: 1,
+            earlier: &[],
+            elapsed: None,
+            pid: None,
+            worker: None,
+        }
     }
 
     fn history() -> History {

@@ -116,6 +116,9 @@ fn branch_place(plan: &Plan, path: &str) -> Option<Place> {
 
 fn place_in_run(failed: &Failed<'_>) -> String {
     let mut text = format!("branch `{}`", failed.branch);
+    if let Some(label) = failed.label {
+        write!(text, " ({label})").expect("a string takes everything");
+    }
     if failed.attempts > 1 {
         write!(text, ", attempt {}", failed.attempts).expect("a string takes everything");
     }
