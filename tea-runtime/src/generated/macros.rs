@@ -103,8 +103,11 @@ macro_rules! __codec {
     (wire $key:ty) => {
         $crate::__private::Wire::best(
             <$key as $crate::__private::KeyType>::CHECKED.wire,
-            <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::WIRE_EQUAL,
-            <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::WIRE_SHOWN,
+            [
+                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::WIRE_BOTH,
+                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::WIRE_EQUAL,
+                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::WIRE_SHOWN,
+            ],
         )
     };
 }
@@ -229,16 +232,33 @@ macro_rules! __map {
             const MAP: &'static dyn $crate::__private::MapSpec = {
                 $crate::__wire!(TeaItem $($item)*);
                 $crate::__wire!(TeaResult $($result)*);
-                &$crate::__private::map(
+                &$crate::__private::map_compared(
                     $crate::__items!($flow $items),
                     $crate::__body!($flow $body),
                     $crate::__output!($flow $output),
                     $crate::__failures!($flow $failures),
-                    TeaItem,
-                    TeaResult,
+                    (TeaItem, TeaResult),
+                    $crate::__compare!($($item)*),
+                    $crate::__compare!($($result)*),
                 )
             };
         }
+    };
+}
+
+/// How to tell whether an item or a result that is read from bytes is what was written.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __compare {
+    (wired $says:tt) => {
+        |value| {
+            use $crate::__private::{ByBoth as _, ByDebug as _, ByEqual as _, ByNothing as _};
+            // The first of these traits whose bounds hold is found.
+            (&&&&$crate::__private::Comparing(value)).compare()
+        }
+    };
+    ($($other:tt)*) => {
+        |_| $crate::__private::Compare::NO
     };
 }
 
@@ -325,8 +345,12 @@ macro_rules! __wire {
             #[diagnostic::do_not_recommend]
             impl<T: $($bounds)*> TeaBytes for T {}
             impl<T: TeaBytes> $crate::__private::Codec<T> for $name {
-                fn encode(value: &T, into: &mut ::std::vec::Vec<u8>) -> ::core::result::Result<(), ::std::string::String> {
-                    $crate::__private::$codec::encode(value, into)
+                fn encode(
+                    value: &T,
+                    compare: fn(&T) -> $crate::__private::Compare<T>,
+                    into: &mut ::std::vec::Vec<u8>,
+                ) -> ::core::result::Result<(), ::std::string::String> {
+                    $crate::__private::$codec::encode(value, compare, into)
                 }
                 fn decode(bytes: &[u8]) -> ::core::result::Result<T, ::std::string::String> {
                     $crate::__private::$codec::decode(bytes)

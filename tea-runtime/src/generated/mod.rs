@@ -5,6 +5,7 @@
 //! code; the user's own tokens keep their places and their lints. And a local name that a macro brings along is
 //! invisible to the user's Rust.
 
+mod compare;
 mod macros;
 
 pub use std::option::Option::{None, Some};
@@ -12,6 +13,7 @@ pub use std::option::Option::{None, Some};
 pub use inventory;
 pub use serde::{Serialize, Serializer, de::DeserializeOwned, ser::SerializeStruct};
 
+pub use self::compare::{ByBoth, ByDebug, ByEqual, ByNothing, Comparing};
 pub use crate::{
     __condition as condition, __entries as entries, __entry as entry, __key as key, __kind as kind, __map as map_node,
     __node as node, __shown as shown, __stub as stub,
@@ -19,7 +21,7 @@ pub use crate::{
     context::Context,
     error::Error,
     failure::{Failure, NodeError},
-    map::{Codec, Hashed, Local, MapSpec, Wired, given, in_place, map, reduced},
+    map::{Codec, Hashed, Local, MapSpec, Wired, given, in_place, map_compared, reduced},
     plan::{
         Arm, Block, Checkpoint, Map, Next, Place, Plan, Region, Registered, Run, Site, Step, Target, Task, TaskRead,
         TaskWrite, Work, Workflow,
@@ -27,7 +29,7 @@ pub use crate::{
     policy::{CircuitBreakerConfig, ParallelConfig, RetryOn, RetryPolicy, Strategy},
     process::TestEntry,
     state::{
-        FlagSpec, Key, KeySpec, Kind, Parse, Value, View, Wire,
+        Compare, FlagSpec, Key, KeySpec, Kind, Parse, Value, View, Wire,
         key::reduce as combine,
         kind::{Cannot, Probe, ShowValue},
     },

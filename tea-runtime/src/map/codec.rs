@@ -2,15 +2,15 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::state::wire;
+use crate::state::{Compare, wire};
 
 /// Writes and reads values of one type, or says that it cannot.
 pub trait Codec<T>: Copy {
-    /// Appends the bytes of `value`.
+    /// Appends the bytes of `value`. Where they will be read, `compare` says how to tell whether that gives `value` again.
     ///
     /// # Errors
-    /// If it cannot be written.
-    fn encode(value: &T, into: &mut Vec<u8>) -> Result<(), String>;
+    /// If it cannot be written, or another value would be read.
+    fn encode(value: &T, compare: fn(&T) -> Compare<T>, into: &mut Vec<u8>) -> Result<(), String>;
 
     /// Reads a value.
     ///
@@ -24,7 +24,7 @@ pub trait Codec<T>: Copy {
 pub struct Local;
 
 impl<T> Codec<T> for Local {
-    fn encode(_: &T, _: &mut Vec<u8>) -> Result<(), String> {
+    fn encode(_: &T, _: fn(&T) -> Compare<T>, _: &mut Vec<u8>) -> Result<(), String> {
         Err("its items stay in one process".to_owned())
     }
 
@@ -38,7 +38,7 @@ impl<T> Codec<T> for Local {
 pub struct Hashed;
 
 impl<T: Serialize + 'static> Codec<T> for Hashed {
-    fn encode(value: &T, into: &mut Vec<u8>) -> Result<(), String> {
+    fn encode(value: &T, _: fn(&T) -> Compare<T>, into: &mut Vec<u8>) -> Result<(), String> {
         wire::identify(value, into)
     }
 
@@ -52,8 +52,8 @@ impl<T: Serialize + 'static> Codec<T> for Hashed {
 pub struct Wired;
 
 impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for Wired {
-    fn encode(value: &T, into: &mut Vec<u8>) -> Result<(), String> {
-        wire::encode(value, into)
+    fn encode(value: &T, compare: fn(&T) -> Compare<T>, into: &mut Vec<u8>) -> Result<(), String> {
+        wire::encode_compared(value, into, &compare(value))
     }
 
     fn decode(bytes: &[u8]) -> Result<T, String> {

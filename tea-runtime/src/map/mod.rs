@@ -27,7 +27,7 @@ use crate::{
     context::Context,
     failure::{Failure, NodeError},
     result::ItemFailure,
-    state::{Key, KeySpec, View},
+    state::{Compare, Key, KeySpec, View},
 };
 
 /// Items, body and output of a `dynamic_parallel` node, with erased types.
@@ -141,11 +141,13 @@ pub trait Collector: Send {
 }
 
 /// Items, body and output of a `dynamic_parallel` node: see [`map`].
-pub struct MapOf<S, B, R, O, W, V> {
+pub struct MapOf<S: Origin, B, R, O, W, V> {
     origin: S,
     body: B,
     output: O,
     failures: Option<Key<Vec<ItemFailure>>>,
+    compare_items: fn(&S::Item) -> Compare<S::Item>,
+    compare_results: fn(&R) -> Compare<R>,
     marker: PhantomData<fn(W, V) -> R>,
 }
 
@@ -159,8 +161,8 @@ pub const fn map<S, B, R, O, W, V>(
     body: B,
     output: O,
     failures: Option<Key<Vec<ItemFailure>>>,
-    _items: W,
-    _results: V,
+    items: W,
+    results: V,
 ) -> MapOf<S, B, R, O, W, V>
 where
     S: Origin,
@@ -169,7 +171,27 @@ where
     W: Copy,
     V: Copy,
 {
-    MapOf { origin, body, output, failures, marker: PhantomData }
+    map_compared(origin, body, output, failures, (items, results), |_| Compare::NO, |_| Compare::NO)
+}
+
+/// The same, with ways to tell whether items and results that are read from bytes are what was written.
+pub const fn map_compared<S, B, R, O, W, V>(
+    origin: S,
+    body: B,
+    output: O,
+    failures: Option<Key<Vec<ItemFailure>>>,
+    _: (W, V),
+    compare_items: fn(&S::Item) -> Compare<S::Item>,
+    compare_results: fn(&R) -> Compare<R>,
+) -> MapOf<S, B, R, O, W, V>
+where
+    S: Origin,
+    B: Fn(&View, &Context, &S::Item, usize) -> Result<R, NodeError>,
+    O: MapOutput<R>,
+    W: Copy,
+    V: Copy,
+{
+    MapOf { origin, body, output, failures, compare_items, compare_results, marker: PhantomData }
 }
 
 /// The types of a map, for all that is made of them.
@@ -184,6 +206,12 @@ trait Types: Send + Sync + 'static {
     fn call(&self, view: &View, context: &Context, item: &Item<Self>, index: usize) -> Result<Self::Result, NodeError>;
 
     fn failures(&self) -> Option<Key<Vec<ItemFailure>>>;
+
+    /// How to compare items.
+    fn compare_items(&self) -> fn(&Item<Self>) -> Compare<Item<Self>>;
+
+    /// How to compare results.
+    fn compare_results(&self) -> fn(&Self::Result) -> Compare<Self::Result>;
 }
 
 type Item<M> = <<M as Types>::Origin as Origin>::Item;
@@ -209,6 +237,14 @@ where
 
     fn failures(&self) -> Option<Key<Vec<ItemFailure>>> {
         self.failures
+    }
+
+    fn compare_items(&self) -> fn(&S::Item) -> Compare<S::Item> {
+        self.compare_items
+    }
+
+    fn compare_results(&self) -> fn(&R) -> Compare<R> {
+        self.compare_results
     }
 }
 
@@ -311,12 +347,12 @@ impl<M: Types> Batch for Part<M> {
     }
 
     fn encode_item(&self, at: usize, into: &mut Vec<u8>) -> Result<(), String> {
-        M::Items::encode(self.list.item(self.from + at), into)
+        M::Items::encode(self.list.item(self.from + at), self.spec.compare_items(), into)
     }
 
     fn encode_result(&self, at: usize, into: &mut Vec<u8>) -> Result<(), String> {
         let result = self.results[at].as_ref().ok_or("the item has no result")?;
-        M::Results::encode(result, into)
+        M::Results::encode(result, self.spec.compare_results(), into)
     }
 
     fn put_result(&mut self, at: usize, bytes: &[u8]) -> Result<(), String> {

@@ -72,9 +72,9 @@ impl Wire {
 
     /// The codec of a type: the best of what [`Probe`] found, if values of the type `cross` at all.
     #[must_use]
-    pub const fn best(cross: Option<Self>, equal: Option<Self>, shown: Option<Self>) -> Option<Self> {
-        match (cross, equal, shown) {
-            (Some(_), Some(wire), _) | (Some(_), None, Some(wire)) => Some(wire),
+    pub const fn best(cross: Option<Self>, found: [Option<Self>; 3]) -> Option<Self> {
+        match found {
+            [Some(wire), ..] | [None, Some(wire), _] | [None, None, Some(wire)] if cross.is_some() => Some(wire),
             _ => cross,
         }
     }
@@ -108,6 +108,8 @@ pub trait Cannot<T> {
     const WIRE_EQUAL: Option<Wire> = None;
     /// To and from bytes, for a type of which `Debug` tells it.
     const WIRE_SHOWN: Option<Wire> = None;
+    /// To and from bytes, for a type that has both.
+    const WIRE_BOTH: Option<Wire> = None;
     /// See [`Kind::to_json`].
     const TO_JSON: Option<ToJson> = None;
     /// From a flag's text, whatever its bytes.
@@ -144,7 +146,9 @@ impl<T: Clone + Send + Sync + 'static> Probe<T> {
 impl<T: Serialize + DeserializeOwned + PartialEq + Send + Sync + 'static> Probe<T> {
     /// To and from bytes, for a type of which `PartialEq` tells whether all of a value has arrived.
     pub const WIRE_EQUAL: Option<Wire> = Some(Wire {
-        encode: |value, buffer| wire::encode_compared(get::<T>(value), buffer, &Compare::Equal(|a, b| a == b)),
+        encode: |value, buffer| {
+            wire::encode_compared(get::<T>(value), buffer, &Compare { equal: Some(T::eq), debug: None })
+        },
         ..Wire::new::<T>()
     });
 }
@@ -152,9 +156,26 @@ impl<T: Serialize + DeserializeOwned + PartialEq + Send + Sync + 'static> Probe<
 impl<T: Serialize + DeserializeOwned + Debug + Send + Sync + 'static> Probe<T> {
     /// To and from bytes, for a type of which `Debug` tells it.
     pub const WIRE_SHOWN: Option<Wire> = Some(Wire {
-        encode: |value, buffer| wire::encode_compared(get::<T>(value), buffer, &Compare::Shown(|a| format!("{a:?}"))),
+        encode: |value, buffer| {
+            wire::encode_compared(get::<T>(value), buffer, &Compare { equal: None, debug: Some(shown) })
+        },
         ..Wire::new::<T>()
     });
+}
+
+impl<T: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync + 'static> Probe<T> {
+    /// To and from bytes, for a type that has both.
+    pub const WIRE_BOTH: Option<Wire> = Some(Wire {
+        encode: |value, buffer| {
+            wire::encode_compared(get::<T>(value), buffer, &Compare { equal: Some(T::eq), debug: Some(shown) })
+        },
+        ..Wire::new::<T>()
+    });
+}
+
+/// What `Debug` shows, on several lines, if so.
+pub(crate) fn shown<T: Debug>(value: &T, lines: bool) -> String {
+    if lines { format!("{value:#?}") } else { format!("{value:?}") }
 }
 
 impl<T: Serialize + 'static> Probe<T> {

@@ -13,6 +13,7 @@ pub use self::{
     kind::{Kind, Parse, Wire},
     text::Shape,
     view::View,
+    wire::Compare,
 };
 pub(crate) use self::{
     stored::Stored,

@@ -82,10 +82,25 @@ fn names_of_files_that_are_not_utf_8_cross_as_values_items_and_results() {
 fn a_field_that_serde_skips_may_not_hold_anything_and_the_key_is_named() {
     let Finished { code, stderr, .. } = trip(&["--fill"]).run();
     assert_eq!(code, Some(1), "{stderr}");
-    assert!(stderr.contains("state key `cached` cannot be encoded: a worker would get another value"), "{stderr}");
+    assert!(stderr.contains("state key `cached` cannot be encoded: another value would be read"), "{stderr}");
     assert!(stderr.contains("what serde skips of it is not at its default"), "{stderr}");
     let threads = trip(&["--fill", "--parallel-strategy", "thread"]).run();
     assert_eq!(threads.code, Some(0), "{}", threads.stderr);
+}
+
+/// Also in variants of enums, and in what has no key.
+#[test]
+fn a_field_that_serde_skips_is_found_in_variants_items_and_results() {
+    for (flag, named) in [
+        ("--fill-job", "state key `job` cannot be encoded: another value would be read"),
+        ("--fill-items", "item 0 of `identify` cannot be sent: another value would be read"),
+        ("--fill-results", "the result of item 0 of `make` cannot be encoded: another value would be read"),
+    ] {
+        let Finished { code, stderr, .. } = trip(&[flag]).run();
+        assert!(code == Some(1) && stderr.contains(named), "{stderr}");
+        let threads = trip(&[flag, "--parallel-strategy", "thread"]).run();
+        assert_eq!(threads.code, Some(0), "{}", threads.stderr);
+    }
 }
 
 /// 24 types of random structs and enums with random attributes of serde, and random values of theirs; those that survive

@@ -35,8 +35,12 @@ pub(crate) fn encode<T: Serialize + DeserializeOwned + 'static>(value: &T, buffe
         buffer.extend_from_slice(bytes);
         return Ok(());
     }
+    encode_as(Form::of::<T>(), value, buffer)
+}
+
+fn encode_as<T: Serialize>(form: &Form, value: &T, buffer: &mut Vec<u8>) -> Result<(), String> {
     buffer.push(PLAIN);
-    if Form::of::<T>().write(value, buffer) {
+    if form.write(value, buffer) {
         return Ok(());
     }
     *buffer.last_mut().expect("the form was written") = NAMED;
@@ -52,56 +56,61 @@ pub(crate) fn identify<T: Serialize>(value: &T, buffer: &mut Vec<u8>) -> Result<
     named::write(value, buffer).map_err(|error| format!("its `Serialize` says: {error}"))
 }
 
-/// How to tell whether a value has arrived.
-pub(crate) enum Compare<T> {
-    /// By `PartialEq`.
-    Equal(fn(&T, &T) -> bool),
-    /// By what `Debug` shows.
-    Shown(fn(&T) -> String),
+/// How to tell whether what is read from the bytes of a value is that value.
+pub struct Compare<T> {
+    /// `PartialEq`.
+    pub equal: Option<fn(&T, &T) -> bool>,
+    /// `Debug`: on several lines, if so.
+    pub debug: Option<fn(&T, bool) -> String>,
+}
+
+impl<T> Compare<T> {
+    /// There is no way to tell.
+    pub const NO: Self = Self { equal: None, debug: None };
+
+    fn is_same(&self, sent: &T, arrived: &T) -> bool {
+        if let Some(equal) = self.equal {
+            // What is not equal to itself, as `NaN` is not, cannot be compared in this way.
+            return equal(sent, arrived) || !equal(sent, sent);
+        }
+        let Some(debug) = self.debug else { return true };
+        // Sets and maps may show what is in them in another order.
+        let [sent, arrived] = [sent, arrived].map(|value| {
+            let mut bytes = debug(value, false).into_bytes();
+            bytes.sort_unstable();
+            bytes
+        });
+        sent == arrived
+    }
 }
 
 /// The longest value that is compared because it is the first of its type.
 const FIRST: usize = 64 << 10;
 
 /// As [`encode`], and sees to it that what is read from the bytes is what was written: fields that serde skips are in no
-/// bytes. That is done for every value of a type whose size says that there are some, and for the first of all others.
+/// bytes. That is done for every value of a type that may have such fields, and for the first of all others.
 ///
 /// # Errors
-/// If a worker would get something else.
+/// If something else would be read.
 pub(crate) fn encode_compared<T>(value: &T, buffer: &mut Vec<u8>, compare: &Compare<T>) -> Result<(), String>
 where
     T: Serialize + DeserializeOwned + 'static,
 {
-    let before = buffer.len();
-    encode(value, buffer)?;
-    if in_place(value).is_some() {
+    if let Some(bytes) = in_place(value) {
+        buffer.extend_from_slice(bytes);
         return Ok(());
     }
-    let form = Form::of::<T>();
+    let (form, before) = (Form::of::<T>(), buffer.len());
+    encode_as(form, value, buffer)?;
     let bytes = &buffer[before..];
-    let same = match compare {
-        // What is not equal to itself, as `NaN` is not, cannot be compared in this way.
-        Compare::Equal(equal) if form.holds_more || bytes.len() <= FIRST && form.is_new() => {
-            let arrived = decode::<T>(bytes)?;
-            equal(value, &arrived) || !equal(value, value)
-        }
-        Compare::Shown(show) if form.holds_more => {
-            // Sets and maps may show what is in them in another order.
-            let [sent, arrived] = [show(value), show(&decode::<T>(bytes)?)].map(|shown| {
-                let mut bytes = shown.into_bytes();
-                bytes.sort_unstable();
-                bytes
-            });
-            sent == arrived
-        }
-        _ => true,
-    };
-    if same {
-        return Ok(());
+    if form.is_compared(bytes.len(), compare) && !compare.is_same(value, &decode::<T>(bytes)?) {
+        return Err(
+            "another value would be read from its bytes: what serde skips of it is not at its default, or its \
+                    `Serialize` and `Deserialize` do not fit each other"
+                .to_owned(),
+        );
     }
-    Err("a worker would get another value: what serde skips of it is not at its default, or its `Serialize` and \
-         `Deserialize` do not fit each other"
-        .to_owned())
+    Ok(())
 }
 
 /// Reads a `T` that takes up all of `bytes`. Never allocates much more than `bytes` could hold.

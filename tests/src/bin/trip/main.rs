@@ -68,6 +68,31 @@ struct Cached {
     cache: Option<u64>,
 }
 
+/// The size of its values does not tell of the field that serde skips.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Job {
+    Quick {
+        id: u32,
+        #[serde(skip)]
+        cache: u32,
+    },
+    Long([u64; 4]),
+}
+
+impl Job {
+    /// A job with something in the field that serde skips, if so.
+    fn quick(id: u32, filled: bool) -> Self {
+        Self::Quick { id, cache: filled.into() }
+    }
+
+    fn id(&self) -> u32 {
+        match self {
+            Self::Quick { id, .. } => *id,
+            Self::Long(_) => 0,
+        }
+    }
+}
+
 fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     files.sort();

@@ -13,7 +13,7 @@ use std::{
     cell::Cell,
     collections::HashMap,
     sync::{
-        PoisonError, RwLock,
+        OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -24,7 +24,7 @@ use self::{
     read::Reader,
     trace::{Seen, Shape},
 };
-use super::{Error, Result};
+use super::{Compare, Error, FIRST, Result};
 use crate::panic::guard;
 
 /// Whether a type needs names. Decided for all of its values in this program.
@@ -34,6 +34,11 @@ pub(super) struct Form {
     named: AtomicBool,
     /// Its values are larger than all that is read for them: there are fields that serde skips.
     pub(super) holds_more: bool,
+    /// Its size does not tell: it is an enum or holds one, whose variants are all of the size of the largest, or it is not
+    /// known what is read for it.
+    may_hold_more: bool,
+    /// Whether `Debug` tells that there are no fields that serde skips.
+    shows_all: OnceLock<bool>,
     compared: AtomicBool,
 }
 
@@ -56,6 +61,7 @@ impl Form {
             // A type may not be made for values that it never writes.
             let seen = Seen::default();
             let shape = guard(|| Shape::of::<T>(&seen)).ok().flatten();
+            let is_known = shape.is_some();
             let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
             // It is kept as long as the program runs, as the type is.
             let form = || {
@@ -63,6 +69,8 @@ impl Form {
                     shape,
                     named: AtomicBool::new(false),
                     holds_more: seen.holds_more.get(),
+                    may_hold_more: seen.has_variants.get() || !is_known,
+                    shows_all: OnceLock::new(),
                     compared: AtomicBool::new(false),
                 }))
             };
@@ -72,8 +80,23 @@ impl Form {
         form
     }
 
+    /// Whether to compare a value of so many bytes with what is read from them.
+    pub(super) fn is_compared<T: DeserializeOwned>(&self, bytes: usize, compare: &Compare<T>) -> bool {
+        match compare {
+            Compare { equal: None, debug: None } => false,
+            _ if self.holds_more => true,
+            Compare { equal: None, debug: Some(debug) } => self.shape.is_some() && self.may_hide(Some(*debug)),
+            Compare { equal: Some(_), debug } => self.may_hide(*debug) || bytes <= FIRST && self.is_new(),
+        }
+    }
+
+    fn may_hide<T: DeserializeOwned>(&self, debug: Option<fn(&T, bool) -> String>) -> bool {
+        let shows_all = |debug| guard(|| trace::shows_all::<T>(debug)).unwrap_or(false);
+        self.may_hold_more && !*self.shows_all.get_or_init(|| debug.is_some_and(shows_all))
+    }
+
     /// Whether it is the first time that this is asked.
-    pub(super) fn is_new(&self) -> bool {
+    fn is_new(&self) -> bool {
         !self.compared.load(Ordering::Relaxed) && !self.compared.swap(true, Ordering::Relaxed)
     }
 

@@ -11,11 +11,11 @@ struct Cached {
 }
 
 fn compared<T: Serialize + DeserializeOwned + PartialEq + 'static>(value: &T) -> Result<(), String> {
-    encode_compared(value, &mut Vec::new(), &Compare::Equal(|a, b| a == b))
+    encode_compared(value, &mut Vec::new(), &Compare { equal: Some(T::eq), debug: None })
 }
 
 fn shown<T: Serialize + DeserializeOwned + Debug + 'static>(value: &T) -> Result<(), String> {
-    encode_compared(value, &mut Vec::new(), &Compare::Shown(|value| format!("{value:?}")))
+    encode_compared(value, &mut Vec::new(), &Compare { equal: None, debug: Some(crate::state::kind::shown) })
 }
 
 #[test]
@@ -29,6 +29,65 @@ fn a_skipped_field_that_holds_something_stays_here() {
         assert!(compared(&vec![(1, Some(empty.clone())), (2, Some(full.clone()))]).is_err());
         assert!(shown(&HashMap::from([(1, empty.clone()), (2, full.clone())])).is_err());
         assert_eq!(shown(&HashMap::from([(1, empty.clone()), (2, empty.clone()), (3, empty.clone())])), Ok(()));
+    }
+}
+
+/// The size of an enum is that of its largest variant.
+#[test]
+fn a_skipped_field_of_a_variant_stays_here() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    enum Job {
+        Small {
+            id: u8,
+            #[serde(skip)]
+            cache: u8,
+        },
+        Pair(u8, #[serde(skip)] u8),
+        One(#[serde(skip)] u8),
+        Large([u64; 8]),
+    }
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Inner {
+        id: u64,
+        job: Job,
+    }
+    fn both<T: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(value: &T) -> Result<(), String> {
+        let compare = Compare { equal: Some(T::eq), debug: Some(crate::state::kind::shown) };
+        encode_compared(value, &mut Vec::new(), &compare)
+    }
+    let job = |cache| [Job::Small { id: 1, cache }, Job::Pair(1, cache), Job::One(cache), Job::Large([1; 8])];
+    for compared in [both::<Job>, compared::<Job>, shown::<Job>] {
+        for job in job(0).iter().chain(&job(0)) {
+            assert_eq!(compared(job), Ok(()));
+        }
+        for job in &job(1)[..3] {
+            assert!(compared(job).unwrap_err().contains("another value"), "{job:?}");
+        }
+    }
+    for job in job(1).into_iter().take(3) {
+        let inner = vec![Some(Inner { id: 1, job })];
+        for compared in [both, compared, shown] {
+            assert!(compared(&inner).is_err(), "{inner:?}");
+        }
+    }
+}
+
+/// What need not be compared is not: that costs as much as sending it.
+#[test]
+fn enums_that_show_all_that_is_sent_are_not_compared() {
+    macro_rules! whole {
+        ($($ty:ty,)*) => {
+            $(
+                let form = Form::of::<$ty>();
+                let compare = Compare::<$ty> { equal: Some(PartialEq::eq), debug: Some(crate::state::kind::shown) };
+                // The first one is.
+                form.is_compared(0, &compare);
+                assert!(!form.is_compared(0, &compare), stringify!($ty));
+            )*
+        };
+    }
+    whole! {
+        Kind, Row, Vec<Row>, Stage, Result<u8, String>, Option<(Kind, Vec<u8>)>, BTreeMap<String, Kind>, HashSet<u8>,
     }
 }
 

@@ -76,20 +76,25 @@ impl Shape {
     /// What `T` asks for, if that is the same for all values, and the same for fields in their order and fields by their
     /// names. `seen` also tells what was found on the way to something else.
     pub(super) fn of<T: DeserializeOwned>(seen: &Seen) -> Option<Self> {
-        let [by_order, by_name] = [false, true].map(|by_name| {
-            let mut shape = Self::Unknown;
-            for _ in 0..MOST_TRIES {
-                let trying = Trying { by_name, seen, depth: 0 };
-                if T::deserialize(Trace { shape: &mut shape, trying }).is_err() || seen.for_people.get() {
-                    return None;
-                }
-                if shape.is_complete() {
-                    return Some(shape);
-                }
-            }
-            None
-        });
+        let [by_order, by_name] = [false, true].map(|by_name| Self::traced(seen, by_name, |_: &T| true));
         by_order.filter(|shape| by_name.is_some_and(|by_name| by_name == *shape))
+    }
+
+    /// What `T` asks for, as long as each made-up value `fits`.
+    fn traced<T: DeserializeOwned>(seen: &Seen, by_name: bool, mut fits: impl FnMut(&T) -> bool) -> Option<Self> {
+        let mut shape = Self::Unknown;
+        for _ in 0..MOST_TRIES {
+            seen.parts.set(0);
+            let trying = Trying { by_name, seen, depth: 0 };
+            let value = T::deserialize(Trace { shape: &mut shape, trying }).ok()?;
+            if seen.for_people.get() || !fits(&value) {
+                return None;
+            }
+            if shape.is_complete() {
+                return Some(shape);
+            }
+        }
+        None
     }
 
     fn is_complete(&self) -> bool {
@@ -116,6 +121,15 @@ impl Shape {
     }
 }
 
+/// Whether `Debug` shows of values of each variant as many parts as are read, and so none that serde skips.
+///
+/// `Debug` gives a part a line of its own, or several, and puts a comma behind it.
+pub(super) fn shows_all<T: DeserializeOwned>(debug: fn(&T, bool) -> String) -> bool {
+    let seen = Seen::default();
+    let shown = |value: &T| debug(value, true).lines().filter(|line| line.ends_with(',')).count();
+    Shape::traced(&seen, false, |value: &T| shown(value) == seen.parts.get()).is_some()
+}
+
 /// What was seen of a type.
 #[derive(Default)]
 pub(super) struct Seen {
@@ -123,11 +137,19 @@ pub(super) struct Seen {
     for_people: Cell<bool>,
     /// How many values were read.
     values: Cell<u32>,
+    /// How many parts the last value has, and they have.
+    parts: Cell<usize>,
+    /// There is an enum with variants that may hold something.
+    pub(super) has_variants: Cell<bool>,
     /// Something in it is larger than all that is read for it.
     pub(super) holds_more: Cell<bool>,
 }
 
 impl Seen {
+    fn part(&self, count: usize) {
+        self.parts.set(self.parts.get() + count);
+    }
+
     /// A `T` was read, of so many bytes. A `T` has less padding than its alignment, since the fields are in order of theirs.
     fn read<T>(&self, bytes: usize) {
         if size_of::<T>() > 0 && size_of::<T>() >= bytes + align_of::<T>() {
@@ -149,6 +171,7 @@ impl Trying<'_> {
     fn deeper(self) -> Result<Self> {
         let depth = self.depth + 1;
         self.seen.values.set(self.seen.values.get() + 1);
+        self.seen.part(1);
         if depth > DEEPEST || self.seen.values.get() > MOST_VALUES {
             Err(Error::new("it contains itself"))
         } else {
@@ -160,6 +183,7 @@ impl Trying<'_> {
     fn field<'de, S: DeserializeSeed<'de>>(self, shape: &mut Shape, seed: S) -> Result<S::Value> {
         if let Some((number, value)) = numbers::empty::<S>() {
             shape.note(Shape::Numbers(number))?;
+            self.seen.part(1);
             return Ok(value);
         }
         self.read(shape, seed)
@@ -320,6 +344,10 @@ impl<'de> Deserializer<'de> for Trace<'_, '_> {
         names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
+        // The smallest ones hold nothing but the number of the variant.
+        if size_of::<V::Value>() > 1 {
+            self.trying.seen.has_variants.set(true);
+        }
         let unknown = std::iter::repeat_with(|| Shape::Unknown).take(names.len()).collect();
         match self.shape.note(Shape::Enum(names, unknown))? {
             Shape::Enum(_, shapes) => {

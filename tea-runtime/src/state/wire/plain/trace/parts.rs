@@ -70,7 +70,12 @@ impl<'de> MapAccess<'de> for Entry<'_, '_> {
     type Error = Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>> {
-        self.key.take().map(|key| self.trying.read(key, seed)).transpose()
+        let Some(shape) = self.key.take() else { return Ok(None) };
+        let key = self.trying.read(shape, seed)?;
+        // `Debug` shows a key and its value as one part.
+        let parts = &self.trying.seen.parts;
+        parts.set(parts.get() - 1);
+        Ok(Some(key))
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value> {

@@ -78,7 +78,7 @@ impl<'w, 's> Writer<'w, 's> {
         let Shape::Enum(names, shapes) = self.shape else { return Err(Misfit) };
         // Those who write count the variants that are skipped, those who read do not.
         let same = index as usize;
-        let at = if names.get(same).is_some_and(|name| *name == variant) {
+        let at = if names.get(same).is_some_and(|name| std::ptr::eq(*name, variant) || *name == variant) {
             same
         } else {
             names.iter().position(|name| *name == variant).ok_or(Misfit)?
