@@ -15,6 +15,8 @@ mod input;
 mod log;
 mod output;
 mod page;
+#[cfg(unix)]
+mod prints;
 mod progress;
 mod records;
 mod report;

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(unix)]
+use super::prints::Prints;
 use super::{
     Asked, Launch, Launched,
     args::{Options, Style, When},
@@ -43,6 +45,8 @@ struct Prepared {
     output: Target,
     timing: Option<Target>,
     stdout: Stdout,
+    #[cfg(unix)]
+    prints: Option<Prints>,
 }
 
 fn prepare(plan: &'static Plan, flags: &[Flag], options: &Options, console: &Console) -> Result<Prepared, ExitCode> {
@@ -62,7 +66,17 @@ fn prepare(plan: &'static Plan, flags: &[Flag], options: &Options, console: &Con
     }
     let stdout = Stdout::take()
         .map_err(|error| usage::refuse(console, style, &format!("cannot take standard output: {error}")))?;
-    Ok(Prepared { inputs, output, timing, stdout })
+    #[cfg(unix)]
+    let prints = Prints::redirect()
+        .map_err(|error| usage::refuse(console, style, &format!("cannot redirect what nodes print: {error}")))?;
+    Ok(Prepared {
+        inputs,
+        output,
+        timing,
+        stdout,
+        #[cfg(unix)]
+        prints,
+    })
 }
 
 impl Prepared {
@@ -97,6 +111,9 @@ impl Prepared {
         };
         let outcome = launch(std::mem::take(&mut self.inputs), asked);
         let elapsed = started.elapsed();
+        // What was printed comes before what is said of the run's end.
+        #[cfg(unix)]
+        drop(self.prints.take());
         drop(progress);
 
         let history = historian.history();
