@@ -257,7 +257,11 @@ pub(crate) fn run_recorded(
     session: Option<Session>,
 ) -> Result<View, Error> {
     process::refuse_unserved_worker();
-    let mut means = Means { processes: Some(process::executor::for_run), ..Means::default() };
+    let mut means = Means {
+        processes: Some(process::executor::for_run),
+        may_have_processes: Some(process::may_have_workers),
+        ..Means::default()
+    };
     if let Some(until) = options.until.as_deref().filter(|until| plan.root.steps.iter().all(|step| step.name != *until))
     {
         let message = format!("the workflow has no node `{until}` outside of branches to stop after");

@@ -11,6 +11,7 @@
 pub mod builder;
 pub mod cancel;
 pub mod context;
+mod ended;
 pub mod engine;
 pub mod error;
 pub mod event;

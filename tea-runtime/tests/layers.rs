@@ -37,6 +37,7 @@ const LAYERS: &[&[&str]] = &[
     &["store"],
     &["position"],
     &["place"],
+    &["ended"],
     &["stderr"],
     &["user_code"],
     &["sync"],

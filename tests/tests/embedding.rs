@@ -6,8 +6,10 @@ const FLOW: &str = "
 name: flow
 state_schema:
   numbers: { type: Vec<u64>, input: true }
+  count:   usize
   got:     Vec<u64>
 nodes:
+  - { name: size, run: numbers.len(), output: count }
   - { name: each, type: dynamic_parallel, parallel_strategy: process, items: numbers, run: \"double(*item)?\", output: got }
 ";
 
@@ -65,6 +67,7 @@ fn is_told_what_to_write() {
     assert!(format!("{error:?}").len() < 500, "{error:?}");
     assert_eq!(error.state().unwrap().find(flow::key::NUMBERS), Some(&vec![1]));
     assert_eq!(error.state().unwrap().find(flow::key::GOT), None);
+    assert!(error.finished().is_empty(), "it is refused before anything runs: {:?}", error.finished());
 }
 
 #[test]

@@ -1,5 +1,11 @@
 //! Failures as a program tells them, and a program with a `main` of its own.
 
+use std::{
+    fs::File,
+    io::Read,
+    process::{Child, Command, Stdio},
+};
+
 use serde_json::{Value, json};
 use tests::program::Program;
 
@@ -19,7 +25,7 @@ fn item_failures_hold_the_whole_failure() {
         assert_eq!(second["message"], "its text cannot be shown: no such text");
         for failure in [first, second] {
             assert_eq!((&failure["kind"], &failure["attempts"]), (&"error".into(), &1.into()));
-            assert!(failure["place"]["line"] == 12, "{failure}");
+            assert!(failure["place"]["line"] == 14, "{failure}");
             assert!(failure.get("elapsed").is_none(), "it is another in each run: {failure}");
         }
     }
@@ -46,6 +52,7 @@ fn allowed_failures_are_told_one_by_one_if_that_is_asked_for() {
         "item `allow[1]` failed: bad\n",
         "item `attempt[0]` failed: bad header\n",
         "item `attempt[1]` failed: try again\n",
+        "item `read[1]` (b.csv) failed: bad header\n",
     ] {
         assert_eq!(told.matches(line).count(), 1, "{told}");
     }
@@ -56,7 +63,26 @@ fn allowed_failures_are_told_one_by_one_if_that_is_asked_for() {
         |line: &Value| (line["item"].as_str().map(str::to_owned), line["index"].as_u64(), line["attempts"].as_u64());
     let all: Vec<_> = lines.iter().map(index).collect();
     assert!(all.contains(&(Some("attempt[1]".into()), Some(1), Some(3))), "{told}");
-    assert_eq!(all.len(), 4, "{told}");
+    assert_eq!(all.len(), 5, "{told}");
+}
+
+/// The same in what the program gives, in its log, and in the report of a failed run; also of an item that is left behind.
+#[test]
+fn items_that_failed_have_labels() {
+    for further in [&[][..], &["--parallel-strategy", "thread"]] {
+        let output = failing(further).run().json();
+        assert_eq!(output["unread"][0]["label"], "b.csv", "{output}");
+        assert_eq!(output["bad"][0].get("label"), None, "an index is no label: {output}");
+    }
+    let told = failing(&["-v", "--log-format", "json"]).run().stderr;
+    let lines = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let labels: Vec<_> = lines.filter(|line| line["item"] == "read[1]").map(|line| line["label"].clone()).collect();
+    assert_eq!(labels, ["b.csv"], "{told}");
+    let late = failing(&["--how", "late"]).run();
+    assert!(late.failure(1).contains("= in: branch `late[0]` (slow.csv), after "), "{}", late.stderr);
+    let json = failing(&["--how", "late", "--error-format", "json", "-q"]).run();
+    let report: Value = serde_json::from_str(json.failure(1).lines().next().unwrap()).unwrap();
+    assert_eq!(report["failures"][0]["label"], "slow.csv", "{report}");
 }
 
 #[test]
@@ -76,6 +102,22 @@ fn an_error_that_is_marked_as_permanent_is_not_tried_again() {
 }
 
 #[test]
+fn a_flood_of_retries_is_summed_up() {
+    let flood = failing(&["--how", "flood"]).run();
+    let told: Vec<_> = flood.stderr.lines().filter(|line| line.contains("tried again")).collect();
+    let number = |line: &str, before: &str| -> Option<u64> {
+        line.split_once(before)?.1.split_whitespace().next()?.parse().ok()
+    };
+    let retries = told.iter().map(|line| {
+        let others = number(line, "(and ").unwrap_or(0);
+        if line.contains("more attempts failed") { number(line, "warning: ").unwrap() } else { 1 + others }
+    });
+    // Each of the items but the first, which fails for good, is tried three times.
+    assert_eq!(retries.sum::<u64>(), 2 * 1999, "{}", flood.stderr);
+    assert!(told.len() < 1000, "{} lines", told.len());
+}
+
+#[test]
 fn what_was_set_is_written_though_the_run_failed_if_that_is_asked_for() {
     let failed = failing(&["--how", "last", "--output-on-failure"]).run();
     assert!(failed.code == Some(1) && failed.stdout.contains("\"good\": ["), "{}", failed.stdout);
@@ -86,8 +128,41 @@ fn what_was_set_is_written_though_the_run_failed_if_that_is_asked_for() {
 fn a_report_says_all_that_was_done_and_obeys_no_control_character() {
     let failed = failing(&["--how", "last"]).run();
     let text = failed.failure(1);
-    assert!(text.contains("= done: `allow`, `attempt`, `square`\n"), "{text}");
+    assert!(text.contains("= done: `allow`, `attempt`, `read`, `late`, `square`\n"), "{text}");
     assert!(text.contains("error: \\u{1b}[2Jgone\\u{7}\n") && !text.contains('\u{1b}'), "{text}");
+}
+
+#[test]
+fn what_nodes_print_and_nobody_reads_costs_no_result() {
+    let talk = |stderr: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_failing"));
+        command.args(["--how", "talk"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap()
+    };
+    let is_whole = |child: Child| {
+        let output = child.wait_with_output().unwrap();
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        assert_eq!((output.status.code(), &json["last"]), (Some(0), &"talk".into()), "{output:?}");
+        output.stderr
+    };
+    is_whole(talk(File::options().write(true).open("/dev/full").unwrap().into()));
+    let mut leaves = talk(Stdio::piped());
+    leaves.stderr.take().unwrap().read_exact(&mut [0; 1]).unwrap();
+    is_whole(leaves);
+    // Who stays gets all of it, in order, before the end is told.
+    let all = String::from_utf8(is_whole(talk(Stdio::piped()))).unwrap();
+    let lines: Vec<_> = all.lines().filter(|line| line.starts_with("line ")).collect();
+    assert_eq!((lines.len(), lines.last()), (20_000, Some(&"line 19999")));
+    assert!(all.find("line 19999").unwrap() < all.find("failing: done").unwrap());
+}
+
+/// Neither of a node nor of an item, on the thread of the run or on others.
+#[test]
+fn a_node_that_ends_the_process_is_no_success() {
+    for how in ["exit in a node", "exit in an item"] {
+        let ended = failing(&["--how", how]).run();
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{how}: {}", ended.stderr);
+        assert!(ended.stderr.contains("error: the process was ended from within the run"), "{how}: {}", ended.stderr);
+    }
 }
 
 #[test]
@@ -105,7 +180,7 @@ fn more_than_a_thousand_failures_are_counted() {
 fn a_main_of_ones_own_keeps_the_command_line() {
     let finished = failing(&["--how", "nothing"]).run();
     assert_eq!((finished.json()["last"].as_str(), finished.code), (Some("nothing"), Some(0)));
-    assert!(finished.stderr.ends_with("maps heard of: 3\n"), "{}", finished.stderr);
+    assert!(finished.stderr.ends_with("maps heard of: 5\n"), "{}", finished.stderr);
     let sub = failing(&["sub", "--how", "nothing", "-q"]).run();
     assert_eq!((sub.json()["last"].as_str(), sub.stderr.as_str()), (Some("nothing"), ""));
     let help = failing(&["sub", "--help"]).run().stdout;

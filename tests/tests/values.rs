@@ -210,6 +210,11 @@ fn a_switch_takes_what_people_type() {
     assert_eq!(given("bytes", &["--dedupe", "file"]), Ok(json!([4])));
     let refused = given("label", &["--label", "-x"]).unwrap_err();
     assert!(refused.contains("write `--label=-x`"), "{refused}");
+    for args in [&["--label", "--"][..], &["--label", "--", "-q"]] {
+        let refused = given("label", args).unwrap_err();
+        assert!(refused.contains("write `--label=--`"), "{refused}");
+    }
+    assert_eq!(given("label", &["--label=--"]), Ok("--".into()));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     context::Context,
+    ended::InRun,
     event::{Event, Scope},
     failure::Failure,
     panic::guard,
@@ -50,15 +51,23 @@ pub(crate) fn run_with(
 ) -> Result<View, Failed> {
     let view = view(plan, inputs)?;
     let started = Instant::now();
+    let may_have_processes = means.may_have_processes;
     let run = Run::new(plan, options, means);
+    if let (true, Some(may_have)) = (run.needs_processes(), may_have_processes)
+        && let Err(failure) = may_have()
+    {
+        return Err(Failed::Run { failure, finished: Vec::new(), view });
+    }
     let events = &run.info.events;
     events.emit(|| Event::RunStarted { workflow: plan.name });
     let since = run.records().map_or(0, |records| records.since());
     let context = Context::new(events.clone(), plan.name, Scope::ROOT, 1, run.cancel.clone());
     let block = BlockRun::new(&run, context, plan.root, view, &Position::ROOT, since);
     // This also catches panics outside of nodes: in the `Drop` of a value, or because of a bug in Tea.
+    let in_run = InRun::enter();
     let outcome = guard(|| block.run())
         .unwrap_or_else(|failure| Err(BlockFailed { failure, finished: Vec::new(), view: run.empty_view() }));
+    drop(in_run);
     run.close();
     if let Some(records) = run.records() {
         records.end(outcome.as_ref().err().map(|failed| &*failed.failure));

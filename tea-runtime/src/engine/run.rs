@@ -17,6 +17,9 @@ use crate::{
 /// Creates an executor for this number of worker processes.
 pub(crate) type MakeProcesses = fn(usize) -> Result<Arc<dyn ParallelExecutor>, Box<Failure>>;
 
+/// Checks something before anything runs.
+type Check = fn() -> Result<(), Box<Failure>>;
+
 /// How a plan is run.
 #[derive(Clone, Default)]
 pub struct Options {
@@ -41,6 +44,8 @@ pub struct Options {
 pub(crate) struct Means {
     /// Creates the executor of the process strategy.
     pub(crate) processes: Option<MakeProcesses>,
+    /// Checks whether there may be worker processes, before anything runs.
+    pub(crate) may_have_processes: Option<Check>,
     /// The tokens and circuit breakers of the run in another process, if this is a part of it.
     pub(crate) part_of: Option<(Arc<Tokens>, Arc<Breakers>)>,
     /// The records of the run, if it has any.
@@ -87,7 +92,7 @@ impl Run {
     pub(super) fn new(plan: &'static Plan, options: Options, means: Means) -> Arc<Self> {
         panic::set_hook(plan.panics_abort);
         let Options { max_workers, all_on_threads, executor, settings, events, cancel, until } = options;
-        let Means { processes, part_of, records } = means;
+        let Means { processes, part_of, records, .. } = means;
         let resolved = Resolved { plan, max_workers, all_on_threads, settings };
         let own = || (Tokens::new(resolved.pool_size(None), None), Arc::new(resolved.breakers()));
         let (tokens, breakers) = part_of.unwrap_or_else(own);
@@ -127,6 +132,13 @@ impl Run {
                 Ok(self.processes.get_or_init(|| executor))
             }
         }
+    }
+
+    /// Whether it may need worker processes that it has to start by itself.
+    pub(super) fn needs_processes(&self) -> bool {
+        let mut sites = self.plan.sites.iter();
+        let process = |config: &ParallelConfig| self.strategy(config) == Strategy::Process;
+        self.executor.is_none() && sites.any(|site| self.configs(site).any(process))
     }
 
     /// Closes the executors that were created for the run, and reports the notes that they left.

@@ -56,7 +56,8 @@ impl Server {
         let plan = plan(module, workflow)?;
         let settings = Settings::received(settings).map_err(transport)?;
         let options = Options { settings, events, ..Options::default() };
-        let means = Means { processes: Some(processes), part_of: Some((tokens, Arc::new(breakers))), records: None };
+        let means =
+            Means { processes: Some(processes), part_of: Some((tokens, Arc::new(breakers))), ..Means::default() };
         self.runs.insert(number, Run::new(plan, options, means));
         Ok(())
     }

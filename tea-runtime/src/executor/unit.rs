@@ -22,6 +22,7 @@ use super::{
 use crate::{
     cancel::CancellationToken,
     context::Context,
+    ended::InRun,
     event::{Event, Scope},
     failure::{Failure, FailureKind, cancelled},
     policy::ParallelConfig,
@@ -286,6 +287,7 @@ impl Attempt {
             events.emit(|| Event::AttemptStarted { scope, name, attempt, worker, pid, started, sent: 0 });
         }
         let context = Context::new(events.clone(), work.name(), scope, attempt, token);
+        let _in_run = InRun::enter();
         let started = Instant::now();
         let mut failures = Vec::new();
         run_parts(&mut *work, &context, usize::MAX, &mut |_, parts, failure| {

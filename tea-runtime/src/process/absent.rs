@@ -22,6 +22,12 @@ pub fn test_entry() {}
 pub struct TestEntry(pub &'static str);
 inventory::collect!(TestEntry);
 
+/// Refuses a run that may need worker processes only where it needs them: until then it runs on threads.
+#[expect(clippy::unnecessary_wraps, reason = "it is as where there are worker processes")]
+pub(crate) fn may_have_workers() -> Result<(), Box<Failure>> {
+    Ok(())
+}
+
 /// No process is a worker.
 pub(crate) fn refuse_unserved_worker() {}
 

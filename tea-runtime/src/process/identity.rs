@@ -106,6 +106,13 @@ pub(crate) fn entry() -> Option<Entry> {
     Some(Entry::Test(name.to_owned()))
 }
 
+/// Instances of this program do not become workers.
+pub(super) fn no_entry() -> Failure {
+    let message = "this program cannot start workers of itself: call `tea_runtime::init()` first thing in `main`, or write \
+                   `tea_runtime::test_workers!();` in the file of a test";
+    Failure::new(FailureKind::Error, message)
+}
+
 /// Checks whether this process may start workers: instances of itself, or of another program.
 ///
 /// # Errors
@@ -114,9 +121,7 @@ pub(crate) fn can_have_workers(other_program: bool) -> Result<(), Box<Failure>> 
     let message = if depth() >= MAX_DEPTH {
         format!("process fan-outs nest deeper than {MAX_DEPTH}: a branch seems to run its own workflow")
     } else if !other_program && entry().is_none() {
-        "this program cannot start workers of itself: call `tea_runtime::init()` first thing in `main`, \
-         or write `tea_runtime::test_workers!();` in the file of a test"
-            .to_owned()
+        return Err(Box::new(no_entry()));
     } else {
         return Ok(());
     };

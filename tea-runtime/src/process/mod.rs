@@ -40,7 +40,7 @@ use std::{
     thread,
 };
 
-use crate::stderr;
+use crate::{failure::Failure, stderr};
 
 /// Lets this program serve as its own worker. Call this first in `main`, before any thread is started.
 ///
@@ -89,6 +89,14 @@ pub fn test_entry() {
     if identity::is_worker() {
         worker::serve();
     }
+}
+
+/// Checks whether this process may start instances of itself as workers.
+///
+/// # Errors
+/// If it may not.
+pub(crate) fn may_have_workers() -> Result<(), Box<Failure>> {
+    identity::can_have_workers(false)
 }
 
 /// Ends this process if it was started as a worker but is about to run a workflow of its own, because its `main` does

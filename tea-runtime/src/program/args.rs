@@ -130,10 +130,15 @@ fn spelled_out(flags: &[Flag], args: &[OsString]) -> Vec<OsString> {
 /// An error of the command line, with the way to give a value that looks like a flag.
 fn told(mut error: clap::Error, args: &[OsString]) -> clap::Error {
     use clap::error::{ContextKind, ContextValue, ErrorKind};
-    let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg) else { return error };
-    let before = args.windows(2).find(|pair| pair[1] == **wrong).map(|pair| pair[0].to_string_lossy());
-    let value = wrong.starts_with('-') && error.kind() == ErrorKind::UnknownArgument;
-    let Some(flag) = before.filter(|flag| value && flag.starts_with("--") && !flag.contains('=')) else { return error };
+    let wrong = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(wrong)) if error.kind() == ErrorKind::UnknownArgument => wrong.clone(),
+        // Where a value is missing, or what follows does not fit.
+        _ if matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ArgumentConflict) => "--".to_owned(),
+        _ => return error,
+    };
+    let before = args.windows(2).find(|pair| pair[1] == *wrong).map(|pair| pair[0].to_string_lossy());
+    let takes = |flag: &str| wrong.starts_with('-') && flag.starts_with("--") && !flag.contains('=') && flag != "--";
+    let Some(flag) = before.filter(|flag| takes(flag)) else { return error };
     let tip = format!("if `{wrong}` is the value of `{flag}`, write `{flag}={wrong}`");
     error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     error

@@ -15,7 +15,7 @@ use crate::{
     cancel::CancelReason,
     executor::message::Note,
     failure::{ExitStatus, Failure, FailureKind, cancelled},
-    process::{loss::Loss, message::FromWorker},
+    process::{identity::no_entry, loss::Loss, message::FromWorker, worker::NO_ENTRY},
     timer,
 };
 
@@ -70,6 +70,8 @@ impl Supervisor<'_> {
         match (why, running) {
             (Why::Wrong(message), _) => self.start_failed(&Failure::new(FailureKind::Transport, message), true),
             (_, None) if serving || closing => {}
+            // Each other one would end in the same way.
+            (_, None) if exit == Some(ExitStatus::Code(NO_ENTRY)) => self.start_failed(&no_entry(), true),
             (why, None) => self.start_failed(&loss(why), false),
             (why, Some(queued)) => {
                 let elapsed = queued.ran_for(timer::now());
