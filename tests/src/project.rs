@@ -71,6 +71,16 @@ impl Project {
         self.write("../Cargo.toml", &manifest.replace("[dependencies]\n", &format!("[dependencies]\n{line}\n")));
     }
 
+    /// Adds a benchmark with a `main` of its own.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn benchmark(&self, name: &str, text: &str) {
+        self.write(&format!("../benches/{name}.rs"), text);
+        let manifest = fs::read_to_string(self.path("../Cargo.toml")).expect("the manifest");
+        self.write("../Cargo.toml", &format!("{manifest}\n[[bench]]\nname = \"{name}\"\nharness = false\n"));
+    }
+
     /// Writes a file under `src`.
     ///
     /// # Panics

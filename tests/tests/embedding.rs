@@ -77,6 +77,21 @@ fn is_told_that_a_test_is_no_main() {
 }
 "#;
 
+/// Its `main` lacks the call of `init`, and it has a workflow of its own, whose module would be an entry if it were a test.
+const BENCHMARK: &str = r#"
+tea_runtime::include_workflow!("../src/flow.yaml", main = false);
+
+fn double(number: u64) -> std::io::Result<u64> {
+    Ok(number * 2)
+}
+
+fn main() {
+    eprintln!("set up");
+    let run = flow::builder().max_workers(std::num::NonZero::<usize>::MIN);
+    println!("{}", run.run(flow::Input::new(vec![1, 2])).unwrap_err());
+}
+"#;
+
 #[test]
 fn a_library_runs_in_an_async_program_and_in_files_of_tests() {
     let files = [
@@ -99,4 +114,9 @@ fn a_library_runs_in_an_async_program_and_in_files_of_tests() {
     assert!(tested.success, "{}", tested.output);
     assert_eq!(tested.output.matches("test result: ok. 3 passed").count(), 1, "{}", tested.output);
     assert_eq!(tested.output.matches("test result: ok. 2 passed").count(), 1, "{}", tested.output);
+    // The first worker that does not serve is the last one.
+    project.benchmark("plain", BENCHMARK);
+    let measured = project.test(&["test", "--bench", "plain"]);
+    assert!(measured.output.contains("call `tea_runtime::init()` first thing in `main`"), "{}", measured.output);
+    assert_eq!(measured.output.matches("set up").count(), 2, "{}", measured.output);
 }
