@@ -255,6 +255,17 @@ impl Finished {
     }
 }
 
+/// The length of all that runs recorded in the folder `state`, without large values.
+///
+/// # Panics
+/// If the folder cannot be read.
+#[must_use]
+pub fn recorded_bytes(state: &Path) -> u64 {
+    let Ok(runs) = fs::read_dir(state.join("runs")) else { return 0 };
+    let files = runs.flat_map(|run| fs::read_dir(run.expect("a run").path()).expect("its files"));
+    files.map(|file| file.expect("a file").metadata().map_or(0, |there| there.len())).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

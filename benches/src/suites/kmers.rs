@@ -28,11 +28,12 @@ pub(crate) fn run(effort: Effort) -> Result<Report> {
         command.args(arguments).current_dir(&root);
         command
     };
+    let kmers = |arguments: &[&str]| program("kmers", &[&["-q", "--genome", GENOME], arguments].concat());
     let contenders = [
         ("by hand, with rayon", program("examples/by_hand", &[GENOME])),
         ("by hand, counting in worker processes", program("examples/by_hand", &[GENOME, "processes"])),
-        ("`kmers`, all on threads", program("kmers", &["-q", "--genome", GENOME, "--parallel-strategy", "thread"])),
-        ("`kmers`, counting in worker processes", program("kmers", &["-q", "--genome", GENOME])),
+        ("`kmers`, all on threads", kmers(&["--no-state", "--parallel-strategy", "thread"])),
+        ("`kmers`, counting in worker processes", kmers(&["--no-state"])),
     ];
     let mut expected = None;
     let mut racing = Vec::new();

@@ -1,11 +1,9 @@
 //! Tests the whole program: it produces the expected output, wherever its branches run.
 
-use std::{fs, path::Path};
-
 use rustix::process::Signal;
 use tests::{
     process::wait_for,
-    program::{Finished, Program},
+    program::{Finished, Program, recorded_bytes},
 };
 
 fn converge(args: &str) -> Finished {
@@ -44,13 +42,6 @@ fn a_killed_run_is_resumed() {
     assert!(listed.stdout.trim_end().ends_with("succeeded"), "{}", listed.stdout);
     let again = program("--resume").run();
     assert!(again.failure(2).contains("no run of `converge`"), "{}", again.stderr);
-}
-
-/// How long the logs of all runs are.
-fn recorded_bytes(state: &Path) -> u64 {
-    let Ok(runs) = fs::read_dir(state.join("runs")) else { return 0 };
-    let files = runs.flat_map(|run| fs::read_dir(run.expect("a run").path()).expect("its files"));
-    files.map(|file| file.expect("a file").metadata().map_or(0, |there| there.len())).sum()
 }
 
 #[test]

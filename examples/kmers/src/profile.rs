@@ -1,9 +1,9 @@
 //! The GC profile: how much of each window is G or C, and on which strand.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// G and C in one window.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Window {
     /// The offset of its first base.
     pub(crate) start: usize,
@@ -14,7 +14,7 @@ pub(crate) struct Window {
 }
 
 /// Where replication starts and ends, estimated from the bases.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Replication {
     /// The offset at which the cumulative G minus C is smallest.
     pub(crate) origin: usize,

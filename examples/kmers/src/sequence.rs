@@ -14,11 +14,12 @@ use serde::{Deserialize, Serialize};
 use crate::profile::{self, Window};
 
 /// A genome in memory.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sequence {
     /// The header of the first record.
     pub(crate) title: String,
     /// The bases of all records in upper case, with an `N` between records, so that no k-mer spans two of them.
+    #[serde(with = "serde_bytes")]
     pub(crate) bases: Vec<u8>,
 }
 

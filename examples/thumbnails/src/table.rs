@@ -6,13 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tea_runtime::{FailureKind, ItemFailure};
 
 use crate::thumbnail::{Thumbnail, name};
 
 /// An image on the contact sheet.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Picture {
     file: String,
     width: u32,
@@ -20,7 +20,7 @@ pub(crate) struct Picture {
 }
 
 /// A file without a thumbnail, and the reason.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Broken {
     file: String,
     kind: FailureKind,

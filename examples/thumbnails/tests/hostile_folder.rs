@@ -2,8 +2,12 @@
 
 use std::{fs, path::Path};
 
+use rustix::process::Signal;
 use serde_json::Value;
-use tests::program::Program;
+use tests::{
+    process::wait_for,
+    program::{Program, recorded_bytes},
+};
 
 /// The expected result for each hostile file: the kind of failure, the number of attempts, and the message.
 const BROKEN: [(&str, &str, u64, &str); 7] = [
@@ -25,7 +29,7 @@ fn what_is_hostile_costs_its_own_thumbnail_only() {
 
     let sheet = directory.path().join("sheet.png");
     let trace = directory.path().join("trace.json");
-    let mut program = Program::new(env!("CARGO_BIN_EXE_thumbnails"));
+    let mut program = Program::new(env!("CARGO_BIN_EXE_thumbnails")).arg("--no-state");
     for (flag, value) in [("--folder", &pictures), ("--sheet", &sheet), ("--timing", &trace)] {
         program = program.arg(flag).arg(value);
     }
@@ -57,6 +61,31 @@ fn what_is_hostile_costs_its_own_thumbnail_only() {
         assert!(differ(cell % 5, cell / 5), "cell {cell} is empty");
     }
     assert!(!differ(4, 4), "the last cell is not");
+}
+
+/// Killed while it makes thumbnails, it is resumed, and makes only those that it had not made.
+#[test]
+fn a_killed_run_is_resumed() {
+    let directory = tempfile::tempdir().unwrap();
+    let pictures = directory.path().join("pictures");
+    let _ = folder(&pictures, directory.path());
+    let [sheet, trace, state] = ["sheet.png", "trace.json", "state"].map(|name| directory.path().join(name));
+    let program = || Program::new(env!("CARGO_BIN_EXE_thumbnails")).arg("--state-dir").arg(&state);
+
+    let running = program().arg("--folder").arg(&pictures).arg("--sheet").arg(&sheet).start();
+    wait_for("a few thumbnails", || (recorded_bytes(&state) >= 100_000).then_some(()));
+    running.signal(Signal::KILL);
+    assert_eq!(running.finish().signal, Some(9));
+    assert!(!sheet.exists());
+
+    let output = program().arg("--resume").arg("--timing").arg(&trace).run().json();
+    let len = |key: &str| output[key].as_array().map(Vec::len);
+    assert_eq!((len("shown"), len("broken")), (Some(24), Some(BROKEN.len())), "{output:#}");
+    assert!(sheet.exists());
+    let trace: Value = serde_json::from_slice(&fs::read(trace).unwrap()).unwrap();
+    let entries = trace["traceEvents"].as_array().unwrap().iter();
+    let made = entries.filter(|entry| entry["cat"] == "attempt" && entry["args"]["failure"].is_null()).count();
+    assert!((1..24).contains(&made), "{made} thumbnails were made after the kill");
 }
 
 /// The trace contains every attempt with its item and its bytes, including those that fail and are retried.
