@@ -148,8 +148,7 @@ impl<W: Workflow> Builder<W> {
     }
 
     /// Resumes a recorded run: the one with this name, or the last run of this workflow that did not succeed. What is
-    /// recorded as done is not run again. If inputs differ from those of that run, none of its records are reused, and
-    /// a warning says so.
+    /// recorded as done is not run again, unless what it reads has changed, such as an input.
     #[must_use]
     pub fn resume(mut self, run: Option<&str>) -> Self {
         self.session.get_or_insert_default().resume = Some(run.map(str::to_owned).into());
@@ -163,7 +162,8 @@ impl<W: Workflow> Builder<W> {
         self
     }
 
-    /// Stops the run after this node, which must be outside of branches. The run counts as cancelled.
+    /// Stops the run after this node, which must be outside of branches. The error of the run then
+    /// [is that it stopped](Error::is_stopped).
     #[must_use]
     pub fn until_node(mut self, node: impl Into<String>) -> Self {
         self.until = Some(node.into());
@@ -283,6 +283,7 @@ pub(crate) fn run_recorded(
     let outcome = engine::run_with(plan, inputs, options, means).map_err(|failed| match failed {
         Failed::MissingInput(key) => Error::missing_input(plan, key),
         Failed::Run { failure, finished, view } => Error::failed(plan, failure, finished).with_view(view),
+        Failed::Stopped { finished, view } => Error::stopped(plan, finished).with_view(view),
     });
     let Some(records) = records else { return outcome };
     let run = records.recorder().name().to_owned();

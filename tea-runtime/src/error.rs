@@ -27,6 +27,8 @@ struct Facts {
     view: Option<View>,
     /// The name of the run in its store, if it is recorded.
     run: Option<String>,
+    /// Whether the run stopped where it was told to.
+    stopped: bool,
 }
 
 /// A cause of which only the message is known, because it may come from another process.
@@ -63,7 +65,16 @@ impl Error {
             cause,
             view: None,
             run: None,
+            stopped: false,
         }))
+    }
+
+    /// The run stopped after a node, as it was told to.
+    pub(crate) fn stopped(plan: &Plan, nodes: Vec<&'static str>) -> Self {
+        let message = format!("stopped after `{}`, as was asked", nodes.last().copied().unwrap_or_default());
+        let mut error = Self::failed(plan, Box::new(Failure::new(FailureKind::Cancelled, message.clone())), nodes);
+        (error.0.stopped, error.0.message) = (true, format!("workflow `{}` {message}", plan.name));
+        error
     }
 
     /// With what was set when the run ended.
@@ -105,6 +116,7 @@ impl Error {
             cause: None,
             view: None,
             run: None,
+            stopped: false,
         }))
     }
 
@@ -142,6 +154,13 @@ impl Error {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.failure().is_some_and(|failure| failure.kind == FailureKind::Cancelled)
+    }
+
+    /// Whether the run stopped after the node that [`until_node`](crate::Builder::until_node) names. It was not
+    /// cancelled by anyone else, and nothing failed.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.0.stopped
     }
 
     /// Whether the run did not start because its inputs or settings are invalid.

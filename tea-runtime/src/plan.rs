@@ -117,6 +117,9 @@ pub struct Block {
     pub keys: &'static [u32],
 }
 
+/// `parallel_results`, in lists of the keys that some Rust reads.
+pub const RESULTS: u32 = u32::MAX;
+
 /// Something to run, and what follows.
 #[derive(Debug)]
 pub struct Step {
@@ -130,6 +133,8 @@ pub struct Step {
     pub next: Next,
     /// The number of visits after which the run fails.
     pub max_visits: u64,
+    /// What its Rust reads: keys, ascending, and [`RESULTS`]. Empty for a fan-out.
+    pub reads: &'static [u32],
     /// `resume: rerun`: whether it runs again when a run is resumed, even if its record says that it is done.
     pub rerun: bool,
 }
@@ -189,6 +194,8 @@ pub struct Arm {
     pub to: Target,
     /// The text of the condition, for graphs; empty if there is none.
     pub text: &'static str,
+    /// What the condition reads, like [`Step::reads`].
+    pub reads: &'static [u32],
 }
 
 /// A fan-out.
@@ -219,6 +226,8 @@ pub struct Task {
     pub when: Option<Condition>,
     /// The text of the condition, for graphs; empty if there is none.
     pub when_text: &'static str,
+    /// What the condition reads, like [`Step::reads`].
+    pub when_reads: &'static [u32],
     /// The tasks to wait for, ascending.
     pub needs: &'static [u32],
     /// The block that it runs.
@@ -264,6 +273,8 @@ pub struct Map {
     pub reads: &'static [u32],
     /// The keys that it writes (output and failures).
     pub writes: &'static [u32],
+    /// Whether the body uses the index of its item.
+    pub indexed: bool,
     /// The maximum number of items that run at once.
     pub max_workers: Option<u32>,
     /// Whether the first failure cancels the rest.

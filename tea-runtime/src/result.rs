@@ -51,6 +51,11 @@ impl ParallelFlowResult {
         self.label.as_ref().map(|label| format!(" ({label})")).unwrap_or_default()
     }
 
+    /// What does not differ from run to run.
+    pub(crate) fn lasting(&self) -> Self {
+        Self { restored: false, elapsed: Duration::ZERO, pid: 0, worker: None, ..self.clone() }
+    }
+
     /// The result of a branch or item that was not started.
     pub(crate) fn new(branch: impl Into<Cow<'static, str>>) -> Self {
         Self {

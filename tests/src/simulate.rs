@@ -86,6 +86,7 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
         place: PLACE,
         when: None,
         when_text: "",
+        when_reads: &[],
         needs: needs.iter().map(|&need| u32::try_from(need).expect("a small graph")).collect::<Vec<_>>().leak(),
         block: &NOTHING,
         reads: &[],
@@ -100,7 +101,15 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
         max_workers: Some(workers),
         fail_fast: false,
     }));
-    let step = Step { name: "all", place: PLACE, work: Work::FanOut(region), next: END, max_visits: 1, rerun: false };
+    let step = Step {
+        name: "all",
+        place: PLACE,
+        work: Work::FanOut(region),
+        next: END,
+        max_visits: 1,
+        reads: &[],
+        rerun: false,
+    };
     let root = Block { entry: Next::Go(Target::Step(0)), steps: vec![step].leak(), keys: &[] };
     Box::leak(Box::new(Plan {
         name: "simulated",

@@ -42,13 +42,14 @@ fn a_killed_run_resumes_to_the_same_end() {
             }
             let mode = MODES[(round + workflow) % MODES.len()];
             let run = Run { program: &project.program(), workflow, mode, directory: directory.path(), runs };
-            let whole = run.start("whole").finish();
-            check(&whole, expected, &format!("w{workflow}, {mode}, not killed"));
+            let whole = run.start("whole", 1).finish();
+            check(&whole, &expected[0], &format!("w{workflow}, {mode}, not killed"));
             run.keep_program();
             let calls_of = |store: &str| fs::metadata(run.path(store, "calls")).map_or(0, |calls| calls.len());
-            let mut lives = 0;
-            let ended = loop {
-                let life = run.start("killed");
+            let (mut lives, other_inputs) = (0, rng.bool());
+            let (ended, input) = loop {
+                let input = if other_inputs { rng.usize(1..=2) } else { 1 };
+                let life = run.start("killed", input);
                 if lives < 20 {
                     lives += 1;
                     std::thread::sleep(whole.elapsed.mul_f64(rng.f64()));
@@ -57,12 +58,15 @@ fn a_killed_run_resumes_to_the_same_end() {
                 }
                 let ended = life.finish();
                 if ended.signal != Some(9) {
-                    break ended;
+                    break (ended, input);
                 }
                 killed += 1;
             };
-            check(&ended, expected, &format!("w{workflow}, {mode}, in {lives} lives"));
-            (once, calls, runs) = (once + calls_of("whole"), calls + calls_of("killed"), runs + 1);
+            check(&ended, &expected[input - 1], &format!("w{workflow}, {mode}, in {lives} lives, with input {input}"));
+            if !other_inputs {
+                (once, calls) = (once + calls_of("whole"), calls + calls_of("killed"));
+            }
+            runs += 1;
         }
         round += 1;
     }
@@ -95,7 +99,7 @@ impl Run<'_> {
         fs::copy(self.path("whole", "state").join("program"), self.directory.join("program")).expect("a known program");
     }
 
-    fn start(&self, store: &str) -> tests::program::Running {
+    fn start(&self, store: &str, input: usize) -> tests::program::Running {
         let (known, state) = (self.directory.join("program"), self.path(store, "state"));
         if known.exists() && !state.exists() {
             fs::create_dir_all(state.join("runs")).expect("a new directory");
@@ -105,13 +109,14 @@ impl Run<'_> {
             .arg(format!("w{}", self.workflow))
             .arg(self.mode)
             .arg(self.path(store, "state"))
+            .arg(input.to_string())
             .env("CALLS", self.path(store, "calls"))
             .start()
     }
 }
 
-/// A program of random workflows, and what each of them must print.
-fn program(rng: &mut Rng) -> (Project, Vec<String>) {
+/// A program of random workflows, and what each of them must print with either input.
+fn program(rng: &mut Rng) -> (Project, Vec<[String; 2]>) {
     // Each call leaves a byte, and takes long enough to be interrupted.
     let prelude = PRELUDE.replacen("fn mix(seed: u64, values: &[u64]) -> u64 {\n", CALL, 1);
     let mut main = format!("{prelude}{MAIN}{SHOW}");
@@ -125,7 +130,7 @@ fn program(rng: &mut Rng) -> (Project, Vec<String>) {
         assert!(plan.checkpoint.is_some());
         writeln!(main, "tea_runtime::include_workflow!(\"{name}.yaml\", main = false);").expect("memory");
         writeln!(arms, "        \"{name}\" => run!({name}, {}),", outcome::keys(&plan)).expect("memory");
-        expected.push(outcome::expected(&plan, 1));
+        expected.push([1, 2].map(|input| outcome::expected(&plan, input)));
         files.push((format!("{name}.yaml"), text));
     }
     write!(
@@ -154,7 +159,7 @@ const MAIN: &str = r#"
 use std::num::NonZero;
 
 fn argument(at: usize) -> String {
-    std::env::args().nth(at).expect("three arguments")
+    std::env::args().nth(at).expect("four arguments")
 }
 
 /// Resumes what is there, or starts.
@@ -168,7 +173,7 @@ macro_rules! run {
                 _ => builder,
             };
             let builder = if resume { builder.resume(None) } else { builder };
-            builder.run($name::Input { n: 1, all: vec![1] })
+            builder.run($name::Input { n: argument(4).parse().expect("a number"), all: vec![1] })
         };
         // A run that was killed before it began has nothing to resume.
         let outcome = match run(true) {

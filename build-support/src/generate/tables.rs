@@ -1,7 +1,7 @@
 //! The tables of a plan: blocks, regions and maps as literals of the runtime's types. Topology is data: rustc has little
 //! to do for it.
 
-use std::{fmt::Write, time::Duration};
+use std::{borrow::Borrow, collections::BTreeSet, fmt::Write, time::Duration};
 
 use super::{
     identifiers::Names,
@@ -9,7 +9,7 @@ use super::{
     pieces::{self, Pieces},
 };
 use crate::{
-    plan::{Arm, Block, KeyId, Map, Next, Output, Plan, Policy, Region, Step, Target, Task, Work},
+    plan::{Arm, Block, Code, KeyId, Map, Next, Output, Plan, Policy, Region, Step, Target, Task, Work},
     source::{Sources, Span},
     syntax::{Checkpoint, CircuitBreaker, Retry, RetryOn, Strategy, parallel_settings},
 };
@@ -96,12 +96,17 @@ impl<'a> Writer<'a, '_> {
             }
         };
         format!(
-            "            tea::Step {{ name: {:?}, place: {}, work: tea::Work::{work}, next: {}, max_visits: {}, rerun: \
-             {} }},\n",
+            "            tea::Step {{ name: {:?}, place: {}, work: tea::Work::{work}, next: {}, max_visits: {}, reads: &{}, \
+             rerun: {} }},\n",
             step.name,
             self.place(step.span),
             self.next(&step.name, &step.next),
             step.max_visits,
+            match &step.work {
+                Work::Run(node) => reads(&[&node.code]),
+                Work::Map(map) => reads(&[&map.items, &map.body]),
+                Work::FanOut(_) => "[]".to_owned(),
+            },
             step.rerun,
         )
     }
@@ -119,10 +124,11 @@ impl<'a> Writer<'a, '_> {
 
     fn arm(&mut self, of: &str, arm: &'a Arm) -> String {
         let (when, text) = self.when(of, arm.when.as_ref());
-        format!("tea::Arm {{ when: {when}, to: {}, text: {text:?} }}, ", target(arm.to))
+        let reads = reads(arm.when.as_slice());
+        format!("tea::Arm {{ when: {when}, to: {}, text: {text:?}, reads: &{reads} }}, ", target(arm.to))
     }
 
-    fn when(&mut self, of: &str, when: Option<&'a crate::plan::Code>) -> (String, &'a str) {
+    fn when(&mut self, of: &str, when: Option<&'a Code>) -> (String, &'a str) {
         match when {
             Some(code) => {
                 let function = self.pieces.condition(of, code, self.plan, self.names);
@@ -148,14 +154,15 @@ impl<'a> Writer<'a, '_> {
 
     fn task(&mut self, task: &'a Task) -> String {
         let (when, when_text) = self.when(&task.name, task.when.as_ref());
+        let when_reads = reads(task.when.as_slice());
         let reads =
             join(&task.reads, ", ", |read| format!("tea::TaskRead {{ key: {}, after: {} }}", read.key.0, read.after));
         let writes = join(&task.writes, ", ", |write| {
             format!("tea::TaskWrite {{ key: {}, combine: {} }}", write.key.0, write.combine)
         });
         format!(
-            "        tea::Task {{ name: {:?}, place: {}, when: {when}, when_text: {when_text:?}, needs: &{:?}, \
-             config: &{}, reads: &[{reads}], writes: &[{writes}], block: {} }},\n",
+            "        tea::Task {{ name: {:?}, place: {}, when: {when}, when_text: {when_text:?}, when_reads: \
+             &{when_reads}, needs: &{:?}, config: &{}, reads: &[{reads}], writes: &[{writes}], block: {} }},\n",
             task.name,
             self.place(task.span),
             task.needs,
@@ -170,11 +177,12 @@ impl<'a> Writer<'a, '_> {
         writes.sort_unstable();
         let text = format!(
             "    static MAP_{id}: tea::Map = tea::Map {{ id: {id}, name: {:?}, place: {}, spec: nodes::{constant}::MAP, \
-             reads: &{}, writes: &{}, max_workers: {}, fail_fast: {}, config: &{} }};\n",
+             reads: &{}, writes: &{}, indexed: {}, max_workers: {}, fail_fast: {}, config: &{} }};\n",
             step.name,
             self.place(step.span),
             ids(&map.body.reads),
             ids(&writes),
+            map.index_var.is_some(),
             option(map.max_workers),
             map.fail_fast,
             self.config(&map.policy),
@@ -204,6 +212,14 @@ fn target(target: Target) -> String {
         Target::End => "tea::Target::End".to_owned(),
         Target::Task(task) => format!("tea::Target::Task({task})"),
     }
+}
+
+/// What some Rust reads: keys, ascending, and `parallel_results`.
+fn reads(code: &[impl Borrow<Code>]) -> String {
+    let code = || code.iter().map(Borrow::borrow);
+    let keys: BTreeSet<u32> = code().flat_map(|code| &code.reads).map(|key| key.0).collect();
+    let results = code().any(|code| code.uses_results).then(|| "tea::RESULTS".to_owned());
+    format!("[{}]", keys.iter().map(u32::to_string).chain(results).collect::<Vec<_>>().join(", "))
 }
 
 fn ids(keys: &[KeyId]) -> String {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 
 use super::{
     Run, branches, items,
-    records::{Onward, Records, StepRecord},
+    records::{Done, MapDone, Name, Names, Onward, Records},
 };
 use crate::{
     context::Context,
@@ -15,7 +15,7 @@ use crate::{
     plan::{Arm, Block, Body, Condition, Next, Step, Target, Work},
     position::Position,
     result::pid,
-    state::{Journal, View},
+    state::View,
 };
 
 /// The result of a block that succeeded.
@@ -46,8 +46,8 @@ pub(super) struct BlockRun<'a> {
     block: &'static Block,
     visits: Visits,
     at: usize,
-    /// Records with this number or a later one are valid.
-    pub(super) since: u64,
+    /// The names of what it works with, if it is recorded.
+    pub(super) names: Names,
 }
 
 impl<'a> BlockRun<'a> {
@@ -57,9 +57,9 @@ impl<'a> BlockRun<'a> {
         block: &'static Block,
         view: View,
         position: &'a Position,
-        since: u64,
+        names: Names,
     ) -> Self {
-        Self { run, context, view, position, block, visits: Visits::new(block.steps.len()), at: 0, since }
+        Self { run, context, view, position, block, visits: Visits::new(block.steps.len()), at: 0, names }
     }
 
     /// Runs the block to its end.
@@ -101,9 +101,10 @@ impl<'a> BlockRun<'a> {
                 }
                 Some(records) => self.recorded(step, records)?,
             };
-            if self.run.until() == Some(step.name) && std::ptr::eq(self.block, self.run.plan.root) {
-                let message = format!("stopped after `{}`, as was asked", step.name);
-                return Err(Box::new(Failure::new(FailureKind::Cancelled, message)).at(step.name, step.place));
+            let is_root = std::ptr::eq(self.block, self.run.plan.root);
+            if is_root && self.run.until() == Some(step.name) && matches!(onward, Onward::Step(_)) {
+                let _ = self.run.stopped.set(self.finished().into_iter().chain([step.name]).collect());
+                return Ok(Vec::new());
             }
         }
     }
@@ -115,74 +116,72 @@ impl<'a> BlockRun<'a> {
         };
         // Like a step after all others.
         let position = self.position.step(u32::try_from(self.block.steps.len()).unwrap_or(u32::MAX), 1);
-        let found = records.step(&position, self.since);
-        if let Some(found) = found.filter(|found| self.leads_on(&found.onward)) {
-            self.since = found.after;
-            return Ok(found.onward);
+        let decided = self.decided(records, self.block.entry);
+        let found = records.step(&position, &self.names).filter(|found| found.done.decided == decided);
+        if let Some(found) = found.filter(|found| self.leads_on(&found.done.onward)) {
+            return Ok(found.done.onward);
         }
         let onward = self.target(self.block.entry)?;
-        let written = (Vec::new(), self.view.specs());
-        let (token, events) = (&self.context.token, &self.context.events);
-        self.since = records.step_done(&position, (None, &onward), written, 0, token, events)?;
-        Ok(onward)
+        let done = Done { asks: None, onward, decided, map: MapDone::default() };
+        let (written, told) = ((Vec::new(), self.view.specs()), (&self.context.token, &self.context.events));
+        records.step_done(&position, (None, done), written, &mut self.names, told)
     }
 
     /// Runs a step that may have a record. Afterwards, it has one.
     fn recorded(&mut self, step: &'static Step, records: &Records) -> Result<Onward, Box<Failure>> {
         records.tell_failure(&self.context.events);
         let position = self.position();
-        self.since = records.since_at(step.name, self.since);
-        let found = records.step(&position, self.since).filter(|found| self.leads_on(&found.onward));
-        let (mut journal, mut items) = (Vec::new(), 0);
-        let mut found = match step.work {
+        self.names.renewed |= records.renews(step.name);
+        let found = records.step(&position, &self.names).filter(|found| self.leads_on(&found.done.onward));
+        let asks = (!matches!(step.work, Work::FanOut(_))).then(|| records.asks(&self.names, step.reads, &self.view));
+        // What conditions read that the node wrote is determined by what it read.
+        let mut decided = self.decided(records, step.next);
+        let valid = found.as_ref().filter(|found| found.done.asks == asks);
+        let (mut journal, mut map, mut restored) = (Vec::new(), MapDone::default(), false);
+        match step.work {
             Work::Run(body) => {
-                if let Some(found) = found.as_ref().filter(|_| !step.rerun)
-                    && guard(|| found.restore(&mut self.view)).flatten().map_err(|failure| self.here(failure))?
-                {
-                    self.since = found.after;
-                    return Ok(found.onward.clone());
+                if let Some(valid) = valid.filter(|_| !step.rerun) {
+                    let outcome = guard(|| valid.restore(&mut self.view, &mut self.names)).flatten();
+                    restored = outcome.map_err(|failure| self.here(failure))?;
                 }
-                self.view.start_journal();
-                let outcome = self.node(step, body);
-                journal = self.view.take_journal();
-                outcome?;
-                found
+                if !restored {
+                    self.view.start_journal();
+                    let outcome = self.node(step, body);
+                    journal = self.view.take_journal();
+                    outcome?;
+                }
             }
-            Work::Map(map) => {
-                items = items::run(self, map, found.as_ref())?;
-                found
+            Work::Map(work) => {
+                map = items::run(self, work, asks, valid)?;
+                map.outputs.iter().for_each(|(key, name)| self.names.write(self.view.specs(), *key, *name));
+                decided = self.decided(records, step.next);
+                restored = valid.is_some_and(|valid| valid.done.map == map);
             }
             Work::FanOut(region) => {
                 branches::run(self, region)?;
-                found
-            }
-        };
-        if !matches!(step.work, Work::Run(_)) {
-            // What it depends on was done again, so the decision may be different now.
-            found = found.filter(|found| found.after > self.since);
-            if let Some(found) = &found {
-                self.since = found.after;
-                return Ok(found.onward.clone());
+                decided = self.decided(records, step.next);
+                restored = valid.is_some();
             }
         }
+        let valid = valid.filter(|_| restored);
+        if let Some(valid) = valid.filter(|valid| valid.done.decided == decided) {
+            return Ok(valid.done.onward.clone());
+        }
         let onward = self.target(step.next)?;
-        self.since = self.done(records, &position, found.as_ref(), &onward, journal, items)?;
-        Ok(onward)
+        let (done, specs) = (Done { asks, onward, decided, map }, self.view.specs());
+        let told = (&self.context.token, &self.context.events);
+        let done = match valid {
+            Some(valid) => records.redecided(&position, (valid, done), specs, told),
+            None => records.step_done(&position, (found.as_ref(), done), (journal, specs), &mut self.names, told),
+        };
+        done.map_err(|failure| self.here(failure))
     }
 
-    fn done(
-        &self,
-        records: &Records,
-        position: &Position,
-        found: Option<&StepRecord>,
-        onward: &Onward,
-        journal: Journal,
-        items: u64,
-    ) -> Result<u64, Box<Failure>> {
-        let (token, events) = (&self.context.token, &self.context.events);
-        let written = (journal, self.view.specs());
-        let done = records.step_done(position, (found, onward), written, items, token, events);
-        done.map_err(|failure| self.here(failure))
+    /// The name of what the conditions read that decide what comes next, if there are any.
+    fn decided(&self, records: &Records, next: Next) -> Option<Name> {
+        let Next::Choose(arms) = next else { return None };
+        let reads: Vec<u32> = arms.iter().flat_map(|arm| arm.reads).copied().collect();
+        Some(records.asks(&self.names, &reads, &self.view))
     }
 
     /// Whether the block can continue there from here.
@@ -194,7 +193,7 @@ impl<'a> BlockRun<'a> {
     fn work(&mut self, step: &'static Step) -> Result<(), Box<Failure>> {
         match step.work {
             Work::Run(body) => self.node(step, body),
-            Work::Map(map) => items::run(self, map, None).map(drop),
+            Work::Map(map) => items::run(self, map, None, None).map(drop),
             Work::FanOut(region) => branches::run(self, region),
         }
     }

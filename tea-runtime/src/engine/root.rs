@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{
     Means, Options, Run,
     block::{BlockFailed, BlockRun},
+    records::Names,
 };
 use crate::{
     context::Context,
@@ -26,6 +27,13 @@ pub enum Failed {
     Run {
         /// Why.
         failure: Box<Failure>,
+        /// The nodes outside fan-outs that were done.
+        finished: Vec<&'static str>,
+        /// The keys that were set by then.
+        view: View,
+    },
+    /// It stopped after the node of [`Options::until`].
+    Stopped {
         /// The nodes outside fan-outs that were done.
         finished: Vec<&'static str>,
         /// The keys that were set by then.
@@ -60,17 +68,18 @@ pub(crate) fn run_with(
     }
     let events = &run.info.events;
     events.emit(|| Event::RunStarted { workflow: plan.name });
-    let since = run.records().map_or(0, |records| records.since());
+    let names = run.records().map_or_else(Names::default, |records| records.inputs());
     let context = Context::new(events.clone(), plan.name, Scope::ROOT, 1, run.cancel.clone());
-    let block = BlockRun::new(&run, context, plan.root, view, &Position::ROOT, since);
+    let block = BlockRun::new(&run, context, plan.root, view, &Position::ROOT, names);
     // This also catches panics outside of nodes: in the `Drop` of a value, or because of a bug in Tea.
     let in_run = InRun::enter();
     let outcome = guard(|| block.run())
         .unwrap_or_else(|failure| Err(BlockFailed { failure, finished: Vec::new(), view: run.empty_view() }));
     drop(in_run);
     run.close();
+    let stopped = run.stopped.get();
     if let Some(records) = run.records() {
-        records.end(outcome.as_ref().err().map(|failed| &*failed.failure));
+        records.end(outcome.as_ref().err().map(|failed| &*failed.failure), stopped.is_some());
         records.tell_failure(events);
     }
     let (elapsed, success) = (started.elapsed(), outcome.is_ok());
@@ -78,7 +87,10 @@ pub(crate) fn run_with(
     match outcome {
         Ok(end) => match events.panic() {
             Some(failure) => Err(Failed::Run { failure, finished: Vec::new(), view: end.view }),
-            None => Ok(end.view),
+            None => match stopped {
+                Some(finished) => Err(Failed::Stopped { finished: finished.clone(), view: end.view }),
+                None => Ok(end.view),
+            },
         },
         Err(BlockFailed { failure, finished, view }) => Err(Failed::Run { failure, finished, view }),
     }

@@ -85,6 +85,8 @@ pub(crate) struct Run {
     sites: Box<[OnceLock<Site>]>,
     records: Option<Arc<Records>>,
     until: Option<String>,
+    /// If the run has stopped after that node: the nodes outside of branches that were done.
+    pub(super) stopped: OnceLock<Vec<&'static str>>,
 }
 
 impl Run {
@@ -109,6 +111,7 @@ impl Run {
             sites: plan.sites.iter().map(|_| OnceLock::new()).collect(),
             records,
             until,
+            stopped: OnceLock::new(),
         })
     }
 

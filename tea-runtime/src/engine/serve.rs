@@ -6,6 +6,7 @@ use super::{
     MakeProcesses, Means, Options, Run, Settings,
     branches::BranchWork,
     items::{ItemsWork, Shared},
+    records::Names,
 };
 use crate::{
     cancel::CancellationToken,
@@ -90,7 +91,7 @@ impl Server {
                 let index = index.ok_or_else(no_such)?;
                 let heads = view.ok_or_else(|| transport("what the branch reads was not received"))?;
                 let view = read_view(plan, region.tasks[index].block.keys, heads, values)?;
-                Ok(Box::new(BranchWork::new(run, region, index, view, (Position::ROOT, 0))))
+                Ok(Box::new(BranchWork::new(run, region, index, view, (Position::ROOT, Names::default()))))
             }
             Site::Map(map) => {
                 let all = head.items.iter().try_fold(0_u64, |all, length| all.checked_add(*length));

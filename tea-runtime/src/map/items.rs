@@ -89,6 +89,9 @@ pub trait Origin: Send + Sync + 'static {
     /// The type of an item.
     type Item: Send + Sync + 'static;
 
+    /// Whether the items are those of a key.
+    const IN_PLACE: bool;
+
     #[doc(hidden)]
     fn open(&self, view: &View, context: &Context) -> Result<Box<dyn Supply<Self::Item>>, NodeError>;
 }
@@ -117,6 +120,7 @@ pub const fn in_place<C>(key: Key<C>) -> InPlace<C> {
 
 impl<C: List<Item: Send + Sync + 'static> + 'static> Origin for InPlace<C> {
     type Item = C::Item;
+    const IN_PLACE: bool = true;
 
     fn open(&self, view: &View, _: &Context) -> Result<Box<dyn Supply<C::Item>>, NodeError> {
         let list = view.share(self.0);
@@ -168,6 +172,7 @@ where
     I: IntoIterator<IntoIter: Send + 'static, Item: Send + Sync + 'static> + 'static,
 {
     type Item = I::Item;
+    const IN_PLACE: bool = false;
 
     fn open(&self, view: &View, context: &Context) -> Result<Box<dyn Supply<I::Item>>, NodeError> {
         Ok(Box::new(Made((self.items)(view, context)?.into_iter().fuse())))

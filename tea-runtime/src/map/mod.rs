@@ -38,6 +38,9 @@ pub trait MapSpec: Sync + Send {
     /// If the Rust of `items` returns an error or panics.
     fn items(&'static self, view: &View, context: &Context) -> Result<Box<dyn Source>, NodeError>;
 
+    /// Whether the items are those of a key, so that evaluating `items` reads nothing else.
+    fn is_in_place(&self) -> bool;
+
     /// Decodes the items that another process sent, each as written by [`Batch::encode_item`]. The first has index
     /// `start`.
     ///
@@ -258,6 +261,10 @@ where
     fn items(&'static self, view: &View, context: &Context) -> Result<Box<dyn Source>, NodeError> {
         let supply = self.origin.open(view, context)?;
         Ok(Box::new(Running { spec: self, supply, given: 0 }))
+    }
+
+    fn is_in_place(&self) -> bool {
+        S::IN_PLACE
     }
 
     fn decode(&'static self, start: usize, items: &[&[u8]]) -> Result<Box<dyn Batch>, String> {

@@ -11,7 +11,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 
 use super::{args::Style, console::Console, human, output::Stdout, usage};
 use crate::{
-    engine::records::{Outlook, Session, Which, workflow},
+    engine::records::{Outlook, Prospect, Session, Which, workflow},
     plan::Plan,
     store::{Folder, Kind, RunFolder, Status, StoreError},
 };
@@ -97,7 +97,10 @@ pub(super) fn command() -> Command {
         .subcommand(Command::new("show").about("Shows what is known about a run").arg(run()))
         .subcommand(Command::new("rm").about("Removes runs").arg(run().num_args(1..)))
         .subcommand(Command::new("verify").about("Reads everything that a run recorded, and reports damage").arg(run()))
-        .subcommand(Command::new("gc").about("Removes data that no run needs"))
+        .subcommand(
+            Command::new("gc")
+                .about("Removes runs with `keep` newer ones, also unfinished ones, and data that no run needs"),
+        )
 }
 
 /// What `runs` requests.
@@ -162,18 +165,28 @@ pub(super) fn told(outlook: &Outlook, node: Option<&str>) -> Result<String, Stri
         Some(run) => format!("run {run} would be resumed:\n"),
         None => "a new run would be started:\n".to_owned(),
     };
-    let width = outlook.nodes.iter().map(|of| of.node.chars().count()).max().unwrap_or_default();
-    let mut any = false;
-    for of in outlook.nodes.iter().filter(|of| node.is_none_or(|node| node == of.node)) {
-        any = true;
-        let (name, what) = (of.node, if of.runs { "would run" } else { "would not run" });
-        writeln!(text, "  {name:width$}  {what}: {}", of.why).expect("a string takes everything");
+    let mut lines = Vec::new();
+    collect(&outlook.nodes, node, 1, &mut lines);
+    if let (Some(node), true) = (node, lines.is_empty()) {
+        return Err(format!("`--explain {node}`: there is no node or branch `{node}` that the run would reach"));
     }
-    match node {
-        Some(node) if !any => {
-            Err(format!("`--explain {node}`: there is no node `{node}` outside of branches that the run would reach"))
+    let width = lines.iter().map(|(depth, of)| 2 * depth + of.node.chars().count()).max().unwrap_or_default();
+    for (depth, of) in lines {
+        let (indent, what) = (2 * depth, if of.runs { "would run" } else { "would not run" });
+        let name = width - indent;
+        writeln!(text, "{:indent$}{:name$}  {what}: {}", "", of.node, of.why).expect("a string takes everything");
+    }
+    Ok(text)
+}
+
+/// The nodes and branches with this name, or all, with how deep they are.
+fn collect<'a>(of: &'a [Prospect], node: Option<&str>, depth: usize, lines: &mut Vec<(usize, &'a Prospect)>) {
+    for prospect in of {
+        let is_asked = node.is_none_or(|node| node == prospect.node);
+        if is_asked {
+            lines.push((depth, prospect));
         }
-        _ => Ok(text),
+        collect(&prospect.parts, node.filter(|_| !is_asked), depth + usize::from(is_asked), lines);
     }
 }
 
@@ -248,10 +261,16 @@ impl Runs {
                 well = found.damaged.is_empty() && found.aside == 0;
                 found.damaged.into_iter().for_each(&mut line);
             }
-            What::Collect => match store.collect()? {
-                Some(freed) => line(format!("freed {freed} bytes")),
-                None => line("nothing was removed, because runs are in progress".to_owned()),
-            },
+            What::Collect => {
+                let keep = plan.checkpoint.map_or(usize::MAX, |checkpoint| checkpoint.keep as usize);
+                for name in store.remove_old(&workflow(plan), keep)? {
+                    line(format!("removed {name}"));
+                }
+                match store.collect()? {
+                    Some(freed) => line(format!("freed {freed} bytes")),
+                    None => line("no data was removed, because runs are in progress".to_owned()),
+                }
+            }
         }
         Ok((text, well))
     }
@@ -268,6 +287,7 @@ fn state(run: &RunFolder, status: &Status) -> String {
         Status::Unfinished if run.is_in_use() => "is running".to_owned(),
         Status::Unfinished => "was killed; can be resumed".to_owned(),
         Status::Cancelled => "was cancelled; can be resumed".to_owned(),
+        Status::Stopped => "stopped where it was told to; can be resumed".to_owned(),
         Status::Failed(why) => format!("failed; can be resumed: {}", why.lines().next().unwrap_or_default()),
         Status::Done => "succeeded".to_owned(),
     }

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     cancel::CancellationToken,
+    error::Error,
     event::{Listener, timing::Timing, tracing::Tracing},
     panic::guard,
     plan::Plan,
@@ -160,6 +161,11 @@ impl Prepared {
             }
             // Invalid settings.
             Err(error) if error.is_input() => usage::refuse(console, options.error_format, &error.to_string()),
+            Err(error) if error.is_stopped() => {
+                let written = error.state().is_none_or(|view| self.write(plan, view, options, console));
+                tell_stop(plan, &error, elapsed, options);
+                if written && traced { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            }
             Err(error) => {
                 if let (true, Some(view)) = (options.output_on_failure, error.state()) {
                     self.write(plan, view, options, console);
@@ -171,10 +177,7 @@ impl Prepared {
                     history: &history,
                     elapsed,
                     signal: interrupt.signal(),
-                    way_on: error
-                        .run()
-                        .zip(options.records.as_ref())
-                        .map(|(run, asked)| asked.way_on(&options.program, run)),
+                    way_on: way_on(error.run(), options),
                     run: error.run(),
                 };
                 console.print(&report.render(options.error_format));
@@ -182,6 +185,24 @@ impl Prepared {
             }
         }
     }
+}
+
+/// The last line of a run that stopped where it was told to.
+fn tell_stop(plan: &Plan, error: &Error, elapsed: Duration, options: &Options) {
+    let (name, after) = (plan.name, human::time(elapsed));
+    let last = error.finished().last().map_or("", String::as_str);
+    let resume = way_on(error.run(), options).map(|resume| format!("; to resume: {resume}")).unwrap_or_default();
+    tracing::info!(
+        target: log::SUMMARY,
+        workflow = name,
+        elapsed_seconds = elapsed.as_secs_f64(),
+        "{name}: stopped after `{last}` in {after}{resume}"
+    );
+}
+
+/// How a recorded run can be resumed.
+fn way_on(run: Option<&str>, options: &Options) -> Option<String> {
+    run.zip(options.records.as_ref()).map(|(run, asked)| asked.way_on(&options.program, run))
 }
 
 impl Prepared {

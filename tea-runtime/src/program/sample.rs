@@ -77,8 +77,8 @@ pub(super) static READ_QC: Plan = Plan {
             Step { work: Work::FanOut(&BRANCHES), next: Next::Go(Target::Step(2)), ..node("load", 30) },
             Step {
                 next: Next::Choose(&[
-                    Arm { when: Some(never), to: Target::Step(0), text: "report.is_empty() && k < 31" },
-                    Arm { when: None, to: Target::Step(3), text: "" },
+                    Arm { when: Some(never), to: Target::Step(0), text: "report.is_empty() && k < 31", reads: &[] },
+                    Arm { when: None, to: Target::Step(3), text: "", reads: &[] },
                 ]),
                 ..node("end", 20)
             },
@@ -108,7 +108,12 @@ static BRANCHES: Region = Region {
             config: &PROCESS,
             ..task("count", &COUNT)
         },
-        Task { when: Some(never), when_text: "k > 3", ..task("gc", &Block { steps: &[node("gc", 18)], ..COUNT }) },
+        Task {
+            when: Some(never),
+            when_text: "k > 3",
+            when_reads: &[],
+            ..task("gc", &Block { steps: &[node("gc", 18)], ..COUNT })
+        },
     ],
     dataflow: false,
     max_workers: Some(4),
@@ -134,6 +139,7 @@ static EACH: Map = Map {
     spec: &map(in_place(Key::<Vec<u8>>::new(4)), |_, _, _: &u8, _| Ok(()), (), None, Local, Local),
     reads: &[],
     writes: &[],
+    indexed: false,
     max_workers: Some(8),
     fail_fast: false,
     config: &PROCESS,
@@ -183,6 +189,7 @@ const fn task(name: &'static str, block: &'static Block) -> Task {
         place: place(30),
         when: None,
         when_text: "",
+        when_reads: &[],
         needs: &[],
         block,
         reads: &[],
@@ -198,6 +205,7 @@ const fn node(name: &'static str, line: u32) -> Step {
         work: Work::Run(&Run(nothing, ())),
         next: Next::Go(Target::End),
         max_visits: 10_000,
+        reads: &[],
         rerun: false,
     }
 }

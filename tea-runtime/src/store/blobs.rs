@@ -35,9 +35,9 @@ impl Hash {
         Ok(Self(*hasher.finalize().as_bytes()))
     }
 
-    /// The first 8 bytes.
-    pub(crate) fn short(self) -> u64 {
-        u64::from_le_bytes(*self.0.first_chunk().expect("it has 32"))
+    /// The first `N` bytes, at most 32.
+    pub(crate) fn first<const N: usize>(self) -> [u8; N] {
+        *self.0.first_chunk().expect("a hash has 32 bytes")
     }
 }
 
@@ -64,15 +64,13 @@ impl Blobs {
         Self { folder: store.join("blobs") }
     }
 
-    /// Keeps these bytes. They are on the disk when it returns.
-    pub(super) fn put(&self, bytes: &[u8]) -> Result<Hash, StoreError> {
-        let hash = Hash::of(bytes);
+    /// Keeps the bytes with this hash. They are on the disk when it returns.
+    pub(super) fn put(&self, hash: Hash, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.path(hash);
-        if fs::metadata(&path).is_ok_and(|there| there.len() == bytes.len() as u64) {
-            return Ok(hash);
+        if self.has(hash, bytes.len() as u64) {
+            return Ok(());
         }
-        self.write(&path, bytes).map_err(|error| StoreError::io("write", &path, &error))?;
-        Ok(hash)
+        self.write(&path, bytes).map_err(|error| StoreError::io("write", &path, &error))
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -174,6 +174,16 @@ impl Folder {
         Ok(removed)
     }
 
+    /// Removes runs of `workflow` that have at least `keep` newer ones, however they ended, unless they are in use. Returns
+    /// their names.
+    pub(crate) fn remove_old(&self, workflow: &str, keep: usize) -> Result<Vec<String>, StoreError> {
+        let is_own = |run: &RunFolder| run.manifest().is_ok_and(|manifest| manifest.workflow == workflow);
+        let runs: Vec<_> = self.runs()?.into_iter().filter(is_own).collect();
+        let old = runs.iter().take(runs.len().saturating_sub(keep));
+        let removed = old.filter(|run| self.remove(run).is_ok());
+        Ok(removed.map(|run| run.name.clone()).collect())
+    }
+
     /// Removes what no run needs: what was left of removed runs, and blobs. Gives how many bytes that freed; `None` if
     /// runs are going on, whose blobs are not known yet.
     pub(crate) fn collect(&self) -> Result<Option<u64>, StoreError> {

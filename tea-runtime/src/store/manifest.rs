@@ -47,6 +47,8 @@ pub(crate) enum Status {
     Unfinished,
     /// It was cancelled.
     Cancelled,
+    /// It stopped where it was told to.
+    Stopped,
     /// It failed.
     Failed(String),
     /// It went well.

@@ -76,13 +76,14 @@ struct Announced {
     blob: Option<Hash>,
 }
 
-/// The frame of a record, without its header. Large values become blobs.
-pub(super) fn encode(written: &Written<'_>, blobs: &Blobs) -> Result<Vec<u8>, StoreError> {
-    let announce = |(tag, bytes): &(u32, &[u8])| {
-        let blob = (bytes.len() >= LARGE).then(|| blobs.put(bytes)).transpose()?;
+/// The frame of a record, without its header, and the hashes of its values. Large values become blobs.
+pub(super) fn encode(written: &Written<'_>, blobs: &Blobs) -> Result<(Vec<u8>, Vec<Hash>), StoreError> {
+    let hashes: Vec<Hash> = written.values.iter().map(|(_, bytes)| Hash::of(bytes)).collect();
+    let announce = |((tag, bytes), hash): (&(u32, &[u8]), &Hash)| {
+        let blob = (bytes.len() >= LARGE).then(|| blobs.put(*hash, bytes).map(|()| *hash)).transpose()?;
         Ok(Announced { tag: *tag, length: bytes.len() as u64, blob })
     };
-    let values = written.values.iter().map(announce).collect::<Result<Vec<_>, StoreError>>()?;
+    let values = written.values.iter().zip(&hashes).map(announce).collect::<Result<Vec<_>, StoreError>>()?;
     let head = Head { position: written.position, items: written.items };
     let body = Body { about: written.about, values };
     let mut frame = postcard::to_extend(&(head, &body), vec![0; HEADER]).expect("a record is plain data");
@@ -91,7 +92,7 @@ pub(super) fn encode(written: &Written<'_>, blobs: &Blobs) -> Result<Vec<u8>, St
     if frame.len() > LARGEST {
         return Err(StoreError::new("a record is larger than 1 GiB"));
     }
-    Ok(frame)
+    Ok((frame, hashes))
 }
 
 /// Reads how a record starts.
@@ -195,6 +196,14 @@ impl Span {
         match &self.place {
             Place::Here(range) => self.payload[range.clone()] == *bytes,
             Place::Blob(hash) => bytes.len() >= LARGE && Hash::of(bytes) == *hash,
+        }
+    }
+
+    /// The hash of its bytes.
+    pub(crate) fn hash(&self) -> Hash {
+        match &self.place {
+            Place::Here(range) => Hash::of(&self.payload[range.clone()]),
+            Place::Blob(hash) => *hash,
         }
     }
 }

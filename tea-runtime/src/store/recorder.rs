@@ -3,16 +3,13 @@
 use std::{
     fmt,
     path::Path,
-    sync::{
-        Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use super::{
     StoreError,
-    blobs::Blobs,
+    blobs::{Blobs, Hash},
     folder::{Folder, Held, RunFolder},
     index::{Done, Found, Index},
     log::{self, Reader, Recovered, Writer},
@@ -34,12 +31,8 @@ pub(crate) struct Recorder {
     run: RunFolder,
     manifest: Mutex<Manifest>,
     writer: Mutex<Option<Writing>>,
-    /// How many frames there are.
-    frames: AtomicU64,
     /// What was there when the run was opened.
     index: Index,
-    /// How many frames there were then.
-    before: u64,
     reader: Reader,
     blobs: Arc<Blobs>,
     /// Why recording has ended.
@@ -103,8 +96,6 @@ impl Recorder {
             blobs: Arc::new(store.blobs()),
             manifest: Mutex::new(manifest),
             writer: Mutex::new(writing),
-            frames: AtomicU64::new(index.frames),
-            before: index.frames,
             store,
             run,
             index,
@@ -176,6 +167,12 @@ impl Recorder {
         syncer.goes_on_with(log.file());
     }
 
+    /// The number of records that there were when the run was opened.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> u64 {
+        self.index.frames
+    }
+
     /// Why nothing is recorded any more.
     pub(crate) fn failure(&self) -> Option<&StoreError> {
         self.failed.get()
@@ -186,20 +183,20 @@ impl Recorder {
         self.failed.get_or_init(|| error)
     }
 
-    /// Records something, if it is still `valid` when its turn comes, and gives the number of the next record. Once it has
+    /// Records something, if it is still `valid` when its turn comes, and returns the hashes of its values. Once it has
     /// failed, nothing is recorded any more.
     ///
     /// # Errors
     /// If recording has ended.
-    pub(crate) fn append(&self, written: &Written<'_>, valid: impl Fn() -> bool) -> Result<u64, &StoreError> {
+    pub(crate) fn append(&self, written: &Written<'_>, valid: impl Fn() -> bool) -> Result<Vec<Hash>, &StoreError> {
         let appended = || {
-            let mut frame = record::encode(written, &self.blobs)?;
+            let (mut frame, hashes) = record::encode(written, &self.blobs)?;
             let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(error) = self.failure() {
                 return Err(error.clone());
             }
             if !valid() {
-                return Ok(self.next());
+                return Ok(hashes);
             }
             let Some(Writing { log, syncer }) = &mut *writer else { return Err(StoreError::new("the run has ended")) };
             let before = log.file();
@@ -208,22 +205,12 @@ impl Recorder {
                 syncer.goes_on_with(log.file());
             }
             syncer.written();
-            Ok(self.frames.fetch_add(1, Ordering::Relaxed) + 1)
+            Ok(hashes)
         };
         match self.failure() {
             Some(error) => Err(error),
             None => appended().map_err(|error| self.fail(error)),
         }
-    }
-
-    /// How many records there were when the run was opened.
-    pub(crate) fn before(&self) -> u64 {
-        self.before
-    }
-
-    /// The number of the next record.
-    pub(crate) fn next(&self) -> u64 {
-        self.frames.load(Ordering::Relaxed)
     }
 
     /// The last record of a position of before.

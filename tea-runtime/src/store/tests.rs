@@ -65,7 +65,8 @@ fn write(recorder: &Recorder, n: u8) {
     let value = vec![n; usize::from(n)];
     let (position, values) = ([n], [(7, &value[..])]);
     let written = Written { kind: Kind::Step, position: &position, items: (0, 0), about: &[n, n], values: &values };
-    assert_eq!(recorder.append(&written, || false).unwrap(), recorder.next(), "it is not valid any more");
+    // One that is not valid any more is not written.
+    recorder.append(&written, || false).unwrap();
     recorder.append(&written, || true).unwrap();
 }
 
@@ -94,7 +95,7 @@ fn what_is_recorded_is_found_after_the_run_went_on() {
     assert!(recorder.find(Kind::Step, &[1]).is_none(), "what this process did is no record of before");
     drop(recorder);
     let (recorder, aside) = go_on(&scratch.store(), &name);
-    assert_eq!((aside, recorder.before()), (0, 3));
+    assert_eq!((aside, recorder.count()), (0, 3));
     assert!((1..=3).all(|n| holds(&recorder, n)) && !holds(&recorder, 4));
     assert!(recorder.find(Kind::Branch, &[1]).is_none());
     write(&recorder, 4);
@@ -356,6 +357,25 @@ fn runs_that_ended_go_when_there_are_enough_newer_ones() {
     assert_eq!(left(), 3);
     assert_eq!(folder.prune("test/flow", 9, 1).unwrap().len(), 2, "what takes too much goes, but not what may go on");
     assert_eq!(folder.runs().unwrap()[0].name, names[1]);
+}
+
+#[test]
+fn old_runs_go_however_they_ended_unless_they_are_in_use() {
+    let scratch = Scratch::new();
+    let used = begin(&scratch.store());
+    for status in [Status::Unfinished, Status::Failed("why".to_owned()), Status::Cancelled, Status::Done] {
+        // Names sort by their second, and at random within it.
+        begin(&scratch.store()).end(status);
+    }
+    let folder = Folder::open(&scratch.store()).unwrap();
+    let names: Vec<_> = folder.runs().unwrap().into_iter().map(|run| run.name).collect();
+    assert!(folder.remove_old("other/flow", 0).unwrap().is_empty());
+    let removed = folder.remove_old("test/flow", 2).unwrap();
+    let expected: Vec<_> = names[..3].iter().filter(|name| *name != used.name()).cloned().collect();
+    assert_eq!(removed, expected);
+    assert!(folder.remove_old("test/flow", 5).unwrap().is_empty());
+    folder.remove_old("test/flow", 0).unwrap();
+    assert_eq!(folder.runs().unwrap().into_iter().map(|run| run.name).collect::<Vec<_>>(), [used.name()]);
 }
 
 #[test]

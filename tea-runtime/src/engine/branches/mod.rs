@@ -20,7 +20,7 @@ use super::{
     Run,
     block::BlockRun,
     fan_out::{Driver, End, Next, Source, Start, Succeeded},
-    records::BranchRecord,
+    records::{BranchRecord, Names},
     site::Site,
 };
 use crate::{
@@ -52,11 +52,11 @@ pub(super) fn run(block: &mut BlockRun<'_>, region: &'static Region) -> Result<(
     };
     let driver = Driver::new(run, site, region.id, &block.context.token, position);
     let outcome = driver.drive(&mut branches);
-    let Branches { base, ready, recording, .. } = branches;
-    let unrecorded = recording.and_then(|recording| {
-        block.since = block.since.max(recording.after());
-        recording.failure
-    });
+    let Branches { base, ready, mut recording, .. } = branches;
+    let unrecorded = recording.as_mut().and_then(|recording| recording.failure.take());
+    if let Some(recording) = recording {
+        block.names = recording.join(run.plan.keys);
+    }
     let ends = ready.into_ends();
     for result in ends.skipped() {
         run.info.events.emit(|| Event::BranchFinished { scope: run.info.events.scope(), result });
@@ -80,8 +80,9 @@ pub(super) fn run(block: &mut BlockRun<'_>, region: &'static Region) -> Result<(
 /// The tasks whose conditions do not hold, ascending.
 fn skipped(block: &mut BlockRun<'_>, region: &'static Region, position: &Position) -> Result<Vec<usize>, Box<Failure>> {
     let records = block.records().filter(|_| region.tasks.iter().any(|task| task.when.is_some()));
-    if let Some((skipped, after)) = records.and_then(|records| records.skipped(position, block.since)) {
-        block.since = after;
+    let reads: Vec<u32> = region.tasks.iter().flat_map(|task| task.when_reads).copied().collect();
+    let records = records.map(|records| (records, records.asks(&block.names, &reads, &block.view)));
+    if let Some(skipped) = records.and_then(|(records, asks)| records.skipped(position, asks, &block.names)) {
         return Ok(skipped);
     }
     let mut skipped = Vec::new();
@@ -91,8 +92,8 @@ fn skipped(block: &mut BlockRun<'_>, region: &'static Region, position: &Positio
             skipped.push(index);
         }
     }
-    if let Some(records) = records {
-        block.since = records.entered(position, &skipped, &block.context.token, &block.context.events)?;
+    if let Some((records, asks)) = records {
+        records.entered(position, (asks, &skipped), &block.context.token, &block.context.events)?;
     }
     Ok(skipped)
 }
@@ -136,8 +137,9 @@ impl Source for Branches<'_> {
                     } else {
                         self.position.at_part(task as u64)
                     };
-                    let since = self.recording.as_ref().map_or(0, |recording| recording.since(task));
-                    let work = Box::new(BranchWork::new(self.run, self.region, task, view, (position, since)));
+                    let names = self.recording.as_ref().filter(|_| !position.is_root());
+                    let names = names.map_or_else(Names::default, |recording| recording.names(task));
+                    let work = Box::new(BranchWork::new(self.run, self.region, task, view, (position, names)));
                     return Next::Start(Start { key: task, work, scope, part: task as u64 });
                 }
                 Err(failure) => {
@@ -223,7 +225,8 @@ impl Branches<'_> {
     /// Takes a branch from its record, if it has one that holds.
     fn restore(&mut self, task: usize) -> bool {
         let Some(recording) = &mut self.recording else { return false };
-        let Some(BranchRecord { values, goes_to, result }) = recording.restore(task, &self.position, self.run) else {
+        let Some(BranchRecord { values, goes_to, result, .. }) = recording.restore(task, &self.position, self.run)
+        else {
             return false;
         };
         self.base.keep(task, values.into_iter());

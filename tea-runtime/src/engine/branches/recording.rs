@@ -1,6 +1,6 @@
 //! What a fan-out records about its branches, and takes from their records.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::work::BranchWork;
 use crate::{
@@ -8,7 +8,8 @@ use crate::{
     engine::{
         Run,
         block::BlockRun,
-        records::{BranchRecord, Records, is_recorded},
+        records::{BranchRecord, Name, Names, Records, is_recorded, unknown},
+        site::Site,
     },
     event::Events,
     executor::{
@@ -20,6 +21,7 @@ use crate::{
     plan::Region,
     position::Position,
     result::ParallelFlowResult,
+    state::KeySpec,
 };
 
 /// What a fan-out records.
@@ -27,37 +29,94 @@ pub(super) struct Recording<'a> {
     records: &'a Arc<Records>,
     region: &'static Region,
     events: Events,
-    /// At the start of the fan-out, records with this number or a later one are valid.
-    since: u64,
-    /// The same after each task that has ended.
-    after: Vec<u64>,
+    /// The names of the values with which tasks start, like the values of [`Base`](super::base::Base).
+    names: Names,
+    /// The number of writers of a key whose values are included.
+    included: BTreeMap<u32, usize>,
+    /// The names of everything else that was written, by task and key.
+    written: BTreeMap<(usize, u32), Name>,
+    /// After which tasks everything runs again.
+    renewed: Vec<bool>,
     /// Why the run must not continue.
     pub(super) failure: Option<Box<Failure>>,
 }
 
 impl<'a> Recording<'a> {
     pub(super) fn new(records: &'a Arc<Records>, region: &'static Region, block: &BlockRun<'_>) -> Self {
-        let (events, after) = (block.context.events.clone(), vec![0; region.tasks.len()]);
-        Self { records, region, events, since: block.since, after, failure: None }
+        Self {
+            records,
+            region,
+            events: block.context.events.clone(),
+            names: block.names.clone(),
+            included: BTreeMap::new(),
+            written: BTreeMap::new(),
+            renewed: region.tasks.iter().map(|task| records.renews_within(task.block)).collect(),
+            failure: None,
+        }
     }
 
-    /// The smallest number of records that are valid for a task.
-    pub(super) fn since(&self, task: usize) -> u64 {
-        let needs = self.region.tasks[task].needs.iter().map(|need| self.after[*need as usize]);
-        needs.fold(self.since, u64::max)
+    /// The names of what a task reads.
+    pub(super) fn names(&self, task: usize) -> Names {
+        let task = &self.region.tasks[task];
+        let mut names = self.names.only(task.reads.iter().map(|read| read.key));
+        names.renewed |= task.needs.iter().any(|need| self.renewed[*need as usize]);
+        names
     }
 
-    /// The same for what follows the fan-out.
-    pub(super) fn after(&self) -> u64 {
-        self.after.iter().copied().fold(self.since, u64::max)
+    /// The names of what the block works with after the fan-out.
+    pub(super) fn join(mut self, specs: &[KeySpec]) -> Names {
+        self.names.renewed |= self.renewed.contains(&true);
+        for ((task, key), name) in std::mem::take(&mut self.written) {
+            self.merge(task, key, name, specs);
+        }
+        self.names
     }
 
-    /// The record of a task, if it is valid. The task then counts as ended.
+    /// The record of a task that may start, if it is valid. The task then counts as ended.
     pub(super) fn restore(&mut self, task: usize, position: &Position, run: &Run) -> Option<BranchRecord> {
+        self.include(task, run.region(self.region), run.plan.keys);
+        let needs = self.region.tasks[task].needs.iter();
+        self.renewed[task] |= needs.fold(self.names.renewed, |renewed, need| renewed | self.renewed[*need as usize]);
+        if self.renewed[task] {
+            return None;
+        }
         let (position, of) = (position.at_part(task as u64), &self.region.tasks[task]);
-        let (record, after) = self.records.branch(&position, of, run.plan.keys, self.since(task))?;
-        self.after[task] = after;
+        let record = self.records.branch(&position, of, run.plan.keys, self.asks(task))?;
+        self.keep(task, record.names.clone());
         Some(record)
+    }
+
+    /// The name of what a task reads.
+    fn asks(&self, task: usize) -> Name {
+        let reads = self.region.tasks[task].reads;
+        self.records.asked(reads.iter().map(|read| (read.key, self.names.get(read.key))))
+    }
+
+    /// Includes the names of what `task` reads of finished tasks.
+    fn include(&mut self, task: usize, site: &Site, specs: &[KeySpec]) {
+        let Some(graph) = &site.graph else { return };
+        for read in self.region.tasks[task].reads.iter().filter(|read| read.after > 0) {
+            let included = self.included.get(&read.key).copied().unwrap_or_default();
+            for writer in graph.writers(read.key).take(read.after as usize).skip(included) {
+                *self.included.entry(read.key).or_default() += 1;
+                if let Some(name) = self.written.remove(&(writer, read.key)) {
+                    self.merge(writer, read.key, name, specs);
+                }
+            }
+        }
+    }
+
+    fn merge(&mut self, task: usize, key: u32, name: Name, specs: &[KeySpec]) {
+        match self.region.tasks[task].writes.iter().find(|write| write.key == key) {
+            Some(write) if write.combine => self.names.write(specs, key, name),
+            Some(_) => self.names.set(key, name),
+            // Nothing outside the branch uses the key.
+            None => {}
+        }
+    }
+
+    fn keep(&mut self, task: usize, names: Vec<(u32, Name)>) {
+        self.written.extend(names.into_iter().map(|(key, name)| ((task, key), name)));
     }
 
     /// Records that a task ended; with `work`, it succeeded.
@@ -91,7 +150,8 @@ impl<'a> Recording<'a> {
                 let values = match payload::encode(specs, written, u64::MAX) {
                     Ok(values) => values,
                     Err(failure) => {
-                        self.after[task] = self.records.fail(failure.message, &self.events)?;
+                        self.records.fail(failure.message, &self.events)?;
+                        self.keep(task, unknown(of));
                         return Ok(());
                     }
                 };
@@ -103,7 +163,8 @@ impl<'a> Recording<'a> {
         };
         let view = work.map(|work| &work.view);
         let done = (view, (&head, written), result);
-        self.after[task] = self.records.branch_done(&position, of, done, token, &self.events)?;
+        let names = self.records.branch_done(&position, (of, self.asks(task)), done, token, &self.events)?;
+        self.keep(task, names);
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     engine::{
         Run,
         block::{BlockEnd, BlockRun},
+        records::Names,
     },
     executor::{
         payload,
@@ -26,8 +27,8 @@ pub(in crate::engine) struct BranchWork {
     region: &'static Region,
     task: usize,
     position: Position,
-    /// Records with this number or a later one are valid.
-    since: u64,
+    /// The names of what it reads, if its steps are recorded.
+    names: Names,
     /// What it reads, and once it has succeeded, also what it wrote.
     pub(super) view: View,
     /// The tasks with which it continues.
@@ -40,9 +41,9 @@ impl BranchWork {
         region: &'static Region,
         task: usize,
         view: View,
-        (position, since): (Position, u64),
+        (position, names): (Position, Names),
     ) -> Self {
-        Self { run: Arc::clone(run), region, task, position, since, view, goes_to: Vec::new() }
+        Self { run: Arc::clone(run), region, task, position, names, view, goes_to: Vec::new() }
     }
 
     fn task(&self) -> &'static Task {
@@ -69,7 +70,8 @@ impl Work for BranchWork {
 
     fn run(&mut self, _: usize, _: usize, context: &Context) -> (usize, Option<Box<Failure>>) {
         let view = self.view.take_all();
-        let block = BlockRun::new(&self.run, context.clone(), self.task().block, view, &self.position, self.since);
+        let names = self.names.clone();
+        let block = BlockRun::new(&self.run, context.clone(), self.task().block, view, &self.position, names);
         match block.run() {
             Ok(BlockEnd { view, goes_to }) => {
                 (self.view, self.goes_to) = (view, goes_to);
@@ -101,7 +103,7 @@ impl Work for BranchWork {
     }
 
     fn part(&self, _: usize) -> Box<dyn Work> {
-        let position = (self.position.clone(), self.since);
+        let position = (self.position.clone(), self.names.clone());
         Box::new(Self::new(&self.run, self.region, self.task, self.view.clone(), position))
     }
 

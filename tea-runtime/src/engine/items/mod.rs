@@ -21,7 +21,7 @@ use super::{
     block::BlockRun,
     branches::summary,
     fan_out::{Driver, End, Next, Source, Start},
-    records::StepRecord,
+    records::{MapDone, Name, StepRecord},
     site::Site,
 };
 use crate::{
@@ -54,18 +54,20 @@ const BACKLOG: usize = 8;
 /// How many items are taken from records at once.
 const MANY: usize = 4096;
 
-/// Runs a map of `block`, which may have a record as a whole. Gives how many items it had.
+/// Runs a map of `block`. If the run is recorded, `asks` is the name of what the map reads, and it may have a record as
+/// a whole, for which the same was read. Returns what is to be recorded of it.
 pub(super) fn run(
     block: &mut BlockRun<'_>,
     map: &'static Map,
+    asks: Option<Name>,
     found: Option<&StepRecord>,
-) -> Result<u64, Box<Failure>> {
+) -> Result<MapDone, Box<Failure>> {
     let at = |failure: Box<Failure>| failure.at(map.name, map.place);
-    let mut recording = Recording::new(map, block);
+    let mut recording = asks.and_then(|asks| Recording::new(map, asks, block));
     if let (Some(recording), Some(found)) = (&mut recording, found)
         && guard(|| recording.restore_all(found, block)).flatten().map_err(at)?
     {
-        return Ok(found.items);
+        return Ok(found.done.map.clone());
     }
     let items = guard(|| map.spec.items(&block.view, &block.context).map_err(Into::into)).flatten();
     let source = items.map_err(at)?;
@@ -80,9 +82,6 @@ pub(super) fn run(
     });
     let started = Instant::now();
     let driver = Driver::new(run, site, map.id, &block.context.token, position);
-    if let Some(recording) = &mut recording {
-        recording.hashes = !source.is_in_place();
-    }
     let counted = config.circuit_breaker.is_some() || config.max_tasks_per_worker.is_some();
     let mut items = Items {
         run,
@@ -107,9 +106,6 @@ pub(super) fn run(
     let refused = driver.drive(&mut items).err();
     drop(driver);
     let Items { shared, collect, done, failed, mut failures, error, recording, .. } = items;
-    if let Some(recording) = recording {
-        block.since = block.since.max(recording.after);
-    }
     run.info.events.emit(|| Event::MapProgress {
         scope,
         done: done as u64,
@@ -139,7 +135,11 @@ pub(super) fn run(
         collect.finish(failures, &mut block.view)
     });
     outcome.flatten().map_err(at)?;
-    Ok(done as u64)
+    Ok(match (recording, asks) {
+        (Some(recording), _) => recording.end(done as u64),
+        (None, Some(asks)) => MapDone::unrecorded(asks, map.writes),
+        (None, None) => MapDone::default(),
+    })
 }
 
 /// A `dynamic_parallel` node that runs.

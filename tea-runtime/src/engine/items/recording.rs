@@ -7,7 +7,7 @@ use crate::{
     cancel::CancellationToken,
     engine::{
         block::BlockRun,
-        records::{ItemRecords, Records, Restored, StepRecord, hash, is_recorded},
+        records::{Given, ItemRecords, MapDone, Name, Records, Restored, StepRecord, failure_hash, hash, is_recorded},
     },
     event::Events,
     executor::{
@@ -27,27 +27,33 @@ pub(super) struct Recording {
     map: &'static Map,
     position: Position,
     events: Events,
+    /// The name of what the items read.
+    asks: Name,
     /// The items that are done.
     done: Option<ItemRecords>,
-    /// The number that records after the map have at least.
-    pub(super) after: u64,
-    /// Items are known by a hash of what they hold, too.
-    pub(super) hashes: bool,
+    /// What the items gave; `None` if it is not known of all of them.
+    given: Option<Given>,
 }
 
 impl Recording {
-    /// `None` if the run is not recorded, or the map's output is not.
-    pub(super) fn new(map: &'static Map, block: &BlockRun<'_>) -> Option<Self> {
+    /// `None` if the run is not recorded, or the map's output is not. `asks` is the name of what the whole map reads.
+    pub(super) fn new(map: &'static Map, asks: Name, block: &BlockRun<'_>) -> Option<Self> {
         let records = Arc::clone(block.records()?);
         let specs = block.view.specs();
         if !map.writes.iter().all(|key| is_recorded(&specs[*key as usize])) {
             return None;
         }
+        let asks = if map.spec.is_in_place() { asks } else { records.asks(&block.names, map.reads, &block.view) };
         let (position, events) = (block.position(), block.context.events.clone());
-        let (done, after) =
-            records.items(&position, block.since).map_or((None, 0), |(done, after)| (Some(done), after));
-        let after = after.max(block.since);
-        Some(Self { records, map, position, events, done, after, hashes: false })
+        let done = records.items(&position, asks, &block.names);
+        Some(Self { records, map, position, events, asks, done, given: Some(Given::default()) })
+    }
+
+    /// What is recorded about the map as a whole after its end.
+    pub(super) fn end(&self, items: u64) -> MapDone {
+        let name = self.given.as_ref().map_or_else(Name::unknown, Given::name);
+        let outputs = self.map.writes.iter().map(|key| (*key, name)).collect();
+        MapDone { items, moved: self.done.as_ref().is_some_and(ItemRecords::have_moved), outputs }
     }
 
     /// Whether an item seems to be done.
@@ -65,29 +71,27 @@ impl Recording {
 
     fn is_done(&mut self, batch: &dyn Batch, at: usize) -> bool {
         let index = batch.start() + at;
-        let Some(done) = self.done.as_mut().filter(|done| done.has(index)) else { return false };
-        if !self.hashes {
-            return true;
+        let Some(done) = &mut self.done else { return false };
+        if self.map.spec.is_in_place() {
+            return done.has(index);
         }
-        let known = match done.item(index) {
-            Some(Restored::Done(_, hash) | Restored::Failed(_, hash)) => hash,
-            None => None,
-        };
-        known.is_some() && known == hash(batch, at)
+        hash(batch, at).is_some_and(|hash| done.find(index, hash, !self.map.indexed))
     }
 
     /// Puts the results of items that are done into their batch. Gives the failures among them; or nothing, if something
     /// cannot be read: that item is not done then.
     pub(super) fn put_results(&mut self, batch: &mut dyn Batch) -> Option<Vec<(usize, ParallelFlowResult)>> {
         let done = self.done.as_mut()?;
-        let mut failures = Vec::new();
+        let (mut failures, mut given) = (Vec::new(), Vec::new());
         for at in 0..batch.len() {
             let index = batch.start() + at;
             let put = match done.item(index) {
-                Some(Restored::Done(span, _)) => {
+                Some(Restored::Done(span)) => {
+                    given.push((index, span.hash()));
                     payload::guarded(|| span.with(|bytes| batch.put_result(at, bytes))).is_ok()
                 }
-                Some(Restored::Failed(result, _)) => {
+                Some(Restored::Failed(result)) => {
+                    given.push((index, failure_hash(&result)));
                     failures.push((index, *result));
                     true
                 }
@@ -98,15 +102,22 @@ impl Recording {
                 return None;
             }
         }
+        if let Some(all) = &mut self.given {
+            for (index, gave) in given {
+                all.add(index, gave);
+            }
+        }
         Some(failures)
     }
 
     /// Writes what a map gives whose items are all done, as its record says: its items are not even asked for. Gives whether
     /// that was possible.
     pub(super) fn restore_all(&mut self, found: &StepRecord, block: &mut BlockRun<'_>) -> Result<bool, Box<Failure>> {
-        let count = usize::try_from(found.items).unwrap_or(usize::MAX);
-        let all = self.done.as_ref().map_or(count == 0, |done| done.are_all(found.items));
-        if !all || found.after <= self.after {
+        let MapDone { items, moved, .. } = found.done.map;
+        let count = usize::try_from(items).unwrap_or(usize::MAX);
+        // Other items may have had these indexes since then.
+        let is_last = |done: &ItemRecords| self.map.spec.is_in_place() || (!moved && done.last() < found.number);
+        if !self.done.as_ref().map_or(count == 0, |done| done.are_all(items) && is_last(done)) {
             return Ok(false);
         }
         let mut collector = self.map.spec.collector(block.view.specs());
@@ -118,7 +129,6 @@ impl Recording {
             collector.add(batch)?;
         }
         collector.finish(failures, &mut block.view)?;
-        block.since = block.since.max(self.after);
         Ok(true)
     }
 
@@ -134,9 +144,11 @@ impl Recording {
         failed: &[&(usize, ParallelFlowResult)],
         token: &CancellationToken,
     ) -> Result<(), Box<Failure>> {
-        let hashes = if self.hashes { (0..batch.len()).map(|at| hash(batch, at)).collect() } else { Vec::new() };
+        let is_in_place = self.map.spec.is_in_place();
+        let hashes = if is_in_place { Vec::new() } else { (0..batch.len()).map(|at| hash(batch, at)).collect() };
         if hashes.contains(&None) {
             // An item that cannot be known again is run again.
+            self.given = None;
             return Ok(());
         }
         let hashes: Vec<u64> = hashes.into_iter().flatten().collect();
@@ -153,8 +165,11 @@ impl Recording {
         }
         for (index, result) in failed {
             let hash = hashes.get(index - batch.start()).copied();
-            let index = *index as u64;
-            self.after = self.records.item_failed(&self.position, (index, hash), result, token, &self.events)?;
+            if let Some(given) = &mut self.given {
+                given.add(*index, failure_hash(result));
+            }
+            let (position, item) = ((&self.position, self.asks), (*index as u64, hash));
+            self.records.item_failed(position, item, result, token, &self.events)?;
         }
         Ok(())
     }
@@ -174,8 +189,8 @@ impl Recording {
                 if let Err(error) = encoded {
                     let (name, index) = (self.map.name, batch.start() + at);
                     let why = format!("the result of item {index} of `{name}` cannot be recorded: {error}");
-                    self.after = self.records.fail(why, &self.events)?;
-                    return Ok(());
+                    self.given = None;
+                    return self.records.fail(why, &self.events);
                 }
             }
             ends.push(bytes.len());
@@ -187,8 +202,13 @@ impl Recording {
         } else {
             (0..).zip(came[items.clone()].iter().map(|came| came.unwrap_or_default())).collect()
         };
-        let first = (batch.start() + items.start) as u64;
-        self.after = self.records.items_done(&self.position, first, (&results, hashes), token, &self.events)?;
+        let first = batch.start() + items.start;
+        let (position, results) = ((&self.position, self.asks), (&results[..], hashes));
+        let gave = self.records.items_done(position, first as u64, results, token, &self.events)?;
+        match (&mut self.given, gave) {
+            (Some(given), Some(gave)) => (first..).zip(gave).for_each(|(index, gave)| given.add(index, gave)),
+            _ => self.given = None,
+        }
         Ok(())
     }
 }

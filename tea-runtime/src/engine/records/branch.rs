@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Entry, Records, bytes, is_recorded,
-    step::{FileState, changed_files},
+    Entry, Records, is_recorded, key,
+    names::Name,
+    step::{FileState, changed_files, file_of},
     stored,
 };
 use crate::{
@@ -16,12 +17,14 @@ use crate::{
     position::Position,
     result::ParallelFlowResult,
     state::{KeySpec, Value, View},
-    store::Kind,
+    store::{Kind, Span},
 };
 
 /// What a record says about a branch besides its values.
 #[derive(Debug, Serialize, Deserialize)]
 struct About {
+    /// The name of what it read.
+    asks: Name,
     goes_to: Vec<u32>,
     /// It wrote keys that are not recorded, so it has to run again.
     unrecorded: bool,
@@ -32,6 +35,7 @@ struct About {
 /// A valid record of a branch.
 pub(in crate::engine) struct BranchRecord {
     pub(in crate::engine) values: Vec<(u32, Value)>,
+    pub(in crate::engine) names: Vec<(u32, Name)>,
     pub(in crate::engine) goes_to: Vec<u32>,
     pub(in crate::engine) result: ParallelFlowResult,
 }
@@ -40,57 +44,73 @@ pub(in crate::engine) struct BranchRecord {
 type Done<'a> = (Option<&'a View>, (&'a ResultHead, &'a [u8]), &'a ParallelFlowResult);
 
 impl Records {
-    /// The record of a branch, if it is valid, and the smallest number of records after it.
+    /// The record of a branch, if it is valid.
     pub(in crate::engine) fn branch(
         &self,
         position: &Position,
         task: &'static Task,
         specs: &'static [KeySpec],
-        since: u64,
-    ) -> Option<(BranchRecord, u64)> {
-        let found = self.recorder.find(Kind::Branch, &bytes(position)).filter(|found| found.number >= since)?;
+        asks: Name,
+    ) -> Option<BranchRecord> {
+        let found = self.recorder.find(Kind::Branch, &key(position, None))?;
         let record = self.recorder.read(found).ok()?;
-        let About { goes_to, unrecorded, files, mut result } = postcard::from_bytes(record.about()).ok()?;
-        if unrecorded || (result.error.is_some() && self.retries_failures) {
+        let About { asks: asked, goes_to, unrecorded, files, mut result } =
+            postcard::from_bytes(record.about()).ok()?;
+        if asked != asks || unrecorded || (result.error.is_some() && self.retries_failures) {
             return None;
         }
         let values = self.recorder.values(&record).map(|value| stored(specs, value)).collect::<Option<Vec<_>>>()?;
         if changed_files(&files, values.iter()).next().is_some() {
             return None;
         }
+        let name = |(key, span): (u32, Span)| (key, Name::of_value(span.hash(), file_of(&files, key)));
+        let names = self.recorder.values(&record).map(name).collect();
         (result.branch, result.restored) = (task.name.into(), true);
-        Some((BranchRecord { values, goes_to, result }, found.number + 1))
+        Some(BranchRecord { values, names, goes_to, result })
     }
 
-    /// Records that a branch has ended. Returns the smallest number of records after it.
+    /// Records that a branch has ended. Returns the names of what it wrote.
     pub(in crate::engine) fn branch_done(
         &self,
         position: &Position,
-        task: &'static Task,
+        (task, asks): (&'static Task, Name),
         (view, (head, written), result): Done<'_>,
         token: &CancellationToken,
         events: &Events,
-    ) -> Result<u64, Box<Failure>> {
+    ) -> Result<Vec<(u32, Name)>, Box<Failure>> {
         let mut rest = written;
         let mut values = Vec::with_capacity(head.values.len());
         for value in &head.values {
             let length = usize::try_from(value.length).unwrap_or(usize::MAX);
             let Some((bytes, after)) = rest.split_at_checked(length) else {
-                return self.fail(format!("what branch `{}` wrote is cut short", task.name), events);
+                self.fail(format!("what branch `{}` wrote is cut short", task.name), events)?;
+                return Ok(unknown(task));
             };
             values.push((value.key, bytes));
             rest = after;
         }
         let keys = || task.writes.iter().map(|write| write.key);
-        let set = |key: &u32| view.is_some_and(|view| view.keys().contains(key) && view.value(*key).is_some());
-        let unrecorded =
-            view.is_some_and(|view| keys().any(|key| !is_recorded(&view.specs()[key as usize]) && set(&key)));
+        let unrecorded = |key: &u32| {
+            view.is_some_and(|view| {
+                !is_recorded(&view.specs()[*key as usize]) && view.keys().contains(key) && view.value(*key).is_some()
+            })
+        };
+        let unrecorded: Vec<u32> = keys().filter(unrecorded).collect();
         let file = |key: u32| Some((key, FileState::of(view?.keys().contains(&key).then(|| view?.value(key))??)?));
-        let files = values.iter().filter_map(|(key, _)| file(*key)).collect();
+        let files: Vec<_> = values.iter().filter_map(|(key, _)| file(*key)).collect();
         let result = ParallelFlowResult { branch: "".into(), ..result.clone() };
-        let about = About { goes_to: head.goes_to.clone(), unrecorded, files, result };
-        let about = postcard::to_stdvec(&about).expect("it is plain data");
-        let entry = Entry { kind: Kind::Branch, items: (0, 0), about: &about, values: &values };
-        self.append(position, &entry, token, events)
+        let about = About { asks, goes_to: head.goes_to.clone(), unrecorded: !unrecorded.is_empty(), files, result };
+        let about_bytes = postcard::to_stdvec(&about).expect("it is plain data");
+        let entry = Entry { kind: Kind::Branch, asks: None, items: (0, 0), about: &about_bytes, values: &values };
+        let Some(hashes) = self.append(position, &entry, token, events)? else { return Ok(unknown(task)) };
+        let named = values.iter().zip(hashes);
+        let named = named.map(|((key, _), hash)| (*key, Name::of_value(hash, file_of(&about.files, *key))));
+        // What has no bytes is named after what made it.
+        Ok(named.chain(unrecorded.into_iter().map(|key| (key, Name::of(&(asks, key))))).collect())
     }
+}
+
+/// Names for what a branch may have written, about which nothing is known.
+pub(in crate::engine) fn unknown(task: &Task) -> Vec<(u32, Name)> {
+    task.writes.iter().map(|write| (write.key, Name::unknown())).collect()
 }

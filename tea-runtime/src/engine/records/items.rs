@@ -1,11 +1,11 @@
 //! The records of the items of a map: which are done, and their results.
 //!
-//! Items of a key are identified by their index. Items of an expression are identified by their index and a hash, so
-//! that a directory that is listed in a different order does not mix up results.
+//! Items of a key are identified by their index. Items of an expression are identified by a hash, so that a directory
+//! that is listed in a different order, or has one more file, does not mix up results.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use super::{Entry, Records, bytes};
+use super::{Entry, Name, Names, Records, key};
 use crate::{
     cancel::CancellationToken,
     event::Events,
@@ -25,75 +25,95 @@ pub(in crate::engine) struct ItemRecords {
     done: Vec<(Kind, Done)>,
     /// The record that was last read.
     open: Option<(u32, Record)>,
+    /// Where items with a hash are recorded: the owner, and the index then. It is read when an item is not in its place.
+    by_hash: Option<HashMap<u64, (u32, usize)>>,
+    /// Items that have another index now, with the owner and the index then.
+    moved: HashMap<usize, (u32, usize)>,
 }
 
 /// What a record says about an item.
 pub(in crate::engine) enum Restored {
-    /// Its result as bytes, and the hash of the item if it has one.
-    Done(Span, Option<u64>),
+    /// Its result as bytes.
+    Done(Span),
     /// It failed.
-    Failed(Box<ParallelFlowResult>, Option<u64>),
+    Failed(Box<ParallelFlowResult>),
 }
 
 /// The maximum plausible number of items. A greater index means that the record is corrupt.
 const MOST: u64 = 1 << 40;
 
 impl Records {
-    /// The items of a map that are done, and the smallest number of records after them.
-    pub(in crate::engine) fn items(self: &Arc<Self>, position: &Position, since: u64) -> Option<(ItemRecords, u64)> {
-        let position = bytes(position);
+    /// The items of a map that are done.
+    pub(in crate::engine) fn items(
+        self: &Arc<Self>,
+        position: &Position,
+        asks: Name,
+        names: &Names,
+    ) -> Option<ItemRecords> {
+        if names.renewed {
+            return None;
+        }
+        let key = key(position, Some(asks));
         let kinds =
             [Kind::Items, Kind::ItemFailed].into_iter().filter(|kind| *kind == Kind::Items || !self.retries_failures);
         let mut done: Vec<(Kind, Done)> = kinds
-            .flat_map(|kind| self.recorder.items(kind, &position).iter().map(move |done| (kind, *done)))
-            .filter(|(_, done)| done.found.number >= since && done.first + done.count < MOST)
+            .flat_map(|kind| self.recorder.items(kind, &key).iter().map(move |done| (kind, *done)))
+            .filter(|(_, done)| done.first + done.count < MOST)
             .collect();
         done.sort_unstable_by_key(|(_, done)| done.found.number);
-        let after = done.last()?.1.found.number + 1;
         let end = done.iter().map(|(_, done)| done.first + done.count).max()?;
         let mut owners = vec![0; usize::try_from(end).ok()?];
         for (owner, (_, done)) in (1..).zip(&done) {
             let (first, count) = (usize::try_from(done.first).ok()?, usize::try_from(done.count).ok()?);
             owners[first..first + count].fill(owner);
         }
-        Some((ItemRecords { records: Arc::clone(self), owners, done, open: None }, after))
+        let records = Arc::clone(self);
+        Some(ItemRecords { records, owners, done, open: None, by_hash: None, moved: HashMap::new() })
     }
 
-    /// Records that these items of a batch are done and have results. Returns the smallest number of records after
-    /// them.
+    /// Records that these items of a batch are done and have results. Returns the hashes of the results, unless
+    /// recording has ended.
     pub(in crate::engine) fn items_done(
         &self,
-        position: &Position,
+        (position, asks): (&Position, Name),
         first: u64,
         (results, hashes): (&[(u32, &[u8])], &[u64]),
         token: &CancellationToken,
         events: &Events,
-    ) -> Result<u64, Box<Failure>> {
+    ) -> Result<Option<Vec<Hash>>, Box<Failure>> {
         let about: Vec<u8> = hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect();
-        let entry = Entry { kind: Kind::Items, items: (first, results.len() as u64), about: &about, values: results };
+        let items = (first, results.len() as u64);
+        let entry = Entry { kind: Kind::Items, asks: Some(asks), items, about: &about, values: results };
         self.append(position, &entry, token, events)
     }
 
     /// Records that an item failed.
     pub(in crate::engine) fn item_failed(
         &self,
-        position: &Position,
+        (position, asks): (&Position, Name),
         (index, hash): (u64, Option<u64>),
         result: &ParallelFlowResult,
         token: &CancellationToken,
         events: &Events,
-    ) -> Result<u64, Box<Failure>> {
+    ) -> Result<(), Box<Failure>> {
         let result = ParallelFlowResult { branch: "".into(), ..result.clone() };
         let about = postcard::to_stdvec(&(hash, result)).expect("it is plain data");
-        let entry = Entry { kind: Kind::ItemFailed, items: (index, 1), about: &about, values: &[] };
-        self.append(position, &entry, token, events)
+        let items = (index, 1);
+        let entry = Entry { kind: Kind::ItemFailed, asks: Some(asks), items, about: &about, values: &[] };
+        self.append(position, &entry, token, events).map(drop)
     }
 }
 
 impl ItemRecords {
     /// Notes that an item is not done after all.
     pub(in crate::engine) fn forget(&mut self, index: usize) {
+        self.moved.remove(&index);
         self.owners.iter_mut().skip(index).take(1).for_each(|owner| *owner = 0);
+    }
+
+    /// The number of items that are done.
+    pub(super) fn count(&self) -> u64 {
+        self.owners.iter().filter(|owner| **owner > 0).count() as u64
     }
 
     /// Whether all of the first `items` are done.
@@ -101,28 +121,90 @@ impl ItemRecords {
         self.owners.len() as u64 == items && self.owners.iter().all(|owner| *owner > 0)
     }
 
+    /// The number of the last record.
+    pub(in crate::engine) fn last(&self) -> u64 {
+        self.done.last().map_or(0, |(_, done)| done.found.number)
+    }
+
     /// Whether an item is done, as far as is known without reading its record.
     pub(in crate::engine) fn has(&self, index: usize) -> bool {
         self.owners.get(index).is_some_and(|owner| *owner > 0)
     }
 
+    /// Whether an item with this hash is done: the one that had this index, or another one if `moves`.
+    pub(in crate::engine) fn find(&mut self, index: usize, hash: u64, moves: bool) -> bool {
+        if self.has(index) && self.hash(index) == Some(hash) {
+            return true;
+        }
+        let Some(there) = moves.then(|| self.by_hash().get(&hash).copied()).flatten() else { return false };
+        self.moved.insert(index, there);
+        true
+    }
+
     /// What the record of an item says; `None` if it cannot be read, in which case the item is not done.
     pub(in crate::engine) fn item(&mut self, index: usize) -> Option<Restored> {
-        let owner = *self.owners.get(index).filter(|owner| **owner > 0)?;
-        let (kind, done) = self.done[owner as usize - 1];
-        if self.open.as_ref().is_none_or(|open| open.0 != owner) {
-            self.open = Some((owner, self.records.recorder.read(done.found).ok()?));
-        }
-        let record = &self.open.as_ref()?.1;
+        let (owner, index) = match self.moved.get(&index) {
+            Some(there) => *there,
+            None => (*self.owners.get(index)?, index),
+        };
+        let (kind, done) = *self.done.get((owner as usize).checked_sub(1)?)?;
+        let record = self.open(owner)?;
         if kind == Kind::ItemFailed {
-            let (hash, mut result): (Option<u64>, ParallelFlowResult) = postcard::from_bytes(record.about()).ok()?;
+            let (_, mut result): (Option<u64>, ParallelFlowResult) = postcard::from_bytes(record.about()).ok()?;
             result.restored = true;
-            return Some(Restored::Failed(Box::new(result), hash));
+            return Some(Restored::Failed(Box::new(result)));
         }
         let at = index - usize::try_from(done.first).ok()?;
-        let hash = record.about().chunks_exact(8).nth(at).and_then(|hash| hash.try_into().ok());
-        let span = self.records.recorder.value(record, at)?;
-        Some(Restored::Done(span, hash.map(u64::from_le_bytes)))
+        let record = &self.open.as_ref()?.1;
+        self.records.recorder.value(record, at).map(Restored::Done)
+    }
+
+    /// The record of an owner.
+    fn open(&mut self, owner: u32) -> Option<&Record> {
+        if self.open.as_ref().is_none_or(|open| open.0 != owner) {
+            let (_, done) = self.done.get((owner as usize).checked_sub(1)?)?;
+            self.open = Some((owner, self.records.recorder.read(done.found).ok()?));
+        }
+        self.open.as_ref().map(|open| &open.1)
+    }
+
+    /// Whether items have another index now than when they were recorded.
+    pub(in crate::engine) fn have_moved(&self) -> bool {
+        !self.moved.is_empty()
+    }
+
+    /// The hash of the item that had this index.
+    fn hash(&mut self, index: usize) -> Option<u64> {
+        let owner = *self.owners.get(index).filter(|owner| **owner > 0)?;
+        let (_, first) = self.hashes(owner).next()?;
+        self.hashes(owner).nth(index - first).map(|(hash, _)| hash)
+    }
+
+    /// The hashes of the items in a record, with their indexes.
+    fn hashes(&mut self, owner: u32) -> impl Iterator<Item = (u64, usize)> {
+        let of = self.done.get((owner as usize).wrapping_sub(1)).copied();
+        let hashes = match (of, self.open(owner)) {
+            (Some((Kind::ItemFailed, _)), Some(record)) => {
+                let read: Result<(Option<u64>, ParallelFlowResult), _> = postcard::from_bytes(record.about());
+                read.ok().and_then(|read| read.0).into_iter().collect()
+            }
+            (Some(_), Some(record)) => record.about().as_chunks().0.iter().copied().map(u64::from_le_bytes).collect(),
+            _ => Vec::new(),
+        };
+        let first = of.map_or(0, |(_, done)| usize::try_from(done.first).unwrap_or(usize::MAX));
+        hashes.into_iter().zip(first..)
+    }
+
+    /// Where items are recorded, by their hashes.
+    fn by_hash(&mut self) -> &HashMap<u64, (u32, usize)> {
+        if self.by_hash.is_none() {
+            let mut all = HashMap::new();
+            for owner in (1..).take(self.done.len()) {
+                all.extend(self.hashes(owner).map(|(hash, index)| (hash, (owner, index))));
+            }
+            self.by_hash = Some(all);
+        }
+        self.by_hash.get_or_insert_default()
     }
 }
 
@@ -130,5 +212,11 @@ impl ItemRecords {
 pub(in crate::engine) fn hash(batch: &dyn Batch, at: usize) -> Option<u64> {
     let mut bytes = Vec::new();
     payload::guarded(|| batch.encode_item(at, &mut bytes)).ok()?;
-    Some(Hash::of(&bytes).short())
+    Some(u64::from_le_bytes(Hash::of(&bytes).first()))
+}
+
+/// The hash of what a map says about an item that failed.
+pub(in crate::engine) fn failure_hash(result: &ParallelFlowResult) -> Hash {
+    let result = ParallelFlowResult { branch: "".into(), ..result.lasting() };
+    Hash::of(&postcard::to_stdvec(&result).expect("it is plain data"))
 }

@@ -3,14 +3,13 @@
 //! A record contains a unit and the decision about what follows it. It is appended before anything that follows starts.
 //! So whoever walks through the plan again, and takes from the records what they contain, arrives where the run was.
 //!
-//! **Which records are valid.** Records have numbers, and a record has a greater number than everything that it depends
-//! on. A block therefore only has to keep one number, `since`: records before it are no longer valid, because something
-//! that they depend on was done again with a different result. The number grows with each record that is used or
-//! written. Each task of a fan-out has its own, according to what it needs. This makes records of earlier iterations of
-//! a loop, a branch or a whole run harmless.
+//! **Which records are valid.** A record contains the [name](Name) of what its unit read: of the code, and of the value
+//! of each key that the code reads. It is valid if that name is the same now. A value that is made again with the same
+//! bytes keeps its name, so only units that what is new can reach run again.
 
 mod branch;
 mod items;
+mod names;
 mod outlook;
 mod session;
 mod step;
@@ -24,9 +23,10 @@ pub use self::outlook::{Outlook, Prospect};
 #[cfg(feature = "cli")]
 pub(crate) use self::session::{Which, workflow};
 pub(super) use self::{
-    branch::BranchRecord,
-    items::{ItemRecords, Restored, hash},
-    step::{Onward, StepRecord},
+    branch::{BranchRecord, unknown},
+    items::{ItemRecords, Restored, failure_hash, hash},
+    names::{Given, Name, Names},
+    step::{Done, MapDone, Onward, StepRecord},
 };
 pub(crate) use self::{
     outlook::outlook,
@@ -36,9 +36,11 @@ use crate::{
     cancel::CancellationToken,
     event::Events,
     failure::{Failure, FailureKind},
+    plan::RESULTS,
     position::Position,
-    state::{KeySpec, Stored, Value},
-    store::{Kind, Recorder, Span, StoreError, Written},
+    result::ParallelFlowResult,
+    state::{KeySpec, Stored, Value, View},
+    store::{Hash, Kind, Recorder, Span, StoreError, Written},
 };
 
 /// The records of a run.
@@ -46,8 +48,10 @@ use crate::{
 pub(crate) struct Records {
     recorder: Arc<Recorder>,
     session: Session,
-    /// Records before this number are invalid because inputs have changed since then.
-    since: u64,
+    /// The identity of the code.
+    code: Hash,
+    /// The names of the inputs.
+    inputs: Names,
     /// Whether allowed failures are retried, because the run had ended.
     retries_failures: bool,
     /// Whether it has been reported that recording ended.
@@ -57,19 +61,32 @@ pub(crate) struct Records {
 /// What is recorded.
 pub(super) struct Entry<'a> {
     pub(super) kind: Kind,
+    /// What the items of a map read. Records of items are found by it.
+    pub(super) asks: Option<Name>,
     pub(super) items: (u64, u64),
     pub(super) about: &'a [u8],
     pub(super) values: &'a [(u32, &'a [u8])],
 }
 
 impl Records {
-    /// Records before this number are invalid at the start of the run.
-    pub(super) fn since(&self) -> u64 {
-        self.since
+    /// The names of the inputs.
+    pub(super) fn inputs(&self) -> Names {
+        self.inputs.clone()
+    }
+
+    /// The name of what code reads that reads these keys of a block.
+    pub(super) fn asks(&self, names: &Names, reads: &[u32], view: &View) -> Name {
+        let name = |key: u32| if key == RESULTS { Some(results_name(view)) } else { names.get(key) };
+        self.asked(reads.iter().map(|key| (*key, name(*key))))
+    }
+
+    /// The name of what code reads that reads keys with these names.
+    pub(super) fn asked(&self, reads: impl Iterator<Item = (u32, Option<Name>)>) -> Name {
+        Name::of(&(self.code, reads.collect::<Vec<_>>()))
     }
 
     /// Records something about a position. `token` cancels what it is a part of: nothing is recorded for an abandoned
-    /// branch, because another attempt may have started. Returns the smallest number of records after it.
+    /// branch, because another attempt may have started. Returns the hashes of the values, unless recording has ended.
     ///
     /// # Errors
     /// If recording has ended and the run must not continue without it.
@@ -79,33 +96,31 @@ impl Records {
         entry: &Entry<'_>,
         token: &CancellationToken,
         events: &Events,
-    ) -> Result<u64, Box<Failure>> {
-        let mut bytes = Vec::new();
-        position.encode(&mut bytes);
-        let Entry { kind, items, about, values } = *entry;
-        let written = Written { kind, position: &bytes, items, about, values };
+    ) -> Result<Option<Vec<Hash>>, Box<Failure>> {
+        let Entry { kind, asks, items, about, values } = *entry;
+        let written = Written { kind, position: &key(position, asks), items, about, values };
         let valid = || !(position.is_in_branch() && token.is_cancelled());
         match self.recorder.append(&written, valid) {
-            Ok(number) => Ok(number),
-            Err(_) => self.ended(events),
+            Ok(hashes) => Ok(Some(hashes)),
+            Err(_) => self.ended(events).map(|()| None),
         }
     }
 
     /// Ends recording because something cannot be encoded.
-    pub(super) fn fail(&self, why: String, events: &Events) -> Result<u64, Box<Failure>> {
+    pub(super) fn fail(&self, why: String, events: &Events) -> Result<(), Box<Failure>> {
         self.recorder.fail(StoreError::new(why));
         self.ended(events)
     }
 
-    /// Reports once that recording has ended. From now on, earlier records are no longer valid.
-    fn ended(&self, events: &Events) -> Result<u64, Box<Failure>> {
+    /// Reports once that recording has ended.
+    fn ended(&self, events: &Events) -> Result<(), Box<Failure>> {
         self.tell_failure(events);
         match self.recorder.failure() {
             Some(error) if self.session.require_state => {
                 let message = format!("the run can no longer be recorded, which `--require-state` requires: {error}");
                 Err(Box::new(Failure::new(FailureKind::Error, message)))
             }
-            _ => Ok(self.recorder.next()),
+            _ => Ok(()),
         }
     }
 
@@ -125,11 +140,17 @@ impl Records {
     }
 }
 
-/// A position as bytes.
-fn bytes(position: &Position) -> Vec<u8> {
+/// What records of a position are found by; those of items also by what the items read.
+fn key(position: &Position, asks: Option<Name>) -> Vec<u8> {
     let mut bytes = Vec::new();
     position.encode(&mut bytes);
+    bytes.extend(asks.iter().flat_map(Name::bytes));
     bytes
+}
+
+/// The name of `parallel_results`. What differs from run to run does not count.
+fn results_name(view: &View) -> Name {
+    Name::of(&view.parallel_results().iter().map(ParallelFlowResult::lasting).collect::<Vec<_>>())
 }
 
 /// The value of a key in a record.

@@ -1,24 +1,39 @@
 //! What a run would do, and why, without doing it.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use super::{Onward, Records, Session, bytes, session};
+use super::{Name, Names, Onward, Records, Session, StepRecord, key, session};
 use crate::{
-    plan::{Next, Plan, Step, Target, Work},
+    plan::{Block, Map, Next, Plan, Region, Step, Target, Task, Work},
     position::Position,
-    state::{Value, View},
+    state::{KeySpec, Value, View},
     store::{Folder, Kind, Recorder, StoreError},
 };
 
-/// What would become of a node outside of branches, or of a fan-out.
+/// What would become of a node, a fan-out or a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prospect {
-    /// The node; of a fan-out, the node that it starts from.
+    /// The node or branch; for a fan-out, the node that it starts from.
     pub node: &'static str,
     /// Whether it would run: its record does not hold, or it has none.
     pub runs: bool,
     /// Why.
     pub why: String,
+    /// Of a fan-out, its branches; of a branch with a fan-out of its own, its nodes.
+    pub parts: Vec<Prospect>,
+}
+
+impl Prospect {
+    fn done(node: &'static str) -> Self {
+        Self { node, runs: false, why: "it is done".to_owned(), parts: Vec::new() }
+    }
+
+    fn running(node: &'static str, why: impl Into<String>) -> Self {
+        Self { node, runs: true, why: why.into(), parts: Vec::new() }
+    }
 }
 
 /// What a run would do from where its records end.
@@ -44,59 +59,68 @@ pub(crate) fn outlook(plan: &'static Plan, inputs: &[(u32, Value)], session: &Se
     }
     let recorder = Recorder::look(folder, run)?;
     let begun = session::begun(plan, &recorder, inputs)?;
-    let since = if begun.changed.is_empty() { begun.since } else { recorder.before() };
-    let changed = begun.changed.join(", ");
-    let records = session::records(recorder, session.clone(), since, begun.retries_failures);
-    let mut walk = Walk { plan, records: &records, since, nodes: Vec::new(), visits: vec![0; plan.root.steps.len()] };
+    let changed: BTreeMap<u32, String> = begun.changed.iter().cloned().collect();
+    let records = Arc::new(session::records(plan, recorder, session.clone(), inputs, begun));
+    let mut walk = Walk::new(plan, &records, plan.root, &Position::ROOT, records.inputs(), changed);
     walk.run();
-    let mut nodes = walk.nodes;
-    if !changed.is_empty() {
-        for node in &mut nodes {
-            node.why.clone_from(&changed);
-        }
-    }
-    Ok(Outlook { run: Some(name), nodes })
+    Ok(Outlook { run: Some(name), nodes: walk.nodes })
 }
 
 fn all_run(plan: &'static Plan, why: &str) -> Outlook {
-    let prospect = |step: &Step| Prospect { node: step.name, runs: true, why: why.to_owned() };
+    let prospect = |step: &Step| Prospect::running(step.name, why);
     Outlook { run: None, nodes: plan.root.steps.iter().map(prospect).collect() }
 }
 
-/// The way through the root block as records tell it.
+/// The way through a block according to the records.
 struct Walk<'a> {
     plan: &'static Plan,
-    records: &'a Records,
-    since: u64,
+    records: &'a Arc<Records>,
+    block: &'static Block,
+    position: &'a Position,
+    names: Names,
+    /// For what nodes read. It has no values.
+    view: View,
+    /// Keys whose value is not, or may not be, as it was when the records were made, and why.
+    changed: Changed,
     nodes: Vec<Prospect>,
     visits: Vec<u64>,
 }
 
-impl Walk<'_> {
+type Changed = BTreeMap<u32, String>;
+
+impl<'a> Walk<'a> {
+    fn new(
+        plan: &'static Plan,
+        records: &'a Arc<Records>,
+        block: &'static Block,
+        position: &'a Position,
+        names: Names,
+        changed: Changed,
+    ) -> Self {
+        let (view, visits) = (View::new(plan.keys, block.keys), vec![0; block.steps.len()]);
+        Self { plan, records, block, position, names, view, changed, nodes: Vec::new(), visits }
+    }
+
     fn run(&mut self) {
-        let steps = self.plan.root.steps;
-        let mut next = match self.plan.root.entry {
+        let steps = self.block.steps;
+        let mut next = match self.block.entry {
             Next::Go(target) => of(target),
             Next::Fork(_) => None,
-            Next::Choose(_) => {
-                let position = Position::ROOT.step(u32::try_from(steps.len()).unwrap_or(u32::MAX), 1);
-                match self.records.step(&position, self.since) {
-                    Some(found) => step_of(&found.onward),
-                    None => return self.rest(self.plan.root.entry, "it is not known yet where the run starts"),
-                }
-            }
+            Next::Choose(_) => match self.records.step(&self.at(steps.len()), &self.names) {
+                Some(found) if self.changed_of(self.block.entry).is_none() => step_of(&found.done.onward),
+                _ => return self.rest(self.block.entry, "it is not known yet where the run starts"),
+            },
         };
         while let Some(at) = next {
             let Some(step) = steps.get(at) else { return };
             self.visits[at] += 1;
-            let position = Position::ROOT.step(u32::try_from(at).unwrap_or(u32::MAX), self.visits[at]);
-            let since = self.records.since_at(step.name, self.since);
-            let from = std::mem::replace(&mut self.since, since) < since;
-            let (runs, mut why, onward) = self.step(step, &position);
-            if from && runs {
-                "`--from` names it".clone_into(&mut why);
+            let named = self.records.renews(step.name);
+            self.names.renewed |= named;
+            let (mut prospect, onward) = self.step(step, &self.at(at));
+            if named {
+                "`--from` names it".clone_into(&mut prospect.why);
             }
-            self.nodes.push(Prospect { node: step.name, runs, why });
+            self.nodes.push(prospect);
             match onward {
                 Some(onward) => next = step_of(&onward),
                 None => return self.rest(step.next, "a node before it runs"),
@@ -104,37 +128,130 @@ impl Walk<'_> {
         }
     }
 
+    /// The position of a step at its present visit.
+    fn at(&self, step: usize) -> Position {
+        let visit = self.visits.get(step).copied().unwrap_or(1);
+        self.position.step(u32::try_from(step).unwrap_or(u32::MAX), visit)
+    }
+
     /// What would become of a step, and what is known to follow it.
-    fn step(&mut self, step: &'static Step, position: &Position) -> (bool, String, Option<Onward>) {
-        let Some(found) = self.records.step(position, self.since) else {
-            let exists = self.records.recorder.find(Kind::Step, &bytes(position)).is_some();
-            let why = if exists { "its record is older than that of a node before it" } else { "it has no record" };
-            return (true, format!("{why}{}", self.parts(step, position)), None);
+    fn step(&mut self, step: &'static Step, position: &Position) -> (Prospect, Option<Onward>) {
+        let found = self.records.step(position, &self.names);
+        let asks = self.records.asks(&self.names, step.reads, &self.view);
+        let is_same = found.as_ref().is_some_and(|found| found.done.asks == Some(asks));
+        let prospect = match step.work {
+            Work::FanOut(region) => self.fan_out(step.name, region, position, found.is_some()),
+            Work::Map(map) => self.map(step, map, position, found.as_ref(), asks),
+            Work::Run(_) if step.rerun => Prospect::running(step.name, "it has `resume: rerun`"),
+            Work::Run(_) if !is_same => Prospect::running(step.name, self.why(found.is_some(), step.reads)),
+            Work::Run(_) => match found.as_ref().and_then(|found| found.why_not(&self.view)) {
+                // If it gives the same once more, what follows it is done.
+                Some(why) => Prospect::running(step.name, why),
+                None => Prospect::done(step.name),
+            },
         };
-        self.since = found.after;
-        let rerun = step.rerun.then(|| "it has `resume: rerun`".to_owned());
-        match rerun.or_else(|| found.why_not(&View::new(self.plan.keys, self.plan.root.keys))) {
-            // If it gives the same once more, what follows it is done.
-            Some(why) => (true, why, Some(found.onward)),
-            None => (false, "it is done".to_owned(), Some(found.onward)),
+        let Some(found) = found else { return (prospect, None) };
+        found.name(self.plan.keys, &mut self.names);
+        for (key, name) in &found.done.map.outputs {
+            self.names.write(self.plan.keys, *key, *name);
+        }
+        let differs = prospect.runs && !is_same && !matches!(step.work, Work::FanOut(_));
+        if differs {
+            for key in found.keys() {
+                changes(&mut self.names, &mut self.changed, key, self.plan.keys, step.name);
+            }
+        }
+        let decides = matches!(step.next, Next::Choose(_));
+        let known = !decides || (!differs && self.changed_of(step.next).is_none());
+        (prospect, Some(found.done.onward).filter(|_| known))
+    }
+
+    fn map(
+        &self,
+        step: &'static Step,
+        map: &'static Map,
+        position: &Position,
+        found: Option<&StepRecord>,
+        asks: Name,
+    ) -> Prospect {
+        let of_items =
+            if map.spec.is_in_place() { asks } else { self.records.asks(&self.names, map.reads, &self.view) };
+        let done = self.records.items(position, of_items, &self.names).map_or(0, |items| items.count());
+        match found.filter(|found| found.done.asks == Some(asks)) {
+            Some(found) if found.done.map.items == done => Prospect::done(step.name),
+            _ if done > 0 => Prospect::running(step.name, format!("{done} of its items are done")),
+            _ => Prospect::running(step.name, self.why(found.is_some(), step.reads)),
         }
     }
 
-    /// How many of its branches or items are done.
-    fn parts(&self, step: &Step, position: &Position) -> String {
-        match step.work {
-            Work::Run(_) => String::new(),
-            Work::FanOut(region) => {
-                let of = |task: usize| self.records.recorder.find(Kind::Branch, &bytes(&position.at_part(task as u64)));
-                let done = (0..region.tasks.len()).filter_map(of).filter(|found| found.number >= self.since).count();
-                format!("; {done} of its {} branches are done", region.tasks.len())
+    /// What would become of a fan-out and its branches. If it is `joined`, those without a record were not started.
+    fn fan_out(&mut self, name: &'static str, region: &'static Region, position: &Position, joined: bool) -> Prospect {
+        let specs = self.plan.keys;
+        let when: Vec<u32> = region.tasks.iter().flat_map(|task| task.when_reads).copied().collect();
+        let when = self.records.asks(&self.names, &when, &self.view);
+        let skipped = self.records.skipped(position, when, &self.names).unwrap_or_default();
+        // What tasks read, with the writes of those before them, as far as they read these.
+        let mut ends: Vec<Written> = Vec::new();
+        let mut parts = Vec::new();
+        for (index, task) in region.tasks.iter().enumerate() {
+            let (mut names, mut changed) = (self.names.only(task.reads.iter().map(|read| read.key)), Changed::new());
+            names.renewed |= task.needs.iter().any(|need| ends.get(*need as usize).is_some_and(|end| end.renewed));
+            for read in task.reads {
+                changed.extend(self.changed.get(&read.key).map(|why| (read.key, why.clone())));
+                let writers = ends.iter().filter(|end| end.task.writes.iter().any(|write| write.key == read.key));
+                for writer in writers.take(read.after as usize) {
+                    writer.merge(read.key, specs, &mut names, &mut changed);
+                }
             }
-            Work::Map(_) => {
-                let items = self.records.recorder.items(Kind::Items, &bytes(position));
-                let held = items.iter().filter(|done| done.found.number >= self.since);
-                format!("; {} of its items are done", held.map(|done| done.count).sum::<u64>())
+            let renewed = names.renewed || self.records.renews_within(task.block);
+            let at = position.at_part(index as u64);
+            let asks = self.records.asked(task.reads.iter().map(|read| (read.key, names.get(read.key))));
+            let record = self.records.branch(&at, task, specs, asks).filter(|_| !renewed);
+            let had = self.records.recorder.find(Kind::Branch, &key(&at, None)).is_some();
+            let starts = skipped.binary_search(&index).is_err() && (had || !joined);
+            let runs = record.is_none() && starts;
+            if starts && !runs {
+                parts.push(Prospect::done(task.name));
+            } else if starts {
+                let mut inner = Walk::new(self.plan, self.records, task.block, &at, names, changed);
+                let why = inner.why(had, &task.reads.iter().map(|read| read.key).collect::<Vec<_>>());
+                if !task.block.is_flat() {
+                    inner.run();
+                }
+                parts.push(Prospect { parts: inner.nodes, ..Prospect::running(task.name, why) });
             }
+            ends.push(Written { task, names: record.map(|record| record.names).unwrap_or_default(), runs, renewed });
         }
+        for end in &ends {
+            for write in end.task.writes {
+                end.merge(write.key, specs, &mut self.names, &mut self.changed);
+            }
+            self.names.renewed |= end.renewed && end.runs;
+        }
+        let done = parts.iter().filter(|part| !part.runs).count();
+        if done == parts.len() {
+            return Prospect { parts, ..Prospect::done(name) };
+        }
+        let why = format!("{done} of its {} branches are done", parts.len());
+        Prospect { parts, ..Prospect::running(name, why) }
+    }
+
+    /// Why something that reads these keys would run, which was or was not done before.
+    fn why(&self, was_done: bool, reads: &[u32]) -> String {
+        if self.names.renewed {
+            return "it comes after the node that `--from` names".to_owned();
+        }
+        if !was_done {
+            return "it has no record".to_owned();
+        }
+        let mut changed = reads.iter().filter_map(|key| self.changed.get(key));
+        changed.next().cloned().unwrap_or_else(|| "what it reads has changed".to_owned())
+    }
+
+    /// A key that has changed and that the conditions of `next` read.
+    fn changed_of(&self, next: Next) -> Option<u32> {
+        let Next::Choose(arms) = next else { return None };
+        arms.iter().flat_map(|arm| arm.reads).copied().find(|key| self.changed.contains_key(key))
     }
 
     /// All that may follow, as far as it was not told.
@@ -146,12 +263,43 @@ impl Walk<'_> {
         while let Some(at) = open.pop() {
             if seen.insert(at) {
                 found.insert(at);
-                open.extend(self.plan.root.steps.get(at).map(|step| targets(step.next)).unwrap_or_default());
+                open.extend(self.block.steps.get(at).map(|step| targets(step.next)).unwrap_or_default());
             }
         }
-        let steps = found.into_iter().filter_map(|at| self.plan.root.steps.get(at));
-        self.nodes.extend(steps.map(|step| Prospect { node: step.name, runs: true, why: why.to_owned() }));
+        let steps = found.into_iter().filter_map(|at| self.block.steps.get(at));
+        self.nodes.extend(steps.map(|step| Prospect::running(step.name, why)));
     }
+}
+
+/// What a branch writes.
+struct Written {
+    task: &'static Task,
+    /// According to its record.
+    names: Vec<(u32, Name)>,
+    /// Whether it would run, so that it may write something else.
+    runs: bool,
+    renewed: bool,
+}
+
+impl Written {
+    /// Applies what it writes to a key.
+    fn merge(&self, key: u32, specs: &'static [KeySpec], names: &mut Names, changed: &mut Changed) {
+        if self.runs {
+            return changes(names, changed, key, specs, self.task.name);
+        }
+        let written = self.names.iter().find(|of| of.0 == key).zip(self.task.writes.iter().find(|of| of.key == key));
+        match written {
+            Some(((_, name), write)) if write.combine => names.write(specs, key, *name),
+            Some(((_, name), _)) => names.set(key, *name),
+            None => {}
+        }
+    }
+}
+
+/// Notes that `node` may give a key another value.
+fn changes(names: &mut Names, changed: &mut Changed, key: u32, specs: &[KeySpec], node: &str) {
+    names.set(key, Name::unknown());
+    changed.insert(key, format!("it reads `{}`, which `{node}` writes again", specs[key as usize].name));
 }
 
 fn step_of(onward: &Onward) -> Option<usize> {

@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    Records, is_recorded,
-    step::{FileState, changed_files},
+    Name, Names, Records, is_recorded,
+    step::{FileState, file_of},
     stored,
 };
 use crate::{
@@ -128,8 +128,9 @@ pub(crate) fn open(
         status: Status::Unfinished,
     };
     let recorder = Recorder::begin(&session.state_dir, manifest, options)?;
-    let since = record_inputs(plan, &recorder, &inputs)?;
-    Ok(Ok(Opened { records: records(recorder, session, since, false), inputs, notices }))
+    record_inputs(plan, &recorder, &inputs)?;
+    let records = Arc::new(records(plan, recorder, session, &inputs, Begun::default()));
+    Ok(Ok(Opened { records, inputs, notices }))
 }
 
 fn go_on(
@@ -149,8 +150,7 @@ fn go_on(
              recorded runs again"
         ));
     }
-    let Begun { since, changed, kept, retries_failures } = begun(plan, &recorder, &inputs)?;
-    inputs.extend(kept);
+    let mut begun = begun(plan, &recorder, &inputs)?;
     let manifest = recorder.manifest();
     recorder.set_manifest(Manifest {
         went_on: SystemTime::now(),
@@ -158,66 +158,110 @@ fn go_on(
         status: Status::Unfinished,
         ..manifest
     })?;
-    let since = if changed.is_empty() {
-        since
-    } else {
-        notices.push(format!("no records of run `{name}` are reused: {}", changed.join(", ")));
-        record_inputs(plan, &recorder, &complete(plan, inputs.clone()))?
-    };
-    Ok(Opened { records: records(recorder, session, since, retries_failures), inputs, notices })
+    let given = inputs.clone();
+    inputs.append(&mut begun.kept);
+    if !begun.changed.is_empty() {
+        notices.push(format!("{}: everything that depends on that runs again", begun.changes()));
+        record_inputs(plan, &recorder, &complete(plan, inputs.clone()))?;
+    }
+    Ok(Opened { records: Arc::new(records(plan, recorder, session, &given, begun)), inputs, notices })
 }
 
-/// How a run was begun that goes on.
+/// How a run was begun that is resumed.
+#[derive(Default)]
 pub(super) struct Begun {
-    /// Records of this number and later ones hold.
-    pub(super) since: u64,
-    /// What is not as it was.
-    pub(super) changed: Vec<String>,
+    /// The inputs that are not as they were, and what is different.
+    pub(super) changed: Vec<(u32, String)>,
     /// The inputs that were not given again.
     kept: Vec<(u32, Value)>,
-    /// It had ended: what was allowed to fail is tried again.
-    pub(super) retries_failures: bool,
+    /// Their names.
+    names: Names,
+    /// The run had ended: what was allowed to fail is tried again.
+    retries_failures: bool,
 }
 
-/// How a run was begun that would go on with these inputs.
+impl Begun {
+    /// What is different.
+    fn changes(&self) -> String {
+        self.changed.iter().map(|(_, what)| what.as_str()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// How the run was begun that would be resumed with these inputs.
 pub(super) fn begun(plan: &'static Plan, recorder: &Recorder, inputs: &[(u32, Value)]) -> Result<Begun, StoreError> {
-    let begun = recorder.find(Kind::Session, &[]).ok_or_else(|| {
+    let found = recorder.find(Kind::Session, &[]).ok_or_else(|| {
         let name = recorder.name();
         StoreError::new(format!("run `{name}` ended before its inputs were recorded: start a new run"))
     })?;
-    let record = recorder.read(begun)?;
+    let record = recorder.read(found)?;
     let files: Vec<(u32, FileState)> = postcard::from_bytes(record.about()).unwrap_or_default();
     let before: BTreeMap<u32, _> = recorder.values(&record).collect();
-    let mut changed = Vec::new();
+    let ended = matches!(recorder.manifest().status, Status::Failed(_) | Status::Done);
+    let mut begun = Begun { retries_failures: ended, ..Begun::default() };
     for (key, value) in inputs {
         let spec = &plan.keys[*key as usize];
         let same = before.get(key).is_some_and(|span| encoded(plan, *key, value).is_ok_and(|bytes| span.is(&bytes)));
         if !same && is_recorded(spec) {
-            changed.push(format!("input `{}` has changed", spec.name));
+            begun.changed.push((*key, format!("input `{}` has changed", spec.name)));
+        } else if is_recorded(spec) && FileState::of(value) != file_of(&files, *key) {
+            begun.changed.push((*key, format!("the file of input `{}` has changed", spec.name)));
         }
     }
-    let not_given = before.into_iter().filter(|(key, _)| inputs.iter().all(|input| input.0 != *key));
-    let kept: Vec<_> = not_given.filter_map(|value| stored(plan.keys, value)).collect();
-    for key in changed_files(&files, inputs.iter().chain(&kept)) {
-        changed.push(format!("the file of input `{}` has changed", plan.keys[key as usize].name));
+    for (key, span) in before {
+        let Some(spec) = plan.keys.get(key as usize).filter(|_| inputs.iter().all(|input| input.0 != key)) else {
+            continue;
+        };
+        let (hash, file) = (span.hash(), file_of(&files, key));
+        let Some((_, value)) = stored(plan.keys, (key, span)) else { continue };
+        // No other values need to be read.
+        let is_path = file.is_some() || spec.kind.name.ends_with("PathBuf");
+        let now = if is_path { FileState::of(&value) } else { None };
+        if now != file {
+            begun.changed.push((key, format!("the file of input `{}` has changed", spec.name)));
+        }
+        begun.names.set(key, Name::of_value(hash, now));
+        begun.kept.push((key, value));
     }
-    let retries_failures = matches!(recorder.manifest().status, Status::Failed(_) | Status::Done);
-    Ok(Begun { since: begun.number + 1, changed, kept, retries_failures })
+    Ok(begun)
 }
 
-pub(super) fn records(recorder: Recorder, session: Session, since: u64, retries_failures: bool) -> Arc<Records> {
-    Arc::new(Records { recorder: Arc::new(recorder), session, since, retries_failures, told: AtomicBool::new(false) })
+/// The records of a run that was begun so, with the inputs that are given now.
+pub(super) fn records(
+    plan: &'static Plan,
+    recorder: Recorder,
+    session: Session,
+    given: &[(u32, Value)],
+    begun: Begun,
+) -> Records {
+    let Begun { mut names, retries_failures, .. } = begun;
+    for (key, value) in given {
+        let bytes = encoded(plan, *key, value).unwrap_or_default();
+        names.set(*key, Name::of_value(Hash::of(&bytes), FileState::of(value)));
+    }
+    // One that is not recorded does not affect what is.
+    for (key, _) in (0..).zip(plan.keys).filter(|(_, spec)| spec.input && !is_recorded(spec)) {
+        names.set(key, Name::of(&()));
+    }
+    let code = recorder.manifest().program;
+    let told = AtomicBool::new(false);
+    Records { recorder: Arc::new(recorder), session, code, inputs: names, retries_failures, told }
 }
 
 impl Records {
-    /// The number that records have at least which hold at a step, where `since` held before: with `--from` none of before.
-    pub(in crate::engine) fn since_at(&self, node: &str, since: u64) -> u64 {
-        if self.session.from.as_deref() == Some(node) { since.max(self.recorder.before()) } else { since }
+    /// Whether everything from this node on is to run again.
+    pub(in crate::engine) fn renews(&self, node: &str) -> bool {
+        self.session.from.as_deref() == Some(node)
+    }
+
+    /// Whether a block contains such a node.
+    pub(in crate::engine) fn renews_within(&self, block: &Block) -> bool {
+        self.session.from.as_deref().is_some_and(|from| has_node(block, from))
     }
 
     /// The run has ended so.
-    pub(in crate::engine) fn end(&self, failure: Option<&Failure>) {
+    pub(in crate::engine) fn end(&self, failure: Option<&Failure>, stopped: bool) {
         self.recorder.end(match failure {
+            None if stopped => Status::Stopped,
             None => Status::Done,
             Some(failure) if failure.kind == FailureKind::Cancelled => Status::Cancelled,
             Some(failure) => Status::Failed(failure.message.clone()),
@@ -296,7 +340,7 @@ fn complete(plan: &'static Plan, mut inputs: Vec<(u32, Value)>) -> Vec<(u32, Val
     inputs
 }
 
-fn record_inputs(plan: &'static Plan, recorder: &Recorder, inputs: &[(u32, Value)]) -> Result<u64, StoreError> {
+fn record_inputs(plan: &'static Plan, recorder: &Recorder, inputs: &[(u32, Value)]) -> Result<(), StoreError> {
     let stored = || inputs.iter().filter(|input| is_recorded(&plan.keys[input.0 as usize]));
     let values = stored().map(|(key, value)| Ok((*key, encoded(plan, *key, value)?)));
     let values = values.collect::<Result<Vec<_>, StoreError>>()?;
@@ -304,7 +348,7 @@ fn record_inputs(plan: &'static Plan, recorder: &Recorder, inputs: &[(u32, Value
     let about = postcard::to_stdvec(&files).expect("it is plain data");
     let values: Vec<_> = values.iter().map(|(key, bytes)| (*key, &bytes[..])).collect();
     let written = Written { kind: Kind::Session, position: &[], items: (0, 0), about: &about, values: &values };
-    recorder.append(&written, || true).map_err(StoreError::clone)
+    recorder.append(&written, || true).map(drop).map_err(StoreError::clone)
 }
 
 fn encoded(plan: &Plan, key: u32, value: &Value) -> Result<Vec<u8>, StoreError> {

@@ -4,7 +4,11 @@ use std::{path::PathBuf, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Records, bytes, is_recorded, stored};
+use super::{
+    Entry, Records, is_recorded, key,
+    names::{Name, Names},
+    stored,
+};
 use crate::{
     cancel::CancellationToken,
     event::Events,
@@ -27,11 +31,14 @@ pub(in crate::engine) enum Onward {
 /// What a record says about a step besides its values.
 #[derive(Debug, Serialize, Deserialize)]
 struct About {
+    /// The name of what it read; `None` for a fan-out, whose branches have their own.
+    asks: Option<Name>,
     onward: Onward,
+    /// The name of what the conditions read by which that was decided, if there are any.
+    decided: Option<Name>,
     /// It wrote keys that are not recorded, so it runs again whenever its record is used.
     unrecorded: bool,
-    /// For a map: the number of items.
-    items: u64,
+    map: MapDone,
     /// The files at the paths that it wrote, if they exist.
     files: Vec<(u32, FileState)>,
 }
@@ -53,7 +60,8 @@ impl FileState {
         #[cfg(not(unix))]
         let inode = 0;
         // The size and time of a directory say nothing about its contents.
-        Some(Self { size: there.len(), changed: there.modified().ok().filter(|_| !there.is_dir()), inode })
+        let (size, changed) = if there.is_dir() { (0, None) } else { (there.len(), there.modified().ok()) };
+        Some(Self { size, changed, inode })
     }
 }
 
@@ -69,13 +77,48 @@ pub(super) fn changed_files<'a>(
     files.iter().filter(changed).map(|(key, _)| *key)
 }
 
+/// The state of the file that is the value of a key.
+pub(super) fn file_of(files: &[(u32, FileState)], key: u32) -> Option<FileState> {
+    files.iter().find(|file| file.0 == key).map(|file| file.1)
+}
+
+/// What is recorded about a step that is done.
+#[derive(Debug)]
+pub(in crate::engine) struct Done {
+    /// The name of what it read; `None` for a fan-out.
+    pub(in crate::engine) asks: Option<Name>,
+    /// Where the block continues.
+    pub(in crate::engine) onward: Onward,
+    /// The name of what the conditions read by which that was decided, if there are any.
+    pub(in crate::engine) decided: Option<Name>,
+    /// What it says if it is a map.
+    pub(in crate::engine) map: MapDone,
+}
+
+/// What is recorded about a map that is done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::engine) struct MapDone {
+    /// The number of items.
+    pub(in crate::engine) items: u64,
+    /// Whether results of items were taken from records in which these had another index.
+    pub(in crate::engine) moved: bool,
+    /// The names of what it wrote.
+    pub(in crate::engine) outputs: Vec<(u32, Name)>,
+}
+
+impl MapDone {
+    /// Of a map whose items are not recorded. What it wrote is named after what made it.
+    pub(in crate::engine) fn unrecorded(asks: Name, writes: &[u32]) -> Self {
+        Self { outputs: writes.iter().map(|key| (*key, Name::of(&(asks, key)))).collect(), ..Self::default() }
+    }
+}
+
 /// A record of a step.
 pub(in crate::engine) struct StepRecord {
-    pub(in crate::engine) onward: Onward,
-    /// The smallest number of records after it.
-    pub(in crate::engine) after: u64,
-    /// For a map: the number of items.
-    pub(in crate::engine) items: u64,
+    /// What it says, besides the values.
+    pub(in crate::engine) done: Done,
+    /// Records with a larger number are newer.
+    pub(in crate::engine) number: u64,
     unrecorded: bool,
     files: Vec<(u32, FileState)>,
     values: Vec<(u32, Span)>,
@@ -83,11 +126,25 @@ pub(in crate::engine) struct StepRecord {
 
 impl StepRecord {
     /// Puts what the node wrote into the view. Returns whether that was possible; otherwise the node has to run again.
-    pub(in crate::engine) fn restore(&self, view: &mut View) -> Result<bool, Box<Failure>> {
-        match self.values(view) {
-            Ok(values) => values.into_iter().try_for_each(|(key, value)| view.write(key, value)).map(|()| true),
-            Err(_) => Ok(false),
+    pub(in crate::engine) fn restore(&self, view: &mut View, names: &mut Names) -> Result<bool, Box<Failure>> {
+        let Ok(values) = self.values(view) else { return Ok(false) };
+        for (key, value) in values {
+            view.write(key, value)?;
         }
+        self.name(view.specs(), names);
+        Ok(true)
+    }
+
+    /// Names what the node wrote.
+    pub(super) fn name(&self, specs: &[KeySpec], names: &mut Names) {
+        for (key, span) in &self.values {
+            names.write(specs, *key, Name::of_value(span.hash(), file_of(&self.files, *key)));
+        }
+    }
+
+    /// The keys that the node wrote, as far as they are recorded.
+    pub(super) fn keys(&self) -> impl Iterator<Item = u32> {
+        self.values.iter().map(|value| value.0).chain(self.done.map.outputs.iter().map(|output| output.0))
     }
 
     /// Why the node has to run again, if it does.
@@ -112,19 +169,21 @@ impl StepRecord {
 }
 
 /// What a node wrote, as bytes.
+#[derive(Default)]
 struct Bytes {
     values: Vec<(u32, Vec<u8>)>,
-    unrecorded: bool,
+    /// Keys that it wrote and that are not recorded.
+    unrecorded: Vec<u32>,
     files: Vec<(u32, FileState)>,
 }
 
 impl Bytes {
     fn of(journal: Journal, specs: &'static [KeySpec]) -> Result<Self, String> {
-        let mut bytes = Self { values: Vec::new(), unrecorded: false, files: Vec::new() };
+        let mut bytes = Self::default();
         for (key, entry) in journal {
             let spec = &specs[key as usize];
             let (true, Some(wire)) = (is_recorded(spec), spec.kind.wire) else {
-                bytes.unrecorded = true;
+                bytes.unrecorded.push(key);
                 continue;
             };
             let value = match entry {
@@ -141,72 +200,137 @@ impl Bytes {
         Ok(bytes)
     }
 
+    /// What a record contains.
+    fn of_record(record: &StepRecord) -> Result<Self, String> {
+        let bytes = |(key, span): &(u32, Span)| Ok((*key, span.with(|bytes| Ok(bytes.to_vec()))?));
+        let values = record.values.iter().map(bytes).collect::<Result<_, String>>()?;
+        Ok(Self { values, unrecorded: Vec::new(), files: record.files.clone() })
+    }
+
     /// Whether a record contains the same.
     fn are_those_of(&self, record: &StepRecord) -> bool {
-        self.unrecorded == record.unrecorded
+        self.unrecorded.is_empty() != record.unrecorded
             && self.files == record.files
             && self.values.len() == record.values.len()
             && self.values.iter().zip(&record.values).all(|((key, bytes), (of, span))| key == of && span.is(bytes))
     }
 }
 
+impl Done {
+    /// Whether a record says the same.
+    fn is_that_of(&self, record: &StepRecord) -> bool {
+        let Self { asks, onward, decided, map } = self;
+        let of = &record.done;
+        (asks, onward, decided, map) == (&of.asks, &of.onward, &of.decided, &of.map)
+    }
+}
+
 impl Records {
-    /// The record of a step, if it is valid.
-    pub(in crate::engine) fn step(&self, position: &Position, since: u64) -> Option<StepRecord> {
-        let found = self.recorder.find(Kind::Step, &bytes(position)).filter(|found| found.number >= since)?;
+    /// The last record of a step. What it says of the values is valid if what was read then has the same name as now.
+    pub(in crate::engine) fn step(&self, position: &Position, names: &Names) -> Option<StepRecord> {
+        let found = self.recorder.find(Kind::Step, &key(position, None)).filter(|_| !names.renewed)?;
         let record: Record = self.recorder.read(found).ok()?;
-        let About { onward, unrecorded, items, files } = postcard::from_bytes(record.about()).ok()?;
+        let About { asks, onward, decided, unrecorded, map, files } = postcard::from_bytes(record.about()).ok()?;
         let values = self.recorder.values(&record).collect();
-        Some(StepRecord { onward, after: found.number + 1, items, unrecorded, files, values })
+        let done = Done { asks, onward, decided, map };
+        Some(StepRecord { done, number: found.number, unrecorded, files, values })
     }
 
-    /// Records that a step is done, which wrote what the journal says. Returns the smallest number of records after it,
-    /// which is that of its record of `before` if that contains the same.
+    /// Records that a step is done, which wrote what the journal says, unless it has a record that says the same. Names
+    /// what was written.
     pub(in crate::engine) fn step_done(
         &self,
         position: &Position,
-        (before, onward): (Option<&StepRecord>, &Onward),
+        (found, done): (Option<&StepRecord>, Done),
         (journal, specs): (Journal, &'static [KeySpec]),
-        items: u64,
-        token: &CancellationToken,
-        events: &Events,
-    ) -> Result<u64, Box<Failure>> {
+        names: &mut Names,
+        (token, events): (&CancellationToken, &Events),
+    ) -> Result<Onward, Box<Failure>> {
+        let written: Vec<u32> = journal.iter().map(|write| write.0).collect();
         let bytes = match Bytes::of(journal, specs) {
             Ok(bytes) => bytes,
-            Err(error) => return self.fail(error, events),
+            Err(error) => {
+                self.fail(error, events)?;
+                for key in written {
+                    names.set(key, Name::unknown());
+                }
+                return Ok(done.onward);
+            }
         };
-        if let Some(before) = before
-            && before.onward == *onward
-            && before.items == items
-            && bytes.are_those_of(before)
-        {
-            return Ok(before.after);
+        // What has no bytes is named after what made it.
+        for key in &bytes.unrecorded {
+            names.write(specs, *key, Name::of(&(done.asks, key)));
         }
-        let Bytes { values, unrecorded, files } = bytes;
-        let about = postcard::to_stdvec(&About { onward: onward.clone(), unrecorded, items, files });
-        let about = about.expect("it is plain data");
-        let values: Vec<_> = values.iter().map(|(key, bytes)| (*key, &bytes[..])).collect();
-        let entry = Entry { kind: Kind::Step, items: (0, 0), about: &about, values: &values };
-        self.append(position, &entry, token, events)
+        match found.filter(|found| done.is_that_of(found) && bytes.are_those_of(found)) {
+            Some(found) => found.name(specs, names),
+            None => self.append_step(position, &done, bytes, specs, Some(names), (token, events))?,
+        }
+        Ok(done.onward)
     }
 
-    /// The tasks of a fan-out that do not start, according to an earlier decision.
-    pub(in crate::engine) fn skipped(&self, position: &Position, since: u64) -> Option<(Vec<usize>, u64)> {
-        let found = self.recorder.find(Kind::Entered, &bytes(position)).filter(|found| found.number >= since)?;
+    /// Records that a block continues differently after a step whose own record is valid.
+    pub(in crate::engine) fn redecided(
+        &self,
+        position: &Position,
+        (found, done): (&StepRecord, Done),
+        specs: &'static [KeySpec],
+        (token, events): (&CancellationToken, &Events),
+    ) -> Result<Onward, Box<Failure>> {
+        match Bytes::of_record(found) {
+            Ok(bytes) => self.append_step(position, &done, bytes, specs, None, (token, events))?,
+            Err(error) => self.fail(error, events)?,
+        }
+        Ok(done.onward)
+    }
+
+    fn append_step(
+        &self,
+        position: &Position,
+        done: &Done,
+        bytes: Bytes,
+        specs: &[KeySpec],
+        names: Option<&mut Names>,
+        (token, events): (&CancellationToken, &Events),
+    ) -> Result<(), Box<Failure>> {
+        let (Bytes { values, unrecorded, files }, Done { asks, onward, decided, map }) = (bytes, done);
+        let about = About {
+            asks: *asks,
+            onward: onward.clone(),
+            decided: *decided,
+            unrecorded: !unrecorded.is_empty(),
+            map: map.clone(),
+            files,
+        };
+        let about_bytes = postcard::to_stdvec(&about).expect("it is plain data");
+        let values: Vec<_> = values.iter().map(|(key, bytes)| (*key, &bytes[..])).collect();
+        let entry = Entry { kind: Kind::Step, asks: None, items: (0, 0), about: &about_bytes, values: &values };
+        let hashes = self.append(position, &entry, token, events)?;
+        let Some(names) = names else { return Ok(()) };
+        for (at, (key, _)) in values.iter().enumerate() {
+            let name = |hashes: &Vec<_>| Name::of_value(hashes[at], file_of(&about.files, *key));
+            names.write(specs, *key, hashes.as_ref().map_or_else(Name::unknown, name));
+        }
+        Ok(())
+    }
+
+    /// The tasks of a fan-out that do not start, according to an earlier decision for which the same was read.
+    pub(in crate::engine) fn skipped(&self, position: &Position, asks: Name, names: &Names) -> Option<Vec<usize>> {
+        let found = self.recorder.find(Kind::Entered, &key(position, None)).filter(|_| !names.renewed)?;
         let record = self.recorder.read(found).ok()?;
-        Some((postcard::from_bytes(record.about()).ok()?, found.number + 1))
+        let (asked, skipped): (Name, Vec<usize>) = postcard::from_bytes(record.about()).ok()?;
+        (asked == asks).then_some(skipped)
     }
 
     /// Records the decision that these tasks of a fan-out do not start.
     pub(in crate::engine) fn entered(
         &self,
         position: &Position,
-        skipped: &[usize],
+        (asks, skipped): (Name, &[usize]),
         token: &CancellationToken,
         events: &Events,
-    ) -> Result<u64, Box<Failure>> {
-        let about = postcard::to_stdvec(skipped).expect("it is plain data");
-        let entry = Entry { kind: Kind::Entered, items: (0, 0), about: &about, values: &[] };
-        self.append(position, &entry, token, events)
+    ) -> Result<(), Box<Failure>> {
+        let about = postcard::to_stdvec(&(asks, skipped)).expect("it is plain data");
+        let entry = Entry { kind: Kind::Entered, asks: None, items: (0, 0), about: &about, values: &[] };
+        self.append(position, &entry, token, events).map(drop)
     }
 }

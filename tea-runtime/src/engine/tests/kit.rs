@@ -12,8 +12,8 @@ use crate::{
     failure::{Failure, FailureKind, NodeError},
     map::MapSpec,
     plan::{
-        Arm, Block, Body, Checkpoint, Condition, Map, Next, Place, Plan, Region, Site, Step, Target, Task, TaskRead,
-        TaskWrite, Work,
+        Arm, Block, Body, Checkpoint, Condition, Map, Next, Place, Plan, RESULTS, Region, Site, Step, Target, Task,
+        TaskRead, TaskWrite, Work,
     },
     policy::ParallelConfig,
     state::{Key, KeySpec, Kind, Reduce, Value, View, Wire},
@@ -88,19 +88,33 @@ impl Kit {
         (spec.input, spec.default, spec.optional) = (true, default, false);
     }
 
-    /// A block over all keys so far.
-    pub(crate) fn block(&self, steps: Vec<Step>) -> Block {
-        let keys = (0..u32::try_from(self.keys.len()).unwrap()).collect::<Vec<_>>();
+    /// A block over all keys so far. Steps and conditions that do not say what they read count as reading all of it.
+    pub(crate) fn block(&self, mut steps: Vec<Step>) -> Block {
+        let keys = (0..u32::try_from(self.keys.len()).unwrap()).collect::<Vec<_>>().leak();
+        for step in &mut steps {
+            step.next = all_read(step.next, self.everything());
+            if step.reads.is_empty() {
+                step.reads = self.everything();
+            }
+        }
         let entry = if steps.is_empty() { END } else { to(0) };
-        Block { entry, steps: steps.leak(), keys: keys.leak() }
+        Block { entry, steps: steps.leak(), keys }
+    }
+
+    /// All keys so far, and the results of a fan-out.
+    fn everything(&self) -> &'static [u32] {
+        (0..u32::try_from(self.keys.len()).unwrap()).chain([RESULTS]).collect::<Vec<_>>().leak()
     }
 
     pub(crate) fn region(&mut self, tasks: Vec<Task>) -> &'static Region {
         self.region_with(tasks, |_| ())
     }
 
-    pub(crate) fn region_with(&mut self, tasks: Vec<Task>, with: impl FnOnce(&mut Region)) -> &'static Region {
+    pub(crate) fn region_with(&mut self, mut tasks: Vec<Task>, with: impl FnOnce(&mut Region)) -> &'static Region {
         let id = u32::try_from(self.sites.len()).unwrap();
+        for task in &mut tasks {
+            task.when_reads = self.everything();
+        }
         let mut region =
             Region { id, place: PLACE, tasks: tasks.leak(), dataflow: false, max_workers: None, fail_fast: false };
         with(&mut region);
@@ -124,6 +138,7 @@ impl Kit {
             spec,
             reads: &[],
             writes: &[],
+            indexed: false,
             max_workers: None,
             fail_fast: false,
             config: leak(config),
@@ -183,7 +198,7 @@ pub(crate) fn put<T>(view: &mut View, key: Key<T>, value: T) -> Result<(), NodeE
 }
 
 pub(crate) fn step(name: &'static str, work: Work) -> Step {
-    Step { name, place: PLACE, work, next: END, max_visits: 10_000, rerun: false }
+    Step { name, place: PLACE, work, next: END, max_visits: 10_000, reads: &[], rerun: false }
 }
 
 pub(crate) fn fan_out(region: &'static Region) -> Step {
@@ -204,8 +219,15 @@ pub(crate) fn chain(mut steps: Vec<Step>) -> Vec<Step> {
 }
 
 pub(crate) fn choose(arms: Vec<(Option<Condition>, Target)>) -> Next {
-    let arm = |(when, to)| Arm { when, to, text: "" };
+    let arm = |(when, to)| Arm { when, to, text: "", reads: &[] };
     Next::Choose(arms.into_iter().map(arm).collect::<Vec<_>>().leak())
+}
+
+/// Conditions that read these keys, unless they say what they read.
+pub(crate) fn all_read(next: Next, keys: &[u32]) -> Next {
+    let Next::Choose(arms) = next else { return next };
+    let reads = |arm: &Arm| if arm.reads.is_empty() { keys.to_vec().leak() } else { arm.reads };
+    Next::Choose(arms.iter().map(|arm| Arm { reads: reads(arm), ..*arm }).collect::<Vec<_>>().leak())
 }
 
 pub(crate) fn task(name: &'static str, block: Block) -> Task {
@@ -214,11 +236,19 @@ pub(crate) fn task(name: &'static str, block: Block) -> Task {
         place: PLACE,
         when: None,
         when_text: "",
+        when_reads: &[],
         needs: &[],
         block: leak(block),
         reads: &[],
         writes: &[],
         config: THREAD,
+    }
+}
+
+impl Step {
+    /// What its Rust reads, as the compiler would say it.
+    pub(crate) fn reads(self, keys: &[u32]) -> Self {
+        Self { reads: keys.to_vec().leak(), ..self }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The engine on plans written by hand.
 
 mod blocks;
+#[cfg(target_os = "linux")]
+mod disks;
 mod fan_out;
 pub(crate) mod kit;
 mod maps;
@@ -8,3 +10,4 @@ mod policies;
 mod random;
 mod records;
 mod scale;
+mod validity;

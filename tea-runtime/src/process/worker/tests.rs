@@ -61,6 +61,7 @@ static REGION: Region = Region {
         place: HERE,
         when: None,
         when_text: "",
+        when_reads: &[],
         needs: &[],
         block: &Block {
             entry: Next::Go(Target::Step(0)),
@@ -70,6 +71,7 @@ static REGION: Region = Region {
                 work: Work::Run(&Node(shout, SHOUT)),
                 next: Next::Go(Target::End),
                 max_visits: 10,
+                reads: &[],
                 rerun: false,
             }],
             keys: &[0, 1],
@@ -95,6 +97,7 @@ static MAP: Map = Map {
     spec: &map(given(|_, _| Ok(0..usize::MAX)), |_, _, n, _| double(*n).map(drop), (), None, Wired, Wired),
     reads: &[],
     writes: &[],
+    indexed: false,
     max_workers: None,
     fail_fast: false,
     config: &ParallelConfig::DEFAULT,

@@ -17,6 +17,8 @@ pub(super) fn render(drawing: &Drawing) -> String {
                 "name": key.name,
                 "type": key.kind.name,
                 "input": key.input,
+                "output": key.output,
+                "secret": key.secret,
                 "transient": key.transient,
                 "optional": key.optional,
                 "reduce": key.reduce.is_some(),
