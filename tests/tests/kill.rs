@@ -1,5 +1,5 @@
 //! Random workflows that are recorded, killed with SIGKILL at random moments, and resumed until they end: what they compute is
-//! what a naive interpreter of their plan computes, and nothing that was recorded runs again.
+//! what an interpreter of the file computes, and nothing that was recorded runs again.
 //!
 //! `TEA_KILLS=2000 cargo test -p tests --test kill -- --nocapture` kills so many times; `TEA_RANDOM_SEED` starts elsewhere.
 
@@ -12,8 +12,11 @@ use tests::{
     program::{Finished, Program},
     project::Project,
     random::{
-        PRELUDE, compile, generate, number,
+        compile,
+        file::{self, File},
+        generate, number,
         outcome::{self, SHOW},
+        rust::PRELUDE,
     },
 };
 
@@ -130,7 +133,8 @@ fn program(rng: &mut Rng) -> (Project, Vec<[String; 2]>) {
         assert!(plan.checkpoint.is_some());
         writeln!(main, "tea_runtime::include_workflow!(\"{name}.yaml\", main = false);").expect("memory");
         writeln!(arms, "        \"{name}\" => run!({name}, {}),", outcome::keys(&plan)).expect("memory");
-        expected.push([1, 2].map(|input| outcome::expected(&plan, input)));
+        let file = File::read(&text);
+        expected.push([1, 2].map(|input| outcome::shown(&plan, &file::run(&file, input))));
         files.push((format!("{name}.yaml"), text));
     }
     write!(
@@ -173,7 +177,7 @@ macro_rules! run {
                 _ => builder,
             };
             let builder = if resume { builder.resume(None) } else { builder };
-            builder.run($name::Input { n: argument(4).parse().expect("a number"), all: vec![1] })
+            builder.run($name::Input::new(argument(4).parse().expect("a number")))
         };
         // A run that was killed before it began has nothing to resume.
         let outcome = match run(true) {

@@ -1,17 +1,25 @@
-//! Random workflows: they compile or give an error, and what they compute is what a naive interpreter of their plan
-//! computes, on threads, in processes and with one worker.
+//! Random workflows: they compile or give an error, and what they compute is what an interpreter of the file computes that
+//! knows nothing but the reference, on threads, in processes and with one worker. The same is asked of the plans of many
+//! more files, which takes no rustc.
 //!
-//! `TEA_RANDOM=100000 cargo test -p tests --test random` runs so many; `TEA_RANDOM_SEED` starts elsewhere.
+//! `TEA_RANDOM=100000 cargo test -p tests --test random` runs so many programs, and `TEA_RANDOM_PLANS` so many plans;
+//! `TEA_RANDOM_SEED` starts elsewhere.
 
-use std::{collections::HashSet, fmt::Write, time::Instant};
+use std::{collections::HashSet, fmt::Write, panic, time::Instant};
 
 use fastrand::Rng;
+use tea_build::plan::Plan;
 use tests::{
     program::Program,
     project::Project,
     random::{
-        PRELUDE, compile, generate, interpret, number,
+        compile, file,
+        file::File,
+        generate, number,
         outcome::{self, SHOW},
+        plan,
+        rust::PRELUDE,
+        scatter,
     },
 };
 
@@ -30,7 +38,7 @@ fn most_generated_files_compile_and_the_others_say_why() {
         match compile(&text) {
             Ok(plan) => {
                 compiled += 1;
-                failed += usize::from(interpret::run(&plan, 1).is_err());
+                failed += usize::from(plan::run(&plan, 1).is_err());
             }
             Err(errors) => {
                 assert!(!errors.is_empty(), "{text}");
@@ -40,6 +48,38 @@ fn most_generated_files_compile_and_the_others_say_why() {
     }
     assert!(compiled > 700, "only {compiled} of 1000 compile; the others say {codes:?}");
     assert!((compiled / 20..compiled / 2).contains(&failed), "{failed} of {compiled} runs fail");
+}
+
+/// A random workflow file that has no mistake, and its plan. Files of both generators take turns.
+fn good(rng: &mut Rng, name: &str, number: usize) -> (String, Plan) {
+    loop {
+        let text = if number.is_multiple_of(2) { generate::workflow(rng, name) } else { scatter::workflow(rng, name) };
+        if let Ok(plan) = compile(&text)
+            // Of nodes in a row, the other generator makes enough.
+            && (number.is_multiple_of(2) || plan.sites > 0)
+        {
+            return (text, plan);
+        }
+    }
+}
+
+#[test]
+fn plans_agree_with_the_files() {
+    let total = usize::try_from(number("TEA_RANDOM_PLANS").unwrap_or(400)).expect("a number that fits");
+    let mut rng = Rng::with_seed(number("TEA_RANDOM_SEED").unwrap_or(0));
+    let mut failed = 0;
+    for number in 0..total {
+        let (text, plan) = good(&mut rng, "flow", number);
+        let compared = panic::catch_unwind(|| {
+            let file = File::read(&text);
+            for n in INPUTS {
+                assert_eq!(plan::run(&plan, n), file::run(&file, n), "on {n}: the plan, and the file");
+            }
+            file::run(&file, 1).is_err()
+        });
+        failed += usize::from(compared.unwrap_or_else(|_| panic!("file {number}:\n{text}")));
+    }
+    assert!((total / 20..total / 2).contains(&failed), "{failed} of {total} runs fail");
 }
 
 #[test]
@@ -64,13 +104,14 @@ fn batch(rng: &mut Rng, count: usize) {
     let mut files = Vec::new();
     while files.len() < count {
         let name = format!("w{}", files.len());
-        let text = generate::workflow(rng, &name);
-        let Ok(plan) = compile(&text) else { continue };
-        writeln!(main, "tea_runtime::include_workflow!(\"{name}.yaml\", main = false);").expect("memory");
+        let (text, plan) = good(rng, &name, files.len());
+        writeln!(main, "tea_runtime::include_workflow!(\"{name}.yaml\", main = false, warnings = false);")
+            .expect("memory");
         writeln!(main, "runs!({name}, {name}_runs, {});", outcome::keys(&plan)).expect("memory");
         writeln!(calls, "    {name}_runs();").expect("memory");
+        let file = File::read(&text);
         for n in INPUTS {
-            expected.push((format!("{name} on {n}"), outcome::expected(&plan, n)));
+            expected.push((format!("{name} on {n}"), outcome::shown(&plan, &file::run(&file, n))));
         }
         files.push((format!("{name}.yaml"), text));
     }
@@ -134,7 +175,7 @@ macro_rules! runs {
                     1 => builder.max_workers(NonZero::<usize>::MIN),
                     _ => builder.all_on_threads(),
                 };
-                report(stringify!($name), n, mode, builder.run($name::Input { n, all: vec![1] }).ok().map(|output| {
+                report(stringify!($name), n, mode, builder.run($name::Input::new(n)).ok().map(|output| {
                     [$(output.$key.show(stringify!($key))),*].join(" ")
                 }));
             }

@@ -124,8 +124,19 @@ impl Writer<'_> {
         format!("mix({}, &[{}])", self.rng.u32(..1000), values.join(", "))
     }
 
+    /// An expression that fails now and then, perhaps in its first attempt only.
+    fn shaky(&mut self, number: &str) -> String {
+        let arguments = &number[3..];
+        match self.rng.u32(..6) {
+            0 => format!("sure{arguments}"),
+            1..3 => format!("shaky{}?", arguments.replacen(", ", " + ctx.attempt() as u64, ", 1)),
+            _ => format!("shaky{arguments}?"),
+        }
+    }
+
     fn condition(&mut self, scope: &Scope) -> String {
         let number = self.number(scope);
+        let number = if self.one_in(16) { format!("sure{}", &number[3..]) } else { number };
         format!("{number} % {} == 0", self.rng.u32(1..4))
     }
 
@@ -137,7 +148,11 @@ impl Writer<'_> {
     fn fresh(&mut self, place: &mut Place, list: bool) -> String {
         self.names += 1;
         let key = format!("k{}", self.names);
-        self.declare(&key, if list { "Vec<u64>" } else { "u64" }, if place.maybe { ", optional: true" } else { "" });
+        let mut more = String::from(if place.maybe { ", optional: true" } else { "" });
+        if self.one_in(12) {
+            more.push_str(["", ", transient: true", ", output: false"][self.rng.usize(..3)]);
+        }
+        self.declare(&key, if list { "Vec<u64>" } else { "u64" }, &more);
         let kind = match (list, place.maybe) {
             (false, false) => Kind::Number,
             (false, true) => Kind::OptionalNumber,
@@ -164,7 +179,8 @@ impl Writer<'_> {
             }
             5 if place.parallel || self.one_in(4) => {
                 let key = self.fresh(place, false);
-                format!("run: \"shaky{}?\", output: {key}", &number[3..])
+                let run = self.shaky(&number);
+                format!("run: \"{run}\", output: {key}")
             }
             6 if !place.parallel => {
                 let key = self.fresh(place, false);
@@ -297,8 +313,7 @@ impl Writer<'_> {
         }
         place.scope = after;
         let key = self.fresh(place, false);
-        let run =
-            if self.one_in(2) { "failed(parallel_results)".to_owned() } else { self.number(&place.scope.clone()) };
+        let run = if self.one_in(2) { "ended(parallel_results)".to_owned() } else { self.number(&place.scope.clone()) };
         // The key itself is not written yet.
         let run = if run.contains(&key) { "0".to_owned() } else { run };
         self.node(&fan_in, &format!("run: \"{run}\", output: {key}, goto: {to}"));
@@ -337,13 +352,17 @@ impl Writer<'_> {
 
     fn map_work(&mut self, place: &mut Place) -> String {
         let items = match place.scope.iter().filter(|(_, kind)| *kind == Kind::List).map(|(key, _)| key).next_back() {
-            Some(list) if self.rng.bool() => list.clone(),
+            Some(list) if self.rng.bool() => match self.rng.u32(..3) {
+                0 => format!("&{list}"),
+                1 => format!("{list}.iter()"),
+                _ => list.clone(),
+            },
             _ => format!("list{}", &self.number(&place.scope)[3..]),
         };
-        let number = self.number(&place.scope).replacen("&[", "&[*item + 0 * at as u64, ", 1);
+        let number = self.number(&place.scope).replacen("&[", "&[*item + at as u64, ", 1);
         let mut settings = self.settings();
         let shaky = self.one_in(3);
-        let run = if shaky { format!("shaky{}?", &number[3..]) } else { number };
+        let run = if shaky { self.shaky(&number) } else { number };
         if shaky && self.one_in(2) {
             self.names += 1;
             let failures = format!("f{}", self.names);

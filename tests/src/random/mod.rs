@@ -1,13 +1,17 @@
 //! Random workflows of every construct, nested, and what must come out of them.
 //!
-//! [`generate`] writes a workflow file whose nodes are small arithmetic; [`interpret`] evaluates the compiler's plan of it
-//! in the plainest way there is: one task after the other, on one state. Whatever runs the plan must agree with that.
+//! [`generate`] and [`scatter`] write workflow files whose nodes are small arithmetic. [`file`](mod@file) evaluates such a
+//! file as the reference says what it means, and [`plan`] what the compiler makes of it, both in the plainest way there is:
+//! one branch after the other. Whatever runs the workflow must agree with them.
 
+pub mod file;
 pub mod generate;
-pub mod interpret;
 pub mod outcome;
+pub mod plan;
+pub mod rust;
+pub mod scatter;
 
-use std::env;
+use std::{collections::BTreeMap, env};
 
 use tea_build::{
     diagnostic::{Diagnostics, Severity},
@@ -15,40 +19,8 @@ use tea_build::{
     source::Sources,
 };
 
-/// The functions that generated nodes call, as Rust source for the program and, in [`interpret`], for the interpreter.
-pub const PRELUDE: &str = r#"
-/// A number that depends on all others.
-fn mix(seed: u64, values: &[u64]) -> u64 {
-    values.iter().fold(seed, |mixed, value| (mixed.rotate_left(7) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 40
-}
-/// Fails for a third of all values.
-fn shaky(seed: u64, values: &[u64]) -> Result<u64, String> {
-    let value = mix(seed, values);
-    if value % 3 == 0 { Err(format!("{value} is no good")) } else { Ok(value) }
-}
-/// None to three numbers.
-fn list(seed: u64, values: &[u64]) -> Vec<u64> {
-    let first = mix(seed, values);
-    (0..first % 4).map(|index| mix(index, &[first])).collect()
-}
-/// A number for a list.
-fn sum(values: &[u64]) -> u64 {
-    mix(1, values)
-}
-/// A number for a list that may be unset.
-fn sum_or(values: Option<&Vec<u64>>) -> u64 {
-    values.map_or(0, |values| mix(1, values))
-}
-/// Associative, but not commutative.
-fn join(mut one: Vec<u64>, mut other: Vec<u64>) -> Vec<u64> {
-    one.append(&mut other);
-    one
-}
-/// How many branches failed.
-fn failed(results: &[tea_runtime::result::ParallelFlowResult]) -> u64 {
-    results.iter().filter(|result| result.error.is_some()).count() as u64
-}
-"#;
+/// A state, by the names of its keys.
+pub type State = BTreeMap<String, rust::Value>;
 
 /// The number in an environment variable, if it is set.
 ///

@@ -1,8 +1,8 @@
 //! What comes out of a run: how a program prints it, and what the interpreter expects of it, in the same form.
 
-use tea_build::plan::{KeyId, Plan};
+use tea_build::plan::Plan;
 
-use super::interpret::{Value, run};
+use super::{State, rust::Failed, rust::Value};
 
 /// How a program shows the values of its keys, as Rust source.
 pub const SHOW: &str = r#"
@@ -25,7 +25,7 @@ impl Show for Vec<u64> {
 
 impl Show for Vec<tea_runtime::ItemFailure> {
     fn show(&self, key: &str) -> String {
-        format!("{key}={}", self.len())
+        format!("{key}={:?}", self.iter().map(|failure| (failure.index, failure.attempts)).collect::<Vec<_>>())
     }
 }
 
@@ -36,18 +36,18 @@ impl<T: Show> Show for Option<T> {
 }
 "#;
 
-/// What a program must print of a run of the plan on `n`.
+/// What a program must print of a run that ends like this.
 ///
 /// # Panics
 /// If a key is unset that is always set.
 #[must_use]
-pub fn expected(plan: &Plan, n: u64) -> String {
-    let Ok(state) = run(plan, n) else { return "failed".to_owned() };
-    let values = plan.keys.iter().zip(0..).map(|(key, id)| {
-        let value = state.get(&KeyId(id)).map(|value| match value {
+pub fn shown(plan: &Plan, ended: &Result<State, Failed>) -> String {
+    let Ok(state) = ended else { return "failed".to_owned() };
+    let values = plan.keys.iter().filter(|key| key.output).map(|key| {
+        let value = state.get(&key.name.value).map(|value| match value {
             Value::Number(number) => format!("{number}"),
             Value::List(list) => format!("{list:?}"),
-            Value::Failures(count) => format!("{count}"),
+            Value::Failures(failures) => format!("{failures:?}"),
             other => panic!("{other:?} in the state"),
         });
         assert!(value.is_some() || !key.always_set, "`{}` is unset", key.name.value);
@@ -56,8 +56,9 @@ pub fn expected(plan: &Plan, n: u64) -> String {
     values.collect::<Vec<_>>().join(" ")
 }
 
-/// The names of a plan's keys.
+/// The names of the keys of a plan's output.
 #[must_use]
 pub fn keys(plan: &Plan) -> String {
-    plan.keys.iter().map(|key| key.name.value.as_str()).collect::<Vec<_>>().join(" ")
+    let keys = plan.keys.iter().filter(|key| key.output);
+    keys.map(|key| key.name.value.as_str()).collect::<Vec<_>>().join(" ")
 }

@@ -1,0 +1,279 @@
+//! Runs a file.
+
+use std::collections::HashMap;
+
+use super::{
+    super::{
+        State,
+        rust::{Ended, Failed, Value, evaluate, holds, written},
+    },
+    order::{FanOut, NodeIndex, Order, Part, Place, Rest},
+    text::{File, Node, Policy},
+};
+
+/// The state at the end of a run on `n`.
+///
+/// # Errors
+/// If a node fails whose failure is not allowed, or a loop does not end.
+///
+/// # Panics
+/// If a key is read before it is set.
+pub fn run(file: &File, n: u64) -> Result<State, Failed> {
+    let mut memory = Memory { state: State::new(), written: Vec::new() };
+    for (name, key) in &file.state_schema {
+        if let Some(default) = &key.default {
+            memory.state.insert(name.clone(), evaluate(default, &|name| panic!("`{name}` in a default"))?);
+        } else if key.input {
+            memory.state.insert(name.clone(), Value::Number(n));
+        }
+    }
+    let order = Order::new(file);
+    Run { file, order: &order }.block(None, &mut memory, 1)?;
+    Ok(memory.state)
+}
+
+struct Run<'f> {
+    file: &'f File,
+    order: &'f Order,
+}
+
+/// The state as a block sees it.
+#[derive(Clone)]
+struct Memory {
+    state: State,
+    /// What the block wrote itself, in order.
+    written: Vec<(String, Value)>,
+}
+
+/// What Rust may name beside keys.
+#[derive(Clone, Copy)]
+struct Locals<'a> {
+    named: &'a [(&'a str, Value)],
+    results: &'a [Ended],
+    attempt: u64,
+}
+
+/// How a part ended.
+enum End {
+    Skipped,
+    Failed,
+    Done { written: Vec<(String, Value)>, led_to: Vec<NodeIndex> },
+}
+
+impl Run<'_> {
+    /// Runs the workflow, or a part of a fan-out; gives the first nodes of other parts that it continues with.
+    fn block(
+        &self,
+        part: Option<(&FanOut, &Part)>,
+        memory: &mut Memory,
+        attempt: u64,
+    ) -> Result<Vec<NodeIndex>, Failed> {
+        let end = part.map_or(Place::End, |(fan_out, _)| fan_out.fan_in);
+        let start = self.file.nodes.len();
+        let mut visits: HashMap<NodeIndex, u64> = HashMap::new();
+        let mut results = Vec::new();
+        let mut node = part.map_or(start, |(_, part)| part.first);
+        loop {
+            let locals = Locals { named: &[], results: &results, attempt };
+            if let Some(written) = self.file.nodes.get(node) {
+                let visits = visits.entry(node).or_default();
+                *visits += 1;
+                if *visits > written.max_visits.unwrap_or(10_000) {
+                    return Err(Failed);
+                }
+                self.node(written, memory, locals)?;
+            }
+            let ways = &self.order.ways[node];
+            let mut next = None;
+            for (condition, to) in &ways.choices {
+                if next.is_none() && holds(condition, &|name| self.named(name, memory, locals))? {
+                    next = Some(*to);
+                }
+            }
+            results = match (&ways.rest, next) {
+                (Rest::FanOut(fan_out), None) => {
+                    let fan_out = &self.order.fan_outs[*fan_out];
+                    next = Some(fan_out.fan_in);
+                    self.fan_out(fan_out, memory, attempt)?
+                }
+                _ => Vec::new(),
+            };
+            let places = next.map_or_else(|| ways.fork(end), |next| vec![next]);
+            node = match places[..] {
+                [Place::Node(next)] if next_is_own(part, next) && places[0] != end => next,
+                _ => {
+                    let nodes = places.iter().filter(|place| **place != end).map(|place| match place {
+                        Place::Node(node) => *node,
+                        Place::End => panic!("`__end__` inside a fan-out"),
+                    });
+                    return Ok(nodes.collect());
+                }
+            };
+        }
+    }
+
+    fn node(&self, node: &Node, memory: &mut Memory, locals: Locals<'_>) -> Result<(), Failed> {
+        if let Some(items) = &node.items {
+            return self.map(node, items, memory, locals);
+        }
+        let value = evaluate(&node.run, &|name| self.named(name, memory, locals))?;
+        match value {
+            Value::Tuple(values) if node.takes_apart() => {
+                for (key, value) in node.output().iter().zip(values) {
+                    self.write(memory, key, value);
+                }
+            }
+            value => {
+                for key in node.output() {
+                    self.write(memory, key, value.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn map(&self, node: &Node, items: &str, memory: &mut Memory, locals: Locals<'_>) -> Result<(), Failed> {
+        let items = evaluate(items, &|name| self.named(name, memory, locals))?;
+        let Value::List(items) = items else { panic!("items are a list") };
+        let policy = self.file.policy(node.written_policy());
+        let (mut results, mut failures) = (Vec::new(), Vec::new());
+        for (index, item) in (0..).zip(items) {
+            let mut named = vec![(node.item_var.as_deref().unwrap_or("item"), Value::Number(item))];
+            named.extend(node.index_var.as_deref().map(|name| (name, Value::Number(index))));
+            let tried = attempts(policy, |attempt| {
+                let locals = Locals { named: &named, attempt, ..locals };
+                evaluate(&node.run, &|name| self.named(name, memory, locals))
+            });
+            match tried {
+                (Ok(result), _) => results.push(result),
+                (Err(Failed), attempts) if policy.allows_failure() => failures.push((index, attempts)),
+                (Err(Failed), _) => return Err(Failed),
+            }
+        }
+        for key in node.output() {
+            if self.file.state_schema[key].reduce.is_some() {
+                for result in results.drain(..) {
+                    self.write(memory, key, result);
+                }
+            } else {
+                let numbers = results.drain(..).map(|result| match result {
+                    Value::Number(number) => number,
+                    other => panic!("{other:?} is no number"),
+                });
+                let list = Value::List(numbers.collect());
+                self.write(memory, key, list);
+            }
+        }
+        if let Some(key) = &node.failures {
+            self.write(memory, key, Value::Failures(failures));
+        }
+        Ok(())
+    }
+
+    fn fan_out(&self, fan_out: &FanOut, memory: &mut Memory, attempt: u64) -> Result<Vec<Ended>, Failed> {
+        let locals = Locals { named: &[], results: &[], attempt };
+        let mut starts = Vec::new();
+        for part in &fan_out.parts {
+            let when = part.when.as_ref();
+            starts.push(when.map_or(Ok(true), |when| holds(when, &|name| self.named(name, memory, locals)))?);
+        }
+        let mut ends: Vec<End> = Vec::new();
+        let mut results = Vec::new();
+        for (part, starts) in fan_out.parts.iter().zip(starts) {
+            let led_to = |need: &usize| match &ends[*need] {
+                End::Done { led_to, .. } => led_to.contains(&part.first),
+                End::Skipped | End::Failed => false,
+            };
+            let runs = starts && (fan_out.dataflow || part.needs.is_empty() || part.needs.iter().any(led_to));
+            let (end, attempts) = if runs {
+                let memory = self.view(fan_out, part, &ends, memory);
+                let tried = attempts(part.policy, |attempt| {
+                    let mut own = memory.clone();
+                    let led_to = self.block(Some((fan_out, part)), &mut own, attempt)?;
+                    Ok((own.written, led_to))
+                });
+                match tried {
+                    (Ok((written, led_to)), attempts) => (End::Done { written, led_to }, attempts),
+                    (Err(Failed), attempts) if part.policy.allows_failure() => (End::Failed, attempts),
+                    (Err(Failed), _) => return Err(Failed),
+                }
+            } else {
+                (End::Skipped, 0)
+            };
+            results.push(Ended {
+                branch: self.file.nodes[part.first].name.clone(),
+                success: matches!(end, End::Done { .. }),
+                skipped: matches!(end, End::Skipped),
+                attempts,
+            });
+            ends.push(end);
+        }
+        for end in &ends {
+            self.write_again(memory, end);
+        }
+        Ok(results)
+    }
+
+    /// What a part sees: the state as it was when the fan-out started, and what the parts wrote that it depends on.
+    fn view(&self, fan_out: &FanOut, part: &Part, ends: &[End], memory: &Memory) -> Memory {
+        let mut before = part.needs.clone();
+        while let Some(more) =
+            before.iter().flat_map(|need| &fan_out.parts[*need].needs).find(|need| !before.contains(need))
+        {
+            before.insert(*more);
+        }
+        let mut view = Memory { state: memory.state.clone(), written: Vec::new() };
+        for need in before {
+            self.write_again(&mut view, &ends[need]);
+        }
+        view.written.clear();
+        view
+    }
+
+    fn write_again(&self, memory: &mut Memory, end: &End) {
+        if let End::Done { written, .. } = end {
+            for (key, value) in written {
+                self.write(memory, key, value.clone());
+            }
+        }
+    }
+
+    fn write(&self, memory: &mut Memory, key: &str, value: Value) {
+        memory.written.push((key.to_owned(), value.clone()));
+        let value = written(memory.state.remove(key), value, self.file.state_schema[key].reduce.is_some());
+        memory.state.insert(key.to_owned(), value);
+    }
+
+    fn named(&self, name: &str, memory: &Memory, locals: Locals<'_>) -> Value {
+        if let Some((_, value)) = locals.named.iter().find(|(local, _)| *local == name) {
+            return value.clone();
+        }
+        match name {
+            "ctx" => Value::Context(locals.attempt),
+            "parallel_results" => Value::Results(locals.results.to_vec()),
+            _ => {
+                let value = memory.state.get(name).cloned();
+                if self.file.state_schema[name].optional {
+                    Value::Maybe(value.map(Box::new))
+                } else {
+                    value.unwrap_or_else(|| panic!("`{name}` is read before it is set"))
+                }
+            }
+        }
+    }
+}
+
+fn next_is_own(part: Option<(&FanOut, &Part)>, next: NodeIndex) -> bool {
+    part.is_none_or(|(_, part)| part.contains(next))
+}
+
+/// Tries until it succeeds or there are no retries left; and how often.
+fn attempts<T>(policy: Policy, mut attempt: impl FnMut(u64) -> Result<T, Failed>) -> (Result<T, Failed>, u64) {
+    let mut number = 1;
+    loop {
+        match attempt(number) {
+            Err(Failed) if number < policy.attempts() => number += 1,
+            tried => return (tried, number),
+        }
+    }
+}

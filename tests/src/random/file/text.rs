@@ -1,0 +1,170 @@
+//! A workflow file as it is written.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// The file. Settings that do not change what is computed are not read.
+#[derive(Debug, Deserialize)]
+pub struct File {
+    pub(super) state_schema: BTreeMap<String, Key>,
+    #[serde(default)]
+    settings: Settings,
+    pub(super) nodes: Vec<Node>,
+    #[serde(default)]
+    pub(super) edges: Vec<Edge>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Settings {
+    #[serde(default)]
+    parallel: Policy,
+}
+
+/// A key, in its long form. The generator writes no other.
+#[derive(Debug, Deserialize)]
+pub(super) struct Key {
+    #[serde(default)]
+    pub(super) input: bool,
+    pub(super) default: Option<String>,
+    pub(super) reduce: Option<String>,
+    #[serde(default)]
+    pub(super) optional: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Node {
+    pub(super) name: String,
+    pub(super) run: String,
+    output: Option<Names>,
+    pub(super) goto: Option<Goto>,
+    pub(super) max_visits: Option<u64>,
+    pub(super) needs: Option<Vec<String>>,
+    pub(super) items: Option<String>,
+    pub(super) item_var: Option<String>,
+    pub(super) index_var: Option<String>,
+    pub(super) failures: Option<String>,
+    allow_failure: Option<bool>,
+    retry: Option<Retry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Goto {
+    Node(String),
+    List(Vec<Arm>),
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Arm {
+    #[serde(rename = "if")]
+    pub(super) condition: Option<String>,
+    pub(super) to: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Edge {
+    pub(super) from: String,
+    to: To,
+    pub(super) when: Option<String>,
+    #[serde(default)]
+    pub(super) parallel: bool,
+    pub(super) fan_in: Option<String>,
+    allow_failure: Option<bool>,
+    retry: Option<Retry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum To {
+    Node(String),
+    Branches(Vec<Names>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Names {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Names {
+    fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// What happens after a failure, as far as it is written in one place.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub(super) struct Policy {
+    allow_failure: Option<bool>,
+    retry: Option<Retry>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Retry {
+    max_retries: u64,
+}
+
+impl Policy {
+    pub(super) fn allows_failure(&self) -> bool {
+        self.allow_failure == Some(true)
+    }
+
+    pub(super) fn attempts(&self) -> u64 {
+        1 + self.retry.map_or(0, |retry| retry.max_retries)
+    }
+}
+
+impl File {
+    /// Reads a file.
+    ///
+    /// # Panics
+    /// If it is not one that the generators write.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    }
+
+    /// What holds where this is written: the nearest place that says so.
+    pub(super) fn policy(&self, nearest: Policy) -> Policy {
+        let default = &self.settings.parallel;
+        Policy {
+            allow_failure: nearest.allow_failure.or(default.allow_failure),
+            retry: nearest.retry.or(default.retry),
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn output(&self) -> &[String] {
+        self.output.as_ref().map_or(&[], Names::as_slice)
+    }
+
+    /// Its output is a list, which takes a tuple apart.
+    pub(super) fn takes_apart(&self) -> bool {
+        matches!(self.output, Some(Names::Many(_)))
+    }
+
+    pub(super) fn written_policy(&self) -> Policy {
+        Policy { allow_failure: self.allow_failure, retry: self.retry }
+    }
+}
+
+impl Edge {
+    /// What it leads to: nodes, or of branches that are written as lists all of their nodes.
+    pub(super) fn to(&self) -> impl Iterator<Item = &[String]> {
+        let (node, branches) = match &self.to {
+            To::Node(node) => (Some(std::slice::from_ref(node)), &[][..]),
+            To::Branches(branches) => (None, &branches[..]),
+        };
+        node.into_iter().chain(branches.iter().map(Names::as_slice))
+    }
+
+    pub(super) fn written_policy(&self) -> Policy {
+        Policy { allow_failure: self.allow_failure, retry: self.retry }
+    }
+}
