@@ -31,7 +31,7 @@ codes! {
     YAML_SYNTAX = 1, "the file is not valid YAML";
     /// More than one `---` document.
     SEVERAL_DOCUMENTS = 2, "more than one YAML document";
-    /// Nothing but blanks and comments.
+    /// Nothing but whitespace and comments.
     EMPTY_FILE = 3, "the file holds no workflow";
     /// The same entry twice in one mapping.
     DUPLICATE_ENTRY = 4, "the same entry twice in one mapping";
@@ -51,7 +51,7 @@ codes! {
     TAG = 11, "YAML tags have no meaning here";
     /// Nested deeper, or larger, than the parser goes.
     FILE_LIMIT = 12, "the file is nested too deeply or is too large";
-    /// A word where only certain words may stand.
+    /// A word where only certain words have a meaning.
     UNKNOWN_WORD = 13, "a word that has no meaning at this place";
     /// A comma inside `{ }` that cuts Rust in two.
     SPLIT_VALUE = 14, "a comma that splits a value";
@@ -61,7 +61,7 @@ codes! {
     BAD_ANCHOR = 16, "an anchor that is given twice or never used";
 
     // 01xx: names.
-    /// Not a name that can stand in Rust.
+    /// Not a name that is valid in Rust.
     BAD_NAME = 101, "a name that is not valid in Rust";
     /// A name that Tea uses itself.
     RESERVED_NAME = 102, "a reserved name";
@@ -75,15 +75,15 @@ codes! {
     HIDDEN_KEY = 106, "a variable that hides a state key";
 
     // 02xx: graph.
-    /// No way leads to a node.
+    /// No path leads to a node.
     NEVER_REACHED = 201, "a node that is never reached";
-    /// A `goto` list, or edges with `when`, without a way on if no condition holds.
+    /// A `goto` list, or edges with `when`, with nothing that follows if no condition holds.
     FALLS_THROUGH = 202, "nothing follows if no condition holds";
-    /// A way after one that is always taken.
+    /// A path after one that is always taken.
     NEVER_TAKEN = 203, "a path that is never taken";
-    /// Ways on from one node that exclude each other.
+    /// Paths from one node that exclude each other.
     CONFLICTING_WAYS = 204, "conflicting paths from one node";
-    /// Several ways on at once outside a fan-out.
+    /// Several nodes that follow at the same time, outside a fan-out.
     SEVERAL_WAYS = 205, "several nodes follow at the same time";
     /// An edge from `__end__`.
     MISPLACED_END = 206, "`__end__` where nothing can end";
@@ -165,7 +165,7 @@ codes! {
     /// Two settings that contradict each other.
     SETTING_CONFLICT = 506, "settings that contradict each other";
     /// A setting for worker processes under `thread`.
-    NOT_HONOURED = 507, "a setting that the strategy cannot honour";
+    NOT_HONORED = 507, "a setting that the strategy cannot honor";
     /// Settings that belong to one thing and are written differently on its parts.
     DISAGREEING_EDGES = 508, "edges that disagree";
 
@@ -181,7 +181,7 @@ codes! {
     UNUSED_SETTINGS = 903, "parallel settings without anything parallel";
     /// `max_visits` on a node that runs once.
     UNUSED_VISITS = 904, "`max_visits` outside of a loop";
-    /// A node that is part of a branch only because of where it stands in the list.
+    /// A node that is part of a branch only because of its place in the list.
     LISTED_IN_BRANCH = 905, "a node that joins a branch by its place in the list";
     /// A `transient` key of a standard type under `checkpoint`.
     TRANSIENT_DATA = 906, "plain data that is made again on resume";
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn numbers_ascend_and_names_are_unique() {
-        assert!(ALL.is_sorted_by(|a, b| a.code < b.code), "a number is used twice or stands in the wrong group");
+        assert!(ALL.is_sorted_by(|a, b| a.code < b.code), "a number is used twice or is in the wrong group");
         let mut names: Vec<_> = ALL.iter().map(|entry| entry.name).collect();
         names.sort_unstable();
         names.dedup();

@@ -43,7 +43,7 @@ pub struct Diagnostic {
     pub message: String,
     /// The exact words at fault.
     pub span: Span,
-    /// What stands under the caret; may be empty.
+    /// The text beside the caret; may be empty.
     pub label: String,
     /// Other places that matter, each with what it is ("first written here").
     pub labels: Vec<(Span, String)>,
@@ -79,7 +79,7 @@ impl Diagnostic {
         Self { severity: Severity::Warning, ..Self::error(code, span, message) }
     }
 
-    /// Sets what stands under the caret.
+    /// Sets the text beside the caret.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
@@ -139,7 +139,7 @@ impl Diagnostics {
         self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    /// The findings that are certain, sorted by place, each once: what an alias stands for is read at every use. Warnings only if
+    /// The findings that are certain, sorted by place, each once: what an alias refers to is read at every use. Warnings only if
     /// there is no error, since many would be about what the error has hidden.
     #[must_use]
     pub fn into_sorted(mut self) -> Vec<Diagnostic> {

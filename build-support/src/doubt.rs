@@ -71,7 +71,7 @@ pub(crate) fn needed(code: Code) -> Facts {
         SEVERAL_WAYS | BAD_FAN_IN | BAD_BRANCH | LEAVES_FAN_OUT | ENTERS_FAN_OUT | DEPENDENCY_CYCLE | NO_RESULTS => {
             Facts::NODES.and(Facts::ORDER)
         }
-        NOT_HONOURED | DISAGREEING_EDGES => Facts::ORDER.and(Facts::SETTINGS),
+        NOT_HONORED | DISAGREEING_EDGES => Facts::ORDER.and(Facts::SETTINGS),
         CONCURRENT_WRITES | READ_RACE => Facts::NODES.and(Facts::KEYS).and(Facts::ORDER),
         MAYBE_UNSET | NEVER_WRITTEN => Facts::NODES.and(Facts::KEYS).and(Facts::ORDER).and(Facts::WRITES),
         TRANSIENT_CROSSES => Facts::KEYS.and(Facts::ORDER).and(Facts::SETTINGS),

@@ -1,6 +1,6 @@
 //! Tasks that use a key at the same time: two writers without `reduce`, or a writer and a reader.
 //!
-//! Without `reduce`, the writers of a key must follow one another, and each reader must stand between two of them.
+//! Without `reduce`, the writers of a key must follow one another, and each reader must come between two of them.
 //! With `reduce`, writers that do not read may run at the same time, but a reader must come after or before each.
 
 use std::collections::{HashMap, HashSet};

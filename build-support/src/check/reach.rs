@@ -5,7 +5,7 @@ use crate::graph::Region;
 /// The order that the needs of a region's tasks make. Tasks are in topological order.
 pub(super) struct Reach<'g> {
     needs: Vec<&'g [u32]>,
-    /// Preorder interval in the tree in which a task stands below the last of its needs: a quick answer for most.
+    /// Preorder interval in the tree in which a task is below the last of its needs: a quick answer for most.
     enter: Vec<usize>,
     leave: Vec<usize>,
 }

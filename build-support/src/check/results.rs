@@ -1,4 +1,4 @@
-//! `parallel_results` stands in the scope of a fan-in: in its Rust and in the conditions of its ways on.
+//! `parallel_results` is in scope in a fan-in: in its Rust, and in the conditions of what follows it.
 
 use std::collections::HashSet;
 

@@ -13,7 +13,7 @@ use crate::{
 /// Settings of worker processes.
 const PROCESS_ONLY: &str = "only a worker process can be held to it";
 
-/// Reports settings where nothing is parallel, that contradict each other, or that the strategy cannot honour.
+/// Reports settings where nothing is parallel, that contradict each other, or that the strategy cannot honor.
 pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
     let file = &graph.workflow.parallel;
     let mut sites = Sites { graph, reported: HashSet::new(), found };
@@ -59,7 +59,7 @@ impl Sites<'_, '_, '_> {
     fn check(&mut self, settings: &Parallel, place: Span, what: &str) {
         if settings::strategy(settings) == Strategy::Thread {
             for (name, span) in settings.written().filter(|(name, _)| is_for_processes(name)) {
-                self.unhonoured(name, span, place, what);
+                self.unhonored(name, span, place, what);
             }
         }
         self.retry_on(settings, place, what);
@@ -101,7 +101,7 @@ impl Sites<'_, '_, '_> {
         if !self.reported.insert(span) {
             return;
         }
-        let error = Diagnostic::error(codes::NOT_HONOURED, span, "`retry_on` names nothing that can happen")
+        let error = Diagnostic::error(codes::NOT_HONORED, span, "`retry_on` names nothing that can happen")
             .also(place, format!("holds for {what}"));
         let error = if kinds.contains(&RetryOn::Crash) {
             error
@@ -113,11 +113,11 @@ impl Sites<'_, '_, '_> {
         self.found.push(error.help("or remove `retry_on`, to retry all failures"));
     }
 
-    fn unhonoured(&mut self, name: &str, span: Span, place: Span, what: &str) {
+    fn unhonored(&mut self, name: &str, span: Span, place: Span, what: &str) {
         if !self.reported.insert(span) {
             return;
         }
-        let error = Diagnostic::error(codes::NOT_HONOURED, span, format!("`{name}` has no effect on threads"))
+        let error = Diagnostic::error(codes::NOT_HONORED, span, format!("`{name}` has no effect on threads"))
             .label(PROCESS_ONLY)
             .also(place, format!("{what} runs on threads"));
         self.found.push(if self.of_file(span) {

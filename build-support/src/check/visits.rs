@@ -10,7 +10,7 @@ use crate::{
 pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
     for block in &graph.blocks {
         for (index, step) in block.steps.iter().enumerate() {
-            // `__start__` is no node; and a fan-out stands behind the step of the node that it starts from.
+            // `__start__` is not a node; and a fan-out follows the step of the node that it starts from.
             let Some(node) = graph.workflow.nodes.get(step.node) else { continue };
             let Some(visits) = node.max_visits.as_ref().filter(|_| step.region.is_none()) else { continue };
             if !is_in_loop(block, index) {

@@ -22,7 +22,7 @@ pub(super) fn place(graph: &Graph<'_>, read: &Read) -> (Vec<(usize, usize)>, boo
     (tasks, condition)
 }
 
-/// The names along a way on which `read` finds its key unset.
+/// The names along a path on which `read` finds its key unset.
 pub(super) fn way_that_misses<'g>(graph: &'g Graph<'_>, access: &Access, read: &Read) -> Vec<&'g str> {
     let (tasks, condition) = place(graph, read);
     let mut names = vec![graph.name(graph.workflow.nodes.len())];

@@ -2,8 +2,8 @@
 //!
 //! What is generated has two parts. The *module* is ours alone: typed `Input` and `Output`, the tables of the plan, the
 //! ways to run it. The *pieces* are the user's Rust, each inside a macro call of the runtime's that makes a function or
-//! a type of it; they stand in a `const _` block beside the module, so that names in them mean what they mean where the
-//! macro is called, and nothing of ours stands in their way.
+//! a type of it; they are in a `const _` block beside the module, so that names in them mean what they mean where the
+//! macro is called, and nothing of ours hides them.
 //!
 //! Pieces are written one after the other for the macro ([`Generated::items`]), or for build scripts at the lines and
 //! columns that they have in the workflow file (`sheets`).
@@ -125,7 +125,7 @@ impl Generated<'_> {
                 }
             }
             if piece.holds_a_macro() {
-                // It holds a macro, and cannot stand in another.
+                // It contains a macro, and cannot be part of another.
                 let _ = writeln!(text, "{item}");
             } else {
                 // All of this has the place of `include_workflow!`. But rustc names the innermost macro that an error

@@ -1,4 +1,4 @@
-//! The generated module: what a user sees of a workflow, and the plan behind it.
+//! The generated module: what a user sees of a workflow, and its plan.
 
 use std::fmt::Write;
 

@@ -54,7 +54,7 @@ impl Piece<'_> {
         spans.min().unwrap_or_default()
     }
 
-    /// Whether a `$` stands in it, outside of texts: then it cannot stand in a macro.
+    /// Whether it has a `$`, outside of string literals: then it cannot be part of a macro.
     pub(super) fn holds_a_macro(&self) -> bool {
         fn has_dollar(tokens: TokenStream) -> bool {
             tokens.into_iter().any(|token| match token {
@@ -102,7 +102,7 @@ impl<'a> Pieces<'a> {
         let mut written = vec![("ty", &key.ty)];
         written.extend(key.default.iter().map(|default| ("default", default)));
         written.extend(key.reduce.iter().map(|reduce| ("reduce", reduce)));
-        // In the order in which they are written, so that each can stand at its place.
+        // In the order in which they are written, so that each can be put at its place.
         written.sort_by_key(|(_, rust)| rust.span);
         let mut glue = head + " ";
         let mut parts = Vec::new();
@@ -178,7 +178,7 @@ impl<'a> Pieces<'a> {
             ]
         } else {
             let items_head = format!("items(given {} =>", scope(&map.items, plan, names));
-            // In the order in which they are written, so that each can stand at its place.
+            // In the order in which they are written, so that each can be put at its place.
             let mut both = [(items_head, &map.items.rust), (body_head, &map.body.rust)];
             both.sort_by_key(|(_, rust)| rust.span);
             let [(first_head, first), (second_head, second)] = both;

@@ -1,4 +1,4 @@
-//! Pieces laid out so that the user's Rust stands on the lines and columns that it has in the workflow file.
+//! Pieces laid out so that the user's Rust is on the lines and columns that it has in the workflow file.
 //!
 //! A sheet is written from top to bottom. Our own text goes wherever there is room before the place of the next piece;
 //! rustc does not mind where that is. A piece that has no room left, since the one before it ends too close (YAML in
@@ -37,7 +37,7 @@ pub(super) fn layout(pieces: &Pieces<'_>, sources: &Sources) -> Vec<Sheet> {
         let longer = written(&sheet).unwrap_or_else(|| {
             let name = format!("tea{number}");
             sheet.macros = macro_of(&name, piece);
-            // If not even this has room, it stands as near as can be.
+            // If there is no room even for this, it is put as near as possible.
             sheet.forced(&short(&name, piece), &tokens)
         });
         sheet.extend(longer);
@@ -102,7 +102,7 @@ fn short<'a>(name: &str, piece: &Piece<'a>) -> Piece<'a> {
 /// One file, as far as it is written.
 #[derive(Debug)]
 pub(crate) struct Sheet {
-    /// What stands before it: a macro for what is written short, on one line.
+    /// What comes before it: a macro for what is written short, on one line.
     pub(crate) macros: String,
     /// An expression, a block of items.
     pub(crate) text: String,
@@ -156,7 +156,7 @@ impl Sheet {
 }
 
 impl Pen {
-    /// Writes our text, so that what comes next can stand at `before`.
+    /// Writes our text, so that what comes next can be put at `before`.
     fn glue(&mut self, glue: &str, before: Option<LineColumn>) {
         if before.is_some_and(|before| before.line > self.at.line + 1) {
             // There is a line of its own for it.

@@ -353,7 +353,7 @@ impl OuterReads {
     fn outside(&self, graph: &Graph<'_>, key: KeyId, block: usize) -> bool {
         self.blocks.get(&key).into_iter().flatten().any(|read| {
             let mut at = *read;
-            // Blocks stand before what is nested in them.
+            // Blocks come before what is nested in them.
             while at > block {
                 at = graph.blocks[at].task.map_or(0, |(region, _)| graph.regions[region].block);
             }

@@ -38,7 +38,7 @@ pub(super) fn shape<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Shap
     block_of[count] = Some(0);
     let mut tasks = Vec::with_capacity(count);
     for (index, &node) in order.iter().enumerate() {
-        // What does not stand before it is part of a cycle, which was reported.
+        // What does not come before it is part of a cycle, which has been reported.
         let before = needs[node].iter().map(|need| position[need.value]).filter(|need| *need < index);
         let mut task_needs: Vec<_> = before.map(index_u32).collect();
         task_needs.sort_unstable();
@@ -156,7 +156,7 @@ fn needs(workflow: &Workflow, found: &mut Diagnostics) -> Vec<Vec<Spanned<usize>
     all
 }
 
-/// Topological order, by the listing among those that could be next. Nodes of cycles stand last.
+/// Topological order, by the listing among those that could be next. Nodes of cycles come last.
 fn order(workflow: &Workflow, needs: &[Vec<Spanned<usize>>], found: &mut Diagnostics) -> (Vec<usize>, bool) {
     use std::cmp::Reverse;
     let count = needs.len();

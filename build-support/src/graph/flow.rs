@@ -1,4 +1,4 @@
-//! The way on from every node as written: `goto` and plain edges. Parallel edges are gathered in `fan_out`.
+//! What follows every node, as written: `goto` and plain edges. Parallel edges are gathered in `fan_out`.
 
 use super::{
     fan_out::{self, FanOut},
@@ -11,7 +11,7 @@ use crate::{
     syntax::{Edge, Goto, Rust, Workflow},
 };
 
-/// The way on from a node.
+/// What follows a node.
 pub(super) struct Flow<'a> {
     /// Conditions, in order.
     pub(super) arms: Vec<(&'a Rust, To)>,
@@ -19,7 +19,7 @@ pub(super) struct Flow<'a> {
     pub(super) rest: Rest,
 }
 
-/// The way on without a condition.
+/// What follows if no condition holds.
 pub(super) enum Rest {
     /// Nothing is written: the next node in the list.
     Listed,
@@ -31,7 +31,7 @@ pub(super) enum Rest {
     FanOut(usize),
 }
 
-/// The ways on as written.
+/// What follows what, as written.
 pub(super) struct Flows<'a> {
     /// From every node and, last, from `__start__`.
     pub(super) nodes: Vec<Flow<'a>>,
@@ -39,7 +39,7 @@ pub(super) struct Flows<'a> {
     pub(super) fan_outs: Vec<FanOut<'a>>,
 }
 
-/// Gathers the ways on from every node.
+/// Gathers what follows every node.
 pub(super) fn flows<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Flows<'a> {
     let names = NodeNames::new(workflow);
     let count = workflow.nodes.len();
@@ -207,7 +207,7 @@ fn plain_flow<'a>(plain: &[&'a Edge], parallel: bool, names: &NodeNames<'_>, fou
     flow
 }
 
-/// Several plain ways on where there can be but one.
+/// Several nodes follow where only one can.
 pub(super) fn several(second: Span, first: Span) -> Diagnostic {
     Diagnostic::error(codes::SEVERAL_WAYS, second, "several nodes follow at the same time")
         .label("and also here")

@@ -1,13 +1,13 @@
-//! Syntax → graph: names resolved, the way on from every node, and what runs in parallel with what.
+//! Syntax → graph: names resolved, what follows every node, and what runs in parallel with what.
 //!
 //! The result is a set of flat tables. A [`Block`] is what runs one step after the other: the whole workflow is one,
-//! and so is every task of a [`Region`], which is a fan-out up to its fan-in. Blocks and regions stand before
+//! and so is every task of a [`Region`], which is a fan-out up to its fan-in. Blocks and regions come before
 //! what is nested in them.
 //!
-//! # The way on from a node
+//! # What follows a node
 //! 1. `goto`, or else plain `edges`: conditions are tried in written order, then the one without a condition is
 //!    taken. There must be one. (Inside a fan-out several plain edges without a condition are a fork: all are taken.)
-//! 2. Parallel edges: the fan-out, then its `fan_in`. Plain edges with `when` may stand beside them; the fan-out
+//! 2. Parallel edges: the fan-out, then its `fan_in`. There may be plain edges with `when` too; the fan-out
 //!    starts if none of them holds.
 //! 3. With neither: the next node in the list; after the last one, the end.
 //!

@@ -1,5 +1,5 @@
 //! Whether a key is certain to be set at a step of a block, key by key, as in SSA form: where ways meet of which
-//! some have set the key, a mark stands for both; the nearest mark that dominates a step decides. The cost of a
+//! some have set the key, a mark means both; the nearest mark that dominates a step decides. The cost of a
 //! key depends on its writers, not on the size of the block.
 
 use std::collections::HashSet;
@@ -23,7 +23,7 @@ pub(super) struct Moment {
 #[derive(Debug)]
 struct Set<'a> {
     tree: &'a Dominators,
-    /// In preorder of the tree; at one node a meeting stands before a write.
+    /// In preorder of the tree; at one node, a meeting comes before a write.
     marks: Vec<Mark>,
 }
 

@@ -1,6 +1,6 @@
 //! Which fan-out each node belongs to, and where the listing leads. See the rules in [`super`].
 //!
-//! One walk a region, parents first: from the heads along every way on, a nested fan-out being a single hop to its
+//! One walk a region, parents first: from the heads along every path, a nested fan-out being a single hop to its
 //! fan-in. Each node is walked once in all.
 
 use std::collections::{HashMap, HashSet};
@@ -103,7 +103,7 @@ struct Walk<'a, 'b> {
     /// The node from which each was first reached.
     reached_from: Vec<usize>,
     regions: Regions,
-    /// The ways on within branches that only the list gives.
+    /// The steps within branches that follow only from the order of the list.
     by_the_list: HashMap<usize, usize>,
     found: &'b mut Diagnostics,
 }
@@ -182,7 +182,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// Where a node without a written way on leads.
+    /// Where a node leads that does not say what follows it.
     fn listed(&mut self, node: usize, owner: Owner, flows: &[Flow<'a>], stack: &mut Vec<usize>) -> To {
         let start = self.workflow.nodes.len();
         let next = if node == start { 0 } else { node + 1 };
@@ -208,7 +208,7 @@ impl<'a> Walk<'a, '_> {
         to
     }
 
-    /// Follows a way on; one that is not allowed is turned to the end.
+    /// Follows a path; one that is not allowed leads to the end instead.
     fn hop(&mut self, node: usize, to: &mut To, owner: Owner, flows: &[Flow<'a>], stack: &mut Vec<usize>) {
         if to.place == Place::Start && owner.is_none() {
             self.restart(node, to, flows);

@@ -99,13 +99,13 @@ impl<'a> Keys<'a> {
         self.list.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no keys.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// What `rust` uses; `hidden` names stand for something else in it.
+    /// What `rust` uses; `hidden` names mean something else in it.
     #[must_use]
     pub fn uses(&self, rust: &Rust, hidden: &[&str]) -> Uses {
         let mut uses = Uses::default();
@@ -187,7 +187,7 @@ fn written_again(span: Span, first: &NodeWrite, message: String) -> Diagnostic {
         .also(first.span, "written here")
 }
 
-/// The names that stand for the item and its index in a map's body.
+/// The names of the item and its index in a map's body.
 pub(crate) fn hidden(map: &syntax::Map) -> Vec<&str> {
     let item = map.item_var.as_ref().map_or(ITEM, |name| &name.value);
     std::iter::once(item).chain(map.index_var.as_ref().map(|name| name.value.as_str())).collect()
@@ -236,7 +236,7 @@ impl<'a> NodeNames<'a> {
         self.resolve_or(name, None, found)
     }
 
-    /// Like [`Self::resolve`], for a way on that hardly touches others: with the nearest in its place little is in doubt.
+    /// Like [`Self::resolve`], for a path that hardly affects others: with the nearest name in its place, little is in doubt.
     pub(super) fn resolve_goto(&self, name: &Spanned<String>, found: &mut Diagnostics) -> Option<To> {
         self.resolve_or(name, Some(Facts::ENDS), found)
     }

@@ -203,7 +203,7 @@ impl<'a> Members<'a> {
     }
 }
 
-/// The error for a cycle; the first name stands at the end again.
+/// The error for a cycle; the last name is the first one again.
 pub(super) fn cycle(span: Span, names: &[&str]) -> Diagnostic {
     Diagnostic::error(codes::DEPENDENCY_CYCLE, span, format!("`{}` would wait for itself", names[0]))
         .label("closes the cycle")

@@ -1,4 +1,4 @@
-//! A plan as JSON: for tests, and to look at. Places and defaults are left out; names stand for indices.
+//! A plan as JSON: for tests, and to look at. Places and defaults are left out; names are written in place of indices.
 
 use std::time::Duration;
 

@@ -61,7 +61,7 @@ pub struct Key {
     pub description: Option<String>,
     /// `short`.
     pub short: Option<char>,
-    /// It stands on the command line without a flag.
+    /// It is given on the command line without a flag.
     pub positional: bool,
     /// `value_name`.
     pub value_name: Option<String>,
@@ -169,7 +169,7 @@ pub enum Next {
 /// A conditional jump.
 #[derive(Debug)]
 pub struct Arm {
-    /// Taken if this holds; always, where there is none.
+    /// Taken if this holds; without it, always.
     pub when: Option<Code>,
     /// Where it leads.
     pub to: Target,

@@ -1,10 +1,10 @@
-//! The language's entries, in tables: what may stand in which mapping, in what shape. The parser checks against
+//! The language's entries, in tables: what may be written in which mapping, in what shape. The parser checks against
 //! them, and the JSON Schema is made from them.
 
 use super::settings;
 use crate::doubt::{self, Facts};
 
-/// What may stand in one kind of mapping.
+/// What may be written in one kind of mapping.
 #[derive(Debug)]
 pub(crate) struct Table {
     /// What such a mapping is, for messages: "a node".
@@ -13,13 +13,13 @@ pub(crate) struct Table {
     pub(crate) example: &'static str,
     /// Its entries.
     pub(crate) entries: &'static [Entry],
-    /// Further entries: parallel settings stand in several mappings.
+    /// Further entries: parallel settings may be written in several mappings.
     pub(crate) more: &'static [Entry],
     /// What is in doubt if one of its entries cannot be read.
     pub(crate) says: Facts,
 }
 
-/// One entry that may stand in a mapping.
+/// One entry of a mapping.
 #[derive(Debug)]
 pub(crate) struct Entry {
     /// Its name.
@@ -117,7 +117,7 @@ pub(super) const fn entry(name: &'static str, shape: Shape, about: &'static str)
     Entry { name, shape, required: false, about }
 }
 
-/// All tables, for entries that stand in the wrong one.
+/// All tables, for entries that are written in the wrong one.
 pub(crate) static TABLES: [&Table; 10] =
     [&NODE, &EDGE, &PARALLEL, &CHECKPOINT, &RETRY, &CIRCUIT_BREAKER, &ARM, &KEY, &SETTINGS, &WORKFLOW];
 

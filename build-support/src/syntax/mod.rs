@@ -292,7 +292,7 @@ pub struct Rust {
     /// From offsets in `text` to offsets in the file: `(text offset, file offset)` where a run starts, ascending.
     /// Between two entries both advance together.
     pub map: Vec<(u32, u32)>,
-    /// Free names: identifiers that stand as variables and are bound nowhere in the text, each use with its
+    /// Free names: identifiers that are used as variables and bound nowhere in the text, each use with its
     /// place in the file, in text order. A plain name that is called is a function and no variable. Empty for types.
     pub names: Vec<Spanned<String>>,
     /// Free names that get a value here, by `=` or `+=` and the like; they are not among `names`.

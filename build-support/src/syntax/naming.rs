@@ -1,4 +1,4 @@
-//! What may be a name: it has to stand in Rust, and must not be one of Tea's own.
+//! What may be a name: it has to be valid in Rust, and must not be one of Tea's own.
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -42,7 +42,7 @@ impl Role {
     }
 }
 
-/// Names that stand for something else.
+/// Names that mean something else.
 const RESERVED: &[&str] = &["ctx", "parallel_results"];
 
 /// Crates that every program has, and that its code and ours name.
@@ -121,7 +121,7 @@ pub(crate) fn is_identifier(text: &str) -> bool {
     if text.is_ascii() {
         return ascii && !matches!(text, "" | "_") && !is_keyword(text);
     }
-    // To syn a comment behind a word is nothing.
+    // syn ignores a comment that follows a word.
     let is_word = text.chars().all(|char| char == '_' || char.is_alphanumeric());
     text.len() < 1000 && is_word && syn::parse_str::<syn::Ident>(text).is_ok()
 }

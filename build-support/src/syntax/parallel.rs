@@ -1,4 +1,4 @@
-//! Parallel settings, wherever they stand.
+//! Parallel settings, wherever they are written.
 
 use std::time::Duration;
 

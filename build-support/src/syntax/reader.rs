@@ -15,7 +15,7 @@ use crate::{
     doubt::{self, Facts},
     source::{Span, Spanned},
     suggest,
-    yaml::{Entry, Node, Scalar, Style, Value},
+    yaml::{Entry, Scalar, Style, Tree, Value},
 };
 
 /// Reads one file.
@@ -45,7 +45,7 @@ impl<'t, 'a> Fields<'t, 'a> {
         self.values.iter().find(|(known, _)| *known == name).map(|(_, entry)| *entry)
     }
 
-    /// The entry `name` as it stands, for values of more than one shape.
+    /// The entry `name` as it is written, for values of more than one shape.
     pub(super) fn any(&self, name: &str) -> Option<&'t Entry<'a>> {
         self.get(name, |_| true)
     }
@@ -67,7 +67,7 @@ impl<'t, 'a> Fields<'t, 'a> {
 }
 
 /// Whether a value may be meant for an entry: where that takes only certain words, it is one of them or something like it.
-fn may_be(value: &Node<'_>, shape: Shape) -> bool {
+fn may_be(value: &Tree<'_>, shape: Shape) -> bool {
     match (&value.value, shape) {
         (Value::Scalar(scalar), Shape::Word(words)) => {
             words.contains(&&*scalar.text) || suggest::nearest(&scalar.text, words.iter().copied()).is_some()
@@ -90,7 +90,7 @@ impl<'a, 'd> Reader<'a, 'd> {
     }
 
     /// The entries of a mapping. Unknown ones are reported, and taken for the known one that was meant.
-    pub(super) fn fields<'t>(&mut self, node: &'t Node<'a>, table: &'static Table) -> Option<Fields<'t, 'a>> {
+    pub(super) fn fields<'t>(&mut self, node: &'t Tree<'a>, table: &'static Table) -> Option<Fields<'t, 'a>> {
         let Value::Map(entries) = &node.value else {
             self.wrong_shape(node, table.what, &format!("a mapping, such as `{}`", table.example));
             return None;
@@ -193,11 +193,11 @@ impl<'a, 'd> Reader<'a, 'd> {
     }
 
     /// Reports that `node` is something else than `expected`.
-    pub(super) fn wrong_shape(&mut self, node: &Node, what: &str, expected: &str) {
+    pub(super) fn wrong_shape(&mut self, node: &Tree, what: &str, expected: &str) {
         self.wrong(node, what, expected, Facts::ALL);
     }
 
-    fn wrong(&mut self, node: &Node, what: &str, expected: &str, doubts: Facts) {
+    fn wrong(&mut self, node: &Tree, what: &str, expected: &str, doubts: Facts) {
         if let Value::Broken = node.value {
             return;
         }
@@ -305,7 +305,7 @@ impl<'a, 'd> Reader<'a, 'd> {
         Some((Spanned::new(self.names_of(items, name), entry.value.span), true))
     }
 
-    fn names_of(&mut self, items: &[Rc<Node<'a>>], name: &str) -> Vec<Spanned<String>> {
+    fn names_of(&mut self, items: &[Rc<Tree<'a>>], name: &str) -> Vec<Spanned<String>> {
         let mut names = Vec::with_capacity(items.len());
         for item in items {
             match &item.value {
@@ -345,7 +345,7 @@ impl<'a, 'd> Reader<'a, 'd> {
         Some(Spanned::new(branches, entry.value.span))
     }
 
-    /// Rust text, also where what is written is none: that has been reported then.
+    /// Rust text, even where what is written is not Rust: that has been reported.
     pub(super) fn rust(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Rust> {
         let entry = fields.get(name, |shape| matches!(shape, Shape::Rust(_)))?;
         let Some(Shape::Rust(piece)) = fields.table.get(name).map(|entry| entry.shape) else { return None };

@@ -10,7 +10,7 @@ use crate::{
     yaml::{Scalar, Style},
 };
 
-/// Why a value is none: message and help, to be put behind the entry's name.
+/// Why a value is not valid: message and help, to follow the entry's name.
 pub(super) struct Wrong {
     pub(super) code: Code,
     pub(super) message: String,

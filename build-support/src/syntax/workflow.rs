@@ -53,7 +53,15 @@ fn read_around(mut broken: Broken, text: &str, file: FileId, diagnostics: &mut D
             Err(next) => broken = next,
             Ok(root) => {
                 let workflow = root.and_then(|root| read(&root, &text, &mut found));
-                diagnostics.append(found, |finding| !cuts.touch(finding.span.start as usize));
+                diagnostics.append(found, |finding| {
+                    let at = finding.span.start as usize;
+                    // In a section that is broken, what is said of its structure is likely to follow from that.
+                    if matches!(finding.code, codes::YAML_SYNTAX | codes::UNKNOWN_ENTRY) {
+                        !cuts.touch(at)
+                    } else {
+                        !cuts.hold(at)
+                    }
+                });
                 return workflow.map(|workflow| Workflow { broken: true, ..workflow });
             }
         }
@@ -61,7 +69,7 @@ fn read_around(mut broken: Broken, text: &str, file: FileId, diagnostics: &mut D
     None
 }
 
-fn read(root: &yaml::Node<'_>, text: &str, diagnostics: &mut Diagnostics) -> Option<Workflow> {
+fn read(root: &yaml::Tree<'_>, text: &str, diagnostics: &mut Diagnostics) -> Option<Workflow> {
     let mut reader = Reader::new(text, diagnostics);
     let fields = reader.fields(root, &language::WORKFLOW)?;
     let name = reader.name(&fields, "name", Role::Workflow);

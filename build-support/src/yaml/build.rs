@@ -7,7 +7,7 @@ use std::{
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, StructureStyle};
 
-use super::{Broken, Entry, Node, Scalar, Style, Value, merge::merge, syntax_error};
+use super::{Broken, Entry, Scalar, Style, Tree, Value, merge::merge, syntax_error};
 use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
@@ -16,20 +16,20 @@ use crate::{
 
 /// No workflow nests deeper than eight. A tree's depth bounds the recursion of everything that walks or drops it.
 const MAX_DEPTH: usize = 64;
-/// What all aliases of a file may stand for together, in bytes of YAML, roughly.
+/// What all aliases of a file may expand to together, in bytes of YAML, roughly.
 const MAX_EXPANSION: u64 = 4 << 20;
 /// What a node costs beside its text when the expansion is counted.
 const NODE_COST: u64 = 16;
 /// Larger files are refused unread.
 const MAX_FILE: usize = 64 << 20;
 
-/// The tree of the only document in `text`, the text of `file`; `None` if there is none. What breaks YAML's rules ends
-/// what can be read, and comes back.
+/// The tree of the only document in `text`, the text of `file`; `None` if there is none. Where it breaks YAML's
+/// rules, reading ends, and what is wrong is returned.
 pub(crate) fn build<'a>(
     text: &'a str,
     file: FileId,
     diagnostics: &mut Diagnostics,
-) -> Result<Option<Rc<Node<'a>>>, Broken> {
+) -> Result<Option<Rc<Tree<'a>>>, Broken> {
     let start = Span { file, start: 0, end: 0 };
     if text.len() > MAX_FILE {
         diagnostics.push(
@@ -52,7 +52,7 @@ pub(crate) fn build<'a>(
 /// A node, and what its users need to keep the limits.
 #[derive(Debug, Clone)]
 struct Built<'a> {
-    node: Rc<Node<'a>>,
+    node: Rc<Tree<'a>>,
     depth: usize,
     weight: u64,
 }
@@ -76,8 +76,8 @@ struct Open<'a> {
 }
 
 enum Items<'a> {
-    List(Vec<Rc<Node<'a>>>),
-    Map { flow: bool, entries: Vec<Entry<'a>>, key: Option<Rc<Node<'a>>> },
+    List(Vec<Rc<Tree<'a>>>),
+    Map { flow: bool, entries: Vec<Entry<'a>>, key: Option<Rc<Tree<'a>>> },
 }
 
 struct Builder<'a, 'd> {
@@ -95,7 +95,7 @@ struct Builder<'a, 'd> {
 }
 
 impl<'a> Builder<'a, '_> {
-    fn run(mut self, mut parser: Parser<'a, StrInput<'a>>) -> Result<Option<Rc<Node<'a>>>, Broken> {
+    fn run(mut self, mut parser: Parser<'a, StrInput<'a>>) -> Result<Option<Rc<Tree<'a>>>, Broken> {
         let mut root = None;
         let mut held: Option<Held<'a>> = None;
         let mut documents = 0;
@@ -104,7 +104,7 @@ impl<'a> Builder<'a, '_> {
                 Ok((event, span)) => (event, self.node_span(&span), span.tag_span().map(|tag| self.node_span(&tag))),
                 Err(error) => return Err(self.stop(&error)),
             };
-            // An anchor's name follows the node it stands before.
+            // The event of an anchor's name follows that of its node.
             let anchor = match &event {
                 Event::Anchor(..) => Some(span),
                 _ => None,
@@ -180,7 +180,7 @@ impl<'a> Builder<'a, '_> {
     }
 
     /// Handles the start of a node whose anchor, if it has one, is now known; gives the root if it is complete.
-    fn node(&mut self, Held { event, span, tag }: Held<'a>, anchor: Option<Span>) -> Option<Rc<Node<'a>>> {
+    fn node(&mut self, Held { event, span, tag }: Held<'a>, anchor: Option<Span>) -> Option<Rc<Tree<'a>>> {
         if let Some(tag) = tag {
             self.tag(tag);
         }
@@ -204,7 +204,7 @@ impl<'a> Builder<'a, '_> {
                     self.unused.insert(id, anchor);
                 }
                 let value = if tag.is_some() { Value::Broken } else { Value::Scalar(Scalar { text, style }) };
-                let built = Built { node: Rc::new(Node { span, anchor, value }), depth: 0, weight };
+                let built = Built { node: Rc::new(Tree { span, anchor, value }), depth: 0, weight };
                 return self.attach(built, id);
             }
             Event::MappingStart(style, id, _) => {
@@ -232,7 +232,7 @@ impl<'a> Builder<'a, '_> {
         });
     }
 
-    fn close(&mut self, end: Span) -> Option<Rc<Node<'a>>> {
+    fn close(&mut self, end: Span) -> Option<Rc<Tree<'a>>> {
         let open = self.open.pop()?;
         // A flow collection ends with its bracket, a block collection with its last entry.
         let end = if end.end > end.start { end.end } else { open.end };
@@ -242,14 +242,14 @@ impl<'a> Builder<'a, '_> {
             Items::Map { entries, .. } => Value::Map(merge(entries, self.diagnostics)),
         };
         let built = Built {
-            node: Rc::new(Node { span, anchor: open.anchor, value }),
+            node: Rc::new(Tree { span, anchor: open.anchor, value }),
             depth: open.depth + 1,
             weight: open.weight,
         };
         self.attach(built, open.anchor_id)
     }
 
-    fn alias(&mut self, event: &Event<'a>, span: Span) -> Option<Rc<Node<'a>>> {
+    fn alias(&mut self, event: &Event<'a>, span: Span) -> Option<Rc<Tree<'a>>> {
         let target = match event {
             Event::Alias(id) => {
                 self.unused.remove(id);
@@ -272,14 +272,14 @@ impl<'a> Builder<'a, '_> {
         };
         let built = built.unwrap_or_else(|error| {
             self.diagnostics.push(error);
-            let node = Rc::new(Node { span, anchor: None, value: Value::Broken });
+            let node = Rc::new(Tree { span, anchor: None, value: Value::Broken });
             Built { node, depth: 0, weight: NODE_COST }
         });
         self.attach(built, 0)
     }
 
     /// Puts a finished node where it belongs; gives it back if it is the root.
-    fn attach(&mut self, built: Built<'a>, anchor_id: usize) -> Option<Rc<Node<'a>>> {
+    fn attach(&mut self, built: Built<'a>, anchor_id: usize) -> Option<Rc<Tree<'a>>> {
         if anchor_id != 0 {
             self.anchors.insert(anchor_id, Some(built.clone()));
         }
@@ -291,7 +291,7 @@ impl<'a> Builder<'a, '_> {
         open.end = if node.span.start >= open.start { open.end.max(node.span.end) } else { open.end };
         if self.open.len() + built.depth >= MAX_DEPTH {
             self.too_deep(node.span);
-            node = Rc::new(Node { span: node.span, anchor: None, value: Value::Broken });
+            node = Rc::new(Tree { span: node.span, anchor: None, value: Value::Broken });
             open.depth = 0;
         }
         match &mut open.items {
@@ -305,14 +305,14 @@ impl<'a> Builder<'a, '_> {
         None
     }
 
-    fn entry(&mut self, flow: bool, entries: &mut Vec<Entry<'a>>, key: &Node<'a>, value: Rc<Node<'a>>) {
+    fn entry(&mut self, flow: bool, entries: &mut Vec<Entry<'a>>, key: &Tree<'a>, value: Rc<Tree<'a>>) {
         match &key.value {
             Value::Scalar(scalar) => {
                 let bare = flow && self.has_no_colon(key, &value);
                 if bare && self.is_split(entries, key.span) {
                     return;
                 }
-                let value = if bare { Rc::new(Node { value: Value::Broken, ..*value }) } else { value };
+                let value = if bare { Rc::new(Tree { value: Value::Broken, ..*value }) } else { value };
                 entries.push(Entry { key: Spanned::new(scalar.text.clone(), key.span), value, bare });
             }
             Value::Broken => {}
@@ -325,13 +325,13 @@ impl<'a> Builder<'a, '_> {
     }
 
     /// Whether `key`, in braces, is not followed by a colon.
-    fn has_no_colon(&self, key: &Node, value: &Node) -> bool {
+    fn has_no_colon(&self, key: &Tree, value: &Tree) -> bool {
         value.is_null()
             && value.span.start == value.span.end
             && !self.text[key.span.end as usize..].trim_start().starts_with(':')
     }
 
-    /// In braces a comma ends a value, also inside `HashMap<String, u32>`: whether `word` is what stands behind it.
+    /// In braces a comma ends a value, also inside `HashMap<String, u32>`: whether `word` is what follows it.
     fn is_split(&mut self, entries: &mut [Entry<'a>], word: Span) -> bool {
         let Some(entry) = entries.last_mut().filter(|entry| !entry.bare) else { return false };
         if let Value::Broken = entry.value.value {
@@ -341,7 +341,7 @@ impl<'a> Builder<'a, '_> {
             return false;
         }
         let span = entry.value.span.to(word);
-        entry.value = Rc::new(Node { span, anchor: None, value: Value::Broken });
+        entry.value = Rc::new(Tree { span, anchor: None, value: Value::Broken });
         let help = format!("put it in quotes: \"{}\"", self.written(span).replace('\\', "\\\\").replace('"', "\\\""));
         self.error(codes::SPLIT_VALUE, span, "a comma ends a value inside `{ }`", |it| {
             it.label("YAML reads this as several entries").help(help)
@@ -366,7 +366,7 @@ impl<'a> Builder<'a, '_> {
         self.diagnostics.push(with(Diagnostic::error(code, span, message)));
     }
 
-    /// granit's span in bytes. A block scalar's ends after the blank lines behind it: those are cut off.
+    /// granit's span in bytes. A block scalar's ends after the empty lines that follow it: they are cut off.
     fn node_span(&self, span: &granit_parser::Span) -> Span {
         let range = span.byte_range().unwrap_or(0..0);
         let start = range.start.min(self.text.len());

@@ -30,9 +30,9 @@ pub(crate) struct Broken {
     pub(crate) at: usize,
 }
 
-/// A node. Aliases share what they refer to, so that a tree is never larger than its file.
+/// A node and everything below it. Aliases share what they refer to, so that a tree is never larger than its file.
 #[derive(Debug)]
-pub(crate) struct Node<'a> {
+pub(crate) struct Tree<'a> {
     /// Where it was written; of a collection, up to the end of its last entry.
     pub(crate) span: Span,
     /// `&name` before it.
@@ -47,7 +47,7 @@ pub(crate) enum Value<'a> {
     /// A word, number or text.
     Scalar(Scalar<'a>),
     /// `- a` or `[a]`.
-    List(Vec<Rc<Node<'a>>>),
+    List(Vec<Rc<Tree<'a>>>),
     /// `a: b` or `{a: b}`, without duplicates, merges done.
     Map(Vec<Entry<'a>>),
     /// Already reported: whoever meets it says nothing more.
@@ -60,8 +60,8 @@ pub(crate) struct Entry<'a> {
     /// The key.
     pub(crate) key: Spanned<Cow<'a, str>>,
     /// The value.
-    pub(crate) value: Rc<Node<'a>>,
-    /// Only the key stands there, in braces, without a `:`. Whoever reads the mapping reports it.
+    pub(crate) value: Rc<Tree<'a>>,
+    /// Only the key is written, in braces, without a `:`. Whoever reads the mapping reports it.
     pub(crate) bare: bool,
 }
 
@@ -96,7 +96,7 @@ impl Scalar<'_> {
     }
 }
 
-impl Node<'_> {
+impl Tree<'_> {
     /// Nothing was written, or `null`.
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar(scalar) if scalar.is_null())

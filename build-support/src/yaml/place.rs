@@ -1,15 +1,15 @@
 //! Where each byte of a scalar's text was written. YAML cuts indentation, folds lines and replaces escapes; a caret
 //! under Rust inside YAML needs the way back.
 
-use super::{Node, Scalar, Style};
+use super::{Scalar, Style, Tree};
 
 /// Offsets in the scalar's text and in the file where a run starts: within a run both advance together.
 pub(crate) type Map = Vec<(u32, u32)>;
 
 impl Scalar<'_> {
     /// The way from this scalar's text back to `source`, the text of the whole file. `node` is the scalar's node.
-    /// Exact for everything but blanks: those that folding made or ate may be off within their gap.
-    pub(crate) fn place_map(&self, node: &Node, source: &str) -> Map {
+    /// Exact for everything but whitespace: what folding added or removed may be off within its gap.
+    pub(crate) fn place_map(&self, node: &Tree, source: &str) -> Map {
         let (start, end) = (node.span.start as usize, node.span.end as usize);
         let quotes = usize::from(matches!(self.style, Style::Single | Style::Double));
         let start = start + quotes;
@@ -26,7 +26,7 @@ impl Scalar<'_> {
 /// A literal block: each line of the text is the end of a line of the file.
 fn lines(text: &str, source: &str, start: usize) -> Map {
     let mut map = Map::new();
-    // The node starts at its first word: blank lines of the text stand before it.
+    // The node starts at its first word: blank lines of the text come before it.
     let blank = text.split('\n').take_while(|line| line.trim().is_empty()).count();
     let mut line_start = source[..start].rfind(['\n', '\r']).map_or(0, |newline| newline + 1);
     let mut at = 0;
@@ -45,7 +45,7 @@ fn lines(text: &str, source: &str, start: usize) -> Map {
     map
 }
 
-/// Everything else: words come in the same order in both, and only blanks and escapes differ.
+/// Everything else: words come in the same order in both, and only whitespace and escapes differ.
 fn words(text: &str, style: Style, source: &str, start: usize) -> Map {
     let mut map = Map::new();
     let mut from = start.min(source.len());
@@ -56,7 +56,7 @@ fn words(text: &str, style: Style, source: &str, start: usize) -> Map {
         if matches!(char, ' ' | '\t' | '\n') {
             let escaped = style == Style::Double && source[from..].starts_with('\\');
             push(&mut map, at, from);
-            // A blank that a fold made stands at the end of the line; the next word skips the gap.
+            // A space that folding added is at the end of the line; the next word skips the gap.
             if escaped || source[from..].starts_with(char) {
                 from += written_length(style, &source[from..]);
             }
@@ -69,7 +69,7 @@ fn words(text: &str, style: Style, source: &str, start: usize) -> Map {
     map
 }
 
-/// Length of what stands for one character at the start of `rest`.
+/// Length of what one character is written as at the start of `rest`.
 fn written_length(style: Style, rest: &str) -> usize {
     let char = rest.chars().next().map_or(0, char::len_utf8);
     match style {

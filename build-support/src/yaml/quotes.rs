@@ -63,7 +63,7 @@ fn unclosed(line: &str) -> Option<usize> {
     None
 }
 
-/// Where in `rest`, which stands after the opening quote, the value ends.
+/// Where in `rest`, the text after the opening quote, the value ends.
 pub(super) fn closing(quote: char, rest: &str) -> Option<usize> {
     let mut chars = rest.char_indices().peekable();
     while let Some((at, char)) = chars.next() {

@@ -1,20 +1,24 @@
-//! Reading on after text that breaks YAML's rules: the item that holds it is blanked out, and the rest keeps its places.
+//! Reading on after text that breaks YAML's rules: the item that contains it is replaced by spaces, and everything else keeps its place.
 
 use std::ops::Range;
 
 use super::syntax_error::indentation;
 
-/// So many items are blanked out before a file is given up.
+/// So many items are cut out before a file is given up.
 pub(crate) const TRIES: usize = 16;
 /// A file larger than this is not read again.
 pub(crate) const LARGEST: usize = 1 << 20;
 
 /// What was cut out of a file.
 #[derive(Debug, Default)]
-pub(crate) struct Cuts(Vec<Range<usize>>);
+pub(crate) struct Cuts {
+    items: Vec<Range<usize>>,
+    /// The sections that they are part of.
+    sections: Vec<Range<usize>>,
+}
 
 impl Cuts {
-    /// Blanks out the item of `text` that the first of these bytes is in: a node, an edge, a key, or an entry of the
+    /// Cuts the item out of `text` that the first of these bytes is in: a node, an edge, a key, or an entry of the
     /// workflow. The second time, and where the mistake reaches from one section into another, all sections between the
     /// two. `false` if nothing is there.
     pub(crate) fn cut(&mut self, text: &mut String, places: [usize; 2]) -> bool {
@@ -32,14 +36,21 @@ impl Cuts {
         let blank = |char: char| if char == '\n' { "\n".to_owned() } else { " ".repeat(char.len_utf8()) };
         let blanks: String = text[item.clone()].chars().map(blank).collect();
         text.replace_range(item.clone(), &blanks);
-        // Of a section with a mistake nothing else is said.
-        self.0.extend([here, item]);
+        // Its header may seem to have no value, without what was cut out.
+        let header = here.start..here.start + text[here.clone()].find('\n').unwrap_or(here.len());
+        self.items.extend([header, item.clone()]);
+        self.sections.extend([here, item]);
         true
     }
 
     /// Whether something at byte `at` is in a section from which something was cut out.
     pub(crate) fn touch(&self, at: usize) -> bool {
-        self.0.iter().any(|cut| cut.contains(&at))
+        self.sections.iter().any(|section| section.contains(&at))
+    }
+
+    /// Whether something at byte `at` was cut out.
+    pub(crate) fn hold(&self, at: usize) -> bool {
+        self.items.iter().any(|item| item.contains(&at))
     }
 }
 

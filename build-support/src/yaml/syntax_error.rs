@@ -122,7 +122,7 @@ fn in_block(text: &str, at: usize) -> Option<Fault> {
     None
 }
 
-/// A tab, or a blank that is none of YAML's, before the text of this line or of one beside it.
+/// A tab, or whitespace that YAML does not know, before the text of this line or of one beside it.
 fn in_indentation(kind: &ErrorKind, text: &str, at: usize) -> Option<Fault> {
     let is_tab = matches!(
         kind,
@@ -246,7 +246,7 @@ fn of_kind(kind: &ErrorKind, text: &str, mut at: usize) -> Fault {
     if let ErrorKind::UnknownQuotedScalarEscape = kind {
         at += unknown_escape(&text[at..]);
     }
-    // A caret needs something to stand under: the end of the file moves back to the last word.
+    // A caret needs something to point at: the end of the file moves back to the last word.
     let start = if text[at..].trim().is_empty() { text.trim_end().len() } else { at };
     let length = text[start..].chars().next().filter(|char| *char != '\n').map_or(0, char::len_utf8);
     let (message, help) = match kind {
@@ -308,12 +308,12 @@ pub(super) fn line(text: &str, at: usize) -> Range<usize> {
     start..start + text[start..end].trim_end_matches('\r').len()
 }
 
-/// How many blanks a line starts with.
+/// How many spaces a line starts with.
 pub(super) fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// Where in a double-quoted value the escape stands that YAML does not know.
+/// The place of an escape in a double-quoted value that YAML does not know.
 fn unknown_escape(quoted: &str) -> usize {
     let mut escapes = quoted.match_indices('\\');
     let mut from = 0;

@@ -13,7 +13,7 @@ pub(super) struct Fault<'a> {
     pub(super) piece: Piece,
     pub(super) text: &'a str,
     pub(super) style: Style,
-    /// What stands behind it on its last line.
+    /// What follows it on its last line.
     pub(super) behind: &'a str,
     /// What is said of it, and where in the text.
     pub(super) message: &'a str,

@@ -47,7 +47,7 @@ pub(super) fn line_comments(text: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// What stands at some place of a text, with its length.
+/// What is at some place of a text, with its length.
 enum Lexeme {
     Open(char),
     Close(char),

@@ -65,7 +65,7 @@ pub(super) fn names(literal: &str, at: usize) -> Vec<Name> {
     names
 }
 
-/// What stands between the quotes.
+/// The text between the quotes.
 fn content(literal: &str) -> Option<Range<usize>> {
     let start = literal.find('"')? + 1;
     let end = literal.rfind('"')?;
@@ -83,7 +83,7 @@ fn escape(text: &str) -> usize {
     1 + text[1..].chars().next().map_or(0, char::len_utf8)
 }
 
-/// The names in what stands between braces: the argument itself, and `name$` for width and precision.
+/// The names in the text between braces: the argument itself, and `name$` for width and precision.
 fn argument(text: &str, at: usize, names: &mut Vec<Name>) {
     let (argument, spec) = text.split_once(':').unwrap_or((text, ""));
     let mut add = |name: &str, start: usize| {

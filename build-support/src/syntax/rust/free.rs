@@ -1,4 +1,4 @@
-//! Free names of Rust: identifiers that stand as variables and are bound nowhere in the text. Fields, methods, paths,
+//! Free names of Rust: identifiers that are used as variables and bound nowhere in the text. Fields, methods, paths,
 //! called functions, types and nested items are none.
 
 use proc_macro2::TokenStream;
@@ -17,7 +17,7 @@ use super::{
     tokens,
 };
 
-/// The free names of an expression that stands in `text`.
+/// The free names of an expression that is part of `text`.
 pub(super) fn names_of(expr: &Expr, text: &str) -> Vec<Name> {
     let mut free = Free::new(text);
     free.visit_expr(expr);
@@ -60,7 +60,7 @@ impl<'t> Free<'t> {
         }
     }
 
-    /// What stands left of `=`.
+    /// The left side of `=`.
     fn assign(&mut self, place: &Expr) {
         match place {
             Expr::Path(ExprPath { qself: None, path, .. }) => {
@@ -96,7 +96,7 @@ impl<'t> Free<'t> {
         }
     }
 
-    /// Items name their things for the whole block, also before they stand.
+    /// Items name their things for the whole block, even before they are written.
     fn bind_item(&mut self, item: &Item) {
         let ident = match item {
             Item::Const(item) => &item.ident,
@@ -300,7 +300,7 @@ impl<'ast> Visit<'ast> for Free<'_> {
         }
     }
 
-    /// Nothing in an item is a variable of the text, but for a macro's: it stands for what is written where it is called.
+    /// Nothing in an item is a variable of the text, but for a macro's: it is replaced by what it expands to where it is called.
     fn visit_item(&mut self, item: &'ast Item) {
         if let Item::Macro(item) = item {
             self.visit_tokens(item.mac.tokens.clone(), Format::Nowhere);

@@ -2,6 +2,7 @@
 
 mod advice;
 mod delimiters;
+mod foreign;
 mod format;
 mod free;
 mod nesting;
@@ -24,7 +25,7 @@ use crate::{
     codes,
     diagnostic::{Code, Diagnostic, Diagnostics},
     source::{Span, Spanned},
-    yaml::{Node, Scalar, Style},
+    yaml::{Scalar, Style, Tree},
 };
 
 /// What parsing found out, or what is wrong and where.
@@ -54,7 +55,7 @@ pub(super) struct Name {
     assigned: bool,
 }
 
-/// The code for Rust that is none.
+/// The code for text that is not Rust.
 pub(super) fn code(piece: Piece) -> Code {
     match piece {
         Piece::Body | Piece::Expression => codes::BAD_EXPRESSION,
@@ -72,7 +73,7 @@ pub(super) fn nothing(place: Span) -> Rust {
 pub(super) fn parse(
     what: &str,
     scalar: &Scalar,
-    node: &Node,
+    node: &Tree,
     piece: Piece,
     file: &str,
     diagnostics: &mut Diagnostics,
@@ -96,6 +97,14 @@ pub(super) fn parse(
         }
         // What was meant, for the checks.
         rust.text.replace_range(comment.clone(), &" ".repeat(comment.len()));
+    }
+    if piece == Piece::Type
+        && let Some(foreign) = foreign::find(&rust.text)
+    {
+        let place = rust.locate(0, rust.text.trim_end().len());
+        diagnostics.push(foreign.error(what, place));
+        rust.text.clear();
+        return rust;
     }
     let found = match examine(&rust.text, piece) {
         Ok(found) => found,
@@ -251,7 +260,7 @@ impl<'ast> Visit<'ast> for Borrowed {
     fn visit_parenthesized_generic_arguments(&mut self, _: &'ast ParenthesizedGenericArguments) {}
 }
 
-/// What syn says, and where. Where very much could stand, the list of it is no help. At the end of the text it has no place of its own.
+/// What syn says, and where. A long list of what could be written is no help. At the end of the text, syn gives no place.
 fn place_of(error: &syn::Error, text: &str) -> (String, Range<usize>) {
     let mut place = error.span().byte_range();
     if place.is_empty() {

@@ -37,7 +37,7 @@ pub(super) fn collect(tokens: TokenStream, text: &str, format: Format, found: &m
             },
             TokenTree::Literal(literal) => {
                 let place = literal.span().byte_range();
-                // One that stands alone.
+                // One that is an argument by itself.
                 let starts = index == 0 || is_comma(&tokens[index - 1]);
                 let ends = tokens.get(index + 1).is_none_or(is_comma);
                 if starts && ends && text[place.clone()].ends_with('"') {
@@ -58,7 +58,7 @@ fn is_comma(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',')
 }
 
-/// Of a group behind these tokens: it may be the arguments of a macro.
+/// The format string of a group that follows these tokens: it may be the arguments of a macro.
 fn inner_format(before: &[TokenTree]) -> Format {
     match before {
         [.., TokenTree::Ident(name), TokenTree::Punct(bang)] if bang.as_char() == '!' => Format::of(&name.to_string()),

@@ -56,7 +56,7 @@ impl<'t> Cursor<'t> {
         self.peek().is_none()
     }
 
-    /// The next byte that is no blank.
+    /// The next byte that is not whitespace.
     fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         while let Some(b' ' | b'\n' | b'\t') = bytes.get(self.at) {
