@@ -17,6 +17,7 @@ use crate::{
     codes,
     diagnostic::{Code, Diagnostic, Diagnostics, Severity},
     generate::{self, Surface, join},
+    misspelt,
     render::render,
     script,
     source::Sources,
@@ -124,7 +125,7 @@ pub fn expand(arguments: &str, caller: &Caller) -> String {
     });
     match found {
         Ok((Found { path, include }, bytes)) => {
-            let mut text = workflow(&path, &bytes, &arguments);
+            let mut text = workflow(&path, &bytes, caller, &arguments);
             let _ = writeln!(text, "const _: &[u8] = ::core::include_bytes!({include:?});");
             text
         }
@@ -132,17 +133,24 @@ pub fn expand(arguments: &str, caller: &Caller) -> String {
     }
 }
 
-fn workflow(path: &Path, bytes: &[u8], arguments: &Arguments) -> String {
+fn workflow(path: &Path, bytes: &[u8], caller: &Caller, arguments: &Arguments) -> String {
     let surface = &arguments.surface;
     let mut sources = Sources::default();
     let mut found = Diagnostics::default();
     let file = sources.add_bytes(path, bytes.to_vec(), &mut found);
-    let plan = file.and_then(|file| crate::plan(&sources, file, &mut found));
+    let mut plan = file.and_then(|file| crate::plan(&sources, file, &mut found));
+    let sheets = script::find(path, bytes);
+    if sheets.is_none() {
+        let caller = caller.file.as_ref().filter(|_| caller.direct).and_then(|file| fs::read_to_string(file).ok());
+        let misspelt = plan.as_mut().map(|plan| misspelt::find(plan, caller.as_deref())).unwrap_or_default();
+        misspelt.into_iter().for_each(|error| found.push(error));
+        plan = plan.filter(|_| !found.has_errors());
+    }
     let (errors, mut warnings): (Vec<_>, Vec<_>) =
         found.into_sorted().into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
     let mut text = if let Some(plan) = plan {
         let generated = generate::generate(&plan, surface, &sources);
-        match script::find(path, bytes) {
+        match sheets {
             Some(_) if surface.module.is_some() => error_text(
                 "include_workflow!: `module` cannot rename what a build script has compiled: change the workflow's `name`, \
                  or compile it without the build script",
