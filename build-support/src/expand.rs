@@ -143,7 +143,9 @@ fn workflow(path: &Path, bytes: &[u8], caller: &Caller, arguments: &Arguments) -
     if sheets.is_none() {
         let caller = caller.file.as_ref().filter(|_| caller.direct).and_then(|file| fs::read_to_string(file).ok());
         let misspelt = plan.as_mut().map(|plan| misspelt::find(plan, caller.as_deref())).unwrap_or_default();
-        misspelt.into_iter().for_each(|error| found.push(error));
+        for error in misspelt {
+            found.push(error);
+        }
         plan = plan.filter(|_| !found.has_errors());
     }
     let (errors, mut warnings): (Vec<_>, Vec<_>) =
