@@ -28,7 +28,7 @@ impl std::fmt::Display for Cancelled {
 }
 
 impl std::error::Error for Cancelled {
-    /// [`Ending`], by which it is known also within a wrapper that hides its type but not its source, as `anyhow` does.
+    /// `Ending`, by which it is known also within a wrapper that hides its type but not its source, as `anyhow` does.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&Ending)
     }
