@@ -36,6 +36,12 @@ impl Caller {
         Self { file: Some(file.into()), direct: true, package: None }
     }
 
+    /// The path of the workflow file that `path` means in a call at this place, if there is one.
+    #[must_use]
+    pub fn resolve(&self, path: &str) -> Option<PathBuf> {
+        self.find(path).ok().map(|found| found.path)
+    }
+
     /// The file that `path` means: the one beside the calling file, else the one in the package's folder. Where the calling
     /// file is not known, or belongs to another package whose macro passes the call on, it is searched for in the package.
     ///

@@ -4,6 +4,7 @@ use std::{
     fmt::{Display, Write},
     fs,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use syn::{
@@ -26,11 +27,21 @@ use crate::{
 
 /// The arguments of `include_workflow!`.
 #[derive(Debug)]
-struct Arguments {
-    path: String,
-    surface: Surface,
+pub struct Arguments {
+    /// The path of the workflow file, relative to the file that calls the macro.
+    pub path: String,
+    /// What the generated items look like from outside.
+    pub surface: Surface,
     /// Warnings that are not wanted.
-    allow: Vec<Code>,
+    pub allow: Vec<Code>,
+}
+
+impl FromStr for Arguments {
+    type Err = String;
+
+    fn from_str(arguments: &str) -> Result<Self, String> {
+        syn::parse_str(arguments).map_err(|error| error.to_string())
+    }
 }
 
 impl Parse for Arguments {
@@ -110,7 +121,7 @@ fn words(tokens: &impl quote::ToTokens) -> String {
 pub fn expand(arguments: &str, caller: &Caller) -> String {
     // This is not part of the compiler's own token stream: see `syntax::parse`.
     proc_macro2::fallback::force();
-    let arguments: Arguments = match syn::parse_str(arguments) {
+    let arguments: Arguments = match arguments.parse() {
         Ok(arguments) => arguments,
         Err(error) => {
             let words: String = arguments.split_whitespace().collect();
@@ -140,7 +151,8 @@ fn workflow(path: &Path, bytes: &[u8], caller: &Caller, arguments: &Arguments) -
     let file = sources.add_bytes(path, bytes.to_vec(), &mut found);
     let mut plan = file.and_then(|file| crate::plan(&sources, file, &mut found));
     let sheets = script::find(path, bytes);
-    if sheets.is_none() {
+    // With the Rust at its place, rustc reports these itself.
+    if sheets.is_none() && !script::is_requested() {
         let caller = caller.file.as_ref().filter(|_| caller.direct).and_then(|file| fs::read_to_string(file).ok());
         let misspelt = plan.as_mut().map(|plan| misspelt::find(plan, caller.as_deref())).unwrap_or_default();
         for error in misspelt {
@@ -152,17 +164,17 @@ fn workflow(path: &Path, bytes: &[u8], caller: &Caller, arguments: &Arguments) -
         found.into_sorted().into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
     let mut text = if let Some(plan) = plan {
         let generated = generate::generate(&plan, surface, &sources);
-        match sheets {
-            Some(_) if surface.module.is_some() => error_text(
+        let include = |(macros, sheet): &(String, PathBuf)| {
+            format!("{macros}\n::core::include!({:?})", sheet.display().to_string())
+        };
+        match (script::requested(path, &plan, surface, &sources), sheets) {
+            (Err(error), _) => error_text(&format!("include_workflow!: cannot write to `{}`: {error}", script::SHEETS)),
+            (Ok(None), Some(_)) if surface.module.is_some() => error_text(
                 "include_workflow!: `module` cannot rename what a build script has compiled: change the workflow's `name`, \
                  or compile it without the build script",
             ),
-            Some(sheets) => generated.with_pieces(
-                sheets
-                    .iter()
-                    .map(|(macros, sheet)| format!("{macros}\n::core::include!({:?})", sheet.display().to_string())),
-            ),
-            None => generated.items(),
+            (Ok(Some(sheets)), _) | (Ok(None), Some(sheets)) => generated.with_pieces(sheets.iter().map(include)),
+            (Ok(None), None) => generated.items(),
         }
     } else {
         let workflow = file.and_then(|file| syntax::parse(&sources, file, &mut Diagnostics::default()));

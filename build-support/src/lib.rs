@@ -22,7 +22,11 @@ mod yaml;
 use diagnostic::Diagnostics;
 use source::{FileId, Sources};
 
-pub use self::{caller::Caller, expand::expand, script::compile};
+pub use self::{
+    caller::Caller,
+    expand::{Arguments, expand},
+    script::{SHEETS, compile, sheet_source},
+};
 
 /// The way through the compiler as far as code generation: YAML text → syntax → graph → checked plan. Everything
 /// wrong goes to `found`; `None` if that forbids generating code.

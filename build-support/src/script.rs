@@ -9,7 +9,8 @@ use std::{
 use crate::{
     diagnostic::Diagnostics,
     expand,
-    generate::{self, Sheet, join},
+    generate::{self, Sheet, Surface, join},
+    plan::Plan,
     source::Sources,
 };
 
@@ -50,13 +51,56 @@ pub(crate) fn find(path: &Path, bytes: &[u8]) -> Option<Vec<(String, PathBuf)>> 
     Some(macros.lines().enumerate().map(|(number, macros)| (macros.to_owned(), place.sheet(number))).collect())
 }
 
+/// The environment variable with the directory in which `cargo tea check --rust` wants the user's Rust, at the lines and
+/// columns of the workflow files.
+pub const SHEETS: &str = "TEA_SHEETS";
+
+/// Whether `cargo tea check --rust` has called rustc.
+pub(crate) fn is_requested() -> bool {
+    env::var_os(SHEETS).is_some()
+}
+
+/// The same as [`find`], for `cargo tea check --rust`: written now. `None` if that has not called rustc.
+pub(crate) fn requested(
+    path: &Path,
+    plan: &Plan,
+    surface: &Surface,
+    sources: &Sources,
+) -> io::Result<Option<Vec<(String, PathBuf)>>> {
+    let Some(directory) = env::var_os(SHEETS) else { return Ok(None) };
+    let path = std::path::absolute(path)?;
+    let folder = PathBuf::from(directory).join(hash(path.as_os_str().as_encoded_bytes()));
+    // This is how the place of an error is traced back to the workflow file.
+    write(&folder.join(SHEET_SOURCE), &path.display().to_string())?;
+    let mut written = Vec::new();
+    for (number, sheet) in generate::sheets(plan, surface, sources).into_iter().enumerate() {
+        let file = folder.join(format!("{number}.rs"));
+        write(&file, &sheet.text)?;
+        written.push((sheet.macros, file));
+    }
+    Ok(Some(written))
+}
+
+/// The file with the path of the workflow that the files next to it were made from.
+const SHEET_SOURCE: &str = "source";
+
+/// The workflow file whose Rust is in `sheet`, a file in the directory of [`SHEETS`].
+#[must_use]
+pub fn sheet_source(sheet: &Path) -> Option<PathBuf> {
+    fs::read_to_string(sheet.with_file_name(SHEET_SOURCE)).ok().map(PathBuf::from)
+}
+
 /// The first line of an index: what the sheets were generated from, and by which compiler.
 fn header(workflow: &[u8]) -> String {
-    // FNV-1a is sufficient, because this only has to detect changes, not attacks.
-    let hash = workflow
+    format!("// tea-build {}, {}", env!("CARGO_PKG_VERSION"), hash(workflow))
+}
+
+/// FNV-1a is sufficient, because this only has to tell apart what is there, and not to withstand attacks.
+fn hash(bytes: &[u8]) -> String {
+    let hash = bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    format!("// tea-build {}, {hash:016x}", env!("CARGO_PKG_VERSION"))
+    format!("{hash:016x}")
 }
 
 impl Place {
@@ -100,7 +144,7 @@ impl Place {
         let bytes = fs::read(path).unwrap_or_default();
         let file = sources.add(path, String::from_utf8_lossy(&bytes).into_owned());
         match crate::plan(&sources, file, &mut found) {
-            Some(plan) => self.write(&generate::sheets(&plan, &sources), &bytes),
+            Some(plan) => self.write(&generate::sheets(&plan, &Surface::default(), &sources), &bytes),
             None => match fs::remove_file(self.index()) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 _ => Ok(()),

@@ -90,6 +90,19 @@ impl Source {
         }
     }
 
+    /// The byte offset of a line and column, both from 1. What is past the end of a line counts as its end.
+    #[must_use]
+    pub fn offset(&self, line: u32, column: u32) -> u32 {
+        let index = (line.max(1) - 1) as usize;
+        let Some(start) = self.line_starts.get(index) else {
+            return u32::try_from(self.text.len()).unwrap_or(u32::MAX);
+        };
+        let end = self.line_starts.get(index + 1).map_or(self.text.len(), |next| *next as usize - 1);
+        let line = &self.text[*start as usize..end.max(*start as usize)];
+        let before = line.char_indices().nth((column.max(1) - 1) as usize).map_or(line.len(), |(at, _)| at);
+        start + u32::try_from(before).unwrap_or(u32::MAX)
+    }
+
     /// The byte range of the complete lines that `span` touches, without the end of the last one.
     #[must_use]
     pub fn lines(&self, span: Span) -> Range<usize> {

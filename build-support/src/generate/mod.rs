@@ -153,8 +153,8 @@ impl Generated<'_> {
     }
 }
 
-/// The pieces of a plan at the places that they have in the workflow file, for build scripts. Nearly always one text; a
+/// The pieces of a plan at the places that they have in the workflow file, for build scripts and `cargo tea check`. Nearly always one text; a
 /// further one takes what has no room in those before.
-pub(crate) fn sheets(plan: &Plan, sources: &Sources) -> Vec<Sheet> {
-    sheet::layout(&generate(plan, &Surface::default(), sources).pieces, sources)
+pub(crate) fn sheets(plan: &Plan, surface: &Surface, sources: &Sources) -> Vec<Sheet> {
+    sheet::layout(&generate(plan, surface, sources).pieces, sources)
 }

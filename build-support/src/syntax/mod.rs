@@ -43,6 +43,28 @@ pub struct Workflow {
     pub broken: bool,
 }
 
+impl Workflow {
+    /// Passes each piece of Rust to `see`, and whether it is a type.
+    pub fn visit_rust<'a>(&'a self, see: &mut impl FnMut(bool, &'a Rust)) {
+        for key in &self.keys {
+            see(true, &key.ty);
+            key.default.iter().chain(&key.reduce).for_each(|rust| see(false, rust));
+        }
+        for node in &self.nodes {
+            match &node.work {
+                Work::Run(rust) => see(false, rust),
+                Work::Map(map) => {
+                    see(false, &map.items);
+                    see(false, &map.run);
+                }
+            }
+            let arms = node.goto.iter().flat_map(|goto| &goto.arms);
+            arms.filter_map(|arm| arm.condition.as_ref()).for_each(|rust| see(false, rust));
+        }
+        self.edges.iter().filter_map(|edge| edge.when.as_ref()).for_each(|rust| see(false, rust));
+    }
+}
+
 /// One entry of `state_schema`.
 #[derive(Debug)]
 pub struct Key {
