@@ -1,0 +1,321 @@
+//! What is drawn: nodes, boxes around the branches of fan-outs, and arrows.
+//!
+//! Arrows go from node to node as in the workflow file: a fan-out is a box around its branches, and not a node itself.
+
+use std::collections::HashMap;
+
+use tea_build::{
+    plan::{Block, Code, KeyId, Map, Next, Output, Plan, Region, Run, Target, Task, Work},
+    source::{LineColumn, Sources, Span},
+    syntax::Strategy,
+};
+
+/// A drawing of a plan.
+pub(super) struct Drawing<'a> {
+    /// The plan.
+    pub(super) plan: &'a Plan,
+    /// The path of the workflow file.
+    pub(super) file: String,
+    /// What is outside of all boxes, in order.
+    pub(super) root: Vec<Item<'a>>,
+    /// The arrows, in the order of the nodes that they start from.
+    pub(super) arrows: Vec<Arrow<'a>>,
+    order: HashMap<&'a str, usize>,
+    sources: &'a Sources,
+}
+
+/// Part of a drawing, or of a box in it.
+pub(super) enum Item<'a> {
+    /// A node.
+    Node(Node<'a>),
+    /// A box.
+    FanOut(FanOut<'a>),
+}
+
+/// A node of the workflow.
+pub(super) struct Node<'a> {
+    /// Its name.
+    pub(super) name: &'a str,
+    /// Where it is in the file.
+    pub(super) place: LineColumn,
+    /// How often it may run.
+    pub(super) max_visits: u64,
+    /// The map, if it is one.
+    pub(super) map: Option<&'a Map>,
+    /// The keys that it reads.
+    pub(super) reads: Vec<&'a str>,
+    /// The keys that it writes.
+    pub(super) writes: Vec<&'a str>,
+}
+
+/// A box around the branches of a fan-out.
+pub(super) struct FanOut<'a> {
+    /// The node that it starts from.
+    pub(super) from: &'a str,
+    /// Where it is in the file.
+    pub(super) place: LineColumn,
+    /// The fan-out.
+    pub(super) region: &'a Region,
+    /// What is inside of it.
+    pub(super) items: Vec<Item<'a>>,
+}
+
+/// From a node, or the start, to a node, or the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Arrow<'a> {
+    /// Where it starts.
+    pub(super) from: End<'a>,
+    /// Where it leads.
+    pub(super) to: End<'a>,
+    /// What is written next to it.
+    pub(super) label: String,
+}
+
+/// One end of an arrow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum End<'a> {
+    /// The start of the workflow.
+    Start,
+    /// A node.
+    Node(&'a str),
+    /// The end of the workflow.
+    Finish,
+}
+
+impl<'a> Drawing<'a> {
+    /// What a plan looks like.
+    pub(super) fn new(plan: &'a Plan, sources: &'a Sources) -> Self {
+        let file = sources.get(plan.name.span.file).path.display().to_string();
+        let mut drawing = Self { plan, file, root: Vec::new(), arrows: Vec::new(), order: HashMap::new(), sources };
+        let frame = Frame { block: &plan.root, within: None };
+        drawing.arrows_to(End::Start, &frame, &plan.root.entry);
+        drawing.root = drawing.block(&frame);
+        number(&drawing.root, &mut drawing.order);
+        drawing
+    }
+
+    /// Whether an arrow leads to a node that comes before the one it starts from.
+    pub(super) fn leads_back(&self, arrow: &Arrow<'_>) -> bool {
+        match (arrow.from, arrow.to) {
+            (End::Node(from), End::Node(to)) => self.order[to] <= self.order[from],
+            _ => false,
+        }
+    }
+
+    /// The line and column of a place.
+    fn locate(&self, span: Span) -> LineColumn {
+        self.sources.locate(span)
+    }
+
+    fn names(&self, keys: &[KeyId]) -> Vec<&'a str> {
+        keys.iter().map(|key| self.plan.keys[key.0 as usize].name.value.as_str()).collect()
+    }
+
+    fn block(&mut self, frame: &Frame<'a, '_>) -> Vec<Item<'a>> {
+        let mut items = Vec::new();
+        for (index, step) in frame.block.steps.iter().enumerate() {
+            let (map, reads, writes) = match &step.work {
+                Work::Run(Run { code, output }) => (None, code.reads.clone(), written(output)),
+                Work::Map(map) => {
+                    let mut reads = [&map.items, &map.body].map(|code: &Code| code.reads.clone()).concat();
+                    reads.sort_unstable();
+                    reads.dedup();
+                    let writes = map.output.iter().map(|output| output.key).chain(map.failures).collect();
+                    (Some(&**map), reads, writes)
+                }
+                Work::FanOut(region) => {
+                    items.push(Item::FanOut(self.fan_out(frame, index, &step.name, region)));
+                    continue;
+                }
+            };
+            items.push(Item::Node(Node {
+                name: &step.name,
+                place: self.locate(step.span),
+                max_visits: step.max_visits,
+                map,
+                reads: self.names(&reads),
+                writes: self.names(&writes),
+            }));
+            self.arrows_to(End::Node(&step.name), frame, &step.next);
+        }
+        items
+    }
+
+    fn fan_out(&mut self, outer: &Frame<'a, '_>, step: usize, from: &'a str, region: &'a Region) -> FanOut<'a> {
+        let mut items = Vec::new();
+        for (task, branch) in region.tasks.iter().enumerate() {
+            let frame = Frame { block: &branch.block, within: Some(Within { outer, step, region, task }) };
+            items.extend(self.block(&frame));
+        }
+        FanOut { from, place: self.locate(region.span), region, items }
+    }
+
+    fn arrows_to(&mut self, from: End<'a>, frame: &Frame<'a, '_>, next: &'a Next) {
+        let mut ends = Vec::new();
+        frame.follow(next, &Labels::default(), &mut ends);
+        let first = self.arrows.len();
+        for (to, labels) in ends {
+            let arrow = Arrow { from, to, label: labels.0.join(", ") };
+            if !self.arrows[first..].contains(&arrow) {
+                self.arrows.push(arrow);
+            }
+        }
+    }
+}
+
+fn written(output: &Output) -> Vec<KeyId> {
+    match output {
+        Output::None => Vec::new(),
+        Output::One(key) => vec![*key],
+        Output::Tuple(keys) => keys.clone(),
+    }
+}
+
+/// Numbers the nodes in the order in which they are drawn.
+fn number<'a>(items: &[Item<'a>], order: &mut HashMap<&'a str, usize>) {
+    for item in items {
+        match item {
+            Item::Node(node) => {
+                let next = order.len();
+                order.entry(node.name).or_insert(next);
+            }
+            Item::FanOut(fan_out) => number(&fan_out.items, order),
+        }
+    }
+}
+
+/// What is written next to an arrow: conditions, and the strategy if branches differ in it.
+#[derive(Clone, Default)]
+struct Labels(Vec<String>);
+
+impl Labels {
+    fn and(&self, label: Option<String>) -> Self {
+        Self(self.0.iter().cloned().chain(label).collect())
+    }
+}
+
+/// A block, and what it is part of: that decides where its end leads.
+struct Frame<'a, 'f> {
+    block: &'a Block,
+    within: Option<Within<'a, 'f>>,
+}
+
+/// The branch that a block belongs to.
+#[derive(Clone, Copy)]
+struct Within<'a, 'f> {
+    outer: &'f Frame<'a, 'f>,
+    step: usize,
+    region: &'a Region,
+    task: usize,
+}
+
+type Ends<'a> = Vec<(End<'a>, Labels)>;
+
+impl<'a> Frame<'a, '_> {
+    /// The nodes that `next` leads to. A fan-out leads to the first nodes of its branches.
+    fn follow(&self, next: &'a Next, labels: &Labels, ends: &mut Ends<'a>) {
+        match next {
+            Next::Go(target) => self.reach(*target, labels, ends),
+            Next::Choose(arms) => {
+                for arm in arms {
+                    let text = arm.when.as_ref().map_or_else(|| "else".to_owned(), condition);
+                    self.reach(arm.to, &labels.and(Some(text)), ends);
+                }
+            }
+            Next::Fork(tasks) => {
+                for task in tasks {
+                    self.reach(Target::Task(*task), labels, ends);
+                }
+            }
+        }
+    }
+
+    fn reach(&self, target: Target, labels: &Labels, ends: &mut Ends<'a>) {
+        match (target, &self.within) {
+            (Target::Step(index), _) => {
+                let step = &self.block.steps[index as usize];
+                match &step.work {
+                    Work::Run(_) | Work::Map(_) => ends.push((End::Node(&step.name), labels.clone())),
+                    Work::FanOut(region) => self.enter(index as usize, region, labels, ends),
+                }
+            }
+            (Target::Task(task), Some(within)) => within.sibling(task as usize, labels, ends),
+            (Target::End, Some(within)) => within.leave(labels, ends),
+            (Target::End | Target::Task(_), None) => ends.push((End::Finish, labels.clone())),
+        }
+    }
+
+    fn enter(&self, step: usize, region: &'a Region, labels: &Labels, ends: &mut Ends<'a>) {
+        let mixed = strategy(region).is_none();
+        for (task, branch) in region.tasks.iter().enumerate().filter(|(_, branch)| branch.needs.is_empty()) {
+            let when = branch.when.as_ref().map(condition);
+            let strategy = mixed.then(|| strategy_name(branch.policy.strategy).to_owned());
+            Within { outer: self, step, region, task }.sibling(task, &labels.and(when).and(strategy), ends);
+        }
+    }
+}
+
+impl<'a> Within<'a, '_> {
+    fn sibling(self, task: usize, labels: &Labels, ends: &mut Ends<'a>) {
+        let block = &self.region.tasks[task].block;
+        Frame { block, within: Some(Within { task, ..self }) }.follow(&block.entry, labels, ends);
+    }
+
+    fn leave(self, labels: &Labels, ends: &mut Ends<'a>) {
+        let needs_this = |task: &Task| task.needs.iter().any(|need| *need as usize == self.task);
+        let mut followed = false;
+        if self.region.dataflow {
+            for (task, _) in self.region.tasks.iter().enumerate().filter(|(_, task)| needs_this(task)) {
+                self.sibling(task, labels, ends);
+                followed = true;
+            }
+        }
+        if !followed {
+            self.outer.follow(&self.outer.block.steps[self.step].next, labels, ends);
+        }
+    }
+}
+
+/// The strategy of all its branches, if they have the same.
+fn strategy(region: &Region) -> Option<Strategy> {
+    let first = region.tasks.first()?.policy.strategy;
+    region.tasks.iter().all(|task| task.policy.strategy == first).then_some(first)
+}
+
+/// The word for a strategy.
+pub(super) fn strategy_name(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::Thread => "thread",
+        Strategy::Process => "process",
+    }
+}
+
+/// The title of a fan-out's box.
+pub(super) fn region_title(region: &Region) -> String {
+    title("parallel", strategy(region), region.max_workers, region.fail_fast)
+}
+
+/// The second line of a map.
+pub(super) fn map_title(map: &Map) -> String {
+    title("each item", Some(map.policy.strategy), map.max_workers, map.fail_fast)
+}
+
+fn title(what: &str, strategy: Option<Strategy>, max_workers: Option<u32>, fail_fast: bool) -> String {
+    let parts = [
+        Some(what.to_owned()),
+        strategy.map(|strategy| strategy_name(strategy).to_owned()),
+        max_workers.map(|max| format!("at most {max}")),
+        fail_fast.then(|| "fail fast".to_owned()),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// A condition on one line, and not too long for an arrow.
+fn condition(code: &Code) -> String {
+    const LONGEST: usize = 60;
+    let line = code.rust.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("if {}…", &line[..end]),
+        None => format!("if {line}"),
+    }
+}

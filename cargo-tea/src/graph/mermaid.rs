@@ -1,0 +1,107 @@
+//! Mermaid, which GitHub and GitLab draw in Markdown.
+
+use std::{collections::HashMap, fmt::Write};
+
+use super::drawing::{Drawing, End, Item, map_title, region_title};
+
+/// Words that cannot be the id of a node.
+const RESERVED: [&str; 16] = [
+    "end",
+    "graph",
+    "flowchart",
+    "subgraph",
+    "style",
+    "linkStyle",
+    "classDef",
+    "class",
+    "click",
+    "call",
+    "href",
+    "default",
+    "direction",
+    "start",
+    "finish",
+    "interpolate",
+];
+
+pub(super) fn render(drawing: &Drawing<'_>) -> String {
+    let mut page = Page { text: String::from("flowchart TD\n"), ids: HashMap::new(), boxes: 0 };
+    page.line(1, "start([start])");
+    page.items(1, &drawing.root);
+    page.line(1, "finish([end])");
+    for arrow in &drawing.arrows {
+        let label = if arrow.label.is_empty() { String::new() } else { format!("|{}|", quoted(&arrow.label)) };
+        let line = format!("{} -->{label} {}", page.id(arrow.from), page.id(arrow.to));
+        page.line(1, &line);
+    }
+    page.text
+}
+
+struct Page<'a> {
+    text: String,
+    ids: HashMap<&'a str, String>,
+    boxes: usize,
+}
+
+impl<'a> Page<'a> {
+    fn items(&mut self, depth: usize, items: &[Item<'a>]) {
+        for item in items {
+            match item {
+                Item::Node(node) => {
+                    let id = self.id(End::Node(node.name));
+                    let line = match node.map {
+                        Some(map) => format!("{id}[[{}]]", quoted(&format!("{}\n{}", node.name, map_title(map)))),
+                        None => format!("{id}[{}]", quoted(node.name)),
+                    };
+                    self.line(depth, &line);
+                }
+                Item::FanOut(fan_out) => {
+                    self.boxes += 1;
+                    let line = format!("subgraph box{}[{}]", self.boxes, quoted(&region_title(fan_out.region)));
+                    self.line(depth, &line);
+                    self.items(depth + 1, &fan_out.items);
+                    self.line(depth, "end");
+                }
+            }
+        }
+    }
+
+    /// The name, where Mermaid can take it.
+    fn id(&mut self, end: End<'a>) -> String {
+        let name = match end {
+            End::Start => return "start".to_owned(),
+            End::Finish => return "finish".to_owned(),
+            End::Node(name) => name,
+        };
+        let number = self.ids.len();
+        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && !RESERVED.iter().any(|word| word.eq_ignore_ascii_case(name))
+            && !name.starts_with("box")
+            && !name.starts_with("node_");
+        let id = || if plain { name.to_owned() } else { format!("node_{number}") };
+        self.ids.entry(name).or_insert_with(id).clone()
+    }
+
+    fn line(&mut self, depth: usize, line: &str) {
+        writeln!(self.text, "{:1$}{line}", "", 4 * depth).expect("a string takes everything");
+    }
+}
+
+/// In quotes; what Mermaid or HTML would read as its own is written as an entity.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for char in text.chars() {
+        match char {
+            '"' => quoted.push_str("#quot;"),
+            '#' => quoted.push_str("#35;"),
+            '&' => quoted.push_str("#amp;"),
+            '<' => quoted.push_str("#lt;"),
+            '>' => quoted.push_str("#gt;"),
+            '`' => quoted.push_str("#96;"),
+            '\n' => quoted.push_str("<br/>"),
+            char => quoted.push(char),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

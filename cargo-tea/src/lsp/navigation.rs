@@ -1,0 +1,181 @@
+//! Definition, references, rename and outline.
+
+use std::{collections::HashMap, fs, path::Path};
+
+use lsp_types::{DocumentSymbol, Location, SymbolKind, TextEdit, Uri, WorkspaceEdit};
+use proc_macro2::{TokenStream, TokenTree};
+use tea_build::{
+    source::Span,
+    syntax::{Rust, Work},
+};
+
+use super::{
+    document::{self, Document},
+    names::{self, Name, Role},
+};
+use crate::project;
+
+/// The declaration of the name at `offset`: a node, a key, or a function of the crate.
+pub(super) fn definition(document: &Document, offset: usize) -> Option<Location> {
+    let workflow = document.workflow.as_ref()?;
+    let all = names::all(workflow);
+    if let Some(name) = names::at(&all, offset) {
+        let declaration = all.iter().find(|other| same(name, other) && other.role == Role::Declares)?;
+        return Some(Location { uri: document.uri.clone(), range: document.range(declaration.span) });
+    }
+    let word = word_in_rust(document, offset)?;
+    item(&document::path(&document.uri)?, &word)
+}
+
+/// All places of the name at `offset`.
+pub(super) fn references(document: &Document, offset: usize, with_declaration: bool) -> Vec<Location> {
+    let places = places(document, offset).unwrap_or_default();
+    let wanted = places.into_iter().filter(|(role, _)| with_declaration || *role != Role::Declares);
+    wanted.map(|(_, span)| Location { uri: document.uri.clone(), range: document.range(span) }).collect()
+}
+
+/// The place of the name at `offset`, if it can be renamed.
+pub(super) fn renamable(document: &Document, offset: usize) -> Option<Span> {
+    let all = names::all(document.workflow.as_ref()?);
+    names::at(&all, offset).filter(|name| !name.text.starts_with("__")).map(|name| name.span)
+}
+
+/// The edits that give the name at `offset` another name.
+///
+/// # Errors
+/// If the name is taken, or no name.
+#[allow(clippy::mutable_key_type, reason = "the type of the protocol")]
+pub(super) fn rename(document: &Document, offset: usize, new: &str) -> Result<Option<WorkspaceEdit>, String> {
+    let Some(places) = renamable(document, offset).and_then(|_| places(document, offset)) else { return Ok(None) };
+    let mut text = document.text().to_owned();
+    for (_, span) in places.iter().rev() {
+        text.replace_range(span.start as usize..span.end as usize, new);
+    }
+    // The compiler knows best what a name may be: none of its findings may be new.
+    let renamed = Document::new(document.uri.clone(), document.version, text);
+    let known =
+        |finding: &tea_build::diagnostic::Diagnostic| document.findings.iter().any(|old| old.code == finding.code);
+    if let Some(finding) = renamed.findings.iter().find(|finding| !known(finding)) {
+        return Err(format!("`{new}` cannot be the name: {}", finding.message));
+    }
+    let edits = places.into_iter().map(|(_, span)| TextEdit { range: document.range(span), new_text: new.to_owned() });
+    let edits = edits.collect();
+    Ok(Some(WorkspaceEdit {
+        changes: Some(HashMap::from([(document.uri.clone(), edits)])),
+        ..WorkspaceEdit::default()
+    }))
+}
+
+/// The keys and nodes, as an outline.
+pub(super) fn outline(document: &Document) -> Vec<DocumentSymbol> {
+    let Some(workflow) = &document.workflow else { return Vec::new() };
+    let keys = workflow.keys.iter().map(|key| {
+        let detail = Some(key.ty.text.trim().to_owned());
+        symbol(document, &key.name.value, detail, SymbolKind::FIELD, key.name.span, key.name.span.to(key.ty.span))
+    });
+    let nodes = workflow.nodes.iter().map(|node| {
+        let kind = match node.work {
+            Work::Run(_) => SymbolKind::FUNCTION,
+            Work::Map(_) => SymbolKind::ARRAY,
+        };
+        let whole = node.span.to(node.name.span);
+        symbol(document, &node.name.value, None, kind, node.name.span, whole)
+    });
+    keys.chain(nodes).collect()
+}
+
+#[allow(deprecated, reason = "the field has to be given a value")]
+fn symbol(
+    document: &Document,
+    name: &str,
+    detail: Option<String>,
+    kind: SymbolKind,
+    span: Span,
+    whole: Span,
+) -> DocumentSymbol {
+    DocumentSymbol {
+        name: name.to_owned(),
+        detail,
+        kind,
+        tags: None,
+        deprecated: None,
+        range: document.range(whole),
+        selection_range: document.range(span),
+        children: None,
+    }
+}
+
+fn same(a: &Name<'_>, b: &Name<'_>) -> bool {
+    (a.kind, a.text) == (b.kind, b.text)
+}
+
+/// All places of the name at `offset`; each once, since an alias makes one place count several times.
+fn places(document: &Document, offset: usize) -> Option<Vec<(Role, Span)>> {
+    let all = names::all(document.workflow.as_ref()?);
+    let name = names::at(&all, offset)?;
+    let mut places: Vec<_> = all.iter().filter(|other| same(name, other)).map(|name| (name.role, name.span)).collect();
+    places.sort_by_key(|(_, span)| *span);
+    places.dedup_by_key(|(_, span)| *span);
+    Some(places)
+}
+
+/// The word at `offset` if it is in Rust.
+fn word_in_rust(document: &Document, offset: usize) -> Option<String> {
+    let mut inside = false;
+    document.workflow.as_ref()?.visit_rust(&mut |_, rust: &Rust| {
+        inside |= rust.span.start as usize <= offset && offset <= rust.span.end as usize;
+    });
+    let is_word = |char: char| char == '_' || char.is_alphanumeric();
+    let text = document.text();
+    let start = text[..offset]
+        .rfind(|char| !is_word(char))
+        .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+    let end = text[offset..].find(|char| !is_word(char)).map_or(text.len(), |at| offset + at);
+    (inside && start < end).then(|| text[start..end].to_owned())
+}
+
+/// The item called `name` in the Rust of the package that `workflow` belongs to.
+fn item(workflow: &Path, name: &str) -> Option<Location> {
+    let root = project::root(workflow.parent()?).ok()?;
+    project::rust_files(&root).into_iter().find_map(|file| {
+        let text = fs::read_to_string(&file).ok().filter(|text| text.contains(name))?;
+        let span = declaration(text.parse().ok()?, name)?;
+        let uri: Uri = document::uri(&file)?;
+        let line = u32::try_from(span.start().line).ok()? - 1;
+        let written = text.lines().nth(line as usize)?;
+        let before: usize = written.chars().take(span.start().column).map(char::len_utf16).sum();
+        let start = lsp_types::Position { line, character: u32::try_from(before).ok()? };
+        let end = lsp_types::Position {
+            character: start.character + u32::try_from(name.encode_utf16().count()).ok()?,
+            ..start
+        };
+        Some(Location { uri, range: lsp_types::Range { start, end } })
+    })
+}
+
+/// Where `name` is declared.
+fn declaration(tokens: TokenStream, name: &str) -> Option<proc_macro2::Span> {
+    const KEYWORDS: [&str; 10] =
+        ["fn", "struct", "enum", "type", "const", "static", "trait", "union", "mod", "macro_rules"];
+    let mut declares = false;
+    for token in tokens {
+        match token {
+            TokenTree::Ident(ident) => {
+                if declares && ident == name {
+                    return Some(ident.span());
+                }
+                declares = KEYWORDS.iter().any(|keyword| ident == keyword);
+            }
+            TokenTree::Group(group) => {
+                if let Some(span) = declaration(group.stream(), name) {
+                    return Some(span);
+                }
+                declares = false;
+            }
+            // The `!` of `macro_rules!`.
+            TokenTree::Punct(punct) => declares &= punct.as_char() == '!',
+            TokenTree::Literal(_) => declares = false,
+        }
+    }
+    None
+}

@@ -1,0 +1,136 @@
+//! `cargo tea new`: a crate with a workflow that builds, runs and has a test.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+
+use crate::{Failure, file::Compiled};
+
+const WORKFLOW: &str = include_str!("../templates/flow.yaml");
+const FUNCTIONS: &str = include_str!("../templates/functions.rs");
+const TESTS: &str = include_str!("../templates/tests.rs");
+const BUILD_SCRIPT: &str = include_str!("../templates/build.rs");
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The directory to create. Its last part is the name of the package and the workflow.
+    directory: PathBuf,
+    /// Create a library that others call, without a `main`.
+    #[arg(long)]
+    lib: bool,
+    /// Compile the workflow in a build script, so that rustc reports errors in its Rust at their place in the YAML.
+    #[arg(long)]
+    build_script: bool,
+    /// Take Tea's crates from this checkout. Without it: from the checkout that this program was built from if that still
+    /// exists, and otherwise from the registry.
+    #[arg(long, value_name = "DIR")]
+    path: Option<PathBuf>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let name = name(&options.directory)?;
+    if options.directory.exists() {
+        return Err(format!("`{}` exists already", options.directory.display()).into());
+    }
+    let workflow = WORKFLOW.replace("{name}", &name);
+    // The compiler knows best which names a workflow cannot have.
+    Compiled::new(Path::new("src/flow.yaml"), workflow.clone().into_bytes()).plan()?;
+    let module = name.replace('-', "_");
+    let checkout = checkout(options)?;
+    let mut files = vec![
+        ("Cargo.toml", manifest(&name, options, checkout.as_deref())),
+        (".gitignore", "/target\n".to_owned()),
+        ("src/flow.yaml", workflow),
+        (if options.lib { "src/lib.rs" } else { "src/main.rs" }, rust(&module, options.lib)),
+    ];
+    if options.build_script {
+        files.push(("build.rs", BUILD_SCRIPT.to_owned()));
+    }
+    for (file, text) in files {
+        write(&options.directory.join(file), &text)?;
+    }
+    let kind = if options.lib { "library" } else { "program" };
+    anstream::eprintln!("created the {kind} `{name}` in `{}`", options.directory.display());
+    if let Some(checkout) = checkout {
+        anstream::eprintln!("it takes Tea from `{}`, because Tea is not on crates.io yet", checkout.display());
+    }
+    let next = if options.lib { "cargo test" } else { "cargo run" };
+    anstream::eprintln!("next: `cd {}`, then `{next}`", options.directory.display());
+    Ok(())
+}
+
+/// The name of the package, from its directory.
+fn name(directory: &Path) -> Result<String, Failure> {
+    let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_'));
+    if is_name {
+        Ok(name.to_owned())
+    } else {
+        Err(format!(
+            "`{name}` cannot be the name of a package: use ASCII letters, digits, `-` and `_`, and start with a letter"
+        )
+        .into())
+    }
+}
+
+/// The checkout of Tea that the new crate depends on; `None` for the registry.
+fn checkout(options: &Options) -> Result<Option<PathBuf>, Failure> {
+    let holds_tea = |path: &Path| path.join("tea-runtime/Cargo.toml").is_file();
+    if let Some(path) = &options.path {
+        let absolute = fs::canonicalize(path).ok().filter(|path| holds_tea(path));
+        let missing =
+            || format!("`{}` is not a checkout of Tea: there is no `tea-runtime/Cargo.toml` in it", path.display());
+        return absolute.map(Some).ok_or_else(|| missing().into());
+    }
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    Ok(own.filter(|path| holds_tea(path)).map(Path::to_owned))
+}
+
+fn manifest(name: &str, options: &Options, checkout: Option<&Path>) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let depend = |package: &str, folder: &str| match checkout {
+        Some(checkout) => format!("{package} = {{ path = {:?} }}\n", checkout.join(folder).display().to_string()),
+        None => format!("{package} = \"{version}\"\n"),
+    };
+    let mut text = format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n");
+    text += &depend("tea-runtime", "tea-runtime");
+    if options.build_script {
+        text += "\n[build-dependencies]\n";
+        text += &depend("tea-build", "build-support");
+    }
+    if is_in_workspace(&options.directory) {
+        // Without this, Cargo takes it for a member that the workspace does not list.
+        text += "\n[workspace]\n";
+    }
+    text
+}
+
+/// Whether Cargo would take a package in `directory` for a member of a workspace.
+fn is_in_workspace(directory: &Path) -> bool {
+    let absolute = std::path::absolute(directory).unwrap_or_default();
+    absolute.ancestors().skip(1).any(|directory| {
+        fs::read_to_string(directory.join("Cargo.toml"))
+            .is_ok_and(|text| text.lines().any(|line| line == "[workspace]"))
+    })
+}
+
+fn rust(module: &str, lib: bool) -> String {
+    let include = if lib {
+        "tea_runtime::include_workflow!(\"flow.yaml\", main = false, visibility = pub);\n"
+    } else {
+        "tea_runtime::include_workflow!(\"flow.yaml\");\n"
+    };
+    let about = "//! Counts the words of a text file: `flow.yaml` says what runs in which order, and this file what each node does.\n";
+    let tests = TESTS.replace("{module}", module);
+    format!("{about}\n{}", FUNCTIONS.replace("{include}", include) + "\n" + &tests)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let failed = |error| format!("cannot write `{}`: {error}", path.display());
+    fs::create_dir_all(path.parent().unwrap_or(Path::new(""))).map_err(failed)?;
+    Ok(fs::write(path, text).map_err(failed)?)
+}
