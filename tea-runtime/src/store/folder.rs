@@ -64,7 +64,14 @@ impl Folder {
     /// The store at `path`.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let runs = path.join("runs");
-        fs::read_dir(&runs).map_err(|error| StoreError::io("read", &runs, &error))?;
+        fs::read_dir(&runs).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => StoreError::new(format!(
+                "there are no recorded runs in `{}`; is this the folder in which the run was started? If not, give the \
+                 folder with its records as `--state-dir DIR`",
+                path.display()
+            )),
+            _ => StoreError::io("read", &runs, &error),
+        })?;
         refuse_others(path)?;
         Ok(Self { path: path.to_owned() })
     }
