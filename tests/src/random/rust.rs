@@ -126,7 +126,7 @@ impl Evaluation<'_> {
     }
 }
 
-/// The functions that generated nodes call, as Rust source for the program; [`call_prelude`] has them for the interpreters.
+/// The functions that generated nodes call, as Rust source for the program; `call_prelude` has them for the interpreters.
 pub const PRELUDE: &str = r#"
 /// A number that depends on all others.
 fn mix(seed: u64, values: &[u64]) -> u64 {
