@@ -113,6 +113,47 @@ impl Diagnostic {
         self.helps.push(help.into());
         self
     }
+
+    /// What to write where in the file's `text` to follow one of the helps; `None` if it does not say so word for word.
+    #[must_use]
+    pub fn edit(&self, text: &str, help: &str) -> Option<(Span, String)> {
+        let (start, end) = (self.span.start as usize, self.span.end as usize);
+        let help = help.strip_prefix("or ").unwrap_or(help);
+        if let Some(quoted) = help.strip_prefix("put it in quotes: ") {
+            return Some((self.span, quoted.to_owned()));
+        }
+        let (what, rest) = help.split_once('`')?;
+        let (new, rest) = rest.split_once('`')?;
+        if new.contains('…') {
+            return None;
+        }
+        let line = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        match what {
+            "did you mean " => Some((self.span, new.to_owned())),
+            "write " | "write it in days: " | "write a number, such as "
+                if !rest.starts_with(" on ") && !rest.starts_with(" in place of ") =>
+            {
+                // An entry takes the place of the whole entry.
+                let key = new.split_once(": ").and_then(|(key, _)| text[line..end].rfind(&format!("{key}:")));
+                Some((self.between(key.map_or(start, |key| line + key), end), new.to_owned()))
+            }
+            "add " if new.contains(": ") && !new.starts_with('-') => {
+                let until = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
+                if let Some(open) = text[..until].strip_suffix('}') {
+                    return Some((self.between(open.trim_end().len(), open.len()), format!(", {new} ")));
+                }
+                let indentation = text[line..].len() - text[line..].trim_start_matches([' ', '-']).len();
+                Some((self.between(until, until), format!("\n{}{new}", " ".repeat(indentation))))
+            }
+            _ => None,
+        }
+    }
+
+    /// A place in the finding's file.
+    fn between(&self, start: usize, end: usize) -> Span {
+        let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Span { file: self.span.file, start: offset(start), end: offset(end) }
+    }
 }
 
 /// Everything found so far. Stages push and go on, so that one build tells all.

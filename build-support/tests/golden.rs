@@ -11,8 +11,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tea_build::diagnostic::Diagnostic;
-
 /// The workflow files, each with its name.
 fn files() -> Vec<(String, PathBuf)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -59,8 +57,10 @@ fn a_help_that_quotes_a_replacement_mends_the_file() {
         let Ok(text) = fs::read_to_string(&path) else { continue };
         for finding in &support::compile(&name, text.clone().into_bytes()).findings {
             for help in &finding.helps {
-                let Some(mended) = apply(&text, finding, help) else { continue };
+                let Some((span, new)) = finding.edit(&text, help) else { continue };
                 applied += 1;
+                let mut mended = text.clone();
+                mended.replace_range(span.start as usize..span.end as usize, &new);
                 let left = support::compile(&name, mended.clone().into_bytes());
                 if left.findings.iter().any(|left| (left.code, &left.message) == (finding.code, &finding.message)) {
                     wrong.push(format!("{name}: `{help}` gives\n{mended}\n{}", left.text));
@@ -70,42 +70,6 @@ fn a_help_that_quotes_a_replacement_mends_the_file() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     assert!(applied > 40, "only {applied} helps were applied");
-}
-
-/// The file with a help followed, if that says word for word what to write.
-fn apply(text: &str, finding: &Diagnostic, help: &str) -> Option<String> {
-    let (start, end) = (finding.span.start as usize, finding.span.end as usize);
-    let replaced = |start: usize, new: &str| Some(format!("{}{new}{}", &text[..start], &text[end..]));
-    let help = help.strip_prefix("or ").unwrap_or(help);
-    if let Some(quoted) = help.strip_prefix("put it in quotes: ") {
-        return replaced(start, quoted);
-    }
-    let (what, rest) = help.split_once('`')?;
-    let (new, rest) = rest.split_once('`')?;
-    if new.contains('…') {
-        return None;
-    }
-    let line = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-    match what {
-        "did you mean " => replaced(start, new),
-        "write " | "write it in days: " | "write a number, such as "
-            if !rest.starts_with(" on ") && !rest.starts_with(" in place of ") =>
-        {
-            // An entry takes the place of the whole entry.
-            let key = new.split_once(": ").and_then(|(key, _)| text[line..end].rfind(&format!("{key}:")));
-            replaced(key.map_or(start, |key| line + key), new)
-        }
-        "add " if new.contains(": ") && !new.starts_with('-') => {
-            let until = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
-            let (before, after) = text.split_at(until);
-            if let Some(open) = before.strip_suffix('}') {
-                return Some(format!("{open}, {new} }}{after}"));
-            }
-            let indentation = text[line..].len() - text[line..].trim_start_matches([' ', '-']).len();
-            Some(format!("{before}\n{}{new}{after}", " ".repeat(indentation)))
-        }
-        _ => None,
-    }
 }
 
 /// Whatever is wrong with a workflow, what the macro leaves in its place is Rust: one mistake is one error.
