@@ -61,7 +61,8 @@ pub(crate) fn run_with(
     let started = Instant::now();
     let may_have_processes = means.may_have_processes;
     let run = Run::new(plan, options, means);
-    if let (true, Some(may_have)) = (run.needs_processes(), may_have_processes)
+    if let Some(may_have) = may_have_processes
+        && run.needs_processes()
         && let Err(failure) = may_have()
     {
         return Err(Failed::Run { failure, finished: Vec::new(), view });

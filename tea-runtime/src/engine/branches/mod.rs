@@ -80,8 +80,10 @@ pub(super) fn run(block: &mut BlockRun<'_>, region: &'static Region) -> Result<(
 /// The tasks whose conditions do not hold, ascending.
 fn skipped(block: &mut BlockRun<'_>, region: &'static Region, position: &Position) -> Result<Vec<usize>, Box<Failure>> {
     let records = block.records().filter(|_| region.tasks.iter().any(|task| task.when.is_some()));
-    let reads: Vec<u32> = region.tasks.iter().flat_map(|task| task.when_reads).copied().collect();
-    let records = records.map(|records| (records, records.asks(&block.names, &reads, &block.view)));
+    let records = records.map(|records| {
+        let reads: Vec<u32> = region.tasks.iter().flat_map(|task| task.when_reads).copied().collect();
+        (records, records.asks(&block.names, &reads, &block.view))
+    });
     if let Some(skipped) = records.and_then(|(records, asks)| records.skipped(position, asks, &block.names)) {
         return Ok(skipped);
     }

@@ -211,7 +211,7 @@ impl<'a> Supervisor<'a> {
         let start = more_starts.then_some(self.next_start);
         let orphans = self.orphans.iter().map(|orphan| orphan.until).min();
         let links = self.links.values().filter_map(Link::due).min();
-        [pulse, start, orphans, links, self.recall_at()].into_iter().flatten().min()
+        [pulse, start, orphans, links, self.recall()].into_iter().flatten().min()
     }
 
     /// Has the timer wake the supervisor when a unit's deadline has come, in this process's time.

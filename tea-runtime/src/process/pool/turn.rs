@@ -93,13 +93,6 @@ impl Supervisor<'_> {
         }
     }
 
-    /// When to look next for units to recall.
-    pub(super) fn recall_at(&self) -> Option<Instant> {
-        let inner = self.pool.lock();
-        let left = blocked(&inner.state, timer::now()).into_iter().map(|(_, runs)| RECALL.saturating_sub(runs)).min();
-        left.map(|left| Instant::now() + left)
-    }
-
     fn close(&mut self) {
         let mut inner = self.pool.lock();
         for (number, worker) in &mut inner.state.workers {
@@ -144,7 +137,6 @@ impl Supervisor<'_> {
         }
         self.end_what_is_late();
         self.look_at_deadlines();
-        self.recall();
         self.look_for_stopped();
         let over: Vec<u32> =
             self.links.iter_mut().filter_map(|(number, link)| link.go_on_ending().then_some(*number)).collect();
@@ -165,16 +157,17 @@ impl Supervisor<'_> {
         });
     }
 
-    /// Recalls units that wait behind one that takes long, if another worker could run them.
-    fn recall(&mut self) {
-        let now = timer::now();
+    /// Recalls units that wait behind one that takes long, if another worker could run them. Returns when to look again.
+    pub(super) fn recall(&self) -> Option<Instant> {
         let mut inner = self.pool.lock();
         let Inner { state, sides, paces, .. } = &mut *inner;
+        let (mut next, now): (Option<Duration>, _) = (None, timer::now());
         for (number, runs) in blocked(state, now) {
-            let (Some(worker), Some(side)) = (state.workers.get_mut(&number), sides.get_mut(&number)) else { continue };
-            if runs < RECALL {
+            if let Some(left) = RECALL.checked_sub(runs).filter(|left| !left.is_zero()) {
+                next = next.into_iter().chain([left]).min();
                 continue;
             }
+            let (Some(worker), Some(side)) = (state.workers.get_mut(&number), sides.get_mut(&number)) else { continue };
             let mut units = worker.in_flight.iter_mut().filter_map(InFlight::unit_mut);
             // No more of its kind wait there.
             units.next().into_iter().for_each(|first| paces.takes(first.unit.work.kind(), runs));
@@ -185,6 +178,7 @@ impl Supervisor<'_> {
             }
             side.outbox.flush();
         }
+        next.map(|next| Instant::now() + next)
     }
 
     fn look_at_deadlines(&mut self) {
