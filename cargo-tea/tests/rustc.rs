@@ -6,51 +6,11 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value;
 use support::{command, target, workspace};
+use tests::misplaced::WORKFLOW;
 
-/// Errors in every kind of place: each is marked by a word that stands nowhere else.
-const WORKFLOW: &str = r#"name: places
-state_schema:
-  words:   { type: "Vec<String>", input: true }
-  count:   { type: usize, input: true, default: "missing_default()" }
-  total:   { type: usize, reduce: "usize::merge" }
-  lengths: Vec<usize>
-  more:    Vec<usize>
-  odd:     Vec<Missing>
-  text:    String
-nodes:
-  - name: literal
-    run: |
-      let first = words.first();
-      // A comment, and a literal over two lines.
-      let text = "one
-        two";
-      let longest = words.iter().max_by_kee(|word| word.len());
-      format!("{text} {first:?} {longest:?}")
-    output: text
-  - { name: flow, run: "count.pow_er(2)", output: total, goto: [{ if: "total.is_bad()", to: folded }, { to: items }] }
-  - name: folded
-    run: >
-      words.iter().map(
-      |word| word.lenght()
-      ).sum::<usize>()
-    output: total
-  - name: items
-    type: dynamic_parallel
-    run: "'ä'.len_utf8() \u002b item.lenn()"
-    items: words.clone()
-    output: lengths
-  - name: more
-    type: dynamic_parallel
-    run: item.len()
-    items: words.iter().cloneed().collect::<Vec<String>>()
-    output: more
-  - name: odd
-    run: Vec::new()
-    output: odd
-"#;
-
-const WORDS: [&str; 9] =
-    ["missing_default", "merge", "Missing", "max_by_kee", "pow_er", "is_bad", "lenght", "lenn", "cloneed"];
+/// The words in it that rustc reports.
+const WORDS: [&str; 10] =
+    ["missing_default", "merge", "Missing", "max_by_kee", "pow_er", "is_bad", "lenght", "lenn", "cloneed", "into_itr"];
 
 /// A package called `name` in `directory` with these files under `src`.
 fn package(directory: &Path, name: &str, files: &[(&str, &str)]) {

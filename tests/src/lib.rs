@@ -4,6 +4,7 @@
 
 pub mod behave;
 pub mod logged;
+pub mod misplaced;
 pub mod process;
 pub mod program;
 pub mod project;

@@ -8,7 +8,7 @@ use tea_build::plan::{Arm, Block, Code, KeyId, Map, Next, Output, Plan, Policy, 
 
 use super::{
     State,
-    rust::{Ended, Failed, Value, evaluate, holds, written},
+    rust::{Ended, Failed, Locals, Value, attempts, evaluate, holds, written},
 };
 
 /// The state at the end of a run on `n`.
@@ -40,13 +40,6 @@ struct Interpreter<'p> {
 
 /// Where a block ended: the tasks that it led to.
 type End = Vec<u32>;
-
-/// What code may name beside keys.
-struct Locals<'a> {
-    named: &'a [(&'a str, Value)],
-    results: &'a [Ended],
-    attempt: u64,
-}
 
 impl Interpreter<'_> {
     fn block(&self, block: &Block, state: &mut State, attempt: u64) -> Result<End, Failed> {
@@ -124,7 +117,7 @@ impl Interpreter<'_> {
             let mut ended = Ended { branch: task.name.clone(), success: false, skipped: false, attempts: 0 };
             let led = region.dataflow || task.needs.is_empty() || led_to.contains(&number);
             if starts[number as usize] && led {
-                let (tried, attempts) = attempts(&task.policy, |attempt| {
+                let (tried, attempts) = attempts(most(&task.policy), |attempt| {
                     let mut own = state.clone();
                     self.block(&task.block, &mut own, attempt).map(|end| (end, own))
                 });
@@ -152,7 +145,7 @@ impl Interpreter<'_> {
         for (index, item) in (0..).zip(items) {
             let mut named = vec![(map.item_var.as_str(), Value::Number(item))];
             named.extend(map.index_var.as_deref().map(|name| (name, Value::Number(index))));
-            match attempts(&map.policy, |attempt| {
+            match attempts(most(&map.policy), |attempt| {
                 self.code(&map.body, state, &Locals { named: &named, results: locals.results, attempt })
             }) {
                 (Ok(value), _) => results.push(value),
@@ -188,33 +181,13 @@ impl Interpreter<'_> {
     }
 
     fn named(&self, name: &str, state: &State, locals: &Locals<'_>) -> Value {
-        if let Some((_, value)) = locals.named.iter().find(|(local, _)| *local == name) {
-            return value.clone();
-        }
-        match name {
-            "ctx" => Value::Context(locals.attempt),
-            "parallel_results" => Value::Results(locals.results.to_vec()),
-            _ => {
-                let key = self.plan.keys.iter().find(|key| key.name.value == name).expect("a key");
-                let value = state.get(name).cloned();
-                if key.optional {
-                    Value::Maybe(value.map(Box::new))
-                } else {
-                    value.unwrap_or_else(|| panic!("`{name}` is read before it is set"))
-                }
-            }
-        }
+        let is_optional =
+            |name: &str| self.plan.keys.iter().find(|key| key.name.value == name).expect("a key").optional;
+        locals.value(name, state, is_optional)
     }
 }
 
-/// Tries until it succeeds or there are no retries left; and how often.
-fn attempts<T>(policy: &Policy, mut attempt: impl FnMut(u64) -> Result<T, Failed>) -> (Result<T, Failed>, u64) {
-    let most = 1 + policy.retry.as_ref().map_or(0, |retry| u64::from(retry.max_retries));
-    let mut number = 1;
-    loop {
-        match attempt(number) {
-            Err(Failed) if number < most => number += 1,
-            tried => return (tried, number),
-        }
-    }
+/// The number of attempts that a policy allows.
+fn most(policy: &Policy) -> u64 {
+    1 + policy.retry.as_ref().map_or(0, |retry| u64::from(retry.max_retries))
 }

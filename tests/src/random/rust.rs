@@ -1,5 +1,6 @@
 //! Evaluates the Rust of generated nodes, which is small arithmetic.
 
+use super::State;
 use syn::{BinOp, Expr, ExprLit, Lit, Token, UnOp, punctuated::Punctuated};
 
 /// A value of a key, or of an expression.
@@ -56,6 +57,46 @@ pub fn evaluate(text: &str, name: &dyn Fn(&str) -> Value) -> Result<Value, Faile
 /// If it fails or panics.
 pub fn holds(text: &str, name: &dyn Fn(&str) -> Value) -> Result<bool, Failed> {
     Ok(evaluate(text, name)? == Value::Number(1))
+}
+
+/// What Rust may name besides keys.
+#[derive(Debug, Clone, Copy)]
+pub struct Locals<'a> {
+    /// The item of a map, and its index.
+    pub named: &'a [(&'a str, Value)],
+    /// `parallel_results`.
+    pub results: &'a [Ended],
+    /// The number of this attempt.
+    pub attempt: u64,
+}
+
+impl Locals<'_> {
+    /// What a name stands for, in this state. `is_optional` says whether a key may be unset.
+    ///
+    /// # Panics
+    /// If it is a key that is unset and may not be.
+    pub fn value(&self, name: &str, state: &State, is_optional: impl Fn(&str) -> bool) -> Value {
+        if let Some((_, value)) = self.named.iter().find(|(local, _)| *local == name) {
+            return value.clone();
+        }
+        match name {
+            "ctx" => Value::Context(self.attempt),
+            "parallel_results" => Value::Results(self.results.to_vec()),
+            _ if is_optional(name) => Value::Maybe(state.get(name).cloned().map(Box::new)),
+            _ => state.get(name).cloned().unwrap_or_else(|| panic!("`{name}` is read before it is set")),
+        }
+    }
+}
+
+/// Tries at most this many times, until it succeeds. Returns the last outcome, and how many attempts were made.
+pub fn attempts<T>(most: u64, mut attempt: impl FnMut(u64) -> Result<T, Failed>) -> (Result<T, Failed>, u64) {
+    let mut number = 1;
+    loop {
+        match attempt(number) {
+            Err(Failed) if number < most => number += 1,
+            tried => return (tried, number),
+        }
+    }
 }
 
 /// What a write to a key with or without `reduce` makes of the value that is there.

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use super::{
     super::{
         State,
-        rust::{Ended, Failed, Value, evaluate, holds, written},
+        rust::{Ended, Failed, Locals, Value, attempts, evaluate, holds, written},
     },
     order::{FanOut, NodeIndex, Order, Part, Place, Rest},
-    text::{File, Node, Policy},
+    text::{File, Node},
 };
 
 /// The state at the end of a run on `n`.
@@ -43,14 +43,6 @@ struct Memory {
     state: State,
     /// What the block wrote itself, in order.
     written: Vec<(String, Value)>,
-}
-
-/// What Rust may name beside keys.
-#[derive(Clone, Copy)]
-struct Locals<'a> {
-    named: &'a [(&'a str, Value)],
-    results: &'a [Ended],
-    attempt: u64,
 }
 
 /// How a part ended.
@@ -140,7 +132,7 @@ impl Run<'_> {
         for (index, item) in (0..).zip(items) {
             let mut named = vec![(node.item_var.as_deref().unwrap_or("item"), Value::Number(item))];
             named.extend(node.index_var.as_deref().map(|name| (name, Value::Number(index))));
-            let tried = attempts(policy, |attempt| {
+            let tried = attempts(policy.attempts(), |attempt| {
                 let locals = Locals { named: &named, attempt, ..locals };
                 evaluate(&node.run, &|name| self.named(name, memory, locals))
             });
@@ -187,7 +179,7 @@ impl Run<'_> {
             let runs = starts && (fan_out.dataflow || part.needs.is_empty() || part.needs.iter().any(led_to));
             let (end, attempts) = if runs {
                 let memory = self.view(fan_out, part, &ends, memory);
-                let tried = attempts(part.policy, |attempt| {
+                let tried = attempts(part.policy.attempts(), |attempt| {
                     let mut own = memory.clone();
                     let led_to = self.block(Some((fan_out, part)), &mut own, attempt)?;
                     Ok((own.written, led_to))
@@ -245,35 +237,10 @@ impl Run<'_> {
     }
 
     fn named(&self, name: &str, memory: &Memory, locals: Locals<'_>) -> Value {
-        if let Some((_, value)) = locals.named.iter().find(|(local, _)| *local == name) {
-            return value.clone();
-        }
-        match name {
-            "ctx" => Value::Context(locals.attempt),
-            "parallel_results" => Value::Results(locals.results.to_vec()),
-            _ => {
-                let value = memory.state.get(name).cloned();
-                if self.file.state_schema[name].optional {
-                    Value::Maybe(value.map(Box::new))
-                } else {
-                    value.unwrap_or_else(|| panic!("`{name}` is read before it is set"))
-                }
-            }
-        }
+        locals.value(name, &memory.state, |name| self.file.state_schema[name].optional)
     }
 }
 
 fn next_is_own(part: Option<(&FanOut, &Part)>, next: NodeIndex) -> bool {
     part.is_none_or(|(_, part)| part.contains(next))
-}
-
-/// Tries until it succeeds or there are no retries left; and how often.
-fn attempts<T>(policy: Policy, mut attempt: impl FnMut(u64) -> Result<T, Failed>) -> (Result<T, Failed>, u64) {
-    let mut number = 1;
-    loop {
-        match attempt(number) {
-            Err(Failed) if number < policy.attempts() => number += 1,
-            tried => return (tried, number),
-        }
-    }
 }
