@@ -62,8 +62,10 @@ pub struct Failure {
     /// A message of one sentence.
     pub message: String,
     /// Whether the error was marked as one that no retry can help, by [`permanent`](crate::permanent).
+    #[serde(default)]
     pub permanent: bool,
     /// The messages of the causes, outermost first.
+    #[serde(default)]
     pub causes: Vec<String>,
     /// The node that was running, if known.
     pub node: Option<String>,
@@ -74,13 +76,17 @@ pub struct Failure {
     /// How the worker ended, if it was lost.
     pub exit: Option<ExitStatus>,
     /// The last lines that the worker printed, if it was lost.
+    #[serde(default)]
     pub output: Vec<String>,
     /// For a fan-out or a map: the branches or items that failed, in declared order, with at most the first 1,000
     /// items.
+    #[serde(default)]
     pub branches: Vec<ParallelFlowResult>,
     /// For a map: how many more items failed than `branches` holds.
+    #[serde(default)]
     pub further: u64,
     /// For a fan-out: the branches that succeeded.
+    #[serde(default)]
     pub finished: Vec<String>,
 }
 

@@ -16,7 +16,7 @@ pub struct ParallelFlowResult {
     /// The name of the branch, which is that of its first node. In an [`Error`](crate::Error), an item of a map is
     /// `map[index]`.
     pub branch: Cow<'static, str>,
-    /// The text of an item that failed, where it is a text, a path or a number: what it is in the eyes of people.
+    /// By what people recognize an item that failed: what its `Display` shows, or its path.
     pub label: Option<String>,
     /// Whether it succeeded.
     pub success: bool,
@@ -114,8 +114,8 @@ impl CircuitState {
 pub struct ItemFailure {
     /// The item's index.
     pub index: usize,
-    /// The item's text, where it is a text, a path or a number; at most 60 characters of it. The index alone is left out,
-    /// and so are all labels in workflows with `secret` keys.
+    /// By what people recognize the item: what its `Display` shows, or its path; at most 60 characters of it. The index
+    /// alone is left out, and so are all labels in workflows with `secret` keys.
     #[serde(default)]
     pub label: Option<String>,
     /// The kind of failure.
@@ -232,8 +232,36 @@ struct Reported<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     output: &'a [String],
     attempts: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attempt_errors: Vec<ReportedAttempt<'a>>,
+}
+
+/// Why an earlier attempt failed. Its node is that of the item.
+#[derive(Serialize)]
+struct ReportedAttempt<'a> {
+    kind: FailureKind,
+    message: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    attempt_errors: &'a [Failure],
+    causes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    panicked_at: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit: Option<&'a ExitStatus>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    output: &'a [String],
+}
+
+impl<'a> From<&'a Failure> for ReportedAttempt<'a> {
+    fn from(failure: &'a Failure) -> Self {
+        Self {
+            kind: failure.kind,
+            message: &failure.message,
+            causes: &failure.causes,
+            panicked_at: failure.panicked_at.as_deref(),
+            exit: failure.exit.as_ref(),
+            output: &failure.output,
+        }
+    }
 }
 
 impl<'a> From<&'a ItemFailure> for Reported<'a> {
@@ -250,7 +278,7 @@ impl<'a> From<&'a ItemFailure> for Reported<'a> {
             exit: failure.exit.as_ref(),
             output: &failure.output,
             attempts: failure.attempts,
-            attempt_errors: &failure.attempt_errors,
+            attempt_errors: failure.attempt_errors.iter().map(Into::into).collect(),
         }
     }
 }
@@ -276,6 +304,7 @@ mod tests {
         for key in ["elapsed", "pid", "worker", "causes", "exit"] {
             assert!(json.get(key).is_none(), "{key}: {json}");
         }
+        assert_eq!(json["attempt_errors"], serde_json::json!([{ "kind": "error", "message": "first" }]));
         let back: ItemFailure = serde_json::from_value(json.clone()).unwrap();
         assert_eq!(serde_json::to_value(back).unwrap(), json);
     }

@@ -52,7 +52,7 @@ fn allowed_failures_are_told_one_by_one_if_that_is_asked_for() {
         "item `allow[1]` failed: bad\n",
         "item `attempt[0]` failed: bad header\n",
         "item `attempt[1]` failed: try again\n",
-        "item `read[1]` (b.csv) failed: bad header\n",
+        "item `read[1]` (table b.csv) failed: bad header\n",
     ] {
         assert_eq!(told.matches(line).count(), 1, "{told}");
     }
@@ -66,18 +66,19 @@ fn allowed_failures_are_told_one_by_one_if_that_is_asked_for() {
     assert_eq!(all.len(), 5, "{told}");
 }
 
-/// The same in what the program gives, in its log, and in the report of a failed run; also of an item that is left behind.
+/// From what `Display` shows, or a path; the same in what the program gives, in its log, and in the report of a failed
+/// run; also of an item that is left behind.
 #[test]
 fn items_that_failed_have_labels() {
     for further in [&[][..], &["--parallel-strategy", "thread"]] {
         let output = failing(further).run().json();
-        assert_eq!(output["unread"][0]["label"], "b.csv", "{output}");
+        assert_eq!(output["unread"][0]["label"], "table b.csv", "{output}");
         assert_eq!(output["bad"][0].get("label"), None, "an index is no label: {output}");
     }
     let told = failing(&["-v", "--log-format", "json"]).run().stderr;
     let lines = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let labels: Vec<_> = lines.filter(|line| line["item"] == "read[1]").map(|line| line["label"].clone()).collect();
-    assert_eq!(labels, ["b.csv"], "{told}");
+    assert_eq!(labels, ["table b.csv"], "{told}");
     let late = failing(&["--how", "late"]).run();
     assert!(late.failure(1).contains("= in: branch `late[0]` (slow.csv), after "), "{}", late.stderr);
     let json = failing(&["--how", "late", "--error-format", "json", "-q"]).run();
@@ -97,6 +98,8 @@ fn an_error_that_is_marked_as_permanent_is_not_tried_again() {
             (&other["message"], &other["attempts"], &other["permanent"]),
             (&"try again".into(), &3.into(), &Value::Null)
         );
+        let again = json!({ "kind": "error", "message": "try again" });
+        assert_eq!(other["attempt_errors"], json!([again, again]), "nothing that is empty");
         assert_eq!(output["tried"], json!([2]));
     }
 }
@@ -153,6 +156,27 @@ fn what_nodes_print_and_nobody_reads_costs_no_result() {
     let lines: Vec<_> = all.lines().filter(|line| line.starts_with("line ")).collect();
     assert_eq!((lines.len(), lines.last()), (20_000, Some(&"line 19999")));
     assert!(all.find("line 19999").unwrap() < all.find("failing: done").unwrap());
+}
+
+/// The reader leaves before the program starts, or in the middle of the run.
+#[test]
+fn a_standard_error_that_nobody_reads_fails_no_node() {
+    let directory = tempfile::tempdir().unwrap();
+    let signal = directory.path().join("left");
+    let complain = |stderr: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_failing"));
+        command.arg("--how").arg(format!("complain {}", signal.display()));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap()
+    };
+    let mut leaves = complain(Stdio::piped());
+    leaves.stderr.take().unwrap().read_exact(&mut [0; 1]).unwrap();
+    File::create(&signal).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    for child in [leaves, complain(writer.into())] {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success() && output.stdout.starts_with(b"{"), "{output:?}");
+    }
 }
 
 /// Neither of a node nor of an item, on the thread of the run or on others.

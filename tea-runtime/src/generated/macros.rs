@@ -241,6 +241,10 @@ macro_rules! __map {
                     $crate::__compare!($($item)*),
                     $crate::__compare!($($result)*),
                 )
+                .shown(|item| {
+                    use $crate::__private::{ByDisplay as _, NotShown as _};
+                    (&&$crate::__private::Item(item)).show()
+                })
             };
         }
     };

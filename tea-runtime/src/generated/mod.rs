@@ -7,13 +7,17 @@
 
 mod compare;
 mod macros;
+mod show;
 
 pub use std::option::Option::{None, Some};
 
 pub use inventory;
 pub use serde::{Serialize, Serializer, de::DeserializeOwned, ser::SerializeStruct};
 
-pub use self::compare::{ByBoth, ByDebug, ByEqual, ByNothing, Comparing};
+pub use self::{
+    compare::{ByBoth, ByDebug, ByEqual, ByNothing, Comparing},
+    show::{ByDisplay, Item, NotShown},
+};
 pub use crate::{
     __condition as condition, __entries as entries, __entry as entry, __key as key, __kind as kind, __map as map_node,
     __node as node, __shown as shown, __stub as stub,

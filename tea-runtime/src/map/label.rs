@@ -2,56 +2,60 @@
 
 use std::{
     any::Any,
-    borrow::Cow,
     ffi::OsString,
+    fmt::{self, Display, Write},
     path::{Path, PathBuf},
-    sync::Arc,
 };
+
+use super::Show;
+use crate::panic::guard;
 
 /// The number of characters that a label has at most.
 const LONGEST: usize = 60;
 
-/// The label of an item: its text, if it is a text, a path, a number or a `char`. The index alone is no label.
-pub(super) fn of<T: 'static>(item: &T, index: usize) -> Option<String> {
-    let item = item as &dyn Any;
-    macro_rules! first {
-        ($($ty:ty => $label:expr;)*) => {
-            $(if let Some(item) = item.downcast_ref::<$ty>() {
-                let label: fn(&$ty) -> String = $label;
-                return Some(label(item)).filter(|label| !label.is_empty() && *label != index.to_string());
-            })*
-        };
-    }
-    first! {
-        String => |text| start(text);
-        &'static str => |text| start(text);
-        Cow<'static, str> => |text| start(text);
-        Box<str> => |text| start(text);
-        Arc<str> => |text| start(text);
-        PathBuf => |path| end(path);
-        OsString => |path| end(path.as_ref());
-        char => |char| char.to_string();
-        u8 => |number| number.to_string();
-        u16 => |number| number.to_string();
-        u32 => |number| number.to_string();
-        u64 => |number| number.to_string();
-        u128 => |number| number.to_string();
-        usize => |number| number.to_string();
-        i8 => |number| number.to_string();
-        i16 => |number| number.to_string();
-        i32 => |number| number.to_string();
-        i64 => |number| number.to_string();
-        i128 => |number| number.to_string();
-        isize => |number| number.to_string();
-    }
-    None
+/// The label of an item: the end of a path, or the start of what `Display` shows. The index alone is no label, nor is
+/// nothing at all.
+pub(super) fn of<T: 'static>(item: &T, show: Show<T>, index: usize) -> Option<String> {
+    let any = item as &dyn Any;
+    let path =
+        any.downcast_ref().map(PathBuf::as_path).or_else(|| any.downcast_ref().map(|text: &OsString| text.as_ref()));
+    let label = match path {
+        Some(path) => end(path),
+        // The user's `Display` may panic.
+        None => guard(|| show(item).map(start)).ok()??,
+    };
+    Some(label).filter(|label| !label.is_empty() && *label != index.to_string())
 }
 
-/// The start of a text's first line.
-fn start(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    let cut: String = line.chars().take(LONGEST).collect();
-    if cut.len() < text.trim_end().len() { cut + "…" } else { cut }
+/// The start of the first line.
+fn start(item: &dyn Display) -> String {
+    let mut line = Line { text: String::new(), left: LONGEST, cut: false };
+    // An error means that the line is full, or whatever the type means by it.
+    let _ = write!(line, "{item}");
+    let text = line.text.trim_end();
+    if line.cut { format!("{text}…") } else { text.to_owned() }
+}
+
+/// Takes one line of a few characters, and refuses what is behind them.
+struct Line {
+    text: String,
+    left: usize,
+    cut: bool,
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for char in text.chars() {
+            // A line feed may be the last one, which is no reason to say that there is more.
+            if self.left == 0 || self.text.ends_with('\n') {
+                self.cut = true;
+                return Err(fmt::Error);
+            }
+            self.text.push(char);
+            self.left -= 1;
+        }
+        Ok(())
+    }
 }
 
 /// The end of a path, which says more than its start.
@@ -67,20 +71,44 @@ fn end(path: &Path) -> String {
 mod tests {
     use super::*;
 
+    fn of<T: Display + 'static>(item: &T, index: usize) -> Option<String> {
+        super::of(item, |item| Some(item), index)
+    }
+
+    fn of_path<T: 'static>(path: &T) -> Option<String> {
+        super::of(path, |_| None, 0)
+    }
+
+    struct Job(&'static str, fn() -> &'static str);
+
+    impl Display for Job {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "{} of {}", self.0, (self.1)())
+        }
+    }
+
     #[test]
-    fn texts_paths_and_numbers_are_labels() {
+    fn paths_and_what_is_shown_are_labels() {
         assert_eq!(of(&"b.csv".to_owned(), 1).as_deref(), Some("b.csv"));
-        assert_eq!(of(&PathBuf::from("data/b.csv"), 1).as_deref(), Some("data/b.csv"));
+        assert_eq!(of_path(&PathBuf::from("data/b.csv")).as_deref(), Some("data/b.csv"));
+        assert_eq!(of_path(&OsString::from("data/b.csv")).as_deref(), Some("data/b.csv"));
         assert_eq!(of(&40u64, 1).as_deref(), Some("40"));
-        assert_eq!((of(&1u64, 1), of(&String::new(), 1), of(&vec![1u8], 1)), (None, None, None));
+        assert_eq!(of(&Job("scan", || "b.csv"), 1).as_deref(), Some("scan of b.csv"));
+        assert_eq!((of(&1u64, 1), of(&String::new(), 1), of_path(&vec![1u8])), (None, None, None));
+    }
+
+    #[test]
+    fn an_item_whose_display_panics_has_no_label() {
+        assert_eq!(of(&Job("scan", || panic!("no name")), 0), None);
     }
 
     #[test]
     fn long_ones_are_cut() {
         let text = "x".repeat(100);
+        assert_eq!(of_path(&PathBuf::from(&text)), Some("…".to_owned() + &"x".repeat(60)));
         assert_eq!(of(&text, 0), Some("x".repeat(60) + "…"));
-        assert_eq!(of(&PathBuf::from(text), 0), Some("…".to_owned() + &"x".repeat(60)));
         assert_eq!(of(&"one\ntwo", 0).as_deref(), Some("one…"));
+        assert_eq!(of(&"one\n", 0).as_deref(), Some("one"));
         assert_eq!(of(&"é".repeat(60), 0), Some("é".repeat(60)));
     }
 }

@@ -15,7 +15,7 @@ mod items;
 mod label;
 mod output;
 
-use std::{any::Any, marker::PhantomData, sync::Arc};
+use std::{any::Any, fmt::Display, marker::PhantomData, sync::Arc};
 
 pub use self::{
     codec::{Codec, Hashed, Local, Wired},
@@ -151,8 +151,12 @@ pub struct MapOf<S: Origin, B, R, O, W, V> {
     failures: Option<Key<Vec<ItemFailure>>>,
     compare_items: fn(&S::Item) -> Compare<S::Item>,
     compare_results: fn(&R) -> Compare<R>,
+    show_item: Show<S::Item>,
     marker: PhantomData<fn(W, V) -> R>,
 }
+
+/// An item as people should see it, if its type is `Display`.
+type Show<T> = fn(&T) -> Option<&dyn Display>;
 
 /// A map over the items of `origin` ([`in_place`] or [`given`]). Its results go to `output` (a key of a `Vec`, a
 /// [`reduced`] key, or `()`), and its failures to `failures`. The last two arguments say how items and results are
@@ -194,7 +198,16 @@ where
     W: Copy,
     V: Copy,
 {
-    MapOf { origin, body, output, failures, compare_items, compare_results, marker: PhantomData }
+    MapOf { origin, body, output, failures, compare_items, compare_results, show_item: |_| None, marker: PhantomData }
+}
+
+impl<S: Origin, B, R, O, W, V> MapOf<S, B, R, O, W, V> {
+    /// The same, with a way to show items, of which their labels are made.
+    #[must_use]
+    pub const fn shown(mut self, show_item: fn(&S::Item) -> Option<&dyn Display>) -> Self {
+        self.show_item = show_item;
+        self
+    }
 }
 
 /// The types of a map, for all that is made of them.
@@ -215,6 +228,9 @@ trait Types: Send + Sync + 'static {
 
     /// How to compare results.
     fn compare_results(&self) -> fn(&Self::Result) -> Compare<Self::Result>;
+
+    /// How to show items.
+    fn show_item(&self) -> Show<Item<Self>>;
 }
 
 type Item<M> = <<M as Types>::Origin as Origin>::Item;
@@ -248,6 +264,10 @@ where
 
     fn compare_results(&self) -> fn(&R) -> Compare<R> {
         self.compare_results
+    }
+
+    fn show_item(&self) -> Show<S::Item> {
+        self.show_item
     }
 }
 
@@ -350,7 +370,7 @@ impl<M: Types> Batch for Part<M> {
     fn label(&self, at: usize) -> Option<String> {
         // The items may have been forgotten.
         let item = (self.from + at < self.list.count()).then(|| self.list.item(self.from + at))?;
-        label::of(item, self.start + at)
+        label::of(item, self.spec.show_item(), self.start + at)
     }
 
     fn encode_item(&self, at: usize, into: &mut Vec<u8>) -> Result<(), String> {

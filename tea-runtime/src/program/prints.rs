@@ -3,6 +3,9 @@
 //! `println!` panics if it cannot write, and the node's result would be lost because nobody reads what it prints: the
 //! reader has left, or the disk is full. So nodes print into a pipe, as in a worker, from which it is copied as far as
 //! possible. On a terminal they print directly.
+//!
+//! What is written to standard error itself takes no such detour: it may be the last words of a process that crashes.
+//! But once nobody can read it, it leads nowhere, so that `eprintln!` does not panic.
 
 use std::{
     fs::File,
@@ -12,11 +15,11 @@ use std::{
 };
 
 use rustix::{
-    event::{PollFd, PollFlags, poll},
+    event::{PollFd, PollFlags, Timespec, poll},
     io::{Errno, ioctl_fionread},
     pipe::{PipeFlags, pipe_with},
     process::{Resource, getrlimit},
-    stdio::dup2_stdout,
+    stdio::{dup2_stderr, dup2_stdout},
 };
 
 use super::output;
@@ -49,6 +52,10 @@ impl Prints {
             return Ok(None);
         }
         let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
+        // Also before the first node prints.
+        if matches!(poll(&mut [PollFd::new(&io::stderr(), PollFlags::empty())], Some(&Timespec::default())), Ok(1..)) {
+            forget_stderr()?;
+        }
         let pipe = Arc::new(Pipe { file: read.into(), copying: Mutex::default() });
         let shared = Arc::clone(&pipe);
         let copy = move || {
@@ -70,12 +77,22 @@ impl Drop for Prints {
 }
 
 impl Pipe {
-    /// Waits until something was printed, or nobody can print anymore.
+    /// Waits until something was printed, or nobody can print anymore. Meanwhile sees to standard error.
     fn is_readable(&self) -> bool {
         loop {
-            match poll(&mut [PollFd::new(&self.file, PollFlags::IN)], None) {
-                Err(Errno::INTR) => {}
-                polled => return polled.is_ok(),
+            let stderr = io::stderr();
+            let mut both = [PollFd::new(&self.file, PollFlags::IN), PollFd::new(&stderr, PollFlags::empty())];
+            match poll(&mut both, None) {
+                Ok(_) => {}
+                Err(Errno::INTR) => continue,
+                Err(_) => return false,
+            }
+            let [printed, unread] = both.map(|one| !one.revents().is_empty());
+            if unread && forget_stderr().is_err() {
+                return false;
+            }
+            if printed {
+                return true;
             }
         }
     }
@@ -92,4 +109,9 @@ impl Pipe {
         let _ = output::write_whole(io::stderr().lock(), &printed[..length]);
         length > 0
     }
+}
+
+/// Leads standard error nowhere.
+fn forget_stderr() -> io::Result<()> {
+    Ok(dup2_stderr(File::options().write(true).open("/dev/null")?)?)
 }

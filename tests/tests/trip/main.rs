@@ -104,7 +104,8 @@ fn a_field_that_serde_skips_is_found_in_variants_items_and_results() {
 }
 
 /// 24 types of random structs and enums with random attributes of serde, and random values of theirs; those that survive
-/// JSON must survive the trip. `TEA_TYPES` is the first seed of the types, and `TEA_TYPES_ROUNDS` how many there are.
+/// JSON must survive the trip. `TEA_TYPES` is the first seed of the types, `TEA_TYPES_ROUNDS` how many there are, and
+/// `TEA_TYPES_VALUES` how many runs with other values each of them has.
 #[test]
 fn random_types_arrive_as_they_were_sent() {
     let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
@@ -115,7 +116,7 @@ fn random_types_arrive_as_they_were_sent() {
         project.depend("serde_json = \"1\"");
         let built = project.build();
         assert!(built.success, "TEA_TYPES={seed}\n{main}\n{}", built.output);
-        for values in 0..6 {
+        for values in 0..number("TEA_TYPES_VALUES", 6) {
             let run = |strategy| {
                 let program = Program::new(project.program()).args(&format!("-q --seed {values} {strategy}"));
                 let finished = program.run();

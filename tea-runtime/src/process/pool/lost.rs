@@ -65,7 +65,7 @@ impl Supervisor<'_> {
         let why = ending.why;
         let loss = |why: Why| {
             let (reason, damaged) = reason(why, given_up, ending.killed_by_us);
-            Loss { pid, exit, output: lines, memory_limit, killed_for_memory, reason, damaged }.failure()
+            Loss { exit, output: lines, memory_limit, killed_for_memory, reason, damaged }.failure()
         };
         match (why, running) {
             (Why::Wrong(message), _) => self.start_failed(&Failure::new(FailureKind::Transport, message), true),

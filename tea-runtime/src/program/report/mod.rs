@@ -87,7 +87,7 @@ mod tests {
         Failure {
             exit: Some(ExitStatus::Signal(11)),
             output: vec!["reading part 3".to_owned(), "assertion failed: x".to_owned()],
-            ..Failure::new(FailureKind::Crash, "worker process 4242 was ended by signal 11 (SIGSEGV)")
+            ..Failure::new(FailureKind::Crash, "the worker process was ended by signal 11 (SIGSEGV)")
         }
     }
 
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(
             text(&report),
             "\
-error[crash]: worker process 4242 was ended by signal 11 (SIGSEGV)
+error[crash]: the worker process was ended by signal 11 (SIGSEGV)
   --> src/flow.yaml:30:5
    = in: branch `count`, attempt 2, after 2.1 s, worker 1 (process 4242)
    = last output:

@@ -11,12 +11,10 @@ mod numbers;
 mod plain;
 pub(super) mod special;
 
-use std::{
-    any::{Any, TypeId},
-    fmt,
-};
+use std::fmt;
 
 use serde::{Serialize, de::DeserializeOwned};
+use try_specialize::{LifetimeFree, TrySpecialize, type_eq};
 
 pub(crate) use self::numbers::{packed_name, whole};
 use self::{named::Source, plain::Form};
@@ -118,10 +116,12 @@ where
 /// # Errors
 /// If `bytes` are not what [`encode`] gave for a `T`.
 pub(crate) fn decode<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T, String> {
-    if may_be_plain::<T>()
-        && let Some(plain) = decode_plain(TypeId::of::<T>(), bytes)
-    {
-        return plain.map(|value| *value.downcast().expect("it was asked for by its type"));
+    if type_eq::<T, String>() {
+        let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+        return Ok(the_same(text.to_owned()));
+    }
+    if let Some(numbers) = numbers::decode(bytes) {
+        return numbers;
     }
     let value = match bytes {
         [PLAIN, bytes @ ..] => plain::read(bytes),
@@ -134,52 +134,50 @@ pub(crate) fn decode<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T, S
 
 /// The bytes of `value` as they lie in memory, if those are what [`encode`] appends.
 pub(crate) fn in_place<T: 'static>(value: &T) -> Option<&[u8]> {
-    if !may_be_plain::<T>() {
-        return None;
-    }
-    let text = (value as &dyn Any).downcast_ref::<String>().map(String::as_bytes);
+    let text = value.try_specialize_ref::<String>().map(String::as_bytes);
     text.or_else(|| numbers::memory(value).map(|(_, bytes)| bytes))
 }
 
-/// Whether a `T` is as large as the types that cross as they lie in memory. Small values, of which there may be many,
-/// are spared the comparisons, since the compiler knows.
-const fn may_be_plain<T>() -> bool {
-    size_of::<T>() == size_of::<String>()
-}
-
-fn decode_plain(id: TypeId, bytes: &[u8]) -> Option<Result<Box<dyn Any>, String>> {
-    if id == TypeId::of::<String>() {
-        let text = std::str::from_utf8(bytes).map_err(|error| error.to_string());
-        return Some(text.map(|text| Box::new(text.to_owned()) as Box<dyn Any>));
-    }
-    numbers::vector(id, bytes)
+/// The value, of which `T` is another name of the type.
+fn the_same<S: LifetimeFree, T>(value: S) -> T {
+    T::try_specialize_from(value).unwrap_or_else(|_| unreachable!("the types were compared"))
 }
 
 /// Reads a `T` from what [`json`](super::json) has in its place.
 pub(super) fn from_json<T: DeserializeOwned>(json: &impl Serialize) -> Result<T, String> {
     let mut bytes = Vec::new();
     let value = named::write(json, &mut bytes).and_then(|()| named::read(&bytes, Source::Json));
-    value.map_err(|error| error.0)
+    value.map_err(|error| error.to_string())
 }
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a value cannot be written or read.
+///
+/// It is small, because it is part of what every number and text is returned in.
 #[derive(Debug)]
-struct Error(String);
+struct Error(Box<str>);
 
 impl Error {
+    #[cold]
     fn new(message: &str) -> Self {
-        Self(message.to_owned())
+        Self(message.into())
     }
 }
 
+#[cold]
 fn cut() -> Error {
     Error::new("the bytes end too early")
 }
 
+#[cold]
 fn damaged() -> Error {
     Error::new("the bytes are damaged")
+}
+
+#[cold]
+fn too_many(left: usize) -> Error {
+    Error::new(&format!("{left} bytes too many"))
 }
 
 impl fmt::Display for Error {
@@ -192,13 +190,13 @@ impl std::error::Error for Error {}
 
 impl serde::ser::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(message.to_string())
+        Self::new(&message.to_string())
     }
 }
 
 impl serde::de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(message.to_string())
+        Self::new(&message.to_string())
     }
 }
 

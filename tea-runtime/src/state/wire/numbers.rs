@@ -1,16 +1,13 @@
 //! Vectors of numbers, which cross as they lie in memory: both ends are the same program, on machines of the same kind
 //! (the hello compares fingerprints).
 
-use std::{
-    any::{Any, TypeId},
-    marker::PhantomData,
-};
+use std::{any::TypeId, marker::PhantomData};
 
 use bytemuck::Pod;
 use serde::de::{DeserializeSeed, IntoDeserializer};
 use try_specialize::{TrySpecialize, type_eq};
 
-use super::{Error, Result};
+use super::{Error, Result, the_same};
 
 /// Calls `$with!` with every number type, and the name under which [`packed`](crate::packed) has it.
 macro_rules! with_numbers {
@@ -98,10 +95,11 @@ macro_rules! numbers {
             None
         }
 
-        /// The vector of numbers with this type, if it is one, made of its memory.
-        pub(super) fn vector(id: TypeId, bytes: &[u8]) -> Option<Result<Box<dyn Any>, String>> {
-            $(if id == TypeId::of::<Vec<$number>>() {
-                let numbers = whole::<$number>(bytes).map(|numbers| Box::new(numbers) as Box<dyn Any>);
+        /// A `T` made of its memory, if it is a vector of numbers.
+        #[inline]
+        pub(super) fn decode<T: 'static>(bytes: &[u8]) -> Option<Result<T, String>> {
+            $(if type_eq::<T, Vec<$number>>() {
+                let numbers = whole::<$number>(bytes).map(the_same);
                 return Some(numbers.ok_or_else(|| {
                     format!("{} bytes are no whole number of values of {} bytes", bytes.len(), size_of::<$number>())
                 }));

@@ -4,12 +4,17 @@ use std::{
     error::Error,
     fmt,
     io::{self, Write as _},
+    path::Path,
     process::ExitCode,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    thread,
+    time::{Duration, Instant},
 };
+
+use serde::{Deserialize, Serialize};
 
 use tea_runtime::{ItemFailure, event::Event, permanent};
 
@@ -33,6 +38,28 @@ fn main() -> ExitCode {
     // Nobody may be left to read it.
     let _ = writeln!(io::stderr(), "maps heard of: {}", heard.load(Ordering::Relaxed));
     code
+}
+
+/// An item that shows what it is.
+#[derive(Serialize, Deserialize)]
+struct Table {
+    file: String,
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "table {}", self.file)
+    }
+}
+
+/// Writes to standard error, and again when the file is there, as soon as that is possible.
+fn complain(signal: &Path) {
+    eprintln!("first");
+    let end = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < end && (!signal.exists() || writeln!(io::stderr(), "second").is_err()) {
+        thread::yield_now();
+    }
+    eprintln!("third");
 }
 
 /// An error that is its own cause, or has no text.

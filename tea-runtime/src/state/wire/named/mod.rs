@@ -14,7 +14,7 @@ use std::marker::PhantomData;
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::{read::Reader, write::Writer};
-use super::{Error, Result};
+use super::{Error, Result, too_many};
 
 /// Appends the bytes of a value.
 pub(super) fn write<T: Serialize>(value: &T, to: &mut Vec<u8>) -> Result<()> {
@@ -27,7 +27,7 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8], source: Source) -> Result<
     let value = reader.value(PhantomData::<T>)?;
     match reader.left() {
         0 => Ok(value),
-        left => Err(Error(format!("{left} bytes too many"))),
+        left => Err(too_many(left)),
     }
 }
 

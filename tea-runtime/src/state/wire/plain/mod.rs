@@ -10,21 +10,21 @@ mod write;
 
 use std::{
     any::TypeId,
-    cell::Cell,
-    collections::HashMap,
+    cell::RefCell,
     sync::{
         OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
 };
 
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::{
     read::Reader,
     trace::{Seen, Shape},
 };
-use super::{Compare, Error, FIRST, Result};
+use super::{Compare, Error, FIRST, Result, too_many};
 use crate::panic::guard;
 
 /// Whether a type needs names. Decided for all of its values in this program.
@@ -45,39 +45,38 @@ pub(super) struct Form {
 impl Form {
     /// That of `T`.
     pub(super) fn of<T: DeserializeOwned + 'static>() -> &'static Self {
-        static KNOWN: RwLock<Option<HashMap<TypeId, &'static Form>>> = RwLock::new(None);
+        type Forms = FxHashMap<TypeId, &'static Form>;
+        static ALL: RwLock<Forms> = RwLock::new(Forms::with_hasher(FxBuildHasher));
         thread_local! {
-            static LAST: Cell<Option<(TypeId, &'static Form)>> = const { Cell::new(None) };
+            // Those that this thread has asked for, so that it need not ask for the lock.
+            static MET: RefCell<Forms> = const { RefCell::new(Forms::with_hasher(FxBuildHasher)) };
         }
         let id = TypeId::of::<T>();
-        if let Some((last, form)) = LAST.get()
-            && last == id
-        {
+        if let Some(form) = MET.with_borrow(|met| met.get(&id).copied()) {
             return form;
         }
-        let known =
-            KNOWN.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(|known| known.get(&id)).copied();
+        let known = ALL.read().unwrap_or_else(PoisonError::into_inner).get(&id).copied();
         let form = known.unwrap_or_else(|| {
-            // A type may not be made for values that it never writes.
-            let seen = Seen::default();
-            let shape = guard(|| Shape::of::<T>(&seen)).ok().flatten();
-            let is_known = shape.is_some();
-            let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+            let form = Self::found::<T>();
             // It is kept as long as the program runs, as the type is.
-            let form = || {
-                &*Box::leak(Box::new(Self {
-                    shape,
-                    named: AtomicBool::new(false),
-                    holds_more: seen.holds_more.get(),
-                    may_hold_more: seen.has_variants.get() || !is_known,
-                    shows_all: OnceLock::new(),
-                    compared: AtomicBool::new(false),
-                }))
-            };
-            known.get_or_insert_default().entry(id).or_insert_with(form)
+            ALL.write().unwrap_or_else(PoisonError::into_inner).entry(id).or_insert_with(|| Box::leak(Box::new(form)))
         });
-        LAST.set(Some((id, form)));
+        MET.with_borrow_mut(|met| met.insert(id, form));
         form
+    }
+
+    fn found<T: DeserializeOwned>() -> Self {
+        let seen = Seen::default();
+        // A type may not be made for values that it never writes.
+        let shape = guard(|| Shape::of::<T>(&seen)).ok().flatten();
+        Self {
+            named: AtomicBool::new(false),
+            holds_more: seen.holds_more.get(),
+            may_hold_more: seen.has_variants.get() || shape.is_none(),
+            shows_all: OnceLock::new(),
+            compared: AtomicBool::new(false),
+            shape,
+        }
     }
 
     /// Whether to compare a value of so many bytes with what is read from them.
@@ -119,6 +118,6 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let value = T::deserialize(&mut reader)?;
     match reader.bytes.len() {
         0 => Ok(value),
-        left => Err(Error(format!("{left} bytes too many"))),
+        left => Err(too_many(left)),
     }
 }

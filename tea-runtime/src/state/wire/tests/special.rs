@@ -67,6 +67,30 @@ fn times_before_1970_and_addresses_with_all_their_parts_make_the_trip() {
 }
 
 #[test]
+fn other_types_of_std_make_the_trip() {
+    use std::{
+        cell::RefCell,
+        cmp::Reverse,
+        ffi::CString,
+        net::{IpAddr, Ipv4Addr, Ipv6Addr},
+        num::Wrapping,
+        ops::Bound,
+        sync::Arc,
+    };
+    round_trip(&CString::new(b"caf\xe9".to_vec()).unwrap());
+    round_trip(&(
+        Wrapping(i8::MIN),
+        Reverse(u16::MAX),
+        1..3u8,
+        1..=i128::MAX,
+        [Bound::Excluded('x'), Bound::Unbounded],
+    ));
+    round_trip(&(IpAddr::from(Ipv6Addr::LOCALHOST), Ipv4Addr::BROADCAST, SocketAddr::from(([127, 0, 0, 1], 80))));
+    round_trip(&(Duration::MAX, RefCell::new(vec![0.5f32]), Arc::<str>::from("grüße")));
+    round_trip(&vec![Ok(1u8), Err("no".to_owned())]);
+}
+
+#[test]
 fn numbers_that_are_none_make_the_trip_bit_by_bit() {
     let odd = [f64::NAN, -f64::NAN, f64::from_bits(0x7ff4_0000_dead_beef), f64::NEG_INFINITY, -0.0];
     let bits = |numbers: &[f64]| numbers.iter().map(|number| number.to_bits()).collect::<Vec<_>>();

@@ -4,6 +4,7 @@
 //! read it (`flatten`, `untagged`, `serde_json::Value`), have a form for people and another one, check what they read, or
 //! contain themselves are none of these.
 
+mod name;
 mod parts;
 
 use std::cell::Cell;
@@ -13,6 +14,7 @@ use serde::{
     de::{DeserializeOwned, DeserializeSeed, Visitor},
 };
 
+pub(super) use self::name::Name;
 use self::parts::{Element, Entry, FieldParts, NoBytes, TupleParts, Variant};
 use super::{
     super::numbers::{self, Number},
@@ -52,17 +54,25 @@ pub(super) enum Shape {
     Map(Box<(Shape, Shape)>),
     Tuple(Vec<Shape>),
     Struct(Fields),
-    /// What each variant holds, with the names of all: `Unit`, `Newtype`, `Tuple` or `Struct`.
-    Enum(&'static [&'static str], Vec<Shape>),
+    /// What each variant holds, with its name: `Unit`, `Newtype`, `Tuple` or `Struct`.
+    Enum(Vec<(Name, Shape)>),
 }
 
 /// The fields of a struct, in the order of their names.
 #[derive(Debug, PartialEq)]
 pub(super) struct Fields {
-    pub(super) names: &'static [&'static str],
-    pub(super) shapes: Vec<Shape>,
-    /// Their types.
-    types: Vec<&'static str>,
+    names: &'static [&'static str],
+    /// Those that are known so far: in the end, all.
+    pub(super) known: Vec<Field>,
+}
+
+/// A field of a struct.
+#[derive(Debug, PartialEq)]
+pub(super) struct Field {
+    pub(super) name: Name,
+    pub(super) shape: Shape,
+    /// Its type.
+    ty: &'static str,
 }
 
 /// How deep values may be within each other.
@@ -102,9 +112,10 @@ impl Shape {
             Self::Unknown => false,
             Self::Option(shape) | Self::Newtype(shape) | Self::Seq(shape) => shape.is_complete(),
             Self::Map(entry) => entry.0.is_complete() && entry.1.is_complete(),
-            Self::Tuple(shapes) | Self::Enum(_, shapes) => shapes.iter().all(Self::is_complete),
-            Self::Struct(fields) => {
-                fields.shapes.len() == fields.names.len() && fields.shapes.iter().all(Self::is_complete)
+            Self::Tuple(shapes) => shapes.iter().all(Self::is_complete),
+            Self::Enum(variants) => variants.iter().all(|(_, shape)| shape.is_complete()),
+            Self::Struct(Fields { names, known }) => {
+                known.len() == names.len() && known.iter().all(|field| field.shape.is_complete())
             }
             _ => true,
         }
@@ -217,7 +228,7 @@ impl Trace<'_, '_> {
 
     /// `T` is what the fields are all of, if it is known.
     fn fields<'de, T, V: Visitor<'de>>(self, names: &'static [&'static str], visitor: V) -> Result<V::Value> {
-        let none = Fields { names, shapes: Vec::new(), types: Vec::new() };
+        let none = Fields { names, known: Vec::new() };
         match self.shape.note(Shape::Struct(none))? {
             Shape::Struct(fields) => {
                 let mut parts = FieldParts { fields, at: 0, bytes: 0, trying: self.trying };
@@ -348,12 +359,12 @@ impl<'de> Deserializer<'de> for Trace<'_, '_> {
         if size_of::<V::Value>() > 1 {
             self.trying.seen.has_variants.set(true);
         }
-        let unknown = std::iter::repeat_with(|| Shape::Unknown).take(names.len()).collect();
-        match self.shape.note(Shape::Enum(names, unknown))? {
-            Shape::Enum(_, shapes) => {
-                let next = shapes.iter().position(|shape| !shape.is_complete()).unwrap_or(0);
-                let shape = shapes.get_mut(next).ok_or_else(|| Error::new("it has no variants"))?;
-                visitor.visit_enum(Variant { name: names[next], shape, trying: self.trying })
+        let unknown = names.iter().map(|name| (Name::new(name), Shape::Unknown)).collect();
+        match self.shape.note(Shape::Enum(unknown))? {
+            Shape::Enum(variants) => {
+                let next = variants.iter().position(|(_, shape)| !shape.is_complete()).unwrap_or(0);
+                let (name, shape) = variants.get_mut(next).ok_or_else(|| Error::new("it has no variants"))?;
+                visitor.visit_enum(Variant { name: name.text(), shape, trying: self.trying })
             }
             _ => unreachable!("it was noted"),
         }

@@ -7,7 +7,7 @@ use serde::{
     de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor, value::BorrowedStrDeserializer},
 };
 
-use super::{Error, Fields, Result, Shape, Trace, Trying};
+use super::{Error, Field, Fields, Name, Result, Shape, Trace, Trying};
 
 /// What [`packed`](crate::packed) reads: its bytes are none.
 pub(super) struct NoBytes;
@@ -93,14 +93,14 @@ pub(super) struct FieldParts<'s, 't> {
 
 impl FieldParts<'_, '_> {
     fn field<'de, S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value> {
-        let Fields { shapes, types, .. } = &mut *self.fields;
-        if shapes.len() == self.at {
-            shapes.push(Shape::Unknown);
-            types.push(type_name::<S::Value>());
+        let Fields { names, known } = &mut *self.fields;
+        if known.len() == self.at {
+            let name = Name::new(names[self.at]);
+            known.push(Field { name, shape: Shape::Unknown, ty: type_name::<S::Value>() });
         }
         self.at += 1;
         self.bytes += size_of::<S::Value>();
-        self.trying.field(&mut shapes[self.at - 1], seed)
+        self.trying.field(&mut known[self.at - 1].shape, seed)
     }
 }
 

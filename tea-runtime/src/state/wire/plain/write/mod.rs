@@ -7,7 +7,10 @@ use std::{cell::Cell, fmt};
 use serde::{Serialize, Serializer, ser};
 
 use self::parts::{Map, Parts, Seq, Struct, Tuple};
-use super::{super::numbers::Number, trace::Shape};
+use super::{
+    super::numbers::Number,
+    trace::{Fields, Shape},
+};
 use crate::result::EXACT;
 
 /// A value does not fit its type's shape.
@@ -75,16 +78,17 @@ impl<'w, 's> Writer<'w, 's> {
     /// A variant, and the shape of what it holds.
     #[inline]
     fn variant(&mut self, index: u32, variant: &'static str) -> Fits<&'s Shape> {
-        let Shape::Enum(names, shapes) = self.shape else { return Err(Misfit) };
+        let Shape::Enum(variants) = self.shape else { return Err(Misfit) };
         // Those who write count the variants that are skipped, those who read do not.
-        let same = index as usize;
-        let at = if names.get(same).is_some_and(|name| std::ptr::eq(*name, variant) || *name == variant) {
-            same
-        } else {
-            names.iter().position(|name| *name == variant).ok_or(Misfit)?
+        let (at, shape) = match variants.get(index as usize) {
+            Some((name, shape)) if name.is(variant) => (index as usize, shape),
+            _ => {
+                let at = variants.iter().position(|(name, _)| name.is(variant)).ok_or(Misfit)?;
+                (at, &variants[at].1)
+            }
         };
         length(self.to, at);
-        Ok(&shapes[at])
+        Ok(shape)
     }
 
     #[inline]
@@ -98,7 +102,9 @@ impl<'w, 's> Writer<'w, 's> {
     #[inline]
     fn fields(self, shape: &'s Shape, length: usize) -> Fits<Struct<'w, 's>> {
         match shape {
-            Shape::Struct(fields) if fields.names.len() == length => Ok(Struct { parts: self.parts(), fields, at: 0 }),
+            Shape::Struct(Fields { known, .. }) if known.len() == length => {
+                Ok(Struct { parts: self.parts(), fields: known.iter() })
+            }
             _ => Err(Misfit),
         }
     }

@@ -7,7 +7,7 @@ use serde::{Serialize, ser};
 use super::{
     super::{
         super::numbers,
-        trace::{Fields, Shape},
+        trace::{Field, Shape},
     },
     Fits, Misfit, Writer, length,
 };
@@ -124,8 +124,7 @@ tuples! {
 /// The fields of a struct: all of them, in their order.
 pub(super) struct Struct<'w, 's> {
     pub(super) parts: Parts<'w, 's>,
-    pub(super) fields: &'s Fields,
-    pub(super) at: usize,
+    pub(super) fields: std::slice::Iter<'s, Field>,
 }
 
 macro_rules! structs {
@@ -136,13 +135,10 @@ macro_rules! structs {
 
             #[inline]
             fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Fits {
-                let (at, Fields { names, shapes, .. }) = (self.at, self.fields);
-                // Most often it is the same text, in the same place.
-                if names.get(at).is_none_or(|expected| !std::ptr::eq(*expected, name) && *expected != name) {
-                    return Err(Misfit);
+                match self.fields.next() {
+                    Some(field) if field.name.is(name) => self.parts.field(&field.shape, value),
+                    _ => Err(Misfit),
                 }
-                self.at += 1;
-                self.parts.field(&shapes[at], value)
             }
 
             fn skip_field(&mut self, _: &'static str) -> Fits {
@@ -150,8 +146,8 @@ macro_rules! structs {
             }
 
             #[inline]
-            fn end(self) -> Fits {
-                if self.at == self.fields.names.len() { Ok(()) } else { Err(Misfit) }
+            fn end(mut self) -> Fits {
+                if self.fields.next().is_none() { Ok(()) } else { Err(Misfit) }
             }
         })*
     };
