@@ -73,6 +73,8 @@ codes! {
     UNKNOWN_KEY = 105, "unknown state key";
     /// `item_var` or `index_var` with the name of a key.
     HIDDEN_KEY = 106, "a variable that hides a state key";
+    /// A call of a function that nothing in the calling file can be.
+    UNKNOWN_FUNCTION = 107, "unknown function";
 
     // 02xx: graph.
     /// No path leads to a node.

@@ -119,7 +119,7 @@ pub(crate) fn together(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut first = std::collections::HashMap::new();
     let mut kept: Vec<Diagnostic> = Vec::with_capacity(findings.len());
     for finding in findings {
-        if matches!(finding.code, UNKNOWN_NODE | UNKNOWN_KEY | UNKNOWN_ENTRY) {
+        if matches!(finding.code, UNKNOWN_NODE | UNKNOWN_KEY | UNKNOWN_FUNCTION | UNKNOWN_ENTRY) {
             if let Some(index) = first.get(&(finding.code, finding.message.clone())) {
                 let same: &mut Diagnostic = &mut kept[*index];
                 if same.labels.len() < SHOWN {

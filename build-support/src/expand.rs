@@ -199,7 +199,7 @@ fn error_text(message: &str) -> String {
 fn warning_texts(sources: &Sources, warnings: &[Diagnostic]) -> String {
     let text = |warning| {
         format!(
-            "const _: () = {{\n#[deprecated(note = {:?})]\nconst WORKFLOW: () = ();\nWORKFLOW\n}};\n",
+            "const _: () = {{\n#[deprecated(note = {:?})]\nconst WARNING: () = ();\nWARNING\n}};\n",
             message(sources, warning)
         )
     };
