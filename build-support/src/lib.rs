@@ -31,11 +31,16 @@ pub use self::{
 /// The way through the compiler as far as code generation: YAML text → syntax → graph → checked plan. Everything
 /// wrong goes to `found`; `None` if that forbids generating code.
 pub fn plan(sources: &Sources, file: FileId, found: &mut Diagnostics) -> Option<plan::Plan> {
-    let workflow = syntax::parse(sources, file, found)?;
+    check(&syntax::parse(sources, file, found)?, found)
+}
+
+/// The plan of a workflow, whose syntax errors are in `found`. Everything else that is wrong goes there too; `None` if
+/// there are errors.
+pub fn check(workflow: &syntax::Workflow, found: &mut Diagnostics) -> Option<plan::Plan> {
     if workflow.broken {
         return None;
     }
-    let graph = graph::build(&workflow, found);
+    let graph = graph::build(workflow, found);
     let access = graph::access::analyse(&graph);
     check::check(&graph, &access, found);
     (!found.has_errors()).then(|| plan::lower(&graph, &access))

@@ -129,15 +129,15 @@ impl Lower<'_, '_> {
         /// To compare names costs, and is but for a suggestion.
         const MOST: usize = 500;
         let keys = &self.graph.keys;
-        let unknown = rust.names.iter().map(|name| name.value.as_str());
-        let unknown =
-            unknown.filter(|name| !hidden.contains(name) && !resolve::is_given(name) && keys.get(name).is_none());
-        if keys.len() > MOST {
+        let names = rust.names.iter().map(|name| name.value.as_str());
+        let is_unknown = |name: &&str| !hidden.contains(name) && !resolve::is_given(name) && keys.get(name).is_none();
+        let unknown: Vec<_> = names.filter(is_unknown).collect();
+        if unknown.is_empty() || keys.len() > MOST {
             return Vec::new();
         }
         let all: Vec<_> = keys.iter().map(|(_, key)| key.name.value.as_str()).collect();
         let mut near: Vec<_> =
-            unknown.filter_map(|name| keys.get(suggest::nearest(name, all.iter().copied())?)).collect();
+            unknown.iter().filter_map(|name| keys.get(suggest::nearest(name, all.iter().copied())?)).collect();
         let words: HashSet<_> = rust.text.split(|char: char| char != '_' && !char.is_alphanumeric()).collect();
         near.retain(|key| !words.contains(keys.name(*key)) && !hidden.contains(&keys.name(*key)));
         near.sort_unstable();

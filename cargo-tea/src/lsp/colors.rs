@@ -6,7 +6,7 @@ use tea_build::{source::Span, syntax::Rust};
 
 use super::{
     document::Document,
-    names::{self, Kind, Role},
+    occurrences::{self, Kind, Role},
 };
 
 /// The types of tokens, in the order of their numbers.
@@ -44,15 +44,16 @@ pub(super) fn tokens(document: &Document) -> Vec<SemanticToken> {
         colors.stream(rust.text.parse().unwrap_or_default());
     });
     // Keys, also within a string of `format!`.
-    let all = names::all(workflow);
+    let all = occurrences::all(workflow);
     let keys = all.iter().filter(|name| name.kind == Kind::Key && name.role == Role::Reads);
-    let keys: Vec<_> = keys.map(|name| (name.span, PROPERTY)).collect();
+    let mut keys: Vec<_> = keys.map(|name| (name.span, PROPERTY)).collect();
+    keys.sort_unstable();
     let mut split = Vec::new();
     for (span, kind) in found {
         let mut start = span.start;
-        let mut inner: Vec<_> = keys.iter().filter(|(key, _)| span.start <= key.start && key.end <= span.end).collect();
-        inner.sort_unstable();
-        for (key, _) in inner {
+        let from = keys.partition_point(|(key, _)| key.start < span.start);
+        let inside = keys[from..].iter().take_while(|(key, _)| key.start < span.end);
+        for (key, _) in inside.filter(|(key, _)| key.end <= span.end) {
             split.push((Span { end: key.start, start, ..span }, kind));
             start = key.end;
         }

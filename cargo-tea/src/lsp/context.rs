@@ -62,7 +62,7 @@ pub(super) fn at(text: &str, offset: usize) -> Context {
     Context { path, value_of }
 }
 
-/// The column of a line's content behind its dashes, whether there are any, and the content.
+/// The column of a line's content after its dashes, whether there are any, and the content.
 fn dashes(line: &str) -> (usize, bool, &str) {
     let mut rest = line.trim_start_matches(' ');
     let mut item = false;

@@ -13,14 +13,14 @@ use tea_build::{
 use super::{
     context,
     document::Document,
-    names::{self, Kind, Name, Role},
+    occurrences::{self, Kind, Occurrence, Role},
 };
 
 /// What there is to say about what is at `offset`.
 pub(super) fn hover(document: &Document, schema: &Value, offset: usize) -> Option<Hover> {
     if let Some(workflow) = &document.workflow {
-        let all = names::all(workflow);
-        if let Some(name) = names::at(&all, offset) {
+        let all = occurrences::all(workflow);
+        if let Some(name) = occurrences::at(&all, offset) {
             let text = match name.kind {
                 Kind::Key => key(document, workflow, &all, name)?,
                 Kind::Node => node(document, &all, name),
@@ -38,7 +38,7 @@ fn markdown(document: &Document, value: String, span: Option<Span>) -> Hover {
     }
 }
 
-fn key(document: &Document, workflow: &Workflow, all: &[Name<'_>], name: &Name<'_>) -> Option<String> {
+fn key(document: &Document, workflow: &Workflow, all: &[Occurrence<'_>], name: &Occurrence<'_>) -> Option<String> {
     let key = workflow.keys.iter().find(|key| key.name.value == name.text)?;
     let mut text = format!("```rust\n{}: {}\n```\n", name.text, key.ty.text.trim());
     if let Some(description) = &key.description {
@@ -74,7 +74,7 @@ fn key(document: &Document, workflow: &Workflow, all: &[Name<'_>], name: &Name<'
     Some(text)
 }
 
-fn node(document: &Document, all: &[Name<'_>], name: &Name<'_>) -> String {
+fn node(document: &Document, all: &[Occurrence<'_>], name: &Occurrence<'_>) -> String {
     let mut text = format!("node `{}`\n\n", name.text);
     let index =
         all.iter().find(|other| other.kind == Kind::Node && other.role == Role::Declares && other.text == name.text);

@@ -6,8 +6,8 @@ mod completion;
 mod context;
 mod document;
 mod hover;
-mod names;
 mod navigation;
+mod occurrences;
 mod publish;
 
 use std::{collections::HashMap, thread};

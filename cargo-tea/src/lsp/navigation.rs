@@ -11,15 +11,15 @@ use tea_build::{
 
 use super::{
     document::{self, Document},
-    names::{self, Name, Role},
+    occurrences::{self, Occurrence, Role},
 };
 use crate::project;
 
 /// The declaration of the name at `offset`: a node, a key, or a function of the crate.
 pub(super) fn definition(document: &Document, offset: usize) -> Option<Location> {
     let workflow = document.workflow.as_ref()?;
-    let all = names::all(workflow);
-    if let Some(name) = names::at(&all, offset) {
+    let all = occurrences::all(workflow);
+    if let Some(name) = occurrences::at(&all, offset) {
         let declaration = all.iter().find(|other| same(name, other) && other.role == Role::Declares)?;
         return Some(Location { uri: document.uri.clone(), range: document.range(declaration.span) });
     }
@@ -36,8 +36,8 @@ pub(super) fn references(document: &Document, offset: usize, with_declaration: b
 
 /// The place of the name at `offset`, if it can be renamed.
 pub(super) fn renamable(document: &Document, offset: usize) -> Option<Span> {
-    let all = names::all(document.workflow.as_ref()?);
-    names::at(&all, offset).filter(|name| !name.text.starts_with("__")).map(|name| name.span)
+    let all = occurrences::all(document.workflow.as_ref()?);
+    occurrences::at(&all, offset).filter(|name| !name.text.starts_with("__")).map(|name| name.span)
 }
 
 /// The edits that give the name at `offset` another name.
@@ -105,14 +105,14 @@ fn symbol(
     }
 }
 
-fn same(a: &Name<'_>, b: &Name<'_>) -> bool {
+fn same(a: &Occurrence<'_>, b: &Occurrence<'_>) -> bool {
     (a.kind, a.text) == (b.kind, b.text)
 }
 
 /// All places of the name at `offset`; each once, since an alias makes one place count several times.
 fn places(document: &Document, offset: usize) -> Option<Vec<(Role, Span)>> {
-    let all = names::all(document.workflow.as_ref()?);
-    let name = names::at(&all, offset)?;
+    let all = occurrences::all(document.workflow.as_ref()?);
+    let name = occurrences::at(&all, offset)?;
     let mut places: Vec<_> = all.iter().filter(|other| same(name, other)).map(|name| (name.role, name.span)).collect();
     places.sort_by_key(|(_, span)| *span);
     places.dedup_by_key(|(_, span)| *span);

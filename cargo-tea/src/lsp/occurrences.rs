@@ -1,5 +1,7 @@
 //! The names in a workflow file: where each node and key is declared, and where it is used.
 
+use std::collections::HashSet;
+
 use tea_build::{
     source::{Span, Spanned},
     syntax::{Rust, Work, Workflow},
@@ -26,7 +28,7 @@ pub(super) enum Role {
 
 /// A name at a place.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Name<'a> {
+pub(super) struct Occurrence<'a> {
     pub(super) kind: Kind,
     pub(super) role: Role,
     pub(super) text: &'a str,
@@ -36,23 +38,25 @@ pub(super) struct Name<'a> {
 }
 
 /// All names of nodes and keys, in no order.
-pub(super) fn all(workflow: &Workflow) -> Vec<Name<'_>> {
-    let mut names = Names { workflow, list: Vec::new() };
+pub(super) fn all(workflow: &Workflow) -> Vec<Occurrence<'_>> {
+    let keys = workflow.keys.iter().map(|key| key.name.value.as_str()).collect();
+    let mut names = Occurrences { workflow, keys, list: Vec::new() };
     names.collect();
     names.list
 }
 
 /// The name at an offset.
-pub(super) fn at<'n, 'a>(names: &'n [Name<'a>], offset: usize) -> Option<&'n Name<'a>> {
+pub(super) fn at<'n, 'a>(names: &'n [Occurrence<'a>], offset: usize) -> Option<&'n Occurrence<'a>> {
     names.iter().find(|name| name.span.start as usize <= offset && offset <= name.span.end as usize)
 }
 
-struct Names<'a> {
+struct Occurrences<'a> {
     workflow: &'a Workflow,
-    list: Vec<Name<'a>>,
+    keys: HashSet<&'a str>,
+    list: Vec<Occurrence<'a>>,
 }
 
-impl<'a> Names<'a> {
+impl<'a> Occurrences<'a> {
     fn collect(&mut self) {
         for key in &self.workflow.keys {
             self.add(Kind::Key, Role::Declares, &key.name, None);
@@ -93,15 +97,14 @@ impl<'a> Names<'a> {
     }
 
     fn add(&mut self, kind: Kind, role: Role, name: &'a Spanned<String>, node: Option<usize>) {
-        self.list.push(Name { kind, role, text: &name.value, span: name.span, node });
+        self.list.push(Occurrence { kind, role, text: &name.value, span: name.span, node });
     }
 
     fn rust(&mut self, rust: &'a Rust, hidden: &[&str], node: Option<usize>) {
-        let is_key = |name: &str| self.workflow.keys.iter().any(|key| key.name.value == name);
-        let keys: Vec<_> =
-            rust.names.iter().filter(|name| !hidden.contains(&&*name.value) && is_key(&name.value)).collect();
-        for key in keys {
-            self.add(Kind::Key, Role::Reads, key, node);
+        for name in &rust.names {
+            if !hidden.contains(&name.value.as_str()) && self.keys.contains(name.value.as_str()) {
+                self.add(Kind::Key, Role::Reads, name, node);
+            }
         }
     }
 }
