@@ -16,10 +16,10 @@ pub(super) struct Attempt {
     pub(super) started: Duration,
     /// The number of bytes sent for it.
     pub(super) sent: u64,
-    nodes: Vec<Node>,
+    nodes: Vec<NodeSpan>,
 }
 
-struct Node {
+struct NodeSpan {
     name: String,
     place: Place,
     pid: u32,
@@ -44,7 +44,7 @@ impl Attempt {
     }
 
     pub(super) fn node_started(&mut self, name: &str, place: Place, pid: u32, started: Duration) {
-        self.nodes.push(Node { name: name.to_owned(), place, pid, started, end: None });
+        self.nodes.push(NodeSpan { name: name.to_owned(), place, pid, started, end: None });
     }
 
     pub(super) fn node_finished(
@@ -68,7 +68,7 @@ impl Attempt {
         let (began, end) = (self.started, attempt.end);
         let mut lanes = HashMap::<u32, Vec<Duration>>::new();
         self.nodes.into_iter().map(move |node| {
-            let Node { name, place, pid, started, end: ended } = node;
+            let NodeSpan { name, place, pid, started, end: ended } = node;
             let from = (start + started.saturating_sub(began)).min(end);
             let (to, args) = match ended {
                 Some((elapsed, failure)) => {

@@ -46,12 +46,12 @@ struct Drawing {
 
 /// What stands in the drawing or in a box of it.
 enum Item {
-    Node(Node),
+    Node(DrawnNode),
     FanOut(FanOut),
 }
 
 /// A node of the workflow.
-struct Node {
+struct DrawnNode {
     name: &'static str,
     place: Place,
     max_visits: u64,
@@ -110,7 +110,7 @@ impl Drawing {
                     continue;
                 }
             };
-            items.push(Item::Node(Node { name: step.name, place: step.place, max_visits: step.max_visits, map }));
+            items.push(Item::Node(DrawnNode { name: step.name, place: step.place, max_visits: step.max_visits, map }));
             self.arrows_to(End::Node(step.name), frame, &step.next);
         }
         items
