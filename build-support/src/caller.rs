@@ -8,7 +8,7 @@ use std::{
 /// Where an `include_workflow!` is written.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
-    /// The file that the path is written in. `None` if whoever expands the macro does not say, as some editors do not.
+    /// The file that the path is written in. `None` if the program that expands the macro does not say, as with some editors.
     pub file: Option<PathBuf>,
     /// The path is written in the call itself: it does not come out of another macro.
     pub direct: bool,
@@ -46,7 +46,7 @@ impl Caller {
     /// file is not known, or belongs to another package whose macro passes the call on, it is searched for in the package.
     ///
     /// # Errors
-    /// If there is none, or more than one; a sentence.
+    /// If there is none, or more than one. The error is a sentence.
     pub(crate) fn find(&self, path: &str) -> Result<Found, String> {
         let wanted = Path::new(path);
         let mut sought = Vec::new();

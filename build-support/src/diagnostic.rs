@@ -156,7 +156,7 @@ impl Diagnostic {
     }
 }
 
-/// Everything found so far. Stages push and go on, so that one build tells all.
+/// Everything found so far. Stages add to it and continue, so that one build reports everything.
 #[derive(Debug, Default)]
 pub struct Diagnostics(Vec<Diagnostic>);
 

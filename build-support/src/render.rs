@@ -52,7 +52,7 @@ pub struct Excerpt<'a> {
     pub code: Option<&'a str>,
     /// What it is.
     pub message: &'a str,
-    /// The places, each with what stands under it. The first is what it is about.
+    /// The places, each with the text under it. The first is what it is about.
     pub labels: &'a [(Span, &'a str)],
     /// Facts that have no place.
     pub notes: &'a [String],

@@ -95,7 +95,7 @@ fn header(workflow: &[u8]) -> String {
     format!("// tea-build {}, {}", env!("CARGO_PKG_VERSION"), hash(workflow))
 }
 
-/// FNV-1a is sufficient, because this only has to tell apart what is there, and not to withstand attacks.
+/// FNV-1a is sufficient, because this only has to distinguish what is there, and not to withstand attacks.
 fn hash(bytes: &[u8]) -> String {
     let hash = bytes
         .iter()

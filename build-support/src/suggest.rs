@@ -17,9 +17,9 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> + C
         .map(|(_, candidate)| candidate);
     near.or_else(|| {
         let is_half = |candidate: &str| {
-            let behind = candidate.strip_prefix(&word).is_some_and(|rest| rest.starts_with('_'));
+            let after = candidate.strip_prefix(&word).is_some_and(|rest| rest.starts_with('_'));
             let before = candidate.strip_suffix(&word).is_some_and(|rest| rest.ends_with('_'));
-            letters > 2 && (behind || before)
+            letters > 2 && (after || before)
         };
         let mut halves = candidates.into_iter().filter(|candidate| is_half(candidate));
         halves.next().filter(|_| halves.next().is_none())

@@ -1,4 +1,4 @@
-//! Which names Rust inside YAML uses, and where they stand in the file.
+//! Which names Rust inside YAML uses, and where they are in the file.
 
 use tea_build::{
     diagnostic::Diagnostics,

@@ -329,7 +329,7 @@ proptest! {
         said(format!("name: n\nnodes:\n  - name: only\n    run: {}\n", pieces.concat()));
     }
 
-    /// Here much still compiles: what is generated has to be Rust then, and what stands in for it otherwise.
+    /// Here much still compiles: what is generated has to be Rust then, and otherwise what replaces it.
     #[test]
     fn valid_files_with_changes(changes in vec((0..VALID.len(), 0..6_usize, piece()), 1..5)) {
         let mut text = VALID.to_owned();

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// From the lowest. What stands in one line is on the same level, and may know what stands before it in that line.
+/// From the lowest. The modules of one line are on the same level, and may know those before them in that line.
 const LAYERS: &[&[&str]] = &[
     &["diagnostic", "source", "codes", "doubt", "suggest", "render"],
     &["yaml"],
@@ -37,7 +37,7 @@ fn files(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// The modules of this crate that a file names: the first words behind `crate::`, also in braces.
+/// The modules of this crate that a file names: the first words after `crate::`, also in braces.
 fn named(text: &str) -> Vec<String> {
     let is_word = |char: char| char == '_' || char.is_alphanumeric();
     let mut found = Vec::new();

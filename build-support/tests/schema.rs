@@ -77,7 +77,7 @@ fn editors_find_nothing_wrong_with_the_examples() {
     }
 }
 
-/// Files with an unknown entry, a wrong shape, a word that is none of those that may stand there.
+/// Files with an unknown entry, a wrong shape, a word that is not allowed there.
 #[test]
 fn editors_find_mistakes() {
     let editor = Editor::new();

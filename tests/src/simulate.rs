@@ -20,7 +20,7 @@ use crate::wfformat::Graph;
 /// Microseconds.
 type Time = u64;
 
-/// A graph by numbers: what it needs stands before each task. Task 0 takes no time, and all that need nothing need it.
+/// A graph by numbers: what a task needs has lower numbers. Task 0 takes no time, and all that need nothing need it.
 struct Numbered {
     times: Vec<Time>,
     needs: Vec<Vec<usize>>,
@@ -201,7 +201,7 @@ pub fn sorted_list(graph: &Graph, workers: u32) -> Time {
     schedule(&graph, workers, |task| tails[task])
 }
 
-/// The same with a barrier behind each level, which the engine must not have.
+/// The same with a barrier after each level, which the engine must not have.
 #[must_use]
 pub fn levels(graph: &Graph, workers: u32) -> Time {
     let graph = Numbered::new(graph);

@@ -30,7 +30,7 @@ pub fn lines(log: &Path) -> Vec<String> {
     }
 }
 
-/// Where each line stands.
+/// Where each line is.
 ///
 /// # Panics
 /// If a line occurs twice.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use tests::{program::Program, project::Project};
 
-/// A workflow, what stands beside it in its module, and what its `report` is.
+/// A workflow, the Rust next to it in its module, and what its `report` is.
 struct Case {
     name: &'static str,
     yaml: &'static str,

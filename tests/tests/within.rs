@@ -42,7 +42,7 @@ fn precedes(one: &Value, other: &Value) -> bool {
     span(one).1 <= span(other).0 + 2e-3
 }
 
-/// Whether a slice stands within another.
+/// Whether a slice is within another.
 fn contains(outer: &Value, inner: &Value) -> bool {
     let (outer, inner) = (span(outer), span(inner));
     outer.0 <= inner.0 + 2e-3 && inner.1 <= outer.1 + 2e-3
@@ -62,7 +62,7 @@ fn nodes_stand_on_their_worker_within_their_attempt() {
         assert!(node["args"]["line"].is_u64() && node["args"]["failure"].is_null(), "{node}");
     }
     assert!(precedes(load, obey), "{load}, {obey}");
-    // The program's own node stands on the program's track.
+    // The program's own node is on the program's track.
     let join = entry(&trace, "node", "join");
     assert_eq!(join["pid"], entry(&trace, "run", "run")["pid"]);
 }

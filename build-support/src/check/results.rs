@@ -18,7 +18,7 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
     for region in &graph.regions {
         if let Some(node) = region.fan_in {
             fan_in[node] = true;
-            // Of several fan-outs that end here, the one that goes on here gives the results.
+            // Of several fan-outs that end here, the one whose `fan_in` this node is gives the results.
             joined[node] |= graph.block_of[node] == Some(region.block);
         }
     }

@@ -72,7 +72,7 @@ fn secret(key: &Key, found: &mut Diagnostics) {
             Diagnostic::error(codes::ENTRY_CONFLICT, span, format!("`{entry}` on the secret `{name}`"))
                 .label("a secret is not given on the command line")
                 .also(secret, "a secret")
-                .note("whoever may list the processes of a machine can read their command lines")
+                .note("everyone who may list the processes of a machine can read their command lines")
                 .help(format!("take `{name}` from an environment variable, with `env: NAME`, in place of `{entry}`")),
         );
     }

@@ -282,17 +282,17 @@ fn wire(name: &str, span: Span, map: &Map, plan: &Plan, sources: &Sources) -> St
         ],
     );
     if map.items_key.is_some() {
-        // They are told apart by their index.
+        // They are identified by their index.
         return format!("((local) (wired {results}))");
     }
     let items = says(
         format!("items of `{name}` cannot be recognised on resume"),
         "is not `Serialize`",
         [
-            format!("{why}, and items of an expression are told apart by what they hold"),
+            format!("{why}, and items of an expression are identified by their content"),
             format!(
                 "derive `serde::Serialize` for the type, or let a node before `{name}` write the items to a key, where they are \
-                 told apart by their index"
+                 identified by their index"
             ),
         ],
     );

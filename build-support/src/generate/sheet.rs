@@ -3,7 +3,7 @@
 //! A sheet is written from top to bottom. Our own text goes wherever there is room before the place of the next piece;
 //! rustc does not mind where that is. A piece that has no room left, since the one before it ends too close (YAML in
 //! flow style on one line, or an alias that uses the same text twice), goes to the next sheet. One that has no room even
-//! there, since it stands on the first line or two parts of it are close together, is written short: a macro outside of
+//! there, because it is on the first line or two parts of it are close together, is written short: a macro outside of
 //! the sheet takes its Rust and has our text.
 
 use std::{fmt::Write, str::FromStr};
@@ -47,8 +47,8 @@ pub(super) fn layout(pieces: &Pieces<'_>, sources: &Sources) -> Vec<Sheet> {
     sheets
 }
 
-/// A macro that puts our text around the parts that it is given. Behind them it is given the variables that our text
-/// binds: only a name that stands where the user's Rust stands is visible to it.
+/// A macro that puts our text around the parts that it is given. After them it is given the variables that our text
+/// binds: the user's Rust can only see names that are written where it is written.
 fn macro_of(name: &str, piece: &Piece<'_>) -> String {
     let (mut pattern, mut body) = (String::new(), String::new());
     for (number, part) in piece.parts.iter().enumerate() {

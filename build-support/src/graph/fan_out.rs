@@ -241,11 +241,11 @@ pub(super) fn follow_lists(
                     flow.rest = Rest::Go(To { place: next.unwrap_or(fan_out.fan_in.place), span: node.span });
                 } else if let Some(Place::Node(next)) = next {
                     let message = format!(
-                        "`{name}` goes on to `{}`, and says itself where it goes on",
+                        "`{name}` continues with `{}` in this list, but also says what follows it",
                         node_name(workflow, next)
                     );
                     let error = Diagnostic::error(codes::CONFLICTING_WAYS, node.span, message)
-                        .label("goes on to the next one of this list")
+                        .label("continues with the next node of this list")
                         .also(workflow.nodes[node.value].name.span, "has a `goto` or edges");
                     found.push(error.help("remove one of them"));
                 }

@@ -211,7 +211,7 @@ fn plain_flow<'a>(plain: &[&'a Edge], parallel: bool, names: &NodeNames<'_>, fou
 pub(super) fn several(second: Span, first: Span) -> Diagnostic {
     Diagnostic::error(codes::SEVERAL_WAYS, second, "several nodes follow at the same time")
         .label("and also here")
-        .also(first, "goes on here")
+        .also(first, "continues here")
         .help("to run them in parallel write `parallel: true` and `fan_in`")
         .help("to choose between them write each with a `when`, and one without")
 }

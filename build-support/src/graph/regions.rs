@@ -18,7 +18,7 @@ use crate::{
     syntax::Workflow,
 };
 
-/// Fan-outs nested deeper than this are refused: no workflow needs them, and whoever reads the plan may recurse.
+/// Fan-outs nested deeper than this are refused: no workflow needs them, and code that reads the plan may recurse.
 const MAX_DEPTH: usize = 64;
 
 /// What a node belongs to: the region of this index, or the trunk of the workflow.
@@ -152,7 +152,8 @@ impl<'a> Walk<'a, '_> {
         To { place: owner.map_or(Place::End, |region| self.fan_in(region).place), span }
     }
 
-    /// Several ways at once are a fork in a region, where ways to the fan-in besides are none; elsewhere an error.
+    /// Several successors without a condition are a fork in a region, where those that are its fan-in do not count; elsewhere
+    /// they are an error.
     fn fork(&mut self, targets: &mut Vec<To>, owner: Owner) -> Rest {
         let first = targets[0];
         if let Some(region) = owner {
@@ -306,9 +307,9 @@ impl<'a> Walk<'a, '_> {
                 self.workflow.nodes[node].name.span,
                 format!("`{name}` leads into the fan-out from `{from}`"),
             )
-            .label(format!("goes on to the next node in the list, `{next_name}`, which is a branch"))
+            .label(format!("continues with the next node in the list, `{next_name}`, which is a branch"))
             .help(format!("if the workflow ends here, say so: `goto: __end__` on `{name}`"))
-            .help(format!("or say where it goes on: `goto: {from}`"))
+            .help(format!("or say what follows it: `goto: {from}`"))
         };
         // Where it should have gone is not known.
         self.found.push(error.also(branch, "made a branch by this edge").doubts(Facts::REACH.and(Facts::ENDS)));
@@ -390,7 +391,7 @@ impl<'a> Walk<'a, '_> {
                 None => warning.label("does not wait for other branches"),
             };
             self.found
-                .push(warning.help(format!("say where `{0}` goes on: `goto: {1}` on `{0}`", names[0], first.value)));
+                .push(warning.help(format!("say what follows `{0}`: `goto: {1}` on `{0}`", names[0], first.value)));
         }
     }
 

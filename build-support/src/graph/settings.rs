@@ -15,7 +15,7 @@ pub(crate) fn first_written(settings: &Parallel) -> Option<(&'static str, Span)>
     settings.written().min_by_key(|(_, span)| *span)
 }
 
-/// What holds if nothing is written is not told apart from what is written.
+/// A default that is written out counts as not written.
 trait Value: Clone {
     /// Whether it is what holds if nothing is written.
     fn is_default(&self) -> bool {

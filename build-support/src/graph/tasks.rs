@@ -57,7 +57,7 @@ pub(super) fn shape(
     for &member in &order.list {
         for &next in &graph.next[member] {
             let (from, to) = (leader[member], leader[next]);
-            // Ways on that are all taken are dependencies, also back to where this task starts.
+            // Paths that are all taken are dependencies, also those back to where this task starts.
             let forks = matches!(flows[graph.nodes[member]].rest, Rest::Fork(ref targets)
                 if targets.iter().any(|to| to.place == Place::Node(graph.nodes[next])));
             if from == to && !(forks && order.rank[next] <= order.rank[member]) {
@@ -281,7 +281,7 @@ fn branches_that_others_may_start(
     found: &mut Diagnostics,
 ) -> bool {
     let mut unclear = false;
-    // Whether each task may not come to its end in a run that goes on. Needs come first.
+    // Whether each task may not reach its end in a run that continues. Needs come first.
     let mut may_miss_out: Vec<bool> = Vec::with_capacity(tasks.len());
     for task in tasks {
         let may_miss = match task.head.map(|head| fan_out.heads[head].edge) {

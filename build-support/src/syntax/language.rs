@@ -135,7 +135,7 @@ pub(crate) static WORKFLOW: Table = Table {
     what: "a workflow",
     example: "name: sample",
     entries: &[
-        required("name", Shape::Name, "The workflow's name; the generated module is called so, with `_` for `-`."),
+        required("name", Shape::Name, "The workflow's name; the generated module is named after it, with `_` for `-`."),
         entry("description", Shape::Text, "What the workflow does."),
         entry("state_schema", Shape::Keys(&KEY), "The state: each key with its Rust type."),
         entry("settings", Shape::Mapping(&SETTINGS), "Settings for the whole workflow."),
@@ -181,7 +181,7 @@ static SETTINGS: Table = Table {
         entry(
             "checkpoint",
             Shape::BoolOrMapping(&CHECKPOINT),
-            "Records each run, so that one that was interrupted or failed goes on where it was.",
+            "Records each run, so that a run that was interrupted or failed can be resumed.",
         ),
     ],
     more: &[],
@@ -214,7 +214,7 @@ pub(super) fn is_setting(name: &str) -> bool {
 /// Why an entry that is planned for a mapping is not there, and what holds without it.
 pub(super) fn planned(table: &Table, word: &str) -> Option<&'static str> {
     (*table == CHECKPOINT && word == "code").then_some(
-        "there is no choice yet: a run goes on only with the program that recorded it, byte for byte; remove `code`",
+        "there is no choice yet: a run can be resumed only by the program that recorded it, byte for byte; remove `code`",
     )
 }
 
@@ -236,7 +236,7 @@ pub(crate) static NODE: Table = Table {
         entry("type", Shape::Word(NODE_TYPES), "`dynamic_parallel` runs the node once for each item."),
         required("run", Shape::Rust(Piece::Body), "A Rust expression, or statements below a `|`."),
         entry("output", Shape::References, "The key that gets the value; a list takes a tuple apart."),
-        entry("goto", Shape::ReferenceOrMappings(&ARM), "Where to go on: a node, or a list of conditions."),
+        entry("goto", Shape::ReferenceOrMappings(&ARM), "Where to continue: a node, or a list of conditions."),
         entry("needs", Shape::References, "Starts when these are done; makes the file a dataflow file."),
         entry(
             "max_visits",
@@ -264,7 +264,7 @@ pub(crate) static ARM: Table = Table {
     example: "{ to: __end__ }",
     entries: &[
         entry("if", Shape::Rust(Piece::Expression), "A Rust condition; the last arm has none."),
-        required("to", Shape::Reference, "Where to go on."),
+        required("to", Shape::Reference, "Where to continue."),
     ],
     more: &[],
     says: doubt::EDGE,

@@ -157,7 +157,7 @@ impl<'a> Reader<'a, '_> {
         Some(Goto { arms, span: entry.value.span })
     }
 
-    /// Nodes are told apart by the Rust names made from theirs.
+    /// Nodes are distinguished by the Rust names made from theirs.
     fn duplicates(&mut self, nodes: &[Node]) {
         let mut first = HashMap::<_, &Spanned<String>>::with_capacity(nodes.len());
         for node in nodes {

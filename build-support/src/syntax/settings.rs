@@ -26,7 +26,7 @@ macro_rules! parallel_settings {
                 timeout_total: Duration, duration, Shape::Duration { zero: false }, optional, any,
                     "The time of all attempts together.";
                 grace: Duration, duration, Shape::Duration { zero: true }, plain, any,
-                    "From telling a branch to end to killing its worker, or leaving its thread behind; `1s` if not given.";
+                    "The time between telling a branch to end and killing its worker, or abandoning its thread; `1s` if not given.";
                 allow_failure: bool, bool, Shape::Bool, plain, any, "A failure does not fail the run.";
                 memory_limit: u64, size, Shape::Size, optional, process, "What a worker process may use, such as `512MiB`.";
                 max_payload: u64, size, Shape::Size, plain, process,

@@ -1,6 +1,6 @@
 //! YAML text → a tree in which every node knows its place. Knows YAML's rules and nothing of workflows.
 //!
-//! The events come from granit-parser: it is maintained, gives byte offsets, reports unknown aliases and goes on,
+//! The events come from granit-parser: it is maintained, gives byte offsets, reports unknown aliases and continues,
 //! and bounds its own nesting. saphyr-parser, from which it was forked, counts in characters and stops at the first
 //! unknown alias.
 
@@ -50,7 +50,7 @@ pub(crate) enum Value<'a> {
     List(Vec<Rc<Tree<'a>>>),
     /// `a: b` or `{a: b}`, without duplicates, merges done.
     Map(Vec<Entry<'a>>),
-    /// Already reported: whoever meets it says nothing more.
+    /// Already reported: later stages say nothing more about it.
     Broken,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) key: Spanned<Cow<'a, str>>,
     /// The value.
     pub(crate) value: Rc<Tree<'a>>,
-    /// Only the key is written, in braces, without a `:`. Whoever reads the mapping reports it.
+    /// Only the key is written, in braces, without a `:`. It is reported where the mapping is read.
     pub(crate) bare: bool,
 }
 

@@ -221,9 +221,8 @@ fn of_line(kind: &ErrorKind, text: &str, at: usize) -> Option<Fault> {
             })
         }
         ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry | ErrorKind::SimpleKeyExpected => {
-            let behind = entry[word..].strip_prefix(':');
-            if let Some(value) = behind.filter(|value| word > 0 && !value.is_empty() && !value.starts_with([' ', ':']))
-            {
+            let after = entry[word..].strip_prefix(':');
+            if let Some(value) = after.filter(|value| word > 0 && !value.is_empty() && !value.starts_with([' ', ':'])) {
                 let at = entry_start + word;
                 return Some(Fault {
                     place: at..at + 1,
@@ -231,7 +230,7 @@ fn of_line(kind: &ErrorKind, text: &str, at: usize) -> Option<Fault> {
                     help: format!("write `{}: {}`", &entry[..word], value.trim_end()),
                 });
             }
-            let is_entry = trimmed.starts_with("- ") || behind.is_some();
+            let is_entry = trimmed.starts_with("- ") || after.is_some();
             is_entry.then(|| Fault {
                 place: start..entry_start + word,
                 message: "this line starts in a column that no line above it starts in".to_owned(),

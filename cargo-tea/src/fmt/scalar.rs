@@ -100,7 +100,7 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// `text` below a `|`, unless it has characters that cannot stand there.
+/// `text` below a `|`, unless it has characters that are not allowed there.
 fn literal(text: &str) -> Written {
     let content = text.trim_end_matches('\n');
     if content.is_empty() || content.chars().any(|char| needs_escape(char) && !matches!(char, '\n' | '\t')) {

@@ -93,7 +93,7 @@ impl Writer<'_, '_> {
         self.fresh = false;
     }
 
-    /// Ends a line that ends with what is at `end` in the file, with the comment behind that.
+    /// Ends a line that ends with what is at `end` in the file, with the comment after that.
     fn end_line(&mut self, end: usize) {
         let line = self.file.line(end);
         self.last_line = Some(line);
@@ -138,7 +138,7 @@ impl Writer<'_, '_> {
                 Value::Scalar(..) | Value::Alias(_) => {}
             }
         }
-        // Comments behind the last entry that are indented like the entries.
+        // Comments after the last entry that are indented like the entries.
         if flow {
             self.comments_before(node.range.end, indent);
             self.last_line = Some(self.file.line(node.range.end.saturating_sub(1)));
@@ -199,7 +199,7 @@ impl Writer<'_, '_> {
                 self.text.push(' ');
                 self.text.push_str(&text);
             }
-            // Comments in the middle of a value come before or behind it.
+            // Comments in the middle of a value come before or after it.
             self.end_line(node.range.end.max(node.range.start + 1) - 1);
             return;
         }
@@ -238,7 +238,7 @@ impl Writer<'_, '_> {
         first.map_or(node.start, |first| self.before(first))
     }
 
-    /// A node on one line behind `column` characters, if it can be written so.
+    /// A node on one line after `column` characters, if it can be written so.
     fn inline(&self, node: &Node<'_>, indent: usize, column: usize) -> Option<String> {
         match &node.value {
             Value::Map { flow: true, .. } | Value::List { flow: true, .. } => {

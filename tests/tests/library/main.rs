@@ -180,7 +180,7 @@ fn a_run_is_cancelled_from_another_thread() {
     assert!(run.join().unwrap().unwrap_err().is_cancelled());
 }
 
-/// Runs leave no worker behind, though the program that they are part of goes on.
+/// Runs leave no worker behind, though the program that they are part of continues.
 #[test]
 fn a_run_ends_its_workers() {
     let before = children(std::process::id());

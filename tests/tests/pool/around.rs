@@ -1,4 +1,4 @@
-//! What stands around the nodes: values and their traits, and what belongs to the process.
+//! What surrounds the nodes: values and their traits, and what belongs to the process.
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 

@@ -59,7 +59,7 @@ fn row_01_killed_among_short_items() {
     let log = directory.path().join("log");
     let items = 3_000_usize;
     let run = finished(Program::new(ROWS).arg("cheap").arg(serde_json::to_string(&(items, &log)).unwrap()).run());
-    // Those before and behind it in the same batch ran once, and their results are there; it alone is blamed.
+    // Those before and after it in the same batch ran once, and their results are there; it alone is blamed.
     let mut ran = vec![Vec::new(); items];
     for line in std::fs::read_to_string(log).unwrap().lines() {
         let (item, attempt) = line.split_once(' ').unwrap();

@@ -1,4 +1,4 @@
-//! `faults.md`, row by row: what a pool of workers must stand. Each test has its row's number in its name, here, in
+//! `faults.md`, row by row: what a pool of workers must withstand. Each test has its row's number in its name, here, in
 //! `signals.rs`, and in the runtime's own tests (frames, and programs that are no workers): `cargo test row_` runs all.
 
 mod ends;

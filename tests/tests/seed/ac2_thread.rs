@@ -133,7 +133,7 @@ fn story_int_006_callers_token() {
     }
 }
 
-/// Partial failure: 10 of 1,000 items fail, and the run goes on with the rest.
+/// Partial failure: 10 of 1,000 items fail, and the run continues with the rest.
 #[test]
 fn partial_failure_of_a_map() {
     for strategy in STRATEGIES {
@@ -155,7 +155,7 @@ fn partial_failure_of_a_map() {
     }
 }
 
-/// Partial failure: the branch that failed stands in the results, and its key stays unset.
+/// Partial failure: the branch that failed is in the results, and its key stays unset.
 #[test]
 fn partial_failure_of_a_branch() {
     for (order, kind) in [("error down", "error"), ("panic down", "panic"), ("hang", "timeout")] {

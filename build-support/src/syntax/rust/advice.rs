@@ -14,7 +14,7 @@ pub(super) struct Fault<'a> {
     pub(super) text: &'a str,
     pub(super) style: Style,
     /// What follows it on its last line.
-    pub(super) behind: &'a str,
+    pub(super) after: &'a str,
     /// What is said of it, and where in the text.
     pub(super) message: &'a str,
     pub(super) place: Range<usize>,
@@ -32,7 +32,7 @@ impl Fault<'_> {
 
     /// What YAML made of it.
     fn of_yaml(&self) -> Option<&'static str> {
-        if self.style == Style::Plain && self.behind.trim_start().starts_with('#') {
+        if self.style == Style::Plain && self.after.trim_start().starts_with('#') {
             Some("YAML reads ` #` as the start of a comment: put the value in quotes, or write it below a `|`")
         } else {
             None

@@ -1,5 +1,5 @@
 //! Free names of Rust: identifiers that are used as variables and bound nowhere in the text. Fields, methods, paths,
-//! called functions, types and nested items are none.
+//! called functions, types and nested items do not count.
 
 use proc_macro2::TokenStream;
 use syn::{

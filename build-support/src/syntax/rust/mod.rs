@@ -111,9 +111,9 @@ pub(super) fn parse(
         Err(_) if joined => Found::names(tokens::names_in_text(&rust.text)),
         Err((message, place)) => {
             let at = rust.locate(place.start, place.end);
-            let behind = file[rust.span.end as usize..].lines().next().unwrap_or("");
+            let after = file[rust.span.end as usize..].lines().next().unwrap_or("");
             let (text, style, message) = (rust.text.as_str(), scalar.style, message.as_str());
-            let help = advice::Fault { what, piece, text, style, behind, message, place }.help();
+            let help = advice::Fault { what, piece, text, style, after, message, place }.help();
             let kind = match piece {
                 Piece::Body | Piece::Expression => "is not Rust",
                 Piece::Type => "is not a Rust type",
@@ -121,7 +121,7 @@ pub(super) fn parse(
             };
             diagnostics.push(Diagnostic::error(code(piece), at, format!("{what} {kind}: {message}")).help(help));
             let names = tokens::names_in_text(&rust.text);
-            // Whoever parses it again would meet the same, be it only a stack that is too small.
+            // Parsing it again would fail again, if only because the stack is too small.
             rust.text.clear();
             Found::names(names)
         }

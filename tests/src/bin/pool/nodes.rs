@@ -49,7 +49,7 @@ pub(crate) fn floods(number: u32) -> io::Result<u32> {
     Ok(number)
 }
 
-/// Starts something, and goes on when that has begun.
+/// Starts something, and continues when that has begun.
 pub(crate) fn with_helper(command: &str) -> io::Result<u32> {
     let begun = tempfile::NamedTempFile::new()?;
     Command::new("sh").args(["-c", command]).env("BEGUN", begun.path()).spawn()?;
