@@ -121,3 +121,43 @@ fn plain_types_do_not_hold_more_than_they_say() {
     assert!(Form::of::<Cached>().holds_more);
     assert!(Form::of::<(u8, Vec<Cached>)>().holds_more);
 }
+
+/// Names are known by where they lie in memory, and by their text where that is new.
+#[test]
+fn names_of_the_same_length_are_told_apart() {
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    enum Step {
+        #[serde(skip)]
+        #[allow(dead_code)]
+        Idle,
+        Load,
+        Make,
+        Save(u8),
+    }
+    /// Its `Serialize` has an order of its own.
+    #[derive(Debug, Clone, PartialEq, Deserialize)]
+    struct Pair {
+        left: u8,
+        last: u8,
+    }
+    impl Serialize for Pair {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+            use serde::ser::SerializeStruct;
+            let mut fields = serializer.serialize_struct("Pair", 2)?;
+            let mut both = [("left", self.left), ("last", self.last)];
+            both.sort_by_key(|(_, number)| *number);
+            for (name, number) in both {
+                fields.serialize_field(name, &number)?;
+            }
+            fields.end()
+        }
+    }
+    for _ in 0..2 {
+        for step in [Step::Load, Step::Make, Step::Save(1)] {
+            plain(&step);
+        }
+    }
+    plain(&Pair { left: 1, last: 2 });
+    named(&Pair { left: 2, last: 1 });
+    named(&vec![Pair { left: 1, last: 2 }, Pair { left: 2, last: 1 }]);
+}
