@@ -202,7 +202,10 @@ impl<W: Workflow> Builder<W> {
     ///
     /// # Errors
     /// If the run fails or is cancelled, or its settings are invalid.
-    pub fn run(self, input: W::Input) -> Result<W::Output, Error> {
+    pub fn run(mut self, input: W::Input) -> Result<W::Output, Error> {
+        if let Some(session) = &mut self.session {
+            session.only_output = true;
+        }
         let view = self.finish(input)?;
         W::output(view).map_err(|failure| Error::failed(W::PLAN, failure, Vec::new()))
     }

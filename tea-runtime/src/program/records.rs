@@ -147,6 +147,7 @@ impl Asked {
             state_dir: self.state_dir.clone().unwrap_or(own.state_dir),
             resume: self.resume.clone().or(own.resume),
             require_state: self.require_state || own.require_state,
+            only_output: true,
             from: self.from.clone().or(own.from),
             arguments: self.arguments.clone(),
         })

@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_128;
 
 use super::{
     StoreError,
@@ -26,6 +27,18 @@ impl Hash {
     /// Of these bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// The same in a fraction of the time if there are few bytes, for the results of items, of which there may be millions.
+    /// Different bytes have different ones, unless somebody makes them for that.
+    pub(crate) fn quick(bytes: &[u8]) -> Self {
+        if bytes.len() >= LARGE {
+            // That of its blob.
+            return Self::of(bytes);
+        }
+        let mut hash = [0; 32];
+        hash[..16].copy_from_slice(&XxHash3_128::oneshot(bytes).to_le_bytes());
+        Self(hash)
     }
 
     /// Of all that `from` gives.
@@ -64,13 +77,19 @@ impl Blobs {
         Self { folder: store.join("blobs") }
     }
 
-    /// Keeps the bytes with this hash. They are on the disk when it returns.
-    pub(super) fn put(&self, hash: Hash, bytes: &[u8]) -> Result<(), StoreError> {
+    /// Keeps the bytes with this hash. They survive the end of the process, and a loss of power once what is returned has
+    /// been [settled](Unsettled::settle).
+    pub(super) fn put(&self, hash: Hash, bytes: &[u8]) -> Result<Option<Unsettled>, StoreError> {
         let path = self.path(hash);
-        if self.has(hash, bytes.len() as u64) {
-            return Ok(());
+        if is_file_of(&path, bytes.len() as u64) {
+            return Ok(None);
         }
-        self.write(&path, bytes).map_err(|error| StoreError::io("write", &path, &error))
+        let unsettled = Unsettled { path };
+        if !unsettled.has(hash, bytes.len() as u64) {
+            let written = self.write(&unsettled.aside(), bytes);
+            written.map_err(|error| StoreError::io("write", &unsettled.path, &error))?;
+        }
+        Ok(Some(unsettled))
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -78,31 +97,38 @@ impl Blobs {
         let folder = path.parent().unwrap_or(&self.folder);
         create_private(folder)?;
         let name = format!(".new-{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));
-        let aside = folder.join(name);
+        let new = folder.join(name);
         let written = || {
-            let mut file = private(OpenOptions::new().write(true).create(true).truncate(true)).open(&aside)?;
-            file.write_all(bytes)?;
-            file.sync_data()?;
-            fs::rename(&aside, path)?;
-            sync_folder(folder)
+            private(OpenOptions::new().write(true).create(true).truncate(true)).open(&new)?.write_all(bytes)?;
+            fs::rename(&new, path)
         };
         let outcome = written();
         if outcome.is_err() {
             // What was half written is of no use to anybody.
-            let _ = fs::remove_file(&aside);
+            let _ = fs::remove_file(&new);
         }
         outcome
     }
 
-    /// Whether it is there, with so many bytes.
+    /// Whether it is there as a whole, with this length. One that may not have reached the disk before a loss of power is
+    /// read.
     pub(super) fn has(&self, hash: Hash, length: u64) -> bool {
-        fs::metadata(self.path(hash)).is_ok_and(|there| there.len() == length)
+        let path = self.path(hash);
+        is_file_of(&path, length) || Unsettled { path }.has(hash, length)
     }
 
     /// Its bytes.
     pub(super) fn get(&self, hash: Hash) -> Result<Vec<u8>, StoreError> {
         let path = self.path(hash);
-        let bytes = fs::read(&path).map_err(|error| StoreError::io("read", &path, &error))?;
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::read(Unsettled { path: path.clone() }.aside())
+                    // It may have been settled just now.
+                    .or_else(|_| fs::read(&path))
+            }
+            read => read,
+        };
+        let bytes = bytes.map_err(|error| StoreError::io("read", &path, &error))?;
         if Hash::of(&bytes) == hash {
             Ok(bytes)
         } else {
@@ -114,12 +140,19 @@ impl Blobs {
     pub(super) fn retain(&self, used: impl Fn(&Path) -> bool) -> Result<u64, StoreError> {
         let mut freed = 0;
         for path in files(&self.folder).map_err(|error| StoreError::io("read", &self.folder, &error))? {
-            if used(&path) {
+            // One that was not settled is as good.
+            if used(&path) || (path.extension() == Some(UNSETTLED.as_ref()) && used(&path.with_extension(""))) {
                 continue;
             }
             let length = fs::metadata(&path).map_or(0, |there| there.len());
-            fs::remove_file(&path).map_err(|error| StoreError::io("remove", &path, &error))?;
-            freed += length;
+            match fs::remove_file(&path) {
+                // A run that ended just now gave it its name.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => {
+                    removed.map_err(|error| StoreError::io("remove", &path, &error))?;
+                    freed += length;
+                }
+            }
         }
         Ok(freed)
     }
@@ -129,6 +162,48 @@ impl Blobs {
         let (folder, name) = name.split_at(2);
         self.folder.join(folder).join(name)
     }
+}
+
+/// What the name of a blob ends with that may not have reached the disk.
+const UNSETTLED: &str = "unsettled";
+
+/// A blob that may not have reached the disk. Until then its name says so: after a loss of power it may have the right
+/// length and wrong bytes, so whoever finds it under this name reads it before it is relied on.
+#[derive(Debug)]
+pub(super) struct Unsettled {
+    /// Its place in the end.
+    path: PathBuf,
+}
+
+impl Unsettled {
+    fn aside(&self) -> PathBuf {
+        self.path.with_extension(UNSETTLED)
+    }
+
+    fn has(&self, hash: Hash, length: u64) -> bool {
+        let aside = self.aside();
+        let read = || Hash::of_reader(File::open(&aside).ok()?).ok();
+        is_file_of(&aside, length) && read() == Some(hash)
+    }
+
+    /// Waits until it is on the disk, and gives it its name.
+    pub(super) fn settle(&self) -> io::Result<()> {
+        let aside = self.aside();
+        let settle = || {
+            File::open(&aside)?.sync_data()?;
+            fs::rename(&aside, &self.path)
+        };
+        match settle() {
+            // Another process, or another record, had the same value.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.path.exists() => {}
+            outcome => outcome?,
+        }
+        self.path.parent().map_or(Ok(()), sync_folder)
+    }
+}
+
+fn is_file_of(path: &Path, length: u64) -> bool {
+    fs::metadata(path).is_ok_and(|there| there.len() == length)
 }
 
 /// All files in the folders of a folder.

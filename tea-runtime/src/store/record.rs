@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StoreError,
-    blobs::{Blobs, Hash, LARGE},
+    blobs::{Blobs, Hash, LARGE, Unsettled},
     frame::{HEADER, LARGEST},
 };
 
@@ -29,7 +29,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [Self::Session, Self::Step, Self::Entered, Self::Branch, Self::Items, Self::ItemFailed];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Session, Self::Step, Self::Entered, Self::Branch, Self::Items, Self::ItemFailed];
 
     pub(super) fn of(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == number)
@@ -76,11 +77,26 @@ struct Announced {
     blob: Option<Hash>,
 }
 
-/// The frame of a record, without its header, and the hashes of its values. Large values become blobs.
-pub(super) fn encode(written: &Written<'_>, blobs: &Blobs) -> Result<(Vec<u8>, Vec<Hash>), StoreError> {
-    let hashes: Vec<Hash> = written.values.iter().map(|(_, bytes)| Hash::of(bytes)).collect();
+/// A record as it is written.
+pub(super) struct Encoded {
+    /// Its frame, with room for the header.
+    pub(super) frame: Vec<u8>,
+    /// The hashes of its values.
+    pub(super) hashes: Vec<Hash>,
+    /// Those of its large values that may not have reached the disk.
+    pub(super) unsettled: Vec<Unsettled>,
+}
+
+/// Encodes a record. Large values become blobs.
+pub(super) fn encode(written: &Written<'_>, blobs: &Blobs) -> Result<Encoded, StoreError> {
+    let hash = if written.kind.is_of_items() { Hash::quick } else { Hash::of };
+    let hashes: Vec<Hash> = written.values.iter().map(|(_, bytes)| hash(bytes)).collect();
+    let mut unsettled = Vec::new();
     let announce = |((tag, bytes), hash): (&(u32, &[u8]), &Hash)| {
-        let blob = (bytes.len() >= LARGE).then(|| blobs.put(*hash, bytes).map(|()| *hash)).transpose()?;
+        let blob = (bytes.len() >= LARGE).then_some(*hash);
+        if blob.is_some() {
+            unsettled.extend(blobs.put(*hash, bytes)?);
+        }
         Ok(Announced { tag: *tag, length: bytes.len() as u64, blob })
     };
     let values = written.values.iter().zip(&hashes).map(announce).collect::<Result<Vec<_>, StoreError>>()?;
@@ -92,7 +108,7 @@ pub(super) fn encode(written: &Written<'_>, blobs: &Blobs) -> Result<(Vec<u8>, V
     if frame.len() > LARGEST {
         return Err(StoreError::new("a record is larger than 1 GiB"));
     }
-    Ok((frame, hashes))
+    Ok(Encoded { frame, hashes, unsettled })
 }
 
 /// Reads how a record starts.
@@ -201,8 +217,17 @@ impl Span {
 
     /// The hash of its bytes.
     pub(crate) fn hash(&self) -> Hash {
+        self.hash_by(Hash::of)
+    }
+
+    /// The hash of its bytes, which are the result of an item.
+    pub(crate) fn quick_hash(&self) -> Hash {
+        self.hash_by(Hash::quick)
+    }
+
+    fn hash_by(&self, hash: fn(&[u8]) -> Hash) -> Hash {
         match &self.place {
-            Place::Here(range) => Hash::of(&self.payload[range.clone()]),
+            Place::Here(range) => hash(&self.payload[range.clone()]),
             Place::Blob(hash) => *hash,
         }
     }

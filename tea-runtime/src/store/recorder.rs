@@ -14,7 +14,7 @@ use super::{
     index::{Done, Found, Index},
     log::{self, Reader, Recovered, Writer},
     manifest::{Manifest, Status},
-    record::{self, Kind, Record, Span, Written},
+    record::{self, Encoded, Kind, Record, Span, Written},
     sync::Syncer,
 };
 
@@ -117,7 +117,7 @@ impl Recorder {
         let new = Self::with(store, run, Some(held), manifest, index, None);
         let of_thread = (Arc::clone(&new.failed), new.run.path.clone());
         let syncer = Syncer::start(log.file(), options.sync, move |error| {
-            of_thread.0.get_or_init(|| StoreError::io("sync the log in", &of_thread.1, error));
+            of_thread.0.get_or_init(|| StoreError::io("sync the records in", &of_thread.1, error));
         })
         .map_err(|error| StoreError::new(format!("cannot start the thread that syncs the log: {error}")))?;
         *new.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Writing { log, syncer });
@@ -149,9 +149,12 @@ impl Recorder {
         Ok(())
     }
 
-    /// The run ended so: what was written last is on the disk when it returns.
-    pub(crate) fn end(&self, status: Status) {
-        drop(self.writer.lock().unwrap_or_else(PoisonError::into_inner).take());
+    /// The run ended so. If it `waits`, what was written last is on the disk when it returns.
+    pub(crate) fn end(&self, status: Status, waits: bool) {
+        let writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let (Some(Writing { syncer, .. }), false) = (writing, waits) {
+            syncer.abandon();
+        }
         let manifest = Manifest { status, ..self.manifest() };
         if let Err(error) = self.set_manifest(manifest) {
             self.fail(error);
@@ -190,7 +193,7 @@ impl Recorder {
     /// If recording has ended.
     pub(crate) fn append(&self, written: &Written<'_>, valid: impl Fn() -> bool) -> Result<Vec<Hash>, &StoreError> {
         let appended = || {
-            let (mut frame, hashes) = record::encode(written, &self.blobs)?;
+            let Encoded { mut frame, hashes, unsettled } = record::encode(written, &self.blobs)?;
             let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(error) = self.failure() {
                 return Err(error.clone());
@@ -204,7 +207,7 @@ impl Recorder {
             if !Arc::ptr_eq(&before, &log.file()) {
                 syncer.goes_on_with(log.file());
             }
-            syncer.written();
+            syncer.written(unsettled);
             Ok(hashes)
         };
         match self.failure() {

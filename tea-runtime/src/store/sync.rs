@@ -1,4 +1,5 @@
-//! The thread that has the system put on the disk what was written: not after each record, but soon.
+//! The thread that waits until the system has put on the disk what was written: not after each record, but soon. The log
+//! comes after the blobs that it names.
 
 use std::{
     fs::File,
@@ -9,6 +10,8 @@ use std::{
     thread::JoinHandle,
     time::Duration,
 };
+
+use super::blobs::Unsettled;
 
 /// Syncs a log.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     file: Arc<File>,
+    /// Blobs that the log names.
+    unsettled: Vec<Unsettled>,
     ended: bool,
 }
 
@@ -38,7 +43,7 @@ impl Syncer {
         interval: Duration,
         failed: impl Fn(&std::io::Error) + Send + 'static,
     ) -> std::io::Result<Self> {
-        let state = Mutex::new(State { file, ended: false });
+        let state = Mutex::new(State { file, unsettled: Vec::new(), ended: false });
         let shared = Arc::new(Shared { dirty: AtomicBool::new(false), state, changed: Condvar::new() });
         let of_thread = Arc::clone(&shared);
         let thread =
@@ -46,8 +51,11 @@ impl Syncer {
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// Something was written.
-    pub(super) fn written(&self) {
+    /// Something was written, which names these blobs.
+    pub(super) fn written(&self, unsettled: Vec<Unsettled>) {
+        if !unsettled.is_empty() {
+            self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).unsettled.extend(unsettled);
+        }
         if !self.shared.dirty.swap(true, Ordering::AcqRel) {
             // The lock orders this with the thread's look at `dirty`: it is not asleep in between.
             drop(self.shared.state.lock().unwrap_or_else(PoisonError::into_inner));
@@ -59,10 +67,16 @@ impl Syncer {
     pub(super) fn goes_on_with(&self, file: Arc<File>) {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).file = file;
     }
+
+    /// Ends without a last sync, and without waiting for one that is going on.
+    pub(super) fn abandon(mut self) {
+        self.thread = None;
+        self.shared.dirty.store(false, Ordering::Release);
+    }
 }
 
 impl Drop for Syncer {
-    /// Syncs what was written last.
+    /// Syncs what was written last, unless it was abandoned.
     fn drop(&mut self) {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
         self.shared.changed.notify_one();
@@ -81,9 +95,10 @@ impl Shared {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
             if self.dirty.swap(false, Ordering::AcqRel) {
-                let file = Arc::clone(&state.file);
+                let (file, unsettled) = (Arc::clone(&state.file), std::mem::take(&mut state.unsettled));
                 drop(state);
-                if let Err(error) = file.sync_data() {
+                let settled = unsettled.iter().try_for_each(Unsettled::settle);
+                if let Err(error) = settled.and_then(|()| file.sync_data()) {
                     return failed(&error);
                 }
                 state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,7 +8,7 @@ use crate::{
     engine::{
         Run,
         block::BlockRun,
-        records::{BranchRecord, Name, Names, Records, is_recorded, unknown},
+        records::{BranchRecord, Name, Names, Records, is_needed, is_recorded, unknown},
         site::Site,
     },
     event::Events,
@@ -18,7 +18,7 @@ use crate::{
         wire::ResultHead,
     },
     failure::Failure,
-    plan::Region,
+    plan::{Plan, Region},
     position::Position,
     result::ParallelFlowResult,
     state::KeySpec,
@@ -27,6 +27,7 @@ use crate::{
 /// What a fan-out records.
 pub(super) struct Recording<'a> {
     records: &'a Arc<Records>,
+    plan: &'static Plan,
     region: &'static Region,
     events: Events,
     /// The names of the values with which tasks start, like the values of [`Base`](super::base::Base).
@@ -45,6 +46,7 @@ impl<'a> Recording<'a> {
     pub(super) fn new(records: &'a Arc<Records>, region: &'static Region, block: &BlockRun<'_>) -> Self {
         Self {
             records,
+            plan: block.run.plan,
             region,
             events: block.context.events.clone(),
             names: block.names.clone(),
@@ -135,6 +137,7 @@ impl<'a> Recording<'a> {
         let (position, of) = (position.at_part(task as u64), &self.region.tasks[task]);
         let (mut head, mut bytes) = (ResultHead::default(), Vec::new());
         let came = outcome::results(received).next();
+        let mut partial = false;
         let written = match (work, &came) {
             (None, _) => &[][..],
             (Some(_), Some((_, came, bytes))) => {
@@ -147,7 +150,11 @@ impl<'a> Recording<'a> {
                 let outlives = |key: u32| of.writes.iter().any(|write| write.key == key);
                 let written =
                     work.view.written().filter(|(key, _)| outlives(*key) && is_recorded(&specs[*key as usize]));
-                let values = match payload::encode(specs, written, u64::MAX) {
+                let by_steps = !of.block.is_flat() && self.records.is_for_output();
+                let (needed, left_out): (Vec<_>, Vec<_>) =
+                    written.partition(|(key, _)| !by_steps || is_needed(self.plan, of, *key));
+                partial = !left_out.is_empty();
+                let values = match payload::encode(specs, needed, u64::MAX) {
                     Ok(values) => values,
                     Err(failure) => {
                         self.records.fail(failure.message, &self.events)?;
@@ -162,7 +169,7 @@ impl<'a> Recording<'a> {
             }
         };
         let view = work.map(|work| &work.view);
-        let done = (view, (&head, written), result);
+        let done = (view, (&head, written, partial), result);
         let names = self.records.branch_done(&position, (of, self.asks(task)), done, token, &self.events)?;
         self.keep(task, names);
         Ok(())

@@ -33,6 +33,8 @@ pub(super) struct Recording {
     done: Option<ItemRecords>,
     /// What the items gave; `None` if it is not known of all of them.
     given: Option<Given>,
+    /// For items as bytes, one at a time.
+    buffer: Vec<u8>,
 }
 
 impl Recording {
@@ -46,7 +48,7 @@ impl Recording {
         let asks = if map.spec.is_in_place() { asks } else { records.asks(&block.names, map.reads, &block.view) };
         let (position, events) = (block.position(), block.context.events.clone());
         let done = records.items(&position, asks, &block.names);
-        Some(Self { records, map, position, events, asks, done, given: Some(Given::default()) })
+        Some(Self { records, map, position, events, asks, done, given: Some(Given::default()), buffer: Vec::new() })
     }
 
     /// What is recorded about the map as a whole after its end.
@@ -75,7 +77,7 @@ impl Recording {
         if self.map.spec.is_in_place() {
             return done.has(index);
         }
-        hash(batch, at).is_some_and(|hash| done.find(index, hash, !self.map.indexed))
+        hash(batch, at, &mut self.buffer).is_some_and(|hash| done.find(index, hash, !self.map.indexed))
     }
 
     /// Puts the results of items that are done into their batch. Gives the failures among them; or nothing, if something
@@ -87,7 +89,7 @@ impl Recording {
             let index = batch.start() + at;
             let put = match done.item(index) {
                 Some(Restored::Done(span)) => {
-                    given.push((index, span.hash()));
+                    given.push((index, span.quick_hash()));
                     payload::guarded(|| span.with(|bytes| batch.put_result(at, bytes))).is_ok()
                 }
                 Some(Restored::Failed(result)) => {
@@ -145,7 +147,8 @@ impl Recording {
         token: &CancellationToken,
     ) -> Result<(), Box<Failure>> {
         let is_in_place = self.map.spec.is_in_place();
-        let hashes = if is_in_place { Vec::new() } else { (0..batch.len()).map(|at| hash(batch, at)).collect() };
+        let items = if is_in_place { 0 } else { batch.len() };
+        let hashes: Vec<_> = (0..items).map(|at| hash(batch, at, &mut self.buffer)).collect();
         if hashes.contains(&None) {
             // An item that cannot be known again is run again.
             self.given = None;

@@ -28,6 +28,8 @@ struct About {
     goes_to: Vec<u32>,
     /// It wrote keys that are not recorded, so it has to run again.
     unrecorded: bool,
+    /// It lacks values that only whoever takes the whole state needs.
+    partial: bool,
     files: Vec<(u32, FileState)>,
     result: ParallelFlowResult,
 }
@@ -40,8 +42,9 @@ pub(in crate::engine) struct BranchRecord {
     pub(in crate::engine) result: ParallelFlowResult,
 }
 
-/// How a branch ended: its view if it succeeded, what it wrote as bytes, and its result.
-type Done<'a> = (Option<&'a View>, (&'a ResultHead, &'a [u8]), &'a ParallelFlowResult);
+/// How a branch ended: its view if it succeeded, what it wrote as bytes and whether some of that
+/// is left out, and its result.
+type Done<'a> = (Option<&'a View>, (&'a ResultHead, &'a [u8], bool), &'a ParallelFlowResult);
 
 impl Records {
     /// The record of a branch, if it is valid.
@@ -54,9 +57,10 @@ impl Records {
     ) -> Option<BranchRecord> {
         let found = self.recorder.find(Kind::Branch, &key(position, None))?;
         let record = self.recorder.read(found).ok()?;
-        let About { asks: asked, goes_to, unrecorded, files, mut result } =
+        let About { asks: asked, goes_to, unrecorded, partial, files, mut result } =
             postcard::from_bytes(record.about()).ok()?;
-        if asked != asks || unrecorded || (result.error.is_some() && self.retries_failures) {
+        let lacks = unrecorded || (partial && !self.is_for_output());
+        if asked != asks || lacks || (result.error.is_some() && self.retries_failures) {
             return None;
         }
         let values = self.recorder.values(&record).map(|value| stored(specs, value)).collect::<Option<Vec<_>>>()?;
@@ -74,7 +78,7 @@ impl Records {
         &self,
         position: &Position,
         (task, asks): (&'static Task, Name),
-        (view, (head, written), result): Done<'_>,
+        (view, (head, written, partial), result): Done<'_>,
         token: &CancellationToken,
         events: &Events,
     ) -> Result<Vec<(u32, Name)>, Box<Failure>> {
@@ -99,7 +103,8 @@ impl Records {
         let file = |key: u32| Some((key, FileState::of(view?.keys().contains(&key).then(|| view?.value(key))??)?));
         let files: Vec<_> = values.iter().filter_map(|(key, _)| file(*key)).collect();
         let result = ParallelFlowResult { branch: "".into(), ..result.clone() };
-        let about = About { asks, goes_to: head.goes_to.clone(), unrecorded: !unrecorded.is_empty(), files, result };
+        let about =
+            About { asks, goes_to: head.goes_to.clone(), unrecorded: !unrecorded.is_empty(), partial, files, result };
         let about_bytes = postcard::to_stdvec(&about).expect("it is plain data");
         let entry = Entry { kind: Kind::Branch, asks: None, items: (0, 0), about: &about_bytes, values: &values };
         let Some(hashes) = self.append(position, &entry, token, events)? else { return Ok(unknown(task)) };

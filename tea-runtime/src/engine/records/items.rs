@@ -3,7 +3,10 @@
 //! Items of a key are identified by their index. Items of an expression are identified by a hash, so that a directory
 //! that is listed in a different order, or has one more file, does not mix up results.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use twox_hash::XxHash3_64;
 
 use super::{Entry, Name, Names, Records, key};
 use crate::{
@@ -26,9 +29,9 @@ pub(in crate::engine) struct ItemRecords {
     /// The record that was last read.
     open: Option<(u32, Record)>,
     /// Where items with a hash are recorded: the owner, and the index then. It is read when an item is not in its place.
-    by_hash: Option<HashMap<u64, (u32, usize)>>,
+    by_hash: Option<FxHashMap<u64, (u32, usize)>>,
     /// Items that have another index now, with the owner and the index then.
-    moved: HashMap<usize, (u32, usize)>,
+    moved: FxHashMap<usize, (u32, usize)>,
 }
 
 /// What a record says about an item.
@@ -68,7 +71,7 @@ impl Records {
             owners[first..first + count].fill(owner);
         }
         let records = Arc::clone(self);
-        Some(ItemRecords { records, owners, done, open: None, by_hash: None, moved: HashMap::new() })
+        Some(ItemRecords { records, owners, done, open: None, by_hash: None, moved: FxHashMap::default() })
     }
 
     /// Records that these items of a batch are done and have results. Returns the hashes of the results, unless
@@ -175,32 +178,27 @@ impl ItemRecords {
 
     /// The hash of the item that had this index.
     fn hash(&mut self, index: usize) -> Option<u64> {
-        let owner = *self.owners.get(index).filter(|owner| **owner > 0)?;
-        let (_, first) = self.hashes(owner).next()?;
-        self.hashes(owner).nth(index - first).map(|(hash, _)| hash)
+        let owner = *self.owners.get(index)?;
+        let (kind, done) = *self.done.get((owner as usize).checked_sub(1)?)?;
+        let at = index.checked_sub(usize::try_from(done.first).ok()?)?;
+        recorded_hash(kind, self.open(owner)?, at)
     }
 
     /// The hashes of the items in a record, with their indexes.
-    fn hashes(&mut self, owner: u32) -> impl Iterator<Item = (u64, usize)> {
-        let of = self.done.get((owner as usize).wrapping_sub(1)).copied();
-        let hashes = match (of, self.open(owner)) {
-            (Some((Kind::ItemFailed, _)), Some(record)) => {
-                let read: Result<(Option<u64>, ParallelFlowResult), _> = postcard::from_bytes(record.about());
-                read.ok().and_then(|read| read.0).into_iter().collect()
-            }
-            (Some(_), Some(record)) => record.about().as_chunks().0.iter().copied().map(u64::from_le_bytes).collect(),
-            _ => Vec::new(),
-        };
-        let first = of.map_or(0, |(_, done)| usize::try_from(done.first).unwrap_or(usize::MAX));
-        hashes.into_iter().zip(first..)
+    fn hashes(&mut self, owner: u32) -> Vec<(u64, usize)> {
+        let of = (owner as usize).checked_sub(1).and_then(|at| self.done.get(at)).copied();
+        let Some(((kind, done), record)) = of.zip(self.open(owner)) else { return Vec::new() };
+        let first = usize::try_from(done.first).unwrap_or(usize::MAX);
+        (first..).enumerate().map_while(|(at, index)| Some((recorded_hash(kind, record, at)?, index))).collect()
     }
 
     /// Where items are recorded, by their hashes.
-    fn by_hash(&mut self) -> &HashMap<u64, (u32, usize)> {
+    fn by_hash(&mut self) -> &FxHashMap<u64, (u32, usize)> {
         if self.by_hash.is_none() {
-            let mut all = HashMap::new();
+            let mut all = FxHashMap::default();
+            all.reserve(self.owners.len());
             for owner in (1..).take(self.done.len()) {
-                all.extend(self.hashes(owner).map(|(hash, index)| (hash, (owner, index))));
+                all.extend(self.hashes(owner).into_iter().map(|(hash, index)| (hash, (owner, index))));
             }
             self.by_hash = Some(all);
         }
@@ -208,11 +206,20 @@ impl ItemRecords {
     }
 }
 
+/// The hash of the so-manieth item in a record.
+fn recorded_hash(kind: Kind, record: &Record, at: usize) -> Option<u64> {
+    if kind == Kind::ItemFailed {
+        let (hash, _): (Option<u64>, ParallelFlowResult) = postcard::from_bytes(record.about()).ok()?;
+        return hash.filter(|_| at == 0);
+    }
+    record.about().as_chunks().0.get(at).copied().map(u64::from_le_bytes)
+}
+
 /// The hash that identifies item `at` of a batch in a record.
-pub(in crate::engine) fn hash(batch: &dyn Batch, at: usize) -> Option<u64> {
-    let mut bytes = Vec::new();
-    payload::guarded(|| batch.encode_item(at, &mut bytes)).ok()?;
-    Some(u64::from_le_bytes(Hash::of(&bytes).first()))
+pub(in crate::engine) fn hash(batch: &dyn Batch, at: usize, buffer: &mut Vec<u8>) -> Option<u64> {
+    buffer.clear();
+    payload::guarded(|| batch.encode_item(at, buffer)).ok()?;
+    Some(XxHash3_64::oneshot(buffer))
 }
 
 /// The hash of what a map says about an item that failed.

@@ -10,6 +10,7 @@
 mod branch;
 mod items;
 mod names;
+mod needed;
 mod outlook;
 mod session;
 mod step;
@@ -26,6 +27,7 @@ pub(super) use self::{
     branch::{BranchRecord, unknown},
     items::{ItemRecords, Restored, failure_hash, hash},
     names::{Given, Name, Names},
+    needed::is_needed,
     step::{Done, MapDone, Onward, StepRecord},
 };
 pub(crate) use self::{

@@ -32,6 +32,8 @@ pub(crate) struct Session {
     pub(crate) resume: Option<Which>,
     /// The run fails when it cannot be recorded any more.
     pub(crate) require_state: bool,
+    /// Whoever runs it takes only the output, and not the whole state.
+    pub(crate) only_output: bool,
     /// From this node on, everything runs again.
     pub(crate) from: Option<String>,
     /// The command line, for people.
@@ -58,7 +60,14 @@ const STATE_DIR: &str = ".tea";
 
 impl Default for Session {
     fn default() -> Self {
-        Self { state_dir: STATE_DIR.into(), resume: None, require_state: false, from: None, arguments: Vec::new() }
+        Self {
+            state_dir: STATE_DIR.into(),
+            resume: None,
+            require_state: false,
+            only_output: false,
+            from: None,
+            arguments: Vec::new(),
+        }
     }
 }
 
@@ -104,11 +113,14 @@ pub(crate) fn open(
                 workflow(plan)
             )));
         }
-        if manifest.program == program(&session.state_dir)? {
+        let own = program(&session.state_dir)?;
+        if manifest.program == own {
             return go_on(plan, inputs, session, folder, run, options).map(Ok);
         }
+        let (of, this) = (build(&manifest.version, manifest.program), build(plan.version.unwrap_or_default(), own));
         notices.push(format!(
-            "no records of run `{}` are reused: it was recorded by another build of this program",
+            "no records of run `{}` are reused, so everything runs again in a new run: it was recorded by another build \
+             of this program ({of}; this is {this})",
             run.name
         ));
     }
@@ -131,6 +143,12 @@ pub(crate) fn open(
     record_inputs(plan, &recorder, &inputs)?;
     let records = Arc::new(records(plan, recorder, session, &inputs, Begun::default()));
     Ok(Ok(Opened { records, inputs, notices }))
+}
+
+/// A build of the program, for people.
+fn build(version: &str, content: Hash) -> String {
+    let hash = &content.to_string()[..16];
+    if version.is_empty() { hash.to_owned() } else { format!("version {version}, {hash}") }
 }
 
 fn go_on(
@@ -248,6 +266,11 @@ pub(super) fn records(
 }
 
 impl Records {
+    /// Whether whoever runs it takes only the output, and not the whole state.
+    pub(in crate::engine) fn is_for_output(&self) -> bool {
+        self.session.only_output
+    }
+
     /// Whether everything from this node on is to run again.
     pub(in crate::engine) fn renews(&self, node: &str) -> bool {
         self.session.from.as_deref() == Some(node)
@@ -260,12 +283,15 @@ impl Records {
 
     /// The run has ended so.
     pub(in crate::engine) fn end(&self, failure: Option<&Failure>, stopped: bool) {
-        self.recorder.end(match failure {
+        let status = match failure {
             None if stopped => Status::Stopped,
             None => Status::Done,
             Some(failure) if failure.kind == FailureKind::Cancelled => Status::Cancelled,
             Some(failure) => Status::Failed(failure.message.clone()),
-        });
+        };
+        // There is nothing to resume in a run that succeeded.
+        let waits = status != Status::Done || self.session.require_state;
+        self.recorder.end(status, waits);
     }
 }
 

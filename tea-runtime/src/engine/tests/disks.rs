@@ -1,9 +1,13 @@
-//! Records on a file system that is full or can only be read. Such a file system is mounted where the tests run as root;
-//! elsewhere there is nothing to test.
+//! Records on a file system that is full, can only be read, or is on a disk that breaks. Such a file system is mounted where
+//! the tests run as root; elsewhere there is nothing to test.
 
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{kit::*, records::Scratch};
@@ -41,9 +45,85 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).output();
+        unmount(&self.0);
         let _ = std::fs::remove_dir(&self.0);
     }
+}
+
+/// A small ext4 on a device of its own, which can lose most of its blocks. It goes away with the test.
+struct Device {
+    name: String,
+    image: PathBuf,
+    path: PathBuf,
+}
+
+impl Device {
+    const SIZE: u64 = 8 << 20;
+
+    /// `None` if this process may not mount one.
+    fn new() -> Option<Self> {
+        let path = std::env::temp_dir().join(format!("tea-device-{}", std::process::id()));
+        let image = path.with_extension("image");
+        std::fs::create_dir_all(&path).unwrap();
+        std::fs::File::create(&image).and_then(|file| file.set_len(Self::SIZE)).unwrap();
+        let mut device = Self { name: String::new(), image, path };
+        let made = command("mkfs.ext4", &["-q", "-F", "-O", "^has_journal", &name(&device.image)])
+            .and_then(|_| command("losetup", &["--find", "--show", &name(&device.image)]));
+        device.name = made.unwrap_or_default().trim().to_owned();
+        if !device.name.is_empty() && device.mount() {
+            return Some(device);
+        }
+        println!("this process may not mount a device: nothing is tested");
+        None
+    }
+
+    fn mount(&self) -> bool {
+        command("mount", &[&self.name, &name(&self.path)]).is_some()
+    }
+
+    /// What was written is on the disk, and what is written from now on cannot be.
+    fn breaks(&self) {
+        command("sync", &["--file-system", &name(&self.path)]).unwrap();
+        std::fs::copy(&self.image, self.saved()).unwrap();
+        let image = std::fs::OpenOptions::new().write(true).open(&self.image);
+        image.and_then(|image| image.set_len(64 << 10)).unwrap();
+        command("losetup", &["--set-capacity", &self.name]).unwrap();
+    }
+
+    /// It works again after a new start, with what was on it.
+    fn is_mended(&self) {
+        std::fs::write(&self.image, std::fs::read(self.saved()).unwrap()).unwrap();
+        command("losetup", &["--set-capacity", &self.name]).unwrap();
+        command("umount", &[&name(&self.path)]).unwrap();
+        assert!(self.mount());
+    }
+
+    fn saved(&self) -> PathBuf {
+        self.path.with_extension("saved")
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        unmount(&self.path);
+        if !self.name.is_empty() {
+            command("losetup", &["--detach", &self.name]);
+        }
+        let _ = std::fs::remove_file(&self.image);
+        let _ = std::fs::remove_file(self.saved());
+        let _ = std::fs::remove_dir(&self.path);
+    }
+}
+
+/// Unmounts, also if the thread that synced the records of a run that succeeded is just about to end.
+fn unmount(path: &Path) {
+    command("umount", &["--lazy", &name(path)]);
+}
+
+/// What a command prints that succeeds.
+fn command(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok().filter(|output| output.status.success())?;
+    String::from_utf8(output.stdout).ok()
 }
 
 /// Five nodes, each of which writes a text of 40 kB that cannot be compressed.
@@ -83,6 +163,42 @@ fn a_full_disk_ends_a_run_that_must_be_recorded() {
     let ran = disk.store().run_with(large(), Vec::new(), |session| session.require_state = true);
     let error = ran.outcome.unwrap_err().to_string();
     assert!(error.contains("can no longer be recorded") && ran.nodes.len() < 5, "{error} after {:?}", ran.nodes);
+}
+
+#[test]
+fn a_disk_that_breaks_ends_recording_and_what_was_on_it_is_reused() {
+    static WORKS: AtomicBool = AtomicBool::new(false);
+    let Some(device) = Device::new() else { return };
+    let device = Arc::new(device);
+    let mut kit = Kit::default();
+    let text: Key<String> = kit.key("text");
+    kit.wired(text);
+    let breaks = {
+        // A plan is for ever, and the device is not.
+        let device = Arc::downgrade(&device);
+        node("breaks", move |_, _| {
+            if !WORKS.load(Ordering::Relaxed) {
+                device.upgrade().expect("the test has it").breaks();
+            }
+            Ok(())
+        })
+    };
+    let fails = node("d", |_, _| if WORKS.load(Ordering::Relaxed) { Ok(()) } else { Err("not yet".into()) });
+    let steps = vec![puts("a", text, "a".repeat(40_000)), breaks, puts("c", text, "c".repeat(40_000)), fails];
+    let root = kit.block(chain(steps));
+    let plan = kit.plan(root);
+    let store = Scratch::at(device.path.join("state"));
+    let ran = store.run(plan, false);
+    assert_eq!(ran.nodes, ["a", "breaks", "c", "d"]);
+    assert_eq!(ran.warnings.len(), 1, "{:?}", ran.warnings);
+    let warning = &ran.warnings[0];
+    assert!(warning.contains("no longer recorded") && warning.contains("Input/output error"), "{warning}");
+    device.is_mended();
+    WORKS.store(true, Ordering::Relaxed);
+    let resumed = store.run(plan, true);
+    assert_eq!(resumed.nodes, ["breaks", "c", "d"]);
+    assert_eq!(*resumed.view().get(text), "c".repeat(40_000));
+    assert!(store.run(plan, true).outcome.unwrap_err().to_string().contains("all of them succeeded"));
 }
 
 #[test]

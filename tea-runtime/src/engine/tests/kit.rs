@@ -79,6 +79,12 @@ impl Kit {
         key
     }
 
+    /// Keeps a key out of the output.
+    pub(crate) fn not_output<T>(&mut self, key: Key<T>) -> Key<T> {
+        self.keys[key.id as usize].output = false;
+        key
+    }
+
     pub(crate) fn reduce<T>(&mut self, key: Key<T>, reduce: Reduce) {
         self.keys[key.id as usize].reduce = Some(reduce);
     }
@@ -112,7 +118,7 @@ impl Kit {
 
     pub(crate) fn region_with(&mut self, mut tasks: Vec<Task>, with: impl FnOnce(&mut Region)) -> &'static Region {
         let id = u32::try_from(self.sites.len()).unwrap();
-        for task in &mut tasks {
+        for task in tasks.iter_mut().filter(|task| task.when.is_some()) {
             task.when_reads = self.everything();
         }
         let mut region =
