@@ -7,13 +7,25 @@ fn main() -> io::Result<()> {
     let many = if env::var_os("CARGO_FEATURE_FULL").is_some() { 1_000 } else { 50 };
     let folder = env::var("OUT_DIR").expect("cargo sets it");
     let mut modules = format!("/// How many nodes the long workflows have.\npub(crate) const MANY: usize = {many};\n");
-    for (name, text) in [
+    let mut workflows = vec![
         ("chain", chain(many)),
         ("few", fan_out("few", 3)),
         ("many", fan_out("many", many)),
-        ("few_processes", fan_outs("few_processes", 3)),
-        ("many_processes", fan_outs("many_processes", many)),
+        ("few_processes", fan_outs("few_processes", 3, "process")),
+        ("many_processes", fan_outs("many_processes", many, "process")),
+    ];
+    // Each of these twice: with `checkpoint`, and without.
+    for (name, recorded, text) in [
+        ("steps", "recorded_steps", steps()),
+        ("branches", "recorded_branches", fan_outs("branches", many, "thread")),
+        ("mapped", "recorded_mapped", MAPPED.to_owned()),
+        ("listed", "recorded_listed", LISTED.to_owned()),
     ] {
+        let head = format!("name: {recorded}\nsettings: {{ checkpoint: true }}\n");
+        workflows.push((recorded, text.replacen(&format!("name: {name}\n"), &head, 1)));
+        workflows.push((name, text));
+    }
+    for (name, text) in workflows {
         let file = format!("{folder}/{name}.yaml");
         fs::write(&file, text)?;
         let _ =
@@ -42,9 +54,59 @@ fn fan_out(name: &str, tasks: usize) -> String {
     )
 }
 
-/// `rounds` fan-outs of `tasks` branches each in processes, one after the other, and how long they took: without the
-/// first one, which starts workers.
-fn fan_outs(name: &str, tasks: usize) -> String {
+/// Rounds of ten nodes, of which the last one decides whether there is another round, and how long they took.
+fn steps() -> String {
+    let node = |n: u32| format!("  - {{ name: n{n}, run: round + {n}, output: last, max_visits: 1000000 }}\n");
+    let nodes: String = (1..9).map(node).collect();
+    format!(
+        "name: steps
+state_schema:
+  rounds: {{ type: u64, input: true }}
+  round: u64
+  last: u64
+  begin: {{ type: Instant, transient: true }}
+  seconds: f64
+nodes:
+  - {{ name: zero, run: 0, output: round }}
+  - {{ name: clock, run: 'Instant::now()', output: begin }}
+  - {{ name: n0, run: round + 1, output: round, max_visits: 1000000 }}
+{nodes}  - {{ name: n9, run: round + last, output: last, max_visits: 1000000, goto: [{{ if: round < rounds, to: n0 }}, {{ to: end }}] }}
+  - {{ name: end, run: begin.elapsed().as_secs_f64(), output: seconds }}
+"
+    )
+}
+
+/// A map over the items of an expression, and how long it took.
+const MAPPED: &str = "name: mapped
+state_schema:
+  count: { type: u64, input: true }
+  begin: { type: Instant, transient: true }
+  results: Vec<u64>
+  seconds: f64
+nodes:
+  - { name: clock, run: 'Instant::now()', output: begin }
+  - { name: each, type: dynamic_parallel, items: 0..count, item_var: n, run: n ^ 1, output: results }
+  - { name: end, run: begin.elapsed().as_secs_f64(), output: seconds }
+";
+
+/// The same over the items of a key.
+const LISTED: &str = "name: listed
+state_schema:
+  count: { type: u64, input: true }
+  list: Vec<u64>
+  begin: { type: Instant, transient: true }
+  results: Vec<u64>
+  seconds: f64
+nodes:
+  - { name: list, run: (0..count).collect(), output: list }
+  - { name: clock, run: 'Instant::now()', output: begin }
+  - { name: each, type: dynamic_parallel, items: list, item_var: n, run: n ^ 1, output: results }
+  - { name: end, run: begin.elapsed().as_secs_f64(), output: seconds }
+";
+
+/// `rounds` fan-outs of `tasks` branches each, one after the other, and how long they took: without the first one, which
+/// starts workers.
+fn fan_outs(name: &str, tasks: usize, strategy: &str) -> String {
     let (keys, nodes, heads) = branches(tasks);
     format!(
         "name: {name}\nstate_schema:\n  turns: {{ type: u64, input: true }}\n  rounds: {{ type: u64, input: true }}\n  \
@@ -55,7 +117,7 @@ fn fan_outs(name: &str, tasks: usize) -> String {
          - {{ name: join, run: round + 1, output: round, max_visits: 1000000, goto: [\n    \
          {{ if: round == 1, to: clock }}, {{ if: round <= rounds, to: fan_out }}, {{ to: end }}] }}\n  \
          - {{ name: end, run: begin.elapsed().as_secs_f64(), output: seconds }}\n\
-         edges:\n  - {{ from: fan_out, to: [{heads}], parallel: true, fan_in: join, parallel_strategy: process }}\n"
+         edges:\n  - {{ from: fan_out, to: [{heads}], parallel: true, fan_in: join, parallel_strategy: {strategy} }}\n"
     )
 }
 

@@ -27,6 +27,11 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
+    /// Whether only to see that everything works.
+    pub(crate) fn is_quick(self) -> bool {
+        self.quick
+    }
+
     /// How many rounds a race takes.
     pub(crate) fn rounds(self) -> usize {
         if self.quick { 3 } else { 15 }
@@ -49,6 +54,8 @@ const SUITES: &[Suite] = &[
     ("graphs", suites::graphs::run),
     ("state", suites::state::run),
     ("kmers", suites::kmers::run),
+    ("records", suites::records::run),
+    ("resume", suites::resume::run),
     ("build", suites::build::run),
 ];
 
@@ -56,7 +63,7 @@ fn main() -> Result<ExitCode> {
     // This program is its own worker, for each of those who start some.
     tea_runtime::init();
     procspawn::init();
-    if helper::play()? {
+    if helper::play()? || tea::records::play()? {
         return Ok(ExitCode::SUCCESS);
     }
     let (flags, names): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|argument| argument.starts_with("--"));

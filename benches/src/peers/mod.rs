@@ -7,3 +7,4 @@ pub(crate) mod graph_flow;
 pub(crate) mod procspawn;
 pub(crate) mod python;
 pub(crate) mod rayon;
+pub(crate) mod resumed;

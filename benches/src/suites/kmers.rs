@@ -1,7 +1,11 @@
 //! End to end: the example `kmers` beside a program that does the same, written by hand with rayon, which counts on
 //! threads or in worker processes.
 
-use std::{path::Path, process::Command, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -12,17 +16,12 @@ use crate::{
     report::{Report, times},
 };
 
-const GENOME: &str = "examples/kmers/data/NC_008253.fna.gz";
+pub(super) const GENOME: &str = "examples/kmers/data/NC_008253.fna.gz";
 
 /// Runs the suite.
 pub(crate) fn run(effort: Effort) -> Result<Report> {
     let mut report = Report::default();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--release", "-p", "kmers", "--bins", "--examples"])
-        .current_dir(&root)
-        .status()?;
-    ensure!(built.success(), "`kmers` does not build");
+    let root = build()?;
     let program = |name: &str, arguments: &[&str]| {
         let mut command = Command::new(root.join("target/release").join(name));
         command.args(arguments).current_dir(&root);
@@ -53,6 +52,17 @@ pub(crate) fn run(effort: Effort) -> Result<Report> {
     Ok(report)
 }
 
+/// Builds the example. Gives the folder of the workspace.
+pub(super) fn build() -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--release", "-p", "kmers", "--bins", "--examples"])
+        .current_dir(&root)
+        .status()?;
+    ensure!(built.success(), "`kmers` does not build");
+    Ok(root)
+}
+
 /// The state that it prints.
 fn state(command: &mut Command) -> Result<Value> {
     let output = command.output()?;
@@ -60,7 +70,8 @@ fn state(command: &mut Command) -> Result<Value> {
     serde_json::from_slice(&output.stdout).context("its output is no JSON")
 }
 
-fn seconds(command: &mut Command) -> Result<f64> {
+/// How long a program runs that succeeds.
+pub(super) fn seconds(command: &mut Command) -> Result<f64> {
     let start = Instant::now();
     let output = command.output()?;
     let seconds = start.elapsed().as_secs_f64();

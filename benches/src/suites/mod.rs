@@ -6,6 +6,8 @@ pub(crate) mod graphs;
 pub(crate) mod kmers;
 pub(crate) mod metg;
 pub(crate) mod processes;
+pub(crate) mod records;
+pub(crate) mod resume;
 pub(crate) mod state;
 pub(crate) mod threads;
 pub(crate) mod transfer;

@@ -1,6 +1,7 @@
 //! Tea's own side: the workflows that are measured, and how each is run once.
 
 pub(crate) mod graphs;
+pub(crate) mod records;
 
 use std::time::Instant;
 
