@@ -85,7 +85,7 @@ impl RunInfo {
 impl Drop for RunInfo {
     /// Listeners are the user's. The last to let go of a run may be a thread of ours that was about to leave a note.
     fn drop(&mut self) {
-        if !user_code::is_allowed() {
+        if !user_code::is_allowed() && self.events.is_active() {
             drop_elsewhere(std::mem::take(&mut self.events));
         }
     }

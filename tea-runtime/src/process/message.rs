@@ -1,4 +1,4 @@
-//! The messages between a parent and its worker, which share one bidirectional stream.
+//! The messages between a parent and its worker.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The version of the protocol, incremented with every change of a message or of the frames.
-pub(crate) const PROTOCOL: u32 = 7;
+pub(crate) const PROTOCOL: u32 = 8;
 
 /// The kind of frames that contain a [`ToWorker`] or a [`FromWorker`].
 pub(crate) const MESSAGE: u8 = 1;

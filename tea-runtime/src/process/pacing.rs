@@ -10,6 +10,10 @@ use std::time::Duration;
 /// the parent.
 pub(crate) const PROGRESS: Duration = Duration::from_millis(50);
 
+/// A unit that runs for this long has another thread read what the parent says, twice as long at most. A cancellation need not
+/// come sooner, and waking that thread for each unit would take longer than many a unit (some 10 µs).
+pub(crate) const WATCH: Duration = Duration::from_millis(1);
+
 /// The interval of checks for the end of the parent, if the system has no descriptor that reports it.
 pub(crate) const PARENT_LOOK: Duration = Duration::from_secs(1);
 

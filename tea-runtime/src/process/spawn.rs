@@ -2,7 +2,8 @@
 
 use std::{
     ffi::OsString,
-    fmt, io,
+    fmt,
+    io::{self, PipeReader},
     os::{
         fd::OwnedFd,
         unix::{net::UnixStream, process::CommandExt},
@@ -31,9 +32,11 @@ pub(crate) struct Program {
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) group: Group,
-    /// The stream to it, which is non-blocking.
+    /// The stream to it, on which it also sends large payloads; non-blocking.
     pub(crate) stream: UnixStream,
-    /// A copy of its end of the stream.
+    /// Where it sends everything else; non-blocking.
+    pub(crate) answers: PipeReader,
+    /// A copy of its end of `stream`.
     pub(crate) theirs: OwnedFd,
     /// Its standard error, which is non-blocking.
     pub(crate) stderr: ChildStderr,
@@ -81,6 +84,8 @@ impl Program {
     pub(crate) fn start(&self) -> io::Result<Started> {
         let (stream, theirs) = pair()?;
         let theirs = OwnedFd::from(theirs);
+        let (answers, their_answers) = io::pipe()?;
+        ioctl_fionbio(&answers, true)?;
         let mut command = Command::new(&self.path);
         if let Some(name) = &self.first_argument {
             command.arg0(name);
@@ -90,7 +95,7 @@ impl Program {
             .env(identity::MARK, identity::child_mark())
             .env("RAYON_NUM_THREADS", self.threads.to_string())
             .stdin(theirs.try_clone()?)
-            .stdout(theirs.try_clone()?)
+            .stdout(their_answers)
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
@@ -98,6 +103,6 @@ impl Program {
         let stderr = child.stderr.take().expect("it is piped");
         let group = Group::new(child);
         ioctl_fionbio(&stderr, true)?;
-        Ok(Started { group, stream, theirs, stderr })
+        Ok(Started { group, stream, answers, theirs, stderr })
     }
 }

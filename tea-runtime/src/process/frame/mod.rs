@@ -1,8 +1,12 @@
-//! Frames: the format of messages on the stream between a parent and its worker.
+//! Frames: the format of messages between a parent and its worker.
 //!
 //! A frame consists of a header and a payload. The header has its own checksum, so that a corrupt length is never
 //! trusted, and a sequence number for each direction, so that missing and duplicate frames are noticed. The meaning of
 //! payloads is defined in [`message`](super::message).
+//!
+//! A parent sends frames through a socket, and a worker through a pipe, since writing a short frame to a pipe takes a third of
+//! the time (0.5 µs, not 1.9), and a worker writes one for each item. A large payload takes twice as long through a pipe, so a
+//! worker sends only the header of such a frame through it, and the payload through the socket.
 
 mod read;
 
@@ -17,6 +21,9 @@ pub(crate) const MAGIC: [u8; 4] = *b"\xf7TEA";
 
 /// The size of a header in bytes: magic, kind, three zeros, number, length, payload checksum, header checksum.
 pub(crate) const HEADER: usize = 32;
+
+/// The size from which a payload is large: it gets its own vector, and a worker sends it through the socket.
+pub(crate) const LARGE: usize = 64 << 10;
 
 /// The flags for sending frames: no signal if the reader is gone.
 #[cfg(not(target_vendor = "apple"))]

@@ -12,13 +12,10 @@ use rustix::{
     io::{read, retry_on_intr},
 };
 
-use super::{FrameError, HEADER, Header, MAGIC};
+use super::{FrameError, HEADER, Header, LARGE, MAGIC};
 
 /// The minimum number of bytes to read at once.
 const CHUNK: usize = 64 << 10;
-
-/// The size from which a payload gets its own vector.
-const LARGE: usize = 64 << 10;
 
 /// A complete frame.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,6 +34,8 @@ pub(crate) struct FrameReader {
     arriving: Option<Arriving>,
     number: u64,
     limit: u64,
+    /// What was read beyond a large payload, if those come on a stream of their own.
+    beyond: Option<Vec<u8>>,
 }
 
 /// A frame whose header has arrived.
@@ -47,14 +46,25 @@ struct Arriving {
     /// The checksum of the first bytes of the payload, and their number.
     hasher: crc32fast::Hasher,
     hashed: usize,
-    /// The vector for a large payload. The buffer is empty until the payload is complete.
+    /// The vector for a large payload.
     own: Option<Vec<u8>>,
 }
 
 impl FrameReader {
     /// A reader at the start of a stream, for payloads of at most `limit` bytes.
     pub(crate) fn new(limit: u64) -> Self {
-        Self { buffer: Vec::new(), start: 0, arriving: None, number: 0, limit }
+        Self { buffer: Vec::new(), start: 0, arriving: None, number: 0, limit, beyond: None }
+    }
+
+    /// The same, where large payloads come on a stream of their own.
+    pub(crate) fn of_two(limit: u64) -> Self {
+        Self { beyond: Some(Vec::new()), ..Self::new(limit) }
+    }
+
+    /// Whether the next bytes come on the stream of large payloads.
+    pub(crate) fn awaits_large(&self) -> bool {
+        let missing = |arriving: &Arriving| arriving.own.as_ref().is_some_and(|own| own.len() < arriving.length);
+        self.beyond.is_some() && self.arriving.as_ref().is_some_and(missing)
     }
 
     /// Reads once what is available. `Ok(0)` is the end of the stream.
@@ -137,10 +147,15 @@ impl FrameReader {
         self.start += HEADER;
         let mut own = None;
         if length >= LARGE {
-            let here = &self.buffer[self.start..];
-            let here = &here[..here.len().min(length)];
-            self.start += here.len();
-            own = Some(here.to_vec());
+            let here = if let Some(beyond) = &mut self.beyond {
+                beyond.drain(..beyond.len().min(length)).collect()
+            } else {
+                let here = &self.buffer[self.start..];
+                let here = here[..here.len().min(length)].to_vec();
+                self.start += here.len();
+                here
+            };
+            own = Some(here);
         }
         self.arriving = Some(Arriving { header, length, hasher: crc32fast::Hasher::new(), hashed: 0, own });
         Ok(true)
@@ -173,7 +188,7 @@ impl FrameReader {
         if let Some(Arriving { own: Some(own), length, .. }) = &mut self.arriving
             && own.len() > *length
         {
-            self.buffer.extend_from_slice(&own[*length..]);
+            self.beyond.as_mut().unwrap_or(&mut self.buffer).extend_from_slice(&own[*length..]);
             own.truncate(*length);
         }
     }

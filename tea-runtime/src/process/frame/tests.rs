@@ -90,6 +90,29 @@ fn a_large_payload_is_read_into_a_vector_of_its_own() {
 }
 
 #[test]
+fn large_payloads_may_come_on_a_stream_of_their_own() {
+    let (small, large) = (b"small", [vec![7; LARGE], vec![8; LARGE + 1], vec![9; 300 << 10]]);
+    let number = std::cell::Cell::new(0);
+    let header = |payload: &[u8]| Header::of(1, number.replace(number.get() + 1), [payload]).to_bytes().to_vec();
+    let stream: Vec<u8> =
+        large.iter().flat_map(|large| [header(large), header(small), small.to_vec()].concat()).collect();
+    let of_large = large.concat();
+    for chunk in [1, 33, 1_000, 1 << 20] {
+        let (mut stream, mut of_large) = (stream.chunks(chunk), of_large.chunks(chunk.max(1_000)));
+        let (mut reader, mut received) = (FrameReader::of_two(1 << 20), Vec::new());
+        loop {
+            while let Some(frame) = reader.next().unwrap() {
+                received.push(frame.payload.into_owned());
+            }
+            let Some(next) = (if reader.awaits_large() { of_large.next() } else { stream.next() }) else { break };
+            reader.push(next);
+        }
+        let expected = large.iter().flat_map(|large| [large.clone(), small.to_vec()]).collect::<Vec<_>>();
+        assert!(received == expected, "in pieces of {chunk} bytes");
+    }
+}
+
+#[test]
 fn row_24_a_large_frame_is_cut_or_damaged() {
     let bytes = frame(3, 0, &vec![7; 100 << 10]);
     assert_eq!(read(&bytes[..bytes.len() - 1], 9_000), Err(None));

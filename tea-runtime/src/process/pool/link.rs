@@ -31,6 +31,7 @@ pub(super) struct Link {
     pub(super) group: Arc<Group>,
     pub(super) outbox: Arc<Outbox>,
     stream: Arc<OwnedFd>,
+    answers: OwnedFd,
     frames: FrameReader,
     pub(super) output: Output,
     /// Becomes readable when the process has ended, if the system supports that.
@@ -96,7 +97,7 @@ pub(super) enum Why {
 
 impl Link {
     pub(super) fn new(number: u32, started: Started, run: Weak<RunInfo>, until: Instant) -> Self {
-        let Started { group, stream, theirs, stderr } = started;
+        let Started { group, stream, answers, theirs, stderr } = started;
         let stream = Arc::new(OwnedFd::from(stream));
         let ended = group.open();
         let phase = Phase::Hello { noise: Vec::new(), by_clock: until };
@@ -105,8 +106,9 @@ impl Link {
             group: Arc::new(group),
             outbox: Arc::new(Outbox::new(Arc::clone(&stream), theirs)),
             stream,
+            answers: answers.into(),
             // Lengths from the other side are trusted once it has said hello, because it is the same program.
-            frames: FrameReader::new(u64::MAX >> 1),
+            frames: FrameReader::of_two(u64::MAX >> 1),
             output: Output::new(stderr),
             ended,
             phase,
@@ -129,9 +131,14 @@ impl Link {
         matches!(self.phase, Phase::Ending(_))
     }
 
+    /// The stream on which the next bytes come.
+    pub(super) fn source(&self) -> &OwnedFd {
+        if self.frames.awaits_large() { &self.stream } else { &self.answers }
+    }
+
     /// Receives once what is available. `Ok(false)` is the end of the stream.
     pub(super) fn receive(&mut self) -> io::Result<bool> {
-        match self.frames.fill(&*self.stream) {
+        match self.fill() {
             Ok(0) => Ok(false),
             Ok(_) => Ok(true),
             Err(error) if Errno::from_io_error(&error) == Some(Errno::AGAIN) => Ok(true),
@@ -141,7 +148,12 @@ impl Link {
 
     /// Like [`receive`](Self::receive), but returns the number of bytes.
     pub(super) fn drain(&mut self) -> usize {
-        self.frames.fill(&*self.stream).unwrap_or(0)
+        self.fill().unwrap_or(0)
+    }
+
+    fn fill(&mut self) -> io::Result<usize> {
+        let source = if self.frames.awaits_large() { &*self.stream } else { &self.answers };
+        self.frames.fill(source)
     }
 
     /// The next frame, if it is complete.

@@ -30,7 +30,6 @@ impl Supervisor<'_> {
         let exit = link.group.reap();
         let serving = matches!(&link.phase, Phase::Ending(ending) if ending.serving);
         // Parts that ended before the worker did count. The remaining lines then belong to the part that ran last.
-        while link.drain() > 0 {}
         let said_goodbye = serving && self.take_rest(number);
         self.wrote(number);
         let Some(mut link) = self.links.remove(&number) else { return };
@@ -90,8 +89,13 @@ impl Supervisor<'_> {
     /// Takes the remaining frames of a worker that is gone. Returns whether it said goodbye.
     fn take_rest(&mut self, number: u32) -> bool {
         while let Some(link) = self.links.get_mut(&number) {
-            let Ok(Some(frame)) = link.next() else { return false };
-            match read(frame) {
+            let next = link.next().map(|frame| frame.map(read));
+            let said = match next {
+                Ok(Some(said)) => said,
+                Ok(None) if link.drain() > 0 => continue,
+                Ok(None) | Err(_) => return false,
+            };
+            match said {
                 Ok(Said::PartEnd(end, payload)) => {
                     if self.part_ended(number, &end, payload).is_err() {
                         return false;

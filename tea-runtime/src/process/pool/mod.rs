@@ -55,7 +55,7 @@ use crate::{
 };
 
 /// Descriptors that a worker takes here, and those that a program has for itself at the least.
-const DESCRIPTORS: (u64, u64) = (4, 64);
+const DESCRIPTORS: (u64, u64) = (5, 64);
 
 /// A pool's settings.
 #[derive(Debug, Clone)]

@@ -40,10 +40,8 @@ pub(super) enum Said {
 }
 
 impl Supervisor<'_> {
-    /// Handles a worker that can be read from or written to.
+    /// Handles a worker that has sent something.
     pub(super) fn said(&mut self, number: u32) {
-        let Some(link) = self.links.get_mut(&number) else { return };
-        link.outbox.flush();
         // What was printed before the end of a unit was printed by that unit.
         self.wrote(number);
         let Some(link) = self.links.get_mut(&number) else { return };
@@ -263,7 +261,7 @@ impl Supervisor<'_> {
         let elapsed = Duration::from_nanos(end.nanos);
         let (kind, parts, bytes) = queued.measure();
         paces.add(kind, elapsed, parts, bytes);
-        queued.finish(elapsed, number, pid);
+        self.ended.push((queued, elapsed, number, pid));
         Ok(())
     }
 

@@ -17,6 +17,7 @@ use super::{
     dispatch::Side,
     link::{Link, Phase, Why},
     output::Output,
+    queued::Queued,
     state::Stage,
 };
 use crate::{
@@ -51,11 +52,21 @@ pub(super) struct Supervisor<'a> {
     pub(super) memory_kills: MemoryKills,
     /// The last run that units came of.
     pub(super) run: Weak<RunInfo>,
+    /// What has ended in this turn. It is delivered at the end of the turn, so that drivers, which will submit the next units, do
+    /// not wait for the locks that the rest of the turn needs.
+    pub(super) ended: Vec<Ended>,
     /// Workers of which whole frames are left to be taken.
     pub(super) unread: BTreeSet<u32>,
     /// Why workers had to be replaced, as far as that was told.
     pub(super) told: BTreeSet<String>,
     alarm: Option<(Instant, timer::Handle)>,
+}
+
+/// A unit whose parts have all ended, how long it took, and the worker that ran it.
+pub(super) type Ended = (Box<Queued>, Duration, u32, u32);
+
+fn deliver(ended: &mut Vec<Ended>) {
+    ended.drain(..).for_each(|(queued, elapsed, worker, pid)| queued.finish(elapsed, worker, pid));
 }
 
 /// The standard error of a worker that is gone.
@@ -72,6 +83,7 @@ pub(super) struct Orphan {
 enum What {
     Wake,
     Stream(u32),
+    Room(u32),
     Output(u32),
     Ended(u32),
     Orphan(usize),
@@ -113,6 +125,7 @@ impl<'a> Supervisor<'a> {
             tried_alone: false,
             memory_kills: MemoryKills::now(),
             run: Weak::new(),
+            ended: Vec::new(),
             unread: BTreeSet::new(),
             told: BTreeSet::new(),
             alarm: None,
@@ -128,13 +141,14 @@ impl<'a> Supervisor<'a> {
             drop(unused);
             self.see_off();
             if self.pool.lock().closing && self.links.is_empty() && self.orphans.is_empty() {
-                return;
+                return deliver(&mut self.ended);
             }
             let ready = self.wait(more_starts);
             for what in ready {
                 match what {
                     What::Wake => self.pool.wake.clear(),
                     What::Stream(number) => self.said(number),
+                    What::Room(number) => self.links.get(&number).iter().for_each(|link| _ = link.outbox.flush()),
                     What::Output(number) => self.wrote(number),
                     What::Ended(number) => self.ended(number),
                     What::Orphan(at) => self.orphan_wrote(at),
@@ -147,23 +161,24 @@ impl<'a> Supervisor<'a> {
     /// Waits until something has come, or is due. Gives what has come.
     fn wait(&mut self, more_starts: bool) -> Vec<What> {
         let due = self.due(more_starts);
+        let mut ended = std::mem::take(&mut self.ended);
         let (mut whats, mut sources) = (vec![What::Wake], vec![PollFd::new(&self.pool.wake.read, PollFlags::IN)]);
         let inner = self.pool.lock();
         let (mut flooded, mut resting) = (false, Vec::new());
         for (number, link) in &self.links {
             let worker = inner.state.workers.get(number);
             let front = worker.and_then(|worker| worker.in_flight.front()).and_then(|front| front.unit());
-            let is_flooded = front.is_some_and(super::queued::Queued::is_flooded);
+            let is_flooded = front.is_some_and(Queued::is_flooded);
             flooded |= is_flooded;
             resting.extend(link.rests_until.filter(|_| !link.is_ending()).map(|until| (*number, until)));
             let rests = is_flooded || link.rests_until.is_some();
-            let mut events = if rests { PollFlags::empty() } else { PollFlags::IN };
-            if link.outbox.is_waiting() {
-                events |= PollFlags::OUT;
-            }
-            if !link.is_ending() && !events.is_empty() {
+            if !link.is_ending() && !rests {
                 whats.push(What::Stream(*number));
-                sources.push(PollFd::from_borrowed_fd(link.outbox.stream(), events));
+                sources.push(PollFd::new(link.source(), PollFlags::IN));
+            }
+            if !link.is_ending() && link.outbox.is_waiting() {
+                whats.push(What::Room(*number));
+                sources.push(PollFd::from_borrowed_fd(link.outbox.stream(), PollFlags::OUT));
             }
             if let (Some(pipe), false) = (link.output.pipe(), is_flooded) {
                 whats.push(What::Output(*number));
@@ -185,6 +200,7 @@ impl<'a> Supervisor<'a> {
         let until = due.into_iter().chain(flood).chain(resting.iter().map(|(_, until)| *until)).min();
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
         let timeout: Option<Timespec> = timeout.and_then(|timeout| timeout.try_into().ok());
+        deliver(&mut ended);
         // Interrupted, it is as if nothing had come.
         let _ = poll(&mut sources, timeout.as_ref());
         let ready = sources.iter().zip(&whats).filter(|(source, _)| !source.revents().is_empty());
@@ -193,10 +209,7 @@ impl<'a> Supervisor<'a> {
             let now = Instant::now();
             for (number, _) in resting.into_iter().filter(|(_, until)| *until <= now) {
                 self.links.get_mut(&number).into_iter().for_each(|link| link.rests_until = None);
-                // It may be here already, because there is something to be sent.
-                if !ready.contains(&What::Stream(number)) {
-                    ready.push(What::Stream(number));
-                }
+                ready.push(What::Stream(number));
             }
         }
         ready

@@ -1,4 +1,10 @@
-//! What the parent says: read at all times by a thread of its own, which hands the work to the thread that runs it.
+//! What the parent says.
+//!
+//! The thread that runs the units reads it itself while it has nothing to run, because being woken by another thread takes longer
+//! than a short unit. While a unit runs for [`WATCH`] and longer, or waits for an answer, a second thread, the watch, reads:
+//! cancellations and answers must arrive in the meantime, and the process must end when the parent is gone. The watch stops when
+//! it has received something to run and nothing is running. Which of the two may read follows from what is written under the
+//! lock: the watch while `watching` is set, else the thread that runs units, which reads only while it runs none.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -12,6 +18,7 @@ use super::{
     give_up,
     outbox::Outbox,
     parent::{self, Parent},
+    upstream::TokensUpstream,
 };
 use crate::{
     cancel::{CancelReason, CancellationToken},
@@ -19,6 +26,7 @@ use crate::{
     process::{
         frame::FrameReader,
         message::{FromWorker, MESSAGE, Run, Setup, ToWorker},
+        pacing::WATCH,
     },
     user_code,
 };
@@ -26,7 +34,12 @@ use crate::{
 /// What there is to do, in the order in which it was sent, and what cancels it.
 pub(crate) struct Inbox {
     state: Mutex<State>,
+    /// There is an order, for the thread that runs units.
     there: Condvar,
+    /// A unit runs, or something is wanted, for the watch.
+    wanted: Condvar,
+    parent: Arc<Parent>,
+    frames: Mutex<FrameReader>,
     tokens: Arc<Tokens>,
     outbox: Arc<Outbox>,
     asked: Mutex<HashMap<u64, Reply>>,
@@ -37,6 +50,12 @@ struct State {
     orders: VecDeque<Order>,
     /// The unit that runs.
     running: Option<(u64, CancellationToken)>,
+    /// Whether the watch reads.
+    watching: bool,
+    /// Whether the watch sleeps until it is wanted.
+    asleep: bool,
+    /// Whether the running unit waits for an answer.
+    urgent: bool,
 }
 
 /// Something for the thread that runs units.
@@ -58,17 +77,42 @@ pub(crate) struct Queued {
     pub(crate) token: CancellationToken,
 }
 
+#[cfg(test)]
+impl Queued {
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+}
+
 impl Inbox {
-    /// An empty one, for what is granted to these tokens. Answers are sent through `outbox`.
-    pub(crate) fn new(tokens: Arc<Tokens>, outbox: Arc<Outbox>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), there: Condvar::new(), tokens, outbox, asked: Mutex::default() })
+    /// An empty one, for what comes from this parent. Answers are sent through `outbox`.
+    pub(crate) fn new(parent: Arc<Parent>, outbox: Arc<Outbox>) -> Arc<Self> {
+        Arc::new_cyclic(|inbox| {
+            let upstream = TokensUpstream { outbox: Arc::clone(&outbox), inbox: inbox.clone() };
+            Self {
+                state: Mutex::default(),
+                there: Condvar::new(),
+                wanted: Condvar::new(),
+                parent,
+                // The other side is trusted with lengths: it is this program, and a damaged header is noticed.
+                frames: Mutex::new(FrameReader::new(u64::MAX >> 1)),
+                tokens: Tokens::new(1, Some(Box::new(upstream))),
+                outbox,
+                asked: Mutex::default(),
+            }
+        })
     }
 
-    /// Starts the thread that reads.
-    pub(crate) fn start(self: &Arc<Self>, parent: Arc<Parent>) {
+    /// The tokens of this process.
+    pub(crate) fn tokens(&self) -> &Arc<Tokens> {
+        &self.tokens
+    }
+
+    /// Starts the watch.
+    pub(crate) fn start(self: &Arc<Self>) {
         let inbox = Arc::clone(self);
-        let read = move || inbox.read(&parent);
-        if let Err(error) = thread::Builder::new().name("tea-reader".into()).stack_size(256 << 10).spawn(read) {
+        let watch = move || inbox.watch();
+        if let Err(error) = thread::Builder::new().name("tea-reader".into()).stack_size(256 << 10).spawn(watch) {
             give_up(&format!("it cannot start a thread: {error}"));
         }
     }
@@ -77,20 +121,44 @@ impl Inbox {
     pub(crate) fn next(&self) -> Order {
         let mut state = self.state();
         loop {
-            let Some(order) = state.orders.pop_front() else {
+            if let Some(order) = state.orders.pop_front() {
+                if let Order::Unit(unit) = &order {
+                    state.running = Some((unit.number, unit.token.clone()));
+                    if state.asleep {
+                        self.wanted.notify_one();
+                    }
+                }
+                return order;
+            }
+            if state.watching {
                 state = self.there.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
-            };
-            if let Order::Unit(unit) = &order {
-                state.running = Some((unit.number, unit.token.clone()));
             }
-            return order;
+            drop(state);
+            let frames = self.frames();
+            // The watch, which has had them until now, may have received another one.
+            state = self.state();
+            if state.orders.is_empty() {
+                drop(state);
+                self.read(frames);
+                state = self.state();
+            }
         }
     }
 
     /// The unit that began last has ended.
     pub(crate) fn finish(&self) {
-        self.state().running = None;
+        let mut state = self.state();
+        (state.running, state.urgent) = (None, false);
+    }
+
+    /// The running unit waits for an answer of the parent.
+    pub(crate) fn want_answer(&self) {
+        let mut state = self.state();
+        if state.running.is_some() && !state.watching {
+            state.urgent = true;
+            self.wanted.notify_one();
+        }
     }
 
     /// The answer to breaker call number `ask` is for this.
@@ -98,19 +166,49 @@ impl Inbox {
         self.asked().insert(ask, reply);
     }
 
-    fn read(&self, parent: &Parent) {
+    /// The life of the watch.
+    fn watch(&self) {
         user_code::forbid();
-        // The other side is trusted with lengths: it is this program, and a damaged header is noticed.
-        let mut frames = FrameReader::new(u64::MAX >> 1);
+        let mut state = self.state();
+        let mut seen = None;
+        loop {
+            let running = state.running.as_ref().map(|(number, _)| *number);
+            if running.is_some() && (running == seen || state.urgent) {
+                (state.watching, state.urgent) = (true, false);
+                while state.watching {
+                    drop(state);
+                    self.read(self.frames());
+                    state = self.state();
+                }
+                continue;
+            }
+            // Nothing runs, as before.
+            state.asleep = running.is_none() && seen.is_none();
+            seen = running;
+            state = if state.asleep {
+                self.wanted.wait(state).unwrap_or_else(PoisonError::into_inner)
+            } else {
+                self.wanted.wait_timeout(state, WATCH).unwrap_or_else(PoisonError::into_inner).0
+            };
+            state.asleep = false;
+        }
+    }
+
+    /// Reads what is there, and waits if that is nothing.
+    fn read(&self, mut frames: MutexGuard<'_, FrameReader>) {
+        let Self { parent, .. } = self;
+        let mut any = false;
         loop {
             match frames.next() {
                 Ok(Some(frame)) if frame.kind == MESSAGE => {
                     self.take(frame.payload.into()).unwrap_or_else(|error| give_up(&error));
+                    any = true;
                 }
                 Ok(Some(frame)) => give_up(&format!("it received a frame of the unknown kind {}", frame.kind)),
+                Ok(None) if any => return,
                 Ok(None) => {
-                    parent.wait(PollFlags::IN);
-                    match frames.fill(&parent.stream) {
+                    parent.wait(&parent.socket, PollFlags::IN);
+                    match frames.fill(&parent.socket) {
                         Ok(0) => parent::end(),
                         Ok(_) => {}
                         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
@@ -152,8 +250,12 @@ impl Inbox {
                 return Ok(());
             }
         };
-        self.state().orders.push_back(order);
-        self.there.notify_one();
+        let mut state = self.state();
+        state.orders.push_back(order);
+        if state.watching && state.running.is_none() {
+            state.watching = false;
+            self.there.notify_one();
+        }
         Ok(())
     }
 
@@ -185,6 +287,10 @@ impl Inbox {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn frames(&self) -> MutexGuard<'_, FrameReader> {
+        self.frames.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn asked(&self) -> MutexGuard<'_, HashMap<u64, Reply>> {

@@ -1,8 +1,8 @@
 //! A worker process: from its start to its end it serves one parent.
 //!
 //! The main thread runs the units, one after the other, and nothing else runs the user's code unless that starts threads
-//! of its own. A second thread, the reader, reads what the parent says at all times: it hands units to the main thread,
-//! takes cancellations, and ends the process when the parent is gone.
+//! of its own. Between units, it reads what the parent says. While a unit runs, a second thread takes cancellations and ends the
+//! process when the parent is gone; see [`inbox`].
 
 mod inbox;
 mod nodes;
@@ -29,7 +29,7 @@ use self::{
     outbox::Outbox,
     parent::Parent,
     runner::Runner,
-    upstream::{BreakersUpstream, TokensUpstream},
+    upstream::BreakersUpstream,
 };
 use super::{
     identity,
@@ -38,7 +38,7 @@ use super::{
 use crate::{
     executor::{
         cache::STACK,
-        tokens::{self, Lease, Tokens},
+        tokens::{self, Lease},
     },
     stderr,
 };
@@ -81,14 +81,15 @@ pub(crate) fn serve_on_a_thread() -> ! {
 pub(crate) fn serve() -> ! {
     SERVING.store(true, Ordering::Relaxed);
     show_in_ps();
-    let stream = stdio::take().unwrap_or_else(|error| give_up(&format!("it has no connection to its parent: {error}")));
-    let parent = Arc::new(Parent::new(stream));
+    let streams =
+        stdio::take().unwrap_or_else(|error| give_up(&format!("it has no connection to its parent: {error}")));
+    let parent = Arc::new(Parent::new(streams));
     let outbox = Arc::new(Outbox::new(Arc::clone(&parent)));
     let hello = Hello { protocol: PROTOCOL, fingerprint: identity::fingerprint(), pid: process::id() };
     outbox.send(&FromWorker::Hello(hello));
-    let tokens = Tokens::new(1, Some(Box::new(TokensUpstream(Arc::clone(&outbox)))));
-    let inbox = Inbox::new(Arc::clone(&tokens), Arc::clone(&outbox));
-    inbox.start(parent);
+    let inbox = Inbox::new(parent, Arc::clone(&outbox));
+    let tokens = Arc::clone(inbox.tokens());
+    inbox.start();
     let Order::Setup(setup) = inbox.next() else { give_up("its parent does not tell it how to work") };
     set_up(&setup);
     tokens::set_current(Some(Lease::acquire(Arc::clone(&tokens), None)));

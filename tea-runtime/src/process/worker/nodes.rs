@@ -107,8 +107,9 @@ mod tests {
 
     /// What is reported to the parent, in order.
     fn told(wants: Detail, tell: impl FnOnce(&NodeListener)) -> Vec<String> {
-        let (there, here) = UnixStream::pair().unwrap();
-        let listener = NodeListener::new(Arc::new(Outbox::new(Arc::new(Parent::new(here.into())))), wants);
+        let ((_, socket), (there, pipe)) = (UnixStream::pair().unwrap(), std::io::pipe().unwrap());
+        let parent = Parent::new((socket.into(), pipe.into()));
+        let listener = NodeListener::new(Arc::new(Outbox::new(Arc::new(parent))), wants);
         tell(&listener);
         drop(listener);
         let (mut frames, mut told) = (FrameReader::new(1 << 20), Vec::new());

@@ -8,8 +8,8 @@ use std::{
 
 use rustix::{
     event::PollFlags,
-    io::{Errno, retry_on_intr},
-    net::{SendAncillaryBuffer, sendmsg},
+    fd::OwnedFd,
+    io::{Errno, retry_on_intr, writev},
 };
 
 use super::{
@@ -19,12 +19,12 @@ use super::{
 use crate::{
     executor::wire::{self, Bytes, PartEnd},
     process::{
-        frame::{HEADER, Header, SEND},
+        frame::{HEADER, Header, LARGE},
         message::{FromWorker, MESSAGE, PART_END},
     },
 };
 
-/// The sending side of the stream to the parent.
+/// The sending side of the streams to the parent.
 pub(crate) struct Outbox {
     parent: Arc<Parent>,
     next: Mutex<Next>,
@@ -66,22 +66,29 @@ impl Outbox {
         let parts = || std::iter::once(&start[..]).chain(rest.iter().map(|piece| &**piece));
         Header::seal(kind, *number, bytes, parts());
         *number += 1;
-        let mut slices: Vec<_> = std::iter::once(&bytes[..]).chain(parts()).map(IoSlice::new).collect();
-        match self.send_all(&mut slices) {
+        let Parent { socket, pipe, .. } = &*self.parent;
+        let length = bytes.len() - HEADER + values.len();
+        let (header, message) = bytes.split_at(if length < LARGE { bytes.len() } else { HEADER });
+        let rest = std::iter::once(message).chain(parts()).filter(|part| !part.is_empty());
+        let sent = if length < LARGE {
+            self.send_all(pipe, &mut std::iter::once(header).chain(rest).map(IoSlice::new).collect::<Vec<_>>())
+        } else {
+            let header = self.send_all(pipe, &mut [IoSlice::new(header)]);
+            header.and_then(|()| self.send_all(socket, &mut rest.map(IoSlice::new).collect::<Vec<_>>()))
+        };
+        match sent {
             Ok(()) => {}
             Err(Errno::PIPE | Errno::CONNRESET) => parent::end(),
             Err(error) => give_up(&format!("its parent cannot be reached: {}", io::Error::from(error))),
         }
     }
 
-    fn send_all(&self, mut slices: &mut [IoSlice<'_>]) -> Result<(), Errno> {
-        IoSlice::advance_slices(&mut slices, 0);
+    fn send_all(&self, stream: &OwnedFd, mut slices: &mut [IoSlice<'_>]) -> Result<(), Errno> {
         while !slices.is_empty() {
             let few = &slices[..slices.len().min(MOST_SLICES)];
-            let stream = &self.parent.stream;
-            match retry_on_intr(|| sendmsg(stream, few, &mut SendAncillaryBuffer::default(), SEND)) {
+            match retry_on_intr(|| writev(stream, few)) {
                 Ok(sent) => IoSlice::advance_slices(&mut slices, sent),
-                Err(Errno::AGAIN) => self.parent.wait(PollFlags::OUT),
+                Err(Errno::AGAIN) => self.parent.wait(stream, PollFlags::OUT),
                 Err(error) => return Err(error),
             }
         }

@@ -1,4 +1,4 @@
-//! The parent: the stream to it, and whether it still exists.
+//! The parent: the streams to it, and whether it still exists.
 
 use std::process;
 
@@ -14,8 +14,10 @@ use crate::process::pacing::PARENT_LOOK;
 
 /// The parent of this worker.
 pub(crate) struct Parent {
-    /// The stream, which is non-blocking.
-    pub(crate) stream: OwnedFd,
+    /// Where it sends, and where it gets large payloads; non-blocking.
+    pub(crate) socket: OwnedFd,
+    /// Where it gets everything else; non-blocking.
+    pub(crate) pipe: OwnedFd,
     pid: Option<Pid>,
     /// A descriptor of its process, if the system supports that, because a copy of the parent (`fork`) may keep the
     /// stream open after its end.
@@ -23,8 +25,8 @@ pub(crate) struct Parent {
 }
 
 impl Parent {
-    /// The parent at the other end of `stream`.
-    pub(crate) fn new(stream: OwnedFd) -> Self {
+    /// The parent at the other ends of these.
+    pub(crate) fn new((socket, pipe): (OwnedFd, OwnedFd)) -> Self {
         let pid = getppid();
         let process = pid.and_then(open);
         // What ended in between had its number taken by nobody but another parent of this process.
@@ -35,13 +37,13 @@ impl Parent {
         // continues it. It has no effect on a running worker, even if only a thread of the parent ends.
         #[cfg(target_os = "linux")]
         let _ = rustix::process::set_parent_process_death_signal(Some(Signal::CONT));
-        Self { stream, pid, process }
+        Self { socket, pipe, pid, process }
     }
 
-    /// Waits until the stream can be read or written, according to `flags`. If the parent is gone, this process ends.
-    pub(crate) fn wait(&self, flags: PollFlags) {
+    /// Waits until a stream to the parent can be read or written, according to `flags`. If the parent is gone, this process ends.
+    pub(crate) fn wait(&self, stream: &OwnedFd, flags: PollFlags) {
         loop {
-            let stream = PollFd::new(&self.stream, flags);
+            let stream = PollFd::new(stream, flags);
             let process = self.process.as_ref().map(|process| PollFd::new(process, PollFlags::IN));
             let (mut both, mut one);
             let (sources, limit) = if let Some(process) = process {

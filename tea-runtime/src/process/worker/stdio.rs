@@ -1,25 +1,29 @@
 //! The first thing that a worker does: it moves the descriptors that lead to the parent out of the way of user code.
 
-use std::{fs::File, io};
+use std::{fs::File, io, sync::Arc};
 
 use rustix::{
     fd::{AsFd, OwnedFd},
     io::{fcntl_dupfd_cloexec, ioctl_fionbio},
     process::{Resource, getrlimit},
-    stdio::{dup2_stdin, dup2_stdout, stderr, stdin},
+    stdio::{dup2_stdin, dup2_stdout, stderr, stdin, stdout},
 };
+use signal_hook::consts::SIGPIPE;
 
 /// A descriptor above those that user code reaches when it closes "all" descriptors.
 const PRIVATE: u64 = 200;
 
-/// Moves the stream to the parent, which is both standard input and output, to a separate, non-blocking descriptor.
+/// Moves the streams to the parent, which are standard input and output, to separate, non-blocking descriptors.
 /// From then on, standard input is empty, and standard output goes to standard error.
-pub(crate) fn take() -> io::Result<OwnedFd> {
-    let stream = private(stdin())?;
-    ioctl_fionbio(&stream, true)?;
+pub(crate) fn take() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (socket, pipe) = (private(stdin())?, private(stdout())?);
+    ioctl_fionbio(&socket, true)?;
+    ioctl_fionbio(&pipe, true)?;
     dup2_stdin(File::open("/dev/null")?)?;
     dup2_stdout(stderr())?;
-    Ok(stream)
+    // Writing when the parent is gone must be an error, whatever `main` has done with this signal.
+    signal_hook::flag::register(SIGPIPE, Arc::default())?;
+    Ok((socket, pipe))
 }
 
 /// A duplicate of a descriptor that user code does not find, and that the processes it starts do not inherit.

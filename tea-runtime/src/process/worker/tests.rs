@@ -1,4 +1,8 @@
-use std::{os::unix::net::UnixStream, sync::Arc};
+use std::{
+    io::{PipeReader, Write as _},
+    os::unix::net::UnixStream,
+    sync::Arc,
+};
 
 use proptest::{collection::vec, prelude::*};
 
@@ -7,7 +11,7 @@ use super::{
     outbox::Outbox,
     parent::Parent,
     runner::Runner,
-    upstream::{BreakersUpstream, TokensUpstream},
+    upstream::BreakersUpstream,
 };
 use crate::{
     cancel::CancelReason,
@@ -15,7 +19,6 @@ use crate::{
     event::Detail,
     executor::{
         breakers::{BreakerAnswer, BreakerAt, BreakerCall, BreakerUpstream},
-        tokens::Tokens,
         wire::{self, PartEnd, UnitHead, ValueHead},
     },
     failure::{FailureKind, NodeError},
@@ -25,8 +28,8 @@ use crate::{
     },
     policy::ParallelConfig,
     process::{
-        frame::FrameReader,
-        message::{FromWorker, PART_END, Run, ToWorker, Unit},
+        frame::{FrameReader, HEADER, Header},
+        message::{FromWorker, MESSAGE, PART_END, Run, ToWorker, Unit},
         tests::{HERE, key},
     },
     result::CircuitState,
@@ -107,27 +110,29 @@ fn double(n: usize) -> Result<usize, NodeError> {
     if n == 57 { Err("no luck".into()) } else { Ok(2 * n) }
 }
 
-/// A worker without a process: its parts, and the parent's end of its stream.
+/// A worker without a process: its parts, and the parent's ends of its streams.
 struct Worker {
     runner: Runner,
     inbox: Arc<Inbox>,
     upstream: BreakersUpstream,
-    parent: UnixStream,
+    sends: UnixStream,
+    parent: PipeReader,
 }
 
 impl Worker {
     fn new() -> Self {
-        let (parent, stream) = UnixStream::pair().unwrap();
-        let outbox = Arc::new(Outbox::new(Arc::new(Parent::new(stream.into()))));
-        let tokens = Tokens::new(1, Some(Box::new(TokensUpstream(Arc::clone(&outbox)))));
-        let inbox = Inbox::new(Arc::clone(&tokens), Arc::clone(&outbox));
+        let ((sends, socket), (parent, pipe)) = (UnixStream::pair().unwrap(), std::io::pipe().unwrap());
+        let link = Arc::new(Parent::new((socket.into(), pipe.into())));
+        let outbox = Arc::new(Outbox::new(Arc::clone(&link)));
+        let inbox = Inbox::new(link, Arc::clone(&outbox));
+        let tokens = Arc::clone(inbox.tokens());
         let upstream = BreakersUpstream { outbox: Arc::clone(&outbox), inbox: Arc::clone(&inbox) };
         let mut runner = Runner::new(outbox, tokens, upstream.clone(), None);
         let (module, workflow) = (PLAN.module.to_owned(), PLAN.name.to_owned());
         // No settings were changed.
         let settings = vec![0, 0];
         runner.begin_run(&Run { run: 5, module, workflow, tells: Detail::NONE, settings });
-        Self { runner, inbox, upstream, parent }
+        Self { runner, inbox, upstream, sends, parent }
     }
 
     fn take(&self, message: &ToWorker<'_>) {
@@ -144,7 +149,7 @@ impl Worker {
 
     /// What the parent is told, when nothing else comes.
     fn ends(self) -> Vec<(u64, Result<Vec<u8>, FailureKind>)> {
-        let Self { runner, inbox, upstream, parent } = self;
+        let Self { runner, inbox, upstream, sends: _sends, parent } = self;
         drop((runner, inbox, upstream));
         let (mut frames, mut ends) = (FrameReader::new(1 << 20), Vec::new());
         while frames.fill(&parent).unwrap() > 0 {
@@ -229,6 +234,78 @@ fn a_cancellation_finds_the_unit_that_runs_and_no_other() {
     worker.inbox.finish();
     // It is over: nothing is left that could be cancelled.
     worker.take(&ToWorker::Cancel { unit: 7, sibling: false });
+}
+
+/// A frame with a message to a worker.
+fn frame(number: u64, message: &ToWorker<'_>) -> Vec<u8> {
+    let mut bytes = vec![0; HEADER];
+    wire::write(message, &mut bytes);
+    Header::seal(MESSAGE, number, &mut bytes, []);
+    bytes
+}
+
+fn numbered(number: u64) -> ToWorker<'static> {
+    match unit(REGION.id, 0, None, Vec::new()) {
+        ToWorker::Unit(unit) => ToWorker::Unit(Unit { unit: number, ..unit }),
+        other => other,
+    }
+}
+
+/// Each turn goes through another way: from a worker that has nothing to do, to one whose unit takes long, and back.
+#[test]
+fn a_worker_hears_its_parent_while_it_runs_something_and_while_it_does_not() {
+    let Worker { inbox, mut sends, .. } = Worker::new();
+    inbox.start();
+    let mut number = 0;
+    let mut send = |message: &ToWorker<'_>| {
+        sends.write_all(&frame(number, message)).unwrap();
+        number += 1;
+    };
+    for turn in (0..300).step_by(3) {
+        send(&numbered(turn));
+        let Order::Unit(Queued { token, .. }) = inbox.next() else { panic!("it was a unit") };
+        if turn % 2 == 0 {
+            // It would wait for ever if nobody read.
+            send(&ToWorker::Cancel { unit: turn, sibling: true });
+            let (tell, told) = std::sync::mpsc::channel();
+            token.on_cancel(move |reason| tell.send(reason).unwrap());
+            assert_eq!(told.recv().unwrap(), CancelReason::Sibling);
+        }
+        inbox.finish();
+        // The first of them is there before the second is asked for.
+        send(&numbered(turn + 1));
+        send(&numbered(turn + 2));
+        for next in [turn + 1, turn + 2] {
+            let Order::Unit(unit) = inbox.next() else { panic!("it was a unit") };
+            assert_eq!(unit.number(), next);
+            inbox.finish();
+        }
+    }
+    // The end of the stream would end this process.
+    std::mem::forget(sends);
+}
+
+#[test]
+fn a_unit_that_waits_for_its_parent_is_answered_though_it_has_just_begun() {
+    let Worker { inbox, upstream, mut sends, parent, .. } = Worker::new();
+    inbox.start();
+    let mut frames = FrameReader::new(1 << 20);
+    for turn in 0..50 {
+        sends.write_all(&frame(2 * turn, &numbered(turn))).unwrap();
+        let Order::Unit(_) = inbox.next() else { panic!("it was a unit") };
+        let (tell, told) = std::sync::mpsc::channel();
+        let at = BreakerAt { site: 0, index: 0 };
+        upstream.ask(5, at, BreakerCall::Allows, Box::new(move |answer| tell.send(answer.allowed).unwrap()));
+        frames.fill(&parent).unwrap();
+        let question = frames.next().unwrap().unwrap();
+        let Ok((FromWorker::Breaker { ask, .. }, _)) = wire::read(&question.payload) else { panic!("a question") };
+        let answer = BreakerAnswer { allowed: true, state: CircuitState::Closed, changed: false };
+        sends.write_all(&frame(2 * turn + 1, &ToWorker::Breaker { ask, answer })).unwrap();
+        assert!(told.recv().unwrap());
+        inbox.finish();
+    }
+    // The end of the stream would end this process.
+    std::mem::forget(sends);
 }
 
 #[test]

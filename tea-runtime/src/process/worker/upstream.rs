@@ -1,7 +1,7 @@
 //! What fan-outs inside a unit request from the parent: tokens to run, and the circuit breakers of the run.
 
 use std::sync::{
-    Arc,
+    Arc, Weak,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -15,15 +15,19 @@ use crate::{
 };
 
 /// The parent as the source of tokens.
-pub(crate) struct TokensUpstream(pub(crate) Arc<Outbox>);
+pub(crate) struct TokensUpstream {
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) inbox: Weak<Inbox>,
+}
 
 impl Upstream for TokensUpstream {
     fn request(&self) {
-        self.0.send(&FromWorker::TokenWanted);
+        self.outbox.send(&FromWorker::TokenWanted);
+        self.inbox.upgrade().iter().for_each(|inbox| inbox.want_answer());
     }
 
     fn give_back(&self) {
-        self.0.send(&FromWorker::TokenReturned);
+        self.outbox.send(&FromWorker::TokenReturned);
     }
 }
 
@@ -40,5 +44,6 @@ impl BreakerUpstream for BreakersUpstream {
         let ask = LAST.fetch_add(1, Ordering::Relaxed);
         self.inbox.expect_answer(ask, reply);
         self.outbox.send(&FromWorker::Breaker { ask, run, at, call });
+        self.inbox.want_answer();
     }
 }
