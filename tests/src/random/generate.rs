@@ -25,13 +25,18 @@ struct Writer<'r> {
     names: u32,
     /// Nodes that may still be made.
     budget: u32,
+    /// Keys that may be unset are read as if they were set, and branches use keys of others: most such files are refused,
+    /// and one that should have been shows when it runs.
+    bold: bool,
+    /// Branches and items may fail, where they do not say otherwise.
+    allow_failure: bool,
 }
 
 /// Where something is generated.
 #[derive(Clone)]
 struct Place {
     scope: Scope,
-    /// Some runs do not come by, so that keys are optional for whoever reads them later.
+    /// Some runs do not get here, so keys that are written here are optional for later readers.
     maybe: bool,
     depth: u32,
     /// Branches are running: the shared list is only written to.
@@ -42,16 +47,34 @@ struct Place {
 /// then a race or an unset key is written on purpose.
 #[must_use]
 pub fn workflow(rng: &mut Rng, name: &str) -> String {
-    let budget = rng.u32(3..16);
-    let mut writer = Writer { rng, keys: String::new(), nodes: String::new(), edges: String::new(), names: 0, budget };
+    let bold = rng.u32(..8) == 0;
+    write(rng, name, bold)
+}
+
+/// The same without any mistake.
+#[must_use]
+pub fn careful(rng: &mut Rng, name: &str) -> String {
+    write(rng, name, false)
+}
+
+fn write(rng: &mut Rng, name: &str, bold: bool) -> String {
+    let (keys, nodes, edges) = (String::new(), String::new(), String::new());
+    let (budget, allow_failure) = (rng.u32(3..16), rng.u32(..10) == 0);
+    let mut writer = Writer { rng, keys, nodes, edges, names: 0, budget, bold, allow_failure };
     if writer.one_in(5) {
         writer.dataflow();
     } else {
         writer.sequential();
     }
-    let strategy = ["thread", "process"][writer.rng.usize(..2)];
+    let mut settings = format!("strategy: {}", ["thread", "process"][writer.rng.usize(..2)]);
+    if allow_failure {
+        settings.push_str(", allow_failure: true");
+    }
+    if writer.one_in(6) {
+        settings.push_str(", retry: { max_retries: 2, base_delay: 0s }");
+    }
     let Writer { keys, nodes, edges, .. } = writer;
-    let mut text = format!("name: {name}\nsettings: {{ parallel: {{ strategy: {strategy} }} }}\nstate_schema:\n");
+    let mut text = format!("name: {name}\nsettings: {{ parallel: {{ {settings} }} }}\nstate_schema:\n");
     text.push_str("  n: { type: u64, input: true }\n");
     // The shared list starts with a value in half of all files, and is written from everywhere.
     text.push_str("  all: { type: \"Vec<u64>\", reduce: join, input: true, default: \"vec![1]\" }\n");
@@ -108,7 +131,7 @@ impl Writer<'_> {
         }
     }
 
-    /// An expression that stands for a number.
+    /// An expression that gives a number.
     fn number(&mut self, scope: &Scope) -> String {
         let count = self.rng.usize(..4);
         let mut values = Vec::new();
@@ -144,16 +167,17 @@ impl Writer<'_> {
         writeln!(self.keys, "  {key}: {{ type: \"{ty}\"{more} }}").expect("memory");
     }
 
-    /// A key for one writer; whoever comes later may read it.
+    /// A key for one writer; later nodes may read it.
     fn fresh(&mut self, place: &mut Place, list: bool) -> String {
         self.names += 1;
         let key = format!("k{}", self.names);
-        let mut more = String::from(if place.maybe { ", optional: true" } else { "" });
+        let optional = place.maybe && !self.bold;
+        let mut more = String::from(if optional { ", optional: true" } else { "" });
         if self.one_in(12) {
             more.push_str(["", ", transient: true", ", output: false"][self.rng.usize(..3)]);
         }
         self.declare(&key, if list { "Vec<u64>" } else { "u64" }, &more);
-        let kind = match (list, place.maybe) {
+        let kind = match (list, optional) {
             (false, false) => Kind::Number,
             (false, true) => Kind::OptionalNumber,
             (true, false) => Kind::List,
@@ -182,9 +206,18 @@ impl Writer<'_> {
                 let run = self.shaky(&number);
                 format!("run: \"{run}\", output: {key}")
             }
-            6 if !place.parallel => {
+            6 if !place.parallel || self.bold => {
                 let key = self.fresh(place, false);
                 format!("run: \"sum(all)\", output: {key}")
+            }
+            7 if !place.parallel || self.bold => {
+                // A key that has a value already. The input stays, and counters of loops, so that loops end.
+                let is_own = |key: &str| key.len() > 1 && !key.starts_with('c');
+                let keys = place.scope.iter().filter(|(key, kind)| *kind == Kind::Number && is_own(key));
+                let keys: Vec<_> = keys.map(|(key, _)| key.clone()).collect();
+                let key =
+                    if keys.is_empty() { self.fresh(place, false) } else { keys[self.rng.usize(..keys.len())].clone() };
+                format!("run: \"{number}\", output: {key}")
             }
             _ => {
                 let key = self.fresh(place, false);
@@ -207,27 +240,45 @@ impl Writer<'_> {
         }
     }
 
-    /// One way or another.
+    /// One of several ways.
     fn choice(&mut self, entry: &str, to: &str, place: &mut Place) {
         let work = self.work(place);
-        let condition = self.condition(&place.scope);
-        let (yes, no) = (self.name("yes"), self.name("no"));
-        self.node(entry, &format!("{work}, goto: [{{ if: \"{condition}\", to: {yes} }}, {{ to: {no} }}]"));
-        // Both ways write one key; what else they write may be unset afterwards.
+        let mut ways = vec![self.name("way")];
+        let mut arms = Vec::new();
+        for _ in 0..self.rng.usize(1..3) {
+            arms.push((self.condition(&place.scope), self.name("way")));
+        }
+        if self.one_in(3) {
+            self.node(entry, &work);
+            let edge = |(condition, way): &(String, String)| {
+                format!("  - {{ from: {entry}, to: {way}, when: \"{condition}\" }}\n")
+            };
+            let mut edges: Vec<_> = arms.iter().map(edge).collect();
+            let otherwise = format!("  - {{ from: {entry}, to: {} }}\n", ways[0]);
+            edges.insert(self.rng.usize(..=edges.len()), otherwise);
+            self.edges.extend(edges);
+        } else {
+            let arm = |(condition, way): &(String, String)| format!("{{ if: \"{condition}\", to: {way} }}, ");
+            let list: String = arms.iter().map(arm).collect();
+            self.node(entry, &format!("{work}, goto: [{list}{{ to: {} }}]", ways[0]));
+        }
+        ways.extend(arms.into_iter().map(|(_, way)| way));
+        // All ways write one key; what else they write may be unset afterwards.
         self.names += 1;
-        let both = format!("b{}", self.names);
-        self.declare(&both, "u64", if place.maybe { ", optional: true" } else { "" });
+        let all = format!("b{}", self.names);
+        let optional = place.maybe && !self.bold;
+        self.declare(&all, "u64", if optional { ", optional: true" } else { "" });
         let mut after = place.scope.clone();
-        for way in [yes, no] {
-            let last = self.name("way");
+        for way in ways {
+            let last = self.name("last");
             let mut inside = Place { maybe: true, depth: place.depth + 1, ..place.clone() };
             self.sequence(&way, &last, &mut inside);
             let number = self.number(&inside.scope);
-            self.node(&last, &format!("run: \"{number}\", output: {both}, goto: {to}"));
+            self.node(&last, &format!("run: \"{number}\", output: {all}, goto: {to}"));
             after.extend(inside.scope.into_iter().skip(place.scope.len()));
         }
         place.scope = after;
-        place.scope.push((both, if place.maybe { Kind::OptionalNumber } else { Kind::Number }));
+        place.scope.push((all, if optional { Kind::OptionalNumber } else { Kind::Number }));
     }
 
     /// A loop with a counter.
@@ -240,7 +291,7 @@ impl Writer<'_> {
         let mut inside = Place { depth: place.depth + 1, ..place.clone() };
         inside.scope.push((count.clone(), Kind::Number));
         // Now and then too few visits for the turns.
-        let (turns, visits) = (self.rng.u32(1..5), self.rng.u32(3..9));
+        let (turns, visits) = (self.rng.u32(1..5), self.rng.u32(2..7));
         let body = self.name("body");
         self.node(&head, &format!("run: \"{count} + 1\", output: {count}, max_visits: {visits}, goto: {body}"));
         self.sequence(&body, &last, &mut inside);
@@ -266,7 +317,7 @@ impl Writer<'_> {
             settings.push_str(", parallel_strategy: thread");
         }
         if self.one_in(4) {
-            settings.push_str(", retry: { max_retries: 1, base_delay: 0s }");
+            write!(settings, ", retry: {{ max_retries: {}, base_delay: 0s }}", self.rng.u32(1..4)).expect("memory");
         }
         // Limits that nothing reaches: attempts have threads of their own then, and items run one by one.
         if self.one_in(6) {
@@ -287,12 +338,18 @@ impl Writer<'_> {
         let fan_in = self.name("join");
         let mut after = place.scope.clone();
         // Where a failure cancels the others, it must fail all: what else became of them depends on the timing.
-        let fail_fast = self.one_in(6);
+        let fail_fast = !self.allow_failure && self.one_in(6);
         for number in 0..self.rng.u32(1..4) {
             let head = self.name("branch");
             let mut inside = Place { depth: place.depth + 1, parallel: true, ..place.clone() };
             let mut edge = self.settings();
-            if !fail_fast && self.one_in(4) {
+            if self.allow_failure {
+                if self.one_in(3) {
+                    edge.push_str(", allow_failure: false");
+                } else {
+                    inside.maybe = true;
+                }
+            } else if !fail_fast && self.one_in(4) {
                 inside.maybe = true;
                 edge.push_str(", allow_failure: true");
             }
@@ -324,22 +381,36 @@ impl Writer<'_> {
         let work = self.work(place);
         self.node(entry, &work);
         let (one, two) = (self.name("one"), self.name("two"));
-        let (meet, left, right) = (self.name("meet"), self.name("left"), self.name("right"));
+        let (meet, fork, left, right) = (self.name("meet"), self.name("fork"), self.name("left"), self.name("right"));
         let fan_in = self.name("join");
         let settings = self.settings();
-        writeln!(self.edges, "  - {{ from: {entry}, to: [{one}, {two}], parallel: true, fan_in: {fan_in}{settings} }}")
-            .expect("memory");
-        let inside = Place { depth: place.depth + 2, parallel: true, ..place.clone() };
+        let when = self.one_in(3).then(|| format!(", when: \"{}\"", self.condition(&place.scope)));
+        let inside = Place {
+            depth: place.depth + 2,
+            parallel: true,
+            maybe: place.maybe || self.allow_failure || when.is_some(),
+            ..place.clone()
+        };
+        writeln!(
+            self.edges,
+            "  - {{ from: {entry}, to: [{one}, {two}], parallel: true, fan_in: {fan_in}{settings}{} }}",
+            when.unwrap_or_default()
+        )
+        .expect("memory");
         let mut both = inside.clone();
         for branch in [&one, &two] {
             let mut own = inside.clone();
             self.sequence(branch, &meet, &mut own);
             both.scope.extend(own.scope.into_iter().skip(inside.scope.len()));
         }
+        // A choice in the middle, now and then.
+        both.depth = place.depth;
+        self.sequence(&meet, &fork, &mut both);
+        both.depth = inside.depth;
         let number = self.number(&both.scope);
         let key = self.fresh(&mut both, false);
-        self.node(&meet, &format!("run: \"{number}\", output: {key}"));
-        writeln!(self.edges, "  - {{ from: {meet}, to: [{left}, {right}] }}").expect("memory");
+        self.node(&fork, &format!("run: \"{number}\", output: {key}"));
+        writeln!(self.edges, "  - {{ from: {fork}, to: [{left}, {right}] }}").expect("memory");
         let mut after = both.clone();
         for way in [&left, &right] {
             let mut own = both.clone();
@@ -369,8 +440,22 @@ impl Writer<'_> {
             self.declare(&failures, "Vec<tea_runtime::result::ItemFailure>", ", optional: true");
             write!(settings, ", allow_failure: true, failures: {failures}").expect("memory");
         }
-        let (run, output) =
-            if self.one_in(3) { (format!("vec![{run}]"), "all".to_owned()) } else { (run, self.fresh(place, true)) };
+        let (run, output) = match self.rng.u32(..6) {
+            0 | 1 => (format!("vec![{run}]"), "all".to_owned()),
+            2 => {
+                // Without items it stays unset.
+                self.names += 1;
+                let (key, optional) = (format!("r{}", self.names), !self.bold);
+                self.declare(
+                    &key,
+                    "Vec<u64>",
+                    if optional { ", reduce: join, optional: true" } else { ", reduce: join" },
+                );
+                place.scope.push((key.clone(), if optional { Kind::OptionalList } else { Kind::List }));
+                (format!("vec![{run}]"), key)
+            }
+            _ => (run, self.fresh(place, true)),
+        };
         format!("type: dynamic_parallel, items: \"{items}\", index_var: at, run: \"{run}\", output: {output}{settings}")
     }
 
@@ -405,7 +490,8 @@ impl Writer<'_> {
                 self.map_work(&mut place)
             } else {
                 let mut settings = self.settings();
-                if self.one_in(4) {
+                place.maybe = self.allow_failure;
+                if !self.allow_failure && self.one_in(4) {
                     place.maybe = true;
                     settings.push_str(", allow_failure: true");
                 }

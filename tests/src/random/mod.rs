@@ -11,7 +11,11 @@ pub mod plan;
 pub mod rust;
 pub mod scatter;
 
-use std::{collections::BTreeMap, env};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    env,
+};
 
 use tea_build::{
     diagnostic::{Diagnostics, Severity},
@@ -21,6 +25,44 @@ use tea_build::{
 
 /// A state, by the names of its keys.
 pub type State = BTreeMap<String, rust::Value>;
+
+/// The state as a block sees it, and what the block did with it.
+#[derive(Debug, Clone, Default)]
+struct Memory {
+    state: State,
+    /// What it wrote itself, in order.
+    written: Vec<Write>,
+    /// The names that it looked up.
+    read: RefCell<BTreeSet<String>>,
+}
+
+/// A value that a node gave to a key.
+#[derive(Debug, Clone)]
+struct Write {
+    key: String,
+    value: rust::Value,
+    reduce: bool,
+}
+
+impl Memory {
+    /// The same state, with which nothing was done here.
+    fn of(state: State) -> Self {
+        Self { state, ..Self::default() }
+    }
+
+    fn write(&mut self, key: &str, value: rust::Value, reduce: bool) {
+        self.written.push(Write { key: key.to_owned(), value: value.clone(), reduce });
+        let value = rust::written(self.state.remove(key), value, reduce);
+        self.state.insert(key.to_owned(), value);
+    }
+
+    /// Takes over what a part of a fan-out wrote.
+    fn join(&mut self, written: &[Write]) {
+        for Write { key, value, reduce } in written {
+            self.write(key, value.clone(), *reduce);
+        }
+    }
+}
 
 /// The number in an environment variable, if it is set.
 ///

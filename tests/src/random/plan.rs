@@ -1,14 +1,15 @@
-//! Evaluates a plan in the plainest way there is. Tasks of a fan-out run one after the other, in their order, each on a
-//! copy of the one state; a task that fails leaves no trace in it. That this is what a run in parallel gives, whatever
-//! the timing, is what the checks promise.
+//! Evaluates a plan in the plainest way there is. Tasks of a fan-out run one after the other, in their order. Each sees the
+//! keys that the plan says it reads, as they were when the fan-out started and as the tasks that it needs left them; what
+//! the tasks wrote is combined at the end. That this is what a run in parallel gives, whatever the timing, is what the
+//! checks promise.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use tea_build::plan::{Arm, Block, Code, KeyId, Map, Next, Output, Plan, Policy, Region, Target, Work};
+use tea_build::plan::{Arm, Block, Code, KeyId, Map, Next, Output, Plan, Policy, Region, Target, Task, Work};
 
 use super::{
-    State,
-    rust::{Ended, Failed, Locals, Value, attempts, evaluate, holds, written},
+    Memory, State, Write,
+    rust::{Ended, Failed, Locals, Value, attempts, evaluate, holds},
 };
 
 /// The state at the end of a run on `n`.
@@ -19,19 +20,21 @@ use super::{
 /// # Panics
 /// If a key is unset that the plan says is always set.
 pub fn run(plan: &Plan, n: u64) -> Result<State, Failed> {
-    let mut state = State::new();
+    let mut memory = Memory::default();
     for key in &plan.keys {
         if let Some(default) = &key.default {
-            state.insert(key.name.value.clone(), evaluate(&default.text, &|name| panic!("`{name}` in a default"))?);
+            memory
+                .state
+                .insert(key.name.value.clone(), evaluate(&default.text, &|name| panic!("`{name}` in a default"))?);
         } else if key.input {
-            state.insert(key.name.value.clone(), Value::Number(n));
+            memory.state.insert(key.name.value.clone(), Value::Number(n));
         }
     }
-    Interpreter { plan }.block(&plan.root, &mut state, 1)?;
+    Interpreter { plan }.block(&plan.root, &mut memory, 1)?;
     for key in plan.keys.iter().filter(|key| key.always_set) {
-        assert!(state.contains_key(&key.name.value), "`{}` is unset", key.name.value);
+        assert!(memory.state.contains_key(&key.name.value), "`{}` is unset", key.name.value);
     }
-    Ok(state)
+    Ok(memory.state)
 }
 
 struct Interpreter<'p> {
@@ -42,10 +45,10 @@ struct Interpreter<'p> {
 type End = Vec<u32>;
 
 impl Interpreter<'_> {
-    fn block(&self, block: &Block, state: &mut State, attempt: u64) -> Result<End, Failed> {
+    fn block(&self, block: &Block, memory: &mut Memory, attempt: u64) -> Result<End, Failed> {
         let mut visits = HashMap::new();
         let mut results = Vec::new();
-        let mut targets = self.follow(&block.entry, state, &Locals { named: &[], results: &[], attempt })?;
+        let mut targets = self.follow(&block.entry, &memory.state, &Locals { named: &[], results: &[], attempt })?;
         while let [Target::Step(index)] = targets[..] {
             let step = &block.steps[index as usize];
             let count = visits.entry(index).or_insert(0_u64);
@@ -55,24 +58,24 @@ impl Interpreter<'_> {
             }
             let locals = Locals { named: &[], results: &results, attempt };
             match &step.work {
-                Work::Run(node) => match (&node.output, self.code(&node.code, state, &locals)?) {
+                Work::Run(node) => match (&node.output, self.code(&node.code, &memory.state, &locals)?) {
                     (Output::None, _) => {}
-                    (Output::One(key), value) => self.write(state, *key, value),
+                    (Output::One(key), value) => self.write(memory, *key, value),
                     (Output::Tuple(keys), Value::Tuple(values)) => {
                         for (key, value) in keys.iter().zip(values) {
-                            self.write(state, *key, value);
+                            self.write(memory, *key, value);
                         }
                     }
                     (Output::Tuple(_), other) => panic!("{other:?} is no tuple"),
                 },
-                Work::Map(map) => self.map(map, state, &locals)?,
+                Work::Map(map) => self.map(map, memory, &locals)?,
                 Work::FanOut(region) => {
-                    results = self.region(region, state, attempt)?;
-                    targets = self.follow(&step.next, state, &Locals { named: &[], results: &[], attempt })?;
+                    results = self.region(region, memory, attempt)?;
+                    targets = self.follow(&step.next, &memory.state, &Locals { named: &[], results: &[], attempt })?;
                     continue;
                 }
             }
-            targets = self.follow(&step.next, state, &locals)?;
+            targets = self.follow(&step.next, &memory.state, &locals)?;
             results.clear();
         }
         let led_to = targets.into_iter().filter_map(|target| match target {
@@ -99,54 +102,80 @@ impl Interpreter<'_> {
         panic!("the last arm has no condition")
     }
 
-    fn write(&self, state: &mut State, key: KeyId, value: Value) {
+    fn write(&self, memory: &mut Memory, key: KeyId, value: Value) {
         let key = &self.plan.keys[key.0 as usize];
-        let value = written(state.remove(&key.name.value), value, key.reduce.is_some());
-        state.insert(key.name.value.clone(), value);
+        memory.write(&key.name.value, value, key.reduce.is_some());
     }
 
-    fn region(&self, region: &Region, state: &mut State, attempt: u64) -> Result<Vec<Ended>, Failed> {
+    fn region(&self, region: &Region, memory: &mut Memory, attempt: u64) -> Result<Vec<Ended>, Failed> {
         let locals = Locals { named: &[], results: &[], attempt };
         let mut starts = Vec::new();
         for task in &region.tasks {
-            starts.push(task.when.as_ref().map_or(Ok(true), |when| self.holds(when, state, &locals))?);
+            starts.push(task.when.as_ref().map_or(Ok(true), |when| self.holds(when, &memory.state, &locals))?);
         }
         let mut led_to = HashSet::new();
         let mut results = Vec::new();
+        let mut writes: Vec<Vec<Write>> = Vec::new();
         for (number, task) in (0..).zip(&region.tasks) {
             let mut ended = Ended { branch: task.name.clone(), success: false, skipped: false, attempts: 0 };
             let led = region.dataflow || task.needs.is_empty() || led_to.contains(&number);
             if starts[number as usize] && led {
+                let view = self.view(region, task, &writes, &memory.state);
                 let (tried, attempts) = attempts(most(&task.policy), |attempt| {
-                    let mut own = state.clone();
-                    self.block(&task.block, &mut own, attempt).map(|end| (end, own))
+                    let mut own = Memory::of(view.clone());
+                    let end = self.block(&task.block, &mut own, attempt)?;
+                    own.written.retain(|write| self.gives_back(task, write));
+                    Ok((end, own.written))
                 });
                 (ended.success, ended.attempts) = (tried.is_ok(), attempts);
-                match tried {
-                    Ok((end, own)) => {
+                writes.push(match tried {
+                    Ok((end, written)) => {
                         led_to.extend(end);
-                        *state = own;
+                        written
                     }
-                    Err(Failed) if task.policy.allow_failure == Some(true) => {}
+                    Err(Failed) if task.policy.allow_failure == Some(true) => Vec::new(),
                     Err(Failed) => return Err(Failed),
-                }
+                });
             } else {
                 ended.skipped = true;
+                writes.push(Vec::new());
             }
             results.push(ended);
         }
+        writes.iter().for_each(|written| memory.join(written));
         Ok(results)
     }
 
-    fn map(&self, map: &Map, state: &mut State, locals: &Locals<'_>) -> Result<(), Failed> {
-        let Value::List(items) = self.code(&map.items, state, locals)? else { panic!("items are a list") };
+    /// Whether others see what a task wrote.
+    fn gives_back(&self, task: &Task, write: &Write) -> bool {
+        task.writes.iter().any(|given| self.plan.keys[given.key.0 as usize].name.value == write.key)
+    }
+
+    /// What a task sees.
+    fn view(&self, region: &Region, task: &Task, writes: &[Vec<Write>], state: &State) -> State {
+        let mut before: BTreeSet<_> = task.needs.iter().copied().collect();
+        while let Some(more) =
+            before.iter().flat_map(|need| &region.tasks[*need as usize].needs).find(|need| !before.contains(need))
+        {
+            before.insert(*more);
+        }
+        let mut view = Memory::of(state.clone());
+        before.into_iter().for_each(|need| view.join(&writes[need as usize]));
+        let reads = task.reads.iter().map(|read| self.plan.keys[read.key.0 as usize].name.value.as_str());
+        let reads: HashSet<_> = reads.collect();
+        view.state.retain(|key, _| reads.contains(key.as_str()));
+        view.state
+    }
+
+    fn map(&self, map: &Map, memory: &mut Memory, locals: &Locals<'_>) -> Result<(), Failed> {
+        let Value::List(items) = self.code(&map.items, &memory.state, locals)? else { panic!("items are a list") };
         let mut results = Vec::new();
         let mut failures = Vec::new();
         for (index, item) in (0..).zip(items) {
             let mut named = vec![(map.item_var.as_str(), Value::Number(item))];
             named.extend(map.index_var.as_deref().map(|name| (name, Value::Number(index))));
             match attempts(most(&map.policy), |attempt| {
-                self.code(&map.body, state, &Locals { named: &named, results: locals.results, attempt })
+                self.code(&map.body, &memory.state, &Locals { named: &named, results: locals.results, attempt })
             }) {
                 (Ok(value), _) => results.push(value),
                 (Err(Failed), attempts) if map.policy.allow_failure == Some(true) => failures.push((index, attempts)),
@@ -156,18 +185,18 @@ impl Interpreter<'_> {
         if let Some(output) = map.output {
             if output.reduce {
                 for result in results {
-                    self.write(state, output.key, result);
+                    self.write(memory, output.key, result);
                 }
             } else {
                 let numbers = results.into_iter().map(|result| match result {
                     Value::Number(number) => number,
                     other => panic!("{other:?} is no number"),
                 });
-                self.write(state, output.key, Value::List(numbers.collect()));
+                self.write(memory, output.key, Value::List(numbers.collect()));
             }
         }
         if let Some(key) = map.failures {
-            self.write(state, key, Value::Failures(failures));
+            self.write(memory, key, Value::Failures(failures));
         }
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! Runs a file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{
     super::{
-        State,
-        rust::{Ended, Failed, Locals, Value, attempts, evaluate, holds, written},
+        Memory, State, Write,
+        rust::{Ended, Failed, Locals, Value, attempts, evaluate, holds},
     },
     order::{FanOut, NodeIndex, Order, Part, Place, Rest},
     text::{File, Node},
@@ -19,7 +19,7 @@ use super::{
 /// # Panics
 /// If a key is read before it is set.
 pub fn run(file: &File, n: u64) -> Result<State, Failed> {
-    let mut memory = Memory { state: State::new(), written: Vec::new() };
+    let mut memory = Memory::default();
     for (name, key) in &file.state_schema {
         if let Some(default) = &key.default {
             memory.state.insert(name.clone(), evaluate(default, &|name| panic!("`{name}` in a default"))?);
@@ -37,22 +37,51 @@ struct Run<'f> {
     order: &'f Order,
 }
 
-/// The state as a block sees it.
-#[derive(Clone)]
-struct Memory {
-    state: State,
-    /// What the block wrote itself, in order.
-    written: Vec<(String, Value)>,
-}
-
 /// How a part ended.
 enum End {
     Skipped,
     Failed,
-    Done { written: Vec<(String, Value)>, led_to: Vec<NodeIndex> },
+    Done { written: Vec<Write>, read: BTreeSet<String>, led_to: Vec<NodeIndex> },
+}
+
+impl End {
+    fn written(&self) -> &[Write] {
+        match self {
+            Self::Done { written, .. } => written,
+            Self::Skipped | Self::Failed => &[],
+        }
+    }
+
+    fn read(&self) -> impl Iterator<Item = &String> {
+        let read = match self {
+            Self::Done { read, .. } => Some(read),
+            Self::Skipped | Self::Failed => None,
+        };
+        read.into_iter().flatten()
+    }
 }
 
 impl Run<'_> {
+    /// Parts that run at the same time do not use what one of them writes.
+    fn assert_no_race(&self, fan_out: &FanOut, ends: &[End]) {
+        let keys = |end: &End| end.written().iter().map(|write| write.key.clone()).collect::<BTreeSet<_>>();
+        for (later, part) in fan_out.parts.iter().enumerate() {
+            let before = before(fan_out, part);
+            for earlier in (0..later).filter(|earlier| !before.contains(earlier)) {
+                let pair = [&ends[earlier], &ends[later]];
+                for (one, other) in [(pair[0], pair[1]), (pair[1], pair[0])] {
+                    let (writes, also) = (keys(one), keys(other));
+                    let both = also.iter().filter(|key| self.file.state_schema[*key].reduce.is_none());
+                    if let Some(key) = both.chain(other.read()).find(|key| writes.contains(*key)) {
+                        panic!(
+                            "`{key}` is used by parts {earlier} and {later} of a fan-out, which run at the same time"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
     /// Runs the workflow, or a part of a fan-out; gives the first nodes of other parts that it continues with.
     fn block(
         &self,
@@ -178,14 +207,14 @@ impl Run<'_> {
             };
             let runs = starts && (fan_out.dataflow || part.needs.is_empty() || part.needs.iter().any(led_to));
             let (end, attempts) = if runs {
-                let memory = self.view(fan_out, part, &ends, memory);
+                let memory = view(fan_out, part, &ends, memory);
                 let tried = attempts(part.policy.attempts(), |attempt| {
                     let mut own = memory.clone();
                     let led_to = self.block(Some((fan_out, part)), &mut own, attempt)?;
-                    Ok((own.written, led_to))
+                    Ok(End::Done { written: own.written, read: own.read.into_inner(), led_to })
                 });
                 match tried {
-                    (Ok((written, led_to)), attempts) => (End::Done { written, led_to }, attempts),
+                    (Ok(end), attempts) => (end, attempts),
                     (Err(Failed), attempts) if part.policy.allows_failure() => (End::Failed, attempts),
                     (Err(Failed), _) => return Err(Failed),
                 }
@@ -200,47 +229,42 @@ impl Run<'_> {
             });
             ends.push(end);
         }
+        self.assert_no_race(fan_out, &ends);
         for end in &ends {
-            self.write_again(memory, end);
+            memory.join(end.written());
+            memory.read.borrow_mut().extend(end.read().cloned());
         }
         Ok(results)
     }
 
-    /// What a part sees: the state as it was when the fan-out started, and what the parts wrote that it depends on.
-    fn view(&self, fan_out: &FanOut, part: &Part, ends: &[End], memory: &Memory) -> Memory {
-        let mut before = part.needs.clone();
-        while let Some(more) =
-            before.iter().flat_map(|need| &fan_out.parts[*need].needs).find(|need| !before.contains(need))
-        {
-            before.insert(*more);
-        }
-        let mut view = Memory { state: memory.state.clone(), written: Vec::new() };
-        for need in before {
-            self.write_again(&mut view, &ends[need]);
-        }
-        view.written.clear();
-        view
-    }
-
-    fn write_again(&self, memory: &mut Memory, end: &End) {
-        if let End::Done { written, .. } = end {
-            for (key, value) in written {
-                self.write(memory, key, value.clone());
-            }
-        }
-    }
-
     fn write(&self, memory: &mut Memory, key: &str, value: Value) {
-        memory.written.push((key.to_owned(), value.clone()));
-        let value = written(memory.state.remove(key), value, self.file.state_schema[key].reduce.is_some());
-        memory.state.insert(key.to_owned(), value);
+        memory.write(key, value, self.file.state_schema[key].reduce.is_some());
     }
 
     fn named(&self, name: &str, memory: &Memory, locals: Locals<'_>) -> Value {
+        memory.read.borrow_mut().insert(name.to_owned());
         locals.value(name, &memory.state, |name| self.file.state_schema[name].optional)
     }
 }
 
 fn next_is_own(part: Option<(&FanOut, &Part)>, next: NodeIndex) -> bool {
     part.is_none_or(|(_, part)| part.contains(next))
+}
+
+/// What a part sees: the state as it was when the fan-out started, and what the parts wrote that it depends on.
+fn view(fan_out: &FanOut, part: &Part, ends: &[End], memory: &Memory) -> Memory {
+    let mut view = Memory::of(memory.state.clone());
+    before(fan_out, part).into_iter().for_each(|need| view.join(ends[need].written()));
+    Memory::of(view.state)
+}
+
+/// The parts that one depends on, by way of others, too.
+fn before(fan_out: &FanOut, part: &Part) -> BTreeSet<usize> {
+    let mut before = part.needs.clone();
+    while let Some(more) =
+        before.iter().flat_map(|need| &fan_out.parts[*need].needs).find(|need| !before.contains(need))
+    {
+        before.insert(*more);
+    }
+    before
 }

@@ -30,6 +30,9 @@ pub(super) struct Key {
     pub(super) reduce: Option<String>,
     #[serde(default)]
     pub(super) optional: bool,
+    #[serde(default)]
+    transient: bool,
+    output: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -127,6 +130,12 @@ impl File {
     #[must_use]
     pub fn read(text: &str) -> Self {
         serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    }
+
+    /// The keys that are part of the output, by name.
+    pub fn output(&self) -> impl Iterator<Item = &str> {
+        let is_output = |key: &Key| !key.transient && key.output != Some(false);
+        self.state_schema.iter().filter(move |(_, key)| is_output(key)).map(|(name, _)| name.as_str())
     }
 
     /// What holds where this is written: the nearest place that says so.
