@@ -128,6 +128,7 @@ fn each_type_error_of_the_tests_is_reported_in_its_workflow_file() {
 /// What each mistake is about: the first place of this text.
 const MISTAKES: &[(&str, &str)] = &[
     ("condition_no_bool", "limit, to: more"),
+    ("dollar_in_a_string", "pow_er"),
     ("items_borrow", "words.iter().skip(1)"),
     ("misspelt_key", "word.len()"),
     ("moved_out_of_state", "words; owned"),
@@ -136,6 +137,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("not_send", "Rc<usize>"),
     ("not_serialize", "Index\n"),
     ("question_mark_on_none", "?\", output"),
+    ("result_alias", "Result<u32>"),
     ("unknown_function", "calll()"),
     ("unknown_type", "Indx"),
     ("value_without_output", "3\" }"),

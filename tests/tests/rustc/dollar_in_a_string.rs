@@ -1,0 +1,1 @@
+tea_runtime::include_workflow!("dollar_in_a_string.yaml");
