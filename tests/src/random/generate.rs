@@ -51,10 +51,16 @@ pub fn workflow(rng: &mut Rng, name: &str) -> String {
     write(rng, name, bold)
 }
 
-/// The same without any mistake.
+/// The same without any mistake but that a worker may read a `transient` key.
 #[must_use]
 pub fn careful(rng: &mut Rng, name: &str) -> String {
     write(rng, name, false)
+}
+
+/// One that most probably reads keys that may be unset, or has races.
+#[must_use]
+pub fn bold(rng: &mut Rng, name: &str) -> String {
+    write(rng, name, true)
 }
 
 fn write(rng: &mut Rng, name: &str, bold: bool) -> String {
@@ -70,7 +76,7 @@ fn write(rng: &mut Rng, name: &str, bold: bool) -> String {
     if allow_failure {
         settings.push_str(", allow_failure: true");
     }
-    if writer.one_in(6) {
+    if writer.one_in(3) {
         settings.push_str(", retry: { max_retries: 2, base_delay: 0s }");
     }
     let Writer { keys, nodes, edges, .. } = writer;
@@ -316,7 +322,7 @@ impl Writer<'_> {
         } else if self.one_in(2) {
             settings.push_str(", parallel_strategy: thread");
         }
-        if self.one_in(4) {
+        if self.one_in(3) {
             write!(settings, ", retry: {{ max_retries: {}, base_delay: 0s }}", self.rng.u32(1..4)).expect("memory");
         }
         // Limits that nothing reaches: attempts have threads of their own then, and items run one by one.
@@ -384,19 +390,17 @@ impl Writer<'_> {
         let (meet, fork, left, right) = (self.name("meet"), self.name("fork"), self.name("left"), self.name("right"));
         let fan_in = self.name("join");
         let settings = self.settings();
-        let when = self.one_in(3).then(|| format!(", when: \"{}\"", self.condition(&place.scope)));
-        let inside = Place {
-            depth: place.depth + 2,
-            parallel: true,
-            maybe: place.maybe || self.allow_failure || when.is_some(),
-            ..place.clone()
-        };
-        writeln!(
-            self.edges,
-            "  - {{ from: {entry}, to: [{one}, {two}], parallel: true, fan_in: {fan_in}{settings}{} }}",
-            when.unwrap_or_default()
-        )
-        .expect("memory");
+        let mut maybe = place.maybe || self.allow_failure;
+        for branch in [&one, &two] {
+            let mut edge = settings.clone();
+            if self.one_in(3) {
+                maybe = true;
+                write!(edge, ", when: \"{}\"", self.condition(&place.scope)).expect("memory");
+            }
+            writeln!(self.edges, "  - {{ from: {entry}, to: {branch}, parallel: true, fan_in: {fan_in}{edge} }}")
+                .expect("memory");
+        }
+        let inside = Place { depth: place.depth + 2, parallel: true, maybe, ..place.clone() };
         let mut both = inside.clone();
         for branch in [&one, &two] {
             let mut own = inside.clone();
@@ -432,9 +436,11 @@ impl Writer<'_> {
         };
         let number = self.number(&place.scope).replacen("&[", "&[*item + at as u64, ", 1);
         let mut settings = self.settings();
-        let shaky = self.one_in(3);
+        let shaky = self.one_in(2);
         let run = if shaky { self.shaky(&number) } else { number };
-        if shaky && self.one_in(2) {
+        if self.allow_failure && self.one_in(3) {
+            settings.push_str(", allow_failure: false");
+        } else if shaky && self.one_in(2) {
             self.names += 1;
             let failures = format!("f{}", self.names);
             self.declare(&failures, "Vec<tea_runtime::result::ItemFailure>", ", optional: true");
