@@ -345,6 +345,7 @@ impl Writer<'_> {
         let mut after = place.scope.clone();
         // Where a failure cancels the others, it must fail all: what else became of them depends on the timing.
         let fail_fast = !self.allow_failure && self.one_in(6);
+        let mut edges = Vec::new();
         for number in 0..self.rng.u32(1..4) {
             let head = self.name("branch");
             let mut inside = Place { depth: place.depth + 1, parallel: true, ..place.clone() };
@@ -369,11 +370,13 @@ impl Writer<'_> {
             if number == 0 && self.one_in(4) {
                 edge.push_str(", max_workers: 2");
             }
-            writeln!(self.edges, "  - {{ from: {entry}, to: {head}, parallel: true, fan_in: {fan_in}{edge} }}")
-                .expect("memory");
+            edges.push(format!("  - {{ from: {entry}, to: {head}, parallel: true, fan_in: {fan_in}{edge} }}\n"));
             self.sequence(&head, &fan_in, &mut inside);
             after.extend(inside.scope.into_iter().skip(place.scope.len()));
         }
+        // The order of the branches is that of the edges, not of the nodes.
+        self.rng.shuffle(&mut edges);
+        self.edges.extend(edges);
         place.scope = after;
         let key = self.fresh(place, false);
         let run = if self.one_in(2) { "ended(parallel_results)".to_owned() } else { self.number(&place.scope.clone()) };
