@@ -142,7 +142,9 @@ impl Interpreter<'_> {
             }
             results.push(ended);
         }
-        writes.iter().for_each(|written| memory.join(written));
+        for written in &writes {
+            memory.join(written);
+        }
         Ok(results)
     }
 
@@ -160,7 +162,9 @@ impl Interpreter<'_> {
             before.insert(*more);
         }
         let mut view = Memory::of(state.clone());
-        before.into_iter().for_each(|need| view.join(&writes[need as usize]));
+        for need in before {
+            view.join(&writes[need as usize]);
+        }
         let reads = task.reads.iter().map(|read| self.plan.keys[read.key.0 as usize].name.value.as_str());
         let reads: HashSet<_> = reads.collect();
         view.state.retain(|key, _| reads.contains(key.as_str()));

@@ -254,7 +254,9 @@ fn next_is_own(part: Option<(&FanOut, &Part)>, next: NodeIndex) -> bool {
 /// What a part sees: the state as it was when the fan-out started, and what the parts wrote that it depends on.
 fn view(fan_out: &FanOut, part: &Part, ends: &[End], memory: &Memory) -> Memory {
     let mut view = Memory::of(memory.state.clone());
-    before(fan_out, part).into_iter().for_each(|need| view.join(ends[need].written()));
+    for need in before(fan_out, part) {
+        view.join(ends[need].written());
+    }
     Memory::of(view.state)
 }
 
