@@ -19,6 +19,10 @@ pub(crate) fn says_and_ends(line: &str, status: i32) -> u32 {
 pub(crate) fn is_stopped_once(ctx: &Context) -> std::io::Result<u32> {
     if ctx.attempt() == 1 {
         Command::new("kill").args(["-STOP", &std::process::id().to_string()]).status()?;
+        // The signal may reach another thread first, and this one must not end before.
+        loop {
+            std::thread::park();
+        }
     }
     Ok(ctx.attempt())
 }
