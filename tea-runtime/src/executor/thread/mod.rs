@@ -29,10 +29,6 @@ use crate::{
 /// need from one fan-out to the next.
 const LINGER: Duration = Duration::from_millis(50);
 
-/// How often a thread without a unit gives way to other threads before it sleeps, which takes some 10 µs. The engine often submits
-/// the next units in that time, and waking a thread takes as long. rayon does the same, and as often.
-const YIELDS: u32 = 32;
-
 /// Runs units on threads of this process.
 #[derive(Clone)]
 pub struct ThreadExecutor(Arc<Shared>);
@@ -51,8 +47,8 @@ struct State {
     threads: usize,
     /// The number of them that wait for a unit.
     idle: usize,
-    /// The number of threads that have been woken or started and have not checked for units yet.
-    coming: usize,
+    /// Whether a thread has been woken or started and has not checked for units yet.
+    coming: bool,
     /// All threads that run something, except those that have been abandoned.
     slots: Vec<Arc<Slot>>,
     closed: bool,
@@ -101,7 +97,7 @@ impl ParallelExecutor for ThreadExecutor {
     fn submit_all(&self, units: Vec<Unit>) {
         let mut state = self.0.lock();
         state.queue.extend(units);
-        self.0.call_threads(state);
+        self.0.call_thread(state);
     }
 
     fn abandon(&self, unit: UnitId) {
@@ -126,37 +122,39 @@ impl ParallelExecutor for ThreadExecutor {
 }
 
 impl Shared {
-    /// Wakes or starts threads for the units that wait. For more units than there are threads, it is only one, and if there is
-    /// still more to do by then, that thread calls the next one: waking a thread takes longer than running a short unit, and the
-    /// thread that submits has other work to do.
-    fn call_threads(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        let waiting = state.queue.len();
-        let wanted = if waiting > self.workers { 1 } else { waiting };
-        let mut woken = 0;
-        while state.coming < wanted {
-            if state.idle > state.coming {
-                woken += 1;
-            } else if state.threads >= self.workers {
-                break;
-            } else {
-                let on = Arc::clone(self);
-                match cache::run(Box::new(move || on.serve())) {
-                    Ok(()) => state.threads += 1,
-                    // The existing threads do the work.
-                    Err(_) if state.threads > 0 => break,
-                    Err((_, error)) => {
-                        let message = format!("no thread can be started to run branches on: {error}");
-                        let failure = Failure::new(FailureKind::Error, message);
-                        let refused = std::mem::take(&mut state.queue);
-                        drop(state);
-                        return refused.into_iter().for_each(|unit| unit.refuse(&failure));
-                    }
+    /// Wakes or starts a thread for the units that wait, if there may be another one. If there is still more to do by then,
+    /// that thread calls the next one, because waking a thread takes longer than running a short unit, and the thread that
+    /// submits has other work to do.
+    fn call_thread(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        if state.coming || state.queue.is_empty() {
+            return;
+        }
+        if state.idle > 0 {
+            state.coming = true;
+            drop(state);
+            return self.changed.notify_one();
+        }
+        if state.threads >= self.workers {
+            return;
+        }
+        let on = Arc::clone(self);
+        match cache::run(Box::new(move || on.serve())) {
+            Ok(()) => {
+                state.threads += 1;
+                state.coming = true;
+            }
+            // The existing threads do the work.
+            Err(_) if state.threads > 0 => {}
+            Err((_, error)) => {
+                let message = format!("no thread can be started to run branches on: {error}");
+                let failure = Failure::new(FailureKind::Error, message);
+                let refused = std::mem::take(&mut state.queue);
+                drop(state);
+                for unit in refused {
+                    unit.refuse(&failure);
                 }
             }
-            state.coming += 1;
         }
-        drop(state);
-        (0..woken).for_each(|_| self.changed.notify_one());
     }
 
     /// Runs units on this thread while there are any.
@@ -164,7 +162,7 @@ impl Shared {
         let slot = Arc::new(Slot::default());
         let mut state = self.lock();
         state.slots.push(Arc::clone(&slot));
-        state.coming = state.coming.saturating_sub(1);
+        state.coming = false;
         drop(state);
         while let Some(unit) = self.next(&slot) {
             let lease = self.lease(&slot, &unit.fan_out().run.tokens);
@@ -186,7 +184,6 @@ impl Shared {
 
     /// The next unit, if one arrives while this thread may wait for it. It waits without a token.
     fn next(self: &Arc<Self>, slot: &Slot) -> Option<Unit> {
-        let mut yields = YIELDS;
         let mut state = self.lock();
         loop {
             // After a wait for a nested fan-out there may be one thread too many.
@@ -194,7 +191,7 @@ impl Shared {
                 break;
             }
             if let Some(unit) = state.queue.pop_front() {
-                self.call_threads(state);
+                self.call_thread(state);
                 return Some(unit);
             }
             if state.closed {
@@ -207,18 +204,11 @@ impl Shared {
                 state = self.lock();
                 continue;
             }
-            if yields > 0 {
-                yields -= 1;
-                drop(state);
-                std::thread::yield_now();
-                state = self.lock();
-                continue;
-            }
             state.idle += 1;
             let (back, waited) = self.changed.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
             state = back;
             state.idle -= 1;
-            state.coming = state.coming.saturating_sub(1);
+            state.coming = false;
             if waited.timed_out() && state.queue.is_empty() {
                 break;
             }
@@ -295,7 +285,7 @@ impl Place for Weak<Shared> {
         if let Some(shared) = self.upgrade() {
             let mut state = shared.lock();
             state.threads -= 1;
-            shared.call_threads(state);
+            shared.call_thread(state);
         }
     }
 
