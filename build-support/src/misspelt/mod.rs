@@ -21,7 +21,6 @@ const PRELUDE: [&str; 5] = ["align_of", "align_of_val", "drop", "size_of", "size
 /// Keys that the others may be meant for are forgotten: rustc would offer to write them in place of the macro call. Without
 /// the `caller`'s text, nothing is certain.
 pub(crate) fn find(plan: &mut Plan, caller: Option<&str>) -> Vec<Diagnostic> {
-    let is_word = |char: char| char == '_' || char.is_alphanumeric();
     let words: HashSet<&str> = caller.unwrap_or_default().split(|char| !is_word(char)).collect();
     let scope = LazyCell::new(|| Scope::of(caller.unwrap_or_default()));
     let keys: Vec<String> = plan.keys.iter().map(|key| key.name.value.clone()).collect();
@@ -63,9 +62,12 @@ pub(crate) fn find(plan: &mut Plan, caller: Option<&str>) -> Vec<Diagnostic> {
     found
 }
 
+fn is_word(char: char) -> bool {
+    char == '_' || char.is_alphanumeric()
+}
+
 /// Whether a word that `is_unknown` is called by its name alone.
 fn calls_some(text: &str, is_unknown: impl Fn(&str) -> bool) -> bool {
-    let is_word = |char: char| char == '_' || char.is_alphanumeric();
     text.match_indices('(').any(|(at, _)| {
         let before = text[..at].trim_end();
         let path = before.trim_end_matches(is_word);
@@ -96,7 +98,6 @@ fn may_define_names(rust: &Rust) -> bool {
         "write",
         "writeln",
     ];
-    let is_word = |char: char| char == '_' || char.is_alphanumeric();
     rust.text.match_indices('!').any(|(at, _)| {
         let name = rust.text[..at].rsplit(|char| !is_word(char)).next().unwrap_or_default();
         !name.is_empty() && !rust.text[at..].starts_with("!=") && !KNOWN.contains(&name)

@@ -4,7 +4,7 @@
 //! trusted, and a sequence number for each direction, so that missing and duplicate frames are noticed. The meaning of
 //! payloads is defined in [`message`](super::message).
 //!
-//! A parent sends frames through a socket, and a worker through a pipe, since writing a short frame to a pipe takes a third of
+//! A parent sends frames through a socket, and a worker through a pipe, since writing a short frame to a pipe takes a quarter of
 //! the time (0.5 µs, not 1.9), and a worker writes one for each item. A large payload takes twice as long through a pipe, so a
 //! worker sends only the header of such a frame through it, and the payload through the socket.
 

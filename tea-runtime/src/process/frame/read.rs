@@ -61,10 +61,10 @@ impl FrameReader {
         Self { beyond: Some(Vec::new()), ..Self::new(limit) }
     }
 
-    /// Whether the next bytes come on the stream of large payloads.
-    pub(crate) fn awaits_large(&self) -> bool {
+    /// The one on which the next bytes come: the stream of frames, or that of large payloads.
+    pub(crate) fn source<T>(&self, frames: T, large: T) -> T {
         let missing = |arriving: &Arriving| arriving.own.as_ref().is_some_and(|own| own.len() < arriving.length);
-        self.beyond.is_some() && self.arriving.as_ref().is_some_and(missing)
+        if self.beyond.is_some() && self.arriving.as_ref().is_some_and(missing) { large } else { frames }
     }
 
     /// Reads once what is available. `Ok(0)` is the end of the stream.

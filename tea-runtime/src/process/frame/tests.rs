@@ -104,7 +104,7 @@ fn large_payloads_may_come_on_a_stream_of_their_own() {
             while let Some(frame) = reader.next().unwrap() {
                 received.push(frame.payload.into_owned());
             }
-            let Some(next) = (if reader.awaits_large() { of_large.next() } else { stream.next() }) else { break };
+            let Some(next) = reader.source(&mut stream, &mut of_large).next() else { break };
             reader.push(next);
         }
         let expected = large.iter().flat_map(|large| [large.clone(), small.to_vec()]).collect::<Vec<_>>();

@@ -133,7 +133,7 @@ impl Link {
 
     /// The stream on which the next bytes come.
     pub(super) fn source(&self) -> &OwnedFd {
-        if self.frames.awaits_large() { &self.stream } else { &self.answers }
+        self.frames.source(&self.answers, &self.stream)
     }
 
     /// Receives once what is available. `Ok(false)` is the end of the stream.
@@ -152,7 +152,7 @@ impl Link {
     }
 
     fn fill(&mut self) -> io::Result<usize> {
-        let source = if self.frames.awaits_large() { &*self.stream } else { &self.answers };
+        let source = self.frames.source(&self.answers, &*self.stream);
         self.frames.fill(source)
     }
 

@@ -143,7 +143,8 @@ impl<'a> Supervisor<'a> {
             if self.pool.lock().closing && self.links.is_empty() && self.orphans.is_empty() {
                 return deliver(&mut self.ended);
             }
-            let ready = self.wait(more_starts);
+            let recalls_at = self.recall();
+            let ready = self.wait(more_starts, recalls_at);
             for what in ready {
                 match what {
                     What::Wake => self.pool.wake.clear(),
@@ -159,8 +160,8 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Waits until something has come, or is due. Gives what has come.
-    fn wait(&mut self, more_starts: bool) -> Vec<What> {
-        let due = self.due(more_starts);
+    fn wait(&mut self, more_starts: bool, recalls_at: Option<Instant>) -> Vec<What> {
+        let due = self.due(more_starts, recalls_at);
         let mut ended = std::mem::take(&mut self.ended);
         let (mut whats, mut sources) = (vec![What::Wake], vec![PollFd::new(&self.pool.wake.read, PollFlags::IN)]);
         let inner = self.pool.lock();
@@ -216,7 +217,7 @@ impl<'a> Supervisor<'a> {
     }
 
     /// When something is due, by the clock.
-    fn due(&mut self, more_starts: bool) -> Option<Instant> {
+    fn due(&self, more_starts: bool, recalls_at: Option<Instant>) -> Option<Instant> {
         let inner = self.pool.lock();
         let busy = inner.state.workers.values().any(|worker| !worker.in_flight.is_empty());
         drop(inner);
@@ -224,7 +225,7 @@ impl<'a> Supervisor<'a> {
         let start = more_starts.then_some(self.next_start);
         let orphans = self.orphans.iter().map(|orphan| orphan.until).min();
         let links = self.links.values().filter_map(Link::due).min();
-        [pulse, start, orphans, links, self.recall()].into_iter().flatten().min()
+        [pulse, start, orphans, links, recalls_at].into_iter().flatten().min()
     }
 
     /// Has the timer wake the supervisor when a unit's deadline has come, in this process's time.

@@ -67,15 +67,12 @@ impl Outbox {
         Header::seal(kind, *number, bytes, parts());
         *number += 1;
         let Parent { socket, pipe, .. } = &*self.parent;
-        let length = bytes.len() - HEADER + values.len();
-        let (header, message) = bytes.split_at(if length < LARGE { bytes.len() } else { HEADER });
-        let rest = std::iter::once(message).chain(parts()).filter(|part| !part.is_empty());
-        let sent = if length < LARGE {
-            self.send_all(pipe, &mut std::iter::once(header).chain(rest).map(IoSlice::new).collect::<Vec<_>>())
-        } else {
-            let header = self.send_all(pipe, &mut [IoSlice::new(header)]);
-            header.and_then(|()| self.send_all(socket, &mut rest.map(IoSlice::new).collect::<Vec<_>>()))
-        };
+        let is_large = bytes.len() - HEADER + values.len() >= LARGE;
+        let (header, message) = bytes.split_at(HEADER);
+        let mut slices: Vec<_> = [header, message].into_iter().chain(parts()).map(IoSlice::new).collect();
+        let first = if is_large { 1 } else { slices.len() };
+        let (to_pipe, to_socket) = slices.split_at_mut(first);
+        let sent = self.send_all(pipe, to_pipe).and_then(|()| self.send_all(socket, to_socket));
         match sent {
             Ok(()) => {}
             Err(Errno::PIPE | Errno::CONNRESET) => parent::end(),
