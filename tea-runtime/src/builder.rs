@@ -289,7 +289,7 @@ pub(crate) fn run_recorded(
         Failed::Stopped { finished, view } => Error::stopped(plan, finished).with_view(view),
     });
     let Some(records) = records else { return outcome };
-    let run = records.recorder().name().to_owned();
+    let run = records.run_name().to_owned();
     if let Some(error) = records::clean_up(plan, records) {
         events.warn(&format!("old runs cannot be removed: {error}"));
     }

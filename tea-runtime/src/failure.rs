@@ -28,6 +28,13 @@ pub enum FailureKind {
     Transport,
 }
 
+impl FailureKind {
+    /// Whether the attempt was ended from outside, so that what it had done by then is as good as before.
+    pub(crate) fn is_loss(self) -> bool {
+        matches!(self, Self::Crash | Self::OutOfMemory | Self::Timeout)
+    }
+}
+
 impl fmt::Display for FailureKind {
     /// Its name in JSON.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -55,6 +55,18 @@ impl Position {
         }
     }
 
+    /// The position with these bytes.
+    pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
+        let mut position = Self::ROOT;
+        while !bytes.is_empty() {
+            let mut next = || take_varint(&mut bytes);
+            let (step, visit, part) = (u32::try_from(next()?).ok()?, next()?, next()?);
+            position = position.step(step, visit);
+            position.part = part.checked_sub(1);
+        }
+        Some(position)
+    }
+
     /// The number of the branch, or of the first item, in its fan-out; `None` outside of any.
     #[must_use]
     pub fn part(&self) -> Option<u64> {
@@ -69,6 +81,19 @@ fn varint(mut number: u64, into: &mut Vec<u8>) {
         number >>= 7;
     }
     into.push(number.to_le_bytes()[0]);
+}
+
+fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let (first, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(first & 0x7f) << shift;
+        if first & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
 }
 
 impl fmt::Display for Position {
@@ -114,6 +139,10 @@ mod tests {
                 positions.extend([branch.step(step, 1), branch.step(step, 1).at_part(3), fan_out, branch]);
             }
         }
+        for position in &positions {
+            assert_eq!(Position::decode(&bytes(position)).as_ref(), Some(position));
+        }
+        assert_eq!([&[0x80][..], &[1, 1], &[0xff; 12]].map(Position::decode), [None, None, None]);
         let mut all: Vec<_> = positions.iter().map(bytes).collect();
         all.sort();
         all.dedup();

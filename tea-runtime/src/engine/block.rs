@@ -46,6 +46,8 @@ pub(super) struct BlockRun<'a> {
     block: &'static Block,
     visits: Visits,
     at: usize,
+    /// The records of its steps; `None` if the run is not recorded, or the block is a branch that is recorded as a whole.
+    records: Option<&'a Arc<Records>>,
     /// The names of what it works with, if it is recorded.
     pub(super) names: Names,
 }
@@ -57,9 +59,11 @@ impl<'a> BlockRun<'a> {
         block: &'static Block,
         view: View,
         position: &'a Position,
-        names: Names,
+        recorded: Option<(&'a Arc<Records>, Names)>,
     ) -> Self {
-        Self { run, context, view, position, block, visits: Visits::new(block.steps.len()), at: 0, names }
+        let (records, names) = recorded.unzip();
+        let (visits, names) = (Visits::new(block.steps.len()), names.unwrap_or_default());
+        Self { run, context, view, position, block, visits, at: 0, records, names }
     }
 
     /// Runs the block to its end.
@@ -75,10 +79,9 @@ impl<'a> BlockRun<'a> {
         self.position.step(u32::try_from(self.at).unwrap_or(u32::MAX), self.visits.of(self.at))
     }
 
-    /// The records of the run, unless the block is a branch that is recorded as a whole.
+    /// The records of its steps, if these are recorded.
     pub(super) fn records(&self) -> Option<&'a Arc<Records>> {
-        let records = self.run.records()?;
-        (!self.position.is_root() || std::ptr::eq(self.block, self.run.plan.root)).then_some(records)
+        self.records
     }
 
     fn steps(&mut self) -> Result<Vec<u32>, Box<Failure>> {

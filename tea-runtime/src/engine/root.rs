@@ -5,7 +5,6 @@ use std::time::Instant;
 use super::{
     Means, Options, Run,
     block::{BlockFailed, BlockRun},
-    records::Names,
 };
 use crate::{
     context::Context,
@@ -69,9 +68,9 @@ pub(crate) fn run_with(
     }
     let events = &run.info.events;
     events.emit(|| Event::RunStarted { workflow: plan.name });
-    let names = run.records().map_or_else(Names::default, |records| records.inputs());
+    let recorded = run.records().map(|records| (records, records.inputs()));
     let context = Context::new(events.clone(), plan.name, Scope::ROOT, 1, run.cancel.clone());
-    let block = BlockRun::new(&run, context, plan.root, view, &Position::ROOT, names);
+    let block = BlockRun::new(&run, context, plan.root, view, &Position::ROOT, recorded);
     // This also catches panics outside of nodes: in the `Drop` of a value, or because of a bug in Tea.
     let in_run = InRun::enter();
     let outcome = guard(|| block.run())

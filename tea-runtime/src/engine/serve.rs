@@ -6,7 +6,7 @@ use super::{
     MakeProcesses, Means, Options, Run, Settings,
     branches::BranchWork,
     items::{ItemsWork, Shared},
-    records::Names,
+    records::Records,
 };
 use crate::{
     cancel::CancellationToken,
@@ -23,6 +23,7 @@ use crate::{
     plan::{Plan, Registered, Site},
     position::Position,
     state::View,
+    store::SendRecord,
 };
 
 /// What units from other processes share.
@@ -72,6 +73,7 @@ impl Server {
     }
 
     /// Decodes a unit: its view, unless it is that of the previous unit, and its items. Runs the user's `Deserialize`.
+    /// What it records is passed to `send`, if there is one.
     ///
     /// # Errors
     /// A failure that says what cannot be decoded.
@@ -81,6 +83,7 @@ impl Server {
         head: &UnitHead<'_>,
         view: Option<&[ValueHead]>,
         values: &[u8],
+        send: Option<SendRecord>,
     ) -> Result<Box<dyn Work>, Box<Failure>> {
         let run = self.runs.get(&run).ok_or_else(|| transport("the unit's run was not announced"))?;
         let plan = run.plan;
@@ -91,7 +94,12 @@ impl Server {
                 let index = index.ok_or_else(no_such)?;
                 let heads = view.ok_or_else(|| transport("what the branch reads was not received"))?;
                 let view = read_view(plan, region.tasks[index].block.keys, heads, values)?;
-                Ok(Box::new(BranchWork::new(run, region, index, view, (Position::ROOT, Names::default()))))
+                let position = Position::decode(&head.position);
+                let position = position.ok_or_else(|| transport("the position of the branch is damaged"))?;
+                let send = send.filter(|_| !head.records.is_empty());
+                let recorded =
+                    send.map(|send| Records::received(&head.records, send)).transpose().map_err(transport)?;
+                Ok(Box::new(BranchWork::new(run, region, index, view, position, recorded)))
             }
             Site::Map(map) => {
                 let all = head.items.iter().try_fold(0_u64, |all, length| all.checked_add(*length));
@@ -162,7 +170,8 @@ pub fn serve(unit: &[u8], token: &CancellationToken) -> Result<Vec<u8>, String> 
     let run = Run::new(plan, Options::default(), Means::default());
     let mut server = Server::new();
     server.runs.insert(0, Arc::clone(&run));
-    let work = server.decode(0, &head, Some(&heads), values);
+    // An executor of the caller's passes on nothing but the answer.
+    let work = server.decode(0, &head, Some(&heads), values, None);
     let mut answer = Vec::new();
     let mut tell = |at: usize, outcome: Result<(Bytes, wire::ResultHead), Box<Failure>>| {
         let (bytes, outcome) = match outcome {

@@ -12,6 +12,7 @@ use crate::{
     map::{Batch, Source},
     place::Place,
     stderr,
+    store::RawRecord,
 };
 
 /// A message from an executor to the driver of a fan-out.
@@ -21,6 +22,8 @@ pub(crate) enum Message {
     Done(Completion),
     /// Something happened on the way to the end of a unit.
     Note(Note),
+    /// A worker has recorded something that it has done for a unit.
+    Recorded(UnitId, RawRecord),
     /// Items of a map that were requested.
     Pulled(Pulled),
 }

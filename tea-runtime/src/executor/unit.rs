@@ -27,6 +27,7 @@ use crate::{
     failure::{Failure, FailureKind, cancelled},
     policy::ParallelConfig,
     position::Position,
+    store::RawRecord,
     timer, user_code,
 };
 
@@ -343,6 +344,11 @@ impl Ticket {
     /// Leaves a note about the unit in the completion queue.
     pub(crate) fn note(&self, note: Note) {
         self.fan_out().queue.push(Message::Note(note), true);
+    }
+
+    /// Leaves a record of something that was done for the unit in the completion queue.
+    pub(crate) fn recorded(&self, raw: RawRecord) {
+        self.fan_out().queue.push(Message::Recorded(self.id, raw), true);
     }
 
     /// Delivers the answer of [`serve`](crate::engine::serve) in another process. The engine decodes it later.

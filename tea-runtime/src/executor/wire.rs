@@ -32,6 +32,12 @@ pub(crate) struct UnitHead<'a> {
     pub(crate) max_payload: u64,
     /// The size of each item in bytes; empty for a branch.
     pub(crate) items: Vec<u64>,
+    /// [`Position::encode`](crate::position::Position::encode).
+    #[serde(borrow)]
+    pub(crate) position: Cow<'a, [u8]>,
+    /// The records of a branch with fan-outs of its own, as a message of the engine; empty if it is not recorded.
+    #[serde(borrow)]
+    pub(crate) records: Cow<'a, [u8]>,
 }
 
 impl UnitHead<'_> {

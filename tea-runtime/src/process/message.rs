@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The version of the protocol, incremented with every change of a message or of the frames.
-pub(crate) const PROTOCOL: u32 = 8;
+pub(crate) const PROTOCOL: u32 = 9;
 
 /// The kind of frames that contain a [`ToWorker`] or a [`FromWorker`].
 pub(crate) const MESSAGE: u8 = 1;
@@ -23,6 +23,17 @@ pub(crate) const MESSAGE: u8 = 1;
 /// The kind of frames that contain a [`PartEnd`](crate::executor::wire::PartEnd), followed by the bytes of the result.
 /// They are passed on unchanged.
 pub(crate) const PART_END: u8 = 2;
+
+/// The kind of frames that contain a [`RecordHead`], followed by the bytes of a record, which are passed on unchanged.
+pub(crate) const RECORD: u8 = 3;
+
+/// Announces a record of something that the running unit has done.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RecordHead {
+    pub(crate) unit: u64,
+    /// [`RawRecord::kind`](crate::store::RawRecord::kind).
+    pub(crate) kind: u8,
+}
 
 /// A message from a parent to its worker.
 #[derive(Debug, Serialize, Deserialize)]

@@ -231,7 +231,17 @@ impl Work for Act {
         let values = payload::encode(ACTS.keys, self.0.value(0).map(|value| (0, value)), max_payload);
         let values = values.map_err(Unencodable::Part)?;
         let (module, workflow) = (Cow::Borrowed(ACTS.module), Cow::Borrowed(ACTS.name));
-        let head = UnitHead { module, workflow, site: 0, first: 0, attempt, max_payload, items: Vec::new() };
+        let head = UnitHead {
+            module,
+            workflow,
+            site: 0,
+            first: 0,
+            attempt,
+            max_payload,
+            items: Vec::new(),
+            position: Cow::default(),
+            records: Cow::default(),
+        };
         Ok(Encoded { head, view: EncodedView::new(values.heads, values.bytes), items: Vec::new() })
     }
 

@@ -77,6 +77,11 @@ impl Blobs {
         Self { folder: store.join("blobs") }
     }
 
+    /// The directory of the store.
+    pub(super) fn store(&self) -> &Path {
+        self.folder.parent().unwrap_or(&self.folder)
+    }
+
     /// Keeps the bytes with this hash. They survive the end of the process, and a loss of power once what is returned has
     /// been [settled](Unsettled::settle).
     pub(super) fn put(&self, hash: Hash, bytes: &[u8]) -> Result<Option<Unsettled>, StoreError> {

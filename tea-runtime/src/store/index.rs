@@ -1,6 +1,9 @@
 //! Which positions have records, and where those stand. What was recorded later holds.
 
-use std::collections::HashMap;
+use std::{
+    collections::BTreeMap,
+    ops::Bound::{Included, Unbounded},
+};
 
 use super::{
     frame::Location,
@@ -10,13 +13,14 @@ use super::{
 /// Which positions have records.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    single: HashMap<Key, Found>,
-    items: HashMap<Key, Vec<Done>>,
+    single: BTreeMap<Key, Found>,
+    items: BTreeMap<Key, Vec<Done>>,
     /// How many frames there are.
     pub(super) frames: u64,
 }
 
-type Key = (Kind, Box<[u8]>);
+/// By position, so that what is below a unit is in one place.
+type Key = (Box<[u8]>, Kind);
 
 /// A record of before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +47,7 @@ impl Index {
         let Some((kind, head)) = Kind::of(kind).zip(record::head(payload)) else { return false };
         let found = Found { number: self.frames, location };
         self.frames += 1;
-        let key = (kind, head.position.into());
+        let key = (head.position.into(), kind);
         if kind.is_of_items() {
             let (first, count) = head.items;
             self.items.entry(key).or_default().push(Done { first, count, found });
@@ -55,19 +59,36 @@ impl Index {
 
     /// The record of a position.
     pub(super) fn single(&self, kind: Kind, position: &[u8]) -> Option<Found> {
-        self.single.get(&(kind, Box::from(position))).copied()
+        self.single.get(&(Box::from(position), kind)).copied()
     }
 
     /// The records of the items of a map.
     pub(super) fn items(&self, kind: Kind, position: &[u8]) -> &[Done] {
-        self.items.get(&(kind, Box::from(position))).map_or(&[], |ranges| ranges)
+        self.items.get(&(Box::from(position), kind)).map_or(&[], |ranges| ranges)
+    }
+
+    /// The records below a position, the oldest first.
+    pub(super) fn below(&self, position: &[u8]) -> Vec<(Kind, Found)> {
+        let single = below(&self.single, position).map(|((_, kind), found)| (*kind, *found));
+        let items = below(&self.items, position);
+        let items = items.flat_map(|((_, kind), all)| all.iter().map(|done| (*kind, done.found)));
+        let mut found: Vec<_> = single.chain(items).collect();
+        found.sort_unstable_by_key(|(_, found)| found.number);
+        found
+    }
+
+    /// Removes the records below a position.
+    pub(super) fn remove_below(&mut self, position: &[u8]) {
+        let is_below = |key: &Key| key.0.len() > position.len() && key.0.starts_with(position);
+        self.single.retain(|key, _| !is_below(key));
+        self.items.retain(|key, _| !is_below(key));
     }
 
     /// How many records there are of each kind.
     pub(super) fn counts(&self) -> [(Kind, u64); 4] {
-        let single = |kind| self.single.keys().filter(|key| key.0 == kind).count() as u64;
+        let single = |kind| self.single.keys().filter(|key| key.1 == kind).count() as u64;
         let items = |kind: Kind| {
-            let ranges = self.items.iter().filter(|(key, _)| key.0 == kind).flat_map(|(_, ranges)| ranges);
+            let ranges = self.items.iter().filter(|(key, _)| key.1 == kind).flat_map(|(_, ranges)| ranges);
             ranges.fold(0_u64, |all, range| all.saturating_add(range.count))
         };
         [
@@ -77,4 +98,11 @@ impl Index {
             (Kind::ItemFailed, items(Kind::ItemFailed)),
         ]
     }
+}
+
+/// The entries below a position, without its own.
+fn below<'a, T>(map: &'a BTreeMap<Key, T>, position: &'a [u8]) -> impl Iterator<Item = (&'a Key, &'a T)> {
+    let first = (Box::from(position), Kind::Session);
+    let within = map.range((Included(first), Unbounded)).take_while(|(key, _)| key.0.starts_with(position));
+    within.filter(|(key, _)| key.0.len() > position.len())
 }

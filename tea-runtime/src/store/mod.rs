@@ -26,6 +26,7 @@ mod log;
 mod manifest;
 mod program;
 mod record;
+mod record_log;
 mod recorder;
 mod sync;
 
@@ -39,6 +40,7 @@ pub(crate) use self::{
     manifest::{Manifest, Status},
     program::known_program,
     record::{Kind, Record, Span, Written},
+    record_log::{RawRecord, RecordLog, SendRecord},
     recorder::{Options, Recorder},
 };
 

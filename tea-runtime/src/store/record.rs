@@ -87,16 +87,17 @@ pub(super) struct Encoded {
     pub(super) unsettled: Vec<Unsettled>,
 }
 
-/// Encodes a record. Large values become blobs.
-pub(super) fn encode(written: &Written<'_>, blobs: &Blobs) -> Result<Encoded, StoreError> {
+/// Encodes a record. Large values become blobs, if there is a place for these.
+pub(super) fn encode(written: &Written<'_>, blobs: Option<&Blobs>) -> Result<Encoded, StoreError> {
     let hash = if written.kind.is_of_items() { Hash::quick } else { Hash::of };
     let hashes: Vec<Hash> = written.values.iter().map(|(_, bytes)| hash(bytes)).collect();
     let mut unsettled = Vec::new();
     let announce = |((tag, bytes), hash): (&(u32, &[u8]), &Hash)| {
-        let blob = (bytes.len() >= LARGE).then_some(*hash);
-        if blob.is_some() {
+        let blobs = blobs.filter(|_| bytes.len() >= LARGE);
+        if let Some(blobs) = blobs {
             unsettled.extend(blobs.put(*hash, bytes)?);
         }
+        let blob = blobs.map(|_| *hash);
         Ok(Announced { tag: *tag, length: bytes.len() as u64, blob })
     };
     let values = written.values.iter().zip(&hashes).map(announce).collect::<Result<Vec<_>, StoreError>>()?;
@@ -125,10 +126,25 @@ pub(super) fn blobs(payload: &[u8]) -> Vec<(Hash, u64)> {
     values.into_iter().filter_map(|value| Some((value.blob?, value.length))).collect()
 }
 
+/// Decodes a record whose values are all in it, and passes it on.
+pub(super) fn decode<T>(kind: Kind, payload: &[u8], then: impl FnOnce(&Written<'_>) -> T) -> Option<T> {
+    let ((head, body), mut rest) = postcard::take_from_bytes::<(Head<'_>, Body<'_>)>(payload).ok()?;
+    let mut values = Vec::with_capacity(body.values.len());
+    for Announced { tag, length, blob } in body.values {
+        let length = usize::try_from(length).ok().filter(|_| blob.is_none())?;
+        let (bytes, after) = rest.split_at_checked(length)?;
+        values.push((tag, bytes));
+        rest = after;
+    }
+    let Head { position, items } = head;
+    rest.is_empty().then(|| then(&Written { kind, position, items, about: body.about, values: &values }))
+}
+
 /// A record that was read.
 #[derive(Debug)]
 pub(crate) struct Record {
     payload: Arc<Vec<u8>>,
+    blobs: Option<Arc<Blobs>>,
     about: Range<usize>,
     values: Vec<(u32, Place)>,
 }
@@ -144,12 +160,12 @@ enum Place {
 pub(crate) struct Span {
     payload: Arc<Vec<u8>>,
     place: Place,
-    blobs: Arc<Blobs>,
+    blobs: Option<Arc<Blobs>>,
 }
 
 impl Record {
     /// Reads a record, all of whose blobs must be there.
-    pub(super) fn read(payload: Vec<u8>, blobs: &Blobs) -> Result<Self, StoreError> {
+    pub(super) fn read(payload: Arc<Vec<u8>>, blobs: Option<&Arc<Blobs>>) -> Result<Self, StoreError> {
         let damaged = || StoreError::new("a record does not say what records say");
         let ((_, body), rest) = postcard::take_from_bytes::<(Head<'_>, Body<'_>)>(&payload).map_err(|_| damaged())?;
         let about = subrange(&payload, body.about);
@@ -157,9 +173,13 @@ impl Record {
         let mut values = Vec::new();
         for Announced { tag, length, blob } in body.values {
             let place = match blob {
-                Some(hash) if blobs.has(hash, length) => Place::Blob(hash),
                 Some(hash) => {
-                    return Err(StoreError::new(format!("`{}` is not there as a whole", blobs.path(hash).display())));
+                    let blobs = blobs.ok_or_else(|| no_blobs(hash))?;
+                    if !blobs.has(hash, length) {
+                        let path = blobs.path(hash);
+                        return Err(StoreError::new(format!("`{}` is not there as a whole", path.display())));
+                    }
+                    Place::Blob(hash)
                 }
                 None => {
                     let end = usize::try_from(length).ok().and_then(|length| at.checked_add(length));
@@ -172,7 +192,7 @@ impl Record {
         if at != payload.len() {
             return Err(damaged());
         }
-        Ok(Self { payload: Arc::new(payload), about, values })
+        Ok(Self { payload, blobs: blobs.cloned(), about, values })
     }
 
     /// The engine's own message.
@@ -181,17 +201,17 @@ impl Record {
     }
 
     /// Its values, in the order in which they were written.
-    pub(super) fn values(&self, blobs: &Arc<Blobs>) -> impl Iterator<Item = (u32, Span)> {
-        self.values.iter().map(|(tag, place)| (*tag, self.span(place, blobs)))
+    pub(crate) fn values(&self) -> impl Iterator<Item = (u32, Span)> {
+        self.values.iter().map(|(tag, place)| (*tag, self.span(place)))
     }
 
     /// Its value number `at`.
-    pub(super) fn value(&self, at: usize, blobs: &Arc<Blobs>) -> Option<Span> {
-        self.values.get(at).map(|(_, place)| self.span(place, blobs))
+    pub(crate) fn value(&self, at: usize) -> Option<Span> {
+        self.values.get(at).map(|(_, place)| self.span(place))
     }
 
-    fn span(&self, place: &Place, blobs: &Arc<Blobs>) -> Span {
-        Span { payload: Arc::clone(&self.payload), place: place.clone(), blobs: Arc::clone(blobs) }
+    fn span(&self, place: &Place) -> Span {
+        Span { payload: Arc::clone(&self.payload), place: place.clone(), blobs: self.blobs.clone() }
     }
 }
 
@@ -203,7 +223,10 @@ impl Span {
     pub(crate) fn with<T>(&self, then: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, String> {
         match &self.place {
             Place::Here(range) => then(&self.payload[range.clone()]),
-            Place::Blob(hash) => then(&self.blobs.get(*hash).map_err(|error| error.to_string())?),
+            Place::Blob(hash) => {
+                let bytes = self.blobs.as_ref().ok_or_else(|| no_blobs(*hash)).and_then(|blobs| blobs.get(*hash));
+                then(&bytes.map_err(|error| error.to_string())?)
+            }
         }
     }
 
@@ -231,6 +254,11 @@ impl Span {
             Place::Blob(hash) => *hash,
         }
     }
+}
+
+/// The error for a blob of a record that was read where no blobs are.
+fn no_blobs(hash: Hash) -> StoreError {
+    StoreError::new(format!("there is no store here that could contain the value {hash}"))
 }
 
 /// Where a part of `whole` stands in it.

@@ -2,7 +2,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
@@ -66,15 +66,15 @@ fn write(recorder: &Recorder, n: u8) {
     let (position, values) = ([n], [(7, &value[..])]);
     let written = Written { kind: Kind::Step, position: &position, items: (0, 0), about: &[n, n], values: &values };
     // One that is not valid any more is not written.
-    recorder.append(&written, || false).unwrap();
-    recorder.append(&written, || true).unwrap();
+    recorder.log().append(&written, || false).unwrap();
+    recorder.log().append(&written, || true).unwrap();
 }
 
 fn holds(recorder: &Recorder, n: u8) -> bool {
-    let Some(found) = recorder.find(Kind::Step, &[n]) else { return false };
-    let record = recorder.read(found).unwrap();
+    let Some(found) = recorder.log().find(Kind::Step, &[n]) else { return false };
+    let record = recorder.log().read(found).unwrap();
     assert_eq!(record.about(), [n, n]);
-    let values: Vec<_> = recorder.values(&record).collect();
+    let values: Vec<_> = record.values().collect();
     assert_eq!((values.len(), values[0].0), (1, 7));
     assert!(values[0].1.with(|bytes| Ok(bytes == vec![n; usize::from(n)])).unwrap());
     assert!(values[0].1.is(&vec![n; usize::from(n)]));
@@ -92,12 +92,12 @@ fn what_is_recorded_is_found_after_the_run_went_on() {
     let recorder = begin(&scratch.store());
     let name = recorder.name().to_owned();
     (1..=3).for_each(|n| write(&recorder, n));
-    assert!(recorder.find(Kind::Step, &[1]).is_none(), "what this process did is no record of before");
+    assert!(recorder.log().find(Kind::Step, &[1]).is_none(), "what this process did is no record of before");
     drop(recorder);
     let (recorder, aside) = go_on(&scratch.store(), &name);
-    assert_eq!((aside, recorder.count()), (0, 3));
+    assert_eq!((aside, recorder.log().count()), (0, 3));
     assert!((1..=3).all(|n| holds(&recorder, n)) && !holds(&recorder, 4));
-    assert!(recorder.find(Kind::Branch, &[1]).is_none());
+    assert!(recorder.log().find(Kind::Branch, &[1]).is_none());
     write(&recorder, 4);
     recorder.end(Status::Cancelled, true);
     drop(recorder);
@@ -111,7 +111,7 @@ fn the_later_record_of_a_position_holds_and_items_have_all_of_theirs() {
     let scratch = Scratch::new();
     let recorder = begin(&scratch.store());
     let append = |kind, items, about: &[u8]| {
-        recorder.append(&Written { kind, position: b"p", items, about, values: &[] }, || true).unwrap();
+        recorder.log().append(&Written { kind, position: b"p", items, about, values: &[] }, || true).unwrap();
     };
     append(Kind::Branch, (0, 0), b"first");
     append(Kind::Items, (0, 4), b"");
@@ -120,9 +120,9 @@ fn the_later_record_of_a_position_holds_and_items_have_all_of_theirs() {
     let name = recorder.name().to_owned();
     drop(recorder);
     let (recorder, _) = go_on(&scratch.store(), &name);
-    let found = recorder.find(Kind::Branch, b"p").unwrap();
-    assert_eq!((found.number, recorder.read(found).unwrap().about()), (2, &b"second"[..]));
-    let items: Vec<_> = recorder.items(Kind::Items, b"p").iter().map(|done| (done.first, done.count)).collect();
+    let found = recorder.log().find(Kind::Branch, b"p").unwrap();
+    assert_eq!((found.number, recorder.log().read(found).unwrap().about()), (2, &b"second"[..]));
+    let items: Vec<_> = recorder.log().items(Kind::Items, b"p").iter().map(|done| (done.first, done.count)).collect();
     assert_eq!(items, [(0, 4), (4, 2)]);
     drop(recorder);
     let folder = Folder::open(&scratch.store()).unwrap();
@@ -233,7 +233,7 @@ fn log_of_all_kinds(scratch: &Scratch) -> Vec<u8> {
         let values = [(0, &value[..]), (1, &b""[..]), (u32::from(n) << 20, &value[1..])];
         let items = (u64::from(n) << (7 * n), 3);
         let written = Written { kind, position: &position, items, about: &value[..7], values: &values };
-        recorder.append(&written, || true).unwrap();
+        recorder.log().append(&written, || true).unwrap();
     }
     fs::read(&segments(&scratch.store(), recorder.name())[0]).unwrap()
 }
@@ -245,7 +245,7 @@ fn the_soup_of_corrupt_logs_and_manifests_gives_nothing_that_was_not_written() {
     let scratch = Scratch::new();
     let log = log_of_all_kinds(&scratch);
     let mut whole = Vec::new();
-    let (mut payload, blobs) = (Vec::new(), blobs::Blobs::new(&scratch.store()));
+    let (mut payload, blobs) = (Vec::new(), Arc::new(blobs::Blobs::new(&scratch.store())));
     log::valid(&log[..], 0, 0, &mut payload, &mut |kind, payload, _| {
         whole.push((kind, payload.to_vec()));
         true
@@ -284,7 +284,7 @@ fn the_soup_of_corrupt_logs_and_manifests_gives_nothing_that_was_not_written() {
         spoil(&mut rng, &mut spoiled);
         index::Index::default().add(*kind, &spoiled, frame::Location::ALONE);
         assert!(record::blobs(&spoiled).len() <= spoiled.len());
-        read += u64::from(Record::read(std::mem::take(&mut spoiled), &blobs).is_ok());
+        read += u64::from(Record::read(Arc::new(std::mem::take(&mut spoiled)), Some(&blobs)).is_ok());
     }
     println!("{rounds} spoiled: {refused} manifests refused, {short} logs cut short, {read} nonsensical records read");
     assert!(short > rounds / 4 && refused > rounds / 8, "most of what is spoiled differs");
@@ -318,7 +318,7 @@ fn large_values_are_there_once_and_go_with_the_last_run_that_has_them() {
     let (large, other) = (vec![3; 1 << 20], vec![4; 3 << 20]);
     let put = |recorder: &Recorder, values: &[(u32, &[u8])]| {
         let written = Written { kind: Kind::Branch, position: b"b", items: (0, 0), about: b"", values };
-        recorder.append(&written, || true).unwrap();
+        recorder.log().append(&written, || true).unwrap();
     };
     let first = begin(&scratch.store());
     put(&first, &[(0, &large), (1, b"small"), (2, &large), (3, &other)]);
@@ -330,8 +330,8 @@ fn large_values_are_there_once_and_go_with_the_last_run_that_has_them() {
     drop((first, second));
 
     let (first, _) = go_on(&scratch.store(), &names[0]);
-    let record = first.read(first.find(Kind::Branch, b"b").unwrap()).unwrap();
-    let values: Vec<_> = first.values(&record).collect();
+    let record = first.log().read(first.log().find(Kind::Branch, b"b").unwrap()).unwrap();
+    let values: Vec<_> = record.values().collect();
     let expected: [(u32, &[u8]); 4] = [(0, &large), (1, b"small"), (2, &large), (3, &other)];
     for ((tag, span), expected) in values.iter().zip(expected) {
         assert!(*tag == expected.0 && span.is(expected.1));
@@ -351,12 +351,12 @@ fn large_values_are_there_once_and_go_with_the_last_run_that_has_them() {
     fs::write(&blob, bytes).unwrap();
     assert_eq!(second.verify(&folder).unwrap().damaged.len(), 1);
     let (recorder, _) = go_on(&scratch.store(), &names[1]);
-    let found = recorder.find(Kind::Branch, b"b").unwrap();
-    let record = recorder.read(found).unwrap();
-    let error = recorder.values(&record).next().unwrap().1.with(|_| Ok(())).unwrap_err();
+    let found = recorder.log().find(Kind::Branch, b"b").unwrap();
+    let record = recorder.log().read(found).unwrap();
+    let error = record.values().next().unwrap().1.with(|_| Ok(())).unwrap_err();
     assert!(error.contains("is damaged"), "{error}");
     fs::remove_file(&blob).unwrap();
-    assert!(recorder.read(found).unwrap_err().to_string().contains("is not there as a whole"));
+    assert!(recorder.log().read(found).unwrap_err().to_string().contains("is not there as a whole"));
 }
 
 #[test]
@@ -365,7 +365,7 @@ fn a_large_value_that_power_was_lost_for_is_no_value() {
     let large = vec![5; 1 << 20];
     let recorder = begin(&scratch.store());
     let written = Written { kind: Kind::Branch, position: b"b", items: (0, 0), about: b"", values: &[(0, &large)] };
-    recorder.append(&written, || true).unwrap();
+    recorder.log().append(&written, || true).unwrap();
     let name = recorder.name().to_owned();
     drop(recorder);
     let folder = Folder::open(&scratch.store()).unwrap();
@@ -376,8 +376,8 @@ fn a_large_value_that_power_was_lost_for_is_no_value() {
     fs::rename(&path, &unsettled).unwrap();
     let holds = || {
         let (recorder, _) = go_on(&scratch.store(), &name);
-        let record = recorder.read(recorder.find(Kind::Branch, b"b").unwrap()).ok()?;
-        Some(recorder.values(&record).next().unwrap().1.with(|bytes| Ok(bytes == large)).unwrap())
+        let record = recorder.log().read(recorder.log().find(Kind::Branch, b"b").unwrap()).ok()?;
+        Some(record.values().next().unwrap().1.with(|bytes| Ok(bytes == large)).unwrap())
     };
     assert_eq!(holds(), Some(true));
     assert_eq!(folder.collect().unwrap(), Some(0), "it is in use");
@@ -388,7 +388,7 @@ fn a_large_value_that_power_was_lost_for_is_no_value() {
     assert_eq!(holds(), None);
     // It is written again, and replaces what is wrong.
     let (recorder, _) = go_on(&scratch.store(), &name);
-    recorder.append(&written, || true).unwrap();
+    recorder.log().append(&written, || true).unwrap();
     drop(recorder);
     assert_eq!((holds(), path.exists(), unsettled.exists()), (Some(true), true, false));
 }
@@ -440,14 +440,14 @@ fn the_first_failed_write_ends_recording_for_good() {
     let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else { return };
     recorder.divert(full);
     let written = Written { kind: Kind::Step, position: &[2], items: (0, 0), about: b"", values: &[] };
-    let error = recorder.append(&written, || true).unwrap_err().to_string();
+    let error = recorder.log().append(&written, || true).unwrap_err().to_string();
     assert!(error.contains("cannot write") && error.contains("log.0"), "{error}");
     recorder.divert(tempfile(&scratch));
-    assert_eq!(recorder.append(&written, || true).unwrap_err().to_string(), error);
+    assert_eq!(recorder.log().append(&written, || true).unwrap_err().to_string(), error);
     let name = recorder.name().to_owned();
     drop(recorder);
     let (recorder, _) = go_on(&scratch.store(), &name);
-    assert!(holds(&recorder, 1) && recorder.find(Kind::Step, &[2]).is_none());
+    assert!(holds(&recorder, 1) && recorder.log().find(Kind::Step, &[2]).is_none());
 }
 
 fn tempfile(scratch: &Scratch) -> fs::File {
@@ -463,10 +463,10 @@ fn a_failed_sync_ends_recording() {
     let (_reader, pipe) = rustix::pipe::pipe().unwrap();
     recorder.divert(pipe.into());
     write(&recorder, 1);
-    while recorder.failure().is_none() {
+    while recorder.log().failure().is_none() {
         std::thread::yield_now();
     }
-    let error = recorder.failure().unwrap().to_string();
+    let error = recorder.log().failure().unwrap().to_string();
     assert!(error.starts_with("cannot sync the records in"), "{error}");
 }
 
@@ -509,7 +509,7 @@ fn a_store_is_for_its_owner_alone() {
     let recorder = begin(&scratch.store());
     let large = vec![0; 1 << 20];
     let written = Written { kind: Kind::Step, position: b"", items: (0, 0), about: b"", values: &[(0, &large)] };
-    recorder.append(&written, || true).unwrap();
+    recorder.log().append(&written, || true).unwrap();
     drop(recorder);
     let mut looked_at = 0;
     let mut folders = vec![scratch.store()];

@@ -20,7 +20,7 @@ use super::{
     Run,
     block::BlockRun,
     fan_out::{Driver, End, Next, Source, Start, Succeeded},
-    records::{BranchRecord, Names},
+    records::BranchRecord,
     site::Site,
 };
 use crate::{
@@ -32,6 +32,7 @@ use crate::{
     plan::Region,
     position::Position,
     result::ParallelFlowResult,
+    store::RawRecord,
 };
 
 /// Runs a fan-out of `block`.
@@ -139,9 +140,9 @@ impl Source for Branches<'_> {
                     } else {
                         self.position.at_part(task as u64)
                     };
-                    let names = self.recording.as_ref().filter(|_| !position.is_root());
-                    let names = names.map_or_else(Names::default, |recording| recording.names(task));
-                    let work = Box::new(BranchWork::new(self.run, self.region, task, view, (position, names)));
+                    let recorded = self.recording.as_ref().filter(|_| !position.is_root());
+                    let recorded = recorded.map(|recording| recording.of_steps(task));
+                    let work = Box::new(BranchWork::new(self.run, self.region, task, view, position, recorded));
                     return Next::Start(Start { key: task, work, scope, part: task as u64 });
                 }
                 Err(failure) => {
@@ -181,6 +182,7 @@ impl Source for Branches<'_> {
         if end.again > 0 {
             return;
         }
+        self.starts_over(key);
         if let Some((_, result)) = end.failed.pop() {
             // What was only told to end has not failed.
             if self.site.config(key).allow_failure && !result.is_cancelled() {
@@ -210,6 +212,16 @@ impl Source for Branches<'_> {
             None => return,
         };
         self.end(key, end.scope, became, &goes_to);
+    }
+
+    fn recorded(&mut self, driver: &Driver<'_>, key: usize, raw: RawRecord) {
+        let Some(recording) = &mut self.recording else { return };
+        let relayed = recording.relay(key, &self.position, raw, driver.outer);
+        self.is_recorded(driver, relayed);
+    }
+
+    fn starts_over(&mut self, key: usize) {
+        self.recording.iter().for_each(|recording| recording.forget(key, &self.position));
     }
 
     fn pulled(&mut self, _: Pulled) {}
@@ -246,7 +258,13 @@ impl Branches<'_> {
         result: &ParallelFlowResult,
     ) {
         let Some(recording) = &mut self.recording else { return };
-        if let Err(failure) = recording.record(task, &self.position, work, received, result, driver.outer) {
+        let recorded = recording.record(task, &self.position, work, received, result, driver.outer);
+        self.is_recorded(driver, recorded);
+    }
+
+    /// Ends the fan-out if something could not be recorded, and the run must not continue without.
+    fn is_recorded(&mut self, driver: &Driver<'_>, recorded: Result<(), Box<Failure>>) {
+        if let (Some(recording), Err(failure)) = (&mut self.recording, recorded) {
             recording.failure.get_or_insert(failure);
             driver.cancel().cancel_for(CancelReason::Sibling);
         }

@@ -22,6 +22,7 @@ use crate::{
     position::Position,
     result::ParallelFlowResult,
     state::KeySpec,
+    store::RawRecord,
 };
 
 /// What a fan-out records.
@@ -57,12 +58,12 @@ impl<'a> Recording<'a> {
         }
     }
 
-    /// The names of what a task reads.
-    pub(super) fn names(&self, task: usize) -> Names {
+    /// What a task needs whose steps are recorded one by one: the records, and the names of what it reads.
+    pub(super) fn of_steps(&self, task: usize) -> (Arc<Records>, Names) {
         let task = &self.region.tasks[task];
         let mut names = self.names.only(task.reads.iter().map(|read| read.key));
         names.renewed |= task.needs.iter().any(|need| self.renewed[*need as usize]);
-        names
+        (Arc::clone(self.records), names)
     }
 
     /// The names of what the block works with after the fan-out.
@@ -121,6 +122,27 @@ impl<'a> Recording<'a> {
         self.written.extend(names.into_iter().map(|(key, name)| ((task, key), name)));
     }
 
+    /// Records what a worker has sent that runs a task.
+    ///
+    /// # Errors
+    /// If it cannot be recorded, and the run must not continue without records.
+    pub(super) fn relay(
+        &self,
+        task: usize,
+        position: &Position,
+        raw: RawRecord,
+        token: &CancellationToken,
+    ) -> Result<(), Box<Failure>> {
+        self.records.relay(&position.at_part(task as u64), raw, token, &self.events)
+    }
+
+    /// Forgets what workers have recorded of a task in this session.
+    pub(super) fn forget(&self, task: usize, position: &Position) {
+        if !self.region.tasks[task].block.is_flat() {
+            self.records.forget(&position.at_part(task as u64));
+        }
+    }
+
     /// Records that a task ended; with `work`, it succeeded.
     ///
     /// # Errors
@@ -137,7 +159,8 @@ impl<'a> Recording<'a> {
         let (position, of) = (position.at_part(task as u64), &self.region.tasks[task]);
         let (mut head, mut bytes) = (ResultHead::default(), Vec::new());
         let came = outcome::results(received).next();
-        let mut partial = false;
+        let by_steps = !of.block.is_flat() && self.records.is_for_output();
+        let is_left_out = |key: u32| by_steps && !is_needed(self.plan, of, key);
         let written = match (work, &came) {
             (None, _) => &[][..],
             (Some(_), Some((_, came, bytes))) => {
@@ -150,10 +173,7 @@ impl<'a> Recording<'a> {
                 let outlives = |key: u32| of.writes.iter().any(|write| write.key == key);
                 let written =
                     work.view.written().filter(|(key, _)| outlives(*key) && is_recorded(&specs[*key as usize]));
-                let by_steps = !of.block.is_flat() && self.records.is_for_output();
-                let (needed, left_out): (Vec<_>, Vec<_>) =
-                    written.partition(|(key, _)| !by_steps || is_needed(self.plan, of, *key));
-                partial = !left_out.is_empty();
+                let needed = written.filter(|(key, _)| !is_left_out(*key));
                 let values = match payload::encode(specs, needed, u64::MAX) {
                     Ok(values) => values,
                     Err(failure) => {
@@ -168,6 +188,10 @@ impl<'a> Recording<'a> {
                 &bytes[..]
             }
         };
+        // Values may also be missing that a fan-out inside it, in this process or in a worker, has left out.
+        let is_missing = |key: u32| !head.values.iter().any(|value| value.key == key);
+        let mut writes = of.writes.iter().map(|write| write.key);
+        let partial = work.is_some() && writes.any(|key| is_left_out(key) && is_missing(key));
         let view = work.map(|work| &work.view);
         let done = (view, (&head, written, partial), result);
         let names = self.records.branch_done(&position, (of, self.asks(task)), done, token, &self.events)?;

@@ -7,7 +7,7 @@ use crate::{
     engine::{
         Run,
         block::{BlockEnd, BlockRun},
-        records::Names,
+        records::{Names, Records},
     },
     executor::{
         payload,
@@ -27,8 +27,8 @@ pub(in crate::engine) struct BranchWork {
     region: &'static Region,
     task: usize,
     position: Position,
-    /// The names of what it reads, if its steps are recorded.
-    names: Names,
+    /// If its steps are recorded one by one: the records, and the names of what it reads.
+    recorded: Option<(Arc<Records>, Names)>,
     /// What it reads, and once it has succeeded, also what it wrote.
     pub(super) view: View,
     /// The tasks with which it continues.
@@ -41,9 +41,10 @@ impl BranchWork {
         region: &'static Region,
         task: usize,
         view: View,
-        (position, names): (Position, Names),
+        position: Position,
+        recorded: Option<(Arc<Records>, Names)>,
     ) -> Self {
-        Self { run: Arc::clone(run), region, task, position, names, view, goes_to: Vec::new() }
+        Self { run: Arc::clone(run), region, task, position, recorded, view, goes_to: Vec::new() }
     }
 
     fn task(&self) -> &'static Task {
@@ -70,8 +71,8 @@ impl Work for BranchWork {
 
     fn run(&mut self, _: usize, _: usize, context: &Context) -> (usize, Option<Box<Failure>>) {
         let view = self.view.take_all();
-        let names = self.names.clone();
-        let block = BlockRun::new(&self.run, context.clone(), self.task().block, view, &self.position, names);
+        let recorded = self.recorded.as_ref().map(|(records, names)| (records, names.clone()));
+        let block = BlockRun::new(&self.run, context.clone(), self.task().block, view, &self.position, recorded);
         match block.run() {
             Ok(BlockEnd { view, goes_to }) => {
                 (self.view, self.goes_to) = (view, goes_to);
@@ -90,6 +91,7 @@ impl Work for BranchWork {
         let reads = self.task().reads.iter().filter_map(|read| Some((read.key, self.view.value(read.key)?)));
         let values = payload::encode(self.view.specs(), reads, max_payload).map_err(Unencodable::Part)?;
         let plan = self.run.plan;
+        let records = self.recorded.as_ref().map(|(records, names)| records.to_send(&self.position, names));
         let head = UnitHead {
             module: Cow::Borrowed(plan.module),
             workflow: Cow::Borrowed(plan.name),
@@ -98,13 +100,15 @@ impl Work for BranchWork {
             attempt,
             max_payload,
             items: Vec::new(),
+            position: Cow::default(),
+            records: Cow::Owned(records.unwrap_or_default()),
         };
         Ok(Encoded { head, view: EncodedView::new(values.heads, values.bytes), items: Vec::new() })
     }
 
     fn part(&self, _: usize) -> Box<dyn Work> {
-        let position = (self.position.clone(), self.names.clone());
-        Box::new(Self::new(&self.run, self.region, self.task, self.view.clone(), position))
+        let (position, recorded) = (self.position.clone(), self.recorded.clone());
+        Box::new(Self::new(&self.run, self.region, self.task, self.view.clone(), position, recorded))
     }
 
     fn split_off(&mut self, _: usize) -> Box<dyn Work> {

@@ -106,6 +106,12 @@ impl<'a> Driver<'a> {
                 match message {
                     Message::Done(completion) => self.done(completion, source, &mut table),
                     Message::Note(note) => note.tell(&self.run.info.events),
+                    Message::Recorded(id, raw) => {
+                        // Another attempt may have started in place of one that was given up.
+                        if let Some(in_flight) = table.in_flight.get(&id) {
+                            source.recorded(self, in_flight.key, raw);
+                        }
+                    }
                     Message::Pulled(pulled) => source.pulled(pulled),
                 }
             }
@@ -178,10 +184,11 @@ impl<'a> Driver<'a> {
         let mut encoded = None;
         let executor = self.may_start(source, key, config, &mut attempts).and_then(|executor| {
             if executor.crosses() {
-                let bytes = work.encode(attempts.started, config.max_payload).map_err(|error| match error {
+                let mut bytes = work.encode(attempts.started, config.max_payload).map_err(|error| match error {
                     Unencodable::Part(failure) => NotStarted::Failed(failure),
                     Unencodable::All(failure) => NotStarted::Refused(failure),
                 })?;
+                self.fan_out.position.at_part(part).encode(bytes.head.position.to_mut());
                 encoded = Some(Box::new(bytes));
             }
             Ok(Arc::clone(executor))

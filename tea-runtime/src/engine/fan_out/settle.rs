@@ -107,6 +107,9 @@ impl Driver<'_> {
                 match (verdict, kept.take().or_else(|| Some(work.as_ref()?.part(at)))) {
                     (Verdict::Again(delay, failure), Some(work)) => {
                         end.again += 1;
+                        if !failure.kind.is_loss() {
+                            source.starts_over(key);
+                        }
                         self.tell_retry(&source.label(key, at), &end, &attempts, delay, &failure);
                         let (key, part) = (source.part_key(key, at), part + at as u64);
                         table.wait(delay, Trial { start: Start { key, work, scope, part }, attempts });

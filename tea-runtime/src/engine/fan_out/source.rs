@@ -11,6 +11,7 @@ use crate::{
     executor::{message::Pulled, outcome::Received, unit::Work},
     failure::Failure,
     result::ParallelFlowResult,
+    store::RawRecord,
 };
 
 /// The source of a fan-out's units: a graph of tasks, or the items of a map.
@@ -41,6 +42,12 @@ pub(in crate::engine) trait Source {
 
     /// Called when a unit has ended. Some of its parts may be retried.
     fn ended(&mut self, driver: &Driver<'_>, key: Self::Key, end: End);
+
+    /// Called when a worker has recorded something that it has done for a unit.
+    fn recorded(&mut self, driver: &Driver<'_>, key: Self::Key, raw: RawRecord);
+
+    /// Called when the next attempt at a unit is to run all of it again, whatever was recorded.
+    fn starts_over(&mut self, key: Self::Key);
 
     /// Called when requested items have arrived.
     fn pulled(&mut self, pulled: Pulled);

@@ -33,6 +33,7 @@ use crate::{
     plan::Map,
     policy::Strategy,
     result::{ItemFailure, ParallelFlowResult},
+    store::RawRecord,
 };
 
 /// How many failures a failed map tells one by one.
@@ -266,6 +267,11 @@ impl Source for Items<'_> {
         }
         self.collect.landed(key.start, parts, key.home, batch, again);
     }
+
+    // Items have no fan-outs of their own.
+    fn recorded(&mut self, _: &Driver<'_>, _: BatchKey, _: RawRecord) {}
+
+    fn starts_over(&mut self, _: BatchKey) {}
 
     fn pulled(&mut self, pulled: Pulled) {
         self.error = self.error.take().or(self.supply.pulled(pulled));

@@ -141,6 +141,8 @@ impl Work for ItemsWork {
             attempt,
             max_payload,
             items: lengths,
+            position: Cow::default(),
+            records: Cow::default(),
         };
         Ok(Encoded { head, view, items })
     }

@@ -55,20 +55,20 @@ impl Records {
         specs: &'static [KeySpec],
         asks: Name,
     ) -> Option<BranchRecord> {
-        let found = self.recorder.find(Kind::Branch, &key(position, None))?;
-        let record = self.recorder.read(found).ok()?;
+        let found = self.log.find(Kind::Branch, &key(position, None))?;
+        let record = self.log.read(found).ok()?;
         let About { asks: asked, goes_to, unrecorded, partial, files, mut result } =
             postcard::from_bytes(record.about()).ok()?;
         let lacks = unrecorded || (partial && !self.is_for_output());
         if asked != asks || lacks || (result.error.is_some() && self.retries_failures) {
             return None;
         }
-        let values = self.recorder.values(&record).map(|value| stored(specs, value)).collect::<Option<Vec<_>>>()?;
+        let values = record.values().map(|value| stored(specs, value)).collect::<Option<Vec<_>>>()?;
         if changed_files(&files, values.iter()).next().is_some() {
             return None;
         }
         let name = |(key, span): (u32, Span)| (key, Name::of_value(span.hash(), file_of(&files, key)));
-        let names = self.recorder.values(&record).map(name).collect();
+        let names = record.values().map(name).collect();
         (result.branch, result.restored) = (task.name.into(), true);
         Some(BranchRecord { values, names, goes_to, result })
     }

@@ -60,7 +60,7 @@ impl Records {
         let kinds =
             [Kind::Items, Kind::ItemFailed].into_iter().filter(|kind| *kind == Kind::Items || !self.retries_failures);
         let mut done: Vec<(Kind, Done)> = kinds
-            .flat_map(|kind| self.recorder.items(kind, &key).iter().map(move |done| (kind, *done)))
+            .flat_map(|kind| self.log.items(kind, &key).iter().map(move |done| (kind, *done)))
             .filter(|(_, done)| done.first + done.count < MOST)
             .collect();
         done.sort_unstable_by_key(|(_, done)| done.found.number);
@@ -159,14 +159,14 @@ impl ItemRecords {
         }
         let at = index - usize::try_from(done.first).ok()?;
         let record = &self.open.as_ref()?.1;
-        self.records.recorder.value(record, at).map(Restored::Done)
+        record.value(at).map(Restored::Done)
     }
 
     /// The record of an owner.
     fn open(&mut self, owner: u32) -> Option<&Record> {
         if self.open.as_ref().is_none_or(|open| open.0 != owner) {
             let (_, done) = self.done.get((owner as usize).checked_sub(1)?)?;
-            self.open = Some((owner, self.records.recorder.read(done.found).ok()?));
+            self.open = Some((owner, self.records.log.read(done.found).ok()?));
         }
         self.open.as_ref().map(|open| &open.1)
     }

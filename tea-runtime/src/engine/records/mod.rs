@@ -11,6 +11,7 @@ mod branch;
 mod items;
 mod names;
 mod needed;
+mod nested;
 mod outlook;
 mod session;
 mod step;
@@ -42,13 +43,15 @@ use crate::{
     position::Position,
     result::ParallelFlowResult,
     state::{KeySpec, Stored, Value, View},
-    store::{Hash, Kind, Recorder, Span, StoreError, Written},
+    store::{Hash, Kind, RecordLog, Recorder, Span, StoreError, Written},
 };
 
 /// The records of a run.
 #[derive(Debug)]
 pub(crate) struct Records {
-    recorder: Arc<Recorder>,
+    log: Arc<RecordLog>,
+    /// The run to which the log belongs; `None` in a worker.
+    recorder: Option<Recorder>,
     session: Session,
     /// The identity of the code.
     code: Hash,
@@ -102,7 +105,7 @@ impl Records {
         let Entry { kind, asks, items, about, values } = *entry;
         let written = Written { kind, position: &key(position, asks), items, about, values };
         let valid = || !(position.is_in_branch() && token.is_cancelled());
-        match self.recorder.append(&written, valid) {
+        match self.log.append(&written, valid) {
             Ok(hashes) => Ok(Some(hashes)),
             Err(_) => self.ended(events).map(|()| None),
         }
@@ -110,14 +113,14 @@ impl Records {
 
     /// Ends recording because something cannot be encoded.
     pub(super) fn fail(&self, why: String, events: &Events) -> Result<(), Box<Failure>> {
-        self.recorder.fail(StoreError::new(why));
+        self.log.fail(StoreError::new(why));
         self.ended(events)
     }
 
     /// Reports once that recording has ended.
     fn ended(&self, events: &Events) -> Result<(), Box<Failure>> {
         self.tell_failure(events);
-        match self.recorder.failure() {
+        match self.log.failure() {
             Some(error) if self.session.require_state => {
                 let message = format!("the run can no longer be recorded, which `--require-state` requires: {error}");
                 Err(Box::new(Failure::new(FailureKind::Error, message)))
@@ -128,7 +131,7 @@ impl Records {
 
     /// Reports that recording has ended, unless that has been reported.
     pub(super) fn tell_failure(&self, events: &Events) {
-        let Some(error) = self.recorder.failure() else { return };
+        let Some(error) = self.log.failure() else { return };
         if self.told.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -136,9 +139,9 @@ impl Records {
         events.warn(&message);
     }
 
-    /// The underlying recorder.
-    pub(crate) fn recorder(&self) -> &Recorder {
-        &self.recorder
+    /// The name of the run; empty in a worker.
+    pub(crate) fn run_name(&self) -> &str {
+        self.recorder.as_ref().map_or("", Recorder::name)
     }
 }
 

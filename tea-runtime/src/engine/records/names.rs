@@ -38,7 +38,7 @@ impl Name {
 }
 
 /// The names of the values that a block works with.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(in crate::engine) struct Names {
     of: BTreeMap<u32, Name>,
     /// Whether no record of an earlier session is valid any more, because everything from here on is to run again.

@@ -207,7 +207,7 @@ impl<'a> Walk<'a> {
             let at = position.at_part(index as u64);
             let asks = self.records.asked(task.reads.iter().map(|read| (read.key, names.get(read.key))));
             let record = self.records.branch(&at, task, specs, asks).filter(|_| !renewed);
-            let had = self.records.recorder.find(Kind::Branch, &key(&at, None)).is_some();
+            let had = self.records.log.find(Kind::Branch, &key(&at, None)).is_some();
             let starts = skipped.binary_search(&index).is_err() && (had || !joined);
             let runs = record.is_none() && starts;
             if starts && !runs {

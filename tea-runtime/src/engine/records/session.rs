@@ -207,13 +207,13 @@ impl Begun {
 
 /// How the run was begun that would be resumed with these inputs.
 pub(super) fn begun(plan: &'static Plan, recorder: &Recorder, inputs: &[(u32, Value)]) -> Result<Begun, StoreError> {
-    let found = recorder.find(Kind::Session, &[]).ok_or_else(|| {
+    let found = recorder.log().find(Kind::Session, &[]).ok_or_else(|| {
         let name = recorder.name();
         StoreError::new(format!("run `{name}` ended before its inputs were recorded: start a new run"))
     })?;
-    let record = recorder.read(found)?;
+    let record = recorder.log().read(found)?;
     let files: Vec<(u32, FileState)> = postcard::from_bytes(record.about()).unwrap_or_default();
-    let before: BTreeMap<u32, _> = recorder.values(&record).collect();
+    let before: BTreeMap<u32, _> = record.values().collect();
     let ended = matches!(recorder.manifest().status, Status::Failed(_) | Status::Done);
     let mut begun = Begun { retries_failures: ended, ..Begun::default() };
     for (key, value) in inputs {
@@ -262,7 +262,8 @@ pub(super) fn records(
     }
     let code = recorder.manifest().program;
     let told = AtomicBool::new(false);
-    Records { recorder: Arc::new(recorder), session, code, inputs: names, retries_failures, told }
+    let (log, recorder) = (Arc::clone(recorder.log()), Some(recorder));
+    Records { log, recorder, session, code, inputs: names, retries_failures, told }
 }
 
 impl Records {
@@ -283,6 +284,7 @@ impl Records {
 
     /// The run has ended so.
     pub(in crate::engine) fn end(&self, failure: Option<&Failure>, stopped: bool) {
+        let Some(recorder) = &self.recorder else { return };
         let status = match failure {
             None if stopped => Status::Stopped,
             None => Status::Done,
@@ -291,13 +293,13 @@ impl Records {
         };
         // There is nothing to resume in a run that succeeded.
         let waits = status != Status::Done || self.session.require_state;
-        self.recorder.end(status, waits);
+        recorder.end(status, waits);
     }
 }
 
 /// Removes old runs, as the workflow says, once this one has ended.
 pub(crate) fn clean_up(plan: &Plan, records: Arc<Records>) -> Option<StoreError> {
-    let (Checkpoint { keep, max_size, .. }, store) = (plan.checkpoint?, records.recorder.store().clone());
+    let (Checkpoint { keep, max_size, .. }, store) = (plan.checkpoint?, records.recorder.as_ref()?.store().clone());
     // It holds the store.
     drop(records);
     store.prune(&workflow(plan), keep as usize, max_size).err()
@@ -374,7 +376,7 @@ fn record_inputs(plan: &'static Plan, recorder: &Recorder, inputs: &[(u32, Value
     let about = postcard::to_stdvec(&files).expect("it is plain data");
     let values: Vec<_> = values.iter().map(|(key, bytes)| (*key, &bytes[..])).collect();
     let written = Written { kind: Kind::Session, position: &[], items: (0, 0), about: &about, values: &values };
-    recorder.append(&written, || true).map(drop).map_err(StoreError::clone)
+    recorder.log().append(&written, || true).map(drop).map_err(StoreError::clone)
 }
 
 fn encoded(plan: &Plan, key: u32, value: &Value) -> Result<Vec<u8>, StoreError> {

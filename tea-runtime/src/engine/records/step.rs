@@ -228,10 +228,10 @@ impl Done {
 impl Records {
     /// The last record of a step. What it says of the values is valid if what was read then has the same name as now.
     pub(in crate::engine) fn step(&self, position: &Position, names: &Names) -> Option<StepRecord> {
-        let found = self.recorder.find(Kind::Step, &key(position, None)).filter(|_| !names.renewed)?;
-        let record: Record = self.recorder.read(found).ok()?;
+        let found = self.log.find(Kind::Step, &key(position, None)).filter(|_| !names.renewed)?;
+        let record: Record = self.log.read(found).ok()?;
         let About { asks, onward, decided, unrecorded, map, files } = postcard::from_bytes(record.about()).ok()?;
-        let values = self.recorder.values(&record).collect();
+        let values = record.values().collect();
         let done = Done { asks, onward, decided, map };
         Some(StepRecord { done, number: found.number, unrecorded, files, values })
     }
@@ -315,8 +315,8 @@ impl Records {
 
     /// The tasks of a fan-out that do not start, according to an earlier decision for which the same was read.
     pub(in crate::engine) fn skipped(&self, position: &Position, asks: Name, names: &Names) -> Option<Vec<usize>> {
-        let found = self.recorder.find(Kind::Entered, &key(position, None)).filter(|_| !names.renewed)?;
-        let record = self.recorder.read(found).ok()?;
+        let found = self.log.find(Kind::Entered, &key(position, None)).filter(|_| !names.renewed)?;
+        let record = self.log.read(found).ok()?;
         let (asked, skipped): (Name, Vec<usize>) = postcard::from_bytes(record.about()).ok()?;
         (asked == asks).then_some(skipped)
     }

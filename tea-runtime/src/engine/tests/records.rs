@@ -570,6 +570,48 @@ fn what_nobody_needs_after_a_branch_is_not_recorded_once_more_and_is_there_for_w
 }
 
 #[test]
+fn what_a_branch_in_a_branch_has_left_out_is_there_for_who_takes_the_whole_state() {
+    const PARTS: Key<Vec<i64>> = Key::new(0);
+    static RAN: AtomicUsize = AtomicUsize::new(0);
+    static FAILING: AtomicUsize = AtomicUsize::new(1);
+    static EACH: &dyn MapSpec = &map(
+        given(|_, _| Ok(0..10_i64)),
+        |_, _, n, _| {
+            RAN.fetch_add(1, Ordering::Relaxed);
+            Ok(*n)
+        },
+        PARTS,
+        None,
+        Hashed,
+        Wired,
+    );
+    let mut kit = Kit::default();
+    let parts = kit.key::<Vec<i64>>("parts");
+    kit.wired(parts);
+    kit.not_output(parts);
+    let each = kit.map("each", EACH, ParallelConfig::DEFAULT, |map| map.writes = &[0]);
+    let inner = task("inner", kit.block(chain(vec![each]))).writes(parts, false);
+    let within = kit.region(vec![inner, task("other", kit.block(Vec::new()))]);
+    let late = node("late", |_, _| if FAILING.load(Ordering::Relaxed) > 0 { Err("not yet".into()) } else { Ok(()) });
+    let outer = task("outer", kit.block(chain(vec![fan_out(within), late]))).writes(parts, false);
+    let region = kit.region(vec![outer, task("another", kit.block(Vec::new()))]);
+    let root = kit.block(chain(vec![fan_out(region)]));
+    let plan = kit.plan(root);
+    let scratch = Scratch::new();
+    let run = |resume: Option<Which>, only_output: bool| {
+        scratch.run_with(plan, Vec::new(), |session| (session.resume, session.only_output) = (resume, only_output))
+    };
+    assert_eq!(run(None, true).nodes, ["late"]);
+    FAILING.store(0, Ordering::Relaxed);
+    // Of the inner branch, there is only what its record has: the outer one cannot leave out what it does not see.
+    assert_eq!(run(Some(Which::Last), true).nodes, ["late"]);
+    let whole = run(Some(Which::Named(scratch.name())), false);
+    assert!(whole.nodes.is_empty(), "{:?}", whole.nodes);
+    assert!(whole.view().get(parts).iter().copied().eq(0..10));
+    assert_eq!(RAN.load(Ordering::Relaxed), 10);
+}
+
+#[test]
 fn what_was_cancelled_is_no_failure_that_is_kept() {
     const OUT: Key<Vec<i64>> = Key::new(0);
     static CANCEL: std::sync::Mutex<Option<CancellationToken>> = std::sync::Mutex::new(None);

@@ -101,6 +101,7 @@ impl Supervisor<'_> {
                         return false;
                     }
                 }
+                Ok(Said::Recorded(unit, raw)) => self.recorded(number, unit, raw),
                 Ok(Said::Message(FromWorker::Goodbye)) => return true,
                 Ok(Said::Message(FromWorker::Recalled { unit })) => self.recalled(number, unit),
                 Ok(Said::Message(_)) | Err(_) => {}

@@ -24,9 +24,10 @@ use crate::{
     },
     process::{
         frame::Frame,
-        message::{FromWorker, Node, NodeEnd, PART_END},
+        message::{FromWorker, Node, NodeEnd, PART_END, RECORD, RecordHead},
         pacing::REST,
     },
+    store::RawRecord,
     timer,
 };
 
@@ -36,6 +37,8 @@ const FRAMES: usize = 256;
 /// A frame with an owned payload.
 pub(super) enum Said {
     PartEnd(PartEnd, Vec<u8>),
+    /// A record of this unit.
+    Recorded(u64, RawRecord),
     Message(FromWorker),
 }
 
@@ -120,6 +123,10 @@ impl Supervisor<'_> {
     fn hear(&mut self, number: u32, said: Said) -> Result<(), String> {
         let message = match said {
             Said::PartEnd(end, payload) => return self.part_ended(number, &end, payload),
+            Said::Recorded(unit, raw) => {
+                self.recorded(number, unit, raw);
+                return Ok(());
+            }
             Said::Message(message) => message,
         };
         let Some(link) = self.links.get_mut(&number) else { return Ok(()) };
@@ -193,6 +200,16 @@ impl Supervisor<'_> {
         if let Some(queued) = worker.and_then(|worker| worker.in_flight.front()).and_then(InFlight::unit) {
             call(queued);
         }
+    }
+
+    /// Passes on what a worker has recorded for its unit.
+    pub(super) fn recorded(&self, number: u32, unit: u64, raw: RawRecord) {
+        self.with_running(number, |queued| {
+            // A thread of an earlier unit may have been left behind there.
+            if queued.id().get() == unit {
+                queued.unit.ticket.recorded(raw);
+            }
+        });
     }
 
     fn node(&self, number: u32, node: Node) {
@@ -311,6 +328,10 @@ pub(super) fn read(frame: Frame<'_>) -> Result<Said, String> {
     if kind == PART_END {
         let end = wire::read::<PartEnd>(&payload)?.0;
         return Ok(Said::PartEnd(end, payload.into_owned()));
+    }
+    if kind == RECORD {
+        let (RecordHead { unit, kind }, payload) = wire::read(&payload)?;
+        return Ok(Said::Recorded(unit, RawRecord { kind, payload: payload.to_vec() }));
     }
     Ok(Said::Message(wire::read::<FromWorker>(&payload)?.0))
 }

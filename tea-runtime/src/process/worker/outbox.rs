@@ -20,8 +20,9 @@ use crate::{
     executor::wire::{self, Bytes, PartEnd},
     process::{
         frame::{HEADER, Header, LARGE},
-        message::{FromWorker, MESSAGE, PART_END},
+        message::{FromWorker, MESSAGE, PART_END, RECORD, RecordHead},
     },
+    store::RawRecord,
 };
 
 /// The sending side of the streams to the parent.
@@ -52,6 +53,17 @@ impl Outbox {
     /// Sends the end of a part, with its result.
     pub(crate) fn send_end(&self, end: &PartEnd, result: &Bytes) {
         self.send_frame(PART_END, |bytes| wire::write(end, bytes), result);
+    }
+
+    /// Sends a record of something that the running unit has done.
+    pub(crate) fn send_record(&self, unit: u64, raw: &RawRecord) {
+        let RawRecord { kind, payload } = raw;
+        let head = RecordHead { unit, kind: *kind };
+        let write = |bytes: &mut Vec<u8>| {
+            wire::write(&head, bytes);
+            bytes.extend_from_slice(payload);
+        };
+        self.send_frame(RECORD, write, &Bytes::default());
     }
 
     fn send_frame(&self, kind: u8, message: impl FnOnce(&mut Vec<u8>), values: &Bytes) {

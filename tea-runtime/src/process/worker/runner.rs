@@ -23,6 +23,7 @@ use crate::{
         message::{FromWorker, Run, ToWorker, Unit},
         pause,
     },
+    store::SendRecord,
     timer::nanos,
 };
 
@@ -173,13 +174,15 @@ impl Runner {
         if let Some(nodes) = known.and_then(|known| known.nodes.as_ref()) {
             nodes.set_unit(Some(began));
         }
+        let outbox = Arc::clone(&self.outbox);
+        let send: SendRecord = Arc::new(move |raw| outbox.send_record(number, raw));
         let refused = known.and_then(|known| known.refused.clone());
         let there = folder.map_or(Ok(()), |folder| self.surroundings.go_to(&folder));
         let there = there.map_err(|error| transport(format!("the worker cannot go to the program's folder: {error}")));
         let work = refused
             .map_or(Ok(()), Err)
             .and(there)
-            .and_then(|()| guard(|| self.server.decode(run, &head, view.as_deref(), values)).flatten());
+            .and_then(|()| guard(|| self.server.decode(run, &head, view.as_deref(), values, Some(send))).flatten());
         Ok((run, Ready { number, parts, attempt: head.attempt, max_payload: head.max_payload, work }))
     }
 

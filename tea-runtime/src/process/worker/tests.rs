@@ -1,4 +1,5 @@
 use std::{
+    borrow::Cow,
     io::{PipeReader, Write as _},
     os::unix::net::UnixStream,
     sync::Arc,
@@ -172,7 +173,17 @@ fn to_bytes(message: &ToWorker<'_>) -> Vec<u8> {
 
 fn unit(site: u32, first: u64, view: Option<Vec<ValueHead>>, items: Vec<u64>) -> ToWorker<'static> {
     let (module, workflow) = (PLAN.module.into(), PLAN.name.into());
-    let head = UnitHead { module, workflow, site, first, attempt: 1, max_payload: 1 << 20, items };
+    let head = UnitHead {
+        module,
+        workflow,
+        site,
+        first,
+        attempt: 1,
+        max_payload: 1 << 20,
+        items,
+        position: Cow::default(),
+        records: Cow::default(),
+    };
     ToWorker::Unit(Unit { unit: 7, run: 5, head, view, folder: None })
 }
 

@@ -1,0 +1,367 @@
+//! Records are appended and found here: in the log of a run, or, in a worker, through its parent.
+//!
+//! A worker has no log, because each run has one writer. What is done in a worker is sent to its parent, which appends
+//! it, and what was done before comes with the unit.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use super::{
+    StoreError,
+    blobs::{Blobs, Hash},
+    frame::{HEADER, Location},
+    index::{Done, Found, Index},
+    log::{Reader, Writer},
+    record::{self, Encoded, Kind, Record, Written},
+    sync::Syncer,
+};
+
+/// A record as bytes, with its kind: as it is in the log, or, from a worker, with all of its values in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RawRecord {
+    pub(crate) kind: u8,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl RawRecord {
+    /// The kind of a message that says why the worker can record nothing more.
+    const FAILED: u8 = 0;
+}
+
+/// Sends a record from a worker to its parent.
+pub(crate) type SendRecord = Arc<dyn Fn(&RawRecord) + Send + Sync>;
+
+/// The records of a run or, in a worker, of a unit.
+pub(crate) struct RecordLog {
+    /// What was recorded before.
+    index: Index,
+    /// What workers have recorded, below units that have not ended.
+    below: Mutex<Index>,
+    medium: Medium,
+    blobs: Option<Arc<Blobs>>,
+    /// Why nothing is recorded any more.
+    pub(super) failed: Arc<OnceLock<StoreError>>,
+}
+
+/// Where records are kept.
+enum Medium {
+    Disk {
+        reader: Reader,
+        /// `None` if nothing is written: the run has ended, or is only looked at.
+        writing: Mutex<Option<Writing>>,
+    },
+    Parent {
+        send: SendRecord,
+        known: Mutex<Vec<Arc<Vec<u8>>>>,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Writing {
+    pub(super) log: Writer,
+    pub(super) syncer: Syncer,
+}
+
+impl RecordLog {
+    /// The log in the directory of a run, with an index of what it contains.
+    pub(super) fn on_disk(run: &Path, index: Index, blobs: Blobs) -> Self {
+        let medium = Medium::Disk { reader: Reader::new(run), writing: Mutex::default() };
+        Self::new(index, medium, Some(blobs))
+    }
+
+    /// The records of a unit in a worker: those that are `known`, and those that are sent to the parent. `store` is the
+    /// directory of the store, from which large values are read.
+    ///
+    /// # Errors
+    /// If the bytes are not those of records.
+    pub(crate) fn of_unit(known: Vec<RawRecord>, store: Option<&Path>, send: SendRecord) -> Result<Self, StoreError> {
+        let mut index = Index::default();
+        let mut payloads = Vec::with_capacity(known.len());
+        for RawRecord { kind, payload } in known {
+            if !index.add(kind, &payload, in_memory(payloads.len())) {
+                return Err(StoreError::new("what came as a record is not one"));
+            }
+            payloads.push(Arc::new(payload));
+        }
+        let medium = Medium::Parent { send, known: Mutex::new(payloads) };
+        Ok(Self::new(index, medium, store.map(Blobs::new)))
+    }
+
+    fn new(index: Index, medium: Medium, blobs: Option<Blobs>) -> Self {
+        let (below, failed) = (Mutex::default(), Arc::default());
+        Self { index, below, medium, blobs: blobs.map(Arc::new), failed }
+    }
+
+    /// What writes to the disk.
+    pub(super) fn writing(&self) -> Option<MutexGuard<'_, Option<Writing>>> {
+        match &self.medium {
+            Medium::Disk { writing, .. } => Some(lock(writing)),
+            Medium::Parent { .. } => None,
+        }
+    }
+
+    /// The directory of the store, if it is on this machine.
+    pub(crate) fn store(&self) -> Option<PathBuf> {
+        Some(self.blobs.as_ref()?.store().to_owned())
+    }
+
+    /// The number of records that there were when the run was opened.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> u64 {
+        self.index.frames
+    }
+
+    /// Why nothing is recorded any more.
+    pub(crate) fn failure(&self) -> Option<&StoreError> {
+        self.failed.get()
+    }
+
+    /// Ends recording for this reason, unless it has ended for another. Returns why it has.
+    pub(crate) fn fail(&self, error: StoreError) -> &StoreError {
+        self.failed.get_or_init(|| {
+            if let Medium::Parent { send, .. } = &self.medium {
+                send(&RawRecord { kind: RawRecord::FAILED, payload: error.to_string().into_bytes() });
+            }
+            error
+        })
+    }
+
+    /// Records something, if it is still `valid` when its turn comes, and returns the hashes of its values. Once it has
+    /// failed, nothing is recorded any more.
+    ///
+    /// # Errors
+    /// If recording has ended.
+    pub(crate) fn append(&self, written: &Written<'_>, valid: impl Fn() -> bool) -> Result<Vec<Hash>, &StoreError> {
+        self.guarded(|| Ok(self.write(written, valid)?.0))
+    }
+
+    /// Records what a worker has sent that runs the unit at `unit`, if it is still `valid`. It is given to the next
+    /// attempt at the unit, unless it is [forgotten](Self::forget) before.
+    ///
+    /// # Errors
+    /// If recording has ended.
+    pub(crate) fn relay(&self, unit: &[u8], raw: RawRecord, valid: impl Fn() -> bool) -> Result<(), &StoreError> {
+        let RawRecord { kind, payload } = raw;
+        if kind == RawRecord::FAILED {
+            return Err(self.fail(StoreError::new(String::from_utf8_lossy(&payload))));
+        }
+        let wrong = || StoreError::new("a worker sent a record that is not one");
+        self.guarded(|| {
+            let kind = Kind::of(kind).ok_or_else(wrong)?;
+            if !record::head(&payload).is_some_and(|head| head.position.starts_with(unit)) {
+                return Err(wrong());
+            }
+            let location = match &self.medium {
+                Medium::Disk { .. } => {
+                    let written = record::decode(kind, &payload, |written| self.write(written, valid));
+                    written.ok_or_else(wrong)??.1
+                }
+                Medium::Parent { send, known } => valid().then(|| {
+                    send(&RawRecord { kind: kind as u8, payload: payload.clone() });
+                    let mut known = lock(known);
+                    known.push(Arc::new(payload.clone()));
+                    in_memory(known.len() - 1)
+                }),
+            };
+            if let Some(location) = location {
+                lock(&self.below).add(kind as u8, &payload, location);
+            }
+            Ok(())
+        })
+    }
+
+    fn guarded<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, &StoreError> {
+        match self.failure() {
+            Some(error) => Err(error),
+            None => work().map_err(|error| self.fail(error)),
+        }
+    }
+
+    fn write(
+        &self,
+        written: &Written<'_>,
+        valid: impl Fn() -> bool,
+    ) -> Result<(Vec<Hash>, Option<Location>), StoreError> {
+        let writing = match &self.medium {
+            Medium::Disk { writing, .. } => writing,
+            Medium::Parent { send, .. } => {
+                let Encoded { mut frame, hashes, .. } = record::encode(written, None)?;
+                if valid() {
+                    send(&RawRecord { kind: written.kind as u8, payload: frame.split_off(HEADER) });
+                }
+                return Ok((hashes, None));
+            }
+        };
+        let Encoded { mut frame, hashes, unsettled } = record::encode(written, self.blobs.as_deref())?;
+        let mut writing = lock(writing);
+        if let Some(error) = self.failure() {
+            return Err(error.clone());
+        }
+        if !valid() {
+            return Ok((hashes, None));
+        }
+        let Some(Writing { log, syncer }) = &mut *writing else { return Err(StoreError::new("the run has ended")) };
+        let before = log.file();
+        let location = log.append(written.kind as u8, &mut frame)?;
+        if !Arc::ptr_eq(&before, &log.file()) {
+            syncer.goes_on_with(log.file());
+        }
+        syncer.written(unsettled);
+        Ok((hashes, Some(location)))
+    }
+
+    /// The last record of a position of before.
+    pub(crate) fn find(&self, kind: Kind, position: &[u8]) -> Option<Found> {
+        self.index.single(kind, position)
+    }
+
+    /// The records of the items of a map of before, the oldest first.
+    pub(crate) fn items(&self, kind: Kind, position: &[u8]) -> &[Done] {
+        self.index.items(kind, position)
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// If it cannot be read, or a blob is missing.
+    pub(crate) fn read(&self, found: Found) -> Result<Record, StoreError> {
+        Record::read(self.payload(found.location)?, self.blobs.as_ref())
+    }
+
+    fn payload(&self, location: Location) -> Result<Arc<Vec<u8>>, StoreError> {
+        match &self.medium {
+            Medium::Disk { reader, .. } => reader.read(location).map(Arc::new),
+            Medium::Parent { known, .. } => {
+                let at = usize::try_from(location.at).unwrap_or(usize::MAX);
+                lock(known).get(at).cloned().ok_or_else(|| StoreError::new("there is no such record"))
+            }
+        }
+    }
+
+    /// What is known below the unit at this position, for another process that is to run it.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) fn below(&self, unit: &[u8]) -> Result<Vec<RawRecord>, StoreError> {
+        let mut all = self.index.below(unit);
+        all.extend(lock(&self.below).below(unit));
+        let raw = |(kind, found): (Kind, Found)| {
+            Ok(RawRecord { kind: kind as u8, payload: Arc::unwrap_or_clone(self.payload(found.location)?) })
+        };
+        all.into_iter().map(raw).collect()
+    }
+
+    /// Forgets what workers have recorded below the unit at this position: it has ended, or starts over.
+    pub(crate) fn forget(&self, unit: &[u8]) {
+        lock(&self.below).remove_below(unit);
+    }
+}
+
+/// The place of a record that is kept in memory.
+fn in_memory(at: usize) -> Location {
+    Location { segment: 0, at: at as u64 }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for RecordLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordLog").field("failed", &self.failure()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The log of a unit, and what it sends.
+    fn of_unit(known: Vec<RawRecord>) -> (RecordLog, Arc<Mutex<Vec<RawRecord>>>) {
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let to = Arc::clone(&sent);
+        let send: SendRecord = Arc::new(move |raw| lock(&to).push(raw.clone()));
+        (RecordLog::of_unit(known, None, send).unwrap(), sent)
+    }
+
+    fn append(log: &RecordLog, kind: Kind, position: &[u8], value: &[u8]) {
+        let (items, values) = ((0, 1), [(7, value)]);
+        log.append(&Written { kind, position, items, about: b"", values: &values }, || true).unwrap();
+    }
+
+    /// The positions and values of records.
+    fn read(raw: &[RawRecord]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let read = |raw: &RawRecord| {
+            let kind = Kind::of(raw.kind).unwrap();
+            record::decode(kind, &raw.payload, |written| (written.position.to_vec(), written.values[0].1.to_vec()))
+        };
+        raw.iter().map(|raw| read(raw).unwrap()).collect()
+    }
+
+    #[test]
+    fn what_is_done_in_a_unit_goes_up_and_is_known_to_its_next_attempt() {
+        // As large as a value that is not in the log, because a worker writes no files.
+        let large = vec![1; 2 << 20];
+        let (worker, from_worker) = of_unit(Vec::new());
+        append(&worker, Kind::Step, b"ab1", b"one");
+        append(&worker, Kind::Items, b"ab2", &large);
+        append(&worker, Kind::Step, b"ab1", b"more");
+        assert!(worker.find(Kind::Step, b"ab1").is_none(), "it is not a record of before");
+        let raw = lock(&from_worker).clone();
+
+        let (between, to_top) = of_unit(Vec::new());
+        append(&between, Kind::Branch, b"ac", b"its own");
+        for raw in raw {
+            between.relay(b"ab", raw, || true).unwrap();
+        }
+        between.relay(b"ab", lock(&from_worker)[0].clone(), || false).unwrap();
+        let of = |position: &[u8], value: &[u8]| (position.to_vec(), value.to_vec());
+        let all = [of(b"ab1", b"one"), of(b"ab2", &large), of(b"ab1", b"more")];
+        assert_eq!(read(&lock(&to_top)[1..]), all);
+        assert_eq!(read(&between.below(b"ab").unwrap()), [&all[..]].concat());
+
+        let (next, _) = of_unit(between.below(b"ab").unwrap());
+        let found = next.read(next.find(Kind::Step, b"ab1").unwrap()).unwrap();
+        assert!(found.value(0).unwrap().is(b"more"));
+        assert_eq!(next.items(Kind::Items, b"ab2").len(), 1);
+        // What came with a unit is known below a part of it, also later.
+        between.forget(b"ab");
+        assert_eq!((between.below(b"ab").unwrap().len(), next.below(b"ab").unwrap().len()), (0, 3));
+        assert_eq!((next.below(b"ab1").unwrap().len(), next.below(b"a").unwrap().len()), (0, 3));
+        next.forget(b"ab");
+        assert_eq!(next.below(b"ab").unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_worker_that_cannot_record_ends_recording_and_so_does_one_that_sends_something_else() {
+        let (worker, sent) = of_unit(Vec::new());
+        worker.fail(StoreError::new("it is too large"));
+        assert!(
+            worker
+                .append(&Written { kind: Kind::Step, position: b"ab1", items: (0, 0), about: b"", values: &[] }, || {
+                    true
+                })
+                .is_err()
+        );
+        let failed = lock(&sent).clone();
+        assert_eq!(failed.len(), 1, "the parent is told once");
+        let (parent, _) = of_unit(Vec::new());
+        assert_eq!(parent.relay(b"ab", failed[0].clone(), || true).unwrap_err().to_string(), "it is too large");
+
+        let (worker, sent) = of_unit(Vec::new());
+        append(&worker, Kind::Step, b"ac1", b"of another unit");
+        let elsewhere = lock(&sent)[0].clone();
+        let nonsense = RawRecord { kind: Kind::Step as u8, payload: vec![0xff; 9] };
+        let unknown = RawRecord { kind: 99, payload: elsewhere.payload.clone() };
+        for raw in [elsewhere, nonsense.clone(), unknown] {
+            let (parent, sent) = of_unit(Vec::new());
+            let error = parent.relay(b"ab", raw, || true).unwrap_err().to_string();
+            assert_eq!(error, "a worker sent a record that is not one");
+            assert_eq!(lock(&sent).len(), 1, "only the failure goes up");
+        }
+        assert!(RecordLog::of_unit(vec![nonsense], None, Arc::new(|_| ())).is_err());
+    }
+}

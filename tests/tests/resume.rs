@@ -1,0 +1,129 @@
+//! Recorded runs that lose a worker, or are killed, and go on: what was done is not done again.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+use tests::{
+    process::wait_for,
+    program::{Finished, Program, Running},
+};
+
+/// A directory for the records, and for a file for each node and item with a byte for each execution.
+struct Scratch(TempDir);
+
+impl Scratch {
+    fn new() -> Self {
+        let scratch = Self(tempfile::tempdir().expect("a temporary directory"));
+        fs::create_dir(scratch.calls()).expect("a new directory");
+        scratch
+    }
+
+    fn calls(&self) -> PathBuf {
+        self.0.path().join("calls")
+    }
+
+    fn program(&self) -> Program {
+        Program::new(env!("CARGO_BIN_EXE_resumed")).env("FLOW", "nested").directory(self.0.path())
+    }
+
+    /// Starts it, or resumes it. With one worker, it is known what is done before the item that `kills`.
+    fn start(&self, args: &str, kills: &str) -> Running {
+        let program = self.program().env("KILLS", kills).args("--max-workers 1 --folder").arg(self.calls());
+        program.args(args).start()
+    }
+
+    /// Waits until the item that kills waits, and all that was done before it is recorded.
+    fn wait(&self, recorded: &str) {
+        wait_for("the item that kills", || self.calls().join("waits").exists().then_some(()));
+        let mut runs = fs::read_dir(self.0.path().join(".tea/runs")).expect("the runs");
+        let run = runs.next().expect("a run").expect("a run").file_name();
+        let mut shown = String::new();
+        wait_for(&format!("{recorded} in the records"), || {
+            shown = self.program().args("runs verify").arg(&run).run().stdout;
+            shown.contains(recorded).then_some(())
+        });
+    }
+
+    /// Lets the item kill that waits.
+    fn go(&self) {
+        fs::write(self.calls().join("go"), "").expect("a directory to write");
+    }
+
+    /// How often each node and item was executed that was not executed once.
+    fn not_once(&self) -> BTreeMap<String, u64> {
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for name in ["number", "plain", "seed", "beside", "sum", "total"] {
+            counts.insert(name.to_owned(), 0);
+        }
+        counts.extend((0..20).flat_map(|n| [(format!("shallow-{n}"), 0), (format!("deep-{}", 3 * n), 0)]));
+        for file in fs::read_dir(self.calls()).expect("a directory") {
+            let file = file.expect("a file");
+            let length = file.metadata().expect("a file").len();
+            if length > 0 {
+                counts.insert(file.file_name().into_string().expect("text"), length);
+            }
+        }
+        counts.retain(|_, count| *count != 1);
+        counts
+    }
+}
+
+fn check(finished: &Finished) {
+    let shallow: u64 = (0..20).map(|n| n * n).sum();
+    assert_eq!(finished.json()["total"], shallow + 9 * shallow + 6, "{}", finished.stderr);
+}
+
+/// What is recorded when item 10 of either map runs.
+const SHALLOW: &str = " 1 step, 10 items";
+const DEEP: &str = " 4 steps, 1 branch, 30 items";
+
+fn twice<const N: usize>(items: [&str; N]) -> BTreeMap<String, u64> {
+    items.map(|item| (item.to_owned(), 2)).into()
+}
+
+/// The workers of the branch, of the branch in it, and of both.
+#[test]
+fn an_attempt_after_a_crash_runs_only_what_was_in_flight() {
+    for (item, kills, recorded) in [
+        ("shallow-10", "shallow-10-worker", SHALLOW),
+        ("deep-30", "deep-30-worker", DEEP),
+        ("deep-30", "deep-30-parent", DEEP),
+    ] {
+        let scratch = Scratch::new();
+        let running = scratch.start("", kills);
+        scratch.wait(recorded);
+        scratch.go();
+        check(&running.finish());
+        assert_eq!(scratch.not_once(), twice([item]), "{kills}");
+    }
+}
+
+#[test]
+fn a_killed_run_resumes_inside_the_branches_of_workers() {
+    for (item, kills, recorded) in [("shallow-10", "shallow-10-worker", SHALLOW), ("deep-30", "deep-30-worker", DEEP)] {
+        let scratch = Scratch::new();
+        let running = scratch.start("", kills);
+        scratch.wait(recorded);
+        running.signal(Signal::KILL);
+        assert_eq!(running.finish().signal, Some(9));
+        check(&scratch.start("--resume", "").finish());
+        assert_eq!(scratch.not_once(), twice([item]), "{kills}");
+    }
+}
+
+/// What was done before the run was killed, and what was done after it was resumed and before a worker was.
+#[test]
+fn an_attempt_after_a_crash_in_a_resumed_run_knows_both_sessions() {
+    let scratch = Scratch::new();
+    let running = scratch.start("", "deep-15-worker");
+    scratch.wait(" 4 steps, 1 branch, 25 items");
+    running.signal(Signal::KILL);
+    assert_eq!(running.finish().signal, Some(9));
+    fs::remove_file(scratch.calls().join("waits")).expect("the item waited");
+    let running = scratch.start("--resume", "deep-30-parent");
+    scratch.wait(DEEP);
+    scratch.go();
+    check(&running.finish());
+    assert_eq!(scratch.not_once(), twice(["deep-15", "deep-30"]));
+}
