@@ -1,8 +1,12 @@
 //! `ctx`: what the Rust of a node can learn about the branch that it runs in.
 
+use std::{fmt, sync::Arc};
+
 use crate::{
     cancel::{CancellationToken, Cancelled},
     event::{Event, Events, Scope},
+    position::Position,
+    store::Hash,
 };
 
 /// `ctx` in the Rust of a node.
@@ -14,6 +18,60 @@ pub struct Context {
     pub(crate) node: &'static str,
     attempt: u32,
     branch: &'static str,
+    origin: Arc<dyn Origin>,
+    /// The branch in the fan-out of the origin.
+    part: Option<u64>,
+    /// The step of the block that is running, and its visit.
+    pub(crate) step: (usize, u64),
+    /// The name of what the code reads, if the run is recorded.
+    pub(crate) reads: Option<[u8; 16]>,
+    /// The item of a map that is running.
+    pub(crate) item: Option<Item>,
+}
+
+/// The run that code belongs to, and its place in it.
+pub(crate) trait Origin: fmt::Debug + Send + Sync {
+    /// Identifies the run among all runs, also when it is resumed.
+    fn run(&self) -> u128;
+
+    /// The fan-out or, outside of any, the run itself.
+    fn position(&self) -> &Position;
+}
+
+/// An [`Origin`] by itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) run: u128,
+    pub(crate) position: Position,
+}
+
+impl Origin for Place {
+    fn run(&self) -> u128 {
+        self.run
+    }
+
+    fn position(&self) -> &Position {
+        &self.position
+    }
+}
+
+/// Gives the hash of the item with an index.
+pub(crate) type ItemHash = dyn Fn(usize) -> Option<Hash> + Send + Sync;
+
+/// The running item of a map.
+#[derive(Clone)]
+pub(crate) struct Item {
+    pub(crate) index: usize,
+    /// Whether its index is a part of its identity.
+    pub(crate) by_index: bool,
+    /// The hash of the item with an index, for items that are identified by it.
+    pub(crate) hash: Option<Arc<ItemHash>>,
+}
+
+impl fmt::Debug for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Item").field("index", &self.index).field("by_index", &self.by_index).finish_non_exhaustive()
+    }
 }
 
 impl Context {
@@ -24,8 +82,15 @@ impl Context {
         scope: Scope,
         attempt: u32,
         token: CancellationToken,
+        origin: Arc<dyn Origin>,
     ) -> Self {
-        Self { events, token, scope, node: branch, attempt, branch }
+        let (part, step, reads, item) = (None, (0, 0), None, None);
+        Self { events, token, scope, node: branch, attempt, branch, origin, part, step, reads, item }
+    }
+
+    /// The same for a part of the origin, whose code reads something with this name.
+    pub(crate) fn part(self, part: u64, reads: Option<[u8; 16]>) -> Self {
+        Self { part: Some(part), reads, ..self }
     }
 
     /// The name of the branch or map that is running, or the name of the workflow outside of any.
@@ -61,6 +126,32 @@ impl Context {
     pub fn progress(&self, done: u64, total: u64) {
         let (scope, node) = (self.scope, self.node);
         self.events.emit(|| Event::Progress { scope, node, done, total });
+    }
+
+    /// A text that identifies this piece of work, for systems outside: an idempotency key for a payment service, or the
+    /// name of a temporary object. It is 32 hexadecimal digits long.
+    ///
+    /// It is the same for every attempt, and, if the run is recorded, every time the run is resumed, as long as what the
+    /// code reads is the same. It differs between nodes, visits of a node in a loop, branches, items and runs.
+    ///
+    /// Items that an expression gives are identified by their content, like in records. If they may be equal, name the
+    /// index (`index_var`) in the node's Rust; it then counts as well.
+    #[must_use]
+    pub fn unit_key(&self) -> String {
+        let mut position = Vec::new();
+        match (self.part, &self.item) {
+            (Some(part), None) => self.origin.position().at_part(part).encode(&mut position),
+            _ => self.origin.position().encode(&mut position),
+        }
+        let item = self.item.as_ref().map(|item| {
+            let hash = item.hash.as_ref().and_then(|hash| hash(item.index)).map(Hash::first::<16>);
+            ((item.by_index || hash.is_none()).then_some(item.index), hash)
+        });
+        let unit = (self.origin.run(), position, self.step, self.reads, item);
+        let hash = Hash::of_data(&unit);
+        let mut key = hash.to_string();
+        key.truncate(32);
+        key
     }
 
     /// The cancellation token of this context.

@@ -34,6 +34,18 @@ impl Position {
         Self { inner: self.inner.clone(), part: Some(part) }
     }
 
+    /// The steps, branches and items that lead to it, without visits.
+    pub(crate) fn path(&self) -> Vec<u64> {
+        let mut path = self.inner.as_ref().map_or_else(Vec::new, |segment| segment.outer.path());
+        path.extend(self.inner.iter().map(|segment| u64::from(segment.step)).chain(self.part));
+        path
+    }
+
+    /// The fan-out of which this is a branch or item.
+    pub(crate) fn fan_out(&self) -> Self {
+        Self { inner: self.inner.clone(), part: None }
+    }
+
     /// Whether it is the run itself.
     pub(crate) fn is_root(&self) -> bool {
         self.inner.is_none()
@@ -120,6 +132,7 @@ mod tests {
         assert_eq!(branch.to_string(), "3:1/7");
         assert_eq!(branch.step(0, 2).at_part(1).to_string(), "3:1/7/0:2/1");
         assert_eq!(branch, Position::ROOT.step(3, 1).at_part(7));
+        assert_eq!(branch.step(0, 2).path(), [3, 7, 0]);
         assert_ne!(branch, Position::ROOT.step(3, 2).at_part(7));
     }
 

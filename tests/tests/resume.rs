@@ -1,6 +1,10 @@
 //! Recorded runs that lose a worker, or are killed, and go on: what was done is not done again.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -24,7 +28,25 @@ impl Scratch {
     }
 
     fn program(&self) -> Program {
-        Program::new(env!("CARGO_BIN_EXE_resumed")).env("FLOW", "nested").directory(self.0.path())
+        self.flow("nested")
+    }
+
+    fn flow(&self, name: &str) -> Program {
+        Program::new(env!("CARGO_BIN_EXE_resumed")).env("FLOW", name).directory(self.0.path())
+    }
+
+    /// The keys that were noted, by name, and how often; all notes of a name have the same one.
+    fn keys(&self) -> BTreeMap<String, (String, u32)> {
+        let mut keys: BTreeMap<String, (String, u32)> = BTreeMap::new();
+        for line in fs::read_to_string(self.calls().join("keys")).expect("keys").lines() {
+            let (name, key) = line.split_once(": ").expect("a name and a key");
+            assert!(key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit()), "{line}");
+            let (before, count) = keys.entry(name.to_owned()).or_insert_with(|| (key.to_owned(), 0));
+            assert_eq!(before, key, "{name}");
+            *count += 1;
+        }
+        fs::remove_file(self.calls().join("keys")).expect("a file");
+        keys
     }
 
     /// Starts it, or resumes it. With one worker, it is known what is done before the item that `kills`.
@@ -126,4 +148,40 @@ fn an_attempt_after_a_crash_in_a_resumed_run_knows_both_sessions() {
     scratch.go();
     check(&running.finish());
     assert_eq!(scratch.not_once(), twice(["deep-15", "deep-30"]));
+}
+
+/// `ctx.unit_key()`.
+#[test]
+fn a_unit_has_the_same_key_in_each_attempt_and_session_and_no_other_has_it() {
+    for strategy in ["thread", "process"] {
+        let scratch = Scratch::new();
+        let start = |args: &str| {
+            let program = scratch.flow("keys").args("--folder").arg(scratch.calls());
+            program.args(args).args("--parallel-strategy").arg(strategy)
+        };
+        let failed = start("").env("FAIL", "1").run();
+        assert_eq!(failed.code, Some(1), "{}", failed.stderr);
+        let first = scratch.keys();
+        // What fails is tried again; that branch from its first node on.
+        let tries = |name: &str| if name.starts_with("turn") || name == "number" { 1 } else { 2 };
+        let names = ["turn 0", "turn 1", "turn 2", "number", "left", "before", "right", "indexed 0 7", "indexed 1 7"];
+        let items = ["listed", "given"].into_iter().flat_map(|map| (10..13).map(move |item| format!("{map} {item}")));
+        let names = names.map(str::to_owned).into_iter().chain(items);
+        let expected: BTreeMap<String, u32> = names.map(|name| (name.clone(), tries(&name))).collect();
+        let counts: BTreeMap<String, u32> = first.iter().map(|(name, of)| (name.clone(), of.1)).collect();
+        assert_eq!(counts, expected, "{strategy}");
+        let different: BTreeSet<&String> = first.values().map(|of| &of.0).collect();
+        assert_eq!(different.len(), first.len(), "{strategy}: {first:?}");
+
+        let resumed = start("--resume").run();
+        assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+        let again = scratch.keys();
+        // All that failed, and what is not recorded by itself.
+        assert_eq!(again.len(), 11, "{strategy}: {again:?}");
+        assert!(again.iter().all(|(name, of)| first[name].0 == of.0), "{strategy}: {first:?}, {again:?}");
+
+        let other = start("").run();
+        assert_eq!(other.code, Some(0), "{}", other.stderr);
+        assert!(scratch.keys().values().all(|of| !different.contains(&of.0)), "{strategy}: keys of another run");
+    }
 }

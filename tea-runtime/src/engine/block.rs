@@ -39,7 +39,7 @@ pub(super) struct BlockFailed {
 /// A running block.
 pub(super) struct BlockRun<'a> {
     pub(super) run: &'a Arc<Run>,
-    pub(super) context: Context,
+    pub(super) context: &'a mut Context,
     pub(super) view: View,
     /// The position of the block.
     position: &'a Position,
@@ -55,7 +55,7 @@ pub(super) struct BlockRun<'a> {
 impl<'a> BlockRun<'a> {
     pub(super) fn new(
         run: &'a Arc<Run>,
-        context: Context,
+        context: &'a mut Context,
         block: &'static Block,
         view: View,
         position: &'a Position,
@@ -137,6 +137,7 @@ impl<'a> BlockRun<'a> {
         self.names.renewed |= records.renews(step.name);
         let found = records.step(&position, &self.names).filter(|found| self.leads_on(&found.done.onward));
         let asks = (!matches!(step.work, Work::FanOut(_))).then(|| records.asks(&self.names, step.reads, &self.view));
+        self.context.reads = asks.map(|asks| asks.bytes());
         // What conditions read that the node wrote is determined by what it read.
         let mut decided = self.decided(records, step.next);
         let valid = found.as_ref().filter(|found| found.done.asks == asks);
@@ -227,13 +228,14 @@ impl<'a> BlockRun<'a> {
 
     /// Evaluates a condition.
     pub(super) fn holds(&self, when: Condition) -> Result<bool, Box<Failure>> {
-        guard(|| when(&self.view, &self.context).map_err(Into::into)).flatten()
+        guard(|| when(&self.view, self.context).map_err(Into::into)).flatten()
     }
 
     /// Enters a step, unless it has been visited too often or the block is cancelled.
     fn enter(&mut self, at: usize, step: &Step) -> Result<(), Box<Failure>> {
         self.at = at;
         self.visits.count(at, step).map_err(|failure| failure.at(step.name, step.place))?;
+        self.context.step = (at, self.visits.of(at));
         self.context.token.reason().map_or(Ok(()), |reason| Err(cancelled(reason).at(step.name, step.place)))
     }
 
@@ -247,7 +249,7 @@ impl<'a> BlockRun<'a> {
             // The time of listeners does not count as that of the node.
             Instant::now()
         });
-        let outcome = guard(|| body.run(&mut self.view, &self.context)).flatten();
+        let outcome = guard(|| body.run(&mut self.view, self.context)).flatten();
         let outcome = outcome.map_err(|failure| failure.at(node, place));
         if let Some(started) = started {
             let (elapsed, failure) = (started.elapsed(), outcome.as_ref().err().map(|failure| &**failure));

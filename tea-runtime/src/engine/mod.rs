@@ -37,5 +37,5 @@ pub use self::{
 pub(crate) use self::{
     root::run_with,
     run::{MakeProcesses, Means, Run},
-    serve::Server,
+    serve::{Server, place},
 };

@@ -1,13 +1,13 @@
 //! A whole run: from the inputs to the end of the plan's root block, whose nodes all run on the calling thread.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     Means, Options, Run,
     block::{BlockFailed, BlockRun},
 };
 use crate::{
-    context::Context,
+    context::{self, Context},
     ended::InRun,
     event::{Event, Scope},
     failure::Failure,
@@ -69,8 +69,9 @@ pub(crate) fn run_with(
     let events = &run.info.events;
     events.emit(|| Event::RunStarted { workflow: plan.name });
     let recorded = run.records().map(|records| (records, records.inputs()));
-    let context = Context::new(events.clone(), plan.name, Scope::ROOT, 1, run.cancel.clone());
-    let block = BlockRun::new(&run, context, plan.root, view, &Position::ROOT, recorded);
+    let origin = Arc::new(context::Place { run: run.info.id, position: Position::ROOT });
+    let mut context = Context::new(events.clone(), plan.name, Scope::ROOT, 1, run.cancel.clone(), origin);
+    let block = BlockRun::new(&run, &mut context, plan.root, view, &Position::ROOT, recorded);
     // This also catches panics outside of nodes: in the `Drop` of a value, or because of a bug in Tea.
     let in_run = InRun::enter();
     let outcome = guard(|| block.run())

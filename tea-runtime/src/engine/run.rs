@@ -48,6 +48,8 @@ pub(crate) struct Means {
     pub(crate) may_have_processes: Option<Check>,
     /// The tokens and circuit breakers of the run in another process, if this is a part of it.
     pub(crate) part_of: Option<(Arc<Tokens>, Arc<Breakers>)>,
+    /// The ID of the run, if it has one.
+    pub(crate) id: Option<u128>,
     /// The records of the run, if it has any.
     pub(crate) records: Option<Arc<Records>>,
 }
@@ -94,11 +96,12 @@ impl Run {
     pub(super) fn new(plan: &'static Plan, options: Options, means: Means) -> Arc<Self> {
         panic::set_hook(plan.panics_abort);
         let Options { max_workers, all_on_threads, executor, settings, events, cancel, until } = options;
-        let Means { processes, part_of, records, .. } = means;
+        let Means { processes, part_of, id, records, .. } = means;
+        let id = id.or_else(|| Some(records.as_ref()?.run_id())).unwrap_or_else(|| fastrand::u128(..));
         let resolved = Resolved { plan, max_workers, all_on_threads, settings };
         let own = || (Tokens::new(resolved.pool_size(None), None), Arc::new(resolved.breakers()));
         let (tokens, breakers) = part_of.unwrap_or_else(own);
-        let info = RunInfo::new(plan, events, tokens, breakers, resolved.settings.to_send());
+        let info = RunInfo::new(id, plan, events, tokens, breakers, resolved.settings.to_send());
         Arc::new(Self {
             resolved,
             info,

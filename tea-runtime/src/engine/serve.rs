@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     cancel::CancellationToken,
-    context::Context,
+    context::{Context, Place},
     event::{Events, Scope},
     executor::{
         breakers::Breakers,
@@ -46,7 +46,7 @@ impl Server {
     #[expect(clippy::too_many_arguments, reason = "they are what a run is made of")]
     pub(crate) fn begin_run(
         &mut self,
-        number: u64,
+        (number, id): (u64, u128),
         module: &str,
         workflow: &str,
         settings: &[u8],
@@ -58,10 +58,19 @@ impl Server {
         let plan = plan(module, workflow)?;
         let settings = Settings::received(settings).map_err(transport)?;
         let options = Options { settings, events, ..Options::default() };
-        let means =
-            Means { processes: Some(processes), part_of: Some((tokens, Arc::new(breakers))), ..Means::default() };
+        let means = Means {
+            processes: Some(processes),
+            part_of: Some((tokens, Arc::new(breakers))),
+            id: Some(id),
+            ..Means::default()
+        };
         self.runs.insert(number, Run::new(plan, options, means));
         Ok(())
+    }
+
+    /// The ID of a run that was announced.
+    pub(crate) fn id(&self, number: u64) -> Option<u128> {
+        self.runs.get(&number).map(|run| run.info.id)
     }
 
     /// Removes a run that has ended.
@@ -99,7 +108,7 @@ impl Server {
                 let send = send.filter(|_| !head.records.is_empty());
                 let recorded =
                     send.map(|send| Records::received(&head.records, send)).transpose().map_err(transport)?;
-                Ok(Box::new(BranchWork::new(run, region, index, view, position, recorded)))
+                Ok(Box::new(BranchWork::new(run, region, index, view, (position, head.reads), recorded)))
             }
             Site::Map(map) => {
                 let all = head.items.iter().try_fold(0_u64, |all, length| all.checked_add(*length));
@@ -110,7 +119,7 @@ impl Server {
                     // If the view cannot be decoded, the following units must not get the previous one.
                     self.view = None;
                     let view = read_view(plan, map.reads, heads, values)?;
-                    self.view = Some((head.site, Arc::new(Shared::new(map, view))));
+                    self.view = Some((head.site, Arc::new(Shared::new(map, view, head.reads))));
                 }
                 let shared = self.view.as_ref().filter(|(site, _)| *site == head.site).map(|(_, shared)| shared);
                 let shared = shared.ok_or_else(|| transport("the state that these items read was not received"))?;
@@ -159,15 +168,21 @@ fn plan(module: &str, name: &str) -> Result<&'static Plan, Box<Failure>> {
     }
 }
 
+/// The place of a unit from another process, of the run with this ID, and the number of the branch or first item.
+pub(crate) fn place(run: u128, head: &UnitHead<'_>) -> (Place, u64) {
+    let position = Position::decode(&head.position).unwrap_or_default();
+    (Place { run, position: position.fan_out() }, position.part().unwrap_or_default())
+}
+
 /// Runs a unit that [`Unit::encode`](crate::executor::Unit::encode) encoded in this or another process of the same
 /// program, and returns the answer for [`Ticket::answer`](crate::executor::Ticket::answer). `token` cancels it.
 ///
 /// # Errors
 /// If the bytes are not those of a unit of this program.
 pub fn serve(unit: &[u8], token: &CancellationToken) -> Result<Vec<u8>, String> {
-    let ((head, heads), values): ((UnitHead<'_>, Vec<ValueHead>), _) = wire::read(unit)?;
+    let ((head, heads, id), values): ((UnitHead<'_>, Vec<ValueHead>, u128), _) = wire::read(unit)?;
     let plan = plan(&head.module, &head.workflow).map_err(|failure| failure.message)?;
-    let run = Run::new(plan, Options::default(), Means::default());
+    let run = Run::new(plan, Options::default(), Means { id: Some(id), ..Means::default() });
     let mut server = Server::new();
     server.runs.insert(0, Arc::clone(&run));
     // An executor of the caller's passes on nothing but the answer.
@@ -185,8 +200,11 @@ pub fn serve(unit: &[u8], token: &CancellationToken) -> Result<Vec<u8>, String> 
     };
     match work {
         Ok(mut work) => {
-            let context = Context::new(Events::default(), work.name(), Scope::ROOT, head.attempt, token.clone());
-            run_parts(&mut *work, &context, 1, &mut |work, parts, failure| {
+            let (place, part) = place(id, &head);
+            let (events, token) = (Events::default(), token.clone());
+            let context = Context::new(events, work.name(), Scope::ROOT, head.attempt, token, Arc::new(place));
+            let mut context = context.part(part, head.reads);
+            run_parts(&mut *work, &mut context, 1, &mut |work, parts, failure| {
                 let mut bytes = Bytes::default();
                 let outcome =
                     failure.map_or_else(|| work.encode_result(parts.start, head.max_payload, &mut bytes), Err);

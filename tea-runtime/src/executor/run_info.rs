@@ -20,6 +20,8 @@ use crate::{
 pub(crate) struct RunInfo {
     /// Identifies the run within this process.
     pub(crate) number: u64,
+    /// Identifies the run among all runs, in all of its processes, and when it is resumed.
+    pub(crate) id: u128,
     pub(crate) plan: &'static Plan,
     pub(crate) events: Events,
     /// What listeners want to know about nodes that run in other processes.
@@ -36,6 +38,7 @@ pub(crate) struct RunInfo {
 
 impl RunInfo {
     pub(crate) fn new(
+        id: u128,
         plan: &'static Plan,
         events: Events,
         tokens: Arc<Tokens>,
@@ -46,6 +49,7 @@ impl RunInfo {
         let (number, tells) = (LAST.fetch_add(1, Ordering::Relaxed), events.wants());
         Arc::new(Self {
             number,
+            id,
             plan,
             events,
             tells,

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     cancel::CancellationToken,
-    context::Context,
+    context::{Context, Origin},
     ended::InRun,
     event::{Event, Scope},
     failure::{Failure, FailureKind, cancelled},
@@ -51,8 +51,13 @@ pub(crate) trait Work: Send {
     /// A number that all units of a fan-out share. The next ones probably take about as long as the last ones.
     fn kind(&self) -> usize;
 
+    /// The name of what it reads, if the run is recorded.
+    fn reads(&self) -> Option<[u8; 16]> {
+        None
+    }
+
     /// Runs the parts `from..to` on this thread, up to the first that fails. Returns how many ran, and that failure.
-    fn run(&mut self, from: usize, to: usize, context: &Context) -> (usize, Option<Box<Failure>>);
+    fn run(&mut self, from: usize, to: usize, context: &mut Context) -> (usize, Option<Box<Failure>>);
 
     /// Encodes the unit, or only its first parts if not all of them fit into one message.
     ///
@@ -97,6 +102,22 @@ pub(crate) struct FanOut {
     pub(crate) queue: CompletionQueue<Message>,
     pub(crate) cancel: CancellationToken,
     pub(crate) position: Position,
+}
+
+impl Origin for FanOut {
+    fn run(&self) -> u128 {
+        self.run.id
+    }
+
+    fn position(&self) -> &Position {
+        &self.position
+    }
+}
+
+impl fmt::Debug for FanOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FanOut").field("position", &self.position).finish_non_exhaustive()
+    }
 }
 
 impl Drop for FanOut {
@@ -204,8 +225,8 @@ impl Unit {
     /// Splits the unit into the ticket for its outcome and the work, for executors that may have to abandon the latter.
     pub(crate) fn into_parts(self) -> (Ticket, Attempt) {
         let fan_out = Arc::clone(self.fan_out());
-        let Self { ticket, scope, attempt, cancel, work, .. } = self;
-        (ticket, Attempt { fan_out, scope, number: attempt, cancel, work })
+        let Self { ticket, scope, attempt, cancel, index, work, .. } = self;
+        (ticket, Attempt { fan_out, scope, number: attempt, cancel, index, work })
     }
 
     /// The unit as bytes, and the ticket for its outcome. If the executor says that units
@@ -229,9 +250,10 @@ impl Unit {
                 }
             }
         }
+        let run = self.fan_out().run.id;
         let Self { mut ticket, work, encoded, .. } = self;
         ticket.sent = Some(work);
-        Ok((encoded.map(|encoded| encoded.to_bytes()).unwrap_or_default(), ticket))
+        Ok((encoded.map(|encoded| encoded.to_bytes(run)).unwrap_or_default(), ticket))
     }
 
     /// Fails all parts of the unit.
@@ -275,25 +297,27 @@ pub(crate) struct Attempt {
     scope: Scope,
     number: u32,
     cancel: Option<CancellationToken>,
+    index: u64,
     work: Box<dyn Work>,
 }
 
 impl Attempt {
     /// Runs it on this thread.
     pub(crate) fn run(self) -> Outcome {
-        let Self { fan_out, scope, number: attempt, cancel, mut work } = self;
+        let Self { fan_out, scope, number: attempt, cancel, index, mut work } = self;
         let token = cancel.unwrap_or_else(|| fan_out.cancel.clone());
-        let events = &fan_out.run.events;
+        let events = fan_out.run.events.clone();
         if events.is_active() {
             let (name, worker, started) = (work.label(0, work.parts()), None, Instant::now());
             let (name, pid) = (name.as_str(), crate::result::pid());
             events.emit(|| Event::AttemptStarted { scope, name, attempt, worker, pid, started, sent: 0 });
         }
-        let context = Context::new(events.clone(), work.name(), scope, attempt, token);
+        let context = Context::new(events, work.name(), scope, attempt, token, fan_out);
+        let mut context = context.part(index, work.reads());
         let _in_run = InRun::enter();
         let started = Instant::now();
         let mut failures = Vec::new();
-        run_parts(&mut *work, &context, usize::MAX, &mut |_, parts, failure| {
+        run_parts(&mut *work, &mut context, usize::MAX, &mut |_, parts, failure| {
             failures.extend(failure.map(|failure| (parts.end - 1, failure)));
         });
         Outcome { work: Some(work), failures, ..Outcome::of(Ran::here(started.elapsed())) }
@@ -308,7 +332,7 @@ pub(crate) type PartsEnded<'a> = &'a mut dyn FnMut(&mut dyn Work, Range<usize>, 
 /// fail.
 ///
 /// All units run here: on threads, in workers, and in programs that serve the units of others.
-pub(crate) fn run_parts(work: &mut dyn Work, context: &Context, step: usize, ended: PartsEnded<'_>) {
+pub(crate) fn run_parts(work: &mut dyn Work, context: &mut Context, step: usize, ended: PartsEnded<'_>) {
     let (mut at, parts) = (0, work.parts());
     while at < parts {
         if let Some(reason) = context.token().reason() {

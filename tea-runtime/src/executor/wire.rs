@@ -35,6 +35,8 @@ pub(crate) struct UnitHead<'a> {
     /// [`Position::encode`](crate::position::Position::encode).
     #[serde(borrow)]
     pub(crate) position: Cow<'a, [u8]>,
+    /// The name of what it reads, if the run is recorded.
+    pub(crate) reads: Option<[u8; 16]>,
     /// The records of a branch with fan-outs of its own, as a message of the engine; empty if it is not recorded.
     #[serde(borrow)]
     pub(crate) records: Cow<'a, [u8]>,
@@ -106,11 +108,11 @@ impl Encoded {
         self.head.parts()
     }
 
-    /// All bytes in one piece.
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+    /// All bytes in one piece, for a unit of the run with this ID.
+    pub(crate) fn to_bytes(&self, run: u128) -> Vec<u8> {
         let Self { head, view, items } = self;
         let mut bytes = Vec::new();
-        write(&(head, &view.heads), &mut bytes);
+        write(&(head, &view.heads, run), &mut bytes);
         bytes.extend_from_slice(&view.bytes.start);
         view.bytes.rest.iter().for_each(|piece| bytes.extend_from_slice(piece));
         bytes.extend_from_slice(items);

@@ -15,7 +15,13 @@ mod items;
 mod label;
 mod output;
 
-use std::{any::Any, fmt::Display, marker::PhantomData, sync::Arc};
+use std::{
+    any::{Any, TypeId},
+    fmt::Display,
+    marker::PhantomData,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 pub use self::{
     codec::{Codec, Hashed, Local, Wired},
@@ -24,10 +30,11 @@ pub use self::{
 };
 use self::{items::Supply, output::Gather};
 use crate::{
-    context::Context,
+    context::{Context, ItemHash},
     failure::{Failure, NodeError},
     result::ItemFailure,
     state::{Compare, Key, KeySpec, View},
+    store::Hash,
 };
 
 /// Items, body and output of a `dynamic_parallel` node, with erased types.
@@ -40,6 +47,9 @@ pub trait MapSpec: Sync + Send {
 
     /// Whether the items are those of a key, so that evaluating `items` reads nothing else.
     fn is_in_place(&self) -> bool;
+
+    /// Whether the items are paths, whose files may change while the paths do not.
+    fn are_paths(&self) -> bool;
 
     /// Decodes the items that another process sent, each as written by [`Batch::encode_item`]. The first has index
     /// `start`.
@@ -89,10 +99,13 @@ pub trait Batch: Send {
     ///
     /// # Errors
     /// The failure of the item before [`position`](Self::position). The next call continues after it.
-    fn run(&mut self, view: &View, context: &Context, count: usize) -> Result<(), NodeError>;
+    fn run(&mut self, view: &View, context: &mut Context, count: usize) -> Result<(), NodeError>;
 
     /// The label of item `at`, counted from 0 in the batch: a short text by which people recognize it.
     fn label(&self, at: usize) -> Option<String>;
+
+    /// Item `at`, counted from 0 in the batch, if it is a path.
+    fn path(&self, at: usize) -> Option<&Path>;
 
     /// Appends the bytes of item `at`, counted from 0 in the batch.
     ///
@@ -287,6 +300,10 @@ where
         S::IN_PLACE
     }
 
+    fn are_paths(&self) -> bool {
+        TypeId::of::<S::Item>() == TypeId::of::<PathBuf>()
+    }
+
     fn decode(&'static self, start: usize, items: &[&[u8]]) -> Result<Box<dyn Batch>, String> {
         let items = items.iter().map(|bytes| W::decode(bytes)).collect::<Result<Vec<_>, _>>()?;
         let len = items.len();
@@ -343,6 +360,18 @@ impl<M: Types> Part<M> {
     }
 }
 
+impl<M: Types> Part<M> {
+    /// The hashes of the items, by index.
+    fn hashes(&self) -> Arc<ItemHash> {
+        let (spec, list, from, start) = (self.spec, Arc::clone(&self.list), self.from, self.start);
+        Arc::new(move |index| {
+            let mut bytes = Vec::new();
+            M::Items::encode(list.item(from + index - start), spec.compare_items(), &mut bytes).ok()?;
+            Some(Hash::of(&bytes))
+        })
+    }
+}
+
 impl<M: Types> Batch for Part<M> {
     fn start(&self) -> usize {
         self.start
@@ -356,12 +385,16 @@ impl<M: Types> Batch for Part<M> {
         self.position
     }
 
-    fn run(&mut self, view: &View, context: &Context, count: usize) -> Result<(), NodeError> {
+    fn run(&mut self, view: &View, context: &mut Context, count: usize) -> Result<(), NodeError> {
+        if let (Some(item), false) = (&mut context.item, M::Origin::IN_PLACE) {
+            item.hash = Some(self.hashes());
+        }
         let end = self.results.len().min(self.position.saturating_add(count));
         while self.position < end {
             let at = self.position;
             self.position += 1;
             let item = self.list.item(self.from + at);
+            context.item.iter_mut().for_each(|item| item.index = self.start + at);
             self.results[at] = Some(self.spec.call(view, context, item, self.start + at)?);
         }
         Ok(())
@@ -371,6 +404,11 @@ impl<M: Types> Batch for Part<M> {
         // The items may have been forgotten.
         let item = (self.from + at < self.list.count()).then(|| self.list.item(self.from + at))?;
         label::of(item, self.spec.show_item(), self.start + at)
+    }
+
+    fn path(&self, at: usize) -> Option<&Path> {
+        let item: &dyn Any = self.list.item(self.from + at);
+        item.downcast_ref::<PathBuf>().map(|path| &**path)
     }
 
     fn encode_item(&self, at: usize, into: &mut Vec<u8>) -> Result<(), String> {

@@ -74,6 +74,8 @@ pub(crate) struct Setup {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Run {
     pub(crate) run: u64,
+    /// [`RunInfo::id`](crate::executor::run_info::RunInfo::id).
+    pub(crate) id: u128,
     /// [`Plan::module`](crate::plan::Plan::module) and name.
     pub(crate) module: String,
     pub(crate) workflow: String,

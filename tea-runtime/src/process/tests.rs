@@ -223,7 +223,7 @@ impl Work for Act {
         0
     }
 
-    fn run(&mut self, _: usize, _: usize, _: &Context) -> (usize, Option<Box<Failure>>) {
+    fn run(&mut self, _: usize, _: usize, _: &mut Context) -> (usize, Option<Box<Failure>>) {
         unreachable!("it runs in a worker")
     }
 
@@ -240,6 +240,7 @@ impl Work for Act {
             max_payload,
             items: Vec::new(),
             position: Cow::default(),
+            reads: None,
             records: Cow::default(),
         };
         Ok(Encoded { head, view: EncodedView::new(values.heads, values.bytes), items: Vec::new() })
@@ -276,7 +277,7 @@ fn new_run() -> Arc<RunInfo> {
 fn new_run_with(events: Events) -> Arc<RunInfo> {
     let mut settings = Vec::new();
     wire::write(&(Vec::<(u32, u32, ParallelConfig)>::new(), None::<bool>), &mut settings);
-    RunInfo::new(&ACTS, events, Tokens::new(64, None), Arc::new(Breakers::new([])), settings)
+    RunInfo::new(0, &ACTS, events, Tokens::new(64, None), Arc::new(Breakers::new([])), settings)
 }
 
 /// A unit that was sent, and what a driver would hear of it.

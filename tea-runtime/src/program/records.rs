@@ -11,7 +11,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 
 use super::{args::Style, console::Console, human, output::Stdout, usage};
 use crate::{
-    engine::records::{Outlook, Prospect, Session, Which, workflow},
+    engine::records::{Outlook, Prospect, Session, Which, contents, workflow},
     plan::Plan,
     store::{Folder, Kind, RunFolder, Status, StoreError},
 };
@@ -245,6 +245,12 @@ impl Runs {
                 line(format!("program   {} {}", of.version, of.program));
                 line(format!("records   {}", counts(&found.counts)));
                 line(format!("size      {} bytes, without large values", run.size()));
+                let contents = contents(store, run)?;
+                let width = contents.iter().map(|of| 2 * of.depth + of.name.chars().count()).max().unwrap_or_default();
+                for of in contents {
+                    let (indent, name) = (2 * of.depth, of.name.as_str());
+                    line(format!("  {:indent$}{name:rest$}  {of}", "", rest = width - indent));
+                }
             }
             What::Remove(names) => {
                 for name in names {

@@ -41,6 +41,11 @@ impl Hash {
         Self(hash)
     }
 
+    /// Of plain data.
+    pub(crate) fn of_data(data: &impl Serialize) -> Self {
+        Self::of(&postcard::to_stdvec(data).expect("it is plain data"))
+    }
+
     /// Of all that `from` gives.
     pub(crate) fn of_reader(from: impl io::Read) -> io::Result<Self> {
         let mut hasher = blake3::Hasher::new();

@@ -67,6 +67,16 @@ impl Index {
         self.items.get(&(Box::from(position), kind)).map_or(&[], |ranges| ranges)
     }
 
+    /// All records but those of items.
+    pub(super) fn singles(&self) -> impl Iterator<Item = (Kind, &[u8], Found)> {
+        self.single.iter().map(|((position, kind), found)| (*kind, &**position, *found))
+    }
+
+    /// How many items there are of each position.
+    pub(super) fn item_counts(&self) -> impl Iterator<Item = (Kind, &[u8], u64)> {
+        self.items.iter().map(|((position, kind), done)| (*kind, &**position, count(done)))
+    }
+
     /// The records below a position, the oldest first.
     pub(super) fn below(&self, position: &[u8]) -> Vec<(Kind, Found)> {
         let single = below(&self.single, position).map(|((_, kind), found)| (*kind, *found));
@@ -88,8 +98,8 @@ impl Index {
     pub(super) fn counts(&self) -> [(Kind, u64); 4] {
         let single = |kind| self.single.keys().filter(|key| key.1 == kind).count() as u64;
         let items = |kind: Kind| {
-            let ranges = self.items.iter().filter(|(key, _)| key.1 == kind).flat_map(|(_, ranges)| ranges);
-            ranges.fold(0_u64, |all, range| all.saturating_add(range.count))
+            let counts = self.item_counts().filter(|counted| counted.0 == kind);
+            counts.fold(0_u64, |all, (.., count)| all.saturating_add(count))
         };
         [
             (Kind::Step, single(Kind::Step)),
@@ -98,6 +108,18 @@ impl Index {
             (Kind::ItemFailed, items(Kind::ItemFailed)),
         ]
     }
+}
+
+/// How many items these records are about. An item may have several.
+fn count(done: &[Done]) -> u64 {
+    let mut ranges: Vec<(u64, u64)> = done.iter().map(|done| (done.first, done.first + done.count)).collect();
+    ranges.sort_unstable();
+    let (mut count, mut end) = (0, 0);
+    for (first, after) in ranges {
+        count += after.saturating_sub(first.max(end));
+        end = end.max(after);
+    }
+    count
 }
 
 /// The entries below a position, without its own.

@@ -19,7 +19,7 @@ use super::{
 const FILE: &str = "manifest";
 
 /// The kind of its one frame, which changes with its form.
-const KIND: u8 = 1;
+const KIND: u8 = 2;
 
 /// What a run is, and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,8 @@ pub(crate) struct Manifest {
     pub(crate) resumed: u32,
     /// The command line, for people.
     pub(crate) arguments: Vec<String>,
+    /// The names of nodes and branches, by the steps and tasks that lead to them, for people.
+    pub(crate) names: Vec<(Vec<u64>, String)>,
     pub(crate) status: Status,
 }
 

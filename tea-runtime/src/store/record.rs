@@ -172,20 +172,17 @@ impl Record {
         let mut at = payload.len() - rest.len();
         let mut values = Vec::new();
         for Announced { tag, length, blob } in body.values {
-            let place = match blob {
-                Some(hash) => {
-                    let blobs = blobs.ok_or_else(|| no_blobs(hash))?;
-                    if !blobs.has(hash, length) {
-                        let path = blobs.path(hash);
-                        return Err(StoreError::new(format!("`{}` is not there as a whole", path.display())));
-                    }
-                    Place::Blob(hash)
+            let place = if let Some(hash) = blob {
+                let blobs = blobs.ok_or_else(|| no_blobs(hash))?;
+                if !blobs.has(hash, length) {
+                    let path = blobs.path(hash);
+                    return Err(StoreError::new(format!("`{}` is not there as a whole", path.display())));
                 }
-                None => {
-                    let end = usize::try_from(length).ok().and_then(|length| at.checked_add(length));
-                    let end = end.filter(|end| *end <= payload.len()).ok_or_else(damaged)?;
-                    Place::Here(std::mem::replace(&mut at, end)..end)
-                }
+                Place::Blob(hash)
+            } else {
+                let end = usize::try_from(length).ok().and_then(|length| at.checked_add(length));
+                let end = end.filter(|end| *end <= payload.len()).ok_or_else(damaged)?;
+                Place::Here(std::mem::replace(&mut at, end)..end)
             };
             values.push((tag, place));
         }

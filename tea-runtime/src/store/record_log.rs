@@ -223,6 +223,16 @@ impl RecordLog {
         self.index.items(kind, position)
     }
 
+    /// All records of before but those of items, by position.
+    pub(crate) fn singles(&self) -> impl Iterator<Item = (Kind, &[u8], Found)> {
+        self.index.singles()
+    }
+
+    /// The number of items of before, by position.
+    pub(crate) fn item_counts(&self) -> impl Iterator<Item = (Kind, &[u8], u64)> {
+        self.index.item_counts()
+    }
+
     /// Reads a record.
     ///
     /// # Errors
@@ -283,8 +293,8 @@ mod tests {
     fn of_unit(known: Vec<RawRecord>) -> (RecordLog, Arc<Mutex<Vec<RawRecord>>>) {
         let sent = Arc::new(Mutex::new(Vec::new()));
         let to = Arc::clone(&sent);
-        let send: SendRecord = Arc::new(move |raw| lock(&to).push(raw.clone()));
-        (RecordLog::of_unit(known, None, send).unwrap(), sent)
+        let append = move |raw: &RawRecord| lock(&to).push(raw.clone());
+        (RecordLog::of_unit(known, None, Arc::new(append)).unwrap(), sent)
     }
 
     fn append(log: &RecordLog, kind: Kind, position: &[u8], value: &[u8]) {
@@ -320,8 +330,9 @@ mod tests {
         between.relay(b"ab", lock(&from_worker)[0].clone(), || false).unwrap();
         let of = |position: &[u8], value: &[u8]| (position.to_vec(), value.to_vec());
         let all = [of(b"ab1", b"one"), of(b"ab2", &large), of(b"ab1", b"more")];
-        assert_eq!(read(&lock(&to_top)[1..]), all);
-        assert_eq!(read(&between.below(b"ab").unwrap()), [&all[..]].concat());
+        // Compared without being shown, because of their size.
+        assert!(read(&lock(&to_top)[1..]) == all);
+        assert!(read(&between.below(b"ab").unwrap()) == all[1..], "the last one of each position");
 
         let (next, _) = of_unit(between.below(b"ab").unwrap());
         let found = next.read(next.find(Kind::Step, b"ab1").unwrap()).unwrap();
@@ -329,10 +340,10 @@ mod tests {
         assert_eq!(next.items(Kind::Items, b"ab2").len(), 1);
         // What came with a unit is known below a part of it, also later.
         between.forget(b"ab");
-        assert_eq!((between.below(b"ab").unwrap().len(), next.below(b"ab").unwrap().len()), (0, 3));
-        assert_eq!((next.below(b"ab1").unwrap().len(), next.below(b"a").unwrap().len()), (0, 3));
+        assert_eq!((between.below(b"ab").unwrap().len(), next.below(b"ab").unwrap().len()), (0, 2));
+        assert_eq!((next.below(b"ab1").unwrap().len(), next.below(b"a").unwrap().len()), (0, 2));
         next.forget(b"ab");
-        assert_eq!(next.below(b"ab").unwrap().len(), 3);
+        assert_eq!(next.below(b"ab").unwrap().len(), 2);
     }
 
     #[test]

@@ -46,6 +46,7 @@ fn manifest() -> Manifest {
         went_on: SystemTime::UNIX_EPOCH,
         resumed: 0,
         arguments: vec!["flow".to_owned(), "--k".to_owned(), "3".to_owned()],
+        names: vec![(vec![0], "node".to_owned()), (vec![1, 0], "branch".to_owned())],
         status: Status::Unfinished,
     }
 }

@@ -142,7 +142,9 @@ impl Source for Branches<'_> {
                     };
                     let recorded = self.recording.as_ref().filter(|_| !position.is_root());
                     let recorded = recorded.map(|recording| recording.of_steps(task));
-                    let work = Box::new(BranchWork::new(self.run, self.region, task, view, position, recorded));
+                    let reads = self.recording.as_ref().map(|recording| recording.asks(task).bytes());
+                    let place = (position, reads);
+                    let work = Box::new(BranchWork::new(self.run, self.region, task, view, place, recorded));
                     return Next::Start(Start { key: task, work, scope, part: task as u64 });
                 }
                 Err(failure) => {

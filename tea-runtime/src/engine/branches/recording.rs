@@ -90,7 +90,7 @@ impl<'a> Recording<'a> {
     }
 
     /// The name of what a task reads.
-    fn asks(&self, task: usize) -> Name {
+    pub(super) fn asks(&self, task: usize) -> Name {
         let reads = self.region.tasks[task].reads;
         self.records.asked(reads.iter().map(|read| (read.key, self.names.get(read.key))))
     }

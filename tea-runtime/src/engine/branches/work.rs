@@ -27,6 +27,8 @@ pub(in crate::engine) struct BranchWork {
     region: &'static Region,
     task: usize,
     position: Position,
+    /// The name of what it reads, if the run is recorded.
+    reads: Option<[u8; 16]>,
     /// If its steps are recorded one by one: the records, and the names of what it reads.
     recorded: Option<(Arc<Records>, Names)>,
     /// What it reads, and once it has succeeded, also what it wrote.
@@ -41,10 +43,10 @@ impl BranchWork {
         region: &'static Region,
         task: usize,
         view: View,
-        position: Position,
+        (position, reads): (Position, Option<[u8; 16]>),
         recorded: Option<(Arc<Records>, Names)>,
     ) -> Self {
-        Self { run: Arc::clone(run), region, task, position, recorded, view, goes_to: Vec::new() }
+        Self { run: Arc::clone(run), region, task, position, reads, recorded, view, goes_to: Vec::new() }
     }
 
     fn task(&self) -> &'static Task {
@@ -69,10 +71,14 @@ impl Work for BranchWork {
         std::ptr::from_ref(self.region).addr()
     }
 
-    fn run(&mut self, _: usize, _: usize, context: &Context) -> (usize, Option<Box<Failure>>) {
+    fn reads(&self) -> Option<[u8; 16]> {
+        self.reads
+    }
+
+    fn run(&mut self, _: usize, _: usize, context: &mut Context) -> (usize, Option<Box<Failure>>) {
         let view = self.view.take_all();
         let recorded = self.recorded.as_ref().map(|(records, names)| (records, names.clone()));
-        let block = BlockRun::new(&self.run, context.clone(), self.task().block, view, &self.position, recorded);
+        let block = BlockRun::new(&self.run, context, self.task().block, view, &self.position, recorded);
         match block.run() {
             Ok(BlockEnd { view, goes_to }) => {
                 (self.view, self.goes_to) = (view, goes_to);
@@ -101,14 +107,15 @@ impl Work for BranchWork {
             max_payload,
             items: Vec::new(),
             position: Cow::default(),
+            reads: None,
             records: Cow::Owned(records.unwrap_or_default()),
         };
         Ok(Encoded { head, view: EncodedView::new(values.heads, values.bytes), items: Vec::new() })
     }
 
     fn part(&self, _: usize) -> Box<dyn Work> {
-        let (position, recorded) = (self.position.clone(), self.recorded.clone());
-        Box::new(Self::new(&self.run, self.region, self.task, self.view.clone(), position, recorded))
+        let (place, recorded) = ((self.position.clone(), self.reads), self.recorded.clone());
+        Box::new(Self::new(&self.run, self.region, self.task, self.view.clone(), place, recorded))
     }
 
     fn split_off(&mut self, _: usize) -> Box<dyn Work> {

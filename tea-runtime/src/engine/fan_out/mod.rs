@@ -189,6 +189,7 @@ impl<'a> Driver<'a> {
                     Unencodable::All(failure) => NotStarted::Refused(failure),
                 })?;
                 self.fan_out.position.at_part(part).encode(bytes.head.position.to_mut());
+                bytes.head.reads = work.reads();
                 encoded = Some(Box::new(bytes));
             }
             Ok(Arc::clone(executor))

@@ -70,7 +70,7 @@ pub(super) fn run(
     {
         return Ok(found.done.map.clone());
     }
-    let items = guard(|| map.spec.items(&block.view, &block.context).map_err(Into::into)).flatten();
+    let items = guard(|| map.spec.items(&block.view, block.context).map_err(Into::into)).flatten();
     let source = items.map_err(at)?;
     let (run, position) = (block.run, block.position());
     let site = run.map(map);
@@ -83,13 +83,14 @@ pub(super) fn run(
     });
     let started = Instant::now();
     let driver = Driver::new(run, site, map.id, &block.context.token, position);
+    let reads = recording.as_ref().map(|recording| recording.asks().bytes());
     let counted = config.circuit_breaker.is_some() || config.max_tasks_per_worker.is_some();
     let mut items = Items {
         run,
         map,
         site,
         scope,
-        shared: Arc::new(Shared::new(map, block.view.take_all())),
+        shared: Arc::new(Shared::new(map, block.view.take_all(), reads)),
         supply: Supply::new(source, &driver),
         collect: Collect::new(map.spec.collector(run.plan.keys)),
         alone: site.fail_fast || config.is_limited() || counted,

@@ -51,6 +51,11 @@ impl Recording {
         Some(Self { records, map, position, events, asks, done, given: Some(Given::default()), buffer: Vec::new() })
     }
 
+    /// The name of what the items read.
+    pub(super) fn asks(&self) -> Name {
+        self.asks
+    }
+
     /// What is recorded about the map as a whole after its end.
     pub(super) fn end(&self, items: u64) -> MapDone {
         let name = self.given.as_ref().map_or_else(Name::unknown, Given::name);
@@ -115,6 +120,10 @@ impl Recording {
     /// Writes what a map gives whose items are all done, as its record says: its items are not even asked for. Gives whether
     /// that was possible.
     pub(super) fn restore_all(&mut self, found: &StepRecord, block: &mut BlockRun<'_>) -> Result<bool, Box<Failure>> {
+        // Files may have changed that belong to items of an expression, so those are asked for.
+        if self.map.spec.are_paths() && !self.map.spec.is_in_place() {
+            return Ok(false);
+        }
         let MapDone { items, moved, .. } = found.done.map;
         let count = usize::try_from(items).unwrap_or(usize::MAX);
         // Other items may have had these indexes since then.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    context::Context,
+    context::{Context, Item},
     engine::Run,
     executor::{
         payload::{self, transport},
@@ -28,14 +28,16 @@ pub(in crate::engine) struct Shared {
     view: View,
     /// The same as bytes, once they were needed; or why it cannot be sent.
     encoded: OnceLock<Result<Arc<EncodedView>, Box<Failure>>>,
+    /// The name of what the body reads, if the run is recorded.
+    reads: Option<[u8; 16]>,
     /// Some key is secret, and what is in it may have become an item.
     has_secrets: bool,
 }
 
 impl Shared {
-    pub(in crate::engine) fn new(map: &'static Map, view: View) -> Self {
+    pub(in crate::engine) fn new(map: &'static Map, view: View, reads: Option<[u8; 16]>) -> Self {
         let has_secrets = view.specs().iter().any(|key| key.secret);
-        Self { map, view, encoded: OnceLock::new(), has_secrets }
+        Self { map, view, encoded: OnceLock::new(), reads, has_secrets }
     }
 
     /// The view, for the node after the map. The values are its own, unless a unit that was left behind has them too.
@@ -103,8 +105,14 @@ impl Work for ItemsWork {
         std::ptr::from_ref(self.map()).addr()
     }
 
-    fn run(&mut self, from: usize, to: usize, context: &Context) -> (usize, Option<Box<Failure>>) {
+    fn reads(&self) -> Option<[u8; 16]> {
+        self.shared.reads
+    }
+
+    fn run(&mut self, from: usize, to: usize, context: &mut Context) -> (usize, Option<Box<Failure>>) {
         let Self { shared, batch, .. } = self;
+        let by_index = shared.map.indexed || shared.map.spec.is_in_place();
+        context.item = Some(Item { index: batch.start(), by_index, hash: None });
         let outcome = guard(|| batch.run(&shared.view, context, to - from).map_err(Into::into)).flatten();
         let failure = outcome.err().map(|failure| failure.at(shared.map.name, shared.map.place));
         (batch.position() - from, failure)
@@ -142,6 +150,7 @@ impl Work for ItemsWork {
             max_payload,
             items: lengths,
             position: Cow::default(),
+            reads: None,
             records: Cow::default(),
         };
         Ok(Encoded { head, view, items })

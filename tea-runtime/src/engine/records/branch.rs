@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Entry, Records, is_recorded, key,
+    Entry, Records,
+    files::{FileState, changed_files, file_of},
+    is_recorded, key,
     names::Name,
-    step::{FileState, changed_files, file_of},
     stored,
 };
 use crate::{
@@ -113,6 +114,11 @@ impl Records {
         // What has no bytes is named after what made it.
         Ok(named.chain(unrecorded.into_iter().map(|key| (key, Name::of(&(asks, key))))).collect())
     }
+}
+
+/// The failure of a branch, according to what its record says about it.
+pub(super) fn failure(about: &[u8]) -> Option<Box<Failure>> {
+    postcard::from_bytes::<About>(about).ok()?.result.error
 }
 
 /// Names for what a branch may have written, about which nothing is known.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use twox_hash::XxHash3_64;
 
-use super::{Entry, Name, Names, Records, key};
+use super::{Entry, Name, Names, Records, files::FileState, key};
 use crate::{
     cancel::CancellationToken,
     event::Events,
@@ -215,10 +215,13 @@ fn recorded_hash(kind: Kind, record: &Record, at: usize) -> Option<u64> {
     record.about().as_chunks().0.get(at).copied().map(u64::from_le_bytes)
 }
 
-/// The hash that identifies item `at` of a batch in a record.
+/// The hash that identifies item `at` of a batch in a record. If the item is a path, the state of the file counts.
 pub(in crate::engine) fn hash(batch: &dyn Batch, at: usize, buffer: &mut Vec<u8>) -> Option<u64> {
     buffer.clear();
     payload::guarded(|| batch.encode_item(at, buffer)).ok()?;
+    if let Some(FileState(state)) = batch.path(at).and_then(FileState::of_path) {
+        buffer.extend(state);
+    }
     Some(XxHash3_64::oneshot(buffer))
 }
 

@@ -8,6 +8,8 @@
 //! bytes keeps its name, so only units that what is new can reach run again.
 
 mod branch;
+mod contents;
+mod files;
 mod items;
 mod names;
 mod needed;
@@ -22,14 +24,17 @@ use std::sync::{
 };
 
 pub use self::outlook::{Outlook, Prospect};
-#[cfg(feature = "cli")]
-pub(crate) use self::session::{Which, workflow};
 pub(super) use self::{
     branch::{BranchRecord, unknown},
     items::{ItemRecords, Restored, failure_hash, hash},
     names::{Given, Name, Names},
     needed::is_needed,
     step::{Done, MapDone, Onward, StepRecord},
+};
+#[cfg(feature = "cli")]
+pub(crate) use self::{
+    contents::contents,
+    session::{Which, workflow},
 };
 pub(crate) use self::{
     outlook::outlook,
@@ -137,6 +142,12 @@ impl Records {
         }
         let message = format!("the run is no longer recorded, and continues without: {error}");
         events.warn(&message);
+    }
+
+    /// A number that identifies the run, however often it is resumed.
+    pub(super) fn run_id(&self) -> u128 {
+        let began = self.recorder.as_ref().map(|recorder| recorder.manifest().began);
+        u128::from_le_bytes(Name::of(&(self.run_name(), began)).bytes())
     }
 
     /// The name of the run; empty in a worker.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::step::FileState;
+use super::files::FileState;
 use crate::{state::KeySpec, store::Hash};
 
 /// The identity of a value, or of everything that some code read.
@@ -18,7 +18,7 @@ pub(in crate::engine) struct Name([u8; 16]);
 impl Name {
     /// A name for something that plain data describes.
     pub(super) fn of(what: &impl Serialize) -> Self {
-        Self(Hash::of(&postcard::to_stdvec(what).expect("it is plain data")).first())
+        Self(Hash::of_data(what).first())
     }
 
     /// The name of a value with these bytes, which may be the path of a file.
@@ -32,7 +32,7 @@ impl Name {
     }
 
     /// Its bytes.
-    pub(super) fn bytes(&self) -> [u8; 16] {
+    pub(in crate::engine) fn bytes(&self) -> [u8; 16] {
         self.0
     }
 }

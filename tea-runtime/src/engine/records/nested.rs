@@ -50,7 +50,9 @@ impl Records {
         };
         let mut bytes = Vec::new();
         wire::write(&head, &mut bytes);
-        known.iter().for_each(|raw| bytes.extend_from_slice(&raw.payload));
+        for raw in &known {
+            bytes.extend_from_slice(&raw.payload);
+        }
         bytes
     }
 

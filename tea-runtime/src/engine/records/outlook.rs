@@ -178,7 +178,13 @@ impl<'a> Walk<'a> {
             if map.spec.is_in_place() { asks } else { self.records.asks(&self.names, map.reads, &self.view) };
         let done = self.records.items(position, of_items, &self.names).map_or(0, |items| items.count());
         match found.filter(|found| found.done.asks == Some(asks)) {
-            Some(found) if found.done.map.items == done => Prospect::done(step.name),
+            Some(found) if found.done.map.items == done => {
+                let mut prospect = Prospect::done(step.name);
+                if map.spec.are_paths() && !map.spec.is_in_place() {
+                    "it is done, except for items whose files have changed".clone_into(&mut prospect.why);
+                }
+                prospect
+            }
             _ if done > 0 => Prospect::running(step.name, format!("{done} of its items are done")),
             _ => Prospect::running(step.name, self.why(found.is_some(), step.reads)),
         }

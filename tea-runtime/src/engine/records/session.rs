@@ -10,9 +10,9 @@ use std::{
 };
 
 use super::{
-    Name, Names, Records, is_recorded,
-    step::{FileState, file_of},
-    stored,
+    Name, Names, Records, contents,
+    files::{FileState, file_of},
+    is_recorded, stored,
 };
 use crate::{
     executor::payload,
@@ -137,6 +137,7 @@ pub(crate) fn open(
         went_on: now,
         resumed: 0,
         arguments: session.arguments.clone(),
+        names: contents::names(plan),
         status: Status::Unfinished,
     };
     let recorder = Recorder::begin(&session.state_dir, manifest, options)?;
@@ -232,7 +233,7 @@ pub(super) fn begun(plan: &'static Plan, recorder: &Recorder, inputs: &[(u32, Va
         let (hash, file) = (span.hash(), file_of(&files, key));
         let Some((_, value)) = stored(plan.keys, (key, span)) else { continue };
         // No other values need to be read.
-        let is_path = file.is_some() || spec.kind.name.ends_with("PathBuf");
+        let is_path = file.is_some() || spec.kind.name.contains("PathBuf");
         let now = if is_path { FileState::of(&value) } else { None };
         if now != file {
             begun.changed.push((key, format!("the file of input `{}` has changed", spec.name)));

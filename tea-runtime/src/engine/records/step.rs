@@ -1,11 +1,11 @@
 //! The record of a step: what a node wrote, and what follows it.
 
-use std::{path::PathBuf, time::SystemTime};
-
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Entry, Records, is_recorded, key,
+    Entry, Records,
+    files::{FileState, changed_files, file_of},
+    is_recorded, key,
     names::{Name, Names},
     stored,
 };
@@ -41,45 +41,6 @@ struct About {
     map: MapDone,
     /// The files at the paths that it wrote, if they exist.
     files: Vec<(u32, FileState)>,
-}
-
-/// The properties that tell whether a file has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct FileState {
-    size: u64,
-    changed: Option<SystemTime>,
-    inode: u64,
-}
-
-impl FileState {
-    /// The properties of the file at a value that is a path.
-    pub(super) fn of(value: &Value) -> Option<Self> {
-        let there = std::fs::metadata(state::Stored::behind(value).downcast_ref::<PathBuf>()?).ok()?;
-        #[cfg(unix)]
-        let inode = std::os::unix::fs::MetadataExt::ino(&there);
-        #[cfg(not(unix))]
-        let inode = 0;
-        // The size and time of a directory say nothing about its contents.
-        let (size, changed) = if there.is_dir() { (0, None) } else { (there.len(), there.modified().ok()) };
-        Some(Self { size, changed, inode })
-    }
-}
-
-/// The keys whose file is gone or has changed, according to the paths that are their values.
-pub(super) fn changed_files<'a>(
-    files: &[(u32, FileState)],
-    values: impl Iterator<Item = &'a (u32, Value)> + Clone,
-) -> impl Iterator<Item = u32> {
-    let changed = move |(key, before): &&(u32, FileState)| {
-        let value = values.clone().find(|value| value.0 == *key);
-        value.is_none_or(|(_, value)| FileState::of(value) != Some(*before))
-    };
-    files.iter().filter(changed).map(|(key, _)| *key)
-}
-
-/// The state of the file that is the value of a key.
-pub(super) fn file_of(files: &[(u32, FileState)], key: u32) -> Option<FileState> {
-    files.iter().find(|file| file.0 == key).map(|file| file.1)
 }
 
 /// What is recorded about a step that is done.

@@ -4,6 +4,7 @@ mod blocks;
 #[cfg(target_os = "linux")]
 mod disks;
 mod fan_out;
+mod files;
 pub(crate) mod kit;
 mod maps;
 mod policies;

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// A store that goes away with the test.
-pub(super) struct Scratch(PathBuf);
+pub(super) struct Scratch(pub(super) PathBuf);
 
 impl Scratch {
     pub(super) fn new() -> Self {

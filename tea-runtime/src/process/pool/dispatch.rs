@@ -146,6 +146,7 @@ impl Side {
         self.known.push((info.number, Arc::downgrade(info)));
         outbox.add(&ToWorker::Run(Run {
             run: info.number,
+            id: info.id,
             module: info.plan.module.to_owned(),
             workflow: info.plan.name.to_owned(),
             tells: info.tells,

@@ -6,8 +6,8 @@ use super::{
     inbox::Queued, nodes::NodeListener, outbox::Outbox, surroundings::Surroundings, upstream::BreakersUpstream,
 };
 use crate::{
-    context::Context,
-    engine::Server,
+    context::{Context, Place},
+    engine::{self, Server},
     event::{Detail, Events, Listener, Scope},
     executor::{
         breakers::Breakers,
@@ -58,6 +58,8 @@ pub(super) struct Ready {
     parts: usize,
     attempt: u32,
     max_payload: u64,
+    place: (Place, u64),
+    reads: Option<[u8; 16]>,
     /// Or why all of its parts fail.
     work: Result<Box<dyn Work>, Box<Failure>>,
 }
@@ -80,15 +82,23 @@ impl Runner {
 
     /// Adds a run whose units will be sent here.
     pub(crate) fn begin_run(&mut self, run: &Run) {
-        let Run { run: number, module, workflow, tells, settings } = run;
+        let Run { run: number, id, module, workflow, tells, settings } = run;
         let nodes = (*tells != Detail::NONE).then(|| Arc::new(NodeListener::new(Arc::clone(&self.outbox), *tells)));
         let listener = nodes.iter().map(|nodes| Arc::clone(nodes) as Arc<dyn Listener>);
         let events = Events::new(listener.collect());
         let breakers = Breakers::Upstream(*number, Box::new(self.breakers.clone()));
         let tokens = Arc::clone(&self.tokens);
         let processes = executor::for_run;
-        let begun =
-            self.server.begin_run(*number, module, workflow, settings, events.clone(), tokens, breakers, processes);
+        let begun = self.server.begin_run(
+            (*number, *id),
+            module,
+            workflow,
+            settings,
+            events.clone(),
+            tokens,
+            breakers,
+            processes,
+        );
         self.runs.insert(*number, Known { refused: begun.err(), events, nodes });
     }
 
@@ -112,7 +122,7 @@ impl Runner {
         let began = Instant::now();
         let (run, ready) = self.read(&message, began).unwrap_or_else(|error| super::give_up(&error));
         drop(message);
-        let Ready { number, parts, attempt, max_payload, work } = ready;
+        let Ready { number, parts, attempt, max_payload, place: (place, part), reads, work } = ready;
         let outbox = Arc::clone(&self.outbox);
         let elapsed = || nanos(began.elapsed());
         let end = |at: usize, result: &Bytes, outcome| {
@@ -124,8 +134,9 @@ impl Runner {
         match work {
             Ok(mut work) => {
                 let events = self.runs.get(&run).map(|known| known.events.clone()).unwrap_or_default();
-                let context = Context::new(events, work.name(), Scope::ROOT, attempt, token);
-                run_parts(&mut *work, &context, 1, &mut |work, range, failure| {
+                let context = Context::new(events, work.name(), Scope::ROOT, attempt, token, Arc::new(place));
+                let mut context = context.part(part, reads);
+                run_parts(&mut *work, &mut context, 1, &mut |work, range, failure| {
                     let at = range.start;
                     result.clear();
                     let encoded = failure
@@ -183,7 +194,9 @@ impl Runner {
             .map_or(Ok(()), Err)
             .and(there)
             .and_then(|()| guard(|| self.server.decode(run, &head, view.as_deref(), values, Some(send))).flatten());
-        Ok((run, Ready { number, parts, attempt: head.attempt, max_payload: head.max_payload, work }))
+        let place = engine::place(self.server.id(run).unwrap_or_default(), &head);
+        let (attempt, max_payload, reads) = (head.attempt, head.max_payload, head.reads);
+        Ok((run, Ready { number, parts, attempt, max_payload, place, reads, work }))
     }
 
     /// Removes what a unit has left in the process.

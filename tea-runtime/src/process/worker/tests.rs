@@ -132,7 +132,7 @@ impl Worker {
         let (module, workflow) = (PLAN.module.to_owned(), PLAN.name.to_owned());
         // No settings were changed.
         let settings = vec![0, 0];
-        runner.begin_run(&Run { run: 5, module, workflow, tells: Detail::NONE, settings });
+        runner.begin_run(&Run { run: 5, id: 0, module, workflow, tells: Detail::NONE, settings });
         Self { runner, inbox, upstream, sends, parent }
     }
 
@@ -182,6 +182,7 @@ fn unit(site: u32, first: u64, view: Option<Vec<ValueHead>>, items: Vec<u64>) ->
         max_payload: 1 << 20,
         items,
         position: Cow::default(),
+        reads: None,
         records: Cow::default(),
     };
     ToWorker::Unit(Unit { unit: 7, run: 5, head, view, folder: None })

@@ -15,11 +15,13 @@ use std::{
 
 use rustix::process::{Signal, getpid, getppid, kill_process};
 
+tea_runtime::include_workflow!("keys.yaml", main = false);
 tea_runtime::include_workflow!("nested.yaml", main = false);
 
 fn main() -> ExitCode {
     tea_runtime::init();
     match std::env::var("FLOW").as_deref() {
+        Ok("keys") => keys::main(),
         Ok("nested") => nested::main(),
         other => panic!("no workflow {other:?}"),
     }
@@ -30,6 +32,20 @@ fn is_first(folder: &Path, name: &str) -> bool {
     let mut file = fs::OpenOptions::new().create(true).append(true).open(folder.join(name)).expect("a folder to write");
     file.write_all(b".").expect("a disk that is not full");
     file.metadata().expect("a file").len() == 1
+}
+
+/// Notes the key of something that is executed.
+fn note(folder: &Path, name: &str, key: &str) {
+    let mut file =
+        fs::OpenOptions::new().create(true).append(true).open(folder.join("keys")).expect("a folder to write");
+    // In one piece, because several processes write.
+    file.write_all(format!("{name}: {key}\n").as_bytes()).expect("a disk that is not full");
+}
+
+/// The same, and fails if the variable `FAIL` is set.
+fn fails(folder: &Path, name: &str, key: &str) -> Result<bool, String> {
+    note(folder, name, key);
+    if std::env::var_os("FAIL").is_some() { Err("not yet".to_owned()) } else { Ok(true) }
 }
 
 /// Counts an execution.

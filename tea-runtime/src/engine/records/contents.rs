@@ -1,0 +1,110 @@
+//! What a run has recorded, by the names of its nodes, for people.
+
+use std::{collections::BTreeMap, fmt};
+
+use super::branch;
+use crate::{
+    failure::Failure,
+    plan::{Block, Plan, Work},
+    position::Position,
+    store::{Folder, Kind, Recorder, RunFolder, StoreError},
+};
+
+/// The nodes and branches of a workflow in the order of the file, by the steps and tasks that lead to them. They are in
+/// the manifest, so that a run can be shown after the workflow has changed.
+pub(super) fn names(plan: &Plan) -> Vec<(Vec<u64>, String)> {
+    let mut names = Vec::new();
+    collect(plan.root, &[], &mut names);
+    names
+}
+
+fn collect(block: &Block, path: &[u64], into: &mut Vec<(Vec<u64>, String)>) {
+    let below = |number: u64| [path, &[number]].concat();
+    for (at, step) in (0..).zip(block.steps) {
+        let Work::FanOut(region) = step.work else {
+            into.push((below(at), step.name.to_owned()));
+            continue;
+        };
+        for (number, task) in (0..).zip(region.tasks) {
+            let path = [&below(at)[..], &[number]].concat();
+            into.push((path.clone(), task.name.to_owned()));
+            // Nodes of other branches are not recorded one by one.
+            if !task.block.is_flat() {
+                collect(task.block, &path, into);
+            }
+        }
+    }
+}
+
+/// What has been recorded of a node or branch.
+#[derive(Debug)]
+pub(crate) struct Content {
+    /// How many branches it is in.
+    pub(crate) depth: usize,
+    pub(crate) name: String,
+    tally: Tally,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    /// The number of times that it was done: more than one in a loop.
+    done: u64,
+    items: u64,
+    failed_items: u64,
+    /// The last failure that the workflow allows.
+    failure: Option<Box<Failure>>,
+}
+
+/// What a run has recorded.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn contents(store: Folder, run: RunFolder) -> Result<Vec<Content>, StoreError> {
+    let recorder = Recorder::look(store, run)?;
+    let log = recorder.log();
+    let mut tallies: BTreeMap<Vec<u64>, Tally> = BTreeMap::new();
+    for (kind, key, found) in log.singles() {
+        let (true, Some(position)) = (matches!(kind, Kind::Step | Kind::Branch), Position::decode(key)) else {
+            continue;
+        };
+        let tally = tallies.entry(position.path()).or_default();
+        tally.done += 1;
+        if kind == Kind::Branch {
+            tally.failure = branch::failure(log.read(found)?.about()).or(tally.failure.take());
+        }
+    }
+    for (kind, key, count) in log.item_counts() {
+        // The name of what the items read follows the position.
+        let position = key.len().checked_sub(16).and_then(|end| Position::decode(&key[..end]));
+        let Some(position) = position else { continue };
+        let tally = tallies.entry(position.path()).or_default();
+        let all = if kind == Kind::ItemFailed { &mut tally.failed_items } else { &mut tally.items };
+        *all += count;
+    }
+    let content = |(path, name): (Vec<u64>, String)| {
+        let (depth, tally) = ((path.len() - 1) / 2, tallies.remove(&path).unwrap_or_default());
+        Content { depth, name, tally }
+    };
+    Ok(recorder.manifest().names.into_iter().map(content).collect())
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tally { done, items, failed_items, failure } = &self.tally;
+        let mut words = vec![match (done, items + failed_items) {
+            (0, 0) => "not done".to_owned(),
+            (0, _) => "not finished".to_owned(),
+            (1, _) => "done".to_owned(),
+            _ => format!("done {done} times"),
+        }];
+        if *items > 0 {
+            words.push(format!("{items} {}", if *items == 1 { "item" } else { "items" }));
+        }
+        if *failed_items > 0 {
+            words.push(format!("{failed_items} failed"));
+        }
+        f.write_str(&words.join(", "))?;
+        let Some(failure) = failure else { return Ok(()) };
+        write!(f, ", and failed, which the workflow allows: {}", failure.message.lines().next().unwrap_or_default())
+    }
+}
