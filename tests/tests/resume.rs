@@ -153,11 +153,11 @@ fn an_attempt_after_a_crash_in_a_resumed_run_knows_both_sessions() {
 /// `ctx.unit_key()`.
 #[test]
 fn a_unit_has_the_same_key_in_each_attempt_and_session_and_no_other_has_it() {
-    for strategy in ["thread", "process"] {
+    for strategy in ["", "--parallel-strategy thread"] {
         let scratch = Scratch::new();
         let start = |args: &str| {
             let program = scratch.flow("keys").args("--folder").arg(scratch.calls());
-            program.args(args).args("--parallel-strategy").arg(strategy)
+            program.args(args).args(strategy)
         };
         let failed = start("").env("FAIL", "1").run();
         assert_eq!(failed.code, Some(1), "{}", failed.stderr);
