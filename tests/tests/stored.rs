@@ -1,0 +1,139 @@
+//! Recorded runs of a program as its user sees them: another build, another user, a changed file, two at once.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, chown},
+    path::{Path, PathBuf},
+};
+
+use rustix::process::Signal;
+use serde_json::json;
+use tests::{
+    process::wait_for,
+    program::{Finished, Program},
+};
+
+/// A directory with a text and the records of runs.
+struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    fn new() -> Self {
+        let scratch = Self(tempfile::tempdir().expect("a temporary directory"));
+        scratch.write("one\nthree\n");
+        scratch
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(self.path("text"), text).expect("a file");
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn program(&self, program: impl AsRef<Path>, how: &str, args: &str) -> Program {
+        Program::new(program.as_ref()).directory(self.0.path()).env("HOW", how).args(args)
+    }
+
+    fn run(&self, how: &str, args: &str) -> Finished {
+        self.program(env!("CARGO_BIN_EXE_stored"), how, args).run()
+    }
+
+    /// The name of the only run.
+    fn only_run(&self) -> String {
+        let runs: Vec<_> = fs::read_dir(self.path(".tea/runs")).expect("runs").collect();
+        assert_eq!(runs.len(), 1);
+        let run = runs.into_iter().next().expect("a run").expect("a run");
+        run.file_name().into_string().expect("a name")
+    }
+}
+
+/// The units that ran, sorted.
+fn units(finished: &Finished) -> Vec<&str> {
+    let mut units: Vec<_> = finished.stderr.lines().filter_map(|line| line.strip_suffix(" runs")).collect();
+    units.sort_unstable();
+    units
+}
+
+const ALL: [&str; 5] = ["double", "one", "read", "sum", "three"];
+
+#[test]
+fn a_changed_file_is_told_and_only_what_depends_on_it_runs_again() {
+    let scratch = Scratch::new();
+    let failed = scratch.run("fail", "--file text");
+    assert_eq!((failed.code, units(&failed)), (Some(1), vec!["double", "one", "read", "three"]), "{}", failed.stderr);
+    let resume = format!("to resume: `stored --resume {}`", scratch.only_run());
+    assert!(failed.stderr.contains(&resume), "{}", failed.stderr);
+    scratch.write("one\nseven\nthree\n");
+    let resumed = scratch.run("", "--resume");
+    assert!(resumed.stderr.contains("the file of input `file` has changed"), "{}", resumed.stderr);
+    assert_eq!(units(&resumed), ["read", "seven", "sum"], "{}", resumed.stderr);
+    let output = resumed.json();
+    assert_eq!((&output["count"], &output["twice"]), (&json!(13), &json!(4)));
+}
+
+#[test]
+fn another_build_is_told_which_one_recorded_the_run_and_reuses_nothing() {
+    let scratch = Scratch::new();
+    scratch.run("fail", "--file text");
+    let run = scratch.only_run();
+    let other = scratch.path("stored");
+    // A program may have more bytes than it needs.
+    let mut bytes = fs::read(env!("CARGO_BIN_EXE_stored")).expect("the program");
+    bytes.push(0);
+    fs::copy(env!("CARGO_BIN_EXE_stored"), &other).expect("a copy");
+    fs::write(&other, bytes).expect("another build");
+
+    let outlook = scratch.program(&other, "", "--resume --dry-run").run();
+    assert!(outlook.stdout.contains("recorded by another build of this program"), "{}", outlook.stdout);
+    let without = scratch.program(&other, "", "--resume").run();
+    assert!(without.failure(2).contains("the input `file` is missing"), "{}", without.stderr);
+    let resumed = scratch.program(&other, "", &format!("--resume {run} --file text")).run();
+    let warning = format!("no records of run `{run}` are reused, so everything runs again in a new run");
+    assert!(resumed.stderr.contains(&warning), "{}", resumed.stderr);
+    let shown = scratch.run("", &format!("runs show {run}"));
+    let program = shown.stdout.lines().find_map(|line| line.strip_prefix("program")).expect("a line");
+    let hash = program.split_whitespace().last().expect("a hash");
+    assert!(resumed.stderr.contains(&hash[..16]), "{hash}: {}", resumed.stderr);
+    assert_eq!((units(&resumed), resumed.json()["count"].clone()), (ALL.to_vec(), json!(8)));
+    // What the first build recorded is still there for it.
+    let first = scratch.run("", &format!("--resume {run}"));
+    assert_eq!((units(&first), first.json()["count"].clone()), (vec!["sum"], json!(8)), "{}", first.stderr);
+}
+
+#[test]
+fn a_run_that_goes_on_is_not_resumed_by_another_process_and_once_that_is_killed_it_is() {
+    let scratch = Scratch::new();
+    let running = scratch.program(env!("CARGO_BIN_EXE_stored"), "hang", "--file text").start();
+    // What is before a node is recorded before it starts.
+    wait_for("the gate", || running.stderr().contains("it hangs").then_some(()));
+    let second = scratch.run("", "--resume");
+    let refused = second.failure(2);
+    let holder = format!("run `{}` is in use by process {}", scratch.only_run(), running.pid());
+    assert!(refused.contains(&holder), "{refused}");
+    assert!(scratch.run("", "runs").stdout.contains("is running"));
+    running.signal(Signal::KILL);
+    assert_eq!(running.finish().signal, Some(9));
+    assert!(scratch.run("", "runs").stdout.contains("was killed; can be resumed"));
+    let resumed = scratch.run("", "--resume");
+    assert_eq!((units(&resumed), resumed.json()["count"].clone()), (vec!["sum"], json!(8)), "{}", resumed.stderr);
+}
+
+#[test]
+fn records_of_another_user_are_refused() {
+    let scratch = Scratch::new();
+    scratch.run("fail", "--file text");
+    let store = scratch.path(".tea");
+    let is_root = fs::metadata(&store).expect("a store").uid() == 0;
+    if !is_root || chown(&store, Some(12_345), None).is_err() {
+        println!("only root can give a directory away: nothing is tested");
+        return;
+    }
+    for args in ["--resume", "--resume --dry-run", "runs", "--file text"] {
+        let refused = scratch.run("", args);
+        let message = refused.failure(2);
+        assert!(message.contains("`.tea` belongs to user 12345, and this is user 0"), "{args}: {message}");
+        assert!(message.contains("--state-dir") && units(&refused).is_empty(), "{args}: {message}");
+    }
+    assert_eq!(scratch.run("", "--file text --no-state").json()["count"], 8);
+}
