@@ -66,7 +66,7 @@ fn item(folder: &Path, map: &str, number: u64) -> u64 {
         }
         let victim = if whom == "parent" { getppid() } else { Some(getpid()) };
         kill_process(victim.expect("a parent"), Signal::KILL).expect("a process of ours");
-        thread::sleep(Duration::from_secs(60));
+        thread::sleep(Duration::from_mins(1));
     }
     number * number
 }
