@@ -28,7 +28,7 @@ const MODES: [&str; 3] = ["as written", "one worker", "on threads"];
 
 /// The most calls of node functions that a kill may cause to run again, on average over all kills: those of the units in
 /// flight, of which branches with loops and fan-outs in workers are the largest.
-const IN_FLIGHT: u64 = 40;
+const IN_FLIGHT: u64 = 8;
 
 #[test]
 fn a_killed_run_resumes_to_the_same_end() {
