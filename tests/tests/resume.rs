@@ -150,6 +150,19 @@ fn an_attempt_after_a_crash_in_a_resumed_run_knows_both_sessions() {
     assert_eq!(scratch.not_once(), twice(["deep-15", "deep-30"]));
 }
 
+/// An error may come from what the branch has computed, so the next attempt computes all of it anew.
+#[test]
+fn an_attempt_after_an_error_runs_all_of_its_branch_again() {
+    for strategy in ["", "--parallel-strategy thread"] {
+        let scratch = Scratch::new();
+        let program = scratch.program().env("FAILS", "plain").args("--max-workers 1 --folder").arg(scratch.calls());
+        check(&program.args(strategy).run());
+        let items: Vec<_> = (0..20).map(|n| format!("shallow-{n}")).collect();
+        let all = items.into_iter().chain(["number".to_owned(), "plain".to_owned()]);
+        assert_eq!(scratch.not_once(), all.map(|name| (name, 2)).collect(), "{strategy}");
+    }
+}
+
 /// `ctx.unit_key()`.
 #[test]
 fn a_unit_has_the_same_key_in_each_attempt_and_session_and_no_other_has_it() {

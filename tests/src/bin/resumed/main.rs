@@ -54,6 +54,12 @@ fn count<T>(folder: &Path, name: &str, value: T) -> T {
     value
 }
 
+/// Counts an execution, of which the first one fails if the variable `FAILS` names it.
+fn fails_once<T>(folder: &Path, name: &str, value: T) -> Result<T, String> {
+    let fails = is_first(folder, name) && std::env::var("FAILS").is_ok_and(|fails| fails == name);
+    if fails { Err("not yet".to_owned()) } else { Ok(value) }
+}
+
 /// Counts the execution of an item, and kills if this is the one.
 fn item(folder: &Path, map: &str, number: u64) -> u64 {
     let name = format!("{map}-{number}");
