@@ -14,6 +14,7 @@ use twox_hash::XxHash3_128;
 use super::{
     StoreError,
     folder::{create_private, private},
+    plain,
 };
 
 /// From this size on, a value is a blob.
@@ -43,7 +44,7 @@ impl Hash {
 
     /// Of plain data.
     pub(crate) fn of_data(data: &impl Serialize) -> Self {
-        Self::of(&postcard::to_stdvec(data).expect("it is plain data"))
+        Self::of(&plain(data))
     }
 
     /// Of all that `from` gives.

@@ -46,6 +46,16 @@ pub(crate) use self::{
 
 use std::{fmt, io, path::Path};
 
+use serde::Serialize;
+
+/// Bytes that most records and what they say have room in, so that writing them needs one allocation.
+pub(crate) const SMALL: usize = 128;
+
+/// Plain data as bytes.
+pub(crate) fn plain(data: &impl Serialize) -> Vec<u8> {
+    postcard::to_extend(data, Vec::with_capacity(SMALL)).expect("it is plain data")
+}
+
 /// Why a store cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoreError(String);

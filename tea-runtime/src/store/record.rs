@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    StoreError,
+    SMALL, StoreError,
     blobs::{Blobs, Hash, LARGE, Unsettled},
     frame::{HEADER, LARGEST},
 };
@@ -103,9 +103,12 @@ pub(super) fn encode(written: &Written<'_>, blobs: Option<&Blobs>) -> Result<Enc
     let values = written.values.iter().zip(&hashes).map(announce).collect::<Result<Vec<_>, StoreError>>()?;
     let head = Head { position: written.position, items: written.items };
     let body = Body { about: written.about, values };
-    let mut frame = postcard::to_extend(&(head, &body), vec![0; HEADER]).expect("a record is plain data");
-    let inline = written.values.iter().zip(&body.values).filter(|(_, announced)| announced.blob.is_none());
-    inline.for_each(|((_, bytes), _)| frame.extend_from_slice(bytes));
+    let inline = || written.values.iter().zip(&body.values).filter(|(_, announced)| announced.blob.is_none());
+    let size: usize = inline().map(|((_, bytes), _)| bytes.len()).sum();
+    let mut frame = Vec::with_capacity(HEADER + SMALL + written.about.len() + size);
+    frame.resize(HEADER, 0);
+    let mut frame = postcard::to_extend(&(head, &body), frame).expect("a record is plain data");
+    inline().for_each(|((_, bytes), _)| frame.extend_from_slice(bytes));
     if frame.len() > LARGEST {
         return Err(StoreError::new("a record is larger than 1 GiB"));
     }

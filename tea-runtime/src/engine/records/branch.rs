@@ -18,7 +18,7 @@ use crate::{
     position::Position,
     result::ParallelFlowResult,
     state::{KeySpec, Value, View},
-    store::{Kind, Span},
+    store::{Kind, Span, plain},
 };
 
 /// What a record says about a branch besides its values.
@@ -106,7 +106,7 @@ impl Records {
         let result = ParallelFlowResult { branch: "".into(), ..result.clone() };
         let about =
             About { asks, goes_to: head.goes_to.clone(), unrecorded: !unrecorded.is_empty(), partial, files, result };
-        let about_bytes = postcard::to_stdvec(&about).expect("it is plain data");
+        let about_bytes = plain(&about);
         let entry = Entry { kind: Kind::Branch, asks: None, items: (0, 0), about: &about_bytes, values: &values };
         let Some(hashes) = self.append(position, &entry, token, events)? else { return Ok(unknown(task)) };
         let named = values.iter().zip(hashes);

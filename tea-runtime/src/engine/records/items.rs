@@ -17,7 +17,7 @@ use crate::{
     map::Batch,
     position::Position,
     result::ParallelFlowResult,
-    store::{Done, Hash, Kind, Record, Span},
+    store::{Done, Hash, Kind, Record, Span, plain},
 };
 
 /// The items of a map that are done according to earlier records.
@@ -100,7 +100,7 @@ impl Records {
         events: &Events,
     ) -> Result<(), Box<Failure>> {
         let result = ParallelFlowResult { branch: "".into(), ..result.clone() };
-        let about = postcard::to_stdvec(&(hash, result)).expect("it is plain data");
+        let about = plain(&(hash, result));
         let items = (index, 1);
         let entry = Entry { kind: Kind::ItemFailed, asks: Some(asks), items, about: &about, values: &[] };
         self.append(position, &entry, token, events).map(drop)
@@ -228,5 +228,5 @@ pub(in crate::engine) fn hash(batch: &dyn Batch, at: usize, buffer: &mut Vec<u8>
 /// The hash of what a map says about an item that failed.
 pub(in crate::engine) fn failure_hash(result: &ParallelFlowResult) -> Hash {
     let result = ParallelFlowResult { branch: "".into(), ..result.lasting() };
-    Hash::of(&postcard::to_stdvec(&result).expect("it is plain data"))
+    Hash::of_data(&result)
 }

@@ -48,7 +48,7 @@ use crate::{
     position::Position,
     result::ParallelFlowResult,
     state::{KeySpec, Stored, Value, View},
-    store::{Hash, Kind, RecordLog, Recorder, Span, StoreError, Written},
+    store::{Hash, Kind, RecordLog, Recorder, SMALL, Span, StoreError, Written},
 };
 
 /// The records of a run.
@@ -158,7 +158,7 @@ impl Records {
 
 /// What records of a position are found by; those of items also by what the items read.
 fn key(position: &Position, asks: Option<Name>) -> Vec<u8> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(SMALL);
     position.encode(&mut bytes);
     bytes.extend(asks.iter().flat_map(Name::bytes));
     bytes

@@ -20,7 +20,7 @@ use crate::{
     panic::guard,
     plan::{Block, Checkpoint, Plan, Work},
     state::Value,
-    store::{self, Folder, Hash, Kind, Manifest, Options, Recorder, RunFolder, Status, StoreError, Written},
+    store::{self, Folder, Hash, Kind, Manifest, Options, Recorder, RunFolder, Status, StoreError, Written, plain},
 };
 
 /// How a run is recorded, and what it goes on with.
@@ -347,13 +347,13 @@ pub(super) fn program(state_dir: &Path) -> Result<Hash, StoreError> {
 fn looks(there: &std::fs::Metadata) -> Vec<u8> {
     use std::os::unix::fs::MetadataExt;
     let times = (there.mtime(), there.mtime_nsec(), there.ctime(), there.ctime_nsec());
-    postcard::to_stdvec(&(there.dev(), there.ino(), there.size(), times)).expect("it is plain data")
+    plain(&(there.dev(), there.ino(), there.size(), times))
 }
 
 /// What changes with each change of a file.
 #[cfg(not(unix))]
 fn looks(there: &std::fs::Metadata) -> Vec<u8> {
-    postcard::to_stdvec(&(there.len(), there.modified().ok(), there.created().ok())).expect("it is plain data")
+    plain(&(there.len(), there.modified().ok(), there.created().ok()))
 }
 
 /// The inputs with the defaults of those that were not given.
@@ -374,7 +374,7 @@ fn record_inputs(plan: &'static Plan, recorder: &Recorder, inputs: &[(u32, Value
     let values = stored().map(|(key, value)| Ok((*key, encoded(plan, *key, value)?)));
     let values = values.collect::<Result<Vec<_>, StoreError>>()?;
     let files: Vec<_> = stored().filter_map(|(key, value)| Some((*key, FileState::of(value)?))).collect();
-    let about = postcard::to_stdvec(&files).expect("it is plain data");
+    let about = plain(&files);
     let values: Vec<_> = values.iter().map(|(key, bytes)| (*key, &bytes[..])).collect();
     let written = Written { kind: Kind::Session, position: &[], items: (0, 0), about: &about, values: &values };
     recorder.log().append(&written, || true).map(drop).map_err(StoreError::clone)

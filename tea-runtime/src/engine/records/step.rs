@@ -16,7 +16,7 @@ use crate::{
     failure::Failure,
     position::Position,
     state::{self, Journal, KeySpec, Value, View},
-    store::{Kind, Record, Span},
+    store::{Kind, Record, Span, plain},
 };
 
 /// Where a block continues.
@@ -262,7 +262,7 @@ impl Records {
             map: map.clone(),
             files,
         };
-        let about_bytes = postcard::to_stdvec(&about).expect("it is plain data");
+        let about_bytes = plain(&about);
         let values: Vec<_> = values.iter().map(|(key, bytes)| (*key, &bytes[..])).collect();
         let entry = Entry { kind: Kind::Step, asks: None, items: (0, 0), about: &about_bytes, values: &values };
         let hashes = self.append(position, &entry, token, events)?;
@@ -290,7 +290,7 @@ impl Records {
         token: &CancellationToken,
         events: &Events,
     ) -> Result<(), Box<Failure>> {
-        let about = postcard::to_stdvec(&(asks, skipped)).expect("it is plain data");
+        let about = plain(&(asks, skipped));
         let entry = Entry { kind: Kind::Entered, asks: None, items: (0, 0), about: &about, values: &[] };
         self.append(position, &entry, token, events).map(drop)
     }
