@@ -47,7 +47,6 @@ fn a_killed_run_resumes_to_the_same_end() {
             let run = Run { program: &project.program(), workflow, mode, directory: directory.path(), runs };
             let whole = run.start("whole", 1).finish();
             check(&whole, &expected[0], &format!("w{workflow}, {mode}, not killed"));
-            run.keep_program();
             let calls_of = |store: &str| fs::metadata(run.path(store, "calls")).map_or(0, |calls| calls.len());
             let (mut lives, other_inputs) = (0, rng.bool());
             let (ended, input) = loop {
@@ -96,18 +95,7 @@ impl Run<'_> {
         self.directory.join(format!("{}-{store}-{what}", self.runs))
     }
 
-    /// A program that is not optimized takes long to read itself, and would mostly be killed at that: later stores know
-    /// what the first one found out.
-    fn keep_program(&self) {
-        fs::copy(self.path("whole", "state").join("program"), self.directory.join("program")).expect("a known program");
-    }
-
     fn start(&self, store: &str, input: usize) -> tests::program::Running {
-        let (known, state) = (self.directory.join("program"), self.path(store, "state"));
-        if known.exists() && !state.exists() {
-            fs::create_dir_all(state.join("runs")).expect("a new directory");
-            fs::copy(known, state.join("program")).expect("a new file");
-        }
         Program::new(self.program)
             .arg(format!("w{}", self.workflow))
             .arg(self.mode)

@@ -68,6 +68,7 @@ fn a_changed_file_is_told_and_only_what_depends_on_it_runs_again() {
     let resumed = scratch.run("", "--resume");
     assert!(resumed.stderr.contains("the file of input `file` has changed"), "{}", resumed.stderr);
     assert_eq!(units(&resumed), ["read", "seven", "sum"], "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("3 items (2 restored)"), "{}", resumed.stderr);
     let output = resumed.json();
     assert_eq!((&output["count"], &output["twice"]), (&json!(13), &json!(4)));
 }

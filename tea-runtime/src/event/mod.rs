@@ -293,6 +293,8 @@ pub enum Event<'a> {
         done: u64,
         /// The number of items that have failed.
         failed: u64,
+        /// The number of items that have ended according to the records of an earlier session, instead of running.
+        restored: u64,
     },
     /// An attempt at a branch, or at some items of a map, starts to run on a thread or worker.
     AttemptStarted {

@@ -171,10 +171,10 @@ impl Tracing {
                     elapsed_seconds = result.elapsed.as_secs_f64(), ?kind, "item `{item}`{shown} failed: {message}"
                 );
             }
-            Event::MapFinished { scope, elapsed, done, failed } => {
+            Event::MapFinished { scope, elapsed, done, failed, restored } => {
                 let (name, span) = self.close(scope);
                 info!(
-                    target: "tea", parent: &span, elapsed_seconds = elapsed.as_secs_f64(), done, failed,
+                    target: "tea", parent: &span, elapsed_seconds = elapsed.as_secs_f64(), done, failed, restored,
                     "map `{name}` is done: {done} items, {failed} failed"
                 );
             }

@@ -52,6 +52,8 @@ pub(super) struct History {
     pub(super) items_done: u64,
     /// The number of items that failed.
     pub(super) items_failed: u64,
+    /// The number of items of both kinds that did not run again because the run was resumed.
+    pub(super) items_restored: u64,
     /// The maps that have failed items, by their names.
     pub(super) maps: BTreeMap<&'static str, MapHistory>,
     /// The number of retries.
@@ -89,7 +91,11 @@ impl Listener for Historian {
                     *kinds.entry(failure.kind.to_string()).or_default() += 1;
                 }
             }
-            Event::MapFinished { scope, done, failed, .. } => self.lock().map(scope, done, failed),
+            Event::MapFinished { scope, done, failed, restored, .. } => {
+                let mut known = self.lock();
+                known.map(scope, done, failed);
+                known.history.items_restored += restored;
+            }
             Event::RetryScheduled { .. } => self.lock().history.retries += 1,
             Event::WorkerStarted { .. } => self.lock().history.workers_started += 1,
             Event::WorkerLost { .. } => self.lock().history.workers_lost += 1,
@@ -177,18 +183,21 @@ impl History {
         (told as u64).max(self.maps.values().map(|map| map.failed).max().unwrap_or(0))
     }
 
-    /// The counts that are not 0, in words: `3 branches, 120 items (3 failed), 1 retry`.
+    /// The counts that are not 0, in words: `3 branches, 120 items (3 failed, 50 restored), 1 retry`.
     pub(super) fn counts(&self) -> String {
         let mut parts = Vec::new();
-        let with_failed = |done: u64, failed: u64, one: &str, many: &str| {
+        let with_failed = |done: u64, failed: u64, restored: u64, one: &str, many: &str| {
             let all = counted(done + failed, one, many);
-            if failed == 0 { all } else { format!("{all} ({failed} failed)") }
+            let some = [(failed, "failed"), (restored, "restored")].into_iter().filter(|(count, _)| *count > 0);
+            let some: Vec<_> = some.map(|(count, what)| format!("{count} {what}")).collect();
+            if some.is_empty() { all } else { format!("{all} ({})", some.join(", ")) }
         };
         if self.branches_done + self.branches_failed > 0 {
-            parts.push(with_failed(self.branches_done, self.branches_failed, "branch", "branches"));
+            parts.push(with_failed(self.branches_done, self.branches_failed, 0, "branch", "branches"));
         }
         if self.items_done + self.items_failed > 0 {
-            parts.push(with_failed(self.items_done, self.items_failed, "item", "items"));
+            let (done, failed, restored) = (self.items_done, self.items_failed, self.items_restored);
+            parts.push(with_failed(done, failed, restored, "item", "items"));
         }
         if self.retries > 0 {
             parts.push(counted(self.retries, "retry", "retries"));

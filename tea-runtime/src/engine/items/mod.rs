@@ -99,6 +99,7 @@ pub(super) fn run(
         given: 0,
         done: 0,
         failed: 0,
+        restored: 0,
         failures: Vec::new(),
         told: Instant::now(),
         error: None,
@@ -107,7 +108,7 @@ pub(super) fn run(
     };
     let refused = driver.drive(&mut items).err();
     drop(driver);
-    let Items { shared, collect, done, failed, mut failures, error, recording, .. } = items;
+    let Items { shared, collect, done, failed, restored, mut failures, error, recording, .. } = items;
     run.info.events.emit(|| Event::MapProgress {
         scope,
         done: done as u64,
@@ -115,7 +116,13 @@ pub(super) fn run(
         total: Some(done as u64),
     });
     let elapsed = started.elapsed();
-    run.info.events.emit(|| Event::MapFinished { scope, elapsed, done: done as u64, failed: failed as u64 });
+    run.info.events.emit(|| Event::MapFinished {
+        scope,
+        elapsed,
+        done: done as u64,
+        failed: failed as u64,
+        restored: restored as u64,
+    });
     // A batch that was left behind may hold the view for ever.
     block.view = Shared::into_view(shared);
     failures.sort_by_key(|failure| failure.0);
@@ -163,6 +170,7 @@ struct Items<'a> {
     given: usize,
     done: usize,
     failed: usize,
+    restored: usize,
     /// What failed for good, by index.
     failures: Vec<(usize, ParallelFlowResult)>,
     /// When progress was told last.
@@ -342,6 +350,7 @@ impl Items<'_> {
         };
         self.given += len;
         self.done += len;
+        self.restored += len;
         self.failed += failures.len();
         self.failures.extend(failures.into_iter().map(|(index, mut result)| {
             result.branch = format!("{}[{index}]", self.map.name).into();

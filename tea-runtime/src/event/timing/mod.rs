@@ -174,7 +174,7 @@ impl Listener for Timing {
             Event::MapStarted { scope, name, .. } => {
                 log.maps.insert(scope, name);
             }
-            Event::MapFinished { scope, elapsed, done, failed } => {
+            Event::MapFinished { scope, elapsed, done, failed, .. } => {
                 log.workers.remove(&scope);
                 let (name, at) = (log.maps.remove(&scope).unwrap_or_default(), log.this_thread());
                 log.slice(name, "map", at, &Span { end: now, elapsed }, &json!({ "items": done, "failed": failed }));
