@@ -364,13 +364,13 @@ macro_rules! __wire {
     };
 }
 
-/// A value for `Debug`: as its type shows it, or the type's name.
+/// How a type shows its values by `Debug`, if it does.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __shown {
-    ($ty:ty, $value:expr) => {{
-        use $crate::__private::{Cannot as _, Probe, Shown};
-        Shown($value, <Probe<$ty>>::DEBUG)
+macro_rules! __show {
+    ($ty:ty) => {{
+        use $crate::__private::Cannot as _;
+        <$crate::__private::Probe<$ty>>::DEBUG
     }};
 }
 

@@ -11,8 +11,10 @@ mod show;
 
 pub use std::option::Option::{None, Some};
 
+use serde::ser::SerializeStruct;
+
 pub use inventory;
-pub use serde::{Serialize, Serializer, de::DeserializeOwned, ser::SerializeStruct};
+pub use serde::{Serialize, Serializer, de::DeserializeOwned};
 
 pub use self::{
     compare::{ByBoth, ByDebug, ByEqual, ByNothing, Comparing},
@@ -20,7 +22,7 @@ pub use self::{
 };
 pub use crate::{
     __condition as condition, __entries as entries, __entry as entry, __key as key, __kind as kind, __map as map_node,
-    __node as node, __shown as shown, __stub as stub,
+    __node as node, __show as show, __stub as stub,
     builder::Builder,
     context::Context,
     error::Error,
@@ -79,8 +81,55 @@ impl<T: Serialize> IfSerialize<'_> for T {
     }
 }
 
+/// The fields of a struct on their way to a serializer. The first error is kept to the [end](Fields::end): hundreds of `?`
+/// in one function are much work for rustc.
+pub struct Fields<S: SerializeStruct>(Result<S, S::Error>);
+
+impl<S: SerializeStruct> Fields<S> {
+    /// Begins a struct.
+    pub fn new<T: Serializer<SerializeStruct = S, Ok = S::Ok, Error = S::Error>>(
+        to: T,
+        name: &'static str,
+        length: usize,
+    ) -> Self {
+        Self(to.serialize_struct(name, length))
+    }
+
+    /// Writes a field.
+    pub fn field<T>(&mut self, name: &'static str, value: &T)
+    where
+        for<'a> T: IfSerialize<'a>,
+    {
+        self.write(name, &Written(value));
+    }
+
+    /// Writes a field that may be unset.
+    pub fn optional<T>(&mut self, name: &'static str, value: &Option<T>)
+    where
+        for<'a> T: IfSerialize<'a>,
+    {
+        self.write(name, &value.as_ref().map(Written));
+    }
+
+    fn write(&mut self, name: &'static str, value: &impl Serialize) {
+        if let Ok(to) = &mut self.0
+            && let Err(error) = to.serialize_field(name, value)
+        {
+            self.0 = Err(error);
+        }
+    }
+
+    /// Ends the struct.
+    ///
+    /// # Errors
+    /// The serializer's first.
+    pub fn end(self) -> Result<S::Ok, S::Error> {
+        self.0?.end()
+    }
+}
+
 /// A value of a type that is [`IfSerialize`].
-pub struct Written<'v, T>(pub &'v T);
+struct Written<'v, T>(&'v T);
 
 impl<T> Serialize for Written<'_, T>
 where
@@ -91,8 +140,11 @@ where
     }
 }
 
-/// A value for `Debug`, and how its type shows it, if it does.
-pub struct Shown<'a, T>(pub &'a T, pub Option<ShowValue<T>>);
+/// How a type shows its values by `Debug`, if it does.
+pub type Show<T> = Option<ShowValue<T>>;
+
+/// A value for `Debug`: as its type shows it, or the type's name.
+pub struct Shown<'a, T>(pub &'a T, pub Show<T>);
 
 impl<T> std::fmt::Debug for Shown<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -56,9 +56,10 @@ pub(super) fn write(around: Around<'_>, types: &[KeyType], tables: &Tables, node
     let Surface { runtime, visibility, .. } = surface;
     let Seen { vis, .. } = &seen;
     let _ = writeln!(text, "{visibility} mod {} {{\n    use {runtime}::__private as tea;\n", names.module);
-    structs::input(&mut text, plan, names, &seen);
-    structs::output(&mut text, plan, names, types, &seen);
-    structs::state(&mut text, plan, names, &seen);
+    let shows = structs::Shows::write(&mut text, plan, names, types);
+    structs::input(&mut text, plan, names, &shows, &seen);
+    structs::output(&mut text, plan, names, types, &shows, &seen);
+    structs::state(&mut text, plan, names, &shows, &seen);
     structs::workflow(&mut text, plan, names, &seen);
     keys::keys(&mut text, plan, names, nodes, &seen);
     keys::checks(&mut text, around, types, &seen);

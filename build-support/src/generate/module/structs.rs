@@ -1,6 +1,6 @@
 //! `Input`, `Output` and `State`, and how a run takes and gives them.
 
-use std::fmt::Write;
+use std::{collections::HashMap, fmt::Write};
 
 use super::{Seen, doc, in_output, numbered};
 use crate::{
@@ -12,25 +12,67 @@ use crate::{
     plan::{Key, KeyId, Plan},
 };
 
+/// How `Debug` shows the values of each type: a constant a type, since finding it for each field would be much work for
+/// rustc.
+pub(super) struct Shows(HashMap<KeyId, usize>);
+
+impl Shows {
+    /// Writes the constants.
+    pub(super) fn write(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType]) -> Self {
+        let mut all = HashMap::new();
+        for (number, ty) in types.iter().enumerate() {
+            let shown = |key: &&KeyId| !plan.keys[key.0 as usize].secret;
+            if let Some(key) = ty.keys.iter().find(shown) {
+                let alias = &names.key(*key).alias;
+                let _ =
+                    writeln!(text, "    const SHOW_{number}: tea::Show<types::{alias}> = tea::show!(types::{alias});");
+                all.extend(ty.keys.iter().map(|key| (*key, number)));
+            }
+        }
+        *text += "\n";
+        Self(all)
+    }
+
+    /// A field as `Debug` shows it.
+    fn field(&self, (id, key): (KeyId, &Key), value: &str) -> String {
+        match self.0.get(&id) {
+            Some(number) if !key.secret => format!("&tea::Shown({value}, SHOW_{number})"),
+            _ => HIDDEN.to_owned(),
+        }
+    }
+
+    /// The same for an `Option` of a reference.
+    fn optional(&self, (id, key): (KeyId, &Key), option: &str) -> String {
+        match self.0.get(&id) {
+            Some(number) if !key.secret => format!("&{option}.map(|value| tea::Shown(value, SHOW_{number}))"),
+            _ => HIDDEN.to_owned(),
+        }
+    }
+}
+
+/// What `Debug` shows of a secret.
+const HIDDEN: &str = "&::core::format_args!(\"<secret>\")";
+
 /// Whether the caller may leave an input unset.
 fn may_be_left_out(key: &Key) -> bool {
     key.optional && key.default.is_none()
 }
 
-pub(super) fn input(text: &mut String, plan: &Plan, names: &Names, Seen { vis, .. }: &Seen) {
+pub(super) fn input(text: &mut String, plan: &Plan, names: &Names, shows: &Shows, Seen { vis, .. }: &Seen) {
     let inputs: Vec<_> = numbered(plan).filter(|(_, key)| key.input).collect();
     let (mut fields, mut parameters, mut values, mut debug) =
         (String::new(), String::new(), String::new(), String::new());
     for (id, key) in &inputs {
         let own = names.key(*id);
         let (ty, debugged) = if may_be_left_out(key) {
-            (format!("::core::option::Option<types::{}>", own.alias), format!("{}?", own.alias))
+            let ty = format!("::core::option::Option<types::{}>", own.alias);
+            (ty, shows.optional((*id, key), &format!("self.{}.as_ref()", own.variable)))
         } else {
-            (format!("types::{}", own.alias), own.alias.clone())
+            (format!("types::{}", own.alias), shows.field((*id, key), &format!("&self.{}", own.variable)))
         };
         let _ = writeln!(fields, "        #[doc = {:?}]", doc(key));
         let _ = writeln!(fields, "        {vis} {}: {ty},", own.variable);
-        let _ = writeln!(debug, "            f.field({:?}, {});", key.name.value, shown(key, &own.variable, &debugged));
+        let _ = writeln!(debug, "            f.field({:?}, {debugged});", key.name.value);
         if may_be_left_out(key) {
             let _ = write!(values, "{}: ::core::option::Option::None, ", own.variable);
         } else if key.default.is_some() {
@@ -55,7 +97,14 @@ pub(super) fn input(text: &mut String, plan: &Plan, names: &Names, Seen { vis, .
     debug_impl(text, "Input", &debug);
 }
 
-pub(super) fn output(text: &mut String, plan: &Plan, names: &Names, types: &[KeyType], Seen { vis, .. }: &Seen) {
+pub(super) fn output(
+    text: &mut String,
+    plan: &Plan,
+    names: &Names,
+    types: &[KeyType],
+    shows: &Shows,
+    Seen { vis, .. }: &Seen,
+) {
     let (mut fields, mut debug) = (String::new(), String::new());
     let (mut cloned, mut written) = (String::new(), String::new());
     for (id, key) in numbered(plan).filter(|(_, key)| key.output) {
@@ -63,17 +112,17 @@ pub(super) fn output(text: &mut String, plan: &Plan, names: &Names, types: &[Key
         let (open, close) = if key.always_set { ("", "") } else { ("::core::option::Option<", ">") };
         let _ = writeln!(fields, "        #[doc = {:?}]", doc(key));
         let _ = writeln!(fields, "        {vis} {}: {open}types::{}{close},", own.variable, own.alias);
-        let ty = if key.always_set { own.alias.clone() } else { format!("{}?", own.alias) };
-        let _ = writeln!(debug, "            f.field({:?}, {});", key.name.value, shown(key, &own.variable, &ty));
         let (variable, name) = (&own.variable, &key.name.value);
-        let (copy, field) = if key.always_set {
-            (format!("tea::IfClone::cloned(&self.{variable})"), format!("tea::Written(&self.{variable})"))
+        let (copy, write, debugged) = if key.always_set {
+            let value = format!("&self.{variable}");
+            (format!("tea::IfClone::cloned({value})"), "field", shows.field((id, key), &value))
         } else {
             let option = format!("self.{variable}.as_ref()");
-            (format!("{option}.map(tea::IfClone::cloned)"), format!("{option}.map(tea::Written)"))
+            (format!("{option}.map(tea::IfClone::cloned)"), "optional", shows.optional((id, key), &option))
         };
         let _ = writeln!(cloned, "                {variable}: {copy},");
-        let _ = writeln!(written, "            tea::SerializeStruct::serialize_field(&mut to, {name:?}, &{field})?;");
+        let _ = writeln!(written, "            to.{write}({name:?}, &self.{variable});");
+        let _ = writeln!(debug, "            f.field({name:?}, {debugged});");
     }
     let bounds = |capability: &str| {
         let first = |ty: &KeyType| names.key(in_output(plan, ty)).alias.clone();
@@ -90,7 +139,7 @@ pub(super) fn output(text: &mut String, plan: &Plan, names: &Names, types: &[Key
          Self {{\n{cloned}            }}\n        }}\n    }}\n\n    \
          impl tea::Serialize for Output where {} {{\n        \
          fn serialize<S: tea::Serializer>(&self, to: S) -> ::core::result::Result<S::Ok, S::Error> {{\n            \
-         let {}to = to.serialize_struct(\"Output\", {count})?;\n{written}            tea::SerializeStruct::end(to)\n        }}\n    }}\n\n",
+         let {}to = tea::Fields::new(to, \"Output\", {count});\n{written}            to.end()\n        }}\n    }}\n\n",
         bounds("IfClone"),
         bounds("IfSerialize"),
         if count == 0 { "" } else { "mut " },
@@ -98,21 +147,19 @@ pub(super) fn output(text: &mut String, plan: &Plan, names: &Names, types: &[Key
     debug_impl(text, "Output", &debug);
 }
 
-pub(super) fn state(text: &mut String, plan: &Plan, names: &Names, seen: &Seen) {
+pub(super) fn state(text: &mut String, plan: &Plan, names: &Names, shows: &Shows, seen: &Seen) {
     let Seen { vis, .. } = seen;
     let (mut fields, mut debug) = (String::new(), String::new());
     for (id, key) in numbered(plan) {
         let KeyNames { variable, alias, .. } = names.key(id);
         let _ = writeln!(fields, "        #[doc = {:?}]", doc(key));
         let _ = writeln!(fields, "        {} {variable}: {},", seen.own(key), shared(key, alias));
-        let shown = if key.secret {
-            HIDDEN.to_owned()
-        } else if key.always_set {
-            format!("&tea::shown!(types::{alias}, &*self.{variable})")
+        let debugged = if key.always_set {
+            shows.field((id, key), &format!("&*self.{variable}"))
         } else {
-            format!("&self.{variable}.as_deref().map(|value| tea::shown!(types::{alias}, value))")
+            shows.optional((id, key), &format!("self.{variable}.as_deref()"))
         };
-        let _ = writeln!(debug, "            f.field({:?}, {shown});", key.name.value);
+        let _ = writeln!(debug, "            f.field({:?}, {debugged});", key.name.value);
     }
     let _ = write!(
         text,
@@ -126,20 +173,6 @@ pub(super) fn state(text: &mut String, plan: &Plan, names: &Names, seen: &Seen) 
 fn shared(key: &Key, alias: &str) -> String {
     let shared = format!("::std::sync::Arc<types::{alias}>");
     if key.always_set { shared } else { format!("::core::option::Option<{shared}>") }
-}
-
-/// What `Debug` shows of a secret.
-const HIDDEN: &str = "&::core::format_args!(\"<secret>\")";
-
-/// A field as `Debug` shows it; a type ending in `?` is optional.
-fn shown(key: &Key, field: &str, ty: &str) -> String {
-    if key.secret {
-        return HIDDEN.to_owned();
-    }
-    match ty.strip_suffix('?') {
-        Some(ty) => format!("&self.{field}.as_ref().map(|value| tea::shown!(types::{ty}, value))"),
-        None => format!("&tea::shown!(types::{ty}, &self.{field})"),
-    }
 }
 
 fn debug_impl(text: &mut String, name: &str, fields: &str) {

@@ -40,8 +40,15 @@ pub(crate) fn write<T: Serialize + ?Sized>(value: &T, to: &mut dyn Write) -> ser
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_str(text).or_else(|error: serde_json::Error| {
         let whole = serde_json::from_str::<&RawValue>(text).map_err(|error| error.to_string())?;
-        wire::from_json(&Json(whole)).map_err(|_| error.to_string())
+        bytes(whole).and_then(|bytes| wire::from_json(&bytes)).map_err(|_| error.to_string())
     })
+}
+
+/// Some JSON as bytes.
+fn bytes(whole: &RawValue) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    wire::identify(&Json(whole), &mut bytes)?;
+    Ok(bytes)
 }
 
 /// The number that this text is in JSON.

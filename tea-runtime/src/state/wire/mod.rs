@@ -18,6 +18,7 @@ use try_specialize::{LifetimeFree, TrySpecialize, type_eq};
 
 pub(crate) use self::numbers::{packed_name, whole};
 use self::{named::Source, plain::Form};
+use crate::words::bytes;
 
 /// The first byte of a value that is [`plain`].
 const PLAIN: u8 = 0;
@@ -143,11 +144,9 @@ fn the_same<S: LifetimeFree, T>(value: S) -> T {
     T::try_specialize_from(value).unwrap_or_else(|_| unreachable!("the types were compared"))
 }
 
-/// Reads a `T` from what [`json`](super::json) has in its place.
-pub(super) fn from_json<T: DeserializeOwned>(json: &impl Serialize) -> Result<T, String> {
-    let mut bytes = Vec::new();
-    let value = named::write(json, &mut bytes).and_then(|()| named::read(&bytes, Source::Json));
-    value.map_err(|error| error.to_string())
+/// Reads a `T` from the bytes of what [`json`](super::json) has in its place, which [`identify`] wrote.
+pub(super) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    named::read(bytes, Source::Json).map_err(|error| error.to_string())
 }
 
 type Result<T, E = Error> = std::result::Result<T, E>;
@@ -177,7 +176,7 @@ fn damaged() -> Error {
 
 #[cold]
 fn too_many(left: usize) -> Error {
-    Error::new(&format!("{left} bytes too many"))
+    Error::new(&format!("{} too many", bytes(left as u64)))
 }
 
 impl fmt::Display for Error {

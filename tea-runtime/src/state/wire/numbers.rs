@@ -1,13 +1,13 @@
 //! Vectors of numbers, which cross as they lie in memory: both ends are the same program, on machines of the same kind
 //! (the hello compares fingerprints).
 
-use std::{any::TypeId, marker::PhantomData};
+use std::{any::TypeId, marker::PhantomData, mem::needs_drop};
 
 use bytemuck::Pod;
 use serde::de::{DeserializeSeed, IntoDeserializer};
-use try_specialize::{TrySpecialize, type_eq};
+use try_specialize::{Specialization, TrySpecialize, type_eq};
 
-use super::{Error, Result, the_same};
+use super::{Error, Result, special::may_be, the_same};
 
 /// Calls `$with!` with every number type, and the name under which [`packed`](crate::packed) has it.
 macro_rules! with_numbers {
@@ -78,8 +78,11 @@ macro_rules! numbers {
         /// The memory of a value that is a vector of numbers.
         #[inline]
         pub(super) fn memory<T: ?Sized>(value: &T) -> Option<(Number, &[u8])> {
-            $(if let Some(numbers) = value.try_specialize_ref::<Vec<$number>>() {
-                return Some((Number::$name, bytemuck::cast_slice(numbers)));
+            if const { !needs_drop::<T>() } {
+                return None;
+            }
+            $(if let Some(same) = Specialization::<T, Vec<$number>>::try_new() {
+                return Some((Number::$name, bytemuck::cast_slice(same.specialize_ref(value))));
             })*
             None
         }
@@ -89,6 +92,9 @@ macro_rules! numbers {
         /// That is asked of the seed, not of its value: one of somebody else's may have its own way to read numbers.
         #[inline]
         pub(super) fn from_memory<'de, S: DeserializeSeed<'de>>(number: Number, bytes: &[u8]) -> Option<S::Value> {
+            if const { !may_be::<S::Value, Vec<()>>() } {
+                return None;
+            }
             $(if number == Number::$name && type_eq::<S, PhantomData<Vec<$number>>>() {
                 return S::Value::try_specialize_from(whole::<$number>(bytes)?).ok();
             })*
@@ -98,11 +104,14 @@ macro_rules! numbers {
         /// A `T` made of its memory, if it is a vector of numbers.
         #[inline]
         pub(super) fn decode<T: 'static>(bytes: &[u8]) -> Option<Result<T, String>> {
+            if const { !may_be::<T, Vec<()>>() } {
+                return None;
+            }
             $(if type_eq::<T, Vec<$number>>() {
-                let numbers = whole::<$number>(bytes).map(the_same);
-                return Some(numbers.ok_or_else(|| {
-                    format!("{} bytes are no whole number of values of {} bytes", bytes.len(), size_of::<$number>())
-                }));
+                return Some(match whole::<$number>(bytes) {
+                    Some(numbers) => Ok(the_same(numbers)),
+                    None => Err(not_whole(bytes, size_of::<$number>())),
+                });
             })*
             None
         }
@@ -110,6 +119,9 @@ macro_rules! numbers {
         /// What `S` stands for, if it stands for a vector of numbers, with none in it.
         #[inline]
         pub(super) fn empty<'de, S: DeserializeSeed<'de>>() -> Option<(Number, S::Value)> {
+            if const { !may_be::<S::Value, Vec<()>>() } {
+                return None;
+            }
             $(if type_eq::<S, PhantomData<Vec<$number>>>() {
                 return Some((Number::$name, S::Value::try_specialize_from(Vec::<$number>::new()).ok()?));
             })*
@@ -118,25 +130,29 @@ macro_rules! numbers {
 
         /// Whether `S` stands for a vector of numbers.
         #[inline]
-        pub(super) fn is_vector<S>() -> bool {
+        pub(super) fn is_vector<'de, S: DeserializeSeed<'de>>() -> bool {
+            if const { !may_be::<S::Value, Vec<()>>() } {
+                return false;
+            }
             $(type_eq::<S, PhantomData<Vec<$number>>>())||*
         }
 
         /// What `S` stands for, a vector of numbers, made of their memory.
         #[inline]
         pub(super) fn vector_of<'de, S: DeserializeSeed<'de>>(bytes: &[u8]) -> Option<S::Value> {
+            if const { !may_be::<S::Value, Vec<()>>() } {
+                return None;
+            }
             $(if type_eq::<S, PhantomData<Vec<$number>>>() {
                 return S::Value::try_specialize_from(whole::<$number>(bytes)?).ok();
             })*
             None
         }
 
-        /// Reads one number of a vector of them as what `seed` stands for.
-        pub(super) fn element<'de, S: DeserializeSeed<'de>>(number: Number, bytes: &[u8], seed: S) -> Result<S::Value> {
+        /// One number of a vector of them.
+        fn one(number: Number, bytes: &[u8]) -> Result<One> {
             match number {
-                $(Number::$name => {
-                    seed.deserialize(bytemuck::pod_read_unaligned::<$number>(bytes).into_deserializer())
-                })*
+                $(Number::$name => Ok(bytemuck::pod_read_unaligned::<$number>(bytes).into()),)*
                 Number::Other => Err(Error::new("packed values that are not numbers have no other form")),
             }
         }
@@ -149,6 +165,53 @@ impl Number {
     pub(super) fn of(byte: u8) -> Option<Self> {
         Self::ALL.get(usize::from(byte)).copied()
     }
+}
+
+/// A number in the widest type of its kind, as JSON has it.
+enum One {
+    Unsigned(u64),
+    Signed(i64),
+    Unsigned128(u128),
+    Signed128(i128),
+    Float32(f32),
+    Float64(f64),
+}
+
+macro_rules! widest {
+    ($($kind:ident: $($number:ty)*;)*) => {
+        $($(impl From<$number> for One {
+            #[allow(clippy::cast_lossless, reason = "`usize` has no `From` to these types")]
+            fn from(number: $number) -> Self {
+                Self::$kind(number as _)
+            }
+        })*)*
+    };
+}
+
+widest! {
+    Unsigned: u8 u16 u32 u64 usize;
+    Signed: i8 i16 i32 i64 isize;
+    Unsigned128: u128;
+    Signed128: i128;
+    Float32: f32;
+    Float64: f64;
+}
+
+/// Reads one number of a vector of them as what `seed` stands for.
+pub(super) fn element<'de, S: DeserializeSeed<'de>>(number: Number, bytes: &[u8], seed: S) -> Result<S::Value> {
+    match one(number, bytes)? {
+        One::Unsigned(number) => seed.deserialize(number.into_deserializer()),
+        One::Signed(number) => seed.deserialize(number.into_deserializer()),
+        One::Unsigned128(number) => seed.deserialize(number.into_deserializer()),
+        One::Signed128(number) => seed.deserialize(number.into_deserializer()),
+        One::Float32(number) => seed.deserialize(number.into_deserializer()),
+        One::Float64(number) => seed.deserialize(number.into_deserializer()),
+    }
+}
+
+#[cold]
+fn not_whole(bytes: &[u8], size: usize) -> String {
+    format!("{} bytes are not a whole number of values of {size} bytes", bytes.len())
 }
 
 /// The numbers whose memory these bytes are, unless there is a part of one left over.

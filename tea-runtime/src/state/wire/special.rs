@@ -4,18 +4,22 @@
 //! Such a value is found by its type. That works for fields, for what is in an `Option`, a tuple or a newtype, and for the
 //! collections that are listed here: of others serde shows references only, whose type cannot be told. All other values
 //! of the types keep serde's form.
+//!
+//! All of this is compiled anew for each type that is written or read. So where the size of a type, or what its `drop` does,
+//! says that it cannot be one of these, a constant says so: rustc compiles nothing for a branch that a constant rules out.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     ffi::OsString,
     marker::PhantomData,
+    mem::needs_drop,
     net::{SocketAddr, SocketAddrV6},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use try_specialize::{TrySpecialize, type_eq};
+use try_specialize::{Specialization, TrySpecialize, type_eq};
 
 /// A value in the form that it has here.
 pub(in crate::state) enum Special<'a> {
@@ -47,37 +51,28 @@ pub(in crate::state) struct Time {
 /// The form of a value, if serde's own does not hold it.
 #[inline]
 pub(in crate::state) fn special<T: ?Sized>(value: &T) -> Option<Special<'_>> {
-    if let Some(path) = value.try_specialize_ref::<PathBuf>() {
-        return is_special(path).then_some(Special::Path(path));
-    }
-    if let Some(path) = value.try_specialize_ref::<Path>() {
-        return is_special(path).then_some(Special::Path(path));
-    }
-    if let Some(path) = value.try_specialize_ref::<Box<Path>>() {
-        return is_special(path).then_some(Special::Path(path));
-    }
-    if let Some(time) = value.try_specialize_ref::<SystemTime>() {
-        let before = time.duration_since(SystemTime::UNIX_EPOCH).err()?.duration();
-        return Time::before_1970(before).map(Special::Time);
-    }
-    macro_rules! lists {
-        ($($list:ty)*) => {
-            $(if let Some(paths) = value.try_specialize_ref::<$list>() {
-                return paths.iter().any(|path| is_special(path)).then(|| Special::Paths(all(paths)));
+    macro_rules! find {
+        ($form:ident: $($special:ty)*) => {
+            $(if let Some(same) = Specialization::<T, $special>::try_new() {
+                return $form(same.specialize_ref(value));
             })*
         };
     }
-    lists!(Vec<PathBuf> VecDeque<PathBuf> BTreeSet<PathBuf> HashSet<PathBuf> Box<[PathBuf]>);
     macro_rules! maps {
         ($($key:ty => $value:ty)*) => {
-            $(if let Some(map) = value.try_specialize_ref::<BTreeMap<$key, $value>>() {
-                return entries(map);
-            }
-            if let Some(map) = value.try_specialize_ref::<HashMap<$key, $value>>() {
-                return entries(map);
-            })*
+            find!(entries: $(BTreeMap<$key, $value> HashMap<$key, $value>)*);
         };
     }
+    if const { !is_thin::<T>() } {
+        find!(path: Path);
+        return None;
+    }
+    if const { !needs_drop::<T>() } {
+        find!(before_1970: SystemTime);
+        return None;
+    }
+    find!(path: PathBuf Box<Path>);
+    find!(paths: Vec<PathBuf> VecDeque<PathBuf> BTreeSet<PathBuf> HashSet<PathBuf> Box<[PathBuf]>);
     maps! {
         String => PathBuf
         String => Vec<PathBuf>
@@ -93,8 +88,32 @@ pub(in crate::state) fn special<T: ?Sized>(value: &T) -> Option<Special<'_>> {
     None
 }
 
+/// Whether a reference to a `T` is a pointer and no more.
+const fn is_thin<T: ?Sized>() -> bool {
+    size_of::<&T>() == size_of::<usize>()
+}
+
+/// Whether the size of a `T` allows it to be a `U`.
+pub(super) const fn may_be<T, U>() -> bool {
+    size_of::<T>() == size_of::<U>()
+}
+
 fn is_special(path: &Path) -> bool {
     path.to_str().is_none()
+}
+
+fn path(path: &(impl AsRef<Path> + ?Sized)) -> Option<Special<'_>> {
+    let path = path.as_ref();
+    is_special(path).then_some(Special::Path(path))
+}
+
+fn paths<'a>(list: impl IntoIterator<Item = &'a PathBuf> + Copy) -> Option<Special<'a>> {
+    list.into_iter().any(|path| is_special(path)).then(|| Special::Paths(all(list)))
+}
+
+fn before_1970(time: &SystemTime) -> Option<Special<'_>> {
+    let before = time.duration_since(SystemTime::UNIX_EPOCH).err()?.duration();
+    Time::before_1970(before).map(Special::Time)
 }
 
 fn all<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<&'a Path> {
@@ -206,7 +225,7 @@ pub(super) fn time<'de, T, D: Deserializer<'de>>(deserializer: D) -> Result<T, D
 }
 
 /// Reads a path that is not UTF-8, as a `T`.
-pub(super) fn path<'de, T, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn read_path<'de, T, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let path = PathBuf::from(OsString::deserialize(deserializer)?);
     T::try_specialize_from(path).map_err(|_| D::Error::custom("it is read as something else than a `PathBuf`"))
 }
@@ -214,6 +233,9 @@ pub(super) fn path<'de, T, D: Deserializer<'de>>(deserializer: D) -> Result<T, D
 /// An address with flow information, which its text has not.
 #[inline]
 pub(super) fn with_flow<T: ?Sized>(value: &T) -> Option<SocketAddrV6> {
+    if const { needs_drop::<T>() || !is_thin::<T>() } {
+        return None;
+    }
     let address = match value.try_specialize_ref::<SocketAddr>() {
         Some(SocketAddr::V6(address)) => *address,
         Some(SocketAddr::V4(_)) => return None,
@@ -224,5 +246,8 @@ pub(super) fn with_flow<T: ?Sized>(value: &T) -> Option<SocketAddrV6> {
 
 /// An address, as a `T`.
 pub(super) fn address<T>(address: SocketAddrV6) -> Option<T> {
+    if const { !may_be::<T, SocketAddrV6>() && !may_be::<T, SocketAddr>() } {
+        return None;
+    }
     T::try_specialize_from(address).or_else(|address| T::try_specialize_from(SocketAddr::V6(address))).ok()
 }

@@ -1,13 +1,13 @@
 //! Values to bytes.
 
-use std::{cell::Cell, fmt};
+use std::{cell::Cell, fmt, net::SocketAddrV6};
 
 use serde::{Serialize, Serializer, ser};
 
 use super::{
     super::{
         numbers::{self, Number},
-        special,
+        special::{self, Special},
     },
     Error, Result,
     names::Names,
@@ -37,16 +37,25 @@ impl<'a> Writer<'a> {
             return Ok(());
         }
         if let Some(address) = special::with_flow(value) {
-            self.tagged(tag::FLOW, address.ip().octets());
-            self.to.extend_from_slice(&address.port().to_le_bytes());
-            self.to.extend_from_slice(&address.flowinfo().to_le_bytes());
-            self.to.extend_from_slice(&address.scope_id().to_le_bytes());
+            self.flow(address);
             return Ok(());
         }
         match special::special(value) {
-            Some(special) => special.serialize(self),
+            Some(special) => self.special(&special),
             None => value.serialize(self),
         }
+    }
+
+    fn flow(&mut self, address: SocketAddrV6) {
+        self.tagged(tag::FLOW, address.ip().octets());
+        self.to.extend_from_slice(&address.port().to_le_bytes());
+        self.to.extend_from_slice(&address.flowinfo().to_le_bytes());
+        self.to.extend_from_slice(&address.scope_id().to_le_bytes());
+    }
+
+    /// A function of its own, so that it is not compiled anew for each type.
+    fn special(&mut self, special: &Special<'_>) -> Result<()> {
+        special.serialize(self)
     }
 
     fn tagged<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) {

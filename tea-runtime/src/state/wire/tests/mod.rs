@@ -347,11 +347,11 @@ fn a_type_that_panics_when_it_is_tried_has_names() {
 fn trailing_bytes_are_refused() {
     let mut long = bytes(&(1u8, 2u8));
     long.push(3);
-    assert_eq!(decode::<(u8, u8)>(&long).unwrap_err(), "its `Deserialize` says: 1 bytes too many");
+    assert_eq!(decode::<(u8, u8)>(&long).unwrap_err(), "its `Deserialize` says: 1 byte too many");
     assert!(decode::<Vec<u32>>(&[1, 2, 3]).is_err());
     let mut long = bytes(&json!([1]));
     long.push(3);
-    assert!(decode::<serde_json::Value>(&long).unwrap_err().ends_with("1 bytes too many"));
+    assert!(decode::<serde_json::Value>(&long).unwrap_err().ends_with("1 byte too many"));
     assert!(decode::<(u8, u8)>(&[]).is_err());
     assert!(decode::<(u8, u8)>(&[7, 1, 2]).is_err());
 }

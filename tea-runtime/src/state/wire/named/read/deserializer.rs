@@ -7,7 +7,11 @@ use try_specialize::{TrySpecialize, type_eq};
 
 use super::{
     super::{
-        super::{super::json, numbers::Number, special},
+        super::{
+            super::json,
+            numbers::Number,
+            special::{self, may_be},
+        },
         Error, Result, Source,
         parts::{EntryVariant, Pairs, Variant},
         tag,
@@ -113,8 +117,11 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
     #[inline]
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        if type_eq::<V::Value, PathBuf>() && matches!(self.peek()?, tag::VARIANT | tag::MAP) {
-            return special::path(self);
+        if const { may_be::<V::Value, PathBuf>() }
+            && type_eq::<V::Value, PathBuf>()
+            && matches!(self.peek()?, tag::VARIANT | tag::MAP)
+        {
+            return special::read_path(self);
         }
         self.deserialize_str(visitor)
     }
@@ -181,8 +188,12 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
             }
             tag::TEXT => {
                 let text = self.text()?;
-                V::Value::try_specialize_from(OsString::from(text))
-                    .or_else(|_| visitor.visit_enum(BorrowedStrDeserializer::new(text)))
+                if const { may_be::<V::Value, OsString>() }
+                    && let Ok(value) = V::Value::try_specialize_from(OsString::from(text))
+                {
+                    return Ok(value);
+                }
+                visitor.visit_enum(BorrowedStrDeserializer::new(text))
             }
             // As JSON has a variant with something in it.
             tag::MAP => {

@@ -16,7 +16,7 @@ use super::{
     super::{
         cut, damaged,
         numbers::{self, Number},
-        special,
+        special::{self, may_be},
     },
     Error, Result, Source,
     parts::{Elements, Entries, Fields, NumberList, OneEntry},
@@ -45,7 +45,7 @@ impl<'de> Reader<'de> {
     /// Reads a value. All values that a seed stands for come by here, so that none of a [special] type is missed.
     #[inline]
     pub(super) fn value<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value> {
-        if special::is_time::<S>() {
+        if const { may_be::<S::Value, SystemTime>() } && special::is_time::<S>() {
             return special::time(self);
         }
         if numbers::is_vector::<S>()
@@ -219,7 +219,10 @@ impl<'de> Reader<'de> {
     }
 
     fn some<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
-        if type_eq::<V::Value, Option<SystemTime>>() { special::time(self) } else { visitor.visit_some(self) }
+        if const { may_be::<V::Value, Option<SystemTime>>() } && type_eq::<V::Value, Option<SystemTime>>() {
+            return special::time(self);
+        }
+        visitor.visit_some(self)
     }
 
     fn character(&mut self) -> Result<char> {
