@@ -23,7 +23,8 @@ pub fn render(sources: &Sources, diagnostics: &[Diagnostic], colour: bool) -> St
         text.push_str("\n\n");
     }
     if let Some(more) = diagnostics.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-        _ = write!(text, "note: {more} more are not shown");
+        let are = if more == 1 { "is" } else { "are" };
+        _ = write!(text, "note: {more} more {are} not shown");
     }
     text.truncate(text.trim_end().len());
     text

@@ -42,6 +42,7 @@ mod store;
 mod sync;
 mod timer;
 mod user_code;
+mod words;
 
 #[doc(hidden)]
 pub use self::generated as __private;

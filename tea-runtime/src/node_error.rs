@@ -6,6 +6,7 @@ use crate::{
     cancel::Ending,
     failure::{Failure, FailureKind, NodeError},
     panic::guard,
+    words::bytes,
 };
 
 /// The maximum number of causes that are reported. An error with more probably has an endless chain.
@@ -129,7 +130,7 @@ fn text(error: &dyn StdError) -> String {
     text.truncate(text.trim_end().len());
     if text.len() > LONGEST {
         let (shown, rest) = text.split_at(text.floor_char_boundary(LONGEST));
-        return format!("{shown}… ({} bytes more)", rest.len());
+        return format!("{shown}… ({} more)", bytes(rest.len() as u64));
     }
     text
 }

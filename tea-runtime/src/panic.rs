@@ -81,7 +81,7 @@ fn message(payload: &dyn Any) -> String {
     } else if let Some(text) = payload.downcast_ref::<String>() {
         text.clone()
     } else {
-        "panicked with a value that is no text".to_owned()
+        "panicked with a value that is not text".to_owned()
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
         }
         set_hook(false);
         let failure = guard(|| panic::panic_any(Bomb)).unwrap_err();
-        assert_eq!(failure.message, "panicked with a value that is no text");
+        assert_eq!(failure.message, "panicked with a value that is not text");
         assert_eq!(guard(|| 1).unwrap(), 1);
     }
 }

@@ -41,6 +41,7 @@ const LAYERS: &[&[&str]] = &[
     &["stderr"],
     &["user_code"],
     &["sync"],
+    &["words"],
 ];
 
 #[test]

@@ -57,7 +57,7 @@ fn bad_input_says_what_is_wrong_with_what() {
         "= found: `many` in `--times`\n",
         "= because: invalid digit found in string\n",
         "error: input `text` is missing\n",
-        "error: `txt` in standard input is no input of this workflow\n",
+        "error: `txt` in standard input is not an input of this workflow\n",
         "= help: did you mean `text`?\n",
     ] {
         assert!(text.contains(line), "{line}\n{text}");

@@ -228,7 +228,7 @@ fn help_and_completions_speak_no_rust() {
         "how to go [default: fast]",
         "--tags <TEXT,…>",
         "--path <PATH>",
-        "[PATH,…]...",
+        "[PATH]...",
     ] {
         assert!(help.contains(line), "{line}\n{help}");
     }

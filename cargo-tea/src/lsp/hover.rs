@@ -137,7 +137,8 @@ fn policy(what: &str, policy: &Policy, text: &mut String) {
         _ = write!(text, ", for at most {timeout:?}");
     }
     if let Some(retry) = policy.retry.as_ref().filter(|retry| retry.max_retries > 0) {
-        _ = write!(text, ", with up to {} retries", retry.max_retries);
+        let retries = if retry.max_retries == 1 { "retry" } else { "retries" };
+        _ = write!(text, ", with up to {} {retries}", retry.max_retries);
     }
     text.push('\n');
 }

@@ -16,6 +16,7 @@ use crate::{
     position::Position,
     result::pid,
     state::View,
+    words::counted,
 };
 
 /// The result of a block that succeeded.
@@ -306,13 +307,14 @@ impl Visits {
             return Ok(());
         }
         let most = step.max_visits;
+        let times = counted(most, "time", "times");
         let message = if most == DEFAULT_MAX_VISITS {
             format!(
-                "visited {most} times, which is as often as a node may run if the workflow file does not say otherwise: if the \
+                "visited {times}, which is as often as a node may run if the workflow file does not say otherwise: if the \
                  loop does end, write `max_visits` with a larger number on the node"
             )
         } else {
-            format!("visited {most} times, which is its `max_visits`: the loop does not end")
+            format!("visited {times}, which is its `max_visits`: the loop does not end")
         };
         Err(Box::new(Failure::new(FailureKind::Error, message)))
     }

@@ -10,6 +10,7 @@ use std::{
 use tracing::{Span, debug, debug_span, info, info_span, span::EnteredSpan, trace, warn};
 
 use super::{Detail, Event, Listener, Scope};
+use crate::words::counted;
 
 /// Passes every event to `tracing`, with the target `tea`. Runs, branches and maps are spans. So are nodes that run on
 /// a thread of this process, and what they log is inside their span. The output of workers has the target
@@ -121,7 +122,8 @@ impl Tracing {
             Event::RunFinished { elapsed, success } => {
                 let hidden = std::mem::take(&mut *self.retries.lock().unwrap_or_else(PoisonError::into_inner)).hidden;
                 if hidden > 0 {
-                    warn!(target: "tea", hidden, "{hidden} more attempts failed and were tried again");
+                    let attempts = counted(hidden, "more attempt failed and was", "more attempts failed and were");
+                    warn!(target: "tea", hidden, "{attempts} tried again");
                 }
                 let (name, span) = self.close(Scope::ROOT);
                 debug!(
@@ -159,7 +161,8 @@ impl Tracing {
                 self.open(scope, name, span);
             }
             Event::MapProgress { scope, done, failed, total } => {
-                trace!(target: "tea", parent: self.span(scope), done, failed, total, "{done} items ended");
+                let items = counted(done, "item", "items");
+                trace!(target: "tea", parent: self.span(scope), done, failed, total, "{items} ended");
             }
             Event::ItemFailed { scope, index, result } => {
                 let (item, attempts) = (&*result.branch, result.attempts);
@@ -173,9 +176,10 @@ impl Tracing {
             }
             Event::MapFinished { scope, elapsed, done, failed, restored } => {
                 let (name, span) = self.close(scope);
+                let items = counted(done, "item", "items");
                 info!(
                     target: "tea", parent: &span, elapsed_seconds = elapsed.as_secs_f64(), done, failed, restored,
-                    "map `{name}` is done: {done} items, {failed} failed"
+                    "map `{name}` is done: {items}, {failed} failed"
                 );
             }
             _ => {}
@@ -198,8 +202,10 @@ impl Tracing {
                 let mut retries = self.retries.lock().unwrap_or_else(PoisonError::into_inner);
                 let Some(hidden) = retries.next(Instant::now()) else { return };
                 drop(retries);
-                let more =
-                    if hidden > 0 { format!(" (and {hidden} others since the last line)") } else { String::new() };
+                let more = match hidden {
+                    0 => String::new(),
+                    _ => format!(" (and {} since the last line)", counted(hidden, "other", "others")),
+                };
                 warn!(
                     target: "tea", parent: self.span(scope), attempt, delay_seconds = delay.as_secs_f64(), kind = ?failure.kind, hidden,
                     "`{name}` failed and is tried again in {delay:.1?}: {}{more}", failure.message

@@ -7,6 +7,7 @@ use crate::{
     failure::{Failure, FailureKind},
     panic::guard,
     state::{KeySpec, Value},
+    words,
 };
 
 /// From this size on, values whose memory is their encoding are sent without copying them first.
@@ -44,7 +45,8 @@ pub(crate) fn encode<'a>(
         let after = encoded.bytes.len() as u64;
         let length = after - before;
         if after > limit {
-            let others = if before > 0 { format!(" after {before} bytes of other keys") } else { String::new() };
+            let others =
+                if before > 0 { format!(" after {} of other keys", words::bytes(before)) } else { String::new() };
             let over = over_limit(length, limit);
             return Err(transport(format!(
                 "state key `{}` cannot cross to or from a worker{others}: {over}",
@@ -93,7 +95,7 @@ pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, 
 
 /// The message for something that is larger than the limit.
 pub(crate) fn over_limit(length: u64, limit: u64) -> String {
-    format!("it takes {length} bytes, and `max_payload` is {}", size(limit))
+    format!("it takes {}, and `max_payload` is {}", words::bytes(length), size(limit))
 }
 
 /// A size as it is written in workflow files.
@@ -101,7 +103,7 @@ pub(crate) fn size(bytes: u64) -> String {
     let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
     match units.into_iter().find(|(shift, _)| bytes >= 1 << shift && bytes.is_multiple_of(1 << shift)) {
         Some((shift, unit)) => format!("{} {unit}", bytes >> shift),
-        None => format!("{bytes} bytes"),
+        None => words::bytes(bytes),
     }
 }
 

@@ -195,12 +195,17 @@ fn get<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, id: &str) -> T {
 }
 
 /// The whole command line.
-pub(super) fn command(plan: &'static Plan, flags: &[Flag], name: &str, defaults: bool) -> Command {
+pub(super) fn command(plan: &'static Plan, flags: &[Flag], name: &str, help: bool) -> Command {
     let command = Command::new(name.to_owned())
         .about(plan.description)
         .version(plan.version.unwrap_or_default())
         .override_usage(usage(plan, name, flags))
-        .args(flags.iter().filter(|flag| !flag.spec.secret).map(|flag| input_arg(flag, defaults)))
+        .args(
+            flags
+                .iter()
+                .filter(|flag| !flag.spec.secret)
+                .map(|flag| input_arg(flag, help, help && needed(flags, flag))),
+        )
         .after_help(secrets(flags))
         .args(built_in().map(|arg| arg.help_heading("Options")))
         .args(plan.version.map(|_| version().help_heading("Options")))
@@ -255,7 +260,14 @@ fn secrets(flags: &[Flag]) -> String {
     if lines.is_empty() { lines } else { format!("Secrets:\n{}", lines.trim_end()) }
 }
 
-fn input_arg(flag: &Flag, defaults: bool) -> Arg {
+/// Whether `--help` shows an argument without brackets, which say that it may be left out. clap takes no such argument
+/// after one that may be. Whether an input is missing is found later: it may be in the object of `--input`.
+fn needed(flags: &[Flag], flag: &Flag) -> bool {
+    let mut positional = flags.iter().filter(|flag| flag.spec.flag.positional && !flag.spec.secret);
+    flag.spec.flag.positional && positional.by_ref().take_while(|flag| flag.required()).any(|one| one.key == flag.key)
+}
+
+fn input_arg(flag: &Flag, defaults: bool, needed: bool) -> Arg {
     let mut help = flag.spec.description.to_owned();
     let mut note = |text: String| {
         if !help.is_empty() {
@@ -285,7 +297,8 @@ fn input_arg(flag: &Flag, defaults: bool) -> Arg {
     // Its name says them already.
     let arg = arg.hide_possible_values(true);
     let arg = if flag.spec.flag.positional {
-        if matches!(flag.shape, Shape::List(_)) { arg.num_args(1..) } else { arg }
+        let arg = arg.required(needed);
+        if matches!(flag.shape, Shape::List(_)) { arg.num_args(1..) } else { arg.action(ArgAction::Set) }
     } else {
         arg.long(flag.name.clone())
     };
@@ -346,7 +359,7 @@ fn built_in() -> [Arg; 14] {
             .long("max-workers")
             .value_name("N")
             .value_parser(value_parser!(NonZeroUsize))
-            .help("Runs at most so many branches at once, everywhere"),
+            .help("Runs at most this many branches at once, at any depth of nesting"),
         Arg::new("fail-if-any")
             .long("fail-if-any")
             .action(ArgAction::SetTrue)
@@ -397,9 +410,12 @@ fn choice<T: Copy + Send + Sync + 'static>(id: &'static str, choices: &'static [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::{
-        flags,
-        sample::{DIAMOND, READ_QC},
+    use crate::{
+        program::{
+            flags,
+            sample::{DIAMOND, READ_QC},
+        },
+        state::{FlagSpec, KeySpec},
     };
 
     fn parsed(args: &[&str]) -> Result<Action, clap::Error> {
@@ -425,6 +441,35 @@ mod tests {
       --input-output <TEXT>   name of the report [optional]"
         );
         assert!(help.contains("Usage: read-qc --reads <PATH> [OPTIONS]\n"), "{help}");
+    }
+
+    #[test]
+    fn help_shows_brackets_where_an_argument_may_be_left_out() {
+        let positional = |at: usize, default| {
+            let plain = &READ_QC.keys[at];
+            let flag = FlagSpec { positional: true, ..plain.flag };
+            &*Box::leak(Box::new(KeySpec { flag, default, optional: false, ..*plain }))
+        };
+        let flag = |at: usize, shape, default| {
+            let mut flag = flags::of(&READ_QC).swap_remove(at);
+            flag.spec = positional(flag.key as usize, default);
+            flag.shape = shape;
+            flag
+        };
+        let default = READ_QC.keys.iter().find_map(|key| key.default);
+        let paths = Shape::List(Box::new(Shape::Path));
+        let cases = [
+            ([flag(0, Shape::Path, None), flag(1, paths.clone(), default)], ["  <PATH>  ", "  [PATH]...  "]),
+            ([flag(0, Shape::Number, None), flag(1, paths.clone(), None)], ["  <NUMBER>  ", "  <PATH>...  "]),
+            // clap takes none that is needed after one that may be left out.
+            ([flag(1, Shape::Number, default), flag(0, paths, None)], ["  [NUMBER]  ", "  [PATH]...  "]),
+        ];
+        for (flags, shown) in cases {
+            let help = command(&READ_QC, &flags, "read-qc", true).render_help().to_string();
+            assert!(shown.iter().all(|shown| help.contains(shown)), "{shown:?}: {help}");
+            // An input may be missing on the command line.
+            assert!(command(&READ_QC, &flags, "read-qc", false).try_get_matches_from(["read-qc"]).is_ok());
+        }
     }
 
     #[test]

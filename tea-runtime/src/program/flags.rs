@@ -65,7 +65,11 @@ impl Flag {
     /// What help calls the value.
     pub(super) fn value_name(&self) -> String {
         match self.spec.flag.value_name {
-            "" => value_name(&self.shape),
+            "" => match &self.shape {
+                // Each argument is one element, which help says with dots.
+                Shape::List(element) if self.spec.flag.positional => value_name(element),
+                shape => value_name(shape),
+            },
             name => name.to_owned(),
         }
     }
@@ -75,6 +79,7 @@ impl Flag {
         let value = self.value_name();
         match (self.spec.secret, self.spec.flag.positional) {
             (true, _) => None,
+            (false, true) if matches!(self.shape, Shape::List(_)) => Some(format!("<{value}>...")),
             (false, true) => Some(format!("<{value}>")),
             (false, false) => Some(format!("--{} <{value}>", self.name)),
         }

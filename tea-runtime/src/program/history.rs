@@ -8,6 +8,7 @@ use std::{
 use crate::{
     event::{Detail, Event, Listener, Scope},
     result::ParallelFlowResult,
+    words::counted,
 };
 
 /// The listener that records the history.
@@ -207,8 +208,4 @@ impl History {
         }
         parts.join(", ")
     }
-}
-
-fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -197,9 +197,9 @@ fn stranger(plan: &Plan, flags: &[Flag], name: &str, path: &Path) -> BadInput {
     let nearest = nearest(name, flags.iter().map(|flag| flag.spec.name));
     BadInput {
         message: if written {
-            format!("`{name}` in {} is no input: the workflow writes it itself", source_name(path))
+            format!("`{name}` in {} is not an input: the workflow writes it itself", source_name(path))
         } else {
-            format!("`{name}` in {} is no input of this workflow", source_name(path))
+            format!("`{name}` in {} is not an input of this workflow", source_name(path))
         },
         input: Some(name.to_owned()),
         help: Some(match nearest {
@@ -372,13 +372,13 @@ mod tests {
                 "input `reads` is missing; a path: FASTQ file; \
                  give it as `--reads <PATH>`, or as `reads` in the object of `--input`"
                     .to_owned(),
-                format!("`raeds` in {path} is no input of this workflow; did you mean `reads`?"),
+                format!("`raeds` in {path} is not an input of this workflow; did you mean `reads`?"),
                 format!(
-                    "`report` in {path} is no input: the workflow writes it itself; \
+                    "`report` in {path} is not an input: the workflow writes it itself; \
                      its inputs are `reads`, `k`, `all_reads`, `output`"
                 ),
                 format!(
-                    "`zebra` in {path} is no input of this workflow; its inputs are `reads`, `k`, `all_reads`, `output`"
+                    "`zebra` in {path} is not an input of this workflow; its inputs are `reads`, `k`, `all_reads`, `output`"
                 ),
             ]
         );

@@ -306,11 +306,11 @@ fn line(table: &Table) -> String {
     };
     parts.extend(table.rows.values().take(MOST_ROWS).map(text));
     if table.rows.len() > MOST_ROWS {
-        parts.push(format!("{} more run", table.rows.len() - MOST_ROWS));
+        parts.push(format!("{} more running", table.rows.len() - MOST_ROWS));
     }
     let waiting = table.branches.keys().filter(|scope| !table.rows.contains_key(scope)).count();
     if waiting > 0 {
-        parts.push(format!("{waiting} wait"));
+        parts.push(format!("{waiting} waiting"));
     }
     parts.join("; ")
 }
@@ -335,7 +335,7 @@ mod tests {
             events.emit(|| Event::AttemptStarted { scope, name, attempt, worker, pid, started, sent });
         };
         start(1);
-        assert_eq!(line(&shared.lock()), "count; 1 wait");
+        assert_eq!(line(&shared.lock()), "count; 1 waiting");
         start(2);
         assert_eq!(shared.lock().rows[&count].note, "worker 3, attempt 2");
         let strategy = Strategy::Thread;

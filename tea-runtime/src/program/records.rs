@@ -14,6 +14,7 @@ use crate::{
     engine::records::{Outlook, Prospect, Session, Which, contents, workflow},
     plan::Plan,
     store::{Folder, Kind, RunFolder, Status, StoreError},
+    words::{bytes, counted},
 };
 
 /// The flags of programs whose runs are recorded. An input with the same name gets a different flag.
@@ -239,12 +240,12 @@ impl Runs {
                 line(format!("state     {}", state(&run, &of.status)));
                 line(format!("started   {}", time(of.began)));
                 if of.resumed > 0 {
-                    line(format!("resumed   {} times, last {}", of.resumed, time(of.went_on)));
+                    line(format!("resumed   {}, last {}", counted(of.resumed, "time", "times"), time(of.went_on)));
                 }
                 line(format!("command   {}", of.arguments.join(" ")));
                 line(format!("program   {} {}", of.version, of.program));
                 line(format!("records   {}", counts(&found.counts)));
-                line(format!("size      {} bytes, without large values", run.size()));
+                line(format!("size      {}, without large values", bytes(run.size())));
                 let contents = contents(store, run)?;
                 let width = contents.iter().map(|of| 2 * of.depth + of.name.chars().count()).max().unwrap_or_default();
                 for of in contents {
@@ -263,7 +264,7 @@ impl Runs {
                 let found = store.run(name)?.verify(&store)?;
                 line(format!("{name}: {}", counts(&found.counts)));
                 if found.aside > 0 {
-                    line(format!("{} bytes at the end of the log are damaged and will be ignored", found.aside));
+                    line(format!("the end of the log is damaged and will be ignored: {}", bytes(found.aside)));
                 }
                 well = found.damaged.is_empty() && found.aside == 0;
                 found.damaged.into_iter().for_each(&mut line);
@@ -274,7 +275,7 @@ impl Runs {
                     line(format!("removed {name}"));
                 }
                 match store.collect()? {
-                    Some(freed) => line(format!("freed {freed} bytes")),
+                    Some(freed) => line(format!("freed {}", bytes(freed))),
                     None => line("no data was removed, because runs are in progress".to_owned()),
                 }
             }
@@ -308,7 +309,7 @@ fn counts(counts: &[(Kind, u64); 4]) -> String {
             Kind::Items => ("item", "items"),
             _ => ("failed item", "failed items"),
         };
-        (*count > 0).then(|| format!("{count} {}", if *count == 1 { one } else { many }))
+        (*count > 0).then(|| counted(*count, one, many))
     };
     let words: Vec<_> = counts.iter().filter_map(words).collect();
     if words.is_empty() { "nothing is recorded as done".to_owned() } else { words.join(", ") }

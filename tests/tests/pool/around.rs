@@ -57,7 +57,7 @@ fn errors_that_cannot_be_shown_are_failures_of_their_node() {
     }
 }
 
-/// A panic in the user's Rust that is no node: told as a failure, wherever it was, and nothing that was computed is lost.
+/// A panic in the user's Rust that is not a node: told as a failure, wherever it was, and nothing that was computed is lost.
 #[test]
 fn panics_around_nodes_are_told_as_failures() {
     for finished in everywhere("shown", &["-q", "--how", "reduce"]) {

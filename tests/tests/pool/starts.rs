@@ -32,7 +32,7 @@ fn starts_that_fail_take_nothing_from_workers_that_run() {
     let output = finished.json();
     assert_eq!(output["good"].as_array().unwrap().len(), 199, "{}", output["bad"]);
     assert_eq!((&output["bad"][0]["index"], &output["bad"][0]["kind"]), (&20.into(), &"crash".into()));
-    assert!(finished.stderr.contains("worker processes run, no more are started"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("can run, no more are started"), "{}", finished.stderr);
 }
 
 /// Its name may be any bytes: as an argument, and as a folder.

@@ -12,7 +12,7 @@ fn row_29_no_descriptors_left() {
     // Two workers do not fit under this limit, one does.
     let script = |limit: u32| format!("ulimit -n {limit}; exec \"$0\" plain '[\"ok\",\"ok\",\"ok\",\"ok\"]'");
     let few = Program::new("/bin/sh").arg("-c").arg(script(14)).arg(ROWS).run();
-    assert!(few.stderr.contains("only 1 worker processes run"), "{}", few.stderr);
+    assert!(few.stderr.contains("only 1 worker process can run"), "{}", few.stderr);
     finished(few).all_done_but(&[], 4);
     // Its branches may fail, but that nothing can be run is nobody's allowed failure.
     let none = Program::new("/bin/sh").arg("-c").arg(script(6)).arg(ROWS).run();

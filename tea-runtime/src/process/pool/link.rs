@@ -167,12 +167,12 @@ impl Link {
         noise.extend(self.frames.skip_noise());
         if noise.len() > NOISE {
             let noise = quoted(noise).unwrap_or_default();
-            return Err(Why::Wrong(format!("the started program is no worker of this workflow: it wrote {noise}")));
+            return Err(Why::Wrong(format!("the started program is not a worker of this workflow: it wrote {noise}")));
         }
         match self.frames.next() {
             Ok(None) => Ok(false),
             Ok(Some(frame)) => check(&frame.payload).map(|()| true),
-            Err(error) => Err(Why::Wrong(format!("the started program is no worker: {error}"))),
+            Err(error) => Err(Why::Wrong(format!("the started program is not a worker: {error}"))),
         }
     }
 
@@ -235,7 +235,7 @@ impl Link {
 
 fn check(payload: &[u8]) -> Result<(), Why> {
     let Ok((FromWorker::Hello(hello), _)) = crate::executor::wire::read(payload) else {
-        return Err(Why::Wrong("the started program speaks another protocol: its first message is no hello".into()));
+        return Err(Why::Wrong("the started program speaks another protocol: its first message is not a hello".into()));
     };
     let Hello { protocol, fingerprint, pid: _ } = hello;
     let ours = (PROTOCOL, identity::fingerprint());

@@ -33,6 +33,7 @@ use crate::{
         worker,
     },
     timer, user_code,
+    words::counted,
 };
 
 /// Workers that may end in a row before they are ready.
@@ -319,7 +320,7 @@ impl<'a> Supervisor<'a> {
         }
         inner.state.limit = here;
         drop(inner);
-        self.warn(format!("only {here} worker processes run, no more can be started: {error}"));
+        self.warn(format!("only {} can run, no more can be started: {error}", processes(here)));
     }
 
     /// A worker ended before it was ready.
@@ -344,7 +345,7 @@ impl<'a> Supervisor<'a> {
         if here > 0 {
             inner.state.limit = here;
             drop(inner);
-            return self.warn(format!("only {here} worker processes run, no more are started: {message}"));
+            return self.warn(format!("only {} can run, no more are started: {message}", processes(here)));
         }
         let message = format!("{message}{}", if wrong { "" } else { WAY_OUT });
         inner.refuse_all(&Failure { message, ..failure.clone() });
@@ -389,4 +390,8 @@ impl<'a> Supervisor<'a> {
             }
         }
     }
+}
+
+fn processes(count: usize) -> String {
+    counted(count as u64, "worker process", "worker processes")
 }

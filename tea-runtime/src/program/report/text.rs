@@ -7,6 +7,7 @@ use crate::{
     failure::FailureKind,
     plan::{Place, Plan, Site},
     program::{human, page::Page},
+    words::counted,
 };
 
 /// The maximum number of failures that are shown; the others are only counted.
@@ -73,7 +74,10 @@ fn write_total(page: &mut Page, report: &Report<'_>, told: usize, cancelled: &[&
         let all = report.history.failures(told);
         let which = if all == told as u64 { "all".to_owned() } else { told.to_string() };
         let hidden = all - MOST_SHOWN as u64;
-        page.note("not shown", &format!("{hidden} more failures; `--error-format json` has {which} of them"));
+        page.note(
+            "not shown",
+            &format!("{}; `--error-format json` has {which} of them", counted(hidden, "more failure", "more failures")),
+        );
     }
     let names: Vec<_> = cancelled.iter().map(|failed| &*failed.branch).filter(|name| !name.is_empty()).collect();
     if !names.is_empty() {
