@@ -95,7 +95,7 @@ codes! {
     NOT_PARALLEL = 208, "parallel settings on something that is not parallel";
     /// A fan-out without a fan-in, with two, or with one that cannot be.
     BAD_FAN_IN = 209, "a fan-out without one clear fan-in";
-    /// A head that is no node, is a branch twice, or is the fan-in itself.
+    /// A head that is not a node, is a branch twice, or is the fan-in itself.
     BAD_BRANCH = 210, "something that cannot be a branch";
     /// A path out of a fan-out other than its fan-in.
     LEAVES_FAN_OUT = 211, "a path out of a fan-out";
@@ -108,7 +108,7 @@ codes! {
     /// `edges` or `goto` in a dataflow file.
     ORDER_IN_DATAFLOW = 215, "an order in addition to `needs`";
     /// `__start__` or `__end__` in `needs`.
-    BAD_NEED = 216, "a need that is no node";
+    BAD_NEED = 216, "a need that is not a node";
     /// Fan-outs in fan-outs in fan-outs.
     TOO_DEEP = 217, "fan-outs nested too deeply";
     /// A node of a dataflow file without `needs`.
@@ -131,7 +131,7 @@ codes! {
     DUPLICATE_OUTPUT = 307, "a key twice among a node's outputs";
     /// `failures` without `allow_failure`.
     NO_FAILURES = 308, "`failures` where none are allowed";
-    /// `default` on a key that is no input.
+    /// `default` on a key that is not an input.
     UNUSED_DEFAULT = 309, "a default that is never used";
     /// A `default` or `reduce` that names a key.
     NO_STATE = 310, "a state key where there is no state";

@@ -9,7 +9,7 @@ pub mod doubt;
 mod expand;
 pub mod generate;
 pub mod graph;
-mod misspelt;
+pub mod misspelt;
 pub mod plan;
 pub mod render;
 mod script;

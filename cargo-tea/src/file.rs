@@ -4,6 +4,7 @@ use std::{fs, path::Path};
 
 use tea_build::{
     diagnostic::{Diagnostic, Diagnostics},
+    misspelt,
     plan::Plan,
     render,
     source::{FileId, Sources, Span},
@@ -36,6 +37,14 @@ impl Compiled {
     /// Compiles the file at `path`.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         Ok(Self::new(path, read(path)?))
+    }
+
+    /// Adds names in the workflow's Rust that are certainly misspelt, as `include_workflow!` in the file `caller` finds them.
+    pub(crate) fn find_misspelt(&mut self, caller: &Path) {
+        let caller = fs::read_to_string(caller).ok();
+        if let Some(plan) = &mut self.plan {
+            self.findings.extend(misspelt::find(plan, caller.as_deref()));
+        }
     }
 
     /// The plan, for commands that need one. Without one, the findings are printed.

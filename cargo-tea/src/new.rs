@@ -24,8 +24,8 @@ pub(crate) struct Options {
     /// Compile the workflow in a build script, so that rustc reports errors in its Rust at their place in the YAML.
     #[arg(long)]
     build_script: bool,
-    /// Take Tea's crates from this checkout. Without it: from the checkout that this program was built from if that still
-    /// exists, and otherwise from the registry.
+    /// Take Tea's crates from the checkout in this folder. By default, they come from the checkout that this program was
+    /// built from, or from the registry if that no longer exists.
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
 }

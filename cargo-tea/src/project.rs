@@ -15,6 +15,8 @@ use crate::Failure;
 pub(crate) struct Include {
     /// The path of the workflow file.
     pub(crate) path: PathBuf,
+    /// The Rust file with the call.
+    pub(crate) caller: PathBuf,
     /// How it is included.
     pub(crate) arguments: Arguments,
 }
@@ -35,7 +37,8 @@ pub(crate) fn includes(place: &Path) -> Result<Vec<Include>, Failure> {
                     // One that is not there is named all the same, as it was most likely meant.
                     let meant = || file.with_file_name(&arguments.path);
                     let path = caller.resolve(&arguments.path).unwrap_or_else(meant);
-                    found.push(Include { path: std::path::absolute(&path).unwrap_or(path), arguments });
+                    let path = std::path::absolute(&path).unwrap_or(path);
+                    found.push(Include { path, caller: file.clone(), arguments });
                 }
             });
         }

@@ -38,6 +38,23 @@ fn check_finds_the_workflows_of_a_package_and_fails_for_an_error() {
 }
 
 #[test]
+fn check_finds_names_that_can_only_be_misspelt_as_the_macro_does() {
+    let workflow = "name: sample\nstate_schema:\n  count: u32\nnodes:\n  - { name: count, run: count_words(), output: count }\n  \
+                    - { name: show, run: 'println!(\"{cuont} {}\", cuont + 1)' }\n";
+    let rust = "tea_runtime::include_workflow!(\"flow.yaml\");\nfn cuont_words() -> u32 { 1 }\n";
+    let package = package(rust, workflow);
+    let ran = tea(package.path(), &["check", "--message-format", "json"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    for said in ["there is no function `count_words`", "there is no state key `cuont`"] {
+        assert!(ran.stdout.contains(said), "{}", ran.stdout);
+    }
+    assert_eq!(ran.stdout.lines().count(), 2, "{}", ran.stdout);
+    // It is not certain where the calling file has something of that name.
+    fs::write(package.path().join("src/main.rs"), format!("{rust}use other::{{count_words, cuont}};\n")).unwrap();
+    assert_eq!(tea(package.path(), &["check"]).stdout, "");
+}
+
+#[test]
 fn check_in_a_package_without_a_workflow_says_so() {
     let package = package("fn main() {}\n", BROKEN);
     let ran = tea(package.path(), &["check"]);

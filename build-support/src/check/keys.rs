@@ -34,7 +34,7 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
                 Diagnostic::error(
                     codes::UNUSED_DEFAULT,
                     default.span,
-                    format!("`{name}` has a default but is no input"),
+                    format!("`{name}` has a default but is not an input"),
                 )
                 .label("never used")
                 .help(format!("let the caller give it: `input: true` on `{name}`"))

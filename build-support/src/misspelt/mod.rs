@@ -20,7 +20,8 @@ const PRELUDE: [&str; 5] = ["align_of", "align_of_val", "drop", "size_of", "size
 /// The names that can only be misspelt: they are near to a key or function, and nothing in the calling file has that name.
 /// Keys that the others may be meant for are forgotten: rustc would offer to write them in place of the macro call. Without
 /// the `caller`'s text, nothing is certain.
-pub(crate) fn find(plan: &mut Plan, caller: Option<&str>) -> Vec<Diagnostic> {
+#[must_use]
+pub fn find(plan: &mut Plan, caller: Option<&str>) -> Vec<Diagnostic> {
     let words: HashSet<&str> = caller.unwrap_or_default().split(|char| !is_word(char)).collect();
     let scope = LazyCell::new(|| Scope::of(caller.unwrap_or_default()));
     let keys: Vec<String> = plan.keys.iter().map(|key| key.name.value.clone()).collect();

@@ -26,18 +26,18 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The workflow files. Without any: all that the Rust of this package includes.
+    /// The workflow files. By default, all that the Rust of this package includes.
     files: Vec<PathBuf>,
     /// Check again whenever a file changes, until interrupted.
     #[arg(long)]
     watch: bool,
-    /// Then also run `cargo check`, and report rustc's errors at their places in the workflow files.
+    /// Also run `cargo check`, and report rustc's errors at their places in the workflow files.
     #[arg(long)]
     rust: bool,
-    /// For people, as one JSON object per line, or as annotations of GitHub Actions.
+    /// How to write the findings.
     #[arg(long, value_enum, default_value_t)]
     message_format: Format,
-    /// With `--rust`: further arguments of `cargo check`.
+    /// More arguments for `cargo check`, with `--rust`.
     #[arg(last = true, requires = "rust")]
     cargo: Vec<String>,
 }
@@ -72,7 +72,11 @@ fn check(options: &Options) -> Result<(), Failure> {
     let mut findings = Vec::new();
     for Subject { path, include } in subjects(options)? {
         let mut compiled = Compiled::read(&path)?;
-        if let Some(Include { arguments, .. }) = include {
+        if let Some(Include { caller, arguments, .. }) = include {
+            // rustc finds more of them.
+            if !options.rust {
+                compiled.find_misspelt(&caller);
+            }
             compiled.findings.retain(|finding| {
                 let wanted = arguments.surface.warnings && !arguments.allow.contains(&finding.code);
                 wanted || !finding.code.is_warning()

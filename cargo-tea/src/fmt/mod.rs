@@ -21,9 +21,9 @@ use crate::{Failure, file, print, project};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The workflow files. Without any: all that the Rust of this package includes.
+    /// The workflow files. By default, all that the Rust of this package includes.
     files: Vec<PathBuf>,
-    /// Change nothing, print the names of files that are not formatted, and fail if there are any.
+    /// Print the names of the files that are not formatted, and fail if there are any. No file is changed.
     #[arg(long)]
     check: bool,
 }

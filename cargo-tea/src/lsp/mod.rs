@@ -12,7 +12,7 @@ mod publish;
 
 use std::{collections::HashMap, thread};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 use lsp_server::{Connection, ErrorCode, Message, Notification, Request, Response};
 use lsp_types::{
     CodeActionParams, CompletionParams, CompletionResponse, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
@@ -60,7 +60,8 @@ fn serve(connection: &Connection) -> Result<(), Box<dyn std::error::Error + Send
     connection.initialize_finish(id, json!({ "capabilities": capabilities(), "serverInfo": server }))?;
     let mut server =
         Server { documents: HashMap::new(), schema: tea_build::syntax::schema(), sender: connection.sender.clone() };
-    for message in &connection.receiver {
+    let mut next = None;
+    while let Some(message) = next.take().or_else(|| connection.receiver.recv().ok()) {
         match message {
             Message::Request(request) => {
                 if connection.handle_shutdown(&request)? {
@@ -69,12 +70,34 @@ fn serve(connection: &Connection) -> Result<(), Box<dyn std::error::Error + Send
                 let response = server.request(request);
                 connection.sender.send(response.into())?;
             }
-            Message::Notification(notification) => server.notification(notification),
+            Message::Notification(notification) => {
+                let (notification, other) = latest(notification, &connection.receiver);
+                next = other;
+                server.notification(notification);
+            }
             Message::Response(_) => {}
         }
     }
     Ok(())
 }
+
+/// The last of several changes of one document that have arrived already, since each has the whole text; and the first
+/// message after them, if there is one. This keeps up with typing even if compiling a long file takes longer than a keystroke.
+fn latest(mut change: Notification, arrived: &Receiver<Message>) -> (Notification, Option<Message>) {
+    let document = |change: &Notification| change.params["textDocument"]["uri"].clone();
+    while change.method == CHANGE {
+        match arrived.try_recv() {
+            Ok(Message::Notification(later)) if later.method == CHANGE && document(&later) == document(&change) => {
+                change = later;
+            }
+            other => return (change, other.ok()),
+        }
+    }
+    (change, None)
+}
+
+/// The notification that a document has changed.
+const CHANGE: &str = "textDocument/didChange";
 
 struct Server {
     documents: HashMap<String, Document>,
@@ -150,7 +173,7 @@ impl Server {
                     self.update(open.uri, open.version, open.text);
                 }
             }
-            "textDocument/didChange" => {
+            CHANGE => {
                 if let Ok(DidChangeTextDocumentParams { text_document, content_changes }) =
                     serde_json::from_value(params)
                     && let Some(change) = content_changes.into_iter().next_back()
@@ -233,4 +256,32 @@ fn with<P: DeserializeOwned, R: Serialize>(
     let params = serde_json::from_value(params).map_err(|error| (ErrorCode::InvalidParams, error.to_string()))?;
     let result = answer(params)?;
     serde_json::to_value(result).map_err(|error| (ErrorCode::InternalError, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(uri: &str, version: i32) -> Notification {
+        Notification::new(CHANGE.to_owned(), json!({ "textDocument": { "uri": uri, "version": version } }))
+    }
+
+    #[test]
+    fn of_changes_that_have_arrived_the_last_one_of_the_document_counts() {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        for message in [change("a", 2), change("a", 3), change("b", 1), change("a", 4)] {
+            sender.send(Message::Notification(message)).unwrap();
+        }
+        let (last, next) = latest(change("a", 1), &receiver);
+        assert_eq!(last.params["textDocument"]["version"], 3);
+        let Some(Message::Notification(next)) = next else { panic!("a message comes after the changes") };
+        assert_eq!(next.params, change("b", 1).params);
+        let (last, next) = latest(next, &receiver);
+        assert_eq!((last.params, next.is_some()), (change("b", 1).params, true));
+        assert!(receiver.is_empty());
+        // Nothing else is put together.
+        sender.send(Message::Notification(change("a", 5))).unwrap();
+        let (saved, next) = latest(Notification::new("textDocument/didSave".to_owned(), json!({})), &receiver);
+        assert!(saved.method.ends_with("didSave") && next.is_none() && receiver.len() == 1);
+    }
 }
