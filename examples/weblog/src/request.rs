@@ -14,9 +14,9 @@ impl Request {
         let missing = |what: &str| format!("no {what} in `{line}`");
         let client = line.split_whitespace().next().ok_or_else(|| missing("client"))?;
         // The text between the first two quotes; a quote in a request is written `\"`.
-        let (_, behind) = line.split_once('"').ok_or_else(|| missing("request"))?;
-        let end = behind.match_indices('"').map(|(at, _)| at).find(|at| !behind[..*at].ends_with('\\'));
-        let (request, rest) = behind.split_at(end.ok_or_else(|| missing("end of the request"))?);
+        let (_, after) = line.split_once('"').ok_or_else(|| missing("request"))?;
+        let end = after.match_indices('"').map(|(at, _)| at).find(|at| !after[..*at].ends_with('\\'));
+        let (request, rest) = after.split_at(end.ok_or_else(|| missing("end of the request"))?);
         let path = request.split(' ').nth(1).ok_or_else(|| missing("path"))?;
         let status = rest[1..].split_whitespace().next().and_then(|status| status.parse().ok());
         Ok(Self { client: client.to_owned(), path: path.to_owned(), status: status.ok_or_else(|| missing("status"))? })
