@@ -18,7 +18,7 @@ use crate::{
     codes,
     diagnostic::{Code, Diagnostic, Diagnostics, Severity},
     generate::{self, Surface, join},
-    misspelt,
+    identity, misspelt,
     render::render,
     script,
     source::Sources,
@@ -162,7 +162,10 @@ fn workflow(path: &Path, bytes: &[u8], caller: &Caller, arguments: &Arguments) -
     }
     let (errors, mut warnings): (Vec<_>, Vec<_>) =
         found.into_sorted().into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
-    let mut text = if let Some(plan) = plan {
+    let mut text = if let Some(mut plan) = plan {
+        if !script::is_requested() {
+            identity::identify(&mut plan, caller, &arguments.path, &sources);
+        }
         let generated = generate::generate(&plan, surface, &sources);
         let include = |(macros, sheet): &(String, PathBuf)| {
             format!("{macros}\n::core::include!({:?})", sheet.display().to_string())

@@ -9,6 +9,7 @@ pub mod doubt;
 mod expand;
 pub mod generate;
 pub mod graph;
+mod identity;
 pub mod misspelt;
 pub mod plan;
 pub mod render;

@@ -42,6 +42,8 @@ pub struct Plan {
     /// `settings.checkpoint`, if runs are recorded. Every key that [is recorded](KeySpec::is_recorded) then has a codec
     /// in its kind, and so do the results of every map whose output is recorded.
     pub checkpoint: Option<Checkpoint>,
+    /// The identities of the code, if they are known. Otherwise records are only valid for the executable that made them.
+    pub identities: Option<&'static Identities>,
 }
 
 impl Plan {
@@ -54,6 +56,46 @@ impl Plan {
             None => self.name.to_owned(),
         }
     }
+}
+
+/// The identity of the code of something that is recorded: what it can reach in the sources, and how the program is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeId {
+    /// The hash; `0` if it is not known.
+    pub hash: u128,
+    /// The parts that it consists of, as ranges of [`Identities::parts`].
+    pub parts: &'static [(u32, u32)],
+}
+
+impl CodeId {
+    /// It is not known what the code can reach, so the executable counts.
+    pub const UNKNOWN: Self = Self { hash: 0, parts: &[] };
+}
+
+/// The identities of a workflow's code, apart from those of its nodes.
+#[derive(Debug)]
+pub struct Identities {
+    /// The hash of the workflow's structure: records of another structure have no place in it.
+    pub shape: u128,
+    /// Why more than necessary counts as the code of a node, if that is so.
+    pub notice: Option<&'static str>,
+    /// By key, the hash of its type; `0` if it is not known.
+    pub keys: &'static [u128],
+    /// What identities consist of.
+    pub parts: &'static [Part],
+}
+
+/// A part of identities.
+#[derive(Debug)]
+pub struct Part {
+    /// What it is: `fn score`.
+    pub name: &'static str,
+    /// Its file; may be empty.
+    pub file: &'static str,
+    /// Its line.
+    pub line: u32,
+    /// The hash of its content.
+    pub hash: u64,
 }
 
 /// How runs are recorded.
@@ -137,6 +179,8 @@ pub struct Step {
     pub reads: &'static [u32],
     /// `resume: rerun`: whether it runs again when a run is resumed, even if its record says that it is done.
     pub rerun: bool,
+    /// The identity of its code; unknown for a fan-out.
+    pub code: CodeId,
 }
 
 /// What a step runs.
@@ -196,6 +240,8 @@ pub struct Arm {
     pub text: &'static str,
     /// What the condition reads, like [`Step::reads`].
     pub reads: &'static [u32],
+    /// The identity of the condition.
+    pub code: CodeId,
 }
 
 /// A fan-out.
@@ -215,6 +261,13 @@ pub struct Region {
     pub fail_fast: bool,
 }
 
+impl Region {
+    /// The identities of the conditions of its branches.
+    pub(crate) fn when_code(&self) -> Vec<CodeId> {
+        self.tasks.iter().filter(|task| task.when.is_some()).map(|task| task.when_code).collect()
+    }
+}
+
 /// A branch of a fan-out.
 #[derive(Debug)]
 pub struct Task {
@@ -228,10 +281,14 @@ pub struct Task {
     pub when_text: &'static str,
     /// What the condition reads, like [`Step::reads`].
     pub when_reads: &'static [u32],
+    /// The identity of the condition.
+    pub when_code: CodeId,
     /// The tasks to wait for, ascending.
     pub needs: &'static [u32],
     /// The block that it runs.
     pub block: &'static Block,
+    /// The identity of all code in the block.
+    pub code: CodeId,
     /// The keys that it is sent.
     pub reads: &'static [TaskRead],
     /// The keys that it may write.

@@ -12,7 +12,7 @@ use tea_runtime::{
     ParallelConfig, ParallelExecutor,
     engine::{self, Options},
     executor::Unit,
-    plan::{Block, Next, Place, Plan, Region, Site, Step, Target, Task, Work},
+    plan::{Block, CodeId, Next, Place, Plan, Region, Site, Step, Target, Task, Work},
 };
 
 use crate::wfformat::Graph;
@@ -87,6 +87,8 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
         when: None,
         when_text: "",
         when_reads: &[],
+        when_code: CodeId::UNKNOWN,
+        code: CodeId::UNKNOWN,
         needs: needs.iter().map(|&need| u32::try_from(need).expect("a small graph")).collect::<Vec<_>>().leak(),
         block: &NOTHING,
         reads: &[],
@@ -109,6 +111,7 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
         max_visits: 1,
         reads: &[],
         rerun: false,
+        code: CodeId::UNKNOWN,
     };
     let root = Block { entry: Next::Go(Target::Step(0)), steps: vec![step].leak(), keys: &[] };
     Box::leak(Box::new(Plan {
@@ -124,6 +127,7 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
         sites: vec![Site::Region(region)].leak(),
         max_workers: None,
         checkpoint: None,
+        identities: None,
     }))
 }
 

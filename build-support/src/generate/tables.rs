@@ -9,7 +9,10 @@ use super::{
     pieces::{self, Pieces},
 };
 use crate::{
-    plan::{Arm, Block, Code, KeyId, Map, Next, Output, Plan, Policy, Region, Step, Target, Task, Work},
+    plan::{
+        self, Arm, Block, Code, CodeId, Identities, KeyId, Map, Next, Output, Plan, Policy, Region, Step, Target, Task,
+        Work,
+    },
     source::{Sources, Span},
     syntax::{Checkpoint, CircuitBreaker, Retry, RetryOn, Strategy, parallel_settings},
 };
@@ -97,7 +100,7 @@ impl<'a> Writer<'a, '_> {
         };
         format!(
             "            tea::Step {{ name: {:?}, place: {}, work: tea::Work::{work}, next: {}, max_visits: {}, reads: &{}, \
-             rerun: {} }},\n",
+             rerun: {}, code: {} }},\n",
             step.name,
             self.place(step.span),
             self.next(&step.name, &step.next),
@@ -108,6 +111,7 @@ impl<'a> Writer<'a, '_> {
                 Work::FanOut(_) => "[]".to_owned(),
             },
             step.rerun,
+            code_id(&step.code),
         )
     }
 
@@ -125,7 +129,11 @@ impl<'a> Writer<'a, '_> {
     fn arm(&mut self, of: &str, arm: &'a Arm) -> String {
         let (when, text) = self.when(of, arm.when.as_ref());
         let reads = reads(arm.when.as_slice());
-        format!("tea::Arm {{ when: {when}, to: {}, text: {text:?}, reads: &{reads} }}, ", target(arm.to))
+        format!(
+            "tea::Arm {{ when: {when}, to: {}, text: {text:?}, reads: &{reads}, code: {} }}, ",
+            target(arm.to),
+            code_id(&arm.code)
+        )
     }
 
     fn when(&mut self, of: &str, when: Option<&'a Code>) -> (String, &'a str) {
@@ -162,12 +170,15 @@ impl<'a> Writer<'a, '_> {
         });
         format!(
             "        tea::Task {{ name: {:?}, place: {}, when: {when}, when_text: {when_text:?}, when_reads: \
-             &{when_reads}, needs: &{:?}, config: &{}, reads: &[{reads}], writes: &[{writes}], block: {} }},\n",
+             &{when_reads}, when_code: {}, needs: &{:?}, config: &{}, reads: &[{reads}], writes: &[{writes}], block: {}, \
+             code: {} }},\n",
             task.name,
             self.place(task.span),
+            code_id(&task.when_code),
             task.needs,
             self.config(&task.policy),
             self.block(&task.block, &task.block.keys),
+            code_id(&task.code),
         )
     }
 
@@ -320,8 +331,38 @@ impl Written for CircuitBreaker {
 /// How runs are recorded, if they are.
 pub(super) fn checkpoint(plan: &Plan) -> String {
     option(plan.checkpoint.as_ref().map(|checkpoint| {
-        let Checkpoint { sync, keep, max_size } = checkpoint.value;
+        let Checkpoint { sync, keep, max_size, code: _ } = checkpoint.value;
         format!("tea::Checkpoint {{ sync: {}, keep: {keep}, max_size: {max_size} }}", sync.written())
+    }))
+}
+
+/// The identity of some code: its hash, and the parts that it consists of, as ranges.
+fn code_id(id: &CodeId) -> String {
+    if *id == CodeId::default() {
+        return "tea::CodeId::UNKNOWN".to_owned();
+    }
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for part in &id.parts {
+        match ranges.last_mut() {
+            Some((_, end)) if *end == *part => *end += 1,
+            _ => ranges.push((*part, part + 1)),
+        }
+    }
+    format!("tea::CodeId {{ hash: {:#034x}, parts: &{ranges:?} }}", id.hash)
+}
+
+/// The identities of the workflow's code, if they are known.
+pub(super) fn identities(plan: &Plan) -> String {
+    option(plan.identities.as_ref().map(|Identities { shape, keys, parts, notice }| {
+        let keys = join(keys, ", ", |hash| format!("{hash:#034x}"));
+        let parts = join(parts, "", |part| {
+            let plan::Part { file, line, name, hash } = part;
+            format!("            tea::Part {{ name: {name:?}, file: {file:?}, line: {line}, hash: {hash:#018x} }},\n")
+        });
+        let notice = notice.as_ref().map_or_else(|| "tea::None".to_owned(), |notice| format!("tea::Some({notice:?})"));
+        format!(
+            "&tea::Identities {{ shape: {shape:#034x}, notice: {notice}, keys: &[{keys}], parts: &[\n{parts}        ] }}"
+        )
     }))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Arm, Block, Code, Key, KeyId, Map, MapOutput, Next, Output, Plan, Region, Run, Step, Task, Work};
+use super::{Arm, Block, Code, CodeId, Key, KeyId, Map, MapOutput, Next, Output, Plan, Region, Run, Step, Task, Work};
 use crate::{
     graph::{self, Graph, access::Access, copying, crossing, resolve, settings},
     source::Spanned,
@@ -47,6 +47,7 @@ pub fn lower(graph: &Graph<'_>, access: &Access) -> Plan {
         sites: lower.sites,
         max_workers: workflow.parallel.max_workers.as_ref().map(|setting| setting.value),
         checkpoint: workflow.checkpoint.clone(),
+        identities: None,
     }
 }
 
@@ -96,6 +97,7 @@ impl Lower<'_, '_> {
             next: self.next(&step.next),
             max_visits: node.and_then(|node| node.max_visits.as_ref()).map_or(MAX_VISITS, |visits| visits.value),
             rerun: step.region.is_none() && node.is_some_and(|node| node.rerun.is_some()),
+            code: CodeId::default(),
         }
     }
 
@@ -106,7 +108,11 @@ impl Lower<'_, '_> {
                 [(None, target)] => Next::Go(target),
                 _ => Next::Choose(
                     arms.iter()
-                        .map(|(when, to)| Arm { when: when.map(|rust| self.code(rust, &[])), to: *to })
+                        .map(|(when, to)| Arm {
+                            when: when.map(|rust| self.code(rust, &[])),
+                            to: *to,
+                            code: CodeId::default(),
+                        })
                         .collect(),
                 ),
             },
@@ -202,8 +208,10 @@ impl Lower<'_, '_> {
                 name: self.graph.name(task.head).to_owned(),
                 span: task.span,
                 when: task.when.map(|rust| self.code(rust, &[])),
+                when_code: CodeId::default(),
                 needs: task.needs.clone(),
                 block: self.block(task.block),
+                code: CodeId::default(),
                 reads: access.reads.clone(),
                 writes: access.writes.clone(),
                 policy: settings::policy(&task.settings),

@@ -4,6 +4,7 @@
 //! [`Region`]: tasks that run in parallel, each with a block of its own, ordered by `needs`. The
 //! whole workflow is one block; a dataflow file is a block with a single region.
 
+mod code;
 mod json;
 mod lower;
 
@@ -12,6 +13,7 @@ use crate::{
     syntax::{Checkpoint, Rust},
 };
 
+pub use self::code::{CodeId, Identities, Part};
 pub use crate::graph::{KeyId, Policy, Target, TaskRead, TaskWrite};
 pub use lower::lower;
 
@@ -32,6 +34,8 @@ pub struct Plan {
     pub max_workers: Option<u32>,
     /// `settings.checkpoint`.
     pub checkpoint: Option<Spanned<Checkpoint>>,
+    /// The identities of the code; `None` if only the executable counts.
+    pub identities: Option<Identities>,
 }
 
 /// A state key.
@@ -105,6 +109,8 @@ pub struct Step {
     pub max_visits: u64,
     /// It runs again in every resume.
     pub rerun: bool,
+    /// The identity of its code; of a fan-out, none.
+    pub code: CodeId,
 }
 
 /// What a step runs.
@@ -173,6 +179,8 @@ pub struct Arm {
     pub when: Option<Code>,
     /// Where it leads.
     pub to: Target,
+    /// The identity of the condition.
+    pub code: CodeId,
 }
 
 /// A fan-out: tasks that run in parallel.
@@ -202,10 +210,14 @@ pub struct Task {
     pub span: Span,
     /// Starts only if this holds; evaluated where the region starts.
     pub when: Option<Code>,
+    /// The identity of the condition.
+    pub when_code: CodeId,
     /// Tasks that must be done first, ascending. Empty for branches.
     pub needs: Vec<u32>,
     /// What it runs.
     pub block: Block,
+    /// The identity of all code in it.
+    pub code: CodeId,
     /// The keys that it is sent.
     pub reads: Vec<TaskRead>,
     /// The keys that it may write and that outlive it.

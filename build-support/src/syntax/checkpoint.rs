@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Checkpoint,
+    Checkpoint, CodeScope,
     language::CHECKPOINT,
     reader::{Fields, Reader},
 };
@@ -11,7 +11,7 @@ use crate::{source::Spanned, yaml::Value};
 
 impl Default for Checkpoint {
     fn default() -> Self {
-        Self { sync: Duration::from_millis(100), keep: 5, max_size: 20 << 30 }
+        Self { sync: Duration::from_millis(100), keep: 5, max_size: 20 << 30, code: CodeScope::Source }
     }
 }
 
@@ -28,6 +28,11 @@ impl<'a> Reader<'a, '_> {
                 sync: self.duration(&fields, "sync").map_or(default.sync, |time| time.value),
                 keep: self.count(&fields, "keep").map_or(default.keep, |count| count.value),
                 max_size: self.size(&fields, "max_size").map_or(default.max_size, |size| size.value),
+                code: self.word(&fields, "code").map_or(default.code, |word| match word.value {
+                    "crate" => CodeScope::Crate,
+                    "build" => CodeScope::Build,
+                    _ => CodeScope::Source,
+                }),
             };
             return Some(Spanned::new(checkpoint, span));
         }

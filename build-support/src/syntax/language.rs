@@ -127,6 +127,8 @@ pub(crate) const NODE_TYPES: &[&str] = &["dynamic_parallel"];
 pub(crate) const STRATEGIES: &[&str] = &["thread", "process"];
 /// Words of `retry_on`.
 pub(crate) const RETRY_ON: &[&str] = &["error", "panic", "timeout", "crash"];
+/// Words of `code` in `checkpoint`.
+pub(crate) const CODE_SCOPES: &[&str] = &["source", "crate", "build"];
 /// Words of `resume`.
 pub(crate) const RESUME: &[&str] = &["rerun"];
 
@@ -200,6 +202,12 @@ pub(crate) static CHECKPOINT: Table = Table {
         ),
         entry("keep", Shape::Count(1), "How many runs that ended are kept; 5 if not given."),
         entry("max_size", Shape::Size, "The most that all records together may take; `20GiB` if not given."),
+        entry(
+            "code",
+            Shape::Word(CODE_SCOPES),
+            "What makes a node run again if it has changed: the source code that the node can reach (`source`, if not given), \
+             all of the package (`crate`), or anything in the program (`build`).",
+        ),
     ],
     more: &[],
     says: doubt::SETTING,
@@ -209,13 +217,6 @@ pub(crate) static CHECKPOINT: Table = Table {
 pub(super) fn is_setting(name: &str) -> bool {
     let tables = [settings::ENTRIES, RETRY.entries, CIRCUIT_BREAKER.entries];
     tables.iter().any(|entries| entries.iter().any(|entry| entry.name == name))
-}
-
-/// Why an entry that is planned for a mapping is not there, and what holds without it.
-pub(super) fn planned(table: &Table, word: &str) -> Option<&'static str> {
-    (*table == CHECKPOINT && word == "code").then_some(
-        "there is no choice yet: a run can be resumed only by the program that recorded it, byte for byte; remove `code`",
-    )
 }
 
 /// `settings.parallel`.

@@ -278,6 +278,20 @@ pub struct Checkpoint {
     pub keep: u32,
     /// The most bytes that all records together may take.
     pub max_size: u64,
+    /// What counts as the code of a node.
+    pub code: CodeScope,
+}
+
+/// What counts as the code of a node: if it changes, the node runs again when a run is resumed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CodeScope {
+    /// What its Rust can reach in the sources.
+    #[default]
+    Source,
+    /// All sources of the package, and of its dependencies by path.
+    Crate,
+    /// The executable.
+    Build,
 }
 
 /// A kind of failure that may be retried.

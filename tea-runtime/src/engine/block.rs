@@ -12,7 +12,7 @@ use crate::{
     event::Event,
     failure::{Failure, FailureKind, cancelled},
     panic::guard,
-    plan::{Arm, Block, Body, Condition, Next, Step, Target, Work},
+    plan::{Arm, Block, Body, CodeId, Condition, Next, Step, Target, Work},
     position::Position,
     result::pid,
     state::View,
@@ -80,6 +80,11 @@ impl<'a> BlockRun<'a> {
         self.position.step(u32::try_from(self.at).unwrap_or(u32::MAX), self.visits.of(self.at))
     }
 
+    /// The identity of the code of the step that the block has reached.
+    pub(super) fn code(&self) -> CodeId {
+        self.block.steps.get(self.at).map_or(CodeId::UNKNOWN, |step| step.code)
+    }
+
     /// The records of its steps, if these are recorded.
     pub(super) fn records(&self) -> Option<&'a Arc<Records>> {
         self.records
@@ -137,8 +142,9 @@ impl<'a> BlockRun<'a> {
         let position = self.position();
         self.names.renewed |= records.renews(step.name);
         let found = records.step(&position, &self.names).filter(|found| self.leads_on(&found.done.onward));
-        let asks = (!matches!(step.work, Work::FanOut(_))).then(|| records.asks(&self.names, step.reads, &self.view));
-        self.context.reads = asks.map(|asks| asks.bytes());
+        let asks = (!matches!(step.work, Work::FanOut(_)))
+            .then(|| records.asks(&[step.code], &self.names, step.reads, &self.view));
+        self.context.reads = asks.map(|asks| records.read(asks, &[step.code]));
         // What conditions read that the node wrote is determined by what it read.
         let mut decided = self.decided(records, step.next);
         let valid = found.as_ref().filter(|found| found.done.asks == asks);
@@ -186,7 +192,8 @@ impl<'a> BlockRun<'a> {
     fn decided(&self, records: &Records, next: Next) -> Option<Name> {
         let Next::Choose(arms) = next else { return None };
         let reads: Vec<u32> = arms.iter().flat_map(|arm| arm.reads).copied().collect();
-        Some(records.asks(&self.names, &reads, &self.view))
+        let code: Vec<CodeId> = arms.iter().map(|arm| arm.code).collect();
+        Some(records.asks(&code, &self.names, &reads, &self.view))
     }
 
     /// Whether the block can continue there from here.

@@ -33,8 +33,8 @@ use crate::{
     failure::{ExitStatus, Failure, FailureKind, NodeError},
     map::{Wired, given, map},
     plan::{
-        self, Block, Map, Next, Place, Plan, Region, Registered, Run as Node, Site, Step, Target, Task, TaskRead,
-        TaskWrite,
+        self, Block, CodeId, Map, Next, Place, Plan, Region, Registered, Run as Node, Site, Step, Target, Task,
+        TaskRead, TaskWrite,
     },
     policy::{ParallelConfig, Strategy},
     position::Position,
@@ -75,6 +75,7 @@ static ACTS: Plan = Plan {
     sites: &[Site::Region(&REGION)],
     max_workers: None,
     checkpoint: None,
+    identities: None,
 };
 
 static REGION: Region = Region {
@@ -86,6 +87,8 @@ static REGION: Region = Region {
         when: None,
         when_text: "",
         when_reads: &[],
+        when_code: CodeId::UNKNOWN,
+        code: CodeId::UNKNOWN,
         needs: &[],
         block: &Block {
             entry: Next::Go(Target::Step(0)),
@@ -97,6 +100,7 @@ static REGION: Region = Region {
                 max_visits: 10_000,
                 reads: &[],
                 rerun: false,
+                code: CodeId::UNKNOWN,
             }],
             keys: &[0, 1],
         },
@@ -158,6 +162,7 @@ static DOUBLES: Plan = Plan {
             max_visits: 10_000,
             reads: &[],
             rerun: false,
+            code: CodeId::UNKNOWN,
         }],
         keys: &[],
     },
@@ -171,6 +176,7 @@ static DOUBLES: Plan = Plan {
     panics_abort: false,
     max_workers: None,
     checkpoint: None,
+    identities: None,
 };
 
 static MAP: Map = Map {

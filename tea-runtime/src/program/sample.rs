@@ -6,7 +6,7 @@ use crate::{
     context::Context,
     failure::NodeError,
     map::{Local, in_place, map},
-    plan::{Arm, Block, Map, Next, Place, Plan, Region, Run, Site, Step, Target, Task, Work},
+    plan::{Arm, Block, CodeId, Map, Next, Place, Plan, Region, Run, Site, Step, Target, Task, Work},
     policy::{ParallelConfig, Strategy},
     state::{
         Key, KeySpec, Kind, Parse, View,
@@ -77,8 +77,14 @@ pub(super) static READ_QC: Plan = Plan {
             Step { work: Work::FanOut(&BRANCHES), next: Next::Go(Target::Step(2)), ..node("load", 30) },
             Step {
                 next: Next::Choose(&[
-                    Arm { when: Some(never), to: Target::Step(0), text: "report.is_empty() && k < 31", reads: &[] },
-                    Arm { when: None, to: Target::Step(3), text: "", reads: &[] },
+                    Arm {
+                        when: Some(never),
+                        to: Target::Step(0),
+                        text: "report.is_empty() && k < 31",
+                        reads: &[],
+                        code: CodeId::UNKNOWN,
+                    },
+                    Arm { when: None, to: Target::Step(3), text: "", reads: &[], code: CodeId::UNKNOWN },
                 ]),
                 ..node("end", 20)
             },
@@ -89,6 +95,7 @@ pub(super) static READ_QC: Plan = Plan {
     sites: &[Site::Region(&BRANCHES), Site::Region(&INNER), Site::Map(&EACH)],
     max_workers: None,
     checkpoint: None,
+    identities: None,
 };
 
 static BRANCHES: Region = Region {
@@ -163,6 +170,7 @@ pub(super) static DIAMOND: Plan = Plan {
     sites: &[Site::Region(&NEEDS)],
     max_workers: None,
     checkpoint: None,
+    identities: None,
 };
 
 static NEEDS: Region = Region {
@@ -190,6 +198,8 @@ const fn task(name: &'static str, block: &'static Block) -> Task {
         when: None,
         when_text: "",
         when_reads: &[],
+        when_code: CodeId::UNKNOWN,
+        code: CodeId::UNKNOWN,
         needs: &[],
         block,
         reads: &[],
@@ -207,6 +217,7 @@ const fn node(name: &'static str, line: u32) -> Step {
         max_visits: 10_000,
         reads: &[],
         rerun: false,
+        code: CodeId::UNKNOWN,
     }
 }
 

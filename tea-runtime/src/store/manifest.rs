@@ -19,7 +19,7 @@ use super::{
 const FILE: &str = "manifest";
 
 /// The kind of its one frame, which changes with its form.
-const KIND: u8 = 2;
+const KIND: u8 = 3;
 
 /// What a run is, and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,12 @@ pub(crate) struct Manifest {
     pub(crate) arguments: Vec<String>,
     /// The names of nodes and branches, by the steps and tasks that lead to them, for people.
     pub(crate) names: Vec<(Vec<u64>, String)>,
+    /// The hash of the workflow's structure; `0` if it is not known.
+    pub(crate) shape: u128,
+    /// The hashes of the types of keys.
+    pub(crate) keys: Vec<u128>,
+    /// What the identities of the code consist of: names and hashes.
+    pub(crate) parts: Vec<(String, u64)>,
     pub(crate) status: Status,
 }
 

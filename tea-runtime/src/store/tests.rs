@@ -47,6 +47,9 @@ fn manifest() -> Manifest {
         resumed: 0,
         arguments: vec!["flow".to_owned(), "--k".to_owned(), "3".to_owned()],
         names: vec![(vec![0], "node".to_owned()), (vec![1, 0], "branch".to_owned())],
+        shape: 7,
+        keys: vec![1, u128::MAX],
+        parts: vec![("fn score".to_owned(), 3)],
         status: Status::Unfinished,
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use super::{
     Around, Surface,
-    tables::{Tables, checkpoint, option},
+    tables::{Tables, checkpoint, identities, option},
     types::KeyType,
     visibility::within,
 };
@@ -72,13 +72,14 @@ pub(super) fn write(around: Around<'_>, types: &[KeyType], tables: &Tables, node
          ::core::column!()),\n        \
          package: ::core::option_env!(\"CARGO_PKG_NAME\"), version: ::core::option_env!(\"CARGO_PKG_VERSION\"), \
          panics_abort: ::core::cfg!(panic = \"abort\"), keys: &KEYS,\n        \
-         root: {},\n        sites: &[{}],\n        max_workers: {}, checkpoint: {},\n    }};\n",
+         root: {},\n        sites: &[{}],\n        max_workers: {}, checkpoint: {},\n        identities: {},\n    }};\n",
         plan.name.value,
         plan.description.as_deref().unwrap_or_default(),
         tables.root,
         tables.sites.trim_end(),
         option(plan.max_workers),
         checkpoint(plan),
+        identities(plan),
     );
     text += &tables.statics;
     if surface.main && surface.warnings {

@@ -150,8 +150,6 @@ impl<'a, 'd> Reader<'a, 'd> {
             if !has(values, meant.name) {
                 values.push((meant.name, entry));
             }
-        } else if let Some(why) = language::planned(table, word) {
-            error = error.help(why);
         } else if let Some(other) = elsewhere {
             error = error.help(format!("`{word}` belongs in {}", other.what));
         } else {

@@ -83,7 +83,7 @@ fn skipped(block: &mut BlockRun<'_>, region: &'static Region, position: &Positio
     let records = block.records().filter(|_| region.tasks.iter().any(|task| task.when.is_some()));
     let records = records.map(|records| {
         let reads: Vec<u32> = region.tasks.iter().flat_map(|task| task.when_reads).copied().collect();
-        (records, records.asks(&block.names, &reads, &block.view))
+        (records, records.asks(&region.when_code(), &block.names, &reads, &block.view))
     });
     if let Some(skipped) = records.and_then(|(records, asks)| records.skipped(position, asks, &block.names)) {
         return Ok(skipped);
@@ -142,7 +142,7 @@ impl Source for Branches<'_> {
                     };
                     let recorded = self.recording.as_ref().filter(|_| !position.is_root());
                     let recorded = recorded.map(|recording| recording.of_steps(task));
-                    let reads = self.recording.as_ref().map(|recording| recording.asks(task).bytes());
+                    let reads = self.recording.as_ref().map(|recording| recording.read(task));
                     let place = (position, reads);
                     let work = Box::new(BranchWork::new(self.run, self.region, task, view, place, recorded));
                     return Next::Start(Start { key: task, work, scope, part: task as u64 });

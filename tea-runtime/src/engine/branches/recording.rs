@@ -18,7 +18,7 @@ use crate::{
         wire::ResultHead,
     },
     failure::Failure,
-    plan::{Plan, Region},
+    plan::{Plan, Region, Task},
     position::Position,
     result::ParallelFlowResult,
     state::KeySpec,
@@ -89,10 +89,15 @@ impl<'a> Recording<'a> {
         Some(record)
     }
 
-    /// The name of what a task reads.
-    pub(super) fn asks(&self, task: usize) -> Name {
-        let reads = self.region.tasks[task].reads;
-        self.records.asked(reads.iter().map(|read| (read.key, self.names.get(read.key))))
+    /// The name of what a task reads, without its code.
+    pub(super) fn read(&self, task: usize) -> [u8; 16] {
+        self.records.read(self.asks(task), &[self.region.tasks[task].code])
+    }
+
+    /// The name of a task's code and of what it reads.
+    fn asks(&self, task: usize) -> Name {
+        let Task { reads, code, .. } = &self.region.tasks[task];
+        self.records.asked(&[*code], reads.iter().map(|read| (read.key, self.names.get(read.key))))
     }
 
     /// Includes the names of what `task` reads of finished tasks.

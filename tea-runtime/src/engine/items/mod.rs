@@ -83,7 +83,7 @@ pub(super) fn run(
     });
     let started = Instant::now();
     let driver = Driver::new(run, site, map.id, &block.context.token, position);
-    let reads = recording.as_ref().map(|recording| recording.asks().bytes());
+    let reads = recording.as_ref().map(Recording::read);
     let counted = config.circuit_breaker.is_some() || config.max_tasks_per_worker.is_some();
     let mut items = Items {
         run,

@@ -16,7 +16,7 @@ use crate::{
     },
     failure::Failure,
     map::Batch,
-    plan::Map,
+    plan::{CodeId, Map},
     position::Position,
     result::{ItemFailure, ParallelFlowResult},
 };
@@ -27,7 +27,9 @@ pub(super) struct Recording {
     map: &'static Map,
     position: Position,
     events: Events,
-    /// The name of what the items read.
+    /// The identity of their code.
+    code: CodeId,
+    /// The name of their code and of what they read.
     asks: Name,
     /// The items that are done.
     done: Option<ItemRecords>,
@@ -45,15 +47,27 @@ impl Recording {
         if !map.writes.iter().all(|key| is_recorded(&specs[*key as usize])) {
             return None;
         }
-        let asks = if map.spec.is_in_place() { asks } else { records.asks(&block.names, map.reads, &block.view) };
+        let code = block.code();
+        let asks =
+            if map.spec.is_in_place() { asks } else { records.asks(&[code], &block.names, map.reads, &block.view) };
         let (position, events) = (block.position(), block.context.events.clone());
         let done = records.items(&position, asks, &block.names);
-        Some(Self { records, map, position, events, asks, done, given: Some(Given::default()), buffer: Vec::new() })
+        Some(Self {
+            records,
+            map,
+            position,
+            events,
+            code,
+            asks,
+            done,
+            given: Some(Given::default()),
+            buffer: Vec::new(),
+        })
     }
 
-    /// The name of what the items read.
-    pub(super) fn asks(&self) -> Name {
-        self.asks
+    /// The name of what the items read, without their code.
+    pub(super) fn read(&self) -> [u8; 16] {
+        self.records.read(self.asks, &[self.code])
     }
 
     /// What is recorded about the map as a whole after its end.

@@ -8,6 +8,7 @@
 //! bytes keeps its name, so only units that what is new can reach run again.
 
 mod branch;
+mod build;
 mod contents;
 mod files;
 mod items;
@@ -23,6 +24,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use self::build::Before;
 pub use self::outlook::{Outlook, Prospect};
 pub(super) use self::{
     branch::{BranchRecord, unknown},
@@ -44,7 +46,7 @@ use crate::{
     cancel::CancellationToken,
     event::Events,
     failure::{Failure, FailureKind},
-    plan::RESULTS,
+    plan::{CodeId, RESULTS},
     position::Position,
     result::ParallelFlowResult,
     state::{KeySpec, Stored, Value, View},
@@ -58,8 +60,10 @@ pub(crate) struct Records {
     /// The run to which the log belongs; `None` in a worker.
     recorder: Option<Recorder>,
     session: Session,
-    /// The identity of the code.
-    code: Hash,
+    /// The content of the executable: the identity of code about which nothing else is known.
+    program: Hash,
+    /// What was different when the records were made, if that was another build.
+    before: Option<Before>,
     /// The names of the inputs.
     inputs: Names,
     /// Whether allowed failures are retried, because the run had ended.
@@ -84,15 +88,30 @@ impl Records {
         self.inputs.clone()
     }
 
-    /// The name of what code reads that reads these keys of a block.
-    pub(super) fn asks(&self, names: &Names, reads: &[u32], view: &View) -> Name {
+    /// The name of some code, and of what it reads if it reads these keys of a block.
+    pub(super) fn asks(&self, code: &[CodeId], names: &Names, reads: &[u32], view: &View) -> Name {
         let name = |key: u32| if key == RESULTS { Some(results_name(view)) } else { names.get(key) };
-        self.asked(reads.iter().map(|key| (*key, name(*key))))
+        self.asked(code, reads.iter().map(|key| (*key, name(*key))))
     }
 
-    /// The name of what code reads that reads keys with these names.
-    pub(super) fn asked(&self, reads: impl Iterator<Item = (u32, Option<Name>)>) -> Name {
-        Name::of(&(self.code, reads.collect::<Vec<_>>()))
+    /// The name of some code, and of what it reads if it reads keys with these names.
+    pub(super) fn asked(&self, code: &[CodeId], reads: impl Iterator<Item = (u32, Option<Name>)>) -> Name {
+        Name::of(&reads.collect::<Vec<_>>()).with_code(self.code(code))
+    }
+
+    /// The name of what was read, of one that includes the code. An edit does not change it: so a payment that a node made
+    /// is not made again after the node was mended.
+    pub(super) fn read(&self, asks: Name, code: &[CodeId]) -> [u8; 16] {
+        asks.with_code(self.code(code)).bytes()
+    }
+
+    /// The identity of some code.
+    fn code(&self, code: &[CodeId]) -> [u8; 16] {
+        match code {
+            _ if code.iter().any(|of| of.hash == 0) => self.program.first(),
+            [one] => one.hash.to_le_bytes(),
+            several => Name::of(&several.iter().map(|of| of.hash).collect::<Vec<_>>()).bytes(),
+        }
     }
 
     /// Records something about a position. `token` cancels what it is a part of: nothing is recorded for an abandoned

@@ -31,6 +31,12 @@ impl Name {
         Self(fastrand::u128(..).to_le_bytes())
     }
 
+    /// This name with the identity of the code that read what it names; or without, if it was with.
+    #[must_use]
+    pub(super) fn with_code(self, code: [u8; 16]) -> Self {
+        Self((u128::from_le_bytes(self.0) ^ u128::from_le_bytes(code)).to_le_bytes())
+    }
+
     /// Its bytes.
     pub(in crate::engine) fn bytes(&self) -> [u8; 16] {
         self.0

@@ -22,7 +22,7 @@ use crate::{
 /// What a worker has to know to record a branch. The known records follow.
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
-    code: Hash,
+    program: Hash,
     names: Names,
     retries_failures: bool,
     only_output: bool,
@@ -40,7 +40,7 @@ impl Records {
         let known = self.log.below(&key(branch, None)).unwrap_or_default();
         let store = self.log.store().and_then(|store| std::path::absolute(store).ok());
         let head = Head {
-            code: self.code,
+            program: self.program,
             names: names.clone(),
             retries_failures: self.retries_failures,
             only_output: self.session.only_output,
@@ -62,7 +62,7 @@ impl Records {
     /// # Errors
     /// If the bytes are invalid.
     pub(in crate::engine) fn received(bytes: &[u8], send: SendRecord) -> Result<(Arc<Self>, Names), String> {
-        let (Head { code, names, retries_failures, only_output, from, store, known }, mut rest) = wire::read(bytes)?;
+        let (Head { program, names, retries_failures, only_output, from, store, known }, mut rest) = wire::read(bytes)?;
         let mut raw = Vec::with_capacity(known.len());
         for (kind, length) in known {
             let split = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
@@ -75,7 +75,10 @@ impl Records {
         // The parent reports it.
         let told = AtomicBool::new(true);
         let (log, inputs) = (Arc::new(log), Names::default());
-        Ok((Arc::new(Self { log, recorder: None, session, code, inputs, retries_failures, told }), names))
+        Ok((
+            Arc::new(Self { log, recorder: None, session, program, before: None, inputs, retries_failures, told }),
+            names,
+        ))
     }
 
     /// Records what a worker has sent that runs the branch at this position.

@@ -5,9 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{Name, Names, Onward, Records, Session, StepRecord, key, session};
+use super::{Name, Names, Onward, Records, Session, StepRecord, build, key, session};
 use crate::{
-    plan::{Block, Map, Next, Plan, Region, Step, Target, Task, Work},
+    plan::{Block, CodeId, Map, Next, Plan, Region, Step, Target, Task, Work},
     position::Position,
     state::{KeySpec, Value, View},
     store::{Folder, Kind, Recorder, StoreError},
@@ -54,11 +54,12 @@ pub(crate) fn outlook(plan: &'static Plan, inputs: &[(u32, Value)], session: &Se
     let folder = Folder::open(&session.state_dir)?;
     let run = session::find(plan, &folder, asked)?;
     let name = run.name.clone();
-    if run.manifest()?.program != session::program(&session.state_dir)? {
-        return Ok(all_run(plan, "the run was recorded by another build of this program"));
+    let own = session::program(&session.state_dir)?;
+    if let Err(why) = build::before(plan, &run.manifest()?, own) {
+        return Ok(all_run(plan, &format!("no records of run `{name}` are reused: {why}")));
     }
     let recorder = Recorder::look(folder, run)?;
-    let begun = session::begun(plan, &recorder, inputs)?;
+    let begun = session::begun(plan, &recorder, inputs, own)?;
     let changed: BTreeMap<u32, String> = begun.changed.iter().cloned().collect();
     let records = Arc::new(session::records(plan, recorder, session.clone(), inputs, begun));
     let mut walk = Walk::new(plan, &records, plan.root, &Position::ROOT, records.inputs(), changed);
@@ -107,7 +108,7 @@ impl<'a> Walk<'a> {
             Next::Go(target) => of(target),
             Next::Fork(_) => None,
             Next::Choose(_) => match self.records.step(&self.at(steps.len()), &self.names) {
-                Some(found) if self.changed_of(self.block.entry).is_none() => step_of(&found.done.onward),
+                Some(found) if self.is_decided(self.block.entry) => step_of(&found.done.onward),
                 _ => return self.rest(self.block.entry, "it is not known yet where the run starts"),
             },
         };
@@ -123,7 +124,7 @@ impl<'a> Walk<'a> {
             self.nodes.push(prospect);
             match onward {
                 Some(onward) => next = step_of(&onward),
-                None => return self.rest(step.next, "a node before it runs"),
+                None => return self.rest(step.next, self.why_open(step.next)),
             }
         }
     }
@@ -137,13 +138,14 @@ impl<'a> Walk<'a> {
     /// What would become of a step, and what is known to follow it.
     fn step(&mut self, step: &'static Step, position: &Position) -> (Prospect, Option<Onward>) {
         let found = self.records.step(position, &self.names);
-        let asks = self.records.asks(&self.names, step.reads, &self.view);
+        let code = [step.code];
+        let asks = self.records.asks(&code, &self.names, step.reads, &self.view);
         let is_same = found.as_ref().is_some_and(|found| found.done.asks == Some(asks));
         let prospect = match step.work {
             Work::FanOut(region) => self.fan_out(step.name, region, position, found.is_some()),
             Work::Map(map) => self.map(step, map, position, found.as_ref(), asks),
             Work::Run(_) if step.rerun => Prospect::running(step.name, "it has `resume: rerun`"),
-            Work::Run(_) if !is_same => Prospect::running(step.name, self.why(found.is_some(), step.reads)),
+            Work::Run(_) if !is_same => Prospect::running(step.name, self.why(found.is_some(), &code, step.reads)),
             Work::Run(_) => match found.as_ref().and_then(|found| found.why_not(&self.view)) {
                 // If it gives the same once more, what follows it is done.
                 Some(why) => Prospect::running(step.name, why),
@@ -162,7 +164,7 @@ impl<'a> Walk<'a> {
             }
         }
         let decides = matches!(step.next, Next::Choose(_));
-        let known = !decides || (!differs && self.changed_of(step.next).is_none());
+        let known = !decides || (!differs && self.is_decided(step.next));
         (prospect, Some(found.done.onward).filter(|_| known))
     }
 
@@ -174,8 +176,11 @@ impl<'a> Walk<'a> {
         found: Option<&StepRecord>,
         asks: Name,
     ) -> Prospect {
-        let of_items =
-            if map.spec.is_in_place() { asks } else { self.records.asks(&self.names, map.reads, &self.view) };
+        let of_items = if map.spec.is_in_place() {
+            asks
+        } else {
+            self.records.asks(&[step.code], &self.names, map.reads, &self.view)
+        };
         let done = self.records.items(position, of_items, &self.names).map_or(0, |items| items.count());
         match found.filter(|found| found.done.asks == Some(asks)) {
             Some(found) if found.done.map.items == done => {
@@ -186,7 +191,7 @@ impl<'a> Walk<'a> {
                 prospect
             }
             _ if done > 0 => Prospect::running(step.name, format!("{done} of its items are done")),
-            _ => Prospect::running(step.name, self.why(found.is_some(), step.reads)),
+            _ => Prospect::running(step.name, self.why(found.is_some(), &[step.code], step.reads)),
         }
     }
 
@@ -194,7 +199,7 @@ impl<'a> Walk<'a> {
     fn fan_out(&mut self, name: &'static str, region: &'static Region, position: &Position, joined: bool) -> Prospect {
         let specs = self.plan.keys;
         let when: Vec<u32> = region.tasks.iter().flat_map(|task| task.when_reads).copied().collect();
-        let when = self.records.asks(&self.names, &when, &self.view);
+        let when = self.records.asks(&region.when_code(), &self.names, &when, &self.view);
         let skipped = self.records.skipped(position, when, &self.names).unwrap_or_default();
         // What tasks read, with the writes of those before them, as far as they read these.
         let mut ends: Vec<Written> = Vec::new();
@@ -211,7 +216,7 @@ impl<'a> Walk<'a> {
             }
             let renewed = names.renewed || self.records.renews_within(task.block);
             let at = position.at_part(index as u64);
-            let asks = self.records.asked(task.reads.iter().map(|read| (read.key, names.get(read.key))));
+            let asks = self.records.asked(&[task.code], task.reads.iter().map(|read| (read.key, names.get(read.key))));
             let record = self.records.branch(&at, task, specs, asks).filter(|_| !renewed);
             let had = self.records.log.find(Kind::Branch, &key(&at, None)).is_some();
             let starts = skipped.binary_search(&index).is_err() && (had || !joined);
@@ -220,7 +225,7 @@ impl<'a> Walk<'a> {
                 parts.push(Prospect::done(task.name));
             } else if starts {
                 let mut inner = Walk::new(self.plan, self.records, task.block, &at, names, changed);
-                let why = inner.why(had, &task.reads.iter().map(|read| read.key).collect::<Vec<_>>());
+                let why = inner.why(had, &[task.code], &task.reads.iter().map(|read| read.key).collect::<Vec<_>>());
                 if !task.block.is_flat() {
                     inner.run();
                 }
@@ -243,21 +248,35 @@ impl<'a> Walk<'a> {
     }
 
     /// Why something that reads these keys would run, which was or was not done before.
-    fn why(&self, was_done: bool, reads: &[u32]) -> String {
+    fn why(&self, was_done: bool, code: &[CodeId], reads: &[u32]) -> String {
         if self.names.renewed {
             return "it comes after the node that `--from` names".to_owned();
         }
         if !was_done {
             return "it has no record".to_owned();
         }
+        if let Some(changes) = self.records.changes(self.plan, code) {
+            return changes;
+        }
         let mut changed = reads.iter().filter_map(|key| self.changed.get(key));
         changed.next().cloned().unwrap_or_else(|| "what it reads has changed".to_owned())
     }
 
-    /// A key that has changed and that the conditions of `next` read.
-    fn changed_of(&self, next: Next) -> Option<u32> {
-        let Next::Choose(arms) = next else { return None };
-        arms.iter().flat_map(|arm| arm.reads).copied().find(|key| self.changed.contains_key(key))
+    /// Why it is not known what follows.
+    fn why_open(&self, next: Next) -> &'static str {
+        let code = conditions(next);
+        if self.records.changes(self.plan, &code).is_some() {
+            "a condition before it has changed"
+        } else {
+            "a node before it runs"
+        }
+    }
+
+    /// Whether the conditions of `next`, and what they read, are as they were.
+    fn is_decided(&self, next: Next) -> bool {
+        let Next::Choose(arms) = next else { return true };
+        arms.iter().flat_map(|arm| arm.reads).all(|key| !self.changed.contains_key(key))
+            && self.records.changes(self.plan, &conditions(next)).is_none()
     }
 
     /// All that may follow, as far as it was not told.
@@ -306,6 +325,14 @@ impl Written {
 fn changes(names: &mut Names, changed: &mut Changed, key: u32, specs: &[KeySpec], node: &str) {
     names.set(key, Name::unknown());
     changed.insert(key, format!("it reads `{}`, which `{node}` writes again", specs[key as usize].name));
+}
+
+/// The identities of the conditions that decide what follows.
+fn conditions(next: Next) -> Vec<CodeId> {
+    match next {
+        Next::Choose(arms) => arms.iter().map(|arm| arm.code).collect(),
+        Next::Go(_) | Next::Fork(_) => Vec::new(),
+    }
 }
 
 fn step_of(onward: &Onward) -> Option<usize> {

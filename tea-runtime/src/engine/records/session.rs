@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Name, Names, Records, contents,
+    Name, Names, Records, build, contents,
     files::{FileState, file_of},
     is_recorded, stored,
 };
@@ -113,16 +113,15 @@ pub(crate) fn open(
                 workflow(plan)
             )));
         }
-        let own = program(&session.state_dir)?;
-        if manifest.program == own {
-            return go_on(plan, inputs, session, folder, run, options).map(Ok);
+        match build::before(plan, &manifest, program(&session.state_dir)?) {
+            Ok(_) => return go_on(plan, inputs, session, folder, run, options).map(Ok),
+            Err(why) => {
+                let name = &run.name;
+                notices.push(format!(
+                    "no records of run `{name}` are reused, so everything runs again in a new run: {why}"
+                ));
+            }
         }
-        let (of, this) = (build(&manifest.version, manifest.program), build(plan.version.unwrap_or_default(), own));
-        notices.push(format!(
-            "no records of run `{}` are reused, so everything runs again in a new run: it was recorded by another build \
-             of this program ({of}; this is {this})",
-            run.name
-        ));
     }
     let inputs = complete(plan, inputs);
     if (0..).zip(plan.keys).any(|(key, spec)| spec.input && !spec.optional && inputs.iter().all(|of| of.0 != key)) {
@@ -138,18 +137,15 @@ pub(crate) fn open(
         resumed: 0,
         arguments: session.arguments.clone(),
         names: contents::names(plan),
+        shape: plan.identities.map_or(0, |identities| identities.shape),
+        keys: plan.identities.map(|identities| identities.keys.to_vec()).unwrap_or_default(),
+        parts: build::parts(plan),
         status: Status::Unfinished,
     };
     let recorder = Recorder::begin(&session.state_dir, manifest, options)?;
     record_inputs(plan, &recorder, &inputs)?;
     let records = Arc::new(records(plan, recorder, session, &inputs, Begun::default()));
     Ok(Ok(Opened { records, inputs, notices }))
-}
-
-/// A build of the program, for people.
-fn build(version: &str, content: Hash) -> String {
-    let hash = &content.to_string()[..16];
-    if version.is_empty() { hash.to_owned() } else { format!("version {version}, {hash}") }
 }
 
 fn go_on(
@@ -169,14 +165,28 @@ fn go_on(
              recorded runs again"
         ));
     }
-    let mut begun = begun(plan, &recorder, &inputs)?;
+    let own = program(&session.state_dir)?;
+    let mut begun = begun(plan, &recorder, &inputs, own)?;
     let manifest = recorder.manifest();
     recorder.set_manifest(Manifest {
         went_on: SystemTime::now(),
         resumed: manifest.resumed + 1,
+        program: own,
+        version: plan.version.unwrap_or_default().to_owned(),
+        names: contents::names(plan),
+        shape: plan.identities.map_or(0, |identities| identities.shape),
+        keys: plan.identities.map(|identities| identities.keys.to_vec()).unwrap_or_default(),
+        parts: build::parts(plan),
         status: Status::Unfinished,
         ..manifest
     })?;
+    if begun.before.is_some() {
+        notices.push(
+            "the program is another build than the one that recorded the run: what has changed runs again, and `--dry-run` says \
+             why"
+                .to_owned(),
+        );
+    }
     let given = inputs.clone();
     inputs.append(&mut begun.kept);
     if !begun.changed.is_empty() {
@@ -197,6 +207,8 @@ pub(super) struct Begun {
     names: Names,
     /// The run had ended: what was allowed to fail is tried again.
     retries_failures: bool,
+    /// The build that recorded it, if it was another one.
+    before: Option<build::Before>,
 }
 
 impl Begun {
@@ -207,7 +219,12 @@ impl Begun {
 }
 
 /// How the run was begun that would be resumed with these inputs.
-pub(super) fn begun(plan: &'static Plan, recorder: &Recorder, inputs: &[(u32, Value)]) -> Result<Begun, StoreError> {
+pub(super) fn begun(
+    plan: &'static Plan,
+    recorder: &Recorder,
+    inputs: &[(u32, Value)],
+    own: Hash,
+) -> Result<Begun, StoreError> {
     let found = recorder.log().find(Kind::Session, &[]).ok_or_else(|| {
         let name = recorder.name();
         StoreError::new(format!("run `{name}` ended before its inputs were recorded: start a new run"))
@@ -216,7 +233,11 @@ pub(super) fn begun(plan: &'static Plan, recorder: &Recorder, inputs: &[(u32, Va
     let files: Vec<(u32, FileState)> = postcard::from_bytes(record.about()).unwrap_or_default();
     let before: BTreeMap<u32, _> = record.values().collect();
     let ended = matches!(recorder.manifest().status, Status::Failed(_) | Status::Done);
-    let mut begun = Begun { retries_failures: ended, ..Begun::default() };
+    let manifest = recorder.manifest();
+    let kept: Vec<u32> = before.keys().copied().filter(|key| inputs.iter().all(|input| input.0 != *key)).collect();
+    build::check_types(plan, &manifest, own, &kept)?;
+    let of_build = build::before(plan, &manifest, own).map_err(StoreError::new)?;
+    let mut begun = Begun { retries_failures: ended, before: of_build, ..Begun::default() };
     for (key, value) in inputs {
         let spec = &plan.keys[*key as usize];
         let same = before.get(key).is_some_and(|span| encoded(plan, *key, value).is_ok_and(|bytes| span.is(&bytes)));
@@ -252,7 +273,7 @@ pub(super) fn records(
     given: &[(u32, Value)],
     begun: Begun,
 ) -> Records {
-    let Begun { mut names, retries_failures, .. } = begun;
+    let Begun { mut names, retries_failures, before, .. } = begun;
     for (key, value) in given {
         let bytes = encoded(plan, *key, value).unwrap_or_default();
         names.set(*key, Name::of_value(Hash::of(&bytes), FileState::of(value)));
@@ -261,10 +282,10 @@ pub(super) fn records(
     for (key, _) in (0..).zip(plan.keys).filter(|(_, spec)| spec.input && !is_recorded(spec)) {
         names.set(key, Name::of(&()));
     }
-    let code = recorder.manifest().program;
+    let program = program(&session.state_dir).unwrap_or_else(|_| recorder.manifest().program);
     let told = AtomicBool::new(false);
     let (log, recorder) = (Arc::clone(recorder.log()), Some(recorder));
-    Records { log, recorder, session, code, inputs: names, retries_failures, told }
+    Records { log, recorder, session, program, before, inputs: names, retries_failures, told }
 }
 
 impl Records {

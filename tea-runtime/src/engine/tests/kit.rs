@@ -12,8 +12,8 @@ use crate::{
     failure::{Failure, FailureKind, NodeError},
     map::MapSpec,
     plan::{
-        Arm, Block, Body, Checkpoint, Condition, Map, Next, Place, Plan, RESULTS, Region, Site, Step, Target, Task,
-        TaskRead, TaskWrite, Work,
+        Arm, Block, Body, Checkpoint, CodeId, Condition, Map, Next, Place, Plan, RESULTS, Region, Site, Step, Target,
+        Task, TaskRead, TaskWrite, Work,
     },
     policy::ParallelConfig,
     state::{Key, KeySpec, Kind, Reduce, Value, View, Wire},
@@ -169,6 +169,7 @@ impl Kit {
             sites: self.sites.into_iter().flatten().collect::<Vec<_>>().leak(),
             max_workers: None,
             checkpoint: Some(Checkpoint::DEFAULT),
+            identities: None,
         })
     }
 }
@@ -204,7 +205,7 @@ pub(crate) fn put<T>(view: &mut View, key: Key<T>, value: T) -> Result<(), NodeE
 }
 
 pub(crate) fn step(name: &'static str, work: Work) -> Step {
-    Step { name, place: PLACE, work, next: END, max_visits: 10_000, reads: &[], rerun: false }
+    Step { name, place: PLACE, work, next: END, max_visits: 10_000, reads: &[], rerun: false, code: CodeId::UNKNOWN }
 }
 
 pub(crate) fn fan_out(region: &'static Region) -> Step {
@@ -225,7 +226,7 @@ pub(crate) fn chain(mut steps: Vec<Step>) -> Vec<Step> {
 }
 
 pub(crate) fn choose(arms: Vec<(Option<Condition>, Target)>) -> Next {
-    let arm = |(when, to)| Arm { when, to, text: "", reads: &[] };
+    let arm = |(when, to)| Arm { when, to, text: "", reads: &[], code: CodeId::UNKNOWN };
     Next::Choose(arms.into_iter().map(arm).collect::<Vec<_>>().leak())
 }
 
@@ -243,6 +244,8 @@ pub(crate) fn task(name: &'static str, block: Block) -> Task {
         when: None,
         when_text: "",
         when_reads: &[],
+        when_code: CodeId::UNKNOWN,
+        code: CodeId::UNKNOWN,
         needs: &[],
         block: leak(block),
         reads: &[],

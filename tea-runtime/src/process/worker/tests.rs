@@ -25,7 +25,8 @@ use crate::{
     failure::{FailureKind, NodeError},
     map::{Wired, given, map},
     plan::{
-        Block, Map, Next, Plan, Region, Registered, Run as Node, Site, Step, Target, Task, TaskRead, TaskWrite, Work,
+        Block, CodeId, Map, Next, Plan, Region, Registered, Run as Node, Site, Step, Target, Task, TaskRead, TaskWrite,
+        Work,
     },
     policy::ParallelConfig,
     process::{
@@ -53,6 +54,7 @@ static PLAN: Plan = Plan {
     sites: &[Site::Region(&REGION), Site::Map(&MAP)],
     max_workers: None,
     checkpoint: None,
+    identities: None,
 };
 
 inventory::submit!(Registered(&PLAN));
@@ -66,6 +68,8 @@ static REGION: Region = Region {
         when: None,
         when_text: "",
         when_reads: &[],
+        when_code: CodeId::UNKNOWN,
+        code: CodeId::UNKNOWN,
         needs: &[],
         block: &Block {
             entry: Next::Go(Target::Step(0)),
@@ -77,6 +81,7 @@ static REGION: Region = Region {
                 max_visits: 10,
                 reads: &[],
                 rerun: false,
+                code: CodeId::UNKNOWN,
             }],
             keys: &[0, 1],
         },

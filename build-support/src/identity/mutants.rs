@@ -1,0 +1,418 @@
+//! Mutants of generated crates. Each crate is a set of items that an interpreter here understands as well. Wherever a change
+//! of one item changes what a node gives, the node's identity must change.
+//!
+//! `TEA_MUTANTS=10000 cargo test -p tea-build mutants -- --nocapture` tries so many and says how many changes of identities
+//! were needless; without, a few hundred.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt::Write,
+};
+
+use super::tests::Project;
+use crate::generate::join;
+
+/// A source of random numbers.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % end as u64).unwrap()
+    }
+
+    fn number(&mut self) -> i64 {
+        i64::try_from(self.below(50)).unwrap() - 10
+    }
+}
+
+/// What an item computes from `n`.
+#[derive(Clone, Debug)]
+enum Expr {
+    N,
+    Number(i64),
+    Binary(char, Box<Expr>, Box<Expr>),
+    If(Box<Expr>, Box<Expr>, Box<Expr>),
+    Const(usize),
+    Static(usize),
+    /// A call of a function, by the way in which it is named.
+    Call(usize, Way, Box<Expr>),
+    /// `Type(n).get()`
+    Method(usize, Box<Expr>),
+    /// `Type(n).measure()` or `n.measure()`
+    Trait(Option<usize>, Box<Expr>),
+    /// `Type(n).doubled()`, which the trait provides.
+    Provided(usize, Box<Expr>),
+    /// `(Type(a) + Type(b)).0`
+    Operator(usize, Box<Expr>, Box<Expr>),
+    Macro(usize, Box<Expr>),
+    /// `format!("{CONST}").len()`
+    Shown(usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    Path,
+    /// By an import, so that only `use` says which function of this name it is.
+    Import,
+}
+
+/// A crate. Everything has the names of its number, except functions, several of which share a name in different modules.
+#[derive(Clone, Debug)]
+struct Crate {
+    consts: Vec<i64>,
+    statics: Vec<i64>,
+    functions: Vec<Expr>,
+    /// The methods `get`, the implementations of `measure` (the last one for `i64`) and of `+`.
+    methods: Vec<Expr>,
+    measures: Vec<Expr>,
+    operators: Vec<Expr>,
+    /// How often the provided method of the trait adds.
+    provided: i64,
+    macros: Vec<Expr>,
+    /// The functions that the nodes call.
+    nodes: Vec<usize>,
+}
+
+const MODULES: usize = 4;
+const NAMES: usize = 6;
+const TYPES: usize = 3;
+const FUNCTIONS: usize = 16;
+
+impl Crate {
+    fn new(random: &mut Random) -> Self {
+        let mut made = Self {
+            consts: (0..4).map(|_| random.number()).collect(),
+            statics: (0..3).map(|_| random.number()).collect(),
+            functions: Vec::new(),
+            methods: Vec::new(),
+            measures: Vec::new(),
+            operators: Vec::new(),
+            provided: 2,
+            macros: Vec::new(),
+            nodes: Vec::new(),
+        };
+        // What these call has smaller numbers, so nothing calls itself.
+        made.macros = (0..3).map(|_| expr(random, 2, 0, Level::Plain)).collect();
+        made.methods = (0..TYPES).map(|_| expr(random, 2, 0, Level::Plain)).collect();
+        made.measures = (0..=TYPES).map(|_| expr(random, 2, 0, Level::Plain)).collect();
+        made.operators = (0..TYPES).map(|_| expr(random, 1, 0, Level::Plain)).collect();
+        made.functions = (0..FUNCTIONS).map(|number| expr(random, 3, number, Level::All)).collect();
+        made.nodes = (0..5).map(|_| random.below(FUNCTIONS)).collect();
+        made
+    }
+
+    /// What a function gives.
+    fn call(&self, function: usize, n: i64, known: &mut HashMap<(usize, i64), i64>) -> i64 {
+        if let Some(value) = known.get(&(function, n)) {
+            return *value;
+        }
+        let value = self.value(&self.functions[function], n, known);
+        known.insert((function, n), value);
+        value
+    }
+
+    fn value(&self, expr: &Expr, n: i64, known: &mut HashMap<(usize, i64), i64>) -> i64 {
+        let mut of = |expr: &Expr| self.value(expr, n, known);
+        match expr {
+            Expr::N => n,
+            Expr::Number(number) => *number,
+            Expr::Binary(operator, a, b) => binary(*operator, of(a), of(b)),
+            Expr::If(a, b, c) => {
+                if of(a) > 3 {
+                    of(b)
+                } else {
+                    of(c)
+                }
+            }
+            Expr::Const(number) => self.consts[*number],
+            Expr::Static(number) => self.statics[*number],
+            Expr::Shown(number) => i64::try_from(self.consts[*number].to_string().len()).unwrap(),
+            Expr::Call(function, _, a) => {
+                let a = of(a);
+                self.call(*function, a % 100, known)
+            }
+            Expr::Method(ty, a) => {
+                let a = of(a);
+                self.value(&self.methods[*ty], a, known)
+            }
+            Expr::Trait(ty, a) => {
+                let a = of(a);
+                self.value(&self.measures[ty.unwrap_or(TYPES)], a, known)
+            }
+            Expr::Provided(ty, a) => {
+                let a = of(a);
+                self.value(&self.measures[*ty], a, known).wrapping_mul(self.provided)
+            }
+            Expr::Operator(ty, a, b) => {
+                let (a, b) = (of(a), of(b));
+                self.value(&self.operators[*ty], a.wrapping_sub(b), known)
+            }
+            Expr::Macro(number, a) => {
+                let a = of(a);
+                self.value(&self.macros[*number], a, known)
+            }
+        }
+    }
+
+    /// What the nodes give for a few inputs.
+    fn outputs(&self) -> Vec<Vec<i64>> {
+        let mut known = HashMap::new();
+        let of = |node: &usize| (-3..12).map(|n| self.call(*node, n, &mut known)).collect();
+        self.nodes.iter().map(of).collect()
+    }
+
+    /// The crate as a project.
+    fn project(&self) -> Project {
+        let mut main = String::from("mod types;\n");
+        let mut modules = vec![(String::new(), BTreeSet::new()); MODULES];
+        for (number, body) in self.functions.iter().enumerate() {
+            let (text, imports) = &mut modules[module(number)];
+            let body = rust(body, module(number), imports);
+            let _ = writeln!(text, "pub fn {}(n: i64) -> i64 {{ {body} }}", name(number));
+        }
+        for (number, value) in self.consts.iter().enumerate() {
+            let _ = writeln!(modules[number % MODULES].0, "pub const C{number}: i64 = {value};");
+        }
+        let mut project = Project::empty();
+        let mut types = String::from("use std::ops::Add;\npub trait Measure { fn measure(&self) -> i64;\n");
+        let _ = writeln!(types, "fn doubled(&self) -> i64 {{ self.measure().wrapping_mul({}) }} }}", self.provided);
+        let mut none = BTreeSet::new();
+        for (number, value) in self.statics.iter().enumerate() {
+            let _ = writeln!(types, "pub static S{number}: i64 = {value};");
+        }
+        for ty in 0..TYPES {
+            let _ = writeln!(types, "pub struct T{ty}(pub i64);");
+            let mut body = |of: &[Expr], number: usize| rust(&of[number], MODULES, &mut none);
+            let _ = writeln!(
+                types,
+                "impl T{ty} {{ pub fn get(&self) -> i64 {{ let n = self.0; {} }} }}",
+                body(&self.methods, ty)
+            );
+            let _ = writeln!(
+                types,
+                "impl Measure for T{ty} {{ fn measure(&self) -> i64 {{ let n = self.0; {} }} }}",
+                body(&self.measures, ty)
+            );
+            let _ = writeln!(
+                types,
+                "impl Add for T{ty} {{ type Output = Self; fn add(self, other: Self) -> Self {{ let n = \
+                 self.0.wrapping_sub(other.0); Self({}) }} }}",
+                body(&self.operators, ty)
+            );
+        }
+        let measure = rust(&self.measures[TYPES], MODULES, &mut none);
+        let _ = writeln!(types, "impl Measure for i64 {{ fn measure(&self) -> i64 {{ let n = *self; {measure} }} }}");
+        for (number, body) in self.macros.iter().enumerate() {
+            let body = rust(body, MODULES, &mut none);
+            let _ = writeln!(main, "macro_rules! m{number} {{ ($n:expr) => {{{{ let n = $n; {body} }}}} }}");
+        }
+        for (number, (text, imports)) in modules.iter().enumerate() {
+            let _ = writeln!(main, "mod m{number};");
+            let imports = join(imports, "\n", Clone::clone);
+            let head = "use crate::types::*;\nuse crate::{m0::*, m1::*, m2::*, m3::*};\n";
+            project = project.with(&format!("src/m{number}.rs"), &format!("{head}{imports}\n{text}"));
+        }
+        let mut flow = String::from(
+            "name: sample\nsettings: { checkpoint: true }\nstate_schema:\n  n: { type: i64, input: true }\n",
+        );
+        for node in 0..self.nodes.len() {
+            let _ = writeln!(flow, "  out{node}: {{ type: i64 }}");
+        }
+        flow += "nodes:\n";
+        for (node, function) in self.nodes.iter().enumerate() {
+            let path = format!("m{}::{}", module(*function), name(*function));
+            let _ = writeln!(flow, "  - {{ name: node{node}, run: \"{path}(n)\", output: out{node} }}");
+        }
+        main += "tea_runtime::include_workflow!(\"flow.yaml\");\n";
+        project.with("src/main.rs", &main).with("src/types.rs", &types).with("src/flow.yaml", &flow)
+    }
+
+    /// Changes something.
+    fn mutate(&mut self, random: &mut Random) {
+        match random.below(10) {
+            0 => *pick(&mut self.consts, random) += 1,
+            1 => *pick(&mut self.statics, random) += 1,
+            2 => change(pick(&mut self.methods, random), random),
+            3 => change(pick(&mut self.measures, random), random),
+            4 => change(pick(&mut self.operators, random), random),
+            5 => change(pick(&mut self.macros, random), random),
+            6 => self.provided += 1,
+            7 => {
+                // Two functions of one name, in two modules, change places.
+                let one = random.below(FUNCTIONS - NAMES);
+                let calls = |expr: &Expr| format!("{expr:?}").contains("Call");
+                if calls(&self.functions[one]) || calls(&self.functions[one + NAMES]) {
+                    change(&mut self.functions[one], random);
+                } else {
+                    self.functions.swap(one, one + NAMES);
+                }
+            }
+            _ => change(pick(&mut self.functions, random), random),
+        }
+    }
+}
+
+fn pick<'a, T>(from: &'a mut [T], random: &mut Random) -> &'a mut T {
+    let at = random.below(from.len());
+    &mut from[at]
+}
+
+fn module(function: usize) -> usize {
+    // Not the rest that decides the name: functions of one name are in different modules.
+    (function + function / NAMES) % MODULES
+}
+
+fn name(function: usize) -> String {
+    format!("f{}", function % NAMES)
+}
+
+fn binary(operator: char, a: i64, b: i64) -> i64 {
+    match operator {
+        '+' => a.wrapping_add(b),
+        '-' => a.wrapping_sub(b),
+        _ => a.wrapping_mul(b),
+    }
+}
+
+/// What an expression may have.
+#[derive(Clone, Copy, PartialEq)]
+enum Level {
+    Plain,
+    All,
+}
+
+/// An expression, whose calls are of functions with smaller numbers.
+fn expr(random: &mut Random, depth: usize, below: usize, level: Level) -> Expr {
+    let kinds = if depth == 0 {
+        5
+    } else if level == Level::Plain {
+        7
+    } else {
+        14
+    };
+    let inner = |random: &mut Random| Box::new(expr(random, depth.saturating_sub(1), below, level));
+    match random.below(kinds) {
+        0 => Expr::N,
+        1 => Expr::Number(random.number()),
+        2 => Expr::Const(random.below(4)),
+        3 => Expr::Static(random.below(3)),
+        4 => Expr::Shown(random.below(4)),
+        5 => Expr::Binary(['+', '-', '*'][random.below(3)], inner(random), inner(random)),
+        6 => Expr::If(inner(random), inner(random), inner(random)),
+        7 => Expr::Method(random.below(TYPES), inner(random)),
+        8 => Expr::Trait((random.below(2) == 0).then(|| random.below(TYPES)), inner(random)),
+        9 => Expr::Provided(random.below(TYPES), inner(random)),
+        10 => Expr::Operator(random.below(TYPES), inner(random), inner(random)),
+        11 => Expr::Macro(random.below(3), inner(random)),
+        _ if below == 0 => Expr::N,
+        kind => Expr::Call(random.below(below), if kind == 12 { Way::Path } else { Way::Import }, inner(random)),
+    }
+}
+
+/// Changes one thing in an expression.
+fn change(expr: &mut Expr, random: &mut Random) {
+    // Sometimes deeper.
+    let deeper = random.below(3) > 0;
+    match expr {
+        Expr::Binary(_, a, b) | Expr::Operator(_, a, b) if deeper => {
+            return change(if random.below(2) == 0 { a } else { b }, random);
+        }
+        Expr::If(a, b, c) if deeper => return change([a, b, c][random.below(3)], random),
+        Expr::Call(_, _, a) | Expr::Method(_, a) | Expr::Trait(_, a) | Expr::Provided(_, a) | Expr::Macro(_, a)
+            if deeper =>
+        {
+            return change(a, random);
+        }
+        _ => {}
+    }
+    match expr {
+        Expr::Number(number) => *number += 1,
+        Expr::Const(number) | Expr::Shown(number) => *number = (*number + 1) % 4,
+        Expr::Static(number) | Expr::Macro(number, _) | Expr::Method(number, _) | Expr::Provided(number, _) => {
+            *number = (*number + 1) % 3;
+        }
+        Expr::Operator(ty, ..) => *ty = (*ty + 1) % TYPES,
+        Expr::Trait(ty, _) => *ty = if ty.is_some() { None } else { Some(0) },
+        Expr::Binary(operator, ..) => *operator = if *operator == '+' { '*' } else { '+' },
+        // Another function of this name, where there is one: only a path or `use` says which.
+        Expr::Call(function, ..) if *function >= NAMES => *function -= NAMES,
+        Expr::If(a, ..) => *expr = (**a).clone(),
+        _ => *expr = Expr::Binary('+', Box::new(expr.clone()), Box::new(Expr::Number(7))),
+    }
+}
+
+/// An expression as Rust in a module, with the imports that it needs.
+fn rust(expr: &Expr, within: usize, imports: &mut BTreeSet<String>) -> String {
+    let mut of = |expr: &Expr| rust(expr, within, imports);
+    match expr {
+        Expr::N => "n".to_owned(),
+        Expr::Number(number) => format!("({number}_i64)"),
+        Expr::Binary(operator, a, b) => {
+            let method = match operator {
+                '+' => "wrapping_add",
+                '-' => "wrapping_sub",
+                _ => "wrapping_mul",
+            };
+            format!("i64::{method}({}, {})", of(a), of(b))
+        }
+        Expr::If(a, b, c) => format!("(if {} > 3 {{ {} }} else {{ {} }})", of(a), of(b), of(c)),
+        Expr::Const(number) => format!("C{number}"),
+        Expr::Static(number) => format!("S{number}"),
+        Expr::Shown(number) => format!("(format!(\"{{C{number}}}\").len() as i64)"),
+        Expr::Call(function, way, a) => {
+            let a = of(a);
+            let (module, name) = (module(*function), name(*function));
+            // One module imports one function of a name; others are named by their paths.
+            let import = format!("use crate::m{module}::{name};");
+            let other = |known: &String| known.ends_with(&format!("::{name};")) && *known != import;
+            if *way == Way::Import && module != within && !imports.iter().any(other) {
+                imports.insert(import);
+                format!("{name}({a} % 100)")
+            } else {
+                format!("crate::m{module}::{name}({a} % 100)")
+            }
+        }
+        Expr::Method(ty, a) => format!("T{ty}({}).get()", of(a)),
+        Expr::Trait(Some(ty), a) => format!("T{ty}({}).measure()", of(a)),
+        Expr::Trait(None, a) => format!("{}.measure()", of(a)),
+        Expr::Provided(ty, a) => format!("T{ty}({}).doubled()", of(a)),
+        Expr::Operator(ty, a, b) => format!("(T{ty}({}) + T{ty}({})).0", of(a), of(b)),
+        Expr::Macro(number, a) => format!("m{number}!({})", of(a)),
+    }
+}
+
+#[test]
+fn where_a_mutant_changes_what_a_node_gives_its_identity_changes() {
+    let most: usize = std::env::var("TEA_MUTANTS").ok().map_or(300, |number| number.parse().unwrap());
+    let mut random = Random(0x5eed_1234_5678_9abc);
+    let (mut misses, mut needless, mut changed, mut tried) = (Vec::new(), 0, 0, 0);
+    while tried < most {
+        let base = Crate::new(&mut random);
+        let (project, outputs) = (base.project(), base.outputs());
+        let before = project.nodes();
+        for _ in 0..20 {
+            tried += 1;
+            let mut mutant = base.clone();
+            mutant.mutate(&mut random);
+            let (project_of, outputs_of) = (mutant.project(), mutant.outputs());
+            let after = project_of.nodes();
+            for node in 0..outputs.len() {
+                let (same_output, same_identity) = (outputs[node] == outputs_of[node], before[node].1 == after[node].1);
+                changed += usize::from(!same_output);
+                needless += usize::from(same_output && !same_identity);
+                if !same_output && same_identity {
+                    misses.push(format!("node {node}: {}", project.differences(&project_of)));
+                }
+            }
+        }
+    }
+    println!(
+        "{tried} mutants: {changed} nodes give something else; {} misses; {needless} needless changes",
+        misses.len()
+    );
+    assert!(changed > tried / 5, "the mutants change something");
+    assert!(misses.is_empty(), "{} misses, the first: {}", misses.len(), misses[0]);
+}

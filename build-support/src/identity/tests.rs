@@ -1,0 +1,491 @@
+//! Which edits change the identities of which nodes.
+
+use std::{fs, path::Path};
+
+use super::{built::Call, read_code, units};
+use crate::{
+    diagnostic::Diagnostics,
+    generate::join,
+    plan::{Block, Plan, Work},
+    source::Sources,
+};
+
+/// A package, as files.
+#[derive(Clone, Debug)]
+pub(super) struct Project(Vec<(String, String)>);
+
+const FLOW: &str = r#"name: sample
+settings: { checkpoint: true }
+state_schema:
+  n: { type: u64, input: true }
+  point: { type: Point }
+  count: { type: u64 }
+  share: { type: f64 }
+nodes:
+  - { name: place, run: "place(n)", output: point }
+  - { name: count, run: "counting::count(n, LIMIT)", output: count }
+  - { name: share, run: "shares::of(&format!(\"{n}\"))?", output: share }
+  - { name: last, run: "println!(\"{}\", point.shown())" }
+"#;
+
+const MAIN: &str = r#"//! A program.
+use helper::round;
+mod counting;
+mod shares;
+tea_runtime::include_workflow!("flow.yaml");
+/// Never more.
+const LIMIT: u64 = 10;
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+struct Point { x: f64, y: f64 }
+impl Point {
+    fn shown(&self) -> String { format!("{} {}", self.x, self.y) }
+    fn unused(&self) -> f64 { 0.0 }
+}
+impl std::ops::Add for Point {
+    type Output = Self;
+    fn add(self, other: Self) -> Self { Point { x: self.x + other.x, y: self.y + other.y } }
+}
+// Places.
+fn place(n: u64) -> Point {
+    let base = Point { x: 0.0, y: 1.0 };
+    base + Point { x: round(n as f64), y: STEP }
+}
+static STEP: f64 = 2.0;
+fn unrelated() {}
+"#;
+
+const COUNTING: &str = r"use crate::shares::twice as double;
+trait Measure { fn measure(&self) -> u64; }
+impl Measure for u64 { fn measure(&self) -> u64 { *self } }
+struct Other;
+impl Measure for Other { fn measure(&self) -> u64 { 1 } }
+macro_rules! sum { ($a:expr, $b:expr) => { $a + $b } }
+pub fn count(n: u64, limit: u64) -> u64 { helped(n.measure(), limit) }
+fn helped(n: u64, limit: u64) -> u64 { sum!(deeper(n), double(limit)) }
+fn deeper(n: u64) -> u64 { if n > MOST { MOST } else { n } }
+const MOST: u64 = 3;
+";
+
+const SHARES: &str = r#"type Outcome = Result<f64, std::num::ParseFloatError>;
+pub fn of(text: &str) -> Outcome { Ok(text.parse::<f64>()? + WEIGHTS.len() as f64) }
+pub fn twice(n: u64) -> u64 { n * 2 }
+const WEIGHTS: &str = include_str!("weights.txt");
+#[cfg(test)]
+mod tests { #[test] fn works() {} }
+"#;
+
+const MANIFEST: &str = r#"[package]
+name = "sample"
+version = "0.1.0"
+edition = "2024"
+[dependencies]
+helper = { path = "helper" }
+"#;
+
+impl Project {
+    /// One with nothing but a manifest.
+    pub(super) fn empty() -> Self {
+        Self(vec![("Cargo.toml".to_owned(), MANIFEST.replace("helper = { path = \"helper\" }", ""))])
+    }
+
+    fn new() -> Self {
+        let files = [
+            ("Cargo.toml", MANIFEST),
+            ("src/main.rs", MAIN),
+            ("src/counting.rs", COUNTING),
+            ("src/shares.rs", SHARES),
+            ("src/weights.txt", "abc"),
+            ("src/flow.yaml", FLOW),
+            ("helper/Cargo.toml", "[package]\nname = \"helper\"\nversion = \"0.1.0\"\n"),
+            (
+                "helper/src/lib.rs",
+                "pub fn round(x: f64) -> f64 { x.round() }\npub fn floor(x: f64) -> f64 { x.floor() }\n",
+            ),
+        ];
+        Self(files.map(|(path, text)| (path.to_owned(), text.to_owned())).to_vec())
+    }
+
+    /// The project after one text in a file is replaced.
+    fn edit(mut self, file: &str, from: &str, to: &str) -> Self {
+        let (_, text) = self.0.iter_mut().find(|(path, _)| path == file).expect("there is such a file");
+        assert!(text.contains(from), "`{from}` is not in `{file}`");
+        *text = text.replacen(from, to, 1);
+        self
+    }
+
+    /// The project with another file.
+    pub(super) fn with(mut self, file: &str, text: &str) -> Self {
+        self.0.push((file.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// The lines that are different in another project with the same files.
+    pub(super) fn differences(&self, other: &Self) -> String {
+        let of = |project: &Self| {
+            let lines = |(path, text): &(String, String)| {
+                text.lines().map(|line| format!("{path}: {line}")).collect::<Vec<_>>()
+            };
+            project.0.iter().flat_map(lines).collect::<Vec<_>>()
+        };
+        let (one, two) = (of(self), of(other));
+        let without = |from: &[String], these: &[String], mark: &str| {
+            join(from.iter().filter(|line| !these.contains(line)), "", |line| format!("{mark} {line}\n"))
+        };
+        without(&one, &two, "-") + &without(&two, &one, "+")
+    }
+
+    /// The plan, with the identities that it has in a build.
+    fn plan(&self, call: &Call) -> Plan {
+        let folder = tempfile::tempdir().unwrap();
+        self.plan_in(folder.path(), call)
+    }
+
+    fn plan_in(&self, folder: &Path, call: &Call) -> Plan {
+        for (path, text) in &self.0 {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let mut sources = Sources::default();
+        let flow = &self.0.iter().find(|(path, _)| path == "src/flow.yaml").unwrap().1;
+        let file = sources.add(Path::new("src/flow.yaml"), flow.clone());
+        let mut found = Diagnostics::default();
+        let mut plan = crate::plan(&sources, file, &mut found)
+            .unwrap_or_else(|| panic!("{}", crate::render::render(&sources, &found.into_sorted(), false)));
+        let code = read_code(folder, None, call).unwrap();
+        let module = code.index.module_of_workflow("flow.yaml", "src/main.rs");
+        units::identify(&mut plan, &code, module, &sources);
+        plan
+    }
+
+    /// The identities of the nodes in this build.
+    pub(super) fn nodes(&self) -> Vec<(String, u128)> {
+        nodes(&self.plan(&call(&[])))
+    }
+}
+
+fn nodes(plan: &Plan) -> Vec<(String, u128)> {
+    fn of(block: &Block, found: &mut Vec<(String, u128)>) {
+        for step in &block.steps {
+            match &step.work {
+                Work::FanOut(region) => {
+                    for task in &region.tasks {
+                        found.push((format!("branch {}", task.name), task.code.hash));
+                        of(&task.block, found);
+                    }
+                }
+                _ => found.push((step.name.clone(), step.code.hash)),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    of(&plan.root, &mut found);
+    found
+}
+
+/// A call of rustc with these arguments besides Cargo's own.
+fn call(more: &[&str]) -> Call {
+    let own = ["rustc", "--crate-name", "sample", "-C", "metadata=0123", "-C", "extra-filename=-4567"];
+    Call::of(own.iter().chain(more).map(ToString::to_string)).unwrap()
+}
+
+/// The nodes whose identities differ.
+fn affected(before: &[(String, u128)], after: &[(String, u128)]) -> Vec<String> {
+    assert!(before.iter().chain(after).all(|node| node.1 != 0), "the executable counts: {after:?}");
+    let differs = |(one, other): &(&(String, u128), &(String, u128))| one.1 != other.1;
+    before.iter().zip(after).filter(differs).map(|(one, _)| one.0.clone()).collect()
+}
+
+const NONE: &[&str] = &[];
+const ALL: &[&str] = &["place", "count", "share", "last"];
+
+#[test]
+fn an_edit_changes_the_identities_of_the_nodes_that_it_can_reach_and_of_no_others() {
+    type Edit = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str]);
+    let (main, counting, shares) = ("src/main.rs", "src/counting.rs", "src/shares.rs");
+    let edits: &[Edit] = &[
+        ("a comment", main, "// Places.", "// Places, and more.\n\n", NONE),
+        ("documentation", main, "/// Never more.", "/// Never more than this.", NONE),
+        ("a lint", main, "fn unrelated", "#[allow(dead_code)]\nfn unrelated", NONE),
+        (
+            "layout",
+            counting,
+            "{ helped(n.measure(), limit) }",
+            "{\n    helped(\n        n.measure(),\n        limit,\n    )\n}",
+            NONE,
+        ),
+        ("a test", shares, "fn works() {}", "fn works() { panic!() }", NONE),
+        ("an unrelated function", main, "fn unrelated() {}", "fn unrelated() { println!() }", NONE),
+        ("an unrelated method", main, "{ 0.0 }", "{ 1.0 }", NONE),
+        ("a node's own function", main, "let base", "let _ = 1; let base", &["place"]),
+        ("a helper", counting, "sum!(deeper(n)", "sum!(1 + deeper(n)", &["count"]),
+        ("a helper of a helper", counting, "{ MOST }", "{ n }", &["count"]),
+        ("a const", counting, "MOST: u64 = 3", "MOST: u64 = 4", &["count"]),
+        ("a const that the workflow names", main, "= 10", "= 11", &["count"]),
+        ("a static", main, "STEP: f64 = 2.0", "STEP: f64 = 3.0", &["place"]),
+        ("a method", main, "{} {}", "{}, {}", &["last"]),
+        ("an operator", main, "self.x + other.x", "self.x - other.x", &["place", "last"]),
+        ("an impl of a trait for a foreign type", counting, "{ *self }", "{ *self + 1 }", &["count"]),
+        ("an impl for a type that is not used", counting, "{ 1 }", "{ 2 }", NONE),
+        (
+            "the trait itself",
+            counting,
+            "fn measure(&self) -> u64; }",
+            "fn measure(&self) -> u64; fn more(&self) {} }",
+            &["count"],
+        ),
+        ("a macro", counting, "{ $a + $b }", "{ $a * $b }", &["count"]),
+        (
+            "what `use … as` means",
+            counting,
+            "crate::shares::twice as double",
+            "crate::shares::of as double",
+            &["count"],
+        ),
+        ("a function that is known by another name", shares, "n * 2", "n * 3", &["count"]),
+        ("an alias of a type", shares, "std::num::ParseFloatError", "std::fmt::Error", &["share"]),
+        ("the layout of a type", main, "x: f64, y: f64 }", "y: f64, x: f64 }", &["place", "last"]),
+        ("a derive", main, "#[derive(Clone, ", "#[derive(Clone, Default, ", &["place", "last"]),
+        ("a dependency by path", "helper/src/lib.rs", "x.round()", "x.trunc()", &["place"]),
+        ("an unrelated function of a dependency", "helper/src/lib.rs", "x.floor()", "x.ceil()", NONE),
+        ("another function of a dependency", main, "use helper::round", "use helper::floor as round", &["place"]),
+        ("an included file", "src/weights.txt", "abc", "abcd", &["share"]),
+        ("a renamed node", "src/flow.yaml", "name: last", "name: finish", NONE),
+        ("a policy", "src/flow.yaml", "name: last,", "name: last, max_visits: 3,", NONE),
+        ("a node's Rust", "src/flow.yaml", "place(n)", "place(n + 1)", &["place"]),
+        ("layout of a node's Rust", "src/flow.yaml", "\"place(n)\"", "\"place( n ) /* there */\"", NONE),
+        ("an item macro", main, "fn unrelated", "other::register!(1);\nfn unrelated", ALL),
+    ];
+    let before = Project::new().nodes();
+    let wrong: Vec<String> = edits
+        .iter()
+        .filter_map(|(what, file, from, to, expected)| {
+            let after = Project::new().edit(file, from, to).nodes();
+            let found = affected(&before, &after);
+            (found != *expected).then(|| format!("{what}: {found:?} instead of {expected:?}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_place_of_an_item_does_not_count() {
+    let before = Project::new().nodes();
+    let deeper = "fn deeper(n: u64) -> u64 { if n > MOST { MOST } else { n } }\n";
+    let elsewhere =
+        Project::new().edit("src/counting.rs", deeper, "").edit("src/counting.rs", "use ", &format!("{deeper}use "));
+    assert_eq!(affected(&before, &elsewhere.nodes()), NONE);
+    let other_file = Project::new()
+        .edit("src/counting.rs", deeper, "use crate::shares::deeper;\n")
+        .edit("src/counting.rs", "const MOST", "pub const MOST")
+        .edit("src/shares.rs", "pub fn twice", &format!("use crate::counting::MOST;\npub {deeper}pub fn twice"));
+    assert_eq!(affected(&before, &other_file.nodes()), NONE);
+}
+
+#[test]
+fn two_items_of_one_name_are_told_apart_by_where_they_are_used() {
+    const USER: &str = "pub fn user(n: u64) -> u64 { score(n) }\n";
+    let base = Project::new()
+        .with("src/exact.rs", "pub fn score(n: u64) -> u64 { n }")
+        .with("src/fast.rs", "pub fn score(n: u64) -> u64 { n / 2 }")
+        .edit("src/main.rs", "mod shares;", "mod shares;\nmod exact;\nmod fast;")
+        .edit("src/counting.rs", "use crate", "use crate::exact::score;\nuse crate")
+        .edit("src/counting.rs", "{ if n > MOST { MOST } else { n } }", "{ score(n) }");
+    let other = base.clone().edit("src/counting.rs", "crate::exact::score", "crate::fast::score");
+    assert_eq!(affected(&base.nodes(), &other.nodes()), ["count"]);
+    // And if what is used is defined beside the user, which moves.
+    let user = |module: &str, other: &str| {
+        Project::new()
+            .with(
+                "src/exact.rs",
+                &format!("{}pub fn score(n: u64) -> u64 {{ n }}", if module == "exact" { USER } else { "" }),
+            )
+            .with(
+                "src/fast.rs",
+                &format!("{}pub fn score(n: u64) -> u64 {{ n / 2 }}", if module == "fast" { USER } else { "" }),
+            )
+            .edit("src/main.rs", "mod shares;", "mod shares;\nmod exact;\nmod fast;")
+            .edit("src/counting.rs", "use crate", &format!("use crate::{module}::user;\nuse crate"))
+            .edit("src/counting.rs", "{ if n > MOST { MOST } else { n } }", &format!("{{ user(n) {other}}}"))
+    };
+    assert_eq!(affected(&user("exact", "").nodes(), &user("fast", "").nodes()), ["count"]);
+}
+
+#[test]
+fn what_an_import_from_another_crate_means_counts() {
+    let base = Project::new().edit("src/counting.rs", "use crate", "use rand::random;\nuse crate").edit(
+        "src/counting.rs",
+        "{ if n > MOST { MOST } else { n } }",
+        "{ random(n) }",
+    );
+    let other = base.clone().edit("src/counting.rs", "rand::random", "fastrand::random");
+    assert_eq!(affected(&base.nodes(), &other.nodes()), ["count"]);
+    let glob = base.clone().edit("src/counting.rs", "rand::random", "rand::*");
+    let other = base.edit("src/counting.rs", "rand::random", "fastrand::*");
+    assert_eq!(affected(&glob.nodes(), &other.nodes()), ["count"]);
+}
+
+#[test]
+fn how_the_program_is_built_counts_for_all_nodes() {
+    let project = Project::new();
+    let before = nodes(&project.plan(&call(&[])));
+    for more in [
+        &["-C", "metadata=89ab"][..],
+        &["-C", "extra-filename=-cdef"],
+        &["--cfg", "feature=\"fast\""],
+        &["--extern", "serde=/x/libserde-01.rlib"],
+    ] {
+        assert_eq!(affected(&before, &nodes(&project.plan(&call(more)))), ALL, "{more:?}");
+    }
+    let folder = |folder: &str| nodes(&project.plan(&call(&["--extern", &format!("serde={folder}/libserde-01.rlib")])));
+    assert_eq!(affected(&folder("/x"), &folder("/y")), NONE);
+    // Another linker, or other debug information in the arguments, is in none of them.
+    assert!(Call::of(["rustc", "--crate-name", "x"].map(str::to_owned).into_iter()).is_none());
+}
+
+#[test]
+fn a_build_script_counts_unless_it_only_compiles_workflows() {
+    let before = Project::new().nodes();
+    let of_tea = Project::new().with("build.rs", "fn main() { tea_build::compile(\"src/flow.yaml\"); }");
+    assert_eq!(affected(&before, &of_tea.nodes()), NONE);
+    let other = Project::new().with("build.rs", "fn main() { println!(\"cargo::rustc-link-lib=z\"); }");
+    assert_eq!(affected(&before, &other.nodes()), ALL);
+}
+
+#[test]
+fn the_folder_does_not_count() {
+    let project = Project::new();
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    assert_eq!(
+        project.plan_in(one.path(), &call(&[])).identities,
+        project.plan_in(other.path(), &call(&[])).identities
+    );
+}
+
+#[test]
+fn what_cannot_be_followed_makes_more_count() {
+    // A file that is no Rust: all sources count.
+    let broken = || Project::new().with("src/broken.rs", "fn a( {");
+    let other = broken().edit("src/main.rs", "fn unrelated() {}", "fn unrelated() { println!() }");
+    assert_eq!(affected(&broken().nodes(), &other.nodes()), ALL);
+    let notice = broken().plan(&call(&[])).identities.unwrap().notice;
+    assert_eq!(notice.as_deref(), Some("`src/broken.rs` cannot be read as Rust"));
+    // A file whose path is computed: the executable counts.
+    let computed = Project::new().edit("src/shares.rs", "include_str!(\"weights.txt\")", "include_str!(path!())");
+    let unknown: Vec<_> = computed.nodes().into_iter().filter(|node| node.1 == 0).map(|node| node.0).collect();
+    assert_eq!(unknown, ["share"]);
+}
+
+#[test]
+fn a_method_that_a_macro_of_another_crate_may_call_counts() {
+    let base = Project::new().edit("src/main.rs", "STEP }\n", "STEP };\n    other::call!(base)\n");
+    let after = base.clone().edit("src/main.rs", "{ 0.0 }", "{ 1.0 }");
+    assert_eq!(affected(&base.nodes(), &after.nodes()), ["place"]);
+}
+
+#[test]
+fn with_code_crate_everything_in_the_sources_counts() {
+    let base = Project::new().edit("src/flow.yaml", "checkpoint: true", "checkpoint: { code: crate }");
+    let comment = base.clone().edit("src/main.rs", "// Places.", "// Here.");
+    assert_eq!(affected(&base.nodes(), &comment.nodes()), NONE);
+    let unrelated = base.clone().edit("src/main.rs", "fn unrelated() {}", "fn unrelated() { println!() }");
+    assert_eq!(affected(&base.nodes(), &unrelated.nodes()), ALL);
+}
+
+#[test]
+fn the_parts_of_an_identity_have_places() {
+    let plan = Project::new().plan(&call(&[]));
+    let parts = &plan.identities.as_ref().unwrap().parts;
+    let count = &plan.root.steps[1].code.parts;
+    let shown: Vec<String> = count
+        .iter()
+        .map(|part| &parts[*part as usize])
+        .map(|part| format!("{} {}:{}", part.name, part.file, part.line))
+        .collect();
+    for expected in ["fn deeper src/counting.rs:9", "const LIMIT src/main.rs:7", "node `count` flow.yaml:10"] {
+        assert!(shown.iter().any(|part| part == expected), "{expected} is not in {shown:#?}");
+    }
+    assert!(!shown.iter().any(|part| part.contains("fn place")), "{shown:#?}");
+}
+
+#[test]
+fn an_edit_of_the_structure_changes_the_shape() {
+    let shape = |project: Project| project.plan(&call(&[])).identities.unwrap().shape;
+    let before = shape(Project::new());
+    let renamed = Project::new().edit("src/flow.yaml", "name: last", "name: finish");
+    assert_eq!(before, shape(renamed));
+    let more = Project::new().edit(
+        "src/flow.yaml",
+        "  - { name: last",
+        "  - { name: more, run: \"drop(place(n))\" }\n  - { name: last",
+    );
+    assert_ne!(before, shape(more));
+    let other = Project::new().edit("src/flow.yaml", "  count: { type: u64 }\n", "").edit(
+        "src/flow.yaml",
+        "  share: { type: f64 }\n",
+        "  share: { type: f64 }\n  count: { type: u64 }\n",
+    );
+    assert_ne!(before, shape(other));
+}
+
+#[test]
+fn implementations_are_found_wherever_they_are() {
+    // In the body of a function that no node calls.
+    let within = "fn unrelated() { impl Drop for Point { fn drop(&mut self) { let _ = 1; } } }";
+    let base = Project::new().edit("src/main.rs", "fn unrelated() {}", within);
+    let drop = base.clone().edit("src/main.rs", "let _ = 1", "let _ = 2");
+    assert_eq!(affected(&base.nodes(), &drop.nodes()), ALL);
+    // For a type of the standard library, with a path whose words have other meanings here.
+    let text = "mod string {}\nimpl Measure for std::string::String { fn measure(&self) -> u64 { 5 } }\nconst MOST";
+    let base = Project::new().edit("src/counting.rs", "const MOST", text);
+    let string = base.clone().edit("src/counting.rs", "{ 5 }", "{ 6 }");
+    assert_eq!(affected(&base.nodes(), &string.nodes()), ["count"]);
+    // For an alias.
+    let equal = "impl PartialEq for Place { fn eq(&self, other: &Self) -> bool { self.x == other.x } }";
+    let base = Project::new().edit("src/main.rs", "static STEP", &format!("type Place = Point;\n{equal}\nstatic STEP"));
+    let alias = base.clone().edit("src/main.rs", "self.x == other.x", "self.y == other.y");
+    assert_eq!(affected(&base.nodes(), &alias.nodes()), ["place", "last"]);
+}
+
+#[test]
+fn a_comma_that_layout_adds_does_not_count_and_one_that_makes_a_tuple_does() {
+    let base = Project::new().edit("src/counting.rs", "{ $a + $b }", "{ one($a + $b).0 }").edit(
+        "src/counting.rs",
+        "const MOST",
+        "fn one(n: u64) -> (u64,) { (n,) }\nconst MOST",
+    );
+    let nodes = base.nodes();
+    let layout = base.clone().edit("src/counting.rs", "fn one(n: u64)", "fn one(\n    n: u64,\n)");
+    assert_eq!(affected(&nodes, &layout.nodes()), NONE);
+    let call = base.clone().edit("src/counting.rs", "sum!(deeper(n)", "sum!(deeper(n,)");
+    assert_eq!(affected(&nodes, &call.nodes()), ["count"], "a macro decides what its tokens mean");
+    let tuple = base.edit("src/counting.rs", "{ (n,) }", "{ (n) }");
+    assert_eq!(affected(&nodes, &tuple.nodes()), ["count"]);
+}
+
+#[test]
+fn a_dependency_by_path_with_a_build_script_counts_as_a_whole() {
+    let base = Project::new().with("helper/build.rs", "fn main() {}").with("helper/data.txt", "one");
+    let nodes = base.nodes();
+    for (file, from, to) in [
+        ("helper/data.txt", "one", "two"),
+        ("helper/src/lib.rs", "x.floor()", "x.ceil()"),
+        ("helper/build.rs", "{}", "{ println!() }"),
+    ] {
+        assert_eq!(affected(&nodes, &base.clone().edit(file, from, to).nodes()), ALL, "{file}");
+    }
+}
+
+#[test]
+fn the_type_of_a_key_has_an_identity_of_its_own() {
+    let keys = |project: &Project, call: &Call| project.plan(call).identities.unwrap().keys;
+    let project = Project::new();
+    let before = keys(&project, &call(&[]));
+    // Of `n`, `point`, `count` and `share`: types of the standard library are the same in every build.
+    let differs = |after: Vec<u128>| before.iter().zip(&after).map(|(one, other)| one != other).collect::<Vec<_>>();
+    assert_eq!(differs(keys(&project, &call(&["--cfg", "other"]))), [false, true, false, false]);
+    let layout = project.clone().edit("src/main.rs", "x: f64, y: f64 }", "y: f64, x: f64 }");
+    assert_eq!(differs(keys(&layout, &call(&[]))), [false, true, false, false]);
+    let other = project.edit("src/flow.yaml", "count: { type: u64 }", "count: { type: u32 }");
+    assert_eq!(differs(keys(&other, &call(&[]))), [false, false, true, false]);
+}

@@ -1,0 +1,102 @@
+//! The build of a program that recorded a run, as far as it differs from this one.
+
+use std::collections::HashSet;
+
+use super::Records;
+use crate::{
+    plan::{CodeId, Plan},
+    store::{Hash, Manifest, StoreError},
+};
+
+/// What is known of the code of another build.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    /// The hashes of all parts.
+    hashes: HashSet<u64>,
+    /// Their names.
+    names: HashSet<String>,
+}
+
+/// The build that recorded a run, if it is another one.
+///
+/// # Errors
+/// If nothing that it recorded can be reused. The error is the reason.
+pub(super) fn before(plan: &Plan, manifest: &Manifest, own: Hash) -> Result<Option<Before>, String> {
+    if manifest.program == own {
+        return Ok(None);
+    }
+    let (of, this) = (shown(&manifest.version, manifest.program), shown(plan.version.unwrap_or_default(), own));
+    let Some(identities) = plan.identities.filter(|_| manifest.shape != 0) else {
+        return Err(format!("it was recorded by another build of this program ({of}; this is {this})"));
+    };
+    if manifest.shape != identities.shape {
+        return Err(format!(
+            "it was recorded by a build of this program whose workflow has other nodes, edges or state keys ({of}; this is \
+             {this})"
+        ));
+    }
+    let (names, hashes) = manifest.parts.iter().cloned().unzip();
+    Ok(Some(Before { hashes, names }))
+}
+
+/// The input keys of these whose recorded values cannot be read, since their types may have changed.
+pub(super) fn check_types(plan: &Plan, manifest: &Manifest, own: Hash, kept: &[u32]) -> Result<(), StoreError> {
+    let Some(identities) = plan.identities.filter(|_| manifest.program != own) else { return Ok(()) };
+    let of = |keys: &[u128], key: u32| keys.get(key as usize).copied().unwrap_or_default();
+    let differs = |key: &&u32| {
+        let (before, now) = (of(&manifest.keys, **key), of(identities.keys, **key));
+        before != now || now == 0
+    };
+    match kept.iter().find(differs) {
+        None => Ok(()),
+        Some(key) => Err(StoreError::new(format!(
+            "the type of input `{}` may have changed since the run was recorded, by another build of this program: give this \
+             input again",
+            plan.keys[*key as usize].name
+        ))),
+    }
+}
+
+/// What a manifest says of the code of a plan.
+pub(super) fn parts(plan: &Plan) -> Vec<(String, u64)> {
+    let parts = plan.identities.map(|identities| identities.parts).unwrap_or_default();
+    parts.iter().map(|part| (part.name.to_owned(), part.hash)).collect()
+}
+
+/// A build of the program, for people.
+fn shown(version: &str, content: Hash) -> String {
+    let hash = &content.to_string()[..16];
+    if version.is_empty() { hash.to_owned() } else { format!("version {version}, {hash}") }
+}
+
+/// The most parts that are named.
+const MOST: usize = 3;
+
+impl Records {
+    /// What has changed of some code since the records were made.
+    pub(super) fn changes(&self, plan: &Plan, code: &[CodeId]) -> Option<String> {
+        let before = self.before.as_ref()?;
+        let identities = plan.identities?;
+        if code.iter().any(|of| of.hash == 0) {
+            let why = identities.notice.unwrap_or("it is not known what its code can reach");
+            return Some(format!("the program is another build, all of which counts: {why}"));
+        }
+        let numbers = code.iter().flat_map(|of| of.parts).flat_map(|(start, end)| *start..*end);
+        let parts = numbers.filter_map(|number| identities.parts.get(number as usize));
+        let mut changed = Vec::new();
+        for part in parts.filter(|part| !before.hashes.contains(&part.hash)) {
+            let how = if before.names.contains(part.name) { "changed" } else { "is new" };
+            let place = if part.file.is_empty() { String::new() } else { format!(" ({}:{})", part.file, part.line) };
+            let text = format!("{}{place} {how}", part.name);
+            if !changed.contains(&text) {
+                changed.push(text);
+            }
+        }
+        let more = changed.len().saturating_sub(MOST);
+        changed.truncate(MOST);
+        if more > 0 {
+            changed.push(format!("and {more} more"));
+        }
+        (!changed.is_empty()).then(|| changed.join(", "))
+    }
+}

@@ -1,0 +1,214 @@
+//! A program that is edited between two runs: what the edit can reach runs again, and nothing else.
+
+use std::fs;
+
+use tests::{
+    program::{Finished, Program},
+    project::Project,
+};
+
+const FLOW: &str = r#"name: edited
+settings: { checkpoint: true }
+state_schema:
+  file: { type: PathBuf, input: true }
+  words: { type: Vec<String> }
+  long: { type: usize }
+  total: { type: u64 }
+  score: { type: Score }
+  scores: { type: Vec<u64> }
+nodes:
+  - { name: read, run: "split(&std::fs::read_to_string(file)?)", output: words }
+  - { name: count, run: "longest(words)", output: long }
+  - { name: weigh, run: "weights::total(words)", output: total }
+  - { name: rate, run: "rated(words)", output: score }
+  - name: each
+    type: dynamic_parallel
+    items: words
+    item_var: word
+    run: weights::of(word)
+    output: scores
+  - { name: last, run: "last()?" }
+edges:
+  - { from: __start__, to: read }
+  - { from: read, to: [count, weigh], parallel: true, fan_in: rate }
+  - { from: rate, to: each, when: "score.0 > 0" }
+  - { from: rate, to: last }
+  - { from: each, to: last }
+"#;
+
+const MAIN: &str = r#"use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+mod weights;
+
+tea_runtime::include_workflow!("flow.yaml");
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Score(u64);
+
+impl std::ops::Add for Score {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+}
+
+/// Says that a node runs.
+fn runs(node: &str) {
+    eprintln!("{node} runs");
+}
+
+fn split(text: &str) -> Vec<String> {
+    runs("read");
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+fn longest(words: &[String]) -> usize {
+    runs("count");
+    words.iter().map(|word| word.len()).max().unwrap_or(SHORTEST)
+}
+
+const SHORTEST: usize = 0;
+
+fn rated(words: &[String]) -> Score {
+    runs("rate");
+    words.iter().map(|word| Score(word.len() as u64)).fold(Score(0), |sum, score| sum + score)
+}
+
+fn last() -> Result<(), String> {
+    runs("last");
+    if std::env::var_os("FAIL").is_some() { Err("not yet".to_owned()) } else { Ok(()) }
+}
+
+/// What no node calls.
+pub fn unrelated() {}
+"#;
+
+const WEIGHTS: &str = r#"use super::runs;
+
+pub fn total(words: &[String]) -> u64 {
+    runs("weigh");
+    words.iter().map(|word| weight(word)).sum()
+}
+
+pub fn of(word: &str) -> u64 {
+    runs(word);
+    2 * word.len() as u64
+}
+
+// What a word weighs.
+fn weight(word: &str) -> u64 {
+    word.len() as u64 * FACTOR
+}
+
+const FACTOR: u64 = 1;
+"#;
+
+/// A project that is edited, and the directory in which its program runs.
+struct Edited {
+    project: Project,
+    files: Vec<(&'static str, String)>,
+    scratch: tempfile::TempDir,
+}
+
+impl Edited {
+    fn new() -> Self {
+        let files = [("main.rs", MAIN), ("weights.rs", WEIGHTS), ("flow.yaml", FLOW)];
+        let project = Project::new("user-edited", &files);
+        let scratch = tempfile::tempdir().unwrap();
+        fs::write(scratch.path().join("text"), "one three").unwrap();
+        let files = files.map(|(file, text)| (file, text.to_owned())).to_vec();
+        Self { project, files, scratch }
+    }
+
+    /// Builds the program after one text in a file was replaced.
+    fn edit(&mut self, file: &str, from: &str, to: &str) {
+        self.change(file, from, to);
+        self.build();
+    }
+
+    /// Replaces one text in a file.
+    fn change(&mut self, file: &str, from: &str, to: &str) {
+        let (_, text) = self.files.iter_mut().find(|(name, _)| *name == file).unwrap();
+        assert!(text.contains(from), "`{from}` is not in `{file}`");
+        *text = text.replacen(from, to, 1);
+        self.project.write(file, text);
+    }
+
+    fn build(&self) {
+        let built = self.project.build();
+        assert!(built.success, "{}", built.output);
+        assert_eq!(built.output, "", "no warnings");
+    }
+
+    fn run(&self, args: &str) -> Finished {
+        Program::new(self.project.program()).directory(self.scratch.path()).env("FAIL", "1").args(args).run()
+    }
+
+    /// What runs when the run is resumed, sorted; it fails once more.
+    fn resumed(&self) -> Vec<String> {
+        units(&self.run("--resume"))
+    }
+}
+
+/// The units that ran, sorted.
+fn units(finished: &Finished) -> Vec<String> {
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    let mut units: Vec<_> = finished.stderr.lines().filter_map(|line| line.strip_suffix(" runs")).collect();
+    units.sort_unstable();
+    units.into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn after_an_edit_what_it_can_reach_runs_again_and_nothing_else() {
+    let mut edited = Edited::new();
+    edited.build();
+    let all = ["count", "last", "one", "rate", "read", "three", "weigh"];
+    assert_eq!(units(&edited.run("--file text")), all);
+    assert_eq!(edited.resumed(), ["last"], "the same program");
+
+    edited.edit("weights.rs", "// What a word weighs.\nfn", "// A word.\n\n\nfn");
+    assert_eq!(edited.resumed(), ["last"], "a comment, and all that follows has other lines");
+    edited.edit("main.rs", "unrelated() {}", "unrelated() { println!() }");
+    assert_eq!(edited.resumed(), ["last"], "a function that no node calls");
+
+    edited.edit("weights.rs", "FACTOR: u64 = 1", "FACTOR: u64 = 3");
+    let outlook = edited.run("--resume --dry-run").stdout;
+    let line = outlook.lines().find(|line| line.contains("weigh")).unwrap_or_default();
+    assert!(line.contains("const FACTOR (src/weights.rs:20) changed"), "{outlook}");
+    assert_eq!(edited.resumed(), ["last", "weigh"], "a const of a helper");
+    assert_eq!(edited.resumed(), ["last"], "and that is recorded");
+
+    edited.edit("weights.rs", "2 * word.len()", "3 * word.len()");
+    assert_eq!(edited.resumed(), ["last", "one", "three"], "what items do");
+    edited.edit("main.rs", "self.0 + other.0", "self.0 + other.0 + 1");
+    assert_eq!(edited.resumed(), ["last", "rate"], "an operator");
+    edited.edit("main.rs", "unwrap_or(SHORTEST)", "unwrap_or(SHORTEST + 1)");
+    assert_eq!(edited.resumed(), ["count", "last"], "a function; it gives the same");
+    edited.edit("main.rs", "text.split_whitespace()", "text.split(' ')");
+    assert_eq!(edited.resumed(), ["last", "read"], "a node whose output stays the same");
+    edited.edit("flow.yaml", "    run: weights::of(word)", "    max_workers: 2\n    run: weights::of(word)");
+    assert_eq!(edited.resumed(), ["last"], "a policy");
+    edited.edit("flow.yaml", "score.0 > 0", "score.0 > 1");
+    assert_eq!(edited.resumed(), ["last"], "a condition that is decided the same way");
+    edited.edit("flow.yaml", "score.0 > 1", "score.0 > 1_000");
+    assert_eq!(edited.resumed(), ["last"], "a condition that is decided otherwise");
+
+    // The values are those of the edited program.
+    let done = Program::new(edited.project.program()).directory(edited.scratch.path()).args("--resume").run();
+    let output = done.json();
+    assert_eq!((&output["total"], &output["score"]), (&24.into(), &10.into()), "{}", done.stderr);
+
+    // Another structure: nothing is reused, and a new run says so.
+    edited.run("--file text");
+    edited.change("flow.yaml", "from: each, to: last }", "from: each, to: more }\n  - { from: more, to: last }");
+    edited.edit("flow.yaml", "  - { name: last,", "  - { name: more, run: \"()\" }\n  - { name: last,");
+    let other = edited.run("--resume --file text");
+    assert!(other.stderr.contains("other nodes, edges or state keys"), "{}", other.stderr);
+
+    // An input whose type has changed is not read from the records.
+    edited.change("main.rs", "use std::path::PathBuf;\n", "");
+    edited.edit("flow.yaml", "file: { type: PathBuf,", "file: { type: String,");
+    let refused = edited.run("--resume");
+    assert!(refused.stderr.contains("the type of input `file` may have changed"), "{}", refused.stderr);
+}
