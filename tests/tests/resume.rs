@@ -129,6 +129,8 @@ fn a_killed_run_resumes_inside_the_branches_of_workers() {
         scratch.wait(recorded);
         running.signal(Signal::KILL);
         assert_eq!(running.finish().signal, Some(9));
+        let outlook = scratch.program().args("--resume --dry-run --folder").arg(scratch.calls()).run().stdout;
+        assert!(outlook.contains("\n  branches after __start__  would run: "), "{outlook}");
         check(&scratch.start("--resume", "").finish());
         assert_eq!(scratch.not_once(), twice([item]), "{kills}");
     }

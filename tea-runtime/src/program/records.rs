@@ -1,6 +1,7 @@
 //! Records on the command line: flags that say what is recorded and resumed, and `runs`, which manages recorded runs.
 
 use std::{
+    borrow::Cow,
     fmt::Write,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -172,13 +173,18 @@ pub(super) fn told(outlook: &Outlook, node: Option<&str>) -> Result<String, Stri
     if let (Some(node), true) = (node, lines.is_empty()) {
         return Err(format!("`--explain {node}`: there is no node or branch `{node}` that the run would reach"));
     }
-    let width = lines.iter().map(|(depth, of)| 2 * depth + of.node.chars().count()).max().unwrap_or_default();
+    let width = lines.iter().map(|(depth, of)| 2 * depth + name(of).chars().count()).max().unwrap_or_default();
     for (depth, of) in lines {
         let (indent, what) = (2 * depth, if of.runs { "would run" } else { "would not run" });
-        let name = width - indent;
-        writeln!(text, "{:indent$}{:name$}  {what}: {}", "", of.node, of.why).expect("a string takes everything");
+        let rest = width - indent;
+        writeln!(text, "{:indent$}{:rest$}  {what}: {}", "", name(of), of.why).expect("a string takes everything");
     }
     Ok(text)
+}
+
+/// A fan-out has no name of its own.
+fn name(of: &Prospect) -> Cow<'static, str> {
+    if of.fan_out { format!("branches after {}", of.node).into() } else { of.node.into() }
 }
 
 /// The nodes and branches with this name, or all, with how deep they are.

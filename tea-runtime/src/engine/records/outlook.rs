@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Name, Names, Onward, Records, Session, StepRecord, build, key, session};
+use super::{Name, Names, Onward, Records, Session, StepRecord, build, key, session, step::Missing};
 use crate::{
     plan::{Block, CodeId, Map, Next, Plan, Region, Step, Target, Task, Work},
     position::Position,
@@ -18,6 +18,8 @@ use crate::{
 pub struct Prospect {
     /// The node or branch; for a fan-out, the node that it starts from.
     pub node: &'static str,
+    /// Whether it is a fan-out.
+    pub fan_out: bool,
     /// Whether it would run: its record does not hold, or it has none.
     pub runs: bool,
     /// Why.
@@ -28,11 +30,16 @@ pub struct Prospect {
 
 impl Prospect {
     fn done(node: &'static str) -> Self {
-        Self { node, runs: false, why: "it is done".to_owned(), parts: Vec::new() }
+        Self { node, fan_out: false, runs: false, why: "it is done".to_owned(), parts: Vec::new() }
     }
 
     fn running(node: &'static str, why: impl Into<String>) -> Self {
-        Self { node, runs: true, why: why.into(), parts: Vec::new() }
+        Self { node, fan_out: false, runs: true, why: why.into(), parts: Vec::new() }
+    }
+
+    /// A step that would run.
+    fn step(step: &Step, why: &str) -> Self {
+        Self { fan_out: matches!(step.work, Work::FanOut(_)), ..Self::running(step.name, why) }
     }
 }
 
@@ -68,8 +75,7 @@ pub(crate) fn outlook(plan: &'static Plan, inputs: &[(u32, Value)], session: &Se
 }
 
 fn all_run(plan: &'static Plan, why: &str) -> Outlook {
-    let prospect = |step: &Step| Prospect::running(step.name, why);
-    Outlook { run: None, nodes: plan.root.steps.iter().map(prospect).collect() }
+    Outlook { run: None, nodes: plan.root.steps.iter().map(|step| Prospect::step(step, why)).collect() }
 }
 
 /// The way through a block according to the records.
@@ -141,23 +147,24 @@ impl<'a> Walk<'a> {
         let code = [step.code];
         let asks = self.records.asks(&code, &self.names, step.reads, &self.view);
         let is_same = found.as_ref().is_some_and(|found| found.done.asks == Some(asks));
+        let missing = found.as_ref().filter(|_| is_same).and_then(|found| found.missing(&self.view));
         let prospect = match step.work {
             Work::FanOut(region) => self.fan_out(step.name, region, position, found.is_some()),
             Work::Map(map) => self.map(step, map, position, found.as_ref(), asks),
             Work::Run(_) if step.rerun => Prospect::running(step.name, "it has `resume: rerun`"),
             Work::Run(_) if !is_same => Prospect::running(step.name, self.why(found.is_some(), &code, step.reads)),
-            Work::Run(_) => match found.as_ref().and_then(|found| found.why_not(&self.view)) {
-                // If it gives the same once more, what follows it is done.
-                Some(why) => Prospect::running(step.name, why),
-                None => Prospect::done(step.name),
-            },
+            Work::Run(_) => {
+                missing.map_or_else(|| Prospect::done(step.name), |it| Prospect::running(step.name, it.to_string()))
+            }
         };
         let Some(found) = found else { return (prospect, None) };
         found.name(self.plan.keys, &mut self.names);
         for (key, name) in &found.done.map.outputs {
             self.names.write(self.plan.keys, *key, *name);
         }
-        let differs = prospect.runs && !is_same && !matches!(step.work, Work::FanOut(_));
+        // If it gives the same once more, what follows it is done.
+        let may_differ = !is_same || matches!(missing, Some(Missing::File(_)));
+        let differs = prospect.runs && may_differ && !matches!(step.work, Work::FanOut(_));
         if differs {
             for key in found.keys() {
                 changes(&mut self.names, &mut self.changed, key, self.plan.keys, step.name);
@@ -241,10 +248,10 @@ impl<'a> Walk<'a> {
         }
         let done = parts.iter().filter(|part| !part.runs).count();
         if done == parts.len() {
-            return Prospect { parts, ..Prospect::done(name) };
+            return Prospect { fan_out: true, parts, ..Prospect::done(name) };
         }
         let why = format!("{done} of its {} branches are done", parts.len());
-        Prospect { parts, ..Prospect::running(name, why) }
+        Prospect { fan_out: true, parts, ..Prospect::running(name, why) }
     }
 
     /// Why something that reads these keys would run, which was or was not done before.
@@ -292,7 +299,7 @@ impl<'a> Walk<'a> {
             }
         }
         let steps = found.into_iter().filter_map(|at| self.block.steps.get(at));
-        self.nodes.extend(steps.map(|step| Prospect::running(step.name, why)));
+        self.nodes.extend(steps.map(|step| Prospect::step(step, why)));
     }
 }
 

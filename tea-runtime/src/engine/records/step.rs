@@ -1,5 +1,7 @@
 //! The record of a step: what a node wrote, and what follows it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -108,24 +110,45 @@ impl StepRecord {
         self.values.iter().map(|value| value.0).chain(self.done.map.outputs.iter().map(|output| output.0))
     }
 
-    /// Why the node has to run again, if it does.
-    pub(super) fn why_not(&self, view: &View) -> Option<String> {
+    /// Why what the node wrote cannot be taken from here, if that is so.
+    pub(super) fn missing(&self, view: &View) -> Option<Missing> {
         self.values(view).err()
     }
 
     /// What the node wrote.
-    fn values(&self, view: &View) -> Result<Vec<(u32, Value)>, String> {
+    fn values(&self, view: &View) -> Result<Vec<(u32, Value)>, Missing> {
         if self.unrecorded {
-            return Err("its output is not recorded".to_owned());
+            return Err(Missing::Output);
         }
         let specs = view.specs();
         let values = self.values.iter().cloned().map(|value| stored(specs, value)).collect::<Option<Vec<_>>>();
-        let values = values.ok_or_else(|| "its record cannot be read".to_owned())?;
+        let values = values.ok_or(Missing::Record)?;
         // A file that is gone or has changed has to be written again.
         if let Some(key) = changed_files(&self.files, values.iter()).next() {
-            return Err(format!("the file of its output `{}` has changed", specs[key as usize].name));
+            return Err(Missing::File(specs[key as usize].name));
         }
         Ok(values)
+    }
+}
+
+/// What is missing, so that a node has to run again although it would write what it wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// Its output is of keys that are not recorded.
+    Output,
+    /// Its record is damaged.
+    Record,
+    /// The file at the path in this key, as it was. It will not be as it was after the node has run, either.
+    File(&'static str),
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Output => f.write_str("its output is not recorded"),
+            Self::Record => f.write_str("its record cannot be read"),
+            Self::File(key) => write!(f, "the file of its output `{key}` has changed"),
+        }
     }
 }
 
