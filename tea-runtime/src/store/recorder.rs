@@ -141,10 +141,13 @@ impl Recorder {
 
     /// What is recorded from now on goes to another file, such as one that cannot be written.
     #[cfg(test)]
-    pub(super) fn divert(&self, file: std::fs::File) {
-        let mut writing = self.log.writing().unwrap();
-        let Writing { log, syncer } = writing.as_mut().unwrap();
-        log.divert(file);
-        syncer.goes_on_with(log.file());
+    pub(super) fn divert_writes(&self, file: std::fs::File) {
+        self.log.writing().unwrap().as_mut().unwrap().log.divert(file);
+    }
+
+    /// From now on another file is synced, such as one that cannot be.
+    #[cfg(test)]
+    pub(super) fn divert_syncs(&self, file: std::fs::File) {
+        self.log.writing().unwrap().as_mut().unwrap().syncer.goes_on_with(file.into());
     }
 }

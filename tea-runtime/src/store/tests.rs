@@ -437,16 +437,14 @@ fn old_runs_go_however_they_ended_unless_they_are_in_use() {
 #[test]
 fn the_first_failed_write_ends_recording_for_good() {
     let scratch = Scratch::new();
-    // Nothing is synced meanwhile: that would fail as well.
-    let seldom = Options { sync: Duration::from_hours(1) };
-    let recorder = Recorder::begin(&scratch.store(), manifest(), seldom).unwrap();
+    let recorder = begin(&scratch.store());
     write(&recorder, 1);
     let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else { return };
-    recorder.divert(full);
+    recorder.divert_writes(full);
     let written = Written { kind: Kind::Step, position: &[2], items: (0, 0), about: b"", values: &[] };
     let error = recorder.log().append(&written, || true).unwrap_err().to_string();
     assert!(error.contains("cannot write") && error.contains("log.0"), "{error}");
-    recorder.divert(tempfile(&scratch));
+    recorder.divert_writes(tempfile(&scratch));
     assert_eq!(recorder.log().append(&written, || true).unwrap_err().to_string(), error);
     let name = recorder.name().to_owned();
     drop(recorder);
@@ -463,9 +461,9 @@ fn tempfile(scratch: &Scratch) -> fs::File {
 fn a_failed_sync_ends_recording() {
     let scratch = Scratch::new();
     let recorder = begin(&scratch.store());
-    // Takes what is written, and cannot be synced.
+    // It cannot be synced.
     let (_reader, pipe) = rustix::pipe::pipe().unwrap();
-    recorder.divert(pipe.into());
+    recorder.divert_syncs(pipe.into());
     write(&recorder, 1);
     while recorder.log().failure().is_none() {
         std::thread::yield_now();
