@@ -8,44 +8,57 @@ use super::{
     words::{self, Name},
 };
 
-/// What some Rust can reach.
+/// What some Rust can reach, in the making.
 pub(super) struct Closure<'a> {
     index: &'a Index,
+    reached: Reached,
+    open: Vec<usize>,
+}
+
+/// What was reached.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reached {
     names: Vec<bool>,
     members: Vec<bool>,
     items: Vec<bool>,
     /// A macro of another crate is called, which may call any method of what it is given.
     opaque: bool,
-    open: Vec<usize>,
 }
 
 impl<'a> Closure<'a> {
-    /// The closure of these names of items and of members, and of what always counts.
+    /// The closure of these names of items and of members, and of the [base](Self::base).
     pub(super) fn of(
         index: &'a Index,
+        base: Reached,
         names: &BTreeSet<Name>,
         members: &BTreeSet<Name>,
         macros: &BTreeSet<Name>,
     ) -> BTreeSet<usize> {
-        let count = index.names.len();
-        let mut closure = Self {
-            index,
-            names: vec![false; count],
-            members: vec![false; count],
-            items: vec![false; index.items.len()],
-            opaque: false,
-            open: Vec::new(),
-        };
+        let mut closure = Self { index, reached: base, open: Vec::new() };
+        closure.mention(names, members, macros);
+        closure.complete();
+        let reached = closure.reached.items.iter().enumerate().filter(|(_, is_in)| **is_in);
+        reached.map(|(number, _)| number).collect()
+    }
+
+    /// What anything can reach.
+    pub(super) fn base(index: &'a Index) -> Reached {
+        let none = || vec![false; index.names.len()];
+        let items = vec![false; index.items.len()];
+        let reached = Reached { names: none(), members: none(), items, opaque: false };
+        let mut closure = Self { index, reached, open: Vec::new() };
         for item in &index.always {
             closure.reach(*item);
         }
-        closure.mention(names, members, macros);
-        while let Some(item) = closure.open.pop() {
-            let said = &index.items[item].item.words;
-            closure.mention(&said.names, &said.members, &said.macros);
+        closure.complete();
+        closure.reached
+    }
+
+    fn complete(&mut self) {
+        while let Some(item) = self.open.pop() {
+            let said = &self.index.items[item].item.words;
+            self.mention(&said.names, &said.members, &said.macros);
         }
-        let reached = closure.items.iter().enumerate().filter(|(_, is_in)| **is_in);
-        reached.map(|(number, _)| number).collect()
     }
 
     fn mention(&mut self, names: &BTreeSet<Name>, members: &BTreeSet<Name>, macros: &BTreeSet<Name>) {
@@ -60,16 +73,20 @@ impl<'a> Closure<'a> {
             !words::is_ordinary(self.index.names.word(*name))
                 && !defined.clone().any(|item| self.index.items[*item].item.label.starts_with("macro "))
         };
-        if !self.opaque && macros.iter().any(is_opaque) {
-            self.opaque = true;
-            for name in (0..).take(self.names.len()).filter(|name| self.names[*name as usize]).collect::<Vec<_>>() {
+        if !self.reached.opaque && macros.iter().any(is_opaque) {
+            self.reached.opaque = true;
+            for name in (0..)
+                .take(self.reached.names.len())
+                .filter(|name| self.reached.names[*name as usize])
+                .collect::<Vec<_>>()
+            {
                 self.implementations(name);
             }
         }
     }
 
     fn name(&mut self, name: Name) {
-        if std::mem::replace(&mut self.names[name as usize], true) {
+        if std::mem::replace(&mut self.reached.names[name as usize], true) {
             return;
         }
         for item in self.index.named.get(&name).into_iter().flatten() {
@@ -87,20 +104,20 @@ impl<'a> Closure<'a> {
     fn implementations(&mut self, ty: Name) {
         for item in self.index.types.get(&ty).into_iter().flatten() {
             match &self.index.items[*item].item.role {
-                Role::Member { name, .. } if !self.opaque && !self.members[*name as usize] => {}
+                Role::Member { name, .. } if !self.reached.opaque && !self.reached.members[*name as usize] => {}
                 _ => self.reach(*item),
             }
         }
     }
 
     fn member(&mut self, name: Name) {
-        if std::mem::replace(&mut self.members[name as usize], true) {
+        if std::mem::replace(&mut self.reached.members[name as usize], true) {
             return;
         }
         for item in self.index.members.get(&name).into_iter().flatten() {
             match &self.index.items[*item].item.role {
                 Role::Member { types, .. } => {
-                    if types.iter().any(|ty| self.names[*ty as usize]) || self.index.is_for_foreign(types) {
+                    if types.iter().any(|ty| self.reached.names[*ty as usize]) || self.index.is_for_foreign(types) {
                         self.reach(*item);
                     }
                 }
@@ -119,7 +136,7 @@ impl<'a> Closure<'a> {
     }
 
     fn reach(&mut self, item: usize) {
-        if !std::mem::replace(&mut self.items[item], true) {
+        if !std::mem::replace(&mut self.reached.items[item], true) {
             self.open.push(item);
         }
     }

@@ -17,6 +17,8 @@ mod import;
 mod index;
 mod item;
 mod packages;
+mod said;
+mod shape;
 mod units;
 mod words;
 

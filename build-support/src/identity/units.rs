@@ -1,21 +1,21 @@
 //! The identities of what is recorded: nodes, conditions and branches.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write,
-};
+use std::collections::BTreeMap;
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 
 use super::{
     Code, Hasher,
-    closure::Closure,
-    words::{self, Name, Names, Place, Words},
+    closure::{Closure, Reached},
+    index::Entry,
+    said::Said,
+    shape::shape,
+    words::{Names, Place, Words},
 };
 use crate::{
-    plan::{self, Block, CodeId, Identities, Key, KeyId, Next, Output, Part, Plan, Step, Work},
+    plan::{self, Block, CodeId, Identities, KeyId, Next, Output, Part, Plan, Step, Work},
     source::{Sources, Span},
-    syntax::{CodeScope, Rust},
+    syntax::CodeScope,
 };
 
 /// Gives everything in a plan that is recorded the identity of its code, as seen from a module.
@@ -24,7 +24,19 @@ pub(super) fn identify(plan: &mut Plan, code: &Code, module: Option<usize>, sour
     let scope = plan.checkpoint.as_ref().map(|checkpoint| checkpoint.value.code).unwrap_or_default();
     let nothing = Block { entry: Next::Fork(Vec::new()), steps: Vec::new(), keys: Vec::new() };
     let mut root = std::mem::replace(&mut plan.root, nothing);
-    let mut writer = Writer { plan, code, module, sources, keys, scope, parts: BTreeMap::new(), notice: None };
+    let mut writer = Writer {
+        plan,
+        code,
+        module,
+        sources,
+        keys,
+        scope,
+        parts: BTreeMap::new(),
+        base: Closure::base(&code.index),
+        items: vec![None; code.index.items.len()],
+        crate_hash: None,
+        notice: None,
+    };
     writer.notice.clone_from(&code.index.whole);
     if module.is_none() {
         writer.notice = Some("it is not known which module includes the workflow".to_owned());
@@ -79,97 +91,6 @@ fn arms(next: &mut Next, change: &impl Fn(&mut CodeId)) {
     }
 }
 
-/// What a piece of Rust in the workflow file says.
-#[derive(Debug, Clone, Default)]
-struct Said {
-    text: Vec<u8>,
-    names: BTreeSet<Name>,
-    members: BTreeSet<Name>,
-    macros: BTreeSet<Name>,
-    /// Why it is not known what it does, if that is so.
-    unknown: Option<String>,
-}
-
-impl Said {
-    fn of(text: &str, own: &[&str], code: &Code) -> Self {
-        let Ok(tokens) = text.parse::<TokenStream>() else {
-            return Self { unknown: Some("the workflow's Rust cannot be read".to_owned()), ..Self::default() };
-        };
-        let mut names = Names::default();
-        let mut said = Words::default();
-        said.read(tokens.clone(), Place::Code, &mut names);
-        let called = called(tokens);
-        let known = |of: &BTreeSet<Name>, except: &dyn Fn(&str) -> bool| -> BTreeSet<Name> {
-            let words = of.iter().map(|name| names.word(*name)).filter(|word| !except(word));
-            words.filter_map(|word| code.index.names.get(word)).collect()
-        };
-        let is_value = |word: &str| own.contains(&word) && !called.contains(word);
-        // What is not in the sources reaches nothing; but a macro that is not is one of another crate.
-        let foreign = said
-            .macros
-            .iter()
-            .map(|name| names.word(*name))
-            .find(|word| !words::is_ordinary(word) && code.index.names.get(word).is_none());
-        let mut unknown = said.unknown;
-        if let Some(word) = foreign {
-            unknown = unknown.or_else(|| Some(format!("`{word}!` is a macro of another crate")));
-        }
-        if !said.files.is_empty() || said.placed || !said.variables.is_empty() {
-            unknown = unknown.or_else(|| Some("a macro in the workflow file reads what is outside".to_owned()));
-        }
-        Self {
-            names: known(&said.names, &is_value),
-            members: known(&said.members, &|_| false),
-            macros: known(&said.macros, &|_| false),
-            text: said.text,
-            unknown,
-        }
-    }
-
-    fn of_rust(rust: &Rust, own: &[&str], code: &Code) -> Self {
-        Self::of(&rust.text, own, code)
-    }
-
-    /// The type of a key.
-    fn of_key(key: &Key, code: &Code) -> Self {
-        let mut said = Self::of_rust(&key.ty, &[], code);
-        said.text.extend([u8::from(key.optional), u8::from(key.by_value), u8::from(key.transient)]);
-        said
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.text.extend((other.text.len() as u64).to_le_bytes());
-        self.text.extend_from_slice(&other.text);
-        self.names.extend(&other.names);
-        self.members.extend(&other.members);
-        self.macros.extend(&other.macros);
-        self.unknown = self.unknown.take().or_else(|| other.unknown.clone());
-    }
-}
-
-/// The names that are used as functions, macros or parts of paths.
-fn called(tokens: TokenStream) -> BTreeSet<String> {
-    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    let mut found = BTreeSet::new();
-    for (at, token) in tokens.iter().enumerate() {
-        match token {
-            TokenTree::Ident(name) => {
-                let is_arguments = |group: &Group| group.delimiter() == Delimiter::Parenthesis;
-                let is_call = matches!(tokens.get(at + 1), Some(TokenTree::Group(group)) if is_arguments(group))
-                    || words::is_punct(tokens.get(at + 1), '!')
-                    || (words::is_punct(tokens.get(at + 1), ':') && words::is_punct(tokens.get(at + 2), ':'))
-                    || at.checked_sub(1).is_some_and(|before| words::is_punct(tokens.get(before), ':'));
-                if is_call {
-                    found.insert(name.to_string());
-                }
-            }
-            TokenTree::Group(group) => found.extend(called(group.stream())),
-            _ => {}
-        }
-    }
-    found
-}
-
 struct Writer<'a> {
     plan: &'a Plan,
     code: &'a Code,
@@ -180,6 +101,12 @@ struct Writer<'a> {
     scope: CodeScope,
     /// With their numbers, in the order in which they were found.
     parts: BTreeMap<Part, u32>,
+    /// What any code can reach.
+    base: Reached,
+    /// The numbers of those that are items.
+    items: Vec<Option<u32>>,
+    /// The hash of all items, once somebody needed it.
+    crate_hash: Option<u128>,
     notice: Option<String>,
 }
 
@@ -321,9 +248,11 @@ impl Writer<'_> {
             return CodeId { hash: 0, parts };
         }
         if self.scope == CodeScope::Crate || index.whole.is_some() || self.module.is_none() {
-            let mut all = Hasher::default();
-            index.all(&mut all);
-            let all = all.finish();
+            let all = *self.crate_hash.get_or_insert_with(|| {
+                let mut all = Hasher::default();
+                index.all(&mut all);
+                all.finish()
+            });
             hasher.number(all);
             parts.push(self.part(Part {
                 file: String::new(),
@@ -333,18 +262,17 @@ impl Writer<'_> {
             }));
             return CodeId { hash: hasher.finish(), parts };
         }
-        let reached = Closure::of(index, &said.names, &said.members, &said.macros);
+        let reached = Closure::of(index, self.base.clone(), &said.names, &said.members, &said.macros);
         let mut all = Vec::new();
         for item in reached {
             let (hash, unknown) = index.hash(item);
-            let entry = &index.items[item];
-            let name = entry.item.label.clone();
             if let Some(why) = unknown {
-                self.notice = Some(format!("`{name}` in {}: {why}", entry.file));
+                let entry = &index.items[item];
+                self.notice = Some(format!("`{}` in {}: {why}", entry.item.label, entry.file));
                 return CodeId { hash: 0, parts };
             }
             all.push(*hash);
-            parts.push(self.part(Part { file: entry.file.clone(), line: entry.item.line, name, hash: short(*hash) }));
+            parts.push(self.item(item, *hash));
         }
         // The order of items does not count.
         all.sort_unstable();
@@ -381,6 +309,18 @@ impl Writer<'_> {
         self.part(Part { file: String::new(), line: 0, name, hash: short(self.code.built) });
     }
 
+    /// The part that is an item. Nodes share most of theirs.
+    fn item(&mut self, number: usize, hash: u128) -> u32 {
+        if let Some(part) = self.items[number] {
+            return part;
+        }
+        let Entry { item, file, .. } = &self.code.index.items[number];
+        let part = Part { file: file.clone(), line: item.line, name: item.label.clone(), hash: short(hash) };
+        let part = self.part(part);
+        self.items[number] = Some(part);
+        part
+    }
+
     fn part(&mut self, part: Part) -> u32 {
         let next = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
         *self.parts.entry(part).or_insert(next)
@@ -398,57 +338,4 @@ impl Writer<'_> {
 /// Enough of a hash to see that something has changed.
 fn short(hash: u128) -> u64 {
     u64::try_from(hash & u128::from(u64::MAX)).unwrap_or_default()
-}
-
-/// The hash of everything that decides where records belong: the structure of the workflow, without names of nodes, Rust and
-/// settings of how nodes run.
-fn shape(plan: &Plan) -> u128 {
-    let mut text = String::new();
-    for key in &plan.keys {
-        let Key { name, input, transient, output, secret, optional, always_set, recorded, .. } = key;
-        let reduce = key.reduce.is_some();
-        let _ = writeln!(
-            text,
-            "{} {input} {transient} {output} {secret} {optional} {always_set} {recorded} {reduce}",
-            name.value
-        );
-    }
-    shape_of(&plan.root, &mut text);
-    let mut hasher = Hasher::default();
-    hasher.text(&text);
-    hasher.finish()
-}
-
-fn shape_of(block: &Block, text: &mut String) {
-    let next = |next: &Next, text: &mut String| {
-        let _ = match next {
-            Next::Go(target) => writeln!(text, "go {target:?}"),
-            Next::Choose(arms) => {
-                writeln!(text, "choose {:?}", arms.iter().map(|arm| (arm.when.is_some(), arm.to)).collect::<Vec<_>>())
-            }
-            Next::Fork(tasks) => writeln!(text, "fork {tasks:?}"),
-        };
-    };
-    let _ = writeln!(text, "block {:?}", block.keys);
-    next(&block.entry, text);
-    for step in &block.steps {
-        let _ = match &step.work {
-            Work::Run(run) => writeln!(text, "run {:?}", run.output),
-            Work::Map(map) => {
-                let output = map.output.map(|output| (output.key, output.reduce));
-                writeln!(text, "map {} {output:?} {:?} {:?} {}", map.id, map.failures, map.items_key, map.recorded)
-            }
-            Work::FanOut(region) => {
-                let _ = writeln!(text, "fan-out {} {}", region.id, region.dataflow);
-                for task in &region.tasks {
-                    let (reads, writes) = (&task.reads, &task.writes);
-                    let _ = writeln!(text, "task {} {:?} {reads:?} {writes:?}", task.when.is_some(), task.needs);
-                    shape_of(&task.block, text);
-                }
-                writeln!(text, "end")
-            }
-        };
-        next(&step.next, text);
-    }
-    let _ = writeln!(text, "end");
 }
