@@ -17,6 +17,7 @@ use crate::{
     caller::{Caller, Found},
     codes,
     diagnostic::{Code, Diagnostic, Diagnostics, Severity},
+    externs,
     generate::{self, Surface, join},
     identity, misspelt,
     render::render,
@@ -129,6 +130,12 @@ pub fn expand(arguments: &str, caller: &Caller) -> String {
             return error_text(&format!("include_workflow!: {error}")) + &stub::write(None, &surface);
         }
     };
+    let usual = arguments.surface.runtime == Surface::default().runtime;
+    if let Some(error) = usual.then(externs::missing_runtime).flatten() {
+        // Nothing that needs the runtime can be written.
+        let main = if arguments.surface.main { "fn main() {}\n" } else { "" };
+        return error_text(&format!("include_workflow!: {error}")) + main;
+    }
     let found = caller.find(&arguments.path).and_then(|found| {
         let bytes = fs::read(&found.path);
         let bytes = bytes.map_err(|error| format!("cannot read `{}`: {error}", found.path.display()))?;

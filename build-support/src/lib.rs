@@ -7,6 +7,7 @@ pub mod codes;
 pub mod diagnostic;
 pub mod doubt;
 mod expand;
+mod externs;
 pub mod generate;
 pub mod graph;
 mod identity;

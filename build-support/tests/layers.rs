@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["check"],
     &["plan"],
     &["generate"],
-    &["misspelt", "stub", "script", "caller", "identity", "expand"],
+    &["misspelt", "stub", "script", "caller", "externs", "identity", "expand"],
 ];
 
 /// Known on every level: they know nothing of workflows, and of each other what they need.
