@@ -201,6 +201,8 @@ impl Drop for Running {
             let states = process::states(&process::marked(MARK, &self.mark));
             eprintln!("the program {} and its processes: {states}\n{}", self.pid(), self.stderr());
         }
+        // One that was started this moment may not show its mark yet.
+        let _ = self.child.kill();
         // Again until there is none: one that is killed may just have started another.
         loop {
             let pids = process::marked(MARK, &self.mark);
