@@ -117,6 +117,7 @@ impl Records {
 }
 
 /// The failure of a branch, according to what its record says about it.
+#[cfg(feature = "cli")]
 pub(super) fn failure(about: &[u8]) -> Option<Box<Failure>> {
     postcard::from_bytes::<About>(about).ok()?.result.error
 }

@@ -9,12 +9,14 @@
 
 mod branch;
 mod build;
+#[cfg(feature = "cli")]
 mod contents;
 mod files;
 mod items;
 mod names;
 mod needed;
 mod nested;
+mod node_names;
 mod outlook;
 mod session;
 mod step;

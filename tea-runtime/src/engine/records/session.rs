@@ -10,9 +10,9 @@ use std::{
 };
 
 use super::{
-    Name, Names, Records, build, contents,
+    Name, Names, Records, build,
     files::{FileState, file_of},
-    is_recorded, stored,
+    is_recorded, node_names, stored,
 };
 use crate::{
     executor::payload,
@@ -136,7 +136,7 @@ pub(crate) fn open(
         went_on: now,
         resumed: 0,
         arguments: session.arguments.clone(),
-        names: contents::names(plan),
+        names: node_names::names(plan),
         shape: plan.identities.map_or(0, |identities| identities.shape),
         keys: plan.identities.map(|identities| identities.keys.to_vec()).unwrap_or_default(),
         parts: build::parts(plan),
@@ -173,7 +173,7 @@ fn go_on(
         resumed: manifest.resumed + 1,
         program: own,
         version: plan.version.unwrap_or_default().to_owned(),
-        names: contents::names(plan),
+        names: node_names::names(plan),
         shape: plan.identities.map_or(0, |identities| identities.shape),
         keys: plan.identities.map(|identities| identities.keys.to_vec()).unwrap_or_default(),
         parts: build::parts(plan),
