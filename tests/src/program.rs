@@ -257,7 +257,7 @@ impl Finished {
     }
 }
 
-/// The length of all that runs recorded in the folder `state`, without large values.
+/// The length of the logs of runs in the folder `state`: of what their units recorded, without large values.
 ///
 /// # Panics
 /// If the folder cannot be read.
@@ -265,7 +265,9 @@ impl Finished {
 pub fn recorded_bytes(state: &Path) -> u64 {
     let Ok(runs) = fs::read_dir(state.join("runs")) else { return 0 };
     let files = runs.flat_map(|run| fs::read_dir(run.expect("a run").path()).expect("its files"));
-    files.map(|file| file.expect("a file").metadata().map_or(0, |there| there.len())).sum()
+    let logs =
+        files.map(|file| file.expect("a file")).filter(|file| file.file_name().as_encoded_bytes().starts_with(b"log."));
+    logs.map(|log| log.metadata().map_or(0, |there| there.len())).sum()
 }
 
 #[cfg(test)]
