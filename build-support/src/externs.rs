@@ -4,8 +4,12 @@ use std::{env, fs, path::Path};
 
 /// Why `::tea_runtime` does not exist where this process expands a macro, if that is certain, and what to do.
 pub(crate) fn missing_runtime() -> Option<String> {
-    let arguments: Vec<String> = env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    missing(&arguments, |root| fs::read_to_string(root).ok())
+    missing(&arguments(), |root| fs::read_to_string(root).ok())
+}
+
+/// The arguments of this process. Where it is rustc, they say how the code is compiled.
+pub(crate) fn arguments() -> Vec<String> {
+    env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect()
 }
 
 fn missing(arguments: &[String], read: impl Fn(&str) -> Option<String>) -> Option<String> {

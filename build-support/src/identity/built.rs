@@ -12,6 +12,7 @@ use super::{
     packages::Package,
     words::{Names, Place, Words},
 };
+use crate::externs;
 
 /// How Cargo calls rustc.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +28,11 @@ impl Call {
     /// How this process was called, if it is rustc, called by Cargo.
     pub(super) fn here() -> Option<Self> {
         env::var_os("CARGO")?;
-        Self::of(env::args_os().map(|argument| argument.to_string_lossy().into_owned()))
+        Self::of(&externs::arguments())
     }
 
     /// What these arguments say. `None` if they are not those of Cargo: then it is not known how the program is built.
-    pub(super) fn of(arguments: impl Iterator<Item = String>) -> Option<Self> {
-        let arguments: Vec<String> = arguments.collect();
+    pub(super) fn of(arguments: &[String]) -> Option<Self> {
         let mut call = Self { marks: Vec::new(), tests: false };
         let mut is_marked = false;
         for (argument, value) in arguments.iter().zip(arguments.iter().skip(1).map(String::as_str).chain([""])) {

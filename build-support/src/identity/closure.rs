@@ -26,14 +26,14 @@ pub(super) struct Reached {
 }
 
 impl<'a> Closure<'a> {
-    /// The closure of these names of items and of members, and of the [base](Self::base).
+    /// The items in the closure of these names of items and of members, and of the [base](Self::base).
     pub(super) fn of(
         index: &'a Index,
         base: Reached,
         names: &BTreeSet<Name>,
         members: &BTreeSet<Name>,
         macros: &BTreeSet<Name>,
-    ) -> BTreeSet<usize> {
+    ) -> Vec<usize> {
         let mut closure = Self { index, reached: base, open: Vec::new() };
         closure.mention(names, members, macros);
         closure.complete();

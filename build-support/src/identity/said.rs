@@ -22,8 +22,9 @@ pub(super) struct Said {
 }
 
 impl Said {
-    pub(super) fn of(text: &str, own: &[&str], code: &Code) -> Self {
-        let Ok(tokens) = text.parse::<TokenStream>() else {
+    /// What some Rust says, in which the names `own` are values unless they are called.
+    pub(super) fn of(rust: &Rust, own: &[&str], code: &Code) -> Self {
+        let Ok(tokens) = rust.text.parse::<TokenStream>() else {
             return Self { unknown: Some("the workflow's Rust cannot be read".to_owned()), ..Self::default() };
         };
         let mut names = Names::default();
@@ -57,13 +58,9 @@ impl Said {
         }
     }
 
-    pub(super) fn of_rust(rust: &Rust, own: &[&str], code: &Code) -> Self {
-        Self::of(&rust.text, own, code)
-    }
-
     /// The type of a key.
     pub(super) fn of_key(key: &Key, code: &Code) -> Self {
-        let mut said = Self::of_rust(&key.ty, &[], code);
+        let mut said = Self::of(&key.ty, &[], code);
         said.text.extend([u8::from(key.optional), u8::from(key.by_value), u8::from(key.transient)]);
         said
     }

@@ -186,7 +186,7 @@ fn nodes(plan: &Plan) -> Vec<(String, u128)> {
 /// A call of rustc with these arguments besides Cargo's own.
 fn call(more: &[&str]) -> Call {
     let own = ["rustc", "--crate-name", "sample", "-C", "metadata=0123", "-C", "extra-filename=-4567"];
-    Call::of(own.iter().chain(more).map(ToString::to_string)).unwrap()
+    Call::of(&own.iter().chain(more).map(ToString::to_string).collect::<Vec<_>>()).unwrap()
 }
 
 /// The nodes whose identities differ.
@@ -340,7 +340,7 @@ fn how_the_program_is_built_counts_for_all_nodes() {
     let folder = |folder: &str| nodes(&project.plan(&call(&["--extern", &format!("serde={folder}/libserde-01.rlib")])));
     assert_eq!(affected(&folder("/x"), &folder("/y")), NONE);
     // Another linker, or other debug information in the arguments, is in none of them.
-    assert!(Call::of(["rustc", "--crate-name", "x"].map(str::to_owned).into_iter()).is_none());
+    assert!(Call::of(&["rustc", "--crate-name", "x"].map(str::to_owned)).is_none());
 }
 
 #[test]

@@ -210,7 +210,7 @@ impl Writer<'_> {
     fn code(&self, code: &plan::Code, own: &[&str], said: &mut Said) {
         let read = code.reads.iter().map(|key| self.plan.keys[key.0 as usize].name.value.as_str());
         let own: Vec<&str> = read.chain(own.iter().copied()).collect();
-        said.add(&Said::of_rust(&code.rust, &own, self.code));
+        said.add(&Said::of(&code.rust, &own, self.code));
         for key in &code.reads {
             said.text.extend(key.0.to_le_bytes());
             said.add(&self.keys[key.0 as usize]);
@@ -221,7 +221,7 @@ impl Writer<'_> {
 
     fn reducer(&self, key: KeyId, said: &mut Said) {
         if let Some(reduce) = &self.plan.keys[key.0 as usize].reduce {
-            said.add(&Said::of_rust(reduce, &[], self.code));
+            said.add(&Said::of(reduce, &[], self.code));
         }
     }
 

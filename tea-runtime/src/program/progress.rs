@@ -20,7 +20,10 @@ use super::{
     console::{self, Console},
     human,
 };
-use crate::event::{Detail, Event, Listener, Scope};
+use crate::{
+    event::{Detail, Event, Listener, Scope},
+    words::counted,
+};
 
 const REDRAW: Duration = Duration::from_millis(100);
 /// Whatever ends sooner than this gets no row.
@@ -48,7 +51,7 @@ struct Table {
     /// Names of branches that have been handed out, including those that wait for a worker.
     branches: BTreeMap<Scope, String>,
     rows: BTreeMap<Scope, Row>,
-    done: usize,
+    done: u64,
     failed: usize,
     over: bool,
 }
@@ -295,7 +298,7 @@ fn line(table: &Table) -> String {
     const MOST_ROWS: usize = 8;
     let mut parts = Vec::new();
     if table.done > 0 {
-        parts.push(format!("{} {} done", table.done, if table.done == 1 { "branch" } else { "branches" }));
+        parts.push(format!("{} done", counted(table.done, "branch", "branches")));
     }
     if table.failed > 0 {
         parts.push(format!("{} failed", table.failed));

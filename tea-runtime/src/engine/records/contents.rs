@@ -7,6 +7,7 @@ use crate::{
     failure::Failure,
     position::Position,
     store::{Folder, Kind, Recorder, RunFolder, StoreError},
+    words::counted,
 };
 
 /// What has been recorded of a node or branch.
@@ -71,7 +72,7 @@ impl fmt::Display for Content {
             _ => format!("done {done} times"),
         }];
         if *items > 0 {
-            words.push(format!("{items} {}", if *items == 1 { "item" } else { "items" }));
+            words.push(counted(*items, "item", "items"));
         }
         if *failed_items > 0 {
             words.push(format!("{failed_items} failed"));

@@ -116,8 +116,7 @@ impl Records {
         }
     }
 
-    /// Records something about a position. `token` cancels what it is a part of: nothing is recorded for an abandoned
-    /// branch, because another attempt may have started. Returns the hashes of the values, unless recording has ended.
+    /// Records something about a position if it counts (`counts`). Returns the hashes of the values, unless recording has ended.
     ///
     /// # Errors
     /// If recording has ended and the run must not continue without it.
@@ -130,8 +129,7 @@ impl Records {
     ) -> Result<Option<Vec<Hash>>, Box<Failure>> {
         let Entry { kind, asks, items, about, values } = *entry;
         let written = Written { kind, position: &key(position, asks), items, about, values };
-        let valid = || !(position.is_in_branch() && token.is_cancelled());
-        match self.log.append(&written, valid) {
+        match self.log.append(&written, || counts(position, token)) {
             Ok(hashes) => Ok(Some(hashes)),
             Err(_) => self.ended(events).map(|()| None),
         }
@@ -175,6 +173,12 @@ impl Records {
     pub(crate) fn run_name(&self) -> &str {
         self.recorder.as_ref().map_or("", Recorder::name)
     }
+}
+
+/// Whether what was done at a position is recorded; `token` cancels what it is a part of. Nothing is recorded for an
+/// abandoned branch, because another attempt may have started.
+fn counts(position: &Position, token: &CancellationToken) -> bool {
+    !(position.is_in_branch() && token.is_cancelled())
 }
 
 /// What records of a position are found by; those of items also by what the items read.

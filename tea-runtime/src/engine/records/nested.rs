@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Names, Records, Session, key};
+use super::{Names, Records, Session, counts, key};
 use crate::{
     cancel::CancellationToken,
     event::Events,
@@ -81,7 +81,7 @@ impl Records {
         ))
     }
 
-    /// Records what a worker has sent that runs the branch at this position.
+    /// Records what a worker has sent that runs the branch at this position, if it still counts.
     ///
     /// # Errors
     /// If recording has ended and the run must not continue without it.
@@ -92,8 +92,7 @@ impl Records {
         token: &CancellationToken,
         events: &Events,
     ) -> Result<(), Box<Failure>> {
-        let valid = || !(branch.is_in_branch() && token.is_cancelled());
-        match self.log.relay(&key(branch, None), raw, valid) {
+        match self.log.relay(&key(branch, None), raw, || counts(branch, token)) {
             Ok(()) => Ok(()),
             Err(_) => self.ended(events),
         }
