@@ -172,7 +172,7 @@ codes! {
     DISAGREEING_EDGES = 508, "edges that disagree";
 
     /// `resume` without `checkpoint`.
-    NO_RECORDS = 509, "`resume` where runs are not recorded";
+    NO_RECORDS = 509, "settings of records where runs are not recorded";
 
     // 09xx: warnings.
     /// A key that no node reads or writes, or that is written for nobody.

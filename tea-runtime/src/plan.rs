@@ -65,11 +65,22 @@ pub struct CodeId {
     pub hash: u128,
     /// The parts that it consists of, as ranges of [`Identities::parts`].
     pub parts: &'static [(u32, u32)],
+    /// What counts besides and is only known when the program runs.
+    pub outside: &'static [Outside],
+}
+
+/// What counts as code and is only known when the program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outside {
+    /// The content of the file at this path.
+    File(&'static str),
+    /// The value of the environment variable of this name.
+    Variable(&'static str),
 }
 
 impl CodeId {
     /// It is not known what the code can reach, so the executable counts.
-    pub const UNKNOWN: Self = Self { hash: 0, parts: &[] };
+    pub const UNKNOWN: Self = Self { hash: 0, parts: &[], outside: &[] };
 }
 
 /// The identities of a workflow's code, apart from those of its nodes.

@@ -20,7 +20,7 @@ nodes:
   - { name: read, run: "split(&std::fs::read_to_string(file)?)", output: words }
   - { name: count, run: "longest(words)", output: long }
   - { name: weigh, run: "weights::total(words)", output: total }
-  - { name: rate, run: "rated(words)", output: score }
+  - { name: rate, run: "rated(words)", output: score, sources: [model], env: [TEA_TEST_MODE] }
   - name: each
     type: dynamic_parallel
     items: words
@@ -117,6 +117,7 @@ impl Edited {
         let project = Project::new("user-edited", &files);
         let scratch = tempfile::tempdir().unwrap();
         fs::write(scratch.path().join("text"), "one three").unwrap();
+        fs::write(scratch.path().join("model"), "small").unwrap();
         let files = files.map(|(file, text)| (file, text.to_owned())).to_vec();
         Self { project, files, scratch }
     }
@@ -142,13 +143,23 @@ impl Edited {
     }
 
     fn run(&self, args: &str) -> Finished {
-        Program::new(self.project.program()).directory(self.scratch.path()).env("FAIL", "1").args(args).run()
+        self.program().args(args).run()
+    }
+
+    /// The program, which fails at its end.
+    fn program(&self) -> Program {
+        Program::new(self.project.program()).directory(self.scratch.path()).env("FAIL", "1")
     }
 
     /// What runs when the run is resumed, sorted; it fails once more.
     fn resumed(&self) -> Vec<String> {
         units(&self.run("--resume"))
     }
+}
+
+/// What an outlook says of a node.
+fn line<'a>(outlook: &'a str, node: &str) -> &'a str {
+    outlook.lines().find(|line| line.trim_start().starts_with(node)).unwrap_or_default()
 }
 
 /// The units that ran, sorted.
@@ -167,6 +178,28 @@ fn after_an_edit_what_it_can_reach_runs_again_and_nothing_else() {
     assert_eq!(units(&edited.run("--file text")), all);
     assert_eq!(edited.resumed(), ["last"], "the same program");
 
+    fs::write(edited.scratch.path().join("model"), "large").unwrap();
+    let outlook = edited.run("--resume --dry-run").stdout;
+    assert!(line(&outlook, "rate").ends_with("would run: source `model` changed"), "{outlook}");
+    let again = edited.run("--resume");
+    assert!(
+        again.stderr.contains("warning: source `model` changed: the nodes that name it run again"),
+        "{}",
+        again.stderr
+    );
+    assert_eq!(units(&again), ["last", "rate"], "a source");
+    let other = |args| edited.program().env("TEA_TEST_MODE", "secret").args(args).run();
+    let outlook = other("--resume --dry-run").stdout;
+    assert!(line(&outlook, "rate").ends_with("would run: environment variable `TEA_TEST_MODE` changed"), "{outlook}");
+    assert!(!outlook.contains("secret"), "{outlook}");
+    assert_eq!(units(&other("--resume")), ["last", "rate"], "an environment variable");
+    assert_eq!(units(&other("--resume")), ["last"], "the same");
+    fs::remove_file(edited.scratch.path().join("model")).unwrap();
+    let refused = edited.run("--resume");
+    assert!(refused.stderr.contains("is among the `sources` of node `rate`, cannot be read"), "{}", refused.stderr);
+    fs::write(edited.scratch.path().join("model"), "small").unwrap();
+    assert_eq!(edited.resumed(), ["last", "rate"], "as it was");
+
     edited.edit("weights.rs", "// What a word weighs.\nfn", "// A word.\n\n\nfn");
     assert_eq!(edited.resumed(), ["last"], "a comment, and all that follows has other lines");
     edited.edit("main.rs", "unrelated() {}", "unrelated() { println!() }");
@@ -174,8 +207,7 @@ fn after_an_edit_what_it_can_reach_runs_again_and_nothing_else() {
 
     edited.edit("weights.rs", "FACTOR: u64 = 1", "FACTOR: u64 = 3");
     let outlook = edited.run("--resume --dry-run").stdout;
-    let line = outlook.lines().find(|line| line.contains("weigh")).unwrap_or_default();
-    assert!(line.contains("const FACTOR (src/weights.rs:20) changed"), "{outlook}");
+    assert!(line(&outlook, "weigh").contains("const FACTOR (src/weights.rs:20) changed"), "{outlook}");
     assert_eq!(edited.resumed(), ["last", "weigh"], "a const of a helper");
     assert_eq!(edited.resumed(), ["last"], "and that is recorded");
 
@@ -193,6 +225,16 @@ fn after_an_edit_what_it_can_reach_runs_again_and_nothing_else() {
     assert_eq!(edited.resumed(), ["last"], "a condition that is decided the same way");
     edited.edit("flow.yaml", "score.0 > 1", "score.0 > 1_000");
     assert_eq!(edited.resumed(), ["last"], "a condition that is decided otherwise");
+
+    // A version in place of the code.
+    edited.edit("flow.yaml", "longest(words)\",", "longest(words)\", version: \"1\",");
+    assert_eq!(edited.resumed(), ["count", "last"], "a version is new");
+    edited.edit("main.rs", "unwrap_or(SHORTEST + 1)", "unwrap_or(SHORTEST + 2)");
+    assert_eq!(edited.resumed(), ["last"], "code for which a version counts");
+    edited.edit("flow.yaml", "version: \"1\"", "version: \"2\"");
+    let outlook = edited.run("--resume --dry-run").stdout;
+    assert!(outlook.contains("`version` of node `count` (flow.yaml:12): \"1\" → \"2\""), "{outlook}");
+    assert_eq!(edited.resumed(), ["count", "last"], "another version");
 
     // The values are those of the edited program.
     let done = Program::new(edited.project.program()).directory(edited.scratch.path()).args("--resume").run();

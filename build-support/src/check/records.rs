@@ -4,11 +4,13 @@ use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
     graph::Graph,
-    syntax::{Node, Rust, Work},
+    syntax::{CodeScope, Node, Rust, Work},
 };
 
-/// Reports `resume` where there are no records, or none of the node by itself.
+/// Reports `resume` where there are no records, or none of the node by itself; and what is to count as the code of a node
+/// where no code counts.
 pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
+    fingerprints(graph, found);
     for (index, node) in graph.workflow.nodes.iter().enumerate() {
         let Some(rerun) = node.rerun else { continue };
         let in_branch = graph.block_of[index].is_some_and(|block| graph.blocks[block].task.is_some());
@@ -29,6 +31,40 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
         } else {
             continue;
         });
+    }
+}
+
+/// Reports `version`, `sources` and `env` where nothing is recorded that they could make invalid.
+fn fingerprints(graph: &Graph<'_>, found: &mut Diagnostics) {
+    for node in &graph.workflow.nodes {
+        let Some(checkpoint) = &graph.workflow.checkpoint else {
+            if let Some((entry, span)) = node.fingerprint.entries().next() {
+                found.push(
+                    Diagnostic::error(
+                        codes::NO_RECORDS,
+                        span,
+                        format!("`{entry}` in a workflow whose runs are not recorded"),
+                    )
+                    .label("every run runs the node")
+                    .help("record them: `settings: { checkpoint: true }`")
+                    .help(format!("or remove `{entry}`")),
+                );
+            }
+            continue;
+        };
+        if let (Some(version), CodeScope::Build) = (&node.fingerprint.version, checkpoint.value.code) {
+            found.push(
+                Diagnostic::error(
+                    codes::ENTRY_CONFLICT,
+                    version.span,
+                    "`version` where every byte of the program counts",
+                )
+                .label("has no effect")
+                .also(checkpoint.span, "`code: build`")
+                .help("write `code: crate`, or `code: source`, which is the default")
+                .help("or remove `version`"),
+            );
+        }
     }
 }
 

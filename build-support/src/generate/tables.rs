@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     plan::{
-        self, Arm, Block, Code, CodeId, Identities, KeyId, Map, Next, Output, Plan, Policy, Region, Step, Target, Task,
-        Work,
+        self, Arm, Block, Code, CodeId, Identities, KeyId, Map, Next, Output, Outside, Plan, Policy, Region, Step,
+        Target, Task, Work,
     },
     source::{Sources, Span},
     syntax::{Checkpoint, CircuitBreaker, Retry, RetryOn, Strategy, parallel_settings},
@@ -341,6 +341,10 @@ fn code_id(id: &CodeId) -> String {
     if *id == CodeId::default() {
         return "tea::CodeId::UNKNOWN".to_owned();
     }
+    let outside = join(&id.outside, ", ", |outside| match outside {
+        Outside::File(path) => format!("tea::Outside::File({path:?})"),
+        Outside::Variable(name) => format!("tea::Outside::Variable({name:?})"),
+    });
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     for part in &id.parts {
         match ranges.last_mut() {
@@ -348,7 +352,7 @@ fn code_id(id: &CodeId) -> String {
             _ => ranges.push((*part, part + 1)),
         }
     }
-    format!("tea::CodeId {{ hash: {:#034x}, parts: &{ranges:?} }}", id.hash)
+    format!("tea::CodeId {{ hash: {:#034x}, parts: &{ranges:?}, outside: &[{outside}] }}", id.hash)
 }
 
 /// The identities of the workflow's code, if they are known.

@@ -16,6 +16,7 @@ mod head;
 mod import;
 mod index;
 mod item;
+mod layout;
 mod packages;
 mod said;
 mod shape;

@@ -17,6 +17,8 @@ pub(super) struct Said {
     pub(super) names: BTreeSet<Name>,
     pub(super) members: BTreeSet<Name>,
     pub(super) macros: BTreeSet<Name>,
+    /// What counts in place of Rust, if that is what it is.
+    pub(super) version: Option<String>,
     /// Why it is not known what it does, if that is so.
     pub(super) unknown: Option<String>,
 }
@@ -54,6 +56,7 @@ impl Said {
             members: known(&said.members, &|_| false),
             macros: known(&said.macros, &|_| false),
             text: said.text,
+            version: None,
             unknown,
         }
     }

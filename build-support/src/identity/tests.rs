@@ -6,7 +6,7 @@ use super::{built::Call, read_code, units};
 use crate::{
     diagnostic::Diagnostics,
     generate::join,
-    plan::{Block, Plan, Work},
+    plan::{Block, Outside, Plan, Work},
     source::Sources,
 };
 
@@ -266,6 +266,80 @@ fn an_edit_changes_the_identities_of_the_nodes_that_it_can_reach_and_of_no_other
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_version_counts_in_place_of_the_code_and_the_layout_of_types_as_before() {
+    let main = "src/main.rs";
+    let pinned = Project::new().edit("src/flow.yaml", "name: place,", "name: place, version: \"1\",").edit(
+        "src/flow.yaml",
+        "name: last,",
+        "name: last, version: \"1\",",
+    );
+    let before = pinned.nodes();
+    let after = |file: &str, from: &str, to: &str| affected(&before, &pinned.clone().edit(file, from, to).nodes());
+    assert_eq!(after("src/flow.yaml", "version: \"1\"", "version: \"2\""), ["place"]);
+    assert_eq!(after("src/flow.yaml", "place(n)", "place(n + 1)"), NONE, "its Rust");
+    assert_eq!(after(main, "let base", "let _ = 1; let base"), NONE, "its function");
+    assert_eq!(after(main, "{} {}", "{}, {}"), NONE, "a method of a type");
+    assert_eq!(after(main, "x: f64, y: f64 }", "y: f64, x: f64 }"), ["place", "last"], "the layout of a type");
+    assert_eq!(after(main, "x: f64,", "#[serde(skip)] x: f64,"), ["place", "last"], "an attribute of it");
+    assert_eq!(after("src/flow.yaml", "point: { type: Point }", "point: { type: Vec<Point> }"), ["place", "last"]);
+    let other = nodes(&pinned.plan(&call(&["--cfg", "fast"])));
+    assert_eq!(affected(&before, &other), ["count", "share"], "the features");
+
+    // What writes a type by hand counts with all that it can reach.
+    let by_hand = pinned.clone().edit(main, "serde::Serialize, serde::Deserialize)", "serde::Deserialize)").edit(
+        main,
+        "fn unrelated() {}",
+        "impl serde::Serialize for Point { fn serialize(&self) { write_it(self) } }\nfn write_it(_: &Point) { () }\n\
+         fn unrelated() {}",
+    );
+    let before = by_hand.nodes();
+    assert_eq!(affected(&before, &by_hand.clone().edit(main, "{ () }", "{ ((), ()); }").nodes()), ["place", "last"]);
+    assert_eq!(affected(&before, &by_hand.edit(main, "fn unrelated() {}", "fn unrelated() { () }").nodes()), NONE);
+    let with = pinned.edit(main, "x: f64,", "#[serde(with = \"rounded\")] x: f64,").edit(
+        main,
+        "fn unrelated",
+        "mod rounded { pub fn serialize() {} }\nfn unrelated",
+    );
+    let changed = with.clone().edit(main, "serialize() {}", "serialize() { () }");
+    assert_eq!(affected(&with.nodes(), &changed.nodes()), ["place", "last"]);
+    let without = |project: Project| {
+        project.edit("src/flow.yaml", " version: \"1\",", "").edit("src/flow.yaml", " version: \"1\",", "")
+    };
+    assert_eq!(affected(&without(with).nodes(), &without(changed).nodes()), ["place", "last"]);
+
+    // A type of another crate may have any layout in another build.
+    let foreign = Project::new().edit("src/flow.yaml", "name: share,", "name: share, version: \"1\",").edit(
+        "src/flow.yaml",
+        "share: { type: f64 }",
+        "share: { type: other::Share }",
+    );
+    let other = nodes(&foreign.plan(&call(&["--cfg", "fast"])));
+    assert_eq!(affected(&foreign.nodes(), &other), ALL);
+}
+
+#[test]
+fn what_is_only_known_when_the_program_runs_belongs_to_nodes_and_their_branches() {
+    let flow = "name: sample\nsettings: { checkpoint: true }\nnodes:\n  - { name: a, run: a(), sources: [model, model], env: [LANG] }\n  \
+                - { name: b, run: b(), env: [HOME] }\n  - { name: c, run: c() }\nedges:\n  - { from: __start__, to: [a, b], parallel: \
+                true, fan_in: c }\n";
+    let plan = Project::empty().with("src/main.rs", "fn a() {} fn b() {} fn c() {}").with("src/flow.yaml", flow);
+    let plan = plan.plan(&call(&[]));
+    let Work::FanOut(region) = &plan.root.steps[0].work else { panic!("{plan:?}") };
+    let (model, lang) = (Outside::File("model".to_owned()), Outside::Variable("LANG".to_owned()));
+    assert_eq!(region.tasks[0].code.outside, [model.clone(), lang.clone()]);
+    assert_eq!(region.tasks[0].block.steps[0].code.outside, [model, lang]);
+    assert_eq!(region.tasks[1].code.outside, [Outside::Variable("HOME".to_owned())]);
+    // A version counts for the branch, too, and nothing else does if all of its nodes have one.
+    let project = Project::empty().with("src/main.rs", "fn a() {} fn b() {} fn c() {}").with("src/flow.yaml", flow);
+    let pinned = project.edit("src/flow.yaml", "run: a(),", "run: a(), version: 1,");
+    let other = pinned.clone().edit("src/flow.yaml", "version: 1", "version: 2");
+    assert_eq!(affected(&pinned.nodes(), &other.nodes()), ["branch a", "a"]);
+    let built = nodes(&pinned.plan(&call(&["--cfg", "fast"])));
+    assert_eq!(affected(&pinned.nodes(), &built), ["branch b", "b", "c"]);
+    assert_eq!(plan.root.steps[1].code.outside, []);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The identities of what is recorded: nodes, conditions and branches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::TokenStream;
 
@@ -8,6 +8,7 @@ use super::{
     Code, Hasher,
     closure::{Closure, Reached},
     index::Entry,
+    layout::layout,
     said::Said,
     shape::shape,
     words::{Names, Place, Words},
@@ -68,6 +69,34 @@ pub(super) fn unknown(plan: &mut Plan, why: String) {
     plan.identities = Some(Identities { shape: shape(plan), keys, parts: Vec::new(), notice: Some(why) });
 }
 
+/// Adds the identities of the nodes in a block that have a `version`.
+fn add_pinned(block: &Block, id: &mut CodeId) {
+    for step in &block.steps {
+        if let Work::FanOut(region) = &step.work {
+            region.tasks.iter().for_each(|task| add_pinned(&task.block, id));
+        } else if step.version.is_some() && id.hash != 0 {
+            let mut hasher = Hasher::default();
+            hasher.number(id.hash);
+            hasher.number(step.code.hash);
+            id.hash = hasher.finish();
+            id.parts.extend(&step.code.parts);
+        }
+    }
+}
+
+/// The keys that a step writes by itself.
+fn written(work: &Work) -> Vec<KeyId> {
+    match work {
+        Work::FanOut(_) => Vec::new(),
+        Work::Run(run) => match &run.output {
+            Output::None => Vec::new(),
+            Output::One(key) => vec![*key],
+            Output::Tuple(keys) => keys.clone(),
+        },
+        Work::Map(map) => map.output.iter().map(|output| output.key).chain(map.failures).collect(),
+    }
+}
+
 fn each(block: &mut Block, change: &impl Fn(&mut CodeId)) {
     arms(&mut block.entry, change);
     for step in &mut block.steps {
@@ -116,7 +145,8 @@ impl Writer<'_> {
         self.next("the start", &mut block.entry);
         for step in &mut block.steps {
             if let Some(said) = self.step(step) {
-                step.code = self.id(&said, &format!("node `{}`", step.name), step.span);
+                let id = self.id(&said, &format!("node `{}`", step.name), step.span);
+                step.code = CodeId { outside: std::mem::take(&mut step.code.outside), ..id };
             }
             self.next(&format!("node `{}`", step.name), &mut step.next);
             let Work::FanOut(region) = &mut step.work else { continue };
@@ -128,8 +158,10 @@ impl Writer<'_> {
                 }
                 let mut all = Said::default();
                 self.whole(&task.block, &mut all);
-                task.code = self.id(&all, &name, task.span);
                 self.block(&mut task.block);
+                let mut id = self.id(&all, &name, task.span);
+                add_pinned(&task.block, &mut id);
+                task.code = CodeId { outside: std::mem::take(&mut task.code.outside), ..id };
             }
         }
     }
@@ -141,7 +173,7 @@ impl Writer<'_> {
                 let said = self.condition(when);
                 arm.code = self.id(&said, &format!("a condition after {of}"), when.rust.span);
             } else {
-                arm.code = CodeId { hash: 1, parts: Vec::new() };
+                arm.code = CodeId { hash: 1, ..CodeId::default() };
             }
         }
     }
@@ -160,7 +192,8 @@ impl Writer<'_> {
         };
         next(&block.entry, all);
         for step in &block.steps {
-            if let Some(said) = self.step(step) {
+            // Those with a `version` are added as a whole.
+            if let Some(said) = self.step(step).filter(|said| said.version.is_none()) {
                 all.add(&said);
             }
             next(&step.next, all);
@@ -179,31 +212,64 @@ impl Writer<'_> {
 
     /// The work of a step; `None` for a fan-out.
     fn step(&self, step: &Step) -> Option<Said> {
+        if let Some(version) = &step.version {
+            return self.pinned(step, version);
+        }
         let mut said = Said::default();
-        let mut written: Vec<KeyId> = Vec::new();
         match &step.work {
             Work::FanOut(_) => return None,
-            Work::Run(run) => {
-                self.code(&run.code, &[], &mut said);
-                match &run.output {
-                    Output::None => {}
-                    Output::One(key) => written.push(*key),
-                    Output::Tuple(keys) => written.extend(keys),
-                }
-            }
+            Work::Run(run) => self.code(&run.code, &[], &mut said),
             Work::Map(map) => {
                 let own: Vec<&str> = [map.item_var.as_str()].into_iter().chain(map.index_var.as_deref()).collect();
                 self.code(&map.items, &[], &mut said);
                 self.code(&map.body, &own, &mut said);
                 said.text.extend(own.join(" ").into_bytes());
-                written.extend(map.output.iter().map(|output| output.key).chain(map.failures));
             }
         }
-        for key in written {
+        for key in written(&step.work) {
             said.text.extend(key.0.to_le_bytes());
             said.add(&self.keys[key.0 as usize]);
         }
         Some(said)
+    }
+
+    /// What a step says whose `version` counts in place of its Rust. Of what it reads and writes, it counts how that is
+    /// written as bytes, so that nothing is read from records that has another form.
+    fn pinned(&self, step: &Step, version: &str) -> Option<Said> {
+        let mut said = Said { version: Some(version.to_owned()), ..Said::default() };
+        let reads: BTreeSet<KeyId> = match &step.work {
+            Work::FanOut(_) => return None,
+            Work::Run(run) => run.code.reads.iter().copied().collect(),
+            Work::Map(map) => map.items.reads.iter().chain(&map.body.reads).copied().collect(),
+        };
+        said.text.extend((version.len() as u64).to_le_bytes());
+        said.text.extend_from_slice(version.as_bytes());
+        for key in reads.into_iter().chain(written(&step.work)) {
+            said.text.extend(key.0.to_le_bytes());
+            said.text.extend(self.layout(key).to_le_bytes());
+        }
+        Some(said)
+    }
+
+    /// The hash of how values of a key are written as bytes.
+    fn layout(&self, key: KeyId) -> u128 {
+        let ty = &self.plan.keys[key.0 as usize].ty.text;
+        let (mut names, mut said, mut is_foreign) = (Names::default(), Words::default(), false);
+        match ty.parse::<TokenStream>() {
+            Ok(tokens) => said.read(tokens, Place::Macro, &mut names),
+            Err(_) => is_foreign = true,
+        }
+        let (index, mut own) = (&self.code.index, BTreeSet::new());
+        for word in said.names.iter().map(|name| names.word(*name)) {
+            match index.names.get(word) {
+                Some(name) => drop(own.insert(name)),
+                None => is_foreign |= !index.is_standard(word),
+            }
+        }
+        let mut hasher = Hasher::default();
+        hasher.bytes(&said.text);
+        hasher.number(layout(self.code, &own, is_foreign));
+        hasher.finish()
     }
 
     /// Some Rust, and what it reads.
@@ -227,6 +293,10 @@ impl Writer<'_> {
 
     /// The identity of what is said at some place of the workflow file.
     fn id(&mut self, said: &Said, name: &str, span: Span) -> CodeId {
+        if said.text.is_empty() && said.version.is_none() {
+            // A branch whose nodes all have a `version`.
+            return CodeId { hash: 1, ..CodeId::default() };
+        }
         let index = &self.code.index;
         let mut hasher = Hasher::default();
         hasher.bytes(&said.text);
@@ -235,17 +305,21 @@ impl Writer<'_> {
                 hasher.text(&meaning);
             }
         }
-        let own = self.part(Part {
-            file: self.file(span),
-            line: self.line(span),
-            name: name.to_owned(),
-            hash: short(hasher.finish()),
-        });
+        // The runtime tells one version from another by this name.
+        let label = match &said.version {
+            Some(version) => format!("`version` of {name}: {version:?}"),
+            None => name.to_owned(),
+        };
+        let own =
+            self.part(Part { file: self.file(span), line: self.line(span), name: label, hash: short(hasher.finish()) });
+        if said.version.is_some() {
+            return CodeId { hash: hasher.finish(), parts: vec![own], outside: Vec::new() };
+        }
         let mut parts = vec![0, own];
         hasher.number(self.code.built);
         if let Some(why) = &said.unknown {
             self.notice = Some(format!("{name}: {why}"));
-            return CodeId { hash: 0, parts };
+            return CodeId { parts, ..CodeId::default() };
         }
         if self.scope == CodeScope::Crate || index.whole.is_some() || self.module.is_none() {
             let all = *self.crate_hash.get_or_insert_with(|| {
@@ -260,7 +334,7 @@ impl Writer<'_> {
                 name: "the crate".to_owned(),
                 hash: short(all),
             }));
-            return CodeId { hash: hasher.finish(), parts };
+            return CodeId { hash: hasher.finish(), parts, outside: Vec::new() };
         }
         let reached = Closure::of(index, self.base.clone(), &said.names, &said.members, &said.macros);
         let mut all = Vec::new();
@@ -269,7 +343,7 @@ impl Writer<'_> {
             if let Some(why) = unknown {
                 let entry = &index.items[item];
                 self.notice = Some(format!("`{}` in {}: {why}", entry.item.label, entry.file));
-                return CodeId { hash: 0, parts };
+                return CodeId { parts, ..CodeId::default() };
             }
             all.push(*hash);
             parts.push(self.item(item, *hash));
@@ -279,7 +353,7 @@ impl Writer<'_> {
         for hash in all {
             hasher.number(hash);
         }
-        CodeId { hash: hasher.finish(), parts }
+        CodeId { hash: hasher.finish(), parts, outside: Vec::new() }
     }
 
     /// The identity of the type of a key.

@@ -242,6 +242,8 @@ impl Words {
                     inner.read(tokens, Place::Macro, names);
                     self.names.append(&mut inner.names);
                     self.members.append(&mut inner.members);
+                    // `#[serde(with = "module")]` calls what is so called there.
+                    self.names.extend(["serialize", "deserialize"].map(|name| names.number(name)));
                 }
             }
             if place != Place::Code && is_path(&string) {

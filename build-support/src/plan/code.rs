@@ -7,6 +7,17 @@ pub struct CodeId {
     pub hash: u128,
     /// The parts that it consists of, by their numbers, ascending.
     pub parts: Vec<u32>,
+    /// What counts besides and is only known when the program runs, without repetitions.
+    pub outside: Vec<Outside>,
+}
+
+/// What counts as code and is only known when the program runs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outside {
+    /// The content of the file at this path.
+    File(String),
+    /// The value of the environment variable of this name.
+    Variable(String),
 }
 
 /// The identities of a workflow, apart from those of its nodes.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Block, Code, KeyId, Map, Next, Output, Plan, Policy, Region, Step, Target, Task, Work};
+use super::{Block, Code, KeyId, Map, Next, Output, Outside, Plan, Policy, Region, Step, Target, Task, Work};
 use crate::syntax::{CircuitBreaker, Retry, Strategy, parallel_settings};
 
 impl Plan {
@@ -60,6 +60,20 @@ impl Dump<'_> {
 
     fn step(&self, step: &Step) -> Value {
         let mut value = json!({ "name": step.name, "next": self.next(&step.next), "max_visits": step.max_visits });
+        if let Some(version) = &step.version {
+            value["version"] = json!(version);
+        }
+        for outside in &step.code.outside {
+            let (list, name) = match outside {
+                Outside::File(path) => ("sources", path),
+                Outside::Variable(name) => ("env", name),
+            };
+            if let Value::Array(names) = &mut value[list] {
+                names.push(json!(name));
+            } else {
+                value[list] = json!([name]);
+            }
+        }
         let (name, work) = match &step.work {
             Work::Run(node) => {
                 let output = match &node.output {

@@ -1,8 +1,10 @@
 //! Graph → plan. Everything has been checked; this only gathers.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use super::{Arm, Block, Code, CodeId, Key, KeyId, Map, MapOutput, Next, Output, Plan, Region, Run, Step, Task, Work};
+use super::{
+    Arm, Block, Code, CodeId, Key, KeyId, Map, MapOutput, Next, Output, Outside, Plan, Region, Run, Step, Task, Work,
+};
 use crate::{
     graph::{self, Graph, access::Access, copying, crossing, resolve, settings},
     source::Spanned,
@@ -97,7 +99,16 @@ impl Lower<'_, '_> {
             next: self.next(&step.next),
             max_visits: node.and_then(|node| node.max_visits.as_ref()).map_or(MAX_VISITS, |visits| visits.value),
             rerun: step.region.is_none() && node.is_some_and(|node| node.rerun.is_some()),
-            code: CodeId::default(),
+            version: step
+                .region
+                .is_none()
+                .then(|| node?.fingerprint.version.as_ref())
+                .flatten()
+                .map(|version| version.value.clone()),
+            code: CodeId {
+                outside: node.filter(|_| step.region.is_none()).map(outside).unwrap_or_default(),
+                ..CodeId::default()
+            },
         }
     }
 
@@ -204,14 +215,19 @@ impl Lower<'_, '_> {
         let id = self.site();
         let tasks = region.tasks.iter().enumerate().map(|(number, task)| {
             let access = &self.access.regions[index].tasks[number];
+            let block = self.block(task.block);
+            let mut outside = Vec::new();
+            all_outside(&block, &mut outside);
+            outside.sort_unstable();
+            outside.dedup();
             Task {
                 name: self.graph.name(task.head).to_owned(),
                 span: task.span,
                 when: task.when.map(|rust| self.code(rust, &[])),
                 when_code: CodeId::default(),
                 needs: task.needs.clone(),
-                block: self.block(task.block),
-                code: CodeId::default(),
+                block,
+                code: CodeId { outside, ..CodeId::default() },
                 reads: access.reads.clone(),
                 writes: access.writes.clone(),
                 policy: settings::policy(&task.settings),
@@ -225,6 +241,23 @@ impl Lower<'_, '_> {
             dataflow: self.graph.dataflow,
             max_workers: value(region.settings.max_workers.as_ref()),
             fail_fast: value(region.settings.fail_fast.as_ref()).unwrap_or(false),
+        }
+    }
+}
+
+/// What counts as the code of a node and is only known when the program runs.
+fn outside(node: &syntax::Node) -> Vec<Outside> {
+    let files = node.fingerprint.sources.iter().map(|path| Outside::File(path.value.clone()));
+    let variables = node.fingerprint.env.iter().map(|name| Outside::Variable(name.value.clone()));
+    files.chain(variables).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The same for everything in a block.
+fn all_outside(block: &Block, all: &mut Vec<Outside>) {
+    for step in &block.steps {
+        all.extend_from_slice(&step.code.outside);
+        if let Work::FanOut(region) = &step.work {
+            region.tasks.iter().for_each(|task| all.extend_from_slice(&task.code.outside));
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     syntax::{Checkpoint, Rust},
 };
 
-pub use self::code::{CodeId, Identities, Part};
+pub use self::code::{CodeId, Identities, Outside, Part};
 pub use crate::graph::{KeyId, Policy, Target, TaskRead, TaskWrite};
 pub use lower::lower;
 
@@ -109,6 +109,8 @@ pub struct Step {
     pub max_visits: u64,
     /// It runs again in every resume.
     pub rerun: bool,
+    /// What counts in place of its Rust and what this can reach.
+    pub version: Option<String>,
     /// The identity of its code; of a fan-out, none.
     pub code: CodeId,
 }

@@ -37,6 +37,8 @@ pub(crate) struct Entry {
 pub(crate) enum Shape {
     /// Any text.
     Text,
+    /// A list of texts.
+    Texts,
     /// The name that something gets here.
     Name,
     /// The name of something that is defined elsewhere.
@@ -245,6 +247,17 @@ pub(crate) static NODE: Table = Table {
             "How often it may run in a loop before that is an error; 10,000 if not given.",
         ),
         entry("resume", Shape::Word(RESUME), "`rerun`: it runs again in every resume, also if it was done."),
+        entry(
+            "version",
+            Shape::Text,
+            "What counts as the node's code in place of its Rust and all that this can reach: change it when results change.",
+        ),
+        entry(
+            "sources",
+            Shape::Texts,
+            "Files that the node reads while it runs: their content counts as its code, too.",
+        ),
+        entry("env", Shape::Texts, "Environment variables that the node reads: their values count as its code, too."),
         entry(
             "items",
             Shape::Rust(Piece::Expression),

@@ -124,10 +124,32 @@ pub struct Node {
     pub max_visits: Option<Spanned<u64>>,
     /// `resume: rerun`, at the place of that entry.
     pub rerun: Option<Span>,
+    /// `version`, `sources` and `env`.
+    pub fingerprint: Fingerprint,
     /// Parallel settings written on the node (`dynamic_parallel` and dataflow nodes only).
     pub parallel: Parallel,
     /// The whole entry.
     pub span: Span,
+}
+
+/// What counts as the code of a node, as far as the file says so.
+#[derive(Debug, Default)]
+pub struct Fingerprint {
+    /// `version`: in place of the Rust and what it can reach.
+    pub version: Option<Spanned<String>>,
+    /// `sources`: files whose content counts.
+    pub sources: Vec<Spanned<String>>,
+    /// `env`: environment variables whose values count.
+    pub env: Vec<Spanned<String>>,
+}
+
+impl Fingerprint {
+    /// What is written, by the names of the entries, and where.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&'static str, Span)> {
+        let version = self.version.iter().map(|version| ("version", version.span));
+        let lists = [("sources", &self.sources), ("env", &self.env)];
+        version.chain(lists.into_iter().filter_map(|(name, list)| Some((name, list.first()?.span))))
+    }
 }
 
 /// What a node does.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, hash_map};
 
 use super::{
-    Arm, Goto, Map, Node, Output, Work, language,
+    Arm, Fingerprint, Goto, Map, Node, Output, Work, language,
     naming::{self, Role},
     reader::{Fields, Reader},
     rust,
@@ -57,9 +57,26 @@ impl<'a> Reader<'a, '_> {
         let max_visits = self.count(fields, "max_visits");
         let rerun = self.word(fields, "resume").and_then(|_| fields.any("resume"));
         let rerun = rerun.map(|entry| entry.key.span.to(entry.value.span));
+        let fingerprint = self.fingerprint(fields);
         let parallel = self.parallel(fields, "parallel_strategy");
         let work = self.work(fields, run, &name.value);
-        Node { name, work, output, goto, needs, max_visits, rerun, parallel, span: fields.span }
+        Node { name, work, output, goto, needs, max_visits, rerun, fingerprint, parallel, span: fields.span }
+    }
+
+    fn fingerprint(&mut self, fields: &Fields<'_, 'a>) -> Fingerprint {
+        let version = self.placed_text(fields, "version");
+        if let Some(version) = version.as_ref().filter(|version| version.value.is_empty()) {
+            let error = Diagnostic::error(codes::WRONG_SHAPE, version.span, "`version` is empty");
+            self.error(error.help("write any text, such as `\"1\"`, and another one when results change"));
+        }
+        let sources = self.texts(fields, "sources", "a path, such as `model.onnx`");
+        let env = self.texts(fields, "env", "the name of an environment variable, such as `LANG`");
+        for name in env.iter().filter(|name| name.value.contains(['=', '$', '\0'])) {
+            let message = format!("`{}` is not the name of an environment variable", name.value.escape_default());
+            let error = Diagnostic::error(codes::BAD_NAME, name.span, message);
+            self.error(error.help("write only the name, without `$` and without a value"));
+        }
+        Fingerprint { version, sources, env }
     }
 
     fn work(&mut self, fields: &Fields<'_, 'a>, run: super::Rust, name: &str) -> Work {

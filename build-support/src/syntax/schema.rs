@@ -54,6 +54,7 @@ fn shape(shape: Shape, tables: &mut Map<String, Value>) -> Value {
     let name = json!({ "type": "string" });
     match shape {
         Shape::Text | Shape::Name | Shape::Reference => name,
+        Shape::Texts => json!({ "type": "array", "minItems": 1, "items": name }),
         Shape::References => json!({ "oneOf": [name, { "type": "array", "items": name }] }),
         Shape::Branches => {
             let list = json!({ "type": "array", "items": name, "minItems": 1 });

@@ -29,8 +29,8 @@ pub use crate::{
     failure::{Failure, NodeError},
     map::{Codec, Hashed, Local, MapSpec, Wired, given, in_place, map_compared, reduced},
     plan::{
-        Arm, Block, Checkpoint, CodeId, Identities, Map, Next, Part, Place, Plan, RESULTS, Region, Registered, Run,
-        Site, Step, Target, Task, TaskRead, TaskWrite, Work, Workflow,
+        Arm, Block, Checkpoint, CodeId, Identities, Map, Next, Outside, Part, Place, Plan, RESULTS, Region, Registered,
+        Run, Site, Step, Target, Task, TaskRead, TaskWrite, Work, Workflow,
     },
     policy::{CircuitBreakerConfig, ParallelConfig, RetryOn, RetryPolicy, Strategy},
     process::TestEntry,

@@ -19,7 +19,7 @@ use super::{
 const FILE: &str = "manifest";
 
 /// The kind of its one frame, which changes with its form.
-const KIND: u8 = 3;
+const KIND: u8 = 4;
 
 /// What a run is, and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,8 @@ pub(crate) struct Manifest {
     pub(crate) keys: Vec<u128>,
     /// What the identities of the code consist of: names and hashes.
     pub(crate) parts: Vec<(String, u64)>,
+    /// What counted as code outside of the program. What it means is the engine's affair.
+    pub(crate) surroundings: Vec<u8>,
     pub(crate) status: Status,
 }
 

@@ -50,6 +50,7 @@ fn manifest() -> Manifest {
         shape: 7,
         keys: vec![1, u128::MAX],
         parts: vec![("fn score".to_owned(), 3)],
+        surroundings: vec![1, 2],
         status: Status::Unfinished,
     }
 }

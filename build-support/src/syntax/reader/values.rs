@@ -31,6 +31,40 @@ impl<'a> Reader<'a, '_> {
         self.text(fields, name).map(|text| Spanned::new(text, span))
     }
 
+    /// A list of texts, each of which is `expected`.
+    pub(in crate::syntax) fn texts(
+        &mut self,
+        fields: &Fields<'_, 'a>,
+        name: &str,
+        expected: &str,
+    ) -> Vec<Spanned<String>> {
+        let Some(entry) = fields.get(name, |shape| shape == Shape::Texts) else { return Vec::new() };
+        let Value::List(items) = &entry.value.value else {
+            match &entry.value.value {
+                Value::Scalar(scalar) if !scalar.is_null() => {
+                    let message = format!("`{name}` must be a list");
+                    let error = Diagnostic::error(codes::WRONG_SHAPE, entry.value.span, message);
+                    self.error(error.help(format!("write `[{}]`", scalar.text)));
+                }
+                _ => self.wrong_value(entry, &format!("a list, each item of which is {expected}")),
+            }
+            return Vec::new();
+        };
+        if items.is_empty() {
+            self.empty_list(entry.value.span, name, "name at least one, or remove the entry");
+        }
+        let mut texts = Vec::with_capacity(items.len());
+        for item in items {
+            match &item.value {
+                Value::Scalar(scalar) if !scalar.is_null() && !scalar.text.trim().is_empty() => {
+                    texts.push(Spanned::new(scalar.text.trim_end().to_owned(), item.span));
+                }
+                _ => self.wrong_shape(item, &format!("an item of `{name}`"), expected),
+            }
+        }
+        texts
+    }
+
     /// A name that something gets.
     pub(in crate::syntax) fn name(
         &mut self,

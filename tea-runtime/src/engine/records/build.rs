@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Records;
 use crate::{
-    plan::{CodeId, Plan},
+    plan::{CodeId, Identities, Plan},
     store::{Hash, Manifest, StoreError},
 };
 
@@ -75,21 +75,13 @@ const MOST: usize = 3;
 impl Records {
     /// What has changed of some code since the records were made.
     pub(super) fn changes(&self, plan: &Plan, code: &[CodeId]) -> Option<String> {
-        let before = self.before.as_ref()?;
-        let identities = plan.identities?;
-        if code.iter().any(|of| of.hash == 0) {
-            let why = identities.notice.unwrap_or("it is not known what its code can reach");
-            return Some(format!("the program is another build, all of which counts: {why}"));
-        }
-        let numbers = code.iter().flat_map(|of| of.parts).flat_map(|(start, end)| *start..*end);
-        let parts = numbers.filter_map(|number| identities.parts.get(number as usize));
-        let mut changed = Vec::new();
-        for part in parts.filter(|part| !before.hashes.contains(&part.hash)) {
-            let how = if before.names.contains(part.name) { "changed" } else { "is new" };
-            let place = if part.file.is_empty() { String::new() } else { format!(" ({}:{})", part.file, part.line) };
-            let text = format!("{}{place} {how}", part.name);
-            if !changed.contains(&text) {
-                changed.push(text);
+        let mut changed = self.surroundings.changes(&self.surroundings_before, code);
+        if let (Some(before), Some(identities)) = (&self.before, plan.identities) {
+            if code.iter().any(|of| of.hash == 0) {
+                let why = identities.notice.unwrap_or("it is not known what its code can reach");
+                changed.push(format!("the program is another build, all of which counts: {why}"));
+            } else {
+                before.changes(identities, code, &mut changed);
             }
         }
         let more = changed.len().saturating_sub(MOST);
@@ -98,5 +90,32 @@ impl Records {
             changed.push(format!("and {more} more"));
         }
         (!changed.is_empty()).then(|| changed.join(", "))
+    }
+}
+
+impl Before {
+    /// Adds which parts of some code are not as they were.
+    fn changes(&self, identities: &Identities, code: &[CodeId], changed: &mut Vec<String>) {
+        let numbers = code.iter().flat_map(|of| of.parts).flat_map(|(start, end)| *start..*end);
+        let parts = numbers.filter_map(|number| identities.parts.get(number as usize));
+        for part in parts.filter(|part| !self.hashes.contains(&part.hash)) {
+            let place = if part.file.is_empty() { String::new() } else { format!(" ({}:{})", part.file, part.line) };
+            let text = match self.version(part.name) {
+                Some((of, before, now)) => format!("{of}{place}: {before} → {now}"),
+                None if self.names.contains(part.name) => format!("{}{place} changed", part.name),
+                None => format!("{}{place} is new", part.name),
+            };
+            if !changed.contains(&text) {
+                changed.push(text);
+            }
+        }
+    }
+
+    /// If a part is the `version` of something that had one before: of what, and both versions.
+    fn version<'a>(&'a self, part: &'a str) -> Option<(&'a str, &'a str, &'a str)> {
+        let split = |name: &'a str| name.starts_with("`version` of ").then(|| name.split_once(": ")).flatten();
+        let (of, now) = split(part)?;
+        let mut versions = self.names.iter().filter_map(|name| split(name)).filter(|(before, _)| *before == of);
+        versions.next().filter(|(_, before)| *before != now).map(|(_, before)| (of, before, now))
     }
 }

@@ -18,6 +18,7 @@ mod needed;
 mod nested;
 mod node_names;
 mod outlook;
+mod outside;
 mod session;
 mod step;
 
@@ -26,7 +27,6 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use self::build::Before;
 pub use self::outlook::{Outlook, Prospect};
 pub(super) use self::{
     branch::{BranchRecord, unknown},
@@ -35,6 +35,7 @@ pub(super) use self::{
     needed::is_needed,
     step::{Done, MapDone, Onward, StepRecord},
 };
+use self::{build::Before, outside::Surroundings};
 #[cfg(feature = "cli")]
 pub(crate) use self::{
     contents::contents,
@@ -66,6 +67,9 @@ pub(crate) struct Records {
     program: Hash,
     /// What was different when the records were made, if that was another build.
     before: Option<Before>,
+    /// What counts as code outside of the program: now, and when the records were made.
+    surroundings: Surroundings,
+    surroundings_before: Surroundings,
     /// The names of the inputs.
     inputs: Names,
     /// Whether allowed failures are retried, because the run had ended.
@@ -109,11 +113,12 @@ impl Records {
 
     /// The identity of some code.
     fn code(&self, code: &[CodeId]) -> [u8; 16] {
-        match code {
+        let own = match code {
             _ if code.iter().any(|of| of.hash == 0) => self.program.first(),
             [one] => one.hash.to_le_bytes(),
             several => Name::of(&several.iter().map(|of| of.hash).collect::<Vec<_>>()).bytes(),
-        }
+        };
+        self.surroundings.with(own, code)
     }
 
     /// Records something about a position if it counts (`counts`). Returns the hashes of the values, unless recording has ended.

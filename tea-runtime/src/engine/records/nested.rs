@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Names, Records, Session, counts, key};
+use super::{Names, Records, Session, Surroundings, counts, key};
 use crate::{
     cancel::CancellationToken,
     event::Events,
@@ -23,6 +23,7 @@ use crate::{
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
     program: Hash,
+    surroundings: Surroundings,
     names: Names,
     retries_failures: bool,
     only_output: bool,
@@ -41,6 +42,7 @@ impl Records {
         let store = self.log.store().and_then(|store| std::path::absolute(store).ok());
         let head = Head {
             program: self.program,
+            surroundings: self.surroundings.clone(),
             names: names.clone(),
             retries_failures: self.retries_failures,
             only_output: self.session.only_output,
@@ -62,7 +64,8 @@ impl Records {
     /// # Errors
     /// If the bytes are invalid.
     pub(in crate::engine) fn received(bytes: &[u8], send: SendRecord) -> Result<(Arc<Self>, Names), String> {
-        let (Head { program, names, retries_failures, only_output, from, store, known }, mut rest) = wire::read(bytes)?;
+        let (head, mut rest) = wire::read(bytes)?;
+        let Head { program, surroundings, names, retries_failures, only_output, from, store, known } = head;
         let mut raw = Vec::with_capacity(known.len());
         for (kind, length) in known {
             let split = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
@@ -76,7 +79,18 @@ impl Records {
         let told = AtomicBool::new(true);
         let (log, inputs) = (Arc::new(log), Names::default());
         Ok((
-            Arc::new(Self { log, recorder: None, session, program, before: None, inputs, retries_failures, told }),
+            Arc::new(Self {
+                log,
+                recorder: None,
+                session,
+                program,
+                before: None,
+                surroundings,
+                surroundings_before: Surroundings::default(),
+                inputs,
+                retries_failures,
+                told,
+            }),
             names,
         ))
     }

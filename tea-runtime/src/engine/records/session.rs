@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Name, Names, Records, build,
+    Name, Names, Records, Surroundings, build,
     files::{FileState, file_of},
     is_recorded, node_names, stored,
 };
@@ -128,6 +128,7 @@ pub(crate) fn open(
         return Ok(Err(inputs));
     }
     let now = SystemTime::now();
+    let surroundings = Surroundings::read(plan)?;
     let manifest = Manifest {
         workflow: workflow(plan),
         program: program(&session.state_dir)?,
@@ -140,11 +141,12 @@ pub(crate) fn open(
         shape: plan.identities.map_or(0, |identities| identities.shape),
         keys: plan.identities.map(|identities| identities.keys.to_vec()).unwrap_or_default(),
         parts: build::parts(plan),
+        surroundings: plain(&surroundings),
         status: Status::Unfinished,
     };
     let recorder = Recorder::begin(&session.state_dir, manifest, options)?;
     record_inputs(plan, &recorder, &inputs)?;
-    let records = Arc::new(records(plan, recorder, session, &inputs, Begun::default()));
+    let records = Arc::new(records(plan, recorder, session, &inputs, Begun { surroundings, ..Begun::default() }));
     Ok(Ok(Opened { records, inputs, notices }))
 }
 
@@ -177,6 +179,7 @@ fn go_on(
         shape: plan.identities.map_or(0, |identities| identities.shape),
         keys: plan.identities.map(|identities| identities.keys.to_vec()).unwrap_or_default(),
         parts: build::parts(plan),
+        surroundings: plain(&begun.surroundings),
         status: Status::Unfinished,
         ..manifest
     })?;
@@ -186,6 +189,10 @@ fn go_on(
              why"
                 .to_owned(),
         );
+    }
+    let outside = begun.surroundings.all_changes(&begun.surroundings_before);
+    if !outside.is_empty() {
+        notices.push(format!("{}: the nodes that name it run again", outside.join(", ")));
     }
     let given = inputs.clone();
     inputs.append(&mut begun.kept);
@@ -209,6 +216,9 @@ pub(super) struct Begun {
     retries_failures: bool,
     /// The build that recorded it, if it was another one.
     before: Option<build::Before>,
+    /// What counts as code outside of the program: now, and when the run was recorded.
+    surroundings: Surroundings,
+    surroundings_before: Surroundings,
 }
 
 impl Begun {
@@ -237,7 +247,13 @@ pub(super) fn begun(
     let kept: Vec<u32> = before.keys().copied().filter(|key| inputs.iter().all(|input| input.0 != *key)).collect();
     build::check_types(plan, &manifest, own, &kept)?;
     let of_build = build::before(plan, &manifest, own).map_err(StoreError::new)?;
-    let mut begun = Begun { retries_failures: ended, before: of_build, ..Begun::default() };
+    let mut begun = Begun {
+        retries_failures: ended,
+        before: of_build,
+        surroundings: Surroundings::read(plan)?,
+        surroundings_before: postcard::from_bytes(&manifest.surroundings).unwrap_or_default(),
+        ..Begun::default()
+    };
     for (key, value) in inputs {
         let spec = &plan.keys[*key as usize];
         let same = before.get(key).is_some_and(|span| encoded(plan, *key, value).is_ok_and(|bytes| span.is(&bytes)));
@@ -273,7 +289,7 @@ pub(super) fn records(
     given: &[(u32, Value)],
     begun: Begun,
 ) -> Records {
-    let Begun { mut names, retries_failures, before, .. } = begun;
+    let Begun { mut names, retries_failures, before, surroundings, surroundings_before, .. } = begun;
     for (key, value) in given {
         let bytes = encoded(plan, *key, value).unwrap_or_default();
         names.set(*key, Name::of_value(Hash::of(&bytes), FileState::of(value)));
@@ -285,7 +301,18 @@ pub(super) fn records(
     let program = program(&session.state_dir).unwrap_or_else(|_| recorder.manifest().program);
     let told = AtomicBool::new(false);
     let (log, recorder) = (Arc::clone(recorder.log()), Some(recorder));
-    Records { log, recorder, session, program, before, inputs: names, retries_failures, told }
+    Records {
+        log,
+        recorder,
+        session,
+        program,
+        before,
+        surroundings,
+        surroundings_before,
+        inputs: names,
+        retries_failures,
+        told,
+    }
 }
 
 impl Records {

@@ -9,7 +9,7 @@ use super::{kit::*, records::Scratch};
 use crate::{
     engine::records::Which,
     map::{Hashed, MapSpec, Wired, given, map},
-    plan::{Condition, Plan, RESULTS, Step, Target},
+    plan::{CodeId, Condition, Outside, Plan, RESULTS, Step, Target, Task},
     policy::ParallelConfig,
     state::{Key, Value},
 };
@@ -237,4 +237,39 @@ fn whoever_reads_the_results_of_a_fan_out_runs_again_only_if_one_ended_different
     FAILING.store(false, Ordering::Relaxed);
     assert_eq!(resumed(&scratch, plan, None), ["may_fail", "results"]);
     assert_eq!(resumed(&scratch, plan, None), Vec::<String>::new());
+}
+
+#[test]
+fn a_node_runs_again_if_a_source_that_it_names_has_another_content() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model");
+    std::fs::write(&path, "one").unwrap();
+    let mut kit = Kit::default();
+    let Keys { x, y, p, q, r } = keys(&mut kit);
+    let outside = leak(vec![Outside::File(leak(path.to_str().unwrap().to_owned()))]);
+    let code = CodeId { outside, ..CodeId::UNKNOWN };
+    let named = |step: Step| Step { code, ..step };
+    let block = kit.block(vec![named(computes("branch", list(&[y]), q, |y| y[0]))]);
+    let branch = Task { code, ..task("branch", block).reads(y, 0).writes(q, false) };
+    let other = task("other", kit.block(vec![computes("other", list(&[y]), r, |y| y[0])])).reads(y, 0).writes(r, false);
+    let region = kit.region(vec![branch, other]);
+    let steps = vec![
+        named(computes("first", list(&[x]), p, |x| x[0])),
+        computes("second", list(&[p]), p, |p| p[0]),
+        fan_out(region),
+        fails(&[q.id]),
+    ];
+    let root = kit.block(chain(steps));
+    let plan = kit.plan(root);
+    let scratch = Scratch::new();
+    scratch.run(plan, false).outcome.unwrap_err();
+    assert!(resumed(&scratch, plan, None).is_empty());
+    std::fs::write(&path, "one").unwrap();
+    assert!(resumed(&scratch, plan, None).is_empty(), "written again, with the same content");
+    std::fs::write(&path, "two").unwrap();
+    assert_eq!(resumed(&scratch, plan, None), ["first", "branch"]);
+    assert!(resumed(&scratch, plan, None).is_empty());
+    std::fs::remove_file(&path).unwrap();
+    let error = scratch.run(plan, true).outcome.unwrap_err().to_string();
+    assert!(error.contains("is among the `sources` of node `first`, cannot be read"), "{error}");
 }
