@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     let mut sources = Sources::default();
     let file = sources.add(&path, text);
     let mut found = Diagnostics::default();
-    let plan = tea_build::plan(&sources, file, &mut found);
+    let plan = tea_build::plan(&mut sources, file, &mut found);
     let found = found.into_sorted();
     if !found.is_empty() {
         eprintln!("{}", render::render(&sources, &found, false));

@@ -75,6 +75,10 @@ codes! {
     HIDDEN_KEY = 106, "a variable that hides a state key";
     /// A call of a function that nothing in the calling file can be.
     UNKNOWN_FUNCTION = 107, "unknown function";
+    /// `with` or `output` with a name that no key of the called workflow has, or that is not one of its inputs.
+    UNKNOWN_CALLED_KEY = 108, "a call that names a key that the called workflow does not have";
+    /// `use` with a file that cannot be read.
+    CALLED_FILE = 109, "a called workflow that cannot be read";
 
     // 02xx: graph.
     /// No path leads to a node.
@@ -113,6 +117,8 @@ codes! {
     TOO_DEEP = 217, "fan-outs nested too deeply";
     /// A node of a dataflow file without `needs`.
     MISSING_NEEDS = 218, "a node that does not say what it needs";
+    /// A workflow that calls itself, directly or through others.
+    RECURSIVE_CALL = 219, "a workflow that calls itself";
 
     // 03xx: dataflow.
     /// A key that some way leaves unset where it is read.
@@ -140,6 +146,10 @@ codes! {
 
     /// A node's output is a `secret` input.
     SECRET_WRITTEN = 312, "a secret that a node writes";
+    /// A call that leaves out a required input, or gives one that may be unset.
+    MISSING_INPUT = 313, "a call without a required input";
+    /// A call whose output some path of the called workflow leaves unset.
+    UNSET_OUTPUT = 314, "a call with an output that may be unset";
 
     // 04xx: Rust in YAML.
     /// Not a Rust expression, or not statements with a tail expression.

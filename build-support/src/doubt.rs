@@ -65,7 +65,7 @@ pub(crate) fn needed(code: Code) -> Facts {
     match code {
         EMPTY_FILE | MISSING_ENTRY | UNKNOWN_ANCHOR | BAD_ANCHOR | ENTRY_CONFLICT | FALLS_THROUGH => Facts::ENTRIES,
         UNKNOWN_NODE => Facts::NODES,
-        UNKNOWN_KEY | UNUSED_DEFAULT => Facts::KEYS,
+        UNKNOWN_KEY | UNKNOWN_CALLED_KEY | MISSING_INPUT | UNUSED_DEFAULT => Facts::KEYS,
         NEVER_REACHED => Facts::NODES.and(Facts::ORDER).and(Facts::REACH),
         NEVER_JOINS => Facts::NODES.and(Facts::ORDER).and(Facts::ENDS),
         SEVERAL_WAYS | BAD_FAN_IN | BAD_BRANCH | LEAVES_FAN_OUT | ENTERS_FAN_OUT | DEPENDENCY_CYCLE | NO_RESULTS => {
@@ -73,7 +73,9 @@ pub(crate) fn needed(code: Code) -> Facts {
         }
         NOT_HONORED | DISAGREEING_EDGES => Facts::ORDER.and(Facts::SETTINGS),
         CONCURRENT_WRITES | READ_RACE => Facts::NODES.and(Facts::KEYS).and(Facts::ORDER),
-        MAYBE_UNSET | NEVER_WRITTEN => Facts::NODES.and(Facts::KEYS).and(Facts::ORDER).and(Facts::WRITES),
+        MAYBE_UNSET | NEVER_WRITTEN | UNSET_OUTPUT => {
+            Facts::NODES.and(Facts::KEYS).and(Facts::ORDER).and(Facts::WRITES)
+        }
         TRANSIENT_CROSSES => Facts::KEYS.and(Facts::ORDER).and(Facts::SETTINGS),
         NOT_PARALLEL | NO_FAILURES | NO_RECORDS | SETTING_CONFLICT => Facts::SETTINGS,
         _ => Facts::NONE,
@@ -87,7 +89,7 @@ pub(crate) fn doubted(code: Code) -> Facts {
         // One that is missing says nothing of other entries.
         MISSING_ENTRY | UNKNOWN_ANCHOR => NODE.and(KEY).without(Facts::ENTRIES),
         UNKNOWN_NODE => WAYS.and(Facts::WRITES),
-        UNKNOWN_KEY => Facts::WRITES,
+        UNKNOWN_KEY | CALLED_FILE | RECURSIVE_CALL => Facts::WRITES,
         DUPLICATE_NAME => Facts::NODES,
         NEVER_TAKEN | CONFLICTING_WAYS | SEVERAL_WAYS | MISPLACED_START | BAD_FAN_IN | TOO_DEEP => {
             Facts::REACH.and(Facts::ENDS)

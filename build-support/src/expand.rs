@@ -18,7 +18,7 @@ use crate::{
     codes,
     diagnostic::{Code, Diagnostic, Diagnostics, Severity},
     externs,
-    generate::{self, Surface, join},
+    generate::{self, AllNames, Surface, join},
     identity, misspelt,
     render::render,
     script,
@@ -143,21 +143,37 @@ pub fn expand(arguments: &str, caller: &Caller) -> String {
     });
     match found {
         Ok((Found { path, include }, bytes)) => {
-            let mut text = workflow(&path, &bytes, caller, &arguments);
-            let _ = writeln!(text, "const _: &[u8] = ::core::include_bytes!({include:?});");
+            let (mut text, sources) = workflow(&path, &bytes, caller, &arguments);
+            // So that a change of any of the files is noticed.
+            for include in includes(&sources, &path, &include) {
+                let _ = writeln!(text, "const _: &[u8] = ::core::include_bytes!({include:?});");
+            }
             text
         }
         Err(error) => error_text(&format!("include_workflow!: {error}")) + &stub::write(None, &arguments.surface),
     }
 }
 
-fn workflow(path: &Path, bytes: &[u8], caller: &Caller, arguments: &Arguments) -> String {
+/// The paths of all workflow files for `include_bytes!`, given that of the first one.
+fn includes(sources: &Sources, path: &Path, include: &str) -> Vec<String> {
+    let folders = path.parent().zip(Path::new(include).parent());
+    let called = sources.iter().skip(1).filter_map(|source| {
+        let (folder, include) = folders?;
+        match source.path.strip_prefix(folder) {
+            Ok(within) => include.join(within).to_str().map(str::to_owned),
+            Err(_) => std::path::absolute(&source.path).ok()?.to_str().map(str::to_owned),
+        }
+    });
+    std::iter::once(include.to_owned()).chain(called).collect()
+}
+
+fn workflow(path: &Path, bytes: &[u8], caller: &Caller, arguments: &Arguments) -> (String, Sources) {
     let surface = &arguments.surface;
     let mut sources = Sources::default();
     let mut found = Diagnostics::default();
     let file = sources.add_bytes(path, bytes.to_vec(), &mut found);
-    let mut plan = file.and_then(|file| crate::plan(&sources, file, &mut found));
-    let sheets = script::find(path, bytes);
+    let mut plan = file.and_then(|file| crate::plan(&mut sources, file, &mut found));
+    let sheets = script::find(path, &sources);
     // With the Rust at its place, rustc reports these itself.
     if sheets.is_none() && !script::is_requested() {
         let caller = caller.file.as_ref().filter(|_| caller.direct).and_then(|file| fs::read_to_string(file).ok());
@@ -173,11 +189,12 @@ fn workflow(path: &Path, bytes: &[u8], caller: &Caller, arguments: &Arguments) -
         if !script::is_requested() {
             identity::identify(&mut plan, caller, &arguments.path, &sources);
         }
-        let generated = generate::generate(&plan, surface, &sources);
+        let names = AllNames::new(&plan, surface);
+        let generated = generate::generate(&plan, &names, surface, &sources);
         let include = |(macros, sheet): &(String, PathBuf)| {
             format!("{macros}\n::core::include!({:?})", sheet.display().to_string())
         };
-        match (script::requested(path, &plan, surface, &sources), sheets) {
+        match (script::requested(&plan, surface, &sources), sheets) {
             (Err(error), _) => error_text(&format!("include_workflow!: cannot write to `{}`: {error}", script::SHEETS)),
             (Ok(None), Some(_)) if surface.module.is_some() => error_text(
                 "include_workflow!: `module` cannot rename what a build script has compiled: change the workflow's `name`, \
@@ -194,7 +211,7 @@ fn workflow(path: &Path, bytes: &[u8], caller: &Caller, arguments: &Arguments) -
         warnings.retain(|warning| !arguments.allow.contains(&warning.code));
         text += &warning_texts(&sources, &warnings);
     }
-    text
+    (text, sources)
 }
 
 fn error_texts(sources: &Sources, errors: &[Diagnostic]) -> String {

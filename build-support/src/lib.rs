@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod caller;
+mod calls;
 mod check;
 pub mod codes;
 pub mod diagnostic;
@@ -32,18 +33,39 @@ pub use self::{
 
 /// The way through the compiler as far as code generation: YAML text → syntax → graph → checked plan. Everything
 /// wrong goes to `found`; `None` if that forbids generating code.
-pub fn plan(sources: &Sources, file: FileId, found: &mut Diagnostics) -> Option<plan::Plan> {
-    check(&syntax::parse(sources, file, found)?, found)
+pub fn plan(sources: &mut Sources, file: FileId, found: &mut Diagnostics) -> Option<plan::Plan> {
+    check(&mut syntax::parse(sources, file, found)?, sources, found)
 }
 
 /// The plan of a workflow, whose syntax errors are in `found`. Everything else that is wrong goes there too; `None` if
-/// there are errors.
-pub fn check(workflow: &syntax::Workflow, found: &mut Diagnostics) -> Option<plan::Plan> {
+/// there are errors. The files of workflows that it calls are added to `sources`.
+pub fn check(workflow: &mut syntax::Workflow, sources: &mut Sources, found: &mut Diagnostics) -> Option<plan::Plan> {
     if workflow.broken {
         return None;
     }
-    let graph = graph::build(workflow, found);
+    let (mut called, mut plans, mut sites) = (Vec::new(), Vec::new(), 0);
+    for (workflow, number) in calls::load(workflow, sources, found).into_iter().zip(0..) {
+        let (plan, always_set) = check_one(&workflow, &called, Some(number), sites, found);
+        sites = plan.as_ref().map_or(sites, |plan| plan.sites);
+        plans.extend(plan);
+        called.push(graph::Called { workflow, always_set });
+    }
+    let (plan, _) = check_one(workflow, &called, None, sites, found);
+    plan.map(|plan| plan::Plan { called: plans, ..plan })
+}
+
+/// The plan of one workflow, given those that it calls, and which of its keys are always set at its end.
+fn check_one(
+    workflow: &syntax::Workflow,
+    called: &[graph::Called],
+    number: Option<usize>,
+    first_site: u32,
+    found: &mut Diagnostics,
+) -> (Option<plan::Plan>, Vec<bool>) {
+    let graph = graph::build(workflow, called, found);
     let access = graph::access::analyse(&graph);
-    check::check(&graph, &access, found);
-    (!found.has_errors()).then(|| plan::lower(&graph, &access))
+    check::check(&graph, &access, number.is_some(), found);
+    let set = &access.blocks[0].sets;
+    let always_set = graph.keys.iter().map(|(key, _)| set.binary_search(&key).is_ok()).collect();
+    ((!found.has_errors()).then(|| plan::lower(&graph, &access, number, first_site)), always_set)
 }

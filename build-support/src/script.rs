@@ -43,12 +43,16 @@ struct Place {
 
 /// The files with the user's Rust that the build script of this package generated from the current version of the file
 /// at `path`, each with what precedes it, if there are any.
-pub(crate) fn find(path: &Path, bytes: &[u8]) -> Option<Vec<(String, PathBuf)>> {
+pub(crate) fn find(path: &Path, sources: &Sources) -> Option<Vec<(String, PathBuf)>> {
     let place = Place::of(path)?;
     let index = fs::read_to_string(place.index()).ok()?;
     // The results of an earlier run of the build script do not count.
-    let macros = index.strip_prefix(&header(bytes))?.strip_prefix('\n')?;
-    Some(macros.lines().enumerate().map(|(number, macros)| (macros.to_owned(), place.sheet(number))).collect())
+    let lines = index.strip_prefix(&header(sources))?.strip_prefix('\n')?;
+    let sheet = |(number, line): (usize, &str)| {
+        let (file, macros) = line.split_once('\t')?;
+        Some((macros.to_owned(), place.sheet(number, file)))
+    };
+    lines.lines().enumerate().map(sheet).collect()
 }
 
 /// The environment variable with the directory in which `cargo tea check --rust` wants the user's Rust, at the lines and
@@ -62,18 +66,20 @@ pub(crate) fn is_requested() -> bool {
 
 /// The same as [`find`], for `cargo tea check --rust`: written now. `None` if that has not called rustc.
 pub(crate) fn requested(
-    path: &Path,
     plan: &Plan,
     surface: &Surface,
     sources: &Sources,
 ) -> io::Result<Option<Vec<(String, PathBuf)>>> {
     let Some(directory) = env::var_os(SHEETS) else { return Ok(None) };
-    let path = std::path::absolute(path)?;
-    let folder = PathBuf::from(directory).join(hash(path.as_os_str().as_encoded_bytes()));
-    // This is how the place of an error is traced back to the workflow file.
-    write(&folder.join(SHEET_SOURCE), &path.display().to_string())?;
     let mut written = Vec::new();
     for (number, sheet) in generate::sheets(plan, surface, sources).into_iter().enumerate() {
+        let path = std::path::absolute(&sources.get(sheet.file).path)?;
+        // Another workflow may call the same file.
+        let root = std::path::absolute(&sources.get(plan.name.span.file).path)?;
+        let both = [root.as_os_str().as_encoded_bytes(), b"\0", path.as_os_str().as_encoded_bytes()].concat();
+        let folder = PathBuf::from(&directory).join(hash(&both));
+        // This is how the place of an error is traced back to the workflow file.
+        write(&folder.join(SHEET_SOURCE), &path.display().to_string())?;
         let file = folder.join(format!("{number}.rs"));
         write(&file, &sheet.text)?;
         written.push((sheet.macros, file));
@@ -91,8 +97,9 @@ pub fn sheet_source(sheet: &Path) -> Option<PathBuf> {
 }
 
 /// The first line of an index: what the sheets were generated from, and by which compiler.
-fn header(workflow: &[u8]) -> String {
-    format!("// tea-build {}, {}", env!("CARGO_PKG_VERSION"), hash(workflow))
+fn header(sources: &Sources) -> String {
+    let hashes = join(sources.iter(), " ", |source| hash(source.text.as_bytes()));
+    format!("// tea-build {}, {hashes}", env!("CARGO_PKG_VERSION"))
 }
 
 /// FNV-1a is sufficient, because this only has to distinguish what is there, and not to withstand attacks.
@@ -121,14 +128,14 @@ impl Place {
         Some(Self { folder, file: path.file_name()?.to_str()?.to_owned() })
     }
 
-    /// The index: for each sheet, a line with what precedes it.
+    /// The index: for each sheet, a line with the name of its workflow file, and with what precedes it.
     fn index(&self) -> PathBuf {
         self.folder.join(format!("{}.index", self.file))
     }
 
-    /// The user's Rust. The files of all sheets have the same name.
-    fn sheet(&self, number: usize) -> PathBuf {
-        let file = format!("{}.rs", self.file);
+    /// The user's Rust in a workflow file. The sheets of a file have the same name.
+    fn sheet(&self, number: usize, file: &str) -> PathBuf {
+        let file = format!("{file}.rs");
         if number == 0 {
             self.folder.join(file)
         } else {
@@ -143,8 +150,12 @@ impl Place {
         // The macro reports what cannot be read or compiled.
         let bytes = fs::read(path).unwrap_or_default();
         let file = sources.add(path, String::from_utf8_lossy(&bytes).into_owned());
-        match crate::plan(&sources, file, &mut found) {
-            Some(plan) => self.write(&generate::sheets(&plan, &Surface::default(), &sources), &bytes),
+        let plan = crate::plan(&mut sources, file, &mut found);
+        for called in sources.iter().skip(1) {
+            println!("cargo::rerun-if-changed={}", called.path.display());
+        }
+        match plan {
+            Some(plan) => self.write(&generate::sheets(&plan, &Surface::default(), &sources), &sources),
             None => match fs::remove_file(self.index()) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 _ => Ok(()),
@@ -152,12 +163,13 @@ impl Place {
         }
     }
 
-    fn write(&self, sheets: &[Sheet], bytes: &[u8]) -> io::Result<()> {
+    fn write(&self, sheets: &[Sheet], sources: &Sources) -> io::Result<()> {
+        let name = |sheet: &Sheet| sources.get(sheet.file).path.file_name().unwrap_or_default().to_string_lossy();
         for (number, sheet) in sheets.iter().enumerate() {
-            write(&self.sheet(number), &sheet.text)?;
+            write(&self.sheet(number, &name(sheet)), &sheet.text)?;
         }
-        let macros = join(sheets, "", |sheet| format!("{}\n", sheet.macros));
-        write(&self.index(), &format!("{}\n{macros}", header(bytes)))
+        let lines = join(sheets, "", |sheet| format!("{}\t{}\n", name(sheet), sheet.macros));
+        write(&self.index(), &format!("{}\n{lines}", header(sources)))
     }
 }
 

@@ -159,6 +159,18 @@ impl Sources {
         }
     }
 
+    /// The file with this path, if it has been added.
+    #[must_use]
+    pub fn find(&self, path: &Path) -> Option<FileId> {
+        let at = self.0.iter().position(|source| source.path == path)?;
+        u32::try_from(at).ok().map(FileId)
+    }
+
+    /// All files, in the order in which they were added.
+    pub fn iter(&self) -> impl Iterator<Item = &Source> {
+        self.0.iter()
+    }
+
     /// The file with this ID.
     ///
     /// # Panics

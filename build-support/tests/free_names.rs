@@ -3,7 +3,7 @@
 use tea_build::{
     diagnostic::Diagnostics,
     source::Sources,
-    syntax::{self, Rust, Work},
+    syntax::{self, Action, Rust, Work},
 };
 
 /// The `run` of the only node of a file, and the file.
@@ -15,8 +15,8 @@ fn run_of(yaml: String) -> (Sources, Rust) {
     let findings = diagnostics.into_sorted();
     assert!(findings.is_empty(), "{}", tea_build::render::render(&sources, &findings, false));
     match workflow.nodes.into_iter().next().expect("a node").work {
-        Work::Run(rust) => (sources, rust),
-        Work::Map(_) => unreachable!("no map was written"),
+        Work::Run(Action::Rust(rust)) => (sources, rust),
+        Work::Run(Action::Call(_)) | Work::Map(_) => unreachable!("neither a map nor a call was written"),
     }
 }
 

@@ -30,7 +30,7 @@ impl Compiled {
         let mut sources = Sources::default();
         let mut found = Diagnostics::default();
         let file = sources.add_bytes(path, bytes, &mut found);
-        let plan = file.and_then(|file| tea_build::plan(&sources, file, &mut found));
+        let plan = file.and_then(|file| tea_build::plan(&mut sources, file, &mut found));
         Self { sources, plan, findings: found.into_sorted() }
     }
 

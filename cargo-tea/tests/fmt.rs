@@ -40,7 +40,7 @@ fn plan(text: &str) -> Option<Value> {
     }
     let mut sources = Sources::default();
     let file = sources.add("", text.to_owned());
-    let mut plan = tea_build::plan(&sources, file, &mut Diagnostics::default())?.to_json();
+    let mut plan = tea_build::plan(&mut sources, file, &mut Diagnostics::default())?.to_json();
     reduce(&mut plan);
     Some(plan)
 }
@@ -50,7 +50,7 @@ fn codes(text: &str) -> Vec<String> {
     let mut sources = Sources::default();
     let mut found = Diagnostics::default();
     let file = sources.add("", text.to_owned());
-    tea_build::plan(&sources, file, &mut found);
+    tea_build::plan(&mut sources, file, &mut found);
     let mut codes: Vec<_> = found.into_sorted().iter().map(|finding| finding.code.to_string()).collect();
     codes.sort_unstable();
     codes

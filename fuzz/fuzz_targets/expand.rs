@@ -11,7 +11,7 @@ use tea_build::{
 fuzz_target!(|text: &str| {
     let mut sources = Sources::default();
     let file = sources.add("fuzz.yaml", text.to_owned());
-    if let Some(plan) = tea_build::plan(&sources, file, &mut Diagnostics::default()) {
+    if let Some(plan) = tea_build::plan(&mut sources, file, &mut Diagnostics::default()) {
         let rust = generate::generate(&plan, &Surface::default(), &sources).items();
         assert!(rust.parse::<proc_macro2::TokenStream>().is_ok(), "the generated code is no Rust:\n{rust}");
     }

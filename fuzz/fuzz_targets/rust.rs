@@ -9,5 +9,5 @@ fuzz_target!(|rust: &str| {
     let head = "name: fuzz\nstate_schema:\n  key: { type: u32, input: true }\nnodes:\n  - name: only\n    run: |\n";
     let mut sources = Sources::default();
     let file = sources.add("fuzz.yaml", format!("{head}{lines}"));
-    tea_build::plan(&sources, file, &mut Diagnostics::default());
+    tea_build::plan(&mut sources, file, &mut Diagnostics::default());
 });

@@ -8,7 +8,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut sources = Sources::default();
     let mut found = Diagnostics::default();
     let file = sources.add_bytes("fuzz.yaml", bytes.to_vec(), &mut found);
-    let plan = file.and_then(|file| tea_build::plan(&sources, file, &mut found));
+    let plan = file.and_then(|file| tea_build::plan(&mut sources, file, &mut found));
     let findings = found.into_sorted();
     // What is found can be shown, too.
     let text = render::render(&sources, &findings, false);

@@ -1,11 +1,13 @@
 //! `ctx`: what the Rust of a node can learn about the branch that it runs in.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use crate::{
     cancel::{CancellationToken, Cancelled},
     event::{Event, Events, Scope},
+    failure::{Failure, FailureKind, NodeError},
     position::Position,
+    state::{Value, View},
     store::Hash,
 };
 
@@ -27,6 +29,17 @@ pub struct Context {
     pub(crate) reads: Option<[u8; 16]>,
     /// The item of a map that is running.
     pub(crate) item: Option<Item>,
+    /// The nodes and items that called the workflow that the code is in, for listeners.
+    path: Option<Arc<str>>,
+    /// Runs workflows that the code calls, if it may call some.
+    pub(crate) caller: Option<Arc<dyn Caller>>,
+}
+
+/// Runs the workflows that some code calls.
+pub(crate) trait Caller: fmt::Debug + Send + Sync {
+    /// Runs the workflow with this number among those of the plan on this thread, with these values of its input keys.
+    /// Returns what it worked with at its end.
+    fn call(&self, context: &Context, workflow: u32, inputs: Vec<(u32, Value)>) -> Result<View, Box<Failure>>;
 }
 
 /// The run that code belongs to, and its place in it.
@@ -74,6 +87,13 @@ impl fmt::Debug for Item {
     }
 }
 
+impl Item {
+    /// What identifies it among the items of its map; `None` if that is its index alone.
+    pub(crate) fn name(&self) -> Option<[u8; 16]> {
+        self.hash.as_ref()?(self.index).map(Hash::first::<16>)
+    }
+}
+
 impl Context {
     /// A context for an attempt at `branch`, counted from 1.
     pub(crate) fn new(
@@ -84,8 +104,41 @@ impl Context {
         token: CancellationToken,
         origin: Arc<dyn Origin>,
     ) -> Self {
-        let (part, step, reads, item) = (None, (0, 0), None, None);
-        Self { events, token, scope, node: branch, attempt, branch, origin, part, step, reads, item }
+        let (part, step, reads, item, path, caller) = (None, (0, 0), None, None, None, None);
+        Self { events, token, scope, node: branch, attempt, branch, origin, part, step, reads, item, path, caller }
+    }
+
+    /// A context for a workflow that this code calls, which has this origin.
+    pub(crate) fn within(&self, origin: Arc<dyn Origin>) -> Self {
+        let (events, token) = (self.events.clone(), self.token.clone());
+        let path = events.is_active().then(|| match &self.item {
+            Some(item) => self.shown(&format!("{}[{}]", self.branch, item.index)).into(),
+            None => self.shown(self.node).into(),
+        });
+        Self { path, ..Self::new(events, self.branch, self.scope, self.attempt, token, origin) }
+    }
+
+    /// A node as listeners know it: after the nodes and items that called its workflow.
+    pub(crate) fn shown<'a>(&self, node: &'a str) -> Cow<'a, str> {
+        self.path.as_ref().map_or(Cow::Borrowed(node), |path| format!("{path}/{node}").into())
+    }
+
+    /// The fan-out or, outside of any, the run that the code belongs to.
+    pub(crate) fn origin(&self) -> &dyn Origin {
+        &*self.origin
+    }
+
+    /// Runs a workflow that is a part of the plan, by its number. This is what a node with `use` or `workflow` does.
+    ///
+    /// # Errors
+    /// If it fails.
+    #[doc(hidden)]
+    pub fn call(&self, workflow: u32, inputs: Vec<(u32, Value)>) -> Result<View, NodeError> {
+        let outcome = match &self.caller {
+            Some(caller) => caller.call(self, workflow, inputs),
+            None => Err(Box::new(Failure::new(FailureKind::Error, "this code may not call workflows"))),
+        };
+        outcome.map_err(NodeError::from_failure)
     }
 
     /// The same for a part of the origin, whose code reads something with this name.
@@ -144,7 +197,7 @@ impl Context {
             _ => self.origin.position().encode(&mut position),
         }
         let item = self.item.as_ref().map(|item| {
-            let hash = item.hash.as_ref().and_then(|hash| hash(item.index)).map(Hash::first::<16>);
+            let hash = item.name();
             ((item.by_index || hash.is_none()).then_some(item.index), hash)
         });
         let unit = (self.origin.run(), position, self.step, self.reads, item);

@@ -78,6 +78,9 @@ pub struct Failure {
     pub node: Option<String>,
     /// The position of that node in the workflow file.
     pub place: Option<Place>,
+    /// The workflow file that it is in, if that is not the file of the run's workflow but of one that it calls.
+    #[serde(default)]
+    pub file: Option<String>,
     /// The position of the panic in the Rust source: `file:line:column`.
     pub panicked_at: Option<String>,
     /// How the worker ended, if it was lost.
@@ -108,6 +111,7 @@ impl Failure {
             causes: Vec::new(),
             node: None,
             place: None,
+            file: None,
             panicked_at: None,
             exit: None,
             output: Vec::new(),
@@ -127,6 +131,22 @@ impl Failure {
         if self.node.is_none() {
             self.node = Some(node.to_owned());
             self.place = Some(place);
+        }
+        self
+    }
+
+    /// The same failure, as that of a workflow in this file. If a node called it, its name precedes those of the nodes and
+    /// branches.
+    pub(crate) fn in_call(mut self: Box<Self>, node: Option<&str>, file: &str) -> Box<Self> {
+        self.file.get_or_insert_with(|| file.to_owned());
+        if let (Some(caller), Some(node)) = (node, &self.node) {
+            self.node = Some(format!("{caller}/{node}"));
+        }
+        for result in &mut self.branches {
+            if let Some(caller) = node {
+                result.branch = format!("{caller}/{}", result.branch).into();
+            }
+            result.error = result.error.take().map(|failure| failure.in_call(None, file));
         }
         self
     }

@@ -16,6 +16,10 @@ const LONGEST: usize = 64 << 10;
 
 impl From<NodeError> for Box<Failure> {
     fn from(NodeError(error): NodeError) -> Self {
+        let error = match error.downcast::<CallFailed>() {
+            Ok(failed) => return failed.0,
+            Err(error) => error,
+        };
         // An error of `ctx.check()?` is not the node's fault, however it has been wrapped.
         let (mut cancelled, mut permanent) = (false, false);
         let message = text(&*error);
@@ -55,6 +59,25 @@ impl From<NodeError> for Box<Failure> {
         }
         let kind = if cancelled { FailureKind::Cancelled } else { FailureKind::Error };
         Self::new(Failure { permanent, causes, ..Failure::new(kind, message) })
+    }
+}
+
+/// The failure of a workflow that a node called, which is that of the node.
+#[derive(Debug)]
+pub(crate) struct CallFailed(pub(crate) Box<Failure>);
+
+impl fmt::Display for CallFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl StdError for CallFailed {}
+
+impl NodeError {
+    /// A failure of ours, as an error of a node.
+    pub(crate) fn from_failure(failure: Box<Failure>) -> Self {
+        Self(Box::new(CallFailed(failure)))
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Plan {
     pub root: &'static Block,
     /// Every region and map, by ID.
     pub sites: &'static [Site],
+    /// The workflows that nodes call, by their numbers.
+    pub workflows: &'static [&'static Subworkflow],
     /// `settings.parallel.max_workers`.
     pub max_workers: Option<u32>,
     /// `settings.checkpoint`, if runs are recorded. Every key that [is recorded](KeySpec::is_recorded) then has a codec
@@ -155,7 +157,55 @@ impl Site {
 impl Block {
     /// Whether none of its steps is a fan-out or map, so that it runs on one thread from start to end.
     pub(crate) fn is_flat(&self) -> bool {
-        self.steps.iter().all(|step| matches!(step.work, Work::Run(_)))
+        self.steps.iter().all(|step| match step.work {
+            Work::Run(_) => true,
+            Work::Call(call) => call.workflow.root.is_flat(),
+            Work::Map(_) | Work::FanOut(_) => false,
+        })
+    }
+}
+
+/// A workflow that nodes of another one call. Its fan-outs and maps are among the sites of the plan.
+#[derive(Debug)]
+pub struct Subworkflow {
+    /// The index in [`Plan::workflows`].
+    pub id: u32,
+    /// Its name.
+    pub name: &'static str,
+    /// The path of its file, as it is shown in messages.
+    pub file: &'static str,
+    /// The keys of its state.
+    pub keys: &'static [KeySpec],
+    /// What it runs.
+    pub root: &'static Block,
+}
+
+/// A node that calls a workflow.
+pub struct Call {
+    /// The workflow.
+    pub workflow: &'static Subworkflow,
+    /// Gives the values of its input keys.
+    pub inputs: fn(&View, &Context) -> Result<Vec<(u32, Value)>, NodeError>,
+    /// The keys of the workflow whose values are passed on, and the keys of the caller that receive them.
+    pub outputs: &'static [(u32, u32)],
+}
+
+impl Body for Call {
+    fn run(&self, view: &mut View, context: &Context) -> Result<(), Box<Failure>> {
+        let inputs = (self.inputs)(view, context)?;
+        let end = context.call(self.workflow.id, inputs)?;
+        for &(from, to) in self.outputs {
+            if let Some(value) = end.value(from) {
+                view.write(to, Value::clone(value))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").field("workflow", &self.workflow.name).finish_non_exhaustive()
     }
 }
 
@@ -199,6 +249,8 @@ pub struct Step {
 pub enum Work {
     /// The Rust of a node.
     Run(&'static dyn Body),
+    /// Another workflow.
+    Call(&'static Call),
     /// A `dynamic_parallel` node.
     Map(&'static Map),
     /// A fan-out.
@@ -209,6 +261,7 @@ impl std::fmt::Debug for Work {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Run(_) => f.write_str("Run"),
+            Self::Call(call) => f.debug_tuple("Call").field(&call.workflow.name).finish(),
             Self::Map(map) => f.debug_tuple("Map").field(&map.id).finish(),
             Self::FanOut(region) => f.debug_tuple("FanOut").field(&region.id).finish(),
         }
@@ -262,6 +315,8 @@ pub struct Region {
     pub id: u32,
     /// The edge that starts it.
     pub place: Place,
+    /// The keys of the workflow that it is in.
+    pub keys: &'static [KeySpec],
     /// What runs in parallel.
     pub tasks: &'static [Task],
     /// Whether this is the region of a dataflow file: tasks start when their needs are done, wherever those continue.
@@ -335,8 +390,12 @@ pub struct Map {
     pub name: &'static str,
     /// Where it is written.
     pub place: Place,
+    /// The keys of the workflow that it is in.
+    pub keys: &'static [KeySpec],
     /// Items, body and output.
     pub spec: &'static dyn MapSpec,
+    /// The workflow that the body calls, if it does.
+    pub workflow: Option<&'static Subworkflow>,
     /// The keys that the body reads, ascending. Besides the items, a worker is sent only these.
     pub reads: &'static [u32],
     /// The keys that it writes (output and failures).

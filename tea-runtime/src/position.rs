@@ -52,9 +52,9 @@ impl Position {
         self.inner.is_none()
     }
 
-    /// Whether it is in a branch.
+    /// Whether it is in a branch or item.
     pub(crate) fn is_in_branch(&self) -> bool {
-        self.inner.as_ref().is_some_and(|segment| !segment.outer.is_root())
+        self.inner.as_ref().is_some_and(|segment| segment.outer.part.is_some() || segment.outer.is_in_branch())
     }
 
     /// Appends the position as bytes. They are unique, and the bytes of another position start with them only if this

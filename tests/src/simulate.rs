@@ -98,6 +98,7 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
     let region: &Region = Box::leak(Box::new(Region {
         id: 0,
         place: PLACE,
+        keys: &[],
         tasks: graph.needs.iter().map(task).collect::<Vec<_>>().leak(),
         dataflow: true,
         max_workers: Some(workers),
@@ -125,6 +126,7 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
         keys: &[],
         root: Box::leak(Box::new(root)),
         sites: vec![Site::Region(region)].leak(),
+        workflows: &[],
         max_workers: None,
         checkpoint: None,
         identities: None,

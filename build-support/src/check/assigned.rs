@@ -103,12 +103,12 @@ fn maybe_unset(
 
 /// Whether a node's Rust hands the name on as it is, as it would a function: `words.map(length)`.
 fn is_passed_on(graph: &Graph<'_>, node: usize, name: &str) -> bool {
-    let texts = match graph.workflow.nodes.get(node).map(|node| &node.work) {
-        Some(Work::Run(run)) => vec![&run.text],
-        Some(Work::Map(map)) => vec![&map.items.text, &map.run.text],
-        None => Vec::new(),
+    let Some(work) = graph.workflow.nodes.get(node).map(|node| &node.work) else { return false };
+    let items = match work {
+        Work::Run(_) => None,
+        Work::Map(map) => Some(&map.items),
     };
-    texts.into_iter().any(|text| text.contains(&format!("({name})")))
+    work.action().rust().chain(items).any(|rust| rust.text.contains(&format!("({name})")))
 }
 
 /// The branch around a write, but not around the read, that may not start or may fail.

@@ -24,13 +24,14 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
         }
     };
     for node in &graph.workflow.nodes {
-        match &node.work {
-            Work::Run(rust) => refuse(rust, &[]),
+        let own = match &node.work {
+            Work::Run(_) => Vec::new(),
             Work::Map(map) => {
                 refuse(&map.items, &[]);
-                refuse(&map.run, &resolve::hidden(map));
+                resolve::hidden(map)
             }
-        }
+        };
+        node.work.action().rust().for_each(|rust| refuse(rust, &own));
         node.goto
             .iter()
             .flat_map(|goto| &goto.arms)

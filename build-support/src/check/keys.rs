@@ -48,7 +48,10 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
         let written = [&map.item_var, &map.index_var].into_iter().flatten();
         let hidden = written.map(|name| (name.value.as_str(), name.span));
         // The name that an item has by default hides a key only where it is used.
-        let unnamed = map.item_var.is_none().then(|| map.run.names.iter().find(|name| name.value == resolve::ITEM));
+        let unnamed = map
+            .item_var
+            .is_none()
+            .then(|| map.run.rust().flat_map(|rust| &rust.names).find(|name| name.value == resolve::ITEM));
         let unnamed = unnamed.flatten().map(|name| (resolve::ITEM, name.span));
         for (name, span) in hidden.chain(unnamed) {
             let Some(key) = graph.keys.get(name) else { continue };

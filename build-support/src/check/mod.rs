@@ -5,6 +5,7 @@
 
 mod assigned;
 mod assignments;
+mod calls;
 mod keys;
 mod races;
 mod reach;
@@ -24,8 +25,9 @@ use crate::{
     graph::{Graph, KeyId, access::Access},
 };
 
-/// Runs every check.
-pub(crate) fn check(graph: &Graph<'_>, access: &Access, found: &mut Diagnostics) {
+/// Runs every check. Of a workflow that others call, only what is wrong is of interest, and not what it does not use.
+pub(crate) fn check(graph: &Graph<'_>, access: &Access, is_called: bool, found: &mut Diagnostics) {
+    calls::check(graph, found);
     keys::check(graph, found);
     secrets::check(graph, found);
     records::check(graph, found);
@@ -36,7 +38,7 @@ pub(crate) fn check(graph: &Graph<'_>, access: &Access, found: &mut Diagnostics)
     let mut settled = doubtful_keys(graph);
     races::check(graph, access, &mut settled, found);
     assigned::check(graph, access, &settled, found);
-    if !found.has_errors() {
+    if !found.has_errors() && !is_called {
         unused::check(graph, found);
         settings::check_use(graph, found);
         records::check_use(graph, found);

@@ -34,16 +34,16 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
             (false, _) => Some("this node is not the `fan_in` of any fan-out"),
         };
         match &node.work {
-            Work::Run(rust) => {
+            Work::Run(action) => {
                 if let Some(why) = why {
-                    refuse(rust, &[], why);
+                    action.rust().for_each(|rust| refuse(rust, &[], why));
                 }
             }
             Work::Map(map) => {
                 if let Some(why) = why {
                     refuse(&map.items, &[], why);
                 }
-                refuse(&map.run, &resolve::hidden(map), "items may run elsewhere");
+                map.run.rust().for_each(|rust| refuse(rust, &resolve::hidden(map), "items may run elsewhere"));
             }
         }
         if let Some(why) = why {

@@ -38,7 +38,7 @@ pub(super) fn check(graph: &Graph<'_>, access: &Access, found: &mut Diagnostics)
         let resolved = node.parallel.or(&graph.workflow.parallel);
         let Some(away) = crossing::away(graph, &resolved, node.name.span) else { continue };
         // Its output may well be transient: the items' results travel, and the key is made of them here.
-        for (key, span) in graph.keys.uses(&map.run, &resolve::hidden(map)).keys {
+        for (key, span) in graph.keys.uses_of(&map.run, &resolve::hidden(map)) {
             if graph.keys.entry(key).transient.is_some() {
                 found.push(error(graph, key, span, away, false));
             }

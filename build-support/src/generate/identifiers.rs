@@ -7,8 +7,10 @@ use crate::plan::{KeyId, Plan};
 /// The names of the module and of all that belongs to keys.
 #[derive(Debug)]
 pub(super) struct Names {
-    /// Of the generated module.
+    /// Of the generated module, where it is in scope.
     pub(super) module: String,
+    /// Of the generated module of a workflow that nodes call, in the module of those that call it.
+    pub(super) inner: String,
     keys: Vec<KeyNames>,
 }
 
@@ -34,7 +36,20 @@ impl Names {
                 alias: aliases.take(&camel(name)),
             }
         });
-        Self { module: module.map_or_else(|| snake(&plan.name.value), str::to_owned), keys: keys.collect() }
+        let module = module.map_or_else(|| snake(&plan.name.value), str::to_owned);
+        Self { inner: String::new(), module, keys: keys.collect() }
+    }
+
+    /// The names of workflows that nodes call.
+    pub(super) fn of_called(plans: &[Plan]) -> Vec<Self> {
+        let mut modules = Unique::default();
+        // What is in the module already.
+        ["nodes", "keys", "types", "key", "check", "tea"].into_iter().for_each(|name| _ = modules.take(name));
+        let names = |plan: &Plan| {
+            let inner = modules.take(&snake(&plan.name.value));
+            Self { module: format!("__called_{inner}"), inner, ..Self::new(plan, None) }
+        };
+        plans.iter().map(names).collect()
     }
 
     pub(super) fn key(&self, key: KeyId) -> &KeyNames {

@@ -67,27 +67,55 @@ struct Around<'a> {
     sources: &'a Sources,
 }
 
+/// The names in what is generated from a plan.
+#[derive(Debug)]
+pub struct AllNames {
+    own: Names,
+    /// Of the workflows that nodes call.
+    called: Vec<Names>,
+}
+
+impl AllNames {
+    /// The names for a plan.
+    #[must_use]
+    pub fn new(plan: &Plan, surface: &Surface) -> Self {
+        Self { own: Names::new(plan, surface.module.as_deref()), called: Names::of_called(&plan.called) }
+    }
+}
+
 /// A workflow as Rust text.
 #[derive(Debug)]
 pub struct Generated<'a> {
-    name: String,
+    names: &'a AllNames,
     module: String,
     surface: &'a Surface,
-    pieces: Pieces<'a>,
+    /// In the order of the workflow files.
+    pieces: Vec<Piece<'a>>,
     sources: &'a Sources,
 }
 
 /// Turns a plan into Rust.
 #[must_use]
-pub fn generate<'a>(plan: &'a Plan, surface: &'a Surface, sources: &'a Sources) -> Generated<'a> {
-    let names = Names::new(plan, surface.module.as_deref());
-    let mut pieces = Pieces::new(&names.module);
-    let tables = tables::write(plan, &names, &mut pieces, sources);
-    let types = types::distinct(plan);
-    let module = module::write(Around { plan, names: &names, surface, sources }, &types, &tables, &pieces.nodes);
-    pieces.keys(plan, &names, &types);
-    pieces.sort();
-    Generated { name: names.module, module, surface, pieces, sources }
+pub fn generate<'a>(plan: &'a Plan, names: &'a AllNames, surface: &'a Surface, sources: &'a Sources) -> Generated<'a> {
+    let AllNames { own, called } = names;
+    let mut list = Vec::new();
+    let mut within = module::Within::default();
+    for (plan, names) in plan.called.iter().chain([plan]).zip(called.iter().chain([own])) {
+        let mut pieces = Pieces::new(&names.module, called);
+        let mut tables = tables::write(plan, names, called, &mut pieces, sources);
+        let types = types::distinct(plan);
+        let around = Around { plan, names, surface, sources };
+        if plan.number.is_some() {
+            within.add(around, &types, &tables, &pieces.nodes);
+        } else {
+            tables.sites.insert_str(0, &within.sites);
+            within.text = module::write(around, &types, &tables, &pieces.nodes, &within);
+        }
+        pieces.keys(plan, names, &types);
+        list.append(&mut pieces.list);
+    }
+    list.sort_by_key(Piece::span);
+    Generated { names, module: within.text, surface, pieces: list, sources }
 }
 
 impl Generated<'_> {
@@ -102,11 +130,14 @@ impl Generated<'_> {
     pub(crate) fn with_pieces<S: AsRef<str>>(&self, pieces: impl IntoIterator<Item = S>) -> String {
         let Surface { runtime, main, .. } = self.surface;
         let mut text = self.module.clone();
+        let module = &self.names.own.module;
+        let uses =
+            join(&self.names.called, "", |called| format!("use {module}::{} as {};\n", called.inner, called.module));
         for piece in pieces {
-            let _ = write!(text, "const _: () = {{\nuse {runtime}::__private as __tea;\n{}}};\n", piece.as_ref());
+            let _ = write!(text, "const _: () = {{\nuse {runtime}::__private as __tea;\n{uses}{}}};\n", piece.as_ref());
         }
         if *main {
-            let _ = writeln!(text, "{runtime}::__private::entry! {{ {} }}", self.name);
+            let _ = writeln!(text, "{runtime}::__private::entry! {{ {module} }}");
         }
         text
     }
@@ -115,7 +146,7 @@ impl Generated<'_> {
     fn inline(&self) -> String {
         let mut text = String::from("{\n");
         let mut names = Unique::default();
-        for piece in &self.pieces.list {
+        for piece in &self.pieces {
             let mut item = String::new();
             for part in &piece.parts {
                 match part {
@@ -156,5 +187,5 @@ impl Generated<'_> {
 /// The pieces of a plan at the places that they have in the workflow file, for build scripts and `cargo tea check`. Nearly always one text; a
 /// further one takes what has no room in those before.
 pub(crate) fn sheets(plan: &Plan, surface: &Surface, sources: &Sources) -> Vec<Sheet> {
-    sheet::layout(&generate(plan, surface, sources).pieces, sources)
+    sheet::layout(&generate(plan, &AllNames::new(plan, surface), surface, sources).pieces, sources)
 }

@@ -1,5 +1,7 @@
 //! The user's Rust, piece by piece, each in the macro call of the runtime's that makes something of it.
 
+use std::collections::BTreeSet;
+
 use proc_macro2::{TokenStream, TokenTree};
 
 use super::{
@@ -8,7 +10,7 @@ use super::{
     types::{self, KeyType},
 };
 use crate::{
-    plan::{Code, Key, KeyId, Map, Output, Plan, Run},
+    plan::{Action, Call, Code, Input, Key, KeyId, Map, Output, Plan, Run, Step},
     source::{Sources, Span},
     syntax::{Rust, Strategy},
 };
@@ -18,7 +20,10 @@ use crate::{
 pub(super) struct Pieces<'a> {
     /// The pieces; sorted by place once all are there.
     pub(super) list: Vec<Piece<'a>>,
+    /// What pieces call the module.
     module: String,
+    /// The names of the workflows that are called.
+    called: &'a [Names],
     functions: Unique,
     /// The names of nodes and conditions.
     pub(super) nodes: Vec<String>,
@@ -29,6 +34,8 @@ pub(super) struct Pieces<'a> {
 pub(super) struct Piece<'a> {
     /// Whose it is.
     pub(super) name: String,
+    /// Where that is written.
+    pub(super) place: Span,
     /// Our text and the user's, in turns; begins and ends with ours.
     pub(super) parts: Vec<Part<'a>>,
     /// The variables that our text binds for the user's.
@@ -45,13 +52,13 @@ pub(super) enum Part<'a> {
 }
 
 impl Piece<'_> {
-    /// The place of the user's Rust that comes first.
+    /// The place of the user's Rust that comes first, if there is any.
     pub(super) fn span(&self) -> Span {
         let spans = self.parts.iter().filter_map(|part| match part {
             Part::Glue(_) => None,
             Part::Rust(rust) => Some(rust.span),
         });
-        spans.min().unwrap_or_default()
+        spans.min().unwrap_or(self.place)
     }
 
     /// Whether it has a `$`, outside of string literals: then it cannot be part of a macro.
@@ -71,13 +78,8 @@ impl Piece<'_> {
 }
 
 impl<'a> Pieces<'a> {
-    pub(super) fn new(module: &str) -> Self {
-        Self { list: Vec::new(), module: module.to_owned(), functions: Unique::default(), nodes: Vec::new() }
-    }
-
-    /// Brings the pieces into the order of the workflow file.
-    pub(super) fn sort(&mut self) {
-        self.list.sort_by_key(Piece::span);
+    pub(super) fn new(module: &str, called: &'a [Names]) -> Self {
+        Self { list: Vec::new(), module: module.to_owned(), called, functions: Unique::default(), nodes: Vec::new() }
     }
 
     /// Adds what keys consist of: types, defaults, reducers.
@@ -113,12 +115,19 @@ impl<'a> Pieces<'a> {
             glue.push(')');
         }
         parts.push(Part::Glue(") }".to_owned()));
-        self.list.push(Piece { name, parts, bound: Vec::new() });
+        self.list.push(Piece { name, place: key.name.span, parts, bound: Vec::new() });
     }
 
     /// Adds a node, and gives its name.
-    pub(super) fn node(&mut self, name: &str, node: &'a Run, plan: &Plan, names: &Names) -> String {
-        let function = self.take(&snake(name));
+    pub(super) fn node(&mut self, step: &Step, node: &'a Run, plan: &Plan, names: &Names) -> String {
+        let function = self.take(&snake(&step.name));
+        let code = match &node.action {
+            Action::Rust(code) => code,
+            Action::Call(call) => {
+                self.call(&function, step.span, (call, &node.output), plan, names);
+                return function;
+            }
+        };
         let alias = |key: &KeyId| names.key(*key).alias.as_str();
         let output = match &node.output {
             Output::None => String::new(),
@@ -132,17 +141,60 @@ impl<'a> Pieces<'a> {
                 }
             },
         };
-        let scope = scope(&node.code, plan, names);
+        let scope = scope([code], plan, names);
         let head = format!("__tea::node! {{ {} {function}({}) {scope} =>", self.module, output.trim_end());
-        self.function(&function, head, &node.code, names);
+        self.function(&function, step.span, head, code, names);
         function
+    }
+
+    /// Adds the inputs of a call.
+    fn call(&mut self, function: &str, place: Span, (call, output): (&'a Call, &Output), plan: &Plan, names: &Names) {
+        let called = &self.called[call.number];
+        let to: &[KeyId] = match output {
+            Output::None => &[],
+            Output::One(key) => std::slice::from_ref(key),
+            Output::Tuple(keys) => keys,
+        };
+        let gives = join(call.gives.iter().zip(to), " ", |(from, to)| {
+            format!("{} {}", called.key(*from).constant, names.key(*to).constant)
+        });
+        let head = format!(
+            "__tea::call! {{ {} {function} {} ({gives}) {} =>",
+            self.module,
+            called.module,
+            scope(passed(call), plan, names),
+        );
+        let mut parts = vec![Part::Glue(head)];
+        self.inputs(call, names, &mut parts);
+        push_glue(&mut parts, " }");
+        let bound = passed(call).flat_map(|code| bound(code, names)).collect();
+        self.list.push(Piece { name: function.to_owned(), place, parts, bound });
+    }
+
+    /// What is passed to a call.
+    fn inputs(&self, call: &'a Call, names: &Names, parts: &mut Vec<Part<'a>>) {
+        let called = &self.called[call.number];
+        let mut inputs: Vec<&Input> = call.inputs.iter().collect();
+        // In the order in which they are written, so that each can be put at its place.
+        inputs.sort_by_key(|input| input.value.rust.span);
+        for input in inputs {
+            let key = called.key(input.key);
+            match input.shared {
+                Some(ours) => push_glue(parts, &format!(" shares({} {})", key.constant, names.key(ours).constant)),
+                None => {
+                    push_glue(parts, &format!(" passes({} {}", key.constant, key.alias));
+                    parts.push(Part::Rust(&input.value.rust));
+                    push_glue(parts, ")");
+                }
+            }
+        }
     }
 
     /// Adds a condition, named after whose it is, and gives its name.
     pub(super) fn condition(&mut self, of: &str, code: &'a Code, plan: &Plan, names: &Names) -> String {
         let function = self.take(&format!("{}_when", snake(of)));
-        let head = format!("__tea::condition! {{ {} {function} {} =>", self.module, scope(code, plan, names));
-        self.function(&function, head, code, names);
+        let head = format!("__tea::condition! {{ {} {function} {} =>", self.module, scope([code], plan, names));
+        self.function(&function, code.rust.span, head, code, names);
         function
     }
 
@@ -159,8 +211,26 @@ impl<'a> Pieces<'a> {
         let constant = self.take(&snake(name));
         let index = map.index_var.as_deref().map(variable).unwrap_or_default();
         let separator = if index.is_empty() { "" } else { ", " };
-        let body_head =
-            format!("body(({}{separator}{index}) {} =>", variable(&map.item_var), scope(&map.body, plan, names));
+        let own = format!("({}{separator}{index})", variable(&map.item_var));
+        let mut body = Vec::new();
+        match &map.body {
+            Action::Rust(code) => {
+                body.push(Part::Glue(format!("body({own} {} =>", scope([code], plan, names))));
+                body.push(Part::Rust(&code.rust));
+            }
+            Action::Call(call) => {
+                let called = &self.called[call.number];
+                let gives = call.gives.first().map_or("", |key| &called.key(*key).constant);
+                body.push(Part::Glue(format!(
+                    "body(calls {} {} ({gives}) {own} {} =>",
+                    called.module,
+                    call.number,
+                    scope(passed(call), plan, names)
+                )));
+                self.inputs(call, names, &mut body);
+            }
+        }
+        push_glue(&mut body, ")");
         let constant_of = |key: KeyId| &names.key(key).constant;
         let output = match map.output {
             None => "()".to_owned(),
@@ -170,30 +240,35 @@ impl<'a> Pieces<'a> {
         let failures = map.failures.map(constant_of).map_or("()".to_owned(), |key| format!("({key})"));
         let wire = wire(name, span, map, plan, sources);
         let head = format!("__tea::map_node! {{ {} {constant} {output} {failures} {wire}", self.module);
-        let parts = if let Some(key) = map.items_key {
-            vec![
-                Part::Glue(format!("{head} items(in_place {}) {body_head}", constant_of(key))),
-                Part::Rust(&map.body.rust),
-                Part::Glue(") }".to_owned()),
-            ]
+        let mut items = Vec::new();
+        if let Some(key) = map.items_key {
+            items.push(Part::Glue(format!("items(in_place {})", constant_of(key))));
         } else {
-            let items_head = format!("items(given {} =>", scope(&map.items, plan, names));
-            // In the order in which they are written, so that each can be put at its place.
-            let mut both = [(items_head, &map.items.rust), (body_head, &map.body.rust)];
-            both.sort_by_key(|(_, rust)| rust.span);
-            let [(first_head, first), (second_head, second)] = both;
-            vec![
-                Part::Glue(format!("{head} {first_head}")),
-                Part::Rust(first),
-                Part::Glue(format!(") {second_head}")),
-                Part::Rust(second),
-                Part::Glue(") }".to_owned()),
-            ]
+            items.push(Part::Glue(format!("items(given {} =>", scope([&map.items], plan, names))));
+            items.push(Part::Rust(&map.items.rust));
+            items.push(Part::Glue(")".to_owned()));
+        }
+        let first_of = |code: &mut dyn Iterator<Item = &Code>| code.map(|code| code.rust.span).min();
+        let body_span = first_of(&mut map.body.code());
+        // In the order in which they are written, so that each can be put at its place.
+        let order = if map.items_key.is_some() || body_span.is_none_or(|body| map.items.rust.span < body) {
+            [items, body]
+        } else {
+            [body, items]
         };
-        let mut bound: Vec<_> = bound(&map.items, names).chain(bound(&map.body, names)).collect();
+        let mut parts = vec![Part::Glue(head)];
+        for part in order.into_iter().flatten() {
+            match part {
+                Part::Glue(glue) => push_glue(&mut parts, &format!(" {glue}")),
+                Part::Rust(rust) => parts.push(Part::Rust(rust)),
+            }
+        }
+        push_glue(&mut parts, " }");
+        let mut bound: Vec<_> = bound(&map.items, names).collect();
+        bound.extend(map.body.code().flat_map(|code| self::bound(code, names)));
         bound.push(variable(&map.item_var));
         bound.extend(map.index_var.as_deref().map(variable));
-        self.list.push(Piece { name: constant.clone(), parts, bound });
+        self.list.push(Piece { name: constant.clone(), place: span, parts, bound });
         constant
     }
 
@@ -203,9 +278,9 @@ impl<'a> Pieces<'a> {
         name
     }
 
-    fn function(&mut self, name: &str, head: String, code: &'a Code, names: &Names) {
+    fn function(&mut self, name: &str, place: Span, head: String, code: &'a Code, names: &Names) {
         let parts = vec![Part::Glue(head), Part::Rust(&code.rust), Part::Glue("}".to_owned())];
-        self.list.push(Piece { name: name.to_owned(), parts, bound: bound(code, names).collect() });
+        self.list.push(Piece { name: name.to_owned(), place, parts, bound: bound(code, names).collect() });
     }
 }
 
@@ -221,26 +296,42 @@ pub(super) fn check_of(key: &super::identifiers::KeyNames) -> String {
     key.constant.to_lowercase() + "_type"
 }
 
+/// Adds our text to a piece.
+fn push_glue(parts: &mut Vec<Part<'_>>, more: &str) {
+    match parts.last_mut() {
+        Some(Part::Glue(glue)) => *glue += more,
+        _ => parts.push(Part::Glue(more.to_owned())),
+    }
+}
+
+/// The values of inputs that are not shared.
+fn passed(call: &Call) -> impl Iterator<Item = &Code> {
+    call.inputs.iter().filter(|input| input.shared.is_none()).map(|input| &input.value)
+}
+
 /// What some Rust reads: `[chunks: get CHUNKS, k: copy K] (ctx; parallel_results; near)`.
-fn scope(code: &Code, plan: &Plan, names: &Names) -> String {
-    let reads: Vec<String> = code
-        .reads
-        .iter()
-        .map(|&id| {
-            let key = &plan.keys[id.0 as usize];
-            let method = match (key.optional, key.by_value) {
-                (false, false) => "get",
-                (false, true) => "copy",
-                (true, false) => "find",
-                (true, true) => "find_copy",
-            };
-            format!("{}: {method} {}", names.key(id).variable, names.key(id).constant)
-        })
-        .collect();
-    let context = if code.uses_ctx { "ctx" } else { "" };
-    let results = if code.uses_results { "parallel_results" } else { "" };
-    let near = join(&code.near, " ", |key| names.key(*key).variable.clone());
-    format!("[{}] ({context};{results};{near})", reads.join(", "))
+fn scope<'c>(code: impl IntoIterator<Item = &'c Code>, plan: &Plan, names: &Names) -> String {
+    let (mut keys, mut near, mut uses_ctx, mut uses_results) = (BTreeSet::new(), BTreeSet::new(), false, false);
+    for code in code {
+        keys.extend(&code.reads);
+        near.extend(&code.near);
+        uses_ctx |= code.uses_ctx;
+        uses_results |= code.uses_results;
+    }
+    let reads = join(&keys, ", ", |id: &&KeyId| {
+        let key = &plan.keys[id.0 as usize];
+        let method = match (key.optional, key.by_value) {
+            (false, false) => "get",
+            (false, true) => "copy",
+            (true, false) => "find",
+            (true, true) => "find_copy",
+        };
+        format!("{}: {method} {}", names.key(**id).variable, names.key(**id).constant)
+    });
+    let context = if uses_ctx { "ctx" } else { "" };
+    let results = if uses_results { "parallel_results" } else { "" };
+    let near = join(&near, " ", |key: &&KeyId| names.key(**key).variable.clone());
+    format!("[{reads}] ({context};{results};{near})")
 }
 
 /// The variables in it.

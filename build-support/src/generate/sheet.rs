@@ -10,16 +10,16 @@ use std::{fmt::Write, str::FromStr};
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
-use super::pieces::{Part, Piece, Pieces};
+use super::pieces::{Part, Piece};
 use crate::{
-    source::{LineColumn, Sources},
+    source::{FileId, LineColumn, Sources},
     syntax::Rust,
 };
 
 /// Lays out all pieces; they come sorted by place.
-pub(super) fn layout(pieces: &Pieces<'_>, sources: &Sources) -> Vec<Sheet> {
+pub(super) fn layout(pieces: &[Piece<'_>], sources: &Sources) -> Vec<Sheet> {
     let mut sheets: Vec<Sheet> = Vec::new();
-    for (piece, number) in pieces.list.iter().zip(0..) {
+    for (piece, number) in pieces.iter().zip(0..) {
         let tokens: Vec<Vec<Token>> = piece
             .parts
             .iter()
@@ -28,12 +28,13 @@ pub(super) fn layout(pieces: &Pieces<'_>, sources: &Sources) -> Vec<Sheet> {
                 Part::Rust(rust) => tokens(rust, sources),
             })
             .collect();
-        let written = |sheet: &Sheet| sheet.with(piece, &tokens);
+        let file = piece.span().file;
+        let written = |sheet: &Sheet| if sheet.file == file { sheet.with(piece, &tokens) } else { None };
         if let Some((longer, sheet)) = sheets.iter_mut().find_map(|sheet| Some((written(sheet)?, sheet))) {
             sheet.extend(longer);
             continue;
         }
-        let mut sheet = Sheet::new();
+        let mut sheet = Sheet::new(file);
         let longer = written(&sheet).unwrap_or_else(|| {
             let name = format!("tea{number}");
             sheet.macros = macro_of(&name, piece);
@@ -96,7 +97,7 @@ fn short<'a>(name: &str, piece: &Piece<'a>) -> Piece<'a> {
         Part::Glue(_) if number == last => Part::Glue(format!(") {}}}", piece.bound.join(" "))),
         Part::Glue(_) => Part::Glue(")(".to_owned()),
     });
-    Piece { name: piece.name.clone(), parts: parts.collect(), bound: Vec::new() }
+    Piece { name: piece.name.clone(), place: piece.place, parts: parts.collect(), bound: Vec::new() }
 }
 
 /// One file, as far as it is written.
@@ -106,6 +107,8 @@ pub(crate) struct Sheet {
     pub(crate) macros: String,
     /// An expression, a block of items.
     pub(crate) text: String,
+    /// The workflow file.
+    pub(crate) file: FileId,
     at: LineColumn,
 }
 
@@ -117,8 +120,8 @@ struct Pen {
 }
 
 impl Sheet {
-    fn new() -> Self {
-        Self { macros: String::new(), text: "{".to_owned(), at: LineColumn { line: 1, column: 2 } }
+    fn new(file: FileId) -> Self {
+        Self { file, macros: String::new(), text: "{".to_owned(), at: LineColumn { line: 1, column: 2 } }
     }
 
     /// What is to be added for `piece`, if it fits.

@@ -1,7 +1,7 @@
 //! The tables of a plan: blocks, regions and maps as literals of the runtime's types. Topology is data: rustc has little
 //! to do for it.
 
-use std::{borrow::Borrow, collections::BTreeSet, fmt::Write, time::Duration};
+use std::{collections::BTreeSet, fmt::Write, time::Duration};
 
 use super::{
     identifiers::Names,
@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     plan::{
-        self, Arm, Block, Code, CodeId, Identities, KeyId, Map, Next, Output, Outside, Plan, Policy, Region, Step,
+        self, Action, Arm, Block, Call, Code, CodeId, Identities, KeyId, Map, Next, Output, Outside, Plan, Policy, Region,
+        Step,
         Target, Task, Work,
     },
     source::{Sources, Span},
@@ -29,8 +30,14 @@ pub(super) struct Tables {
 }
 
 /// Writes the tables of `plan`, and hands the Rust that they refer to on to `pieces`.
-pub(super) fn write<'a>(plan: &'a Plan, names: &Names, pieces: &mut Pieces<'a>, sources: &Sources) -> Tables {
-    let mut writer = Writer { plan, names, pieces, sources, policies: Vec::new(), sites: Vec::new() };
+pub(super) fn write<'a>(
+    plan: &'a Plan,
+    names: &Names,
+    called: &[Names],
+    pieces: &mut Pieces<'a>,
+    sources: &Sources,
+) -> Tables {
+    let mut writer = Writer { plan, names, called, pieces, sources, policies: Vec::new(), sites: Vec::new() };
     // The root's working set is every key: inputs that no node reads are part of the output too.
     let all: Vec<KeyId> = (0..).take(plan.keys.len()).map(KeyId).collect();
     let root = writer.block(&plan.root, &all);
@@ -39,7 +46,8 @@ pub(super) fn write<'a>(plan: &'a Plan, names: &Names, pieces: &mut Pieces<'a>, 
     let mut tables = Tables { root, ..Tables::default() };
     for site in &sites {
         tables.statics += &site.text;
-        let _ = write!(tables.sites, "tea::Site::{}(&{}_{}), ", site.kind, site.kind.to_uppercase(), site.id);
+        let module = if plan.number.is_some() { format!("{}::", names.inner) } else { String::new() };
+        let _ = write!(tables.sites, "tea::Site::{}(&{module}{}_{}), ", site.kind, site.kind.to_uppercase(), site.id);
     }
     for (policy, number) in writer.policies.iter().zip(0..) {
         let config = config(policy);
@@ -51,6 +59,7 @@ pub(super) fn write<'a>(plan: &'a Plan, names: &Names, pieces: &mut Pieces<'a>, 
 struct Writer<'a, 'b> {
     plan: &'a Plan,
     names: &'b Names,
+    called: &'b [Names],
     pieces: &'b mut Pieces<'a>,
     sources: &'b Sources,
     policies: Vec<&'a Policy>,
@@ -74,7 +83,10 @@ impl<'a> Writer<'a, '_> {
     fn step(&mut self, step: &'a Step) -> String {
         let work = match &step.work {
             Work::Run(node) => {
-                let function = self.pieces.node(&step.name, node, self.plan, self.names);
+                let function = self.pieces.node(step, node, self.plan, self.names);
+                if let Action::Call(call) = &node.action {
+                    return self.call(step, &function, call, &node.output);
+                }
                 let key = |key: &KeyId| format!("key::{}", self.names.key(*key).constant);
                 let output = match &node.output {
                     Output::None => "()".to_owned(),
@@ -98,6 +110,31 @@ impl<'a> Writer<'a, '_> {
                 format!("FanOut(&REGION_{})", region.id)
             }
         };
+        self.written(step, &work)
+    }
+
+    /// A node that calls a workflow.
+    fn call(&mut self, step: &'a Step, function: &str, call: &Call, output: &Output) -> String {
+        let to: &[KeyId] = match output {
+            Output::None => &[],
+            Output::One(key) => std::slice::from_ref(key),
+            Output::Tuple(keys) => keys,
+        };
+        let outputs = join(call.gives.iter().zip(to), ", ", |(from, to)| format!("({}, {})", from.0, to.0));
+        let work = format!(
+            "Call(&tea::Call {{ workflow: {}, inputs: nodes::{function}::inputs, outputs: &[{outputs}] }})",
+            self.workflow(call.number)
+        );
+        self.written(step, &work)
+    }
+
+    /// A workflow that nodes call.
+    fn workflow(&self, number: usize) -> String {
+        let module = &self.called[number].inner;
+        if self.plan.number.is_none() { format!("&{module}::WORKFLOW") } else { format!("&super::{module}::WORKFLOW") }
+    }
+
+    fn written(&mut self, step: &'a Step, work: &str) -> String {
         format!(
             "            tea::Step {{ name: {:?}, place: {}, work: tea::Work::{work}, next: {}, max_visits: {}, reads: &{}, \
              rerun: {}, code: {} }},\n",
@@ -106,8 +143,8 @@ impl<'a> Writer<'a, '_> {
             self.next(&step.name, &step.next),
             step.max_visits,
             match &step.work {
-                Work::Run(node) => reads(&[&node.code]),
-                Work::Map(map) => reads(&[&map.items, &map.body]),
+                Work::Run(node) => reads(node.action.code()),
+                Work::Map(map) => reads(map.body.code().chain([&map.items])),
                 Work::FanOut(_) => "[]".to_owned(),
             },
             step.rerun,
@@ -128,7 +165,7 @@ impl<'a> Writer<'a, '_> {
 
     fn arm(&mut self, of: &str, arm: &'a Arm) -> String {
         let (when, text) = self.when(of, arm.when.as_ref());
-        let reads = reads(arm.when.as_slice());
+        let reads = reads(&arm.when);
         format!(
             "tea::Arm {{ when: {when}, to: {}, text: {text:?}, reads: &{reads}, code: {} }}, ",
             target(arm.to),
@@ -149,20 +186,21 @@ impl<'a> Writer<'a, '_> {
     fn region(&mut self, region: &'a Region) {
         let tasks: String = region.tasks.iter().map(|task| self.task(task)).collect();
         let text = format!(
-            "    static REGION_{id}: tea::Region = tea::Region {{ id: {id}, place: {}, dataflow: {}, max_workers: {}, \
+            "    {vis}static REGION_{id}: tea::Region = tea::Region {{ id: {id}, place: {}, keys: &KEYS, dataflow: {}, max_workers: {}, \
              fail_fast: {}, tasks: &[\n{tasks}    ] }};\n",
             self.place(region.span),
             region.dataflow,
             option(region.max_workers),
             region.fail_fast,
             id = region.id,
+            vis = self.visibility(),
         );
         self.sites.push(Site { id: region.id, kind: "Region", text });
     }
 
     fn task(&mut self, task: &'a Task) -> String {
         let (when, when_text) = self.when(&task.name, task.when.as_ref());
-        let when_reads = reads(task.when.as_slice());
+        let when_reads = reads(&task.when);
         let reads =
             join(&task.reads, ", ", |read| format!("tea::TaskRead {{ key: {}, after: {} }}", read.key.0, read.after));
         let writes = join(&task.writes, ", ", |write| {
@@ -186,12 +224,20 @@ impl<'a> Writer<'a, '_> {
         let constant = self.pieces.map(&step.name, step.span, map, self.plan, self.names, self.sources);
         let mut writes: Vec<KeyId> = map.output.iter().map(|output| output.key).chain(map.failures).collect();
         writes.sort_unstable();
+        let mut body_reads: Vec<KeyId> = map.body.code().flat_map(|code| code.reads.iter().copied()).collect();
+        body_reads.sort_unstable();
+        body_reads.dedup();
+        let vis = self.visibility();
         let text = format!(
-            "    static MAP_{id}: tea::Map = tea::Map {{ id: {id}, name: {:?}, place: {}, spec: nodes::{constant}::MAP, \
-             reads: &{}, writes: &{}, indexed: {}, max_workers: {}, fail_fast: {}, config: &{} }};\n",
+            "    {vis}static MAP_{id}: tea::Map = tea::Map {{ id: {id}, name: {:?}, place: {}, keys: &KEYS, workflow: {}, \
+             spec: nodes::{constant}::MAP, reads: &{}, writes: &{}, indexed: {}, max_workers: {}, fail_fast: {}, config: &{} }};\n",
             step.name,
             self.place(step.span),
-            ids(&map.body.reads),
+            option(match &map.body {
+                Action::Rust(_) => None,
+                Action::Call(call) => Some(self.workflow(call.number)),
+            }),
+            ids(&body_reads),
             ids(&writes),
             map.index_var.is_some(),
             option(map.max_workers),
@@ -200,6 +246,11 @@ impl<'a> Writer<'a, '_> {
             id = map.id,
         );
         self.sites.push(Site { id: map.id, kind: "Map", text });
+    }
+
+    /// Of the tables of fan-outs and maps, to which the plan refers.
+    fn visibility(&self) -> &'static str {
+        if self.plan.number.is_some() { "pub(super) " } else { "" }
     }
 
     /// The static that holds these settings.
@@ -226,10 +277,13 @@ fn target(target: Target) -> String {
 }
 
 /// What some Rust reads: keys, ascending, and `parallel_results`.
-fn reads(code: &[impl Borrow<Code>]) -> String {
-    let code = || code.iter().map(Borrow::borrow);
-    let keys: BTreeSet<u32> = code().flat_map(|code| &code.reads).map(|key| key.0).collect();
-    let results = code().any(|code| code.uses_results).then(|| "tea::RESULTS".to_owned());
+fn reads<'c>(code: impl IntoIterator<Item = &'c Code>) -> String {
+    let (mut keys, mut uses_results) = (BTreeSet::new(), false);
+    for code in code {
+        keys.extend(code.reads.iter().map(|key| key.0));
+        uses_results |= code.uses_results;
+    }
+    let results = uses_results.then(|| "tea::RESULTS".to_owned());
     format!("[{}]", keys.iter().map(u32::to_string).chain(results).collect::<Vec<_>>().join(", "))
 }
 

@@ -57,7 +57,7 @@ pub(super) fn distinct(workflow: &Plan) -> Vec<KeyType> {
         let ty = &mut types[at];
         ty.keys.push(KeyId(id));
         ty.output |= key.output;
-        ty.input |= key.input;
+        ty.input |= key.input && workflow.number.is_none();
         ty.crosses |= !key.crosses.is_empty();
         ty.recorded |= key.recorded;
         ty.copied |= !key.copied.is_empty();

@@ -32,7 +32,7 @@ pub(crate) fn crossings(graph: &Graph<'_>, access: &Access) -> HashMap<KeyId, Ve
         if graph.block_of[index].is_some()
             && let Some(span) = away(graph, &settings, node.name.span)
         {
-            let reads = graph.keys.uses(&map.run, &resolve::hidden(map)).keys;
+            let reads = graph.keys.uses_of(&map.run, &resolve::hidden(map));
             for (key, _) in reads {
                 cross(key, span);
             }

@@ -45,7 +45,7 @@ mod unreached;
 use crate::{
     diagnostic::Diagnostics,
     source::Span,
-    syntax::{Parallel, Rust, Workflow},
+    syntax::{self, Parallel, Rust, Workflow},
 };
 
 pub use access::{TaskRead, TaskWrite};
@@ -68,12 +68,31 @@ pub enum Target {
     Task(u32),
 }
 
+/// A workflow that nodes call, as far as its callers must know it.
+#[derive(Debug)]
+pub struct Called {
+    /// The workflow.
+    pub workflow: Workflow,
+    /// By key: whether it is set wherever the workflow ends.
+    pub always_set: Vec<bool>,
+}
+
+impl Called {
+    /// The key of this name, with its number.
+    #[must_use]
+    pub fn key(&self, name: &str) -> Option<(usize, &syntax::Key)> {
+        self.workflow.keys.iter().enumerate().find(|(_, key)| key.name.value == name)
+    }
+}
+
 /// A workflow with everything resolved. Nodes are named by their index in [`Workflow::nodes`], and `__start__` by
 /// the number of nodes.
 #[derive(Debug)]
 pub struct Graph<'a> {
     /// The file as written.
     pub workflow: &'a Workflow,
+    /// The workflows that nodes call, by their numbers.
+    pub called: &'a [Called],
     /// The state's keys by name.
     pub keys: Keys<'a>,
     /// What each node reads and writes.
@@ -218,7 +237,7 @@ impl Graph<'_> {
 /// Builds the graph. Errors go to `found`; what they concern is mended as well as it can be, so that the checks can
 /// still look at the rest.
 #[must_use]
-pub fn build<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Graph<'a> {
+pub fn build<'a>(workflow: &'a Workflow, called: &'a [Called], found: &mut Diagnostics) -> Graph<'a> {
     let keys = Keys::new(workflow);
     let nodes = workflow.nodes.iter().map(|node| resolve::accesses(node, &keys, found)).collect();
     let shape = if dataflow::is_dataflow(workflow) {
@@ -228,6 +247,7 @@ pub fn build<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Graph<'a> {
     };
     Graph {
         workflow,
+        called,
         keys,
         nodes,
         blocks: shape.blocks,

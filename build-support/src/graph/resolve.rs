@@ -9,7 +9,7 @@ use crate::{
     doubt::Facts,
     source::{Span, Spanned},
     suggest,
-    syntax::{self, Rust, Work, Workflow},
+    syntax::{self, Action, Rust, Work, Workflow},
 };
 
 /// The first node is preceded by this.
@@ -123,6 +123,23 @@ impl<'a> Keys<'a> {
         uses
     }
 
+    /// What the Rust of a node, or what is run for each item, uses: the first places of state keys by key.
+    #[must_use]
+    pub fn uses_of(&self, action: &Action, hidden: &[&str]) -> Vec<(KeyId, Span)> {
+        let mut keys: Vec<_> = action.rust().flat_map(|rust| self.uses(rust, hidden).keys).collect();
+        keys.sort_by_key(|(key, _)| *key);
+        keys.dedup_by_key(|(key, _)| *key);
+        keys
+    }
+
+    /// The key that some Rust is, if it is nothing else. `hidden` names mean something else in it.
+    #[must_use]
+    pub fn just_a_key(&self, rust: &Rust, hidden: &[&str]) -> Option<KeyId> {
+        let text = rust.text.trim();
+        let key = if hidden.contains(&text) { None } else { self.get(text) };
+        key.filter(|_| rust.names.len() == 1)
+    }
+
     /// The key that a node writes; an unknown one is an error.
     fn resolve(&self, name: &Spanned<String>, found: &mut Diagnostics) -> Option<KeyId> {
         if let Some(key) = self.get(&name.value) {
@@ -141,15 +158,16 @@ impl<'a> Keys<'a> {
 /// What a node reads and writes.
 pub(super) fn accesses(node: &syntax::Node, keys: &Keys<'_>, found: &mut Diagnostics) -> NodeAccess {
     let mut access = NodeAccess::default();
-    match &node.work {
-        Work::Run(rust) => access.reads = keys.uses(rust, &[]).keys,
+    let own = match &node.work {
+        Work::Run(_) => Vec::new(),
         Work::Map(map) => {
             access.reads = keys.uses(&map.items, &[]).keys;
-            access.reads.extend(keys.uses(&map.run, &hidden(map)).keys);
-            access.reads.sort_by_key(|(key, _)| *key);
-            access.reads.dedup_by_key(|(key, _)| *key);
+            hidden(map)
         }
-    }
+    };
+    access.reads.extend(keys.uses_of(node.work.action(), &own));
+    access.reads.sort_by_key(|(key, _)| *key);
+    access.reads.dedup_by_key(|(key, _)| *key);
     for name in node.output.keys() {
         let Some(key) = keys.resolve(name, found) else { continue };
         if let Some(first) = access.writes.iter().find(|write| write.key == key) {

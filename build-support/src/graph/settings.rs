@@ -15,6 +15,18 @@ pub(crate) fn first_written(settings: &Parallel) -> Option<(&'static str, Span)>
     settings.written().min_by_key(|(_, span)| *span)
 }
 
+/// Settings as text: the same for settings that mean the same.
+pub(crate) fn described(settings: &Parallel) -> String {
+    let shared = (settings.max_workers.as_ref(), settings.fail_fast.as_ref());
+    let shared = (shared.0.map(|setting| setting.value), shared.1.map(|setting| setting.value));
+    let retry_on = settings.retry.as_ref().map(|retry| retry.value.retry_on.clone());
+    let mut policy = policy(settings);
+    if let Some(retry) = &mut policy.retry {
+        retry.retry_on_span = None;
+    }
+    format!("{policy:?} {shared:?} {retry_on:?}")
+}
+
 /// A default that is written out counts as not written.
 trait Value: Clone {
     /// Whether it is what holds if nothing is written.

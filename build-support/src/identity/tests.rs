@@ -150,7 +150,7 @@ impl Project {
         let flow = &self.0.iter().find(|(path, _)| path == "src/flow.yaml").unwrap().1;
         let file = sources.add(Path::new("src/flow.yaml"), flow.clone());
         let mut found = Diagnostics::default();
-        let mut plan = crate::plan(&sources, file, &mut found)
+        let mut plan = crate::plan(&mut sources, file, &mut found)
             .unwrap_or_else(|| panic!("{}", crate::render::render(&sources, &found.into_sorted(), false)));
         let code = read_code(folder, None, call).unwrap();
         let module = code.index.module_of_workflow("flow.yaml", "src/main.rs");

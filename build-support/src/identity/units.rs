@@ -14,7 +14,7 @@ use super::{
     words::{Names, Place, Words},
 };
 use crate::{
-    plan::{self, Block, CodeId, Identities, KeyId, Next, Output, Part, Plan, Step, Work},
+    plan::{self, Action, Block, CodeId, Identities, KeyId, Next, Output, Part, Plan, Step, Work},
     source::{Sources, Span},
     syntax::CodeScope,
 };
@@ -218,11 +218,11 @@ impl Writer<'_> {
         let mut said = Said::default();
         match &step.work {
             Work::FanOut(_) => return None,
-            Work::Run(run) => self.code(&run.code, &[], &mut said),
+            Work::Run(run) => self.action(&run.action, &[], &mut said),
             Work::Map(map) => {
                 let own: Vec<&str> = [map.item_var.as_str()].into_iter().chain(map.index_var.as_deref()).collect();
                 self.code(&map.items, &[], &mut said);
-                self.code(&map.body, &own, &mut said);
+                self.action(&map.body, &own, &mut said);
                 said.text.extend(own.join(" ").into_bytes());
             }
         }
@@ -239,8 +239,10 @@ impl Writer<'_> {
         let mut said = Said { version: Some(version.to_owned()), ..Said::default() };
         let reads: BTreeSet<KeyId> = match &step.work {
             Work::FanOut(_) => return None,
-            Work::Run(run) => run.code.reads.iter().copied().collect(),
-            Work::Map(map) => map.items.reads.iter().chain(&map.body.reads).copied().collect(),
+            Work::Run(run) => run.action.code().flat_map(|code| &code.reads).copied().collect(),
+            Work::Map(map) => {
+                map.items.reads.iter().chain(map.body.code().flat_map(|code| &code.reads)).copied().collect()
+            }
         };
         said.text.extend((version.len() as u64).to_le_bytes());
         said.text.extend_from_slice(version.as_bytes());
@@ -270,6 +272,13 @@ impl Writer<'_> {
         hasher.bytes(&said.text);
         hasher.number(layout(self.code, &own, is_foreign));
         hasher.finish()
+    }
+
+    fn action(&self, action: &Action, own: &[&str], said: &mut Said) {
+        action.code().for_each(|code| self.code(code, own, said));
+        if let Action::Call(_) = action {
+            said.unknown = Some("it calls a workflow".to_owned());
+        }
     }
 
     /// Some Rust, and what it reads.

@@ -110,11 +110,11 @@ fn each_code(block: &mut Block, see: &mut impl FnMut(&mut Code, &[&str])) {
     next(&mut block.entry, see);
     for step in &mut block.steps {
         match &mut step.work {
-            Work::Run(run) => see(&mut run.code, &[]),
+            Work::Run(run) => run.action.code_mut().for_each(|code| see(code, &[])),
             Work::Map(map) => {
                 see(&mut map.items, &[]);
                 let hidden: Vec<_> = std::iter::once(map.item_var.as_str()).chain(map.index_var.as_deref()).collect();
-                see(&mut map.body, &hidden);
+                map.body.code_mut().for_each(|code| see(code, &hidden));
             }
             Work::FanOut(region) => {
                 for task in &mut region.tasks {
@@ -145,7 +145,7 @@ mod tests {
         );
         let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
         let file = sources.add("flow.yaml", text);
-        let mut plan = crate::plan(&sources, file, &mut found).expect("a plan");
+        let mut plan = crate::plan(&mut sources, file, &mut found).expect("a plan");
         let caller = format!("{caller}\ninclude_workflow!(\"flow.yaml\");");
         find(&mut plan, Some(&caller))
             .into_iter()

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Block, Code, KeyId, Map, Next, Output, Outside, Plan, Policy, Region, Step, Target, Task, Work};
+use super::{
+    Action, Block, Call, Code, KeyId, Map, Next, Output, Outside, Plan, Policy, Region, Step, Target, Task, Work,
+};
 use crate::syntax::{CircuitBreaker, Retry, Strategy, parallel_settings};
 
 impl Plan {
@@ -12,7 +14,7 @@ impl Plan {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let dump = Dump { plan: self };
-        json!({
+        let mut value = json!({
             "name": self.name.value,
             "max_workers": self.max_workers,
             "keys": self.keys.iter().map(|key| {
@@ -32,7 +34,11 @@ impl Plan {
                 json!({ "name": key.name.value, "type": key.ty.text, "is": facts })
             }).collect::<Vec<_>>(),
             "root": dump.block(&self.root),
-        })
+        });
+        if !self.called.is_empty() {
+            value["called"] = self.called.iter().map(Self::to_json).collect();
+        }
+        value
     }
 }
 
@@ -81,7 +87,7 @@ impl Dump<'_> {
                     Output::One(key) => json!(self.name(*key)),
                     Output::Tuple(keys) => json!(self.names(keys)),
                 };
-                ("run", json!({ "code": self.code(&node.code), "output": output }))
+                ("run", json!({ "code": self.action(&node.action), "output": output }))
             }
             Work::Map(map) => ("map", self.map(map)),
             Work::FanOut(region) => ("fan_out", self.region(region)),
@@ -99,6 +105,17 @@ impl Dump<'_> {
             value["parallel_results"] = json!(true);
         }
         value
+    }
+
+    fn action(&self, action: &Action) -> Value {
+        match action {
+            Action::Rust(code) => self.code(code),
+            Action::Call(Call { number, inputs, gives }) => json!({
+                "calls": number,
+                "with": inputs.iter().map(|input| json!([input.key.0, self.code(&input.value)])).collect::<Vec<_>>(),
+                "gives": gives.iter().map(|key| key.0).collect::<Vec<_>>(),
+            }),
+        }
     }
 
     fn next(&self, next: &Next) -> Value {
@@ -122,7 +139,7 @@ impl Dump<'_> {
             "items_key": map.items_key.map(|key| self.name(key)),
             "item_var": map.item_var,
             "index_var": map.index_var,
-            "body": self.code(&map.body),
+            "body": self.action(&map.body),
             "output": map.output.map(|output| json!({ "key": self.name(output.key), "reduce": output.reduce })),
             "failures": map.failures.map(|key| self.name(key)),
             "policy": policy(&map.policy),

@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::{
-    Arm, Block, Code, CodeId, Key, KeyId, Map, MapOutput, Next, Output, Outside, Plan, Region, Run, Step, Task, Work,
+    Action, Arm, Block, Call, Code, CodeId, Input, Key, KeyId, Map, MapOutput, Next, Output, Outside, Plan, Region, Run,
+    Step, Task, Work,
 };
 use crate::{
     graph::{self, Graph, access::Access, copying, crossing, resolve, settings},
@@ -12,11 +13,11 @@ use crate::{
     syntax::{self, Rust},
 };
 
-/// The plan of a graph in which no error was found.
+/// The plan of a graph in which no error was found. The IDs of its regions and maps begin with `first_site`.
 #[must_use]
-pub fn lower(graph: &Graph<'_>, access: &Access) -> Plan {
+pub fn lower(graph: &Graph<'_>, access: &Access, number: Option<usize>, first_site: u32) -> Plan {
     let workflow = graph.workflow;
-    let mut lower = Lower { graph, access, sites: 0 };
+    let mut lower = Lower { graph, access, sites: first_site };
     let root = lower.block(0);
     let mut crosses = crossing::crossings(graph, access);
     let mut copied = copying::copies(graph, access);
@@ -28,7 +29,8 @@ pub fn lower(graph: &Graph<'_>, access: &Access) -> Plan {
         default: key.default.clone(),
         reduce: key.reduce.clone(),
         transient: key.transient.is_some(),
-        output: key.in_output(),
+        // What a called workflow gives is up to its callers.
+        output: key.in_output() && number.is_none(),
         secret: key.secret.is_some(),
         optional: key.optional.is_some(),
         description: key.description.clone(),
@@ -42,6 +44,8 @@ pub fn lower(graph: &Graph<'_>, access: &Access) -> Plan {
         copied: copied.remove(&id).unwrap_or_default(),
     });
     Plan {
+        number,
+        called: Vec::new(),
         name: workflow.name.clone(),
         description: workflow.description.clone(),
         keys: keys.collect(),
@@ -141,6 +145,25 @@ impl Lower<'_, '_> {
         }
     }
 
+    fn action(&self, action: &syntax::Action, hidden: &[&str]) -> Action {
+        let call = match action {
+            syntax::Action::Rust(rust) => return Action::Rust(self.code(rust, hidden)),
+            syntax::Action::Call(call) => call,
+        };
+        let number = call.number.expect("what cannot be loaded is an error");
+        let key = |name: &Spanned<String>| {
+            let (number, _) = self.graph.called[number].key(&name.value).expect("unknown keys are errors");
+            KeyId(u32::try_from(number).expect("a file has fewer than 2^32 keys"))
+        };
+        let input = |(name, value): &(Spanned<String>, Rust)| Input {
+            key: key(name),
+            value: self.code(value, hidden),
+            shared: self.graph.keys.just_a_key(value, hidden),
+        };
+        let gives = call.gives.iter().map(key).collect();
+        Action::Call(Call { number, inputs: call.with.iter().map(input).collect(), gives })
+    }
+
     /// Keys that names which are no keys may be meant for.
     fn near(&self, rust: &Rust, hidden: &[&str]) -> Vec<KeyId> {
         /// To compare names costs, and is but for a suggestion.
@@ -164,7 +187,9 @@ impl Lower<'_, '_> {
 
     fn node(&mut self, index: usize, node: &syntax::Node) -> Work {
         match &node.work {
-            syntax::Work::Run(rust) => Work::Run(Run { code: self.code(rust, &[]), output: self.output(&node.output) }),
+            syntax::Work::Run(action) => {
+                Work::Run(Run { action: self.action(action, &[]), output: self.output(&node.output) })
+            }
             syntax::Work::Map(map) => {
                 let settings = node.parallel.or(&self.graph.workflow.parallel);
                 let items = self.code(&map.items, &[]);
@@ -176,7 +201,7 @@ impl Lower<'_, '_> {
                     items,
                     item_var: map.item_var.as_ref().map_or(resolve::ITEM, |name| &name.value).to_owned(),
                     index_var: map.index_var.as_ref().map(|name| name.value.clone()),
-                    body: self.code(&map.run, &resolve::hidden(map)),
+                    body: self.action(&map.run, &resolve::hidden(map)),
                     recorded: self.graph.workflow.checkpoint.is_some() && !output.is_some_and(is_transient),
                     output: output.map(|key| MapOutput { key, reduce: self.graph.keys.entry(key).reduce.is_some() }),
                     failures: map.failures.as_ref().and_then(|name| self.graph.keys.get(&name.value)),

@@ -20,6 +20,10 @@ pub use lower::lower;
 /// Everything that is generated.
 #[derive(Debug)]
 pub struct Plan {
+    /// Its number, if it is a workflow that nodes call.
+    pub number: Option<usize>,
+    /// The workflows that nodes call, by their numbers; empty in these themselves.
+    pub called: Vec<Plan>,
     /// `name` of the workflow.
     pub name: Spanned<String>,
     /// `description`.
@@ -28,7 +32,7 @@ pub struct Plan {
     pub keys: Vec<Key>,
     /// The whole workflow.
     pub root: Block,
-    /// Number of regions and maps: each has an `id` below this.
+    /// Number of regions and maps, with those of the workflows that nodes call: each has an `id` below this.
     pub sites: u32,
     /// `settings.parallel.max_workers`.
     pub max_workers: Option<u32>,
@@ -118,7 +122,7 @@ pub struct Step {
 /// What a step runs.
 #[derive(Debug)]
 pub enum Work {
-    /// A node's Rust.
+    /// A node's Rust, or a call.
     Run(Run),
     /// A `dynamic_parallel` node.
     Map(Box<Map>),
@@ -129,10 +133,61 @@ pub enum Work {
 /// A node's Rust and what it writes.
 #[derive(Debug)]
 pub struct Run {
-    /// The Rust.
-    pub code: Code,
+    /// What is run.
+    pub action: Action,
     /// What it writes; `Tuple` if written as a list, even of one.
     pub output: Output,
+}
+
+/// What is run, once or for each item.
+#[derive(Debug)]
+pub enum Action {
+    /// The user's Rust.
+    Rust(Code),
+    /// Another workflow.
+    Call(Call),
+}
+
+impl Action {
+    /// The Rust of this workflow in it.
+    pub fn code(&self) -> impl Iterator<Item = &Code> {
+        let (one, passed) = match self {
+            Self::Rust(code) => (Some(code), None),
+            Self::Call(call) => (None, Some(call.inputs.iter().map(|input| &input.value))),
+        };
+        one.into_iter().chain(passed.into_iter().flatten())
+    }
+
+    /// The same, to change it.
+    pub fn code_mut(&mut self) -> impl Iterator<Item = &mut Code> {
+        let (one, passed) = match self {
+            Self::Rust(code) => (Some(code), None),
+            Self::Call(call) => (None, Some(call.inputs.iter_mut().map(|input| &mut input.value))),
+        };
+        one.into_iter().chain(passed.into_iter().flatten())
+    }
+}
+
+/// A call of another workflow.
+#[derive(Debug)]
+pub struct Call {
+    /// Its number.
+    pub number: usize,
+    /// The inputs that it is given.
+    pub inputs: Vec<Input>,
+    /// Its keys whose values are passed on, in the order of the node's output.
+    pub gives: Vec<KeyId>,
+}
+
+/// An input of a workflow that is called.
+#[derive(Debug)]
+pub struct Input {
+    /// The workflow's key.
+    pub key: KeyId,
+    /// Its value.
+    pub value: Code,
+    /// The key of the caller that this is, if it is nothing else: its value is shared, not copied.
+    pub shared: Option<KeyId>,
 }
 
 /// What a node writes.
@@ -241,8 +296,8 @@ pub struct Map {
     pub item_var: String,
     /// The index's name in `body`.
     pub index_var: Option<String>,
-    /// What is run for each item; `reads` holds keys only, not the item and index.
-    pub body: Code,
+    /// What is run for each item; what it reads are keys only, not the item and index.
+    pub body: Action,
     /// Where the results go, if anywhere.
     pub output: Option<MapOutput>,
     /// Where the failures go.

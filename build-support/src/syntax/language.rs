@@ -45,6 +45,10 @@ pub(crate) enum Shape {
     Reference,
     /// One [`Shape::Reference`] or a list of them.
     References,
+    /// The same, or a mapping from the names of keys of a workflow to them.
+    Outputs,
+    /// A mapping from names to Rust expressions, or a list of names.
+    Passes,
     /// The same, with lists in the list.
     Branches,
     /// Rust of the given kind.
@@ -120,8 +124,8 @@ pub(super) const fn entry(name: &'static str, shape: Shape, about: &'static str)
 }
 
 /// All tables, for entries that are written in the wrong one.
-pub(crate) static TABLES: [&Table; 10] =
-    [&NODE, &EDGE, &PARALLEL, &CHECKPOINT, &RETRY, &CIRCUIT_BREAKER, &ARM, &KEY, &SETTINGS, &WORKFLOW];
+pub(crate) static TABLES: [&Table; 11] =
+    [&NODE, &EDGE, &PARALLEL, &CHECKPOINT, &RETRY, &CIRCUIT_BREAKER, &ARM, &KEY, &SETTINGS, &WORKFLOW, &INLINE];
 
 /// Words of `type` on a node.
 pub(crate) const NODE_TYPES: &[&str] = &["dynamic_parallel"];
@@ -148,6 +152,36 @@ pub(crate) static WORKFLOW: Table = Table {
     ],
     more: &[],
     says: Facts::ALL,
+};
+
+/// A workflow that is written in a node.
+pub(crate) static INLINE: Table = Table {
+    what: "`workflow`",
+    example: "{ nodes: [{ name: load, run: load()? }] }",
+    entries: &[
+        entry(
+            "state_schema",
+            Shape::Keys(&KEY),
+            "Its own state: each key with its Rust type. It also reads the keys of the workflow that it is in.",
+        ),
+        entry("settings", Shape::Mapping(&INLINE_SETTINGS), "Settings for the nodes in it."),
+        required("nodes", Shape::Mappings(&NODE), "The work, in order."),
+        entry("edges", Shape::Mappings(&EDGE), "Where the order is not that of the list: fan-outs and conditions."),
+    ],
+    more: &[],
+    says: Facts::ALL,
+};
+
+static INLINE_SETTINGS: Table = Table {
+    what: "`settings` of a `workflow`",
+    example: "{ parallel: { strategy: process } }",
+    entries: &[entry(
+        "parallel",
+        Shape::Mapping(&PARALLEL),
+        "How everything that is parallel in it runs, unless it says so itself.",
+    )],
+    more: &[],
+    says: doubt::SETTING,
 };
 
 /// The long form of a state key.
@@ -237,8 +271,20 @@ pub(crate) static NODE: Table = Table {
     entries: &[
         required("name", Shape::Name, "The node's name."),
         entry("type", Shape::Word(NODE_TYPES), "`dynamic_parallel` runs the node once for each item."),
-        required("run", Shape::Rust(Piece::Body), "A Rust expression, or statements below a `|`."),
-        entry("output", Shape::References, "The key that gets the value; a list takes a tuple apart."),
+        entry("run", Shape::Rust(Piece::Body), "A Rust expression, or statements below a `|`."),
+        entry("use", Shape::Text, "In place of `run`: the file of a workflow that it calls, relative to this file."),
+        entry("workflow", Shape::Mapping(&INLINE), "In place of `run`: a workflow, written here."),
+        entry(
+            "with",
+            Shape::Passes,
+            "The inputs of the called workflow: each with a Rust expression, or a list of names that are the same here and there.",
+        ),
+        entry(
+            "output",
+            Shape::Outputs,
+            "The key that gets the value; a list takes a tuple apart. Of a called workflow: which of its keys go to which of \
+             ours, or a list of names that are the same here and there.",
+        ),
         entry("goto", Shape::ReferenceOrMappings(&ARM), "Where to continue: a node, or a list of conditions."),
         entry("needs", Shape::References, "Starts when these are done; makes the file a dataflow file."),
         entry(

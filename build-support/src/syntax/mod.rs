@@ -1,5 +1,6 @@
 //! The workflow file as written: every name and setting with its place, nothing resolved yet.
 
+mod calls;
 mod checkpoint;
 mod language;
 mod naming;
@@ -44,6 +45,21 @@ pub struct Workflow {
 }
 
 impl Workflow {
+    /// Takes a workflow out of its place, in which nothing is left.
+    pub(crate) fn take_out(&mut self) -> Self {
+        let nothing = Self {
+            name: self.name.clone(),
+            description: None,
+            keys: Vec::new(),
+            parallel: Parallel::default(),
+            checkpoint: None,
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            broken: false,
+        };
+        std::mem::replace(self, nothing)
+    }
+
     /// Passes each piece of Rust to `see`, and whether it is a type.
     pub fn visit_rust<'a>(&'a self, see: &mut impl FnMut(bool, &'a Rust)) {
         for key in &self.keys {
@@ -51,12 +67,13 @@ impl Workflow {
             key.default.iter().chain(&key.reduce).for_each(|rust| see(false, rust));
         }
         for node in &self.nodes {
-            match &node.work {
-                Work::Run(rust) => see(false, rust),
-                Work::Map(map) => {
-                    see(false, &map.items);
-                    see(false, &map.run);
-                }
+            if let Work::Map(map) = &node.work {
+                see(false, &map.items);
+            }
+            let action = node.work.action();
+            action.rust().for_each(|rust| see(false, rust));
+            if let Action::Call(Call { callee: Callee::Inline(workflow), .. }) = action {
+                workflow.visit_rust(see);
             }
             let arms = node.goto.iter().flat_map(|goto| &goto.arms);
             arms.filter_map(|arm| arm.condition.as_ref()).for_each(|rust| see(false, rust));
@@ -99,6 +116,26 @@ pub struct Key {
 }
 
 impl Key {
+    /// The key as an input of a workflow that is written in a node of this one.
+    pub(crate) fn captured(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            ty: self.ty.clone(),
+            input: Some(self.name.span),
+            default: None,
+            reduce: None,
+            transient: self.transient,
+            output: None,
+            secret: self.secret,
+            optional: self.optional,
+            description: self.description.clone(),
+            short: None,
+            positional: None,
+            value_name: None,
+            env: None,
+        }
+    }
+
     /// Whether it is part of the output.
     #[must_use]
     pub fn in_output(&self) -> bool {
@@ -155,10 +192,74 @@ impl Fingerprint {
 /// What a node does.
 #[derive(Debug)]
 pub enum Work {
-    /// `run`.
-    Run(Rust),
+    /// It runs once.
+    Run(Action),
     /// `type: dynamic_parallel`.
     Map(Box<Map>),
+}
+
+impl Work {
+    /// What is run, once or for each item.
+    #[must_use]
+    pub fn action(&self) -> &Action {
+        match self {
+            Self::Run(action) => action,
+            Self::Map(map) => &map.run,
+        }
+    }
+}
+
+/// What is run, once or for each item.
+#[derive(Debug)]
+pub enum Action {
+    /// `run`.
+    Rust(Rust),
+    /// `use` or `workflow`.
+    Call(Call),
+}
+
+impl Action {
+    /// The Rust of this workflow in it.
+    pub fn rust(&self) -> impl Iterator<Item = &Rust> {
+        let (one, passed) = match self {
+            Self::Rust(rust) => (Some(rust), None),
+            Self::Call(call) => (None, Some(call.with.iter().map(|(_, rust)| rust))),
+        };
+        one.into_iter().chain(passed.into_iter().flatten())
+    }
+
+    /// The call, if it is one.
+    #[must_use]
+    pub fn call(&self) -> Option<&Call> {
+        match self {
+            Self::Rust(_) => None,
+            Self::Call(call) => Some(call),
+        }
+    }
+}
+
+/// A call of another workflow.
+#[derive(Debug)]
+pub struct Call {
+    /// The workflow.
+    pub callee: Callee,
+    /// Its number among those that are called, once it has been loaded.
+    pub number: Option<usize>,
+    /// Its inputs, each with its value.
+    pub with: Vec<(Spanned<String>, Rust)>,
+    /// Which of its keys the node's [`Output`] gets, in the same order.
+    pub gives: Vec<Spanned<String>>,
+    /// `use` or `workflow`.
+    pub span: Span,
+}
+
+/// A workflow that is called.
+#[derive(Debug)]
+pub enum Callee {
+    /// `use`: the path of its file.
+    File(Spanned<String>),
+    /// `workflow`: written in place. Taken out once it has been loaded.
+    Inline(Box<Workflow>),
 }
 
 /// `type: dynamic_parallel`.
@@ -170,8 +271,8 @@ pub struct Map {
     pub item_var: Option<Spanned<String>>,
     /// `index_var`.
     pub index_var: Option<Spanned<String>>,
-    /// `run`.
-    pub run: Rust,
+    /// What is run for each item.
+    pub run: Action,
     /// `failures`: the key that holds what failed.
     pub failures: Option<Spanned<String>>,
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, hash_map};
 
 use super::{
-    Arm, Fingerprint, Goto, Map, Node, Output, Work, language,
+    Action, Arm, Fingerprint, Goto, Map, Node, Output, Work, language,
     naming::{self, Role},
     reader::{Fields, Reader},
     rust,
@@ -50,8 +50,13 @@ impl<'a> Reader<'a, '_> {
         let unnamed = || Spanned::new(format!("__unnamed_{index}"), fields.place);
         let name = self.name(fields, "name", Role::Node);
         let name = name.unwrap_or_else(unnamed);
-        let run = self.rust(fields, "run").unwrap_or_else(|| rust::nothing(fields.place));
-        let output = self.output(fields, &name.value);
+        let (run, output) = match self.call(fields, &name.value) {
+            Some(call) => call,
+            None => {
+                let run = self.rust(fields, "run").unwrap_or_else(|| rust::nothing(fields.place));
+                (Action::Rust(run), self.output(fields, &name.value))
+            }
+        };
         let goto = self.goto(fields);
         let needs = self.references(fields, "needs").map(|(names, _)| names);
         let max_visits = self.count(fields, "max_visits");
@@ -79,7 +84,7 @@ impl<'a> Reader<'a, '_> {
         Fingerprint { version, sources, env }
     }
 
-    fn work(&mut self, fields: &Fields<'_, 'a>, run: super::Rust, name: &str) -> Work {
+    fn work(&mut self, fields: &Fields<'_, 'a>, run: Action, name: &str) -> Work {
         let is_map = self.word(fields, "type").is_some();
         if !is_map {
             // One that has a misspelt `type` has been reported already.

@@ -56,6 +56,15 @@ fn shape(shape: Shape, tables: &mut Map<String, Value>) -> Value {
         Shape::Text | Shape::Name | Shape::Reference => name,
         Shape::Texts => json!({ "type": "array", "minItems": 1, "items": name }),
         Shape::References => json!({ "oneOf": [name, { "type": "array", "items": name }] }),
+        Shape::Outputs => {
+            let pairs = json!({ "type": "object", "additionalProperties": name });
+            json!({ "oneOf": [name, { "type": "array", "items": name }, pairs] })
+        }
+        Shape::Passes => {
+            let values =
+                json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } });
+            json!({ "oneOf": [{ "type": "array", "items": name }, values] })
+        }
         Shape::Branches => {
             let list = json!({ "type": "array", "items": name, "minItems": 1 });
             json!({ "oneOf": [name, { "type": "array", "items": { "oneOf": [name, list] } }] })

@@ -106,7 +106,17 @@ impl<'a> Reader<'a, '_> {
         (parallel.unwrap_or_default(), checkpoint)
     }
 
-    fn keys(&mut self, fields: &Fields<'_, 'a>) -> Vec<Key> {
+    /// The settings of a workflow that is written in a node.
+    pub(super) fn inline_settings(&mut self, fields: &Fields<'_, 'a>) -> Parallel {
+        if fields.is_empty("settings") {
+            return Parallel::default();
+        }
+        let settings = self.table(fields, "settings").filter(|settings| !settings.is_empty("parallel"));
+        let parallel = settings.and_then(|settings| self.table(&settings, "parallel"));
+        parallel.map(|parallel| self.parallel(&parallel, "strategy")).unwrap_or_default()
+    }
+
+    pub(super) fn keys(&mut self, fields: &Fields<'_, 'a>) -> Vec<Key> {
         if fields.is_empty("state_schema") {
             return Vec::new();
         }
@@ -184,7 +194,7 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn edges(&mut self, fields: &Fields<'_, 'a>) -> Vec<Edge> {
+    pub(super) fn edges(&mut self, fields: &Fields<'_, 'a>) -> Vec<Edge> {
         if fields.is_empty("edges") {
             return Vec::new();
         }

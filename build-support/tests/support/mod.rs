@@ -23,7 +23,7 @@ pub(crate) fn compile(name: &str, bytes: Vec<u8>) -> Said {
     let mut sources = Sources::default();
     let mut diagnostics = Diagnostics::default();
     if let Some(file) = sources.add_bytes(name, bytes, &mut diagnostics) {
-        tea_build::plan(&sources, file, &mut diagnostics);
+        tea_build::plan(&mut sources, file, &mut diagnostics);
     }
     let findings = diagnostics.into_sorted();
     let codes = findings.iter().map(|finding| finding.code.to_string()).collect();

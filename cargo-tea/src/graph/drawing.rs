@@ -115,11 +115,9 @@ impl<'a> Drawing<'a> {
         let mut items = Vec::new();
         for (index, step) in frame.block.steps.iter().enumerate() {
             let (map, reads, writes) = match &step.work {
-                Work::Run(Run { code, output }) => (None, code.reads.clone(), written(output)),
+                Work::Run(Run { action, output }) => (None, reads(action.code()), written(output)),
                 Work::Map(map) => {
-                    let mut reads = [&map.items, &map.body].map(|code: &Code| code.reads.clone()).concat();
-                    reads.sort_unstable();
-                    reads.dedup();
+                    let reads = reads(map.body.code().chain([&map.items]));
                     let writes = map.output.iter().map(|output| output.key).chain(map.failures).collect();
                     (Some(&**map), reads, writes)
                 }
@@ -161,6 +159,13 @@ impl<'a> Drawing<'a> {
             }
         }
     }
+}
+
+fn reads<'c>(code: impl Iterator<Item = &'c Code>) -> Vec<KeyId> {
+    let mut reads: Vec<KeyId> = code.flat_map(|code| code.reads.iter().copied()).collect();
+    reads.sort_unstable();
+    reads.dedup();
+    reads
 }
 
 fn written(output: &Output) -> Vec<KeyId> {

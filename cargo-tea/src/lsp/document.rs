@@ -29,8 +29,8 @@ impl Document {
         let mut sources = Sources::default();
         let file = sources.add(path(&uri).unwrap_or_default(), text);
         let mut found = Diagnostics::default();
-        let workflow = syntax::parse(&sources, file, &mut found);
-        let plan = workflow.as_ref().and_then(|workflow| tea_build::check(workflow, &mut found));
+        let mut workflow = syntax::parse(&sources, file, &mut found);
+        let plan = workflow.as_mut().and_then(|workflow| tea_build::check(workflow, &mut sources, &mut found));
         Self { uri, version, sources, file, workflow, plan, findings: found.into_sorted() }
     }
 

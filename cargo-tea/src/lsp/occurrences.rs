@@ -74,13 +74,13 @@ impl<'a> Occurrences<'a> {
                 arm.condition.iter().for_each(|rust| self.rust(rust, &[], of));
             }
             match &node.work {
-                Work::Run(rust) => self.rust(rust, &[], of),
+                Work::Run(action) => action.rust().for_each(|rust| self.rust(rust, &[], of)),
                 Work::Map(map) => {
                     self.rust(&map.items, &[], of);
                     let item = map.item_var.as_ref().map_or("item", |name| &name.value);
                     let hidden: Vec<_> =
                         std::iter::once(item).chain(map.index_var.as_ref().map(|name| &*name.value)).collect();
-                    self.rust(&map.run, &hidden, of);
+                    map.run.rust().for_each(|rust| self.rust(rust, &hidden, of));
                     map.failures.iter().for_each(|key| self.add(Kind::Key, Role::Writes, key, of));
                 }
             }

@@ -4,7 +4,9 @@
 use std::{sync::Arc, time::Instant};
 
 use super::{
-    Run, branches, items,
+    Run, branches,
+    call::{CallSite, Recorded},
+    items,
     records::{Done, MapDone, Name, Names, Onward, Records},
 };
 use crate::{
@@ -137,7 +139,7 @@ impl<'a> BlockRun<'a> {
     }
 
     /// Runs a step that may have a record. Afterwards, it has one.
-    fn recorded(&mut self, step: &'static Step, records: &Records) -> Result<Onward, Box<Failure>> {
+    fn recorded(&mut self, step: &'static Step, records: &Arc<Records>) -> Result<Onward, Box<Failure>> {
         records.tell_failure(&self.context.events);
         let position = self.position();
         self.names.renewed |= records.renews(step.name);
@@ -150,14 +152,14 @@ impl<'a> BlockRun<'a> {
         let valid = found.as_ref().filter(|found| found.done.asks == asks);
         let (mut journal, mut map, mut restored) = (Vec::new(), MapDone::default(), false);
         match step.work {
-            Work::Run(body) => {
+            Work::Run(_) | Work::Call(_) => {
                 if let Some(valid) = valid.filter(|_| !step.rerun) {
                     let outcome = guard(|| valid.restore(&mut self.view, &mut self.names)).flatten();
                     restored = outcome.map_err(|failure| self.here(failure))?;
                 }
                 if !restored {
                     self.view.start_journal();
-                    let outcome = self.node(step, body);
+                    let outcome = self.node(step, asks.map(|asks| (records, asks)));
                     journal = self.view.take_journal();
                     outcome?;
                 }
@@ -204,7 +206,7 @@ impl<'a> BlockRun<'a> {
     /// Runs the work of a step.
     fn work(&mut self, step: &'static Step) -> Result<(), Box<Failure>> {
         match step.work {
-            Work::Run(body) => self.node(step, body),
+            Work::Run(_) | Work::Call(_) => self.node(step, None),
             Work::Map(map) => items::run(self, map, None, None).map(drop),
             Work::FanOut(region) => branches::run(self, region),
         }
@@ -247,9 +249,21 @@ impl<'a> BlockRun<'a> {
         self.context.token.reason().map_or(Ok(()), |reason| Err(cancelled(reason).at(step.name, step.place)))
     }
 
-    fn node(&mut self, step: &'static Step, body: &'static dyn Body) -> Result<(), Box<Failure>> {
+    fn node(&mut self, step: &'static Step, recorded: Option<(&Arc<Records>, Name)>) -> Result<(), Box<Failure>> {
+        let body: &dyn Body = match step.work {
+            Work::Run(body) => body,
+            Work::Call(call) => call,
+            Work::Map(_) | Work::FanOut(_) => return Ok(()),
+        };
         self.context.node = step.name;
-        let (scope, node, place) = (self.context.scope, step.name, step.place);
+        if matches!(step.work, Work::Call(_)) {
+            let renewed = self.names.renewed;
+            let recorded = recorded.map(|(records, asks)| Recorded { records: Arc::clone(records), asks, renewed });
+            let (run, node, position) = (Arc::clone(self.run), Some(step.name), self.position());
+            self.context.caller = Some(Arc::new(CallSite { run, node, position, recorded }));
+        }
+        let (scope, node, place) = (self.context.scope, self.context.shown(step.name), step.place);
+        let node = &*node;
         let told = self.context.events.is_active().then(Instant::now);
         let (worker, pid) = (None, pid());
         let started = told.map(|started| {
@@ -258,7 +272,7 @@ impl<'a> BlockRun<'a> {
             Instant::now()
         });
         let outcome = guard(|| body.run(&mut self.view, self.context)).flatten();
-        let outcome = outcome.map_err(|failure| failure.at(node, place));
+        let outcome = outcome.map_err(|failure| failure.at(step.name, place));
         if let Some(started) = started {
             let (elapsed, failure) = (started.elapsed(), outcome.as_ref().err().map(|failure| &**failure));
             let ended = || Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure };

@@ -7,6 +7,7 @@
 //! | `block` | a block: its steps one after the other, on one thread |
 //! | `fan_out` | the driver: starts units, receives their outcomes, retries, cancels |
 //! | `branches`, `items` | the sources of a driver: the tasks of a fan-out, the items of a map |
+//! | `call` | a workflow that a node of another one calls |
 //! | `attempt` | what follows a failed attempt |
 //! | `run`, `settings`, `site` | what is shared in a run, or computed once per run |
 //! | `records` | what a run records, and what it takes from earlier records |
@@ -15,6 +16,7 @@
 mod attempt;
 mod block;
 mod branches;
+mod call;
 mod fan_out;
 mod items;
 pub(crate) mod records;

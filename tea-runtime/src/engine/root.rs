@@ -14,7 +14,7 @@ use crate::{
     panic::guard,
     plan::Plan,
     position::Position,
-    state::{Value, View},
+    state::{KeySpec, Value, View},
 };
 
 /// Why a run produced no output.
@@ -56,7 +56,7 @@ pub(crate) fn run_with(
     options: Options,
     means: Means,
 ) -> Result<View, Failed> {
-    let view = view(plan, inputs)?;
+    let view = initial(plan, inputs)?;
     let started = Instant::now();
     let may_have_processes = means.may_have_processes;
     let run = Run::new(plan, options, means);
@@ -98,22 +98,35 @@ pub(crate) fn run_with(
 }
 
 /// The initial view of the root block.
-fn view(plan: &'static Plan, inputs: Vec<(u32, Value)>) -> Result<View, Failed> {
-    let mut view = View::new(plan.keys, plan.root.keys);
-    let mut given = vec![false; plan.keys.len()];
+fn initial(plan: &'static Plan, inputs: Vec<(u32, Value)>) -> Result<View, Failed> {
+    let missing = |(key, spec): (u32, &'static KeySpec)| {
+        let is_required = spec.input && !spec.optional && spec.default.is_none();
+        (is_required && inputs.iter().all(|input| input.0 != key)).then_some(spec.name)
+    };
+    if let Some(name) = (0..).zip(plan.keys).find_map(missing) {
+        return Err(Failed::MissingInput(name));
+    }
+    view(plan.keys, plan.root.keys, inputs).map_err(|failure| {
+        let view = View::new(plan.keys, plan.root.keys);
+        Failed::Run { failure, finished: Vec::new(), view }
+    })
+}
+
+/// The initial view of a workflow's root block: the inputs, and the defaults of those that are not given.
+pub(super) fn view(
+    specs: &'static [KeySpec],
+    keys: &'static [u32],
+    inputs: Vec<(u32, Value)>,
+) -> Result<View, Box<Failure>> {
+    let mut view = View::new(specs, keys);
+    let mut given = vec![false; specs.len()];
     for (key, value) in inputs {
         given[key as usize] = true;
         view.set_if_there(key, value);
     }
-    for (key, (spec, given)) in (0..).zip(plan.keys.iter().zip(given)) {
-        match spec.default {
-            _ if given || !spec.input => {}
-            Some(default) => match guard(default) {
-                Ok(value) => view.set_if_there(key, value),
-                Err(failure) => return Err(Failed::Run { failure, finished: Vec::new(), view }),
-            },
-            None if spec.optional => {}
-            None => return Err(Failed::MissingInput(spec.name)),
+    for (key, (spec, given)) in (0..).zip(specs.iter().zip(given)) {
+        if let (Some(default), true, false) = (spec.default, spec.input, given) {
+            view.set_if_there(key, guard(default)?);
         }
     }
     Ok(view)

@@ -22,7 +22,7 @@ use crate::{
     failure::Failure,
     plan::{Plan, Registered, Site},
     position::Position,
-    state::View,
+    state::{KeySpec, View},
     store::SendRecord,
 };
 
@@ -102,7 +102,7 @@ impl Server {
                 let index = usize::try_from(head.first).ok().filter(|index| *index < region.tasks.len());
                 let index = index.ok_or_else(no_such)?;
                 let heads = view.ok_or_else(|| transport("what the branch reads was not received"))?;
-                let view = read_view(plan, region.tasks[index].block.keys, heads, values)?;
+                let view = read_view(region.keys, region.tasks[index].block.keys, heads, values)?;
                 let position = Position::decode(&head.position);
                 let position = position.ok_or_else(|| transport("the position of the branch is damaged"))?;
                 let send = send.filter(|_| !head.records.is_empty());
@@ -118,8 +118,8 @@ impl Server {
                 if let Some(heads) = view {
                     // If the view cannot be decoded, the following units must not get the previous one.
                     self.view = None;
-                    let view = read_view(plan, map.reads, heads, values)?;
-                    self.view = Some((head.site, Arc::new(Shared::new(map, view, head.reads))));
+                    let view = read_view(map.keys, map.reads, heads, values)?;
+                    self.view = Some((head.site, Arc::new(Shared::new(map, view, head.reads, None))));
                 }
                 let shared = self.view.as_ref().filter(|(site, _)| *site == head.site).map(|(_, shared)| shared);
                 let shared = shared.ok_or_else(|| transport("the state that these items read was not received"))?;
@@ -142,13 +142,13 @@ impl Server {
 }
 
 fn read_view(
-    plan: &'static Plan,
+    specs: &'static [KeySpec],
     keys: &'static [u32],
     heads: &[ValueHead],
     values: &[u8],
 ) -> Result<View, Box<Failure>> {
-    let mut view = View::new(plan.keys, keys);
-    for (key, value) in payload::decode(plan.keys, keys, heads, values)? {
+    let mut view = View::new(specs, keys);
+    for (key, value) in payload::decode(specs, keys, heads, values)? {
         view.set(key, value);
     }
     Ok(view)

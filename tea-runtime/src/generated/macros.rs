@@ -167,6 +167,46 @@ macro_rules! __condition {
     };
 }
 
+/// A node that calls a workflow: the values of its inputs. The keys of the workflow (`$called`) have the types of the keys
+/// that they are passed on to.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __call {
+    (
+        $flow:ident $name:ident $called:ident ($($from:ident $to:ident)*) $reads:tt $more:tt =>
+        $($how:ident($($what:tt)*))*
+    ) => {
+        impl $flow::nodes::$name {
+            #[allow(unreachable_code, unused_braces, unused_mut, unused_parens, clippy::similar_names)]
+            fn inputs(
+                view: &$crate::__private::View,
+                context: &$crate::__private::Context,
+            ) -> ::core::result::Result<::std::vec::Vec<(u32, $crate::__private::Value)>, $crate::__private::NodeError> {
+                $crate::__bind!($flow view context $reads $more);
+                let mut inputs = ::std::vec::Vec::new();
+                $($crate::__input!($how inputs view $flow $called $($what)*);)*
+                ::core::result::Result::Ok(inputs)
+            }
+        }
+        const _: () = {
+            $($crate::__private::passed($called::key::$from, $flow::key::$to);)*
+        };
+    };
+}
+
+/// An input of a workflow that is called: it `shares` the value of a key, or some Rust `passes` a value.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __input {
+    (shares $inputs:ident $view:ident $flow:ident $called:ident $KEY:ident $ours:ident) => {
+        $inputs.extend($crate::__private::shared($called::key::$KEY, $flow::key::$ours, $view));
+    };
+    (passes $inputs:ident $view:ident $flow:ident $called:ident $KEY:ident $key:ident $($value:tt)*) => {{
+        let value: $called::types::$key = $($value)*;
+        $inputs.push($crate::__private::input($called::key::$KEY, value));
+    }};
+}
+
 /// A function from a view to what some of the user's Rust gives. An expression is put in the place of a value, since in
 /// that of a statement `{ a } + b` is two.
 #[doc(hidden)]
@@ -283,10 +323,27 @@ macro_rules! __items {
     };
 }
 
-/// A map's body.
+/// A map's body: the user's Rust, or a call of a workflow, with its number and the key that it gives.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __body {
+    (
+        $flow:ident
+        (calls $called:ident $number:literal ($($gives:ident)?) ($item:ident $(, $index:ident)?) $reads:tt $more:tt =>
+        $($how:ident($($what:tt)*))*)
+    ) => {
+        |view, context, $item, index| {
+            let _ = (view, context, $item, index);
+            $(let $index: usize = index; let _ = $index;)?
+            $crate::__bind!($flow view context $reads $more);
+            #[allow(unused_mut)]
+            let mut inputs = ::std::vec::Vec::new();
+            $($crate::__input!($how inputs view $flow $called $($what)*);)*
+            #[allow(unused_mut, unused_variables)]
+            let mut end = context.call($number, inputs)?;
+            ::core::result::Result::Ok(($($crate::__private::taken(&mut end, $called::key::$gives)?)?))
+        }
+    };
     ($flow:ident (($item:ident $(, $index:ident)?) $reads:tt $more:tt => $($body:tt)*)) => {
         |view, context, $item, index| {
             let _ = (view, context, $item, index);

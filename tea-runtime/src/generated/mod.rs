@@ -21,16 +21,16 @@ pub use self::{
     show::{ByDisplay, Item, NotShown},
 };
 pub use crate::{
-    __condition as condition, __entries as entries, __entry as entry, __key as key, __kind as kind, __map as map_node,
-    __node as node, __show as show, __stub as stub,
+    __call as call, __condition as condition, __entries as entries, __entry as entry, __key as key, __kind as kind,
+    __map as map_node, __node as node, __show as show, __stub as stub,
     builder::Builder,
     context::Context,
     error::Error,
     failure::{Failure, NodeError},
     map::{Codec, Hashed, Local, MapSpec, Wired, given, in_place, map_compared, reduced},
     plan::{
-        Arm, Block, Checkpoint, CodeId, Identities, Map, Next, Outside, Part, Place, Plan, RESULTS, Region, Registered,
-        Run, Site, Step, Target, Task, TaskRead, TaskWrite, Work, Workflow,
+        Arm, Block, Call, Checkpoint, CodeId, Identities, Map, Next, Outside, Part, Place, Plan, RESULTS, Region,
+        Registered, Run, Site, Step, Subworkflow, Target, Task, TaskRead, TaskWrite, Work, Workflow,
     },
     policy::{CircuitBreakerConfig, ParallelConfig, RetryOn, RetryPolicy, Strategy},
     process::TestEntry,
@@ -51,6 +51,28 @@ pub trait KeyType {
     type Value;
     /// The key, its type checked.
     const CHECKED: Checked<Self::Value>;
+}
+
+/// Proves that the value of a key of a workflow that is called can be passed on to a key of the caller.
+pub const fn passed<T>(_: Key<T>, _: Key<T>) {}
+
+/// The value of an input of a workflow that is called.
+pub fn input<T>(key: Key<T>, value: T) -> (u32, Value) {
+    (key.id, key.share(value))
+}
+
+/// The same for the value of a key of the caller, which is not copied; nothing if it is unset.
+#[must_use]
+pub fn shared<T>(key: Key<T>, ours: Key<T>, view: &View) -> Option<(u32, Value)> {
+    view.value(ours.id).map(|value| (key.id, Value::clone(value)))
+}
+
+/// Takes the value of a key out of what a workflow that was called worked with.
+///
+/// # Errors
+/// If somebody still holds it, and its type is not `Clone`.
+pub fn taken<T>(end: &mut View, key: Key<T>) -> Result<T, NodeError> {
+    end.take(key).map_err(NodeError::from_failure)
 }
 
 /// `Clone`, as a bound that may not hold: rustc refuses a bound without a generic parameter that does not.

@@ -62,6 +62,8 @@ pub(super) const fn key(name: &'static str) -> KeySpec {
 pub(super) const HERE: Place = Place { line: 1, column: 1 };
 const CONFIG: ParallelConfig = ParallelConfig { strategy: Strategy::Process, ..ParallelConfig::DEFAULT };
 
+static KEYS: [KeySpec; 2] = [key("act"), key("done")];
+
 static ACTS: Plan = Plan {
     name: "acts",
     description: "",
@@ -70,9 +72,10 @@ static ACTS: Plan = Plan {
     package: None,
     version: None,
     panics_abort: false,
-    keys: &[key("act"), key("done")],
+    keys: &KEYS,
     root: &Block { entry: Next::Go(Target::End), steps: &[], keys: &[] },
     sites: &[Site::Region(&REGION)],
+    workflows: &[],
     max_workers: None,
     checkpoint: None,
     identities: None,
@@ -81,6 +84,7 @@ static ACTS: Plan = Plan {
 static REGION: Region = Region {
     id: 0,
     place: HERE,
+    keys: &KEYS,
     tasks: &[Task {
         name: "act",
         place: HERE,
@@ -167,6 +171,7 @@ static DOUBLES: Plan = Plan {
         keys: &[],
     },
     sites: &[Site::Map(&MAP)],
+    workflows: &[],
     keys: &[],
     description: "",
     file: "doubles.yaml",
@@ -183,6 +188,8 @@ static MAP: Map = Map {
     id: 0,
     name: "double",
     place: HERE,
+    keys: &[],
+    workflow: None,
     spec: &map(given(|_, _| Ok(0..2000_usize)), |_, _, n, _| double(*n).map(drop), (), None, Wired, Wired),
     reads: &[],
     writes: &[],

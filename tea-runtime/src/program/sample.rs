@@ -93,6 +93,7 @@ pub(super) static READ_QC: Plan = Plan {
         keys: &[],
     },
     sites: &[Site::Region(&BRANCHES), Site::Region(&INNER), Site::Map(&EACH)],
+    workflows: &[],
     max_workers: None,
     checkpoint: None,
     identities: None,
@@ -101,6 +102,7 @@ pub(super) static READ_QC: Plan = Plan {
 static BRANCHES: Region = Region {
     id: 0,
     place: place(30),
+    keys: &[],
     tasks: &[
         Task {
             block: &Block {
@@ -130,6 +132,7 @@ static BRANCHES: Region = Region {
 static INNER: Region = Region {
     id: 1,
     place: place(40),
+    keys: &[],
     tasks: &[
         task("left", &Block { steps: &[node("left", 14)], ..COUNT }),
         task("right", &Block { steps: &[node("right", 15)], ..COUNT }),
@@ -143,6 +146,8 @@ static EACH: Map = Map {
     id: 2,
     name: "each",
     place: place(24),
+    keys: &[],
+    workflow: None,
     spec: &map(in_place(Key::<Vec<u8>>::new(4)), |_, _, _: &u8, _| Ok(()), (), None, Local, Local),
     reads: &[],
     writes: &[],
@@ -168,6 +173,7 @@ pub(super) static DIAMOND: Plan = Plan {
         keys: &[],
     },
     sites: &[Site::Region(&NEEDS)],
+    workflows: &[],
     max_workers: None,
     checkpoint: None,
     identities: None,
@@ -176,6 +182,7 @@ pub(super) static DIAMOND: Plan = Plan {
 static NEEDS: Region = Region {
     id: 0,
     place: place(1),
+    keys: &[],
     tasks: &[
         task("a", &Block { steps: &[node("a", 2)], ..COUNT }),
         task("b", &Block { steps: &[node("b", 3)], ..COUNT }),

@@ -81,7 +81,7 @@ pub fn compile(text: &str) -> Result<Plan, Vec<String>> {
     let mut sources = Sources::default();
     let file = sources.add("flow.yaml", text.to_owned());
     let mut found = Diagnostics::default();
-    let plan = tea_build::plan(&sources, file, &mut found);
+    let plan = tea_build::plan(&mut sources, file, &mut found);
     plan.ok_or_else(|| {
         let errors = found.into_sorted().into_iter().filter(|finding| finding.severity == Severity::Error);
         errors.map(|error| error.code.to_string()).collect()

@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use tea_build::plan::{Arm, Block, Code, KeyId, Map, Next, Output, Plan, Policy, Region, Target, Task, Work};
+use tea_build::plan::{
+    Action, Arm, Block, Call, Code, KeyId, Map, Next, Output, Plan, Policy, Region, Run, Target, Task, Work,
+};
 
 use super::{
     Memory, State, Write,
@@ -21,30 +23,37 @@ use super::{
 /// If a key is unset that the plan says is always set.
 pub fn run(plan: &Plan, n: u64) -> Result<State, Failed> {
     let mut memory = Memory::default();
-    for key in &plan.keys {
-        if let Some(default) = &key.default {
-            memory
-                .state
-                .insert(key.name.value.clone(), evaluate(&default.text, &|name| panic!("`{name}` in a default"))?);
-        } else if key.input {
-            memory.state.insert(key.name.value.clone(), Value::Number(n));
-        }
+    for key in plan.keys.iter().filter(|key| key.input && key.default.is_none()) {
+        memory.state.insert(key.name.value.clone(), Value::Number(n));
     }
-    Interpreter { plan }.block(&plan.root, &mut memory, 1)?;
-    for key in plan.keys.iter().filter(|key| key.always_set) {
-        assert!(memory.state.contains_key(&key.name.value), "`{}` is unset", key.name.value);
-    }
-    Ok(memory.state)
+    Interpreter { plan, called: &plan.called }.run(memory, 1)
 }
 
 struct Interpreter<'p> {
     plan: &'p Plan,
+    /// The workflows that nodes call.
+    called: &'p [Plan],
 }
 
 /// Where a block ended: the tasks that it led to.
 type End = Vec<u32>;
 
 impl Interpreter<'_> {
+    /// Runs the plan on these inputs.
+    fn run(&self, mut memory: Memory, attempt: u64) -> Result<State, Failed> {
+        for key in &self.plan.keys {
+            if let (Some(default), false) = (&key.default, memory.state.contains_key(&key.name.value)) {
+                let value = evaluate(&default.text, &|name| panic!("`{name}` in a default"))?;
+                memory.state.insert(key.name.value.clone(), value);
+            }
+        }
+        self.block(&self.plan.root, &mut memory, attempt)?;
+        for key in self.plan.keys.iter().filter(|key| key.always_set) {
+            assert!(memory.state.contains_key(&key.name.value), "`{}` is unset", key.name.value);
+        }
+        Ok(memory.state)
+    }
+
     fn block(&self, block: &Block, memory: &mut Memory, attempt: u64) -> Result<End, Failed> {
         let mut visits = HashMap::new();
         let mut results = Vec::new();
@@ -58,7 +67,13 @@ impl Interpreter<'_> {
             }
             let locals = Locals { named: &[], results: &results, attempt };
             match &step.work {
-                Work::Run(node) => match (&node.output, self.code(&node.code, &memory.state, &locals)?) {
+                Work::Run(Run { action: Action::Call(call), output }) => {
+                    let given = self.call(call, &memory.state, &locals)?;
+                    for (key, value) in written(output).iter().zip(given) {
+                        self.write(memory, *key, value);
+                    }
+                }
+                Work::Run(node) => match (&node.output, self.action(&node.action, &memory.state, &locals)?) {
                     (Output::None, _) => {}
                     (Output::One(key), value) => self.write(memory, *key, value),
                     (Output::Tuple(keys), Value::Tuple(values)) => {
@@ -179,7 +194,7 @@ impl Interpreter<'_> {
             let mut named = vec![(map.item_var.as_str(), Value::Number(item))];
             named.extend(map.index_var.as_deref().map(|name| (name, Value::Number(index))));
             match attempts(most(&map.policy), |attempt| {
-                self.code(&map.body, &memory.state, &Locals { named: &named, results: locals.results, attempt })
+                self.action(&map.body, &memory.state, &Locals { named: &named, results: locals.results, attempt })
             }) {
                 (Ok(value), _) => results.push(value),
                 (Err(Failed), attempts) if map.policy.allow_failure == Some(true) => failures.push((index, attempts)),
@@ -205,6 +220,29 @@ impl Interpreter<'_> {
         Ok(())
     }
 
+    /// What a node, or the body of a map, gives.
+    fn action(&self, action: &Action, state: &State, locals: &Locals<'_>) -> Result<Value, Failed> {
+        match action {
+            Action::Rust(code) => self.code(code, state, locals),
+            Action::Call(call) => {
+                let mut given = self.call(call, state, locals)?;
+                Ok(if given.len() == 1 { given.remove(0) } else { Value::Tuple(given) })
+            }
+        }
+    }
+
+    /// What a workflow gives that is called.
+    fn call(&self, call: &Call, state: &State, locals: &Locals<'_>) -> Result<Vec<Value>, Failed> {
+        let plan = &self.called[call.number];
+        let name = |key: KeyId| plan.keys[key.0 as usize].name.value.clone();
+        let mut memory = Memory::default();
+        for input in &call.inputs {
+            memory.state.insert(name(input.key), self.code(&input.value, state, locals)?);
+        }
+        let mut end = Interpreter { plan, called: self.called }.run(memory, 1)?;
+        Ok(call.gives.iter().map(|key| end.remove(&name(*key)).expect("it is set")).collect())
+    }
+
     fn code(&self, code: &Code, state: &State, locals: &Locals<'_>) -> Result<Value, Failed> {
         evaluate(&code.rust.text, &|name| self.named(name, state, locals))
     }
@@ -217,6 +255,15 @@ impl Interpreter<'_> {
         let is_optional =
             |name: &str| self.plan.keys.iter().find(|key| key.name.value == name).expect("a key").optional;
         locals.value(name, state, is_optional)
+    }
+}
+
+/// The keys that a node writes.
+fn written(output: &Output) -> &[KeyId] {
+    match output {
+        Output::None => &[],
+        Output::One(key) => std::slice::from_ref(key),
+        Output::Tuple(keys) => keys,
     }
 }
 

@@ -29,6 +29,12 @@ impl Seen {
         Self { vis, inner, private: [1, 2].map(|levels| within("", levels)) }
     }
 
+    /// In the module of a workflow that nodes call: only they need it.
+    fn called() -> Self {
+        let [vis, inner] = [2, 3].map(|levels| within("", levels));
+        Self { vis: vis.clone(), inner: inner.clone(), private: [vis, inner] }
+    }
+
     /// What belongs to a key in the module.
     fn own(&self, key: &Key) -> &str {
         if is_private(key) { &self.private[0] } else { &self.vis }
@@ -44,8 +50,56 @@ fn is_private(key: &Key) -> bool {
     !key.output && !key.input
 }
 
+/// The modules of the workflows that nodes call, which are in the module of the workflow.
+#[derive(Debug, Default)]
+pub(super) struct Within {
+    pub(super) text: String,
+    /// The sites of their plans.
+    pub(super) sites: String,
+    workflows: String,
+}
+
+impl Within {
+    /// Adds a workflow.
+    pub(super) fn add(&mut self, around: Around<'_>, types: &[KeyType], tables: &Tables, nodes: &[String]) {
+        let Around { plan, names, surface, sources } = around;
+        let seen = Seen::called();
+        let file = sources.get(plan.name.span.file).path.display().to_string();
+        let (inner, runtime) = (&names.inner, &surface.runtime);
+        let text = &mut self.text;
+        let _ = write!(
+            text,
+            "    /// Workflow `{}` of `{}`, which nodes call.\n    #[doc(hidden)]\n    {} mod {inner} {{\n    \
+             use {runtime}::__private as tea;\n\n",
+            plan.name.value,
+            file,
+            within("", 1),
+        );
+        keys::keys(text, plan, names, nodes, &seen);
+        keys::checks(text, around, types, &seen);
+        keys::table(text, plan, names, types);
+        let _ = write!(
+            text,
+            "    /// What it runs.\n    pub(super) static WORKFLOW: tea::Subworkflow = tea::Subworkflow {{ id: {}, name: {:?}, \
+             file: {file:?}, keys: &KEYS,\n        root: {} }};\n{}    }}\n\n",
+            plan.number.unwrap_or_default(),
+            plan.name.value,
+            tables.root,
+            tables.statics,
+        );
+        self.sites += &tables.sites;
+        let _ = write!(self.workflows, "&{inner}::WORKFLOW, ");
+    }
+}
+
 /// Writes the module.
-pub(super) fn write(around: Around<'_>, types: &[KeyType], tables: &Tables, nodes: &[String]) -> String {
+pub(super) fn write(
+    around: Around<'_>,
+    types: &[KeyType],
+    tables: &Tables,
+    nodes: &[String],
+    called: &Within,
+) -> String {
     let Around { plan, names, surface, sources } = around;
     let seen = Seen::new(surface);
     let file = sources.get(plan.name.span.file).path.display().to_string();
@@ -64,6 +118,7 @@ pub(super) fn write(around: Around<'_>, types: &[KeyType], tables: &Tables, node
     keys::keys(&mut text, plan, names, nodes, &seen);
     keys::checks(&mut text, around, types, &seen);
     keys::table(&mut text, plan, names, types);
+    text += &called.text;
     let _ = write!(
         text,
         "    /// The plan: what runs when, and with which settings.\n    {vis} static PLAN: tea::Plan = tea::Plan {{\n        \
@@ -72,11 +127,12 @@ pub(super) fn write(around: Around<'_>, types: &[KeyType], tables: &Tables, node
          ::core::column!()),\n        \
          package: ::core::option_env!(\"CARGO_PKG_NAME\"), version: ::core::option_env!(\"CARGO_PKG_VERSION\"), \
          panics_abort: ::core::cfg!(panic = \"abort\"), keys: &KEYS,\n        \
-         root: {},\n        sites: &[{}],\n        max_workers: {}, checkpoint: {},\n        identities: {},\n    }};\n",
+         root: {},\n        sites: &[{}], workflows: &[{}],\n        max_workers: {}, checkpoint: {},\n        identities: {},\n    }};\n",
         plan.name.value,
         plan.description.as_deref().unwrap_or_default(),
         tables.root,
         tables.sites.trim_end(),
+        called.workflows.trim_end(),
         option(plan.max_workers),
         checkpoint(plan),
         identities(plan),

@@ -16,8 +16,8 @@ use crate::{
 /// Reads one file.
 pub(super) struct Reader<'a, 'd> {
     /// The whole file.
-    text: &'a str,
-    diagnostics: &'d mut Diagnostics,
+    pub(super) text: &'a str,
+    pub(super) diagnostics: &'d mut Diagnostics,
 }
 
 /// Entries by their known names; so few that a search is fastest.
@@ -31,6 +31,8 @@ pub(super) struct Fields<'t, 'a> {
     pub(super) place: Span,
     /// The whole mapping.
     pub(super) span: Span,
+    /// It has no unknown entries, any of which may be meant for a missing one.
+    pub(super) is_complete: bool,
 }
 
 impl<'t, 'a> Fields<'t, 'a> {
@@ -120,7 +122,7 @@ impl<'a, 'd> Reader<'a, 'd> {
                 self.missing(place, table.what, entry.name);
             }
         }
-        Some(Fields { table, values, place, span: node.span })
+        Some(Fields { table, values, place, span: node.span, is_complete: unknown.is_empty() })
     }
 
     /// Reports an unknown entry; whether it belongs in another mapping.

@@ -96,7 +96,7 @@ impl<'a> Reader<'a, '_> {
         fields: &Fields<'_, 'a>,
         name: &str,
     ) -> Option<(Spanned<Vec<Spanned<String>>>, bool)> {
-        let entry = fields.get(name, |shape| shape == Shape::References)?;
+        let entry = fields.get(name, |shape| matches!(shape, Shape::References | Shape::Outputs))?;
         self.names_in(entry, name)
     }
 

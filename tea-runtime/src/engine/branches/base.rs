@@ -39,7 +39,7 @@ impl Base {
         if self.is_graph && task.reads.iter().any(|read| read.after > 0) {
             guard(|| self.include(task, run)).flatten()?;
         }
-        let mut view = View::new(run.plan.keys, task.block.keys);
+        let mut view = View::new(self.region.keys, task.block.keys);
         for read in task.reads {
             if !self.takes_over(index, read.key, run) {
                 self.view.value(read.key).into_iter().for_each(|value| view.set(read.key, Value::clone(value)));
@@ -93,7 +93,7 @@ impl Base {
     /// copied. In that case nobody else may read it in the meantime, and if the task fails, so does the fan-out.
     fn takes_over(&self, index: usize, key: u32, run: &Run) -> bool {
         let task = &self.region.tasks[index];
-        if run.plan.keys[key as usize].reduce.is_none() {
+        if self.region.keys[key as usize].reduce.is_none() {
             return false;
         }
         let config = run.region(self.region).config(index);

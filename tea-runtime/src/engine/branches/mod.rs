@@ -56,7 +56,7 @@ pub(super) fn run(block: &mut BlockRun<'_>, region: &'static Region) -> Result<(
     let Branches { base, ready, mut recording, .. } = branches;
     let unrecorded = recording.as_mut().and_then(|recording| recording.failure.take());
     if let Some(recording) = recording {
-        block.names = recording.join(run.plan.keys);
+        block.names = recording.join(region.keys);
     }
     let ends = ready.into_ends();
     for result in ends.skipped() {

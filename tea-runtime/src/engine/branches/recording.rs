@@ -77,14 +77,14 @@ impl<'a> Recording<'a> {
 
     /// The record of a task that may start, if it is valid. The task then counts as ended.
     pub(super) fn restore(&mut self, task: usize, position: &Position, run: &Run) -> Option<BranchRecord> {
-        self.include(task, run.region(self.region), run.plan.keys);
+        self.include(task, run.region(self.region), self.region.keys);
         let needs = self.region.tasks[task].needs.iter();
         self.renewed[task] |= needs.fold(self.names.renewed, |renewed, need| renewed | self.renewed[*need as usize]);
         if self.renewed[task] {
             return None;
         }
         let (position, of) = (position.at_part(task as u64), &self.region.tasks[task]);
-        let record = self.records.branch(&position, of, run.plan.keys, self.asks(task))?;
+        let record = self.records.branch(&position, of, self.region.keys, self.asks(task))?;
         self.keep(task, record.names.clone());
         Some(record)
     }
@@ -165,7 +165,7 @@ impl<'a> Recording<'a> {
         let (mut head, mut bytes) = (ResultHead::default(), Vec::new());
         let came = outcome::results(received).next();
         let by_steps = !of.block.is_flat() && self.records.is_for_output();
-        let is_left_out = |key: u32| by_steps && !is_needed(self.plan, of, key);
+        let is_left_out = |key: u32| by_steps && !is_needed(self.plan, self.region, of, key);
         let written = match (work, &came) {
             (None, _) => &[][..],
             (Some(_), Some((_, came, bytes))) => {

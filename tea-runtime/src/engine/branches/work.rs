@@ -85,7 +85,7 @@ impl Work for BranchWork {
                 (1, None)
             }
             Err(failed) => {
-                self.view = View::new(self.run.plan.keys, &[]);
+                self.view = View::new(self.region.keys, &[]);
                 // Only the failure matters, not an additional panic in a `Drop`.
                 drop(guard(|| drop(failed.view)));
                 (1, Some(failed.failure))

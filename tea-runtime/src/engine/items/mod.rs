@@ -84,15 +84,16 @@ pub(super) fn run(
     let started = Instant::now();
     let driver = Driver::new(run, site, map.id, &block.context.token, position);
     let reads = recording.as_ref().map(Recording::read);
+    let recorded = recording.as_ref().and_then(|recording| recording.of_steps(block.names.renewed));
     let counted = config.circuit_breaker.is_some() || config.max_tasks_per_worker.is_some();
     let mut items = Items {
         run,
         map,
         site,
         scope,
-        shared: Arc::new(Shared::new(map, block.view.take_all(), reads)),
+        shared: Arc::new(Shared::new(map, block.view.take_all(), reads, recorded)),
         supply: Supply::new(source, &driver),
-        collect: Collect::new(map.spec.collector(run.plan.keys)),
+        collect: Collect::new(map.spec.collector(map.keys)),
         alone: site.fail_fast || config.is_limited() || counted,
         chunk: 1,
         total,

@@ -7,6 +7,7 @@ use crate::{
     cancel::CancellationToken,
     engine::{
         block::BlockRun,
+        call::Recorded,
         records::{Given, ItemRecords, MapDone, Name, Records, Restored, StepRecord, failure_hash, hash, is_recorded},
     },
     event::Events,
@@ -68,6 +69,13 @@ impl Recording {
     /// The name of what the items read, without their code.
     pub(super) fn read(&self) -> [u8; 16] {
         self.records.read(self.asks, &[self.code])
+    }
+
+    /// With what the steps of a workflow are recorded that each item calls. Without fan-outs in it, items are recorded as a
+    /// whole.
+    pub(super) fn of_steps(&self, renewed: bool) -> Option<Recorded> {
+        let is_flat = self.map.workflow?.root.is_flat();
+        (!is_flat).then(|| Recorded { records: Arc::clone(&self.records), asks: self.asks, renewed })
     }
 
     /// What is recorded about the map as a whole after its end.

@@ -8,7 +8,10 @@ use std::{
 
 use crate::{
     context::{Context, Item},
-    engine::Run,
+    engine::{
+        Run,
+        call::{CallSite, Recorded},
+    },
     executor::{
         payload::{self, transport},
         unit::{Unencodable, Work},
@@ -30,14 +33,21 @@ pub(in crate::engine) struct Shared {
     encoded: OnceLock<Result<Arc<EncodedView>, Box<Failure>>>,
     /// The name of what the body reads, if the run is recorded.
     reads: Option<[u8; 16]>,
+    /// If the steps of a workflow that the body calls are recorded.
+    recorded: Option<Recorded>,
     /// Some key is secret, and what is in it may have become an item.
     has_secrets: bool,
 }
 
 impl Shared {
-    pub(in crate::engine) fn new(map: &'static Map, view: View, reads: Option<[u8; 16]>) -> Self {
+    pub(in crate::engine) fn new(
+        map: &'static Map,
+        view: View,
+        reads: Option<[u8; 16]>,
+        recorded: Option<Recorded>,
+    ) -> Self {
         let has_secrets = view.specs().iter().any(|key| key.secret);
-        Self { map, view, encoded: OnceLock::new(), reads, has_secrets }
+        Self { map, view, encoded: OnceLock::new(), reads, recorded, has_secrets }
     }
 
     /// The view, for the node after the map. The values are its own, unless a unit that was left behind has them too.
@@ -112,6 +122,11 @@ impl Work for ItemsWork {
     fn run(&mut self, from: usize, to: usize, context: &mut Context) -> (usize, Option<Box<Failure>>) {
         let Self { shared, batch, .. } = self;
         let by_index = shared.map.indexed || shared.map.spec.is_in_place();
+        if shared.map.workflow.is_some() {
+            let position = context.origin().position().clone();
+            let (run, recorded) = (Arc::clone(&self.run), shared.recorded.clone());
+            context.caller = Some(Arc::new(CallSite { run, node: None, position, recorded }));
+        }
         context.item = Some(Item { index: batch.start(), by_index, hash: None });
         let outcome = guard(|| batch.run(&shared.view, context, to - from).map_err(Into::into)).flatten();
         let failure = outcome.err().map(|failure| failure.at(shared.map.name, shared.map.place));

@@ -52,6 +52,15 @@ pub(in crate::engine) struct Names {
 }
 
 impl Names {
+    /// The names of the inputs of a workflow that a node, or an item of a map, calls: they follow from what that reads.
+    pub(in crate::engine) fn of_call(
+        reads: (Name, Option<[u8; 16]>),
+        keys: impl Iterator<Item = u32>,
+        renewed: bool,
+    ) -> Self {
+        Self { of: keys.map(|key| (key, Name::of(&(reads, key)))).collect(), renewed }
+    }
+
     /// The name of a key's value; `None` if it is unset.
     pub(in crate::engine) fn get(&self, key: u32) -> Option<Name> {
         self.of.get(&key).copied()

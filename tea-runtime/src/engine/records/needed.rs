@@ -1,10 +1,14 @@
 //! Which values somebody needs after the branch that wrote them. The others are not recorded once more when the branch
 //! ends, if its steps are recorded: those who want them after all walk through its steps again, of which none runs.
 
-use crate::plan::{Block, Next, Plan, Task, Work};
+use crate::plan::{Block, Next, Plan, Region, Task, Work};
 
 /// Whether a value that `task` wrote is part of the output, or may be read outside of the task or by its next visit.
-pub(in crate::engine) fn is_needed(plan: &Plan, task: &Task, key: u32) -> bool {
+pub(in crate::engine) fn is_needed(plan: &Plan, region: &Region, task: &Task, key: u32) -> bool {
+    if !std::ptr::eq(region.keys, plan.keys) {
+        // It is in a workflow that nodes call, whose values are theirs.
+        return true;
+    }
     let is_output = plan.keys[key as usize].output;
     is_output || task.reads.iter().any(|read| read.key == key) || is_read(plan.root, task.block, key)
 }
@@ -18,7 +22,7 @@ fn is_read(block: &Block, except: &Block, key: u32) -> bool {
     decides(block.entry)
         || block.steps.iter().any(|step| {
             let works = match step.work {
-                Work::Run(_) => false,
+                Work::Run(_) | Work::Call(_) => false,
                 Work::Map(map) => map.reads.contains(&key),
                 Work::FanOut(region) => {
                     let reads = |task: &Task| task.when_reads.contains(&key) || is_read(task.block, except, key);

@@ -12,8 +12,8 @@ use crate::{
     failure::{Failure, FailureKind, NodeError},
     map::MapSpec,
     plan::{
-        Arm, Block, Body, Checkpoint, CodeId, Condition, Map, Next, Place, Plan, RESULTS, Region, Site, Step, Target,
-        Task, TaskRead, TaskWrite, Work,
+        Arm, Block, Body, Checkpoint, CodeId, Condition, Map, Next, Place, Plan, RESULTS, Region, Site, Step,
+        Subworkflow, Target, Task, TaskRead, TaskWrite, Work,
     },
     policy::ParallelConfig,
     state::{Key, KeySpec, Kind, Reduce, Value, View, Wire},
@@ -32,6 +32,7 @@ pub(crate) fn leak<T>(value: T) -> &'static T {
 pub(crate) struct Kit {
     keys: Vec<KeySpec>,
     sites: Vec<Option<Site>>,
+    workflows: Vec<&'static Subworkflow>,
 }
 
 impl Kit {
@@ -107,6 +108,11 @@ impl Kit {
         Block { entry, steps: steps.leak(), keys }
     }
 
+    /// The keys so far.
+    fn specs(&self) -> &'static [KeySpec] {
+        self.keys.iter().map(|spec| KeySpec { ..*spec }).collect::<Vec<_>>().leak()
+    }
+
     /// All keys so far, and the results of a fan-out.
     fn everything(&self) -> &'static [u32] {
         (0..u32::try_from(self.keys.len()).unwrap()).chain([RESULTS]).collect::<Vec<_>>().leak()
@@ -121,8 +127,15 @@ impl Kit {
         for task in tasks.iter_mut().filter(|task| task.when.is_some()) {
             task.when_reads = self.everything();
         }
-        let mut region =
-            Region { id, place: PLACE, tasks: tasks.leak(), dataflow: false, max_workers: None, fail_fast: false };
+        let mut region = Region {
+            id,
+            place: PLACE,
+            keys: self.specs(),
+            tasks: tasks.leak(),
+            dataflow: false,
+            max_workers: None,
+            fail_fast: false,
+        };
         with(&mut region);
         let region = leak(region);
         self.sites.push(Some(Site::Region(region)));
@@ -141,7 +154,9 @@ impl Kit {
             id,
             name,
             place: PLACE,
+            keys: self.specs(),
             spec,
+            workflow: None,
             reads: &[],
             writes: &[],
             indexed: false,
@@ -167,6 +182,7 @@ impl Kit {
             keys: self.keys.leak(),
             root: leak(root),
             sites: self.sites.into_iter().flatten().collect::<Vec<_>>().leak(),
+            workflows: self.workflows.leak(),
             max_workers: None,
             checkpoint: Some(Checkpoint::DEFAULT),
             identities: None,

@@ -35,11 +35,14 @@ use crate::{
         tests::{HERE, key},
     },
     result::CircuitState,
+    state::KeySpec,
     state::{Key, View},
 };
 
 const WORD: Key<String> = Key::new(0);
 const SHOUT: Key<String> = Key::new(1);
+
+static KEYS: [KeySpec; 2] = [key("word"), key("shout")];
 
 static PLAN: Plan = Plan {
     name: "shouts",
@@ -49,9 +52,10 @@ static PLAN: Plan = Plan {
     package: None,
     version: None,
     panics_abort: false,
-    keys: &[key("word"), key("shout")],
+    keys: &KEYS,
     root: &Block { entry: Next::Go(Target::End), steps: &[], keys: &[] },
     sites: &[Site::Region(&REGION), Site::Map(&MAP)],
+    workflows: &[],
     max_workers: None,
     checkpoint: None,
     identities: None,
@@ -62,6 +66,7 @@ inventory::submit!(Registered(&PLAN));
 static REGION: Region = Region {
     id: 0,
     place: HERE,
+    keys: &KEYS,
     tasks: &[Task {
         name: "shout",
         place: HERE,
@@ -103,6 +108,8 @@ static MAP: Map = Map {
     id: 1,
     name: "double",
     place: HERE,
+    keys: &KEYS,
+    workflow: None,
     spec: &map(given(|_, _| Ok(0..usize::MAX)), |_, _, n, _| double(*n).map(drop), (), None, Wired, Wired),
     reads: &[],
     writes: &[],

@@ -103,7 +103,7 @@ impl Drawing {
         let mut items = Vec::new();
         for (index, step) in frame.block.steps.iter().enumerate() {
             let map = match step.work {
-                Work::Run(_) => None,
+                Work::Run(_) | Work::Call(_) => None,
                 Work::Map(map) => Some(map),
                 Work::FanOut(region) => {
                     items.push(Item::FanOut(self.fan_out(frame, index, step.name, region)));
@@ -200,7 +200,7 @@ impl Frame<'_> {
             (Target::Step(index), _) => {
                 let step = &self.block.steps[index as usize];
                 match step.work {
-                    Work::Run(_) | Work::Map(_) => ends.push((End::Node(step.name), labels.clone())),
+                    Work::Run(_) | Work::Call(_) | Work::Map(_) => ends.push((End::Node(step.name), labels.clone())),
                     Work::FanOut(region) => self.enter(index as usize, region, labels, ends),
                 }
             }

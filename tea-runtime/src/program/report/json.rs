@@ -51,6 +51,9 @@ struct Cause<'a> {
     permanent: bool,
     node: Option<&'a str>,
     place: Option<Place>,
+    /// The file of the place, if it is not that of the workflow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
     panicked_at: Option<&'a str>,
     exit: Option<ExitStatus>,
     output: &'a [String],
@@ -65,6 +68,7 @@ impl<'a> From<&'a Failure> for Cause<'a> {
             permanent: failure.permanent,
             node: failure.node.as_deref(),
             place: failure.place,
+            file: failure.file.as_deref(),
             panicked_at: failure.panicked_at.as_deref(),
             exit: failure.exit,
             output: &failure.output,

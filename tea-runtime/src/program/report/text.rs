@@ -101,7 +101,8 @@ fn write_total(page: &mut Page, report: &Report<'_>, told: usize, cancelled: &[&
 /// running.
 fn place(report: &Report<'_>, failed: &Failed<'_>) -> Option<String> {
     let failure = failed.failure;
-    let shown = |place: Place| format!("{}:{}:{}", report.plan.file, place.line, place.column);
+    let file = failure.file.as_deref().unwrap_or(report.plan.file);
+    let shown = |place: Place| format!("{file}:{}:{}", place.line, place.column);
     let Some(node) = &failure.node else {
         return branch_place(report.plan, &failed.branch).map(shown);
     };
