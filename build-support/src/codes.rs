@@ -95,7 +95,7 @@ codes! {
     MISPLACED_END = 206, "`__end__` where nothing can end";
     /// Back to a `__start__` that depends on conditions.
     MISPLACED_START = 207, "`__start__` where nothing can start";
-    /// `fan_in` or parallel settings on a plain edge, or parallel settings on a node that is not parallel.
+    /// `fan_in` or parallel settings on a plain edge, or settings for several branches on a node that runs once.
     NOT_PARALLEL = 208, "parallel settings on something that is not parallel";
     /// A fan-out without a fan-in, with two, or with one that cannot be.
     BAD_FAN_IN = 209, "a fan-out without one clear fan-in";

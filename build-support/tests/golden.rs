@@ -14,6 +14,8 @@ use std::{
 /// The workflow files, each with its name.
 fn files() -> Vec<(String, PathBuf)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    // Paths of called workflows are relative to the file that calls, whose path is its name here.
+    std::env::set_current_dir(&folder).unwrap();
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();

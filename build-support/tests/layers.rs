@@ -11,6 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["yaml"],
     &["syntax"],
     &["graph"],
+    &["calls"],
     &["check"],
     &["plan"],
     &["generate"],

@@ -328,6 +328,14 @@ pub struct Region {
 }
 
 impl Region {
+    /// The one branch of a fan-out that is a node with settings of its own.
+    pub(crate) fn attempt(&self) -> Option<&'static Task> {
+        match self.tasks {
+            [task] if task.place == self.place => Some(task),
+            _ => None,
+        }
+    }
+
     /// The identities of the conditions of its branches.
     pub(crate) fn when_code(&self) -> Vec<CodeId> {
         self.tasks.iter().filter(|task| task.when.is_some()).map(|task| task.when_code).collect()

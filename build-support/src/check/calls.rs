@@ -16,7 +16,10 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
         let Some(called) = call.number.map(|number| &graph.called[number]) else { continue };
         let mut check = Check { graph, node, call, called, found };
         call.with.iter().for_each(|(name, value)| check.input(name, value));
-        check.missing();
+        // One that is unknown may be meant for one that is missing.
+        if call.with.iter().all(|(name, _)| called.key(&name.value).is_some()) {
+            check.missing();
+        }
         call.gives.iter().for_each(|name| check.output(name));
     }
 }

@@ -19,7 +19,8 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
     let mut sites = Sites { graph, reported: HashSet::new(), found };
     for region in graph.regions.iter().filter(|_| !graph.dataflow) {
         for task in &region.tasks {
-            sites.check(&task.settings, task.span, "this branch");
+            let is_node = region.from == task.head;
+            sites.check(&task.settings, task.span, if is_node { "this node" } else { "this branch" });
         }
     }
     for node in &graph.workflow.nodes {
@@ -28,7 +29,7 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
                 sites.check(&node.parallel.or(file), node.name.span, "this node");
                 shared_in_dataflow(node, sites.found);
             }
-            Work::Run(_) => not_parallel(node, sites.found),
+            Work::Run(_) => of_several(node, sites.found),
             Work::Map(map) => {
                 let resolved = node.parallel.or(file);
                 sites.check(&resolved, node.name.span, "this node");
@@ -135,11 +136,13 @@ impl Sites<'_, '_, '_> {
     }
 }
 
-fn not_parallel(node: &Node, found: &mut Diagnostics) {
-    let Some((name, span)) = settings::first_written(&node.parallel) else { return };
+/// Settings that only mean something for several branches or items.
+fn of_several(node: &Node, found: &mut Diagnostics) {
+    let shared = node.parallel.written().find(|(name, _)| SHARED.contains(name));
+    let Some((name, span)) = shared else { return };
     found.push(
         Diagnostic::error(codes::NOT_PARALLEL, span, format!("`{name}` on a node that runs once"))
-            .label("has no meaning here")
+            .label("is for several branches or items")
             .help("write it on the parallel edge that leads here")
             .help(format!("or add `type: dynamic_parallel` to run `{}` once for each item", node.name.value)),
     );

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     diagnostic::Diagnostics,
-    syntax::{Parallel, Workflow},
+    syntax::{Node, Parallel, Work, Workflow},
 };
 
 /// The blocks and regions of a workflow.
@@ -111,7 +111,39 @@ impl<'a> Builder<'a> {
             }
             self.shape.regions.push(region);
         }
+        self.attempts();
         self.shape
+    }
+
+    /// A node with parallel settings of its own is a fan-out with one branch, which is tried as these say.
+    fn attempts(&mut self) {
+        let Self { workflow, shape, .. } = self;
+        for block in 0..shape.blocks.len() {
+            for at in 0..shape.blocks[block].steps.len() {
+                let step = &mut shape.blocks[block].steps[at];
+                let Some(node) = workflow.nodes.get(step.node).filter(|node| step.region.is_none() && is_attempt(node))
+                else {
+                    continue;
+                };
+                let (index, inner, region) = (step.node, shape.blocks.len(), shape.regions.len());
+                let shape = &mut *shape;
+                shape.blocks[block].steps[at].region = Some(region);
+                let steps = vec![Step { node: index, region: None, next: Next::go(Target::End) }];
+                shape.blocks.push(Block { task: Some((region, 0)), entry: Next::go(Target::Step(0)), steps });
+                shape.block_of[index] = Some(inner);
+                let settings = node.parallel.or(&workflow.parallel);
+                let task = Task { head: index, span: node.name.span, when: None, needs: Vec::new(), block: inner, settings };
+                shape.regions.push(Region {
+                    from: index,
+                    span: node.name.span,
+                    fan_in: None,
+                    block,
+                    tasks: vec![task],
+                    settings: Parallel::default(),
+                });
+                shape.doubtful.push(false);
+            }
+        }
     }
 
     /// Gives the nodes of a block their steps.
@@ -194,6 +226,11 @@ impl<'a> Builder<'a> {
             settings,
         }
     }
+}
+
+/// Whether a node is tried by itself, because settings say how.
+fn is_attempt(node: &Node) -> bool {
+    matches!(node.work, Work::Run(_)) && settings::first_written(&node.parallel).is_some()
 }
 
 /// Indices of steps and tasks, which are fewer than the bytes of a file.

@@ -258,6 +258,17 @@ pub struct Region {
     pub fail_fast: bool,
 }
 
+impl Region {
+    /// The one branch of a fan-out that is a node with settings of its own.
+    #[must_use]
+    pub fn attempt(&self) -> Option<&Task> {
+        match &self.tasks[..] {
+            [task] if task.span == self.span => Some(task),
+            _ => None,
+        }
+    }
+}
+
 /// One branch of a fan-out, or a part that several branches lead to.
 #[derive(Debug)]
 pub struct Task {

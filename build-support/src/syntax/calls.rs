@@ -14,14 +14,11 @@ use crate::{
     yaml::{Entry, Tree, Value},
 };
 
-/// What a node is made of that calls a workflow, or that runs Rust; and what only the first has.
-const WORKS: [&str; 3] = ["run", "use", "workflow"];
-
 impl<'a> Reader<'a, '_> {
     /// The call of a node, and what it writes; `None` if it has Rust of its own. Reports a node that has neither, or more
     /// than one of them.
     pub(super) fn call(&mut self, fields: &Fields<'_, 'a>, node: &str) -> Option<(Action, Output)> {
-        let written: Vec<(&str, Span)> = WORKS.iter().filter_map(|name| Some((*name, fields.written(name)?))).collect();
+        let written: Vec<(&str, Span)> = language::WORKS.iter().filter_map(|name| Some((*name, fields.written(name)?))).collect();
         match written[..] {
             [] => {
                 if fields.is_complete {

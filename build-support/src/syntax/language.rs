@@ -15,6 +15,8 @@ pub(crate) struct Table {
     pub(crate) entries: &'static [Entry],
     /// Further entries: parallel settings may be written in several mappings.
     pub(crate) more: &'static [Entry],
+    /// One of these must be there.
+    pub(crate) one_of: &'static [&'static str],
     /// What is in doubt if one of its entries cannot be read.
     pub(crate) says: Facts,
 }
@@ -127,6 +129,9 @@ pub(super) const fn entry(name: &'static str, shape: Shape, about: &'static str)
 pub(crate) static TABLES: [&Table; 11] =
     [&NODE, &EDGE, &PARALLEL, &CHECKPOINT, &RETRY, &CIRCUIT_BREAKER, &ARM, &KEY, &SETTINGS, &WORKFLOW, &INLINE];
 
+/// What a node does: its own Rust, or another workflow.
+pub(crate) const WORKS: &[&str] = &["run", "use", "workflow"];
+
 /// Words of `type` on a node.
 pub(crate) const NODE_TYPES: &[&str] = &["dynamic_parallel"];
 /// Words of `strategy` and `parallel_strategy`.
@@ -151,6 +156,7 @@ pub(crate) static WORKFLOW: Table = Table {
         entry("edges", Shape::Mappings(&EDGE), "Where the order is not that of the list: fan-outs and conditions."),
     ],
     more: &[],
+    one_of: &[],
     says: Facts::ALL,
 };
 
@@ -169,6 +175,7 @@ pub(crate) static INLINE: Table = Table {
         entry("edges", Shape::Mappings(&EDGE), "Where the order is not that of the list: fan-outs and conditions."),
     ],
     more: &[],
+    one_of: &[],
     says: Facts::ALL,
 };
 
@@ -181,6 +188,7 @@ static INLINE_SETTINGS: Table = Table {
         "How everything that is parallel in it runs, unless it says so itself.",
     )],
     more: &[],
+    one_of: &[],
     says: doubt::SETTING,
 };
 
@@ -208,6 +216,7 @@ pub(crate) static KEY: Table = Table {
         entry("value_name", Shape::Text, "Of an input: what the program's help calls the value, such as `FILE`."),
     ],
     more: &[],
+    one_of: &[],
     says: doubt::KEY,
 };
 
@@ -223,6 +232,7 @@ static SETTINGS: Table = Table {
         ),
     ],
     more: &[],
+    one_of: &[],
     says: doubt::SETTING,
 };
 
@@ -246,6 +256,7 @@ pub(crate) static CHECKPOINT: Table = Table {
         ),
     ],
     more: &[],
+    one_of: &[],
     says: doubt::SETTING,
 };
 
@@ -261,6 +272,7 @@ pub(crate) static PARALLEL: Table = Table {
     example: "{ strategy: process }",
     entries: &[entry("strategy", Shape::Word(STRATEGIES), "Where branches run: on threads, or in worker processes.")],
     more: settings::ENTRIES,
+    one_of: &[],
     says: doubt::SETTING,
 };
 
@@ -315,6 +327,7 @@ pub(crate) static NODE: Table = Table {
         STRATEGY,
     ],
     more: settings::ENTRIES,
+    one_of: WORKS,
     says: doubt::NODE,
 };
 
@@ -327,6 +340,7 @@ pub(crate) static ARM: Table = Table {
         required("to", Shape::Reference, "Where to continue."),
     ],
     more: &[],
+    one_of: &[],
     says: doubt::EDGE,
 };
 
@@ -347,6 +361,7 @@ pub(crate) static EDGE: Table = Table {
         STRATEGY,
     ],
     more: settings::ENTRIES,
+    one_of: &[],
     says: doubt::EDGE,
 };
 
@@ -366,6 +381,7 @@ pub(crate) static RETRY: Table = Table {
         entry("retry_on", Shape::Words(RETRY_ON), "The kinds of failure that are tried again; all if not given."),
     ],
     more: &[],
+    one_of: &[],
     says: doubt::SETTING,
 };
 
@@ -379,5 +395,6 @@ pub(crate) static CIRCUIT_BREAKER: Table = Table {
         entry("half_open_max_calls", Shape::Count(1), "Trial calls let through when half open; 1 if not given."),
     ],
     more: &[],
+    one_of: &[],
     says: doubt::SETTING,
 };

@@ -35,6 +35,9 @@ fn mapping(table: &'static Table, tables: &mut Map<String, Value>) -> Value {
     if !required.is_empty() {
         value["required"] = json!(required);
     }
+    if !table.one_of.is_empty() {
+        value["oneOf"] = table.one_of.iter().map(|name| json!({ "required": [name] })).collect();
+    }
     value
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::drawing::{Drawing, End, Item, map_title, region_title};
+use super::drawing::{Drawing, End, Item, region_title};
 
 pub(super) fn render(drawing: &Drawing<'_>) -> String {
     let mut page = Page { text: String::new(), boxes: 0 };
@@ -36,12 +36,9 @@ impl Page {
             match item {
                 Item::Node(node) => {
                     let id = id(End::Node(node.name));
-                    let looks = match node.map {
-                        Some(map) => {
-                            format!("label={}, peripheries=2", quoted(&format!("{}\n{}", node.name, map_title(map))))
-                        }
-                        None => format!("label={}", quoted(node.name)),
-                    };
+                    let lines = [&[node.name.to_owned()], &node.about()[..]].concat();
+                    let double = if node.map.is_some() || node.calls.is_some() { ", peripheries=2" } else { "" };
+                    let looks = format!("label={}{double}", quoted(&lines.join("\n")));
                     self.line(depth, &format!("{id} [{looks}];"));
                 }
                 Item::FanOut(fan_out) => {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use tea_build::{
-    plan::{Block, Code, KeyId, Map, Next, Output, Plan, Region, Run, Target, Task, Work},
+    plan::{Action, Block, Code, KeyId, Map, Next, Output, Plan, Policy, Region, Run, Target, Task, Work},
     source::{LineColumn, Sources, Span},
     syntax::Strategy,
 };
@@ -42,10 +42,27 @@ pub(super) struct Node<'a> {
     pub(super) max_visits: u64,
     /// The map, if it is one.
     pub(super) map: Option<&'a Map>,
+    /// The workflow that it calls.
+    pub(super) calls: Option<&'a Plan>,
+    /// Its settings, if it has some of its own.
+    pub(super) attempt: Option<&'a Policy>,
     /// The keys that it reads.
     pub(super) reads: Vec<&'a str>,
     /// The keys that it writes.
     pub(super) writes: Vec<&'a str>,
+}
+
+impl Node<'_> {
+    /// What is written below the name.
+    pub(super) fn about(&self) -> Vec<String> {
+        let calls = self.calls.map(|plan| format!("runs {}", plan.name.value));
+        let settings = match (self.map, self.attempt) {
+            (Some(map), _) => Some(title("each item", Some(map.policy.strategy), map.max_workers, map.fail_fast)),
+            (None, Some(policy)) => Some(title("by itself", Some(policy.strategy), None, false)),
+            (None, None) => None,
+        };
+        calls.into_iter().chain(settings).collect()
+    }
 }
 
 /// A box around the branches of a fan-out.
@@ -102,6 +119,11 @@ impl<'a> Drawing<'a> {
         }
     }
 
+    /// The path of a workflow's file.
+    pub(super) fn file_of(&self, plan: &Plan) -> String {
+        self.sources.get(plan.name.span.file).path.display().to_string()
+    }
+
     /// The line and column of a place.
     fn locate(&self, span: Span) -> LineColumn {
         self.sources.locate(span)
@@ -114,23 +136,34 @@ impl<'a> Drawing<'a> {
     fn block(&mut self, frame: &Frame<'a, '_>) -> Vec<Item<'a>> {
         let mut items = Vec::new();
         for (index, step) in frame.block.steps.iter().enumerate() {
-            let (map, reads, writes) = match &step.work {
-                Work::Run(Run { action, output }) => (None, reads(action.code()), written(output)),
+            let (mut work, mut attempt) = (&step.work, None);
+            if let Work::FanOut(region) = work {
+                let Some((task, [inner])) = region.attempt().map(|task| (task, &task.block.steps[..])) else {
+                    items.push(Item::FanOut(self.fan_out(frame, index, &step.name, region)));
+                    continue;
+                };
+                (work, attempt) = (&inner.work, Some(&task.policy));
+            }
+            let (map, action, reads, writes) = match work {
+                Work::Run(Run { action, output }) => (None, action, reads(action.code()), written(output)),
                 Work::Map(map) => {
                     let reads = reads(map.body.code().chain([&map.items]));
                     let writes = map.output.iter().map(|output| output.key).chain(map.failures).collect();
-                    (Some(&**map), reads, writes)
+                    (Some(&**map), &map.body, reads, writes)
                 }
-                Work::FanOut(region) => {
-                    items.push(Item::FanOut(self.fan_out(frame, index, &step.name, region)));
-                    continue;
-                }
+                Work::FanOut(_) => unreachable!("a node by itself is no fan-out"),
+            };
+            let calls = match action {
+                Action::Rust(_) => None,
+                Action::Call(call) => self.plan.called.get(call.number),
             };
             items.push(Item::Node(Node {
                 name: &step.name,
                 place: self.locate(step.span),
                 max_visits: step.max_visits,
                 map,
+                calls,
+                attempt,
                 reads: self.names(&reads),
                 writes: self.names(&writes),
             }));
@@ -241,6 +274,9 @@ impl<'a> Frame<'a, '_> {
                 let step = &self.block.steps[index as usize];
                 match &step.work {
                     Work::Run(_) | Work::Map(_) => ends.push((End::Node(&step.name), labels.clone())),
+                    Work::FanOut(region) if region.attempt().is_some() => {
+                        ends.push((End::Node(&step.name), labels.clone()));
+                    }
                     Work::FanOut(region) => self.enter(index as usize, region, labels, ends),
                 }
             }
@@ -298,11 +334,6 @@ pub(super) fn strategy_name(strategy: Strategy) -> &'static str {
 /// The title of a fan-out's box.
 pub(super) fn region_title(region: &Region) -> String {
     title("parallel", strategy(region), region.max_workers, region.fail_fast)
-}
-
-/// The second line of a map.
-pub(super) fn map_title(map: &Map) -> String {
-    title("each item", Some(map.policy.strategy), map.max_workers, map.fail_fast)
 }
 
 fn title(what: &str, strategy: Option<Strategy>, max_workers: Option<u32>, fail_fast: bool) -> String {

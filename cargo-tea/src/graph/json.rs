@@ -8,7 +8,7 @@ use super::drawing::{Drawing, End, Item, strategy_name};
 pub(super) fn render(drawing: &Drawing<'_>) -> String {
     let plan = drawing.plan;
     let (mut nodes, mut fan_outs) = (Vec::new(), Vec::new());
-    collect(&drawing.root, None, &mut nodes, &mut fan_outs);
+    collect(drawing, &drawing.root, None, &mut nodes, &mut fan_outs);
     let keys: Vec<_> = plan
         .keys
         .iter()
@@ -44,7 +44,7 @@ pub(super) fn render(drawing: &Drawing<'_>) -> String {
     format!("{whole:#}\n")
 }
 
-fn collect(items: &[Item<'_>], within: Option<u32>, nodes: &mut Vec<Value>, fan_outs: &mut Vec<Value>) {
+fn collect(drawing: &Drawing<'_>, items: &[Item<'_>], within: Option<u32>, nodes: &mut Vec<Value>, fan_outs: &mut Vec<Value>) {
     for item in items {
         match item {
             Item::Node(node) => nodes.push(json!({
@@ -54,6 +54,8 @@ fn collect(items: &[Item<'_>], within: Option<u32>, nodes: &mut Vec<Value>, fan_
                 "fan_out": within,
                 "reads": node.reads,
                 "writes": node.writes,
+                "calls": node.calls.map(|plan| json!({ "name": plan.name.value, "file": drawing.file_of(plan) })),
+                "attempt": node.attempt.map(limits),
                 "map": node.map.map(|map| {
                     let mut settings = limits(&map.policy);
                     settings.insert("max_workers".to_owned(), map.max_workers.into());
@@ -84,7 +86,7 @@ fn collect(items: &[Item<'_>], within: Option<u32>, nodes: &mut Vec<Value>, fan_
                     "fail_fast": region.fail_fast,
                     "branches": branches,
                 }));
-                collect(&fan_out.items, Some(region.id), nodes, fan_outs);
+                collect(drawing, &fan_out.items, Some(region.id), nodes, fan_outs);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt::Write};
 
-use super::drawing::{Drawing, End, Item, map_title, region_title};
+use super::drawing::{Drawing, End, Item, region_title};
 
 /// Words that cannot be the id of a node.
 const RESERVED: [&str; 16] = [
@@ -49,9 +49,12 @@ impl<'a> Page<'a> {
             match item {
                 Item::Node(node) => {
                     let id = self.id(End::Node(node.name));
-                    let line = match node.map {
-                        Some(map) => format!("{id}[[{}]]", quoted(&format!("{}\n{}", node.name, map_title(map)))),
-                        None => format!("{id}[{}]", quoted(node.name)),
+                    let lines = [&[node.name.to_owned()], &node.about()[..]].concat();
+                    let text = quoted(&lines.join("\n"));
+                    let line = if node.map.is_some() || node.calls.is_some() {
+                        format!("{id}[[{text}]]")
+                    } else {
+                        format!("{id}[{text}]")
                     };
                     self.line(depth, &line);
                 }

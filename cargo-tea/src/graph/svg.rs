@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    drawing::{Drawing, End, map_title, region_title},
+    drawing::{Drawing, End, region_title},
     layout::{self, Area, Layout, Point, text_width},
 };
 
@@ -51,7 +51,9 @@ fn boxes(layout: &Layout<'_, '_>, text: &mut String) {
 
 fn nodes(layout: &Layout<'_, '_>, text: &mut String) {
     for (node, area) in &layout.nodes {
-        let class = if node.map.is_some() { "node map" } else { "node" };
+        let is_double = node.map.is_some() || node.calls.is_some();
+        let class = if is_double { "node map" } else { "node" };
+        let about = node.about().join(", ");
         let name = escaped(node.name);
         _ = write!(text, "<g class=\"{class}\" data-node=\"{name}\"><title>{name}, line {}", node.place.line);
         for (what, keys) in [("reads", &node.reads), ("writes", &node.writes)] {
@@ -61,12 +63,14 @@ fn nodes(layout: &Layout<'_, '_>, text: &mut String) {
         }
         _ = write!(text, "</title>{}", rectangle(*area, 6.0));
         let center = middle(*area);
-        if let Some(map) = node.map {
+        if is_double {
             let inner =
                 Area { left: area.left + 3.0, top: area.top + 3.0, width: area.width - 6.0, height: area.height - 6.0 };
             _ = write!(text, "{}", rectangle(inner, 4.0));
+        }
+        if !about.is_empty() {
             _ = write!(text, "{}", words(Point { y: center.y - 8.0, ..center }, "", node.name));
-            _ = write!(text, "{}", words(Point { y: center.y + 9.0, ..center }, "small", &map_title(map)));
+            _ = write!(text, "{}", words(Point { y: center.y + 9.0, ..center }, "small", &about));
         } else {
             _ = write!(text, "{}", words(center, "", node.name));
         }

@@ -16,7 +16,7 @@ use self::{
     geometry::{around, turned},
     order::{Neighbors, mean, number},
 };
-use super::drawing::{Drawing, End, FanOut, Item, Node, map_title, region_title};
+use super::drawing::{Drawing, End, FanOut, Item, Node, region_title};
 
 /// Width of a character.
 const CHARACTER: f64 = 7.3;
@@ -420,7 +420,8 @@ fn terminal<'d, 'a>(kind: Kind<'d, 'a>) -> Vertex<'d, 'a> {
 }
 
 fn node_vertex<'d, 'a>(node: &'d Node<'a>) -> Vertex<'d, 'a> {
-    let second = node.map.map(|map| text_width(&map_title(map)) * 0.85);
+    let about = node.about().join(", ");
+    let second = (!about.is_empty()).then(|| text_width(&about) * 0.85);
     let width = text_width(node.name).max(second.unwrap_or(0.0)) + 24.0;
     let height = LINE + 15.0 + second.map_or(0.0, |_| LINE);
     Vertex { kind: Kind::Node(node), width, height, layer: 0, x: 0.0, top: 0.0 }

@@ -56,6 +56,8 @@ fn collect(items: &[Item], within: Option<u32>, nodes: &mut Vec<Value>, fan_outs
                 "place": place(node.place),
                 "max_visits": node.max_visits,
                 "fan_out": within,
+                "calls": node.calls.map(|workflow| json!({ "name": workflow.name, "file": workflow.file })),
+                "attempt": node.attempt.map(limits),
                 "map": node.map.map(|map| {
                     let mut map_json = limits(map.config);
                     map_json.insert("max_workers".to_owned(), map.max_workers.into());

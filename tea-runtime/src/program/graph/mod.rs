@@ -10,7 +10,7 @@ mod mermaid;
 use std::collections::HashMap;
 
 use crate::{
-    plan::{Block, Map, Next, Place, Plan, Region, Target, Task, Work},
+    plan::{Block, Map, Next, Place, Plan, Region, Subworkflow, Target, Task, Work},
     policy::{ParallelConfig, Strategy},
 };
 
@@ -56,6 +56,23 @@ struct DrawnNode {
     place: Place,
     max_visits: u64,
     map: Option<&'static Map>,
+    /// The workflow that it calls.
+    calls: Option<&'static Subworkflow>,
+    /// Its settings, if it has some of its own.
+    attempt: Option<&'static ParallelConfig>,
+}
+
+impl DrawnNode {
+    /// What is written below the name.
+    fn about(&self) -> Vec<String> {
+        let calls = self.calls.map(|workflow| format!("runs {}", workflow.name));
+        let settings = match (self.map, self.attempt) {
+            (Some(map), _) => Some(map_title(map)),
+            (None, Some(config)) => Some(title("by itself", Some(config.strategy), None, false)),
+            (None, None) => None,
+        };
+        calls.into_iter().chain(settings).collect()
+    }
 }
 
 /// A box around the branches of a fan-out.
@@ -102,15 +119,21 @@ impl Drawing {
     fn block(&mut self, frame: &Frame<'_>) -> Vec<Item> {
         let mut items = Vec::new();
         for (index, step) in frame.block.steps.iter().enumerate() {
-            let map = match step.work {
-                Work::Run(_) | Work::Call(_) => None,
-                Work::Map(map) => Some(map),
-                Work::FanOut(region) => {
+            let (mut work, mut attempt) = (step.work, None);
+            if let Work::FanOut(region) = work {
+                let Some((task, [inner])) = region.attempt().map(|task| (task, task.block.steps)) else {
                     items.push(Item::FanOut(self.fan_out(frame, index, step.name, region)));
                     continue;
-                }
+                };
+                (work, attempt) = (inner.work, Some(task.config));
+            }
+            let (map, calls) = match work {
+                Work::Run(_) | Work::FanOut(_) => (None, None),
+                Work::Call(call) => (None, Some(call.workflow)),
+                Work::Map(map) => (Some(map), map.workflow),
             };
-            items.push(Item::Node(DrawnNode { name: step.name, place: step.place, max_visits: step.max_visits, map }));
+            let (name, place, max_visits) = (step.name, step.place, step.max_visits);
+            items.push(Item::Node(DrawnNode { name, place, max_visits, map, calls, attempt }));
             self.arrows_to(End::Node(step.name), frame, &step.next);
         }
         items
@@ -201,6 +224,9 @@ impl Frame<'_> {
                 let step = &self.block.steps[index as usize];
                 match step.work {
                     Work::Run(_) | Work::Call(_) | Work::Map(_) => ends.push((End::Node(step.name), labels.clone())),
+                    Work::FanOut(region) if region.attempt().is_some() => {
+                        ends.push((End::Node(step.name), labels.clone()));
+                    }
                     Work::FanOut(region) => self.enter(index as usize, region, labels, ends),
                 }
             }
