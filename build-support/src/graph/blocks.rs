@@ -132,7 +132,8 @@ impl<'a> Builder<'a> {
                 shape.blocks.push(Block { task: Some((region, 0)), entry: Next::go(Target::Step(0)), steps });
                 shape.block_of[index] = Some(inner);
                 let settings = node.parallel.or(&workflow.parallel);
-                let task = Task { head: index, span: node.name.span, when: None, needs: Vec::new(), block: inner, settings };
+                let task =
+                    Task { head: index, span: node.name.span, when: None, needs: Vec::new(), block: inner, settings };
                 shape.regions.push(Region {
                     from: index,
                     span: node.name.span,

@@ -18,7 +18,8 @@ impl<'a> Reader<'a, '_> {
     /// The call of a node, and what it writes; `None` if it has Rust of its own. Reports a node that has neither, or more
     /// than one of them.
     pub(super) fn call(&mut self, fields: &Fields<'_, 'a>, node: &str) -> Option<(Action, Output)> {
-        let written: Vec<(&str, Span)> = language::WORKS.iter().filter_map(|name| Some((*name, fields.written(name)?))).collect();
+        let written: Vec<(&str, Span)> =
+            language::WORKS.iter().filter_map(|name| Some((*name, fields.written(name)?))).collect();
         match written[..] {
             [] => {
                 if fields.is_complete {

@@ -44,7 +44,13 @@ pub(super) fn render(drawing: &Drawing<'_>) -> String {
     format!("{whole:#}\n")
 }
 
-fn collect(drawing: &Drawing<'_>, items: &[Item<'_>], within: Option<u32>, nodes: &mut Vec<Value>, fan_outs: &mut Vec<Value>) {
+fn collect(
+    drawing: &Drawing<'_>,
+    items: &[Item<'_>],
+    within: Option<u32>,
+    nodes: &mut Vec<Value>,
+    fan_outs: &mut Vec<Value>,
+) {
     for item in items {
         match item {
             Item::Node(node) => nodes.push(json!({

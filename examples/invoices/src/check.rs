@@ -43,7 +43,9 @@ pub fn lines(invoice: &Node) -> Result<Vec<Line>, Permanent> {
     let customer = customer.ok_or_else(|| wrong("no customer"))?;
     let mut lines = Vec::new();
     for part in parts.iter().filter(|part| part.first().is_some_and(|word| word == "line")) {
-        let [_, count, price, currency] = &part[..] else { return Err(wrong("a line is not `(line COUNT PRICE CURRENCY)`")) };
+        let [_, count, price, currency] = &part[..] else {
+            return Err(wrong("a line is not `(line COUNT PRICE CURRENCY)`"));
+        };
         lines.push(Line {
             customer: customer.clone(),
             count: count.parse().map_err(|_| permanent(format!("`{count}` is not a count")))?,

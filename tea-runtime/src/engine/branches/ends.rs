@@ -111,6 +111,14 @@ pub(in crate::engine) fn summary(
     Some(Box::new(Failure { causes, branches, further, ..Failure::new(kind, message) }))
 }
 
+/// The failure of a node with settings of its own, in place of that of a fan-out whose one branch failed.
+pub(super) fn of_attempt(failure: Box<Failure>) -> Box<Failure> {
+    match failure.branches.first().and_then(|result| result.error.clone()) {
+        Some(own) => Box::new(Failure { branches: failure.branches, ..*own }),
+        None => failure,
+    }
+}
+
 fn kind(result: &ParallelFlowResult) -> FailureKind {
     result.error.as_ref().map_or(FailureKind::Error, |error| error.kind)
 }

@@ -63,6 +63,7 @@ pub(super) fn run(block: &mut BlockRun<'_>, region: &'static Region) -> Result<(
         run.info.events.emit(|| Event::BranchFinished { scope: run.info.events.scope(), result });
     }
     let failure = ends.failure(|index| site.config(index).allow_failure);
+    let failure = if region.attempt().is_some() { failure.map(ends::of_attempt) } else { failure };
     let failure = unrecorded.or(outcome.err().map(|refused| ends.refused(*refused))).or(failure);
     let joined = match failure {
         Some(failure) => {

@@ -5,7 +5,7 @@ use crate::plan::{Block, Next, Plan, Region, Task, Work};
 
 /// Whether a value that `task` wrote is part of the output, or may be read outside of the task or by its next visit.
 pub(in crate::engine) fn is_needed(plan: &Plan, region: &Region, task: &Task, key: u32) -> bool {
-    if !std::ptr::eq(region.keys, plan.keys) {
+    if plan.workflows.iter().any(|workflow| std::ptr::eq(workflow.keys, region.keys)) {
         // It is in a workflow that nodes call, whose values are theirs.
         return true;
     }
