@@ -233,7 +233,49 @@ impl Writer<'_> {
     }
 
     fn node(&mut self, name: &str, rest: &str) {
+        let called = if self.one_in(5) { self.called(rest) } else { None };
+        let rest = called.as_deref().unwrap_or(rest);
         writeln!(self.nodes, "  - {{ name: {name}, {rest} }}").expect("memory");
+    }
+
+    /// The same node, or map, as a call of a workflow that does what its Rust does, in two steps. `None` if the node writes
+    /// several keys, or reads what only it can read.
+    fn called(&mut self, rest: &str) -> Option<String> {
+        let start = rest.find("run: \"")?;
+        let (run, after) = rest[start + "run: \"".len()..].split_once("\", output: ")?;
+        let end = after.find([',', '}']).unwrap_or(after.len());
+        let (output, after) = after.split_at(end);
+        if output.starts_with('[') || run.contains("parallel_results") || run.starts_with("list") {
+            return None;
+        }
+        self.names += 1;
+        let number = self.names;
+        let item = "*item + at as u64";
+        let (mut with, mut input) = (String::new(), String::new());
+        let run = if run.contains(item) {
+            with = format!("with: {{ i{number}: \"{item}\" }}, ");
+            input = format!("i{number}: {{ type: u64, input: true }}, ");
+            run.replace(item, &format!("i{number}"))
+        } else {
+            run.to_owned()
+        };
+        let list = run.strip_prefix("vec![").and_then(|run| run.strip_suffix(']'));
+        let mixed = format!("mix(0, &[a{number}, {}])", list.unwrap_or(&run));
+        let (ty, mixed) = if list.is_some() { ("Vec<u64>", format!("vec![{mixed}]")) } else { ("u64", mixed) };
+        let settings = match self.rng.u32(..3) {
+            0 => {
+                let strategy = ["thread", "process"][self.rng.usize(..2)];
+                format!(", parallel_strategy: {strategy}, allow_failure: false, retry: {{ max_retries: 1, base_delay: 0s }}")
+            }
+            _ => String::new(),
+        };
+        let first = format!("mix({}, &[n])", self.rng.u32(..1000));
+        Some(format!(
+            "{}{with}workflow: {{ state_schema: {{ {input}a{number}: u64, b{number}: \"{ty}\" }}, nodes: [{{ name: first, run: \
+             \"{first}\", output: a{number} }}, {{ name: second, run: \"{mixed}\", output: b{number}{settings} }}] }}, output: {{ \
+             b{number}: {output} }}{after}",
+            &rest[..start],
+        ))
     }
 
     fn plain(&mut self, entry: &str, to: &str, place: &mut Place) {

@@ -237,9 +237,14 @@ impl Interpreter<'_> {
         let name = |key: KeyId| plan.keys[key.0 as usize].name.value.clone();
         let mut memory = Memory::default();
         for input in &call.inputs {
-            memory.state.insert(name(input.key), self.code(&input.value, state, locals)?);
+            let value = match input.shared {
+                // One that is unset stays unset.
+                Some(ours) => state.get(&self.plan.keys[ours.0 as usize].name.value).cloned(),
+                None => Some(self.code(&input.value, state, locals)?),
+            };
+            memory.state.extend(value.map(|value| (name(input.key), value)));
         }
-        let mut end = Interpreter { plan, called: self.called }.run(memory, 1)?;
+        let mut end = Interpreter { plan, called: self.called }.run(memory, locals.attempt)?;
         Ok(call.gives.iter().map(|key| end.remove(&name(*key)).expect("it is set")).collect())
     }
 

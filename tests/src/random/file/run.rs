@@ -137,7 +137,7 @@ impl Run<'_> {
         if let Some(items) = &node.items {
             return self.map(node, items, memory, locals);
         }
-        let value = evaluate(&node.run, &|name| self.named(name, memory, locals))?;
+        let value = self.value(node, memory, locals)?;
         match value {
             Value::Tuple(values) if node.takes_apart() => {
                 for (key, value) in node.output().iter().zip(values) {
@@ -153,6 +153,29 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// What the Rust of a node gives, or its workflow.
+    fn value(&self, node: &Node, memory: &Memory, locals: Locals<'_>) -> Result<Value, Failed> {
+        let Some(workflow) = &node.workflow else {
+            return evaluate(&node.run, &|name| self.named(name, memory, locals));
+        };
+        let mut own: HashMap<&str, Value> = HashMap::new();
+        for (input, value) in &node.with {
+            own.insert(input, evaluate(value, &|name| self.named(name, memory, locals))?);
+        }
+        for step in &workflow.nodes {
+            let run = |attempt| {
+                let around = Locals { named: &[], attempt, ..locals };
+                evaluate(&step.run, &|name| own.get(name).cloned().unwrap_or_else(|| self.named(name, memory, around)))
+            };
+            let value = match step.attempts() {
+                Some(most) => attempts(most, run).0?,
+                None => run(locals.attempt)?,
+            };
+            own.insert(&step.output, value);
+        }
+        Ok(node.gives().and_then(|key| own.remove(key)).expect("the workflow gives it"))
+    }
+
     fn map(&self, node: &Node, items: &str, memory: &mut Memory, locals: Locals<'_>) -> Result<(), Failed> {
         let items = evaluate(items, &|name| self.named(name, memory, locals))?;
         let Value::List(items) = items else { panic!("items are a list") };
@@ -162,8 +185,7 @@ impl Run<'_> {
             let mut named = vec![(node.item_var.as_deref().unwrap_or("item"), Value::Number(item))];
             named.extend(node.index_var.as_deref().map(|name| (name, Value::Number(index))));
             let tried = attempts(policy.attempts(), |attempt| {
-                let locals = Locals { named: &named, attempt, ..locals };
-                evaluate(&node.run, &|name| self.named(name, memory, locals))
+                self.value(node, memory, Locals { named: &named, attempt, ..locals })
             });
             match tried {
                 (Ok(result), _) => results.push(result),

@@ -38,7 +38,12 @@ pub(super) struct Key {
 #[derive(Debug, Deserialize)]
 pub(super) struct Node {
     pub(super) name: String,
+    /// What it does, unless it has a workflow.
+    #[serde(default)]
     pub(super) run: String,
+    pub(super) workflow: Option<Inner>,
+    #[serde(default)]
+    pub(super) with: BTreeMap<String, String>,
     output: Option<Names>,
     pub(super) goto: Option<Goto>,
     pub(super) max_visits: Option<u64>,
@@ -49,6 +54,27 @@ pub(super) struct Node {
     pub(super) failures: Option<String>,
     allow_failure: Option<bool>,
     retry: Option<Retry>,
+}
+
+/// A workflow that is written in a node: nodes in a row, each with one output. The generator writes no other.
+#[derive(Debug, Deserialize)]
+pub(super) struct Inner {
+    pub(super) nodes: Vec<Step>,
+}
+
+/// A node of a workflow that is written in a node.
+#[derive(Debug, Deserialize)]
+pub(super) struct Step {
+    pub(super) run: String,
+    pub(super) output: String,
+    retry: Option<Retry>,
+}
+
+impl Step {
+    /// How often it is tried, if it is tried by itself.
+    pub(super) fn attempts(&self) -> Option<u64> {
+        self.retry.map(|retry| 1 + retry.max_retries)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,6 +115,8 @@ enum To {
 enum Names {
     One(String),
     Many(Vec<String>),
+    /// A key of a workflow, and the key that gets its value. The generator writes no more than one.
+    Pair(BTreeMap<String, String>),
 }
 
 impl Names {
@@ -96,6 +124,7 @@ impl Names {
         match self {
             Self::One(one) => std::slice::from_ref(one),
             Self::Many(many) => many,
+            Self::Pair(pair) => std::slice::from_ref(pair.values().next().expect("a pair")),
         }
     }
 }
@@ -151,6 +180,14 @@ impl File {
 impl Node {
     pub(super) fn output(&self) -> &[String] {
         self.output.as_ref().map_or(&[], Names::as_slice)
+    }
+
+    /// The key of its workflow that it gives.
+    pub(super) fn gives(&self) -> Option<&str> {
+        match &self.output {
+            Some(Names::Pair(pair)) => pair.keys().next().map(String::as_str),
+            _ => None,
+        }
     }
 
     /// Its output is a list, which takes a tuple apart.
