@@ -1,0 +1,89 @@
+//! The whole programs: on a folder with files that end a worker, that are wrong for good and that are right, and killed on the
+//! way.
+
+use std::{fs, path::Path};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tests::{
+    process::wait_for,
+    program::{Program, recorded_bytes},
+};
+
+/// Writes this many invoices, of which every tenth overflows the parser's stack and every seventh has no customer.
+fn folder(path: &Path, count: usize) {
+    fs::create_dir(path).unwrap();
+    for number in 1..=count {
+        let text = match number {
+            _ if number.is_multiple_of(10) => "(".repeat(300_000),
+            _ if number.is_multiple_of(7) => "(invoice (line 1 5.00 EUR))".to_owned(),
+            _ => format!("(invoice (customer c{}) (line {number} 0.50 EUR) (line 1 1 EUR))", number % 3),
+        };
+        fs::write(path.join(format!("{number:04}.invoice")), text).unwrap();
+    }
+}
+
+/// What comes out for [`folder`].
+fn expected(count: usize) -> (Value, Value) {
+    let mut owed = serde_json::Map::new();
+    let mut refused = Vec::new();
+    for number in 1..=count {
+        let why = match number {
+            _ if number.is_multiple_of(10) => "the worker process was ended by signal 6 (SIGABRT): a stack overflowed",
+            _ if number.is_multiple_of(7) => "no customer",
+            _ => {
+                let owes = owed.entry(format!("c{}", number % 3)).or_insert(json!(0.0));
+                *owes = json!(owes.as_f64().unwrap() + f64::from(u32::try_from(number).unwrap()) * 0.5 + 1.0);
+                continue;
+            }
+        };
+        refused.push(json!({ "file": format!("{number:04}.invoice"), "why": why }));
+    }
+    (owed.into(), refused.into())
+}
+
+fn program(name: &str) -> Program {
+    match name {
+        "invoice" => Program::new(env!("CARGO_BIN_EXE_invoice")),
+        _ => Program::new(env!("CARGO_BIN_EXE_invoices")),
+    }
+}
+
+#[test]
+fn each_file_goes_through_the_workflow_and_what_is_wrong_costs_its_own_file_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let invoices = directory.path().join("invoices");
+    folder(&invoices, 60);
+    let (owed, refused) = expected(60);
+    for more in ["", "--max-workers 1"] {
+        let output = program("invoices").arg(&invoices).args("--no-state").args(more).run().json();
+        assert_eq!((&output["owed"], &output["refused"]), (&owed, &refused));
+    }
+    // The same workflow, as a program of its own.
+    let output = program("invoice").arg(invoices.join("0001.invoice")).run().json();
+    assert_eq!(output["total"], json!({ "file": "0001.invoice", "customer": "c1", "euros": 1.5 }));
+    let finished = program("invoice").arg(invoices.join("0007.invoice")).run();
+    let error = finished.failure(1);
+    assert!(error.contains("error: no customer") && error.contains("invoice.yaml:22:11, node `check`"), "{error}");
+}
+
+/// Killed on the way, it is resumed and gives what it would have given. Of files of which one node was done, only the others
+/// run again.
+#[test]
+fn a_killed_run_goes_on_with_the_files_that_it_had_not_done() {
+    const COUNT: usize = 400;
+    let directory = tempfile::tempdir().unwrap();
+    let [invoices, state] = ["invoices", "state"].map(|name| directory.path().join(name));
+    folder(&invoices, COUNT);
+    let run = || program("invoices").arg("--state-dir").arg(&state);
+    let running = run().arg(&invoices).start();
+    wait_for("some records", || (recorded_bytes(&state) >= 8_000).then_some(()));
+    running.signal(Signal::KILL);
+    assert_eq!(running.finish().signal, Some(9));
+
+    let resumed = run().args("--resume -v").run();
+    let output = resumed.json();
+    let (owed, refused) = expected(COUNT);
+    assert_eq!((&output["owed"], &output["refused"]), (&owed, &refused));
+    assert!(resumed.stderr.contains(" restored)"), "{}", resumed.stderr);
+}
