@@ -130,35 +130,35 @@ impl Loader<'_> {
         let mut workflow = inner.take_out();
         workflow.parallel = workflow.parallel.or(outer);
         workflow.checkpoint.clone_from(&self.checkpoint);
-        self.capture(&mut workflow, keys, &mut call.with);
+        capture(&mut workflow, keys, &mut call.with);
         self.calls(&mut workflow);
         Some(self.add(workflow))
-    }
-
-    /// The keys around a workflow that is written in place, as far as it reads them, are inputs of it.
-    fn capture(&mut self, workflow: &mut Workflow, keys: &[Key], with: &mut Vec<(Spanned<String>, Rust)>) {
-        let mut names: Vec<Spanned<String>> = Vec::new();
-        workflow.visit_rust(&mut |_, rust| names.extend(rust.names.iter().cloned()));
-        for outer in keys {
-            let name = &outer.name.value;
-            let Some(first) = names.iter().find(|used| used.value == *name) else { continue };
-            if workflow.keys.iter().any(|key| key.name.value == *name) {
-                continue;
-            }
-            workflow.keys.push(outer.captured());
-            let value = Rust {
-                text: name.clone(),
-                span: first.span,
-                map: vec![(0, first.span.start)],
-                names: vec![first.clone()],
-                assigned: Vec::new(),
-            };
-            with.push((Spanned::new(name.clone(), first.span), value));
-        }
     }
 
     fn add(&mut self, workflow: Workflow) -> usize {
         self.loaded.push(workflow);
         self.loaded.len() - 1
+    }
+}
+
+/// The keys around a workflow that is written in place, as far as it reads them, are inputs of it.
+fn capture(workflow: &mut Workflow, keys: &[Key], with: &mut Vec<(Spanned<String>, Rust)>) {
+    let mut names: Vec<Spanned<String>> = Vec::new();
+    workflow.visit_rust(&mut |_, rust| names.extend(rust.names.iter().cloned()));
+    for outer in keys {
+        let name = &outer.name.value;
+        let Some(first) = names.iter().find(|used| used.value == *name) else { continue };
+        if workflow.keys.iter().any(|key| key.name.value == *name) {
+            continue;
+        }
+        workflow.keys.push(outer.captured());
+        let value = Rust {
+            text: name.clone(),
+            span: first.span,
+            map: vec![(0, first.span.start)],
+            names: vec![first.clone()],
+            assigned: Vec::new(),
+        };
+        with.push((Spanned::new(name.clone(), first.span), value));
     }
 }

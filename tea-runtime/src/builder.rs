@@ -4,8 +4,9 @@ use std::{fmt, marker::PhantomData, num::NonZero, path::PathBuf, sync::Arc};
 
 use crate::{
     cancel::CancellationToken,
+    context::Context,
     engine::{
-        self, Failed, Means, Options, Settings,
+        self, Failed, Means, Options, Run, Settings,
         records::{self, Opened, Outlook, Session},
         settings,
     },
@@ -246,6 +247,50 @@ impl<W: Workflow> Builder<W> {
     }
 }
 
+impl Context {
+    /// Runs another workflow in this node, and returns its output: `ctx.run(thumbnail::builder(), input)?`. The run's cancellation,
+    /// ceilings (`max_workers`) and listeners hold for it, and the builder's own as well. It is not recorded: if this node runs
+    /// again when a run is resumed, so does all of the workflow. To have its nodes recorded, call it with `use` in the workflow
+    /// file.
+    ///
+    /// # Errors
+    /// If it fails or is cancelled, or its settings are invalid.
+    pub fn run<W: Workflow>(&self, builder: Builder<W>, input: W::Input) -> Result<W::Output, Error> {
+        let Builder {
+            max_workers, all_on_threads, executor, change, fail_fast, cancel, listeners, session, until, ..
+        } = builder;
+        if session.is_some() || until.is_some() {
+            let message = "a run within a node can be neither recorded nor stopped by itself".to_owned();
+            return Err(Error::input(W::PLAN, message));
+        }
+        let all = |name: &str, config: &mut ParallelConfig| change.iter().for_each(|change| change(name, config));
+        let some = (!change.is_empty()).then_some(&all as settings::Change<'_>);
+        let settings = Settings::changed(W::PLAN, some, fail_fast).map_err(|wrong| Error::input(W::PLAN, wrong))?;
+        let events = self.events.with(listeners);
+        let token = self.token().child();
+        let also = token.clone();
+        cancel.on_cancel(move |_| also.cancel());
+        let options = Options { max_workers, all_on_threads, executor, settings, events, cancel: token, until: None };
+        let means = Means {
+            processes: Some(process::executor::for_run),
+            may_have_processes: Some(process::may_have_workers),
+            tokens: Run::of(self).map(|run| Arc::clone(run.tokens())),
+            ..Means::default()
+        };
+        let view = engine::run_within(W::PLAN, W::inputs(input), options, means, self)
+            .map_err(|failed| failed_as(W::PLAN, failed))?;
+        W::output(view).map_err(|failure| Error::failed(W::PLAN, failure, Vec::new()))
+    }
+}
+
+fn failed_as(plan: &'static Plan, failed: Failed) -> Error {
+    match failed {
+        Failed::MissingInput(key) => Error::missing_input(plan, key),
+        Failed::Run { failure, finished, view } => Error::failed(plan, failure, finished).with_view(view),
+        Failed::Stopped { finished, view } => Error::stopped(plan, finished).with_view(view),
+    }
+}
+
 /// Runs a plan, with worker processes where the plan requires them.
 #[cfg(test)]
 pub(crate) fn run(plan: &'static Plan, inputs: Vec<(u32, Value)>, options: Options) -> Result<View, Error> {
@@ -283,11 +328,7 @@ pub(crate) fn run_recorded(
     }
     let records = means.records.clone();
     let events = options.events.clone();
-    let outcome = engine::run_with(plan, inputs, options, means).map_err(|failed| match failed {
-        Failed::MissingInput(key) => Error::missing_input(plan, key),
-        Failed::Run { failure, finished, view } => Error::failed(plan, failure, finished).with_view(view),
-        Failed::Stopped { finished, view } => Error::stopped(plan, finished).with_view(view),
-    });
+    let outcome = engine::run_with(plan, inputs, options, means).map_err(|failed| failed_as(plan, failed));
     let Some(records) = records else { return outcome };
     let run = records.run_name().to_owned();
     if let Some(error) = records::clean_up(plan, records) {

@@ -1,6 +1,6 @@
 //! `ctx`: what the Rust of a node can learn about the branch that it runs in.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{any::Any, borrow::Cow, fmt, sync::Arc};
 
 use crate::{
     cancel::{CancellationToken, Cancelled},
@@ -33,6 +33,14 @@ pub struct Context {
     path: Option<Arc<str>>,
     /// Runs workflows that the code calls, if it may call some.
     pub(crate) caller: Option<Arc<dyn Caller>>,
+    /// The run that the code is a part of, for the engine. `None` where nothing runs.
+    pub(crate) run: Option<Arc<dyn Running>>,
+}
+
+/// A run, for the modules that know what it is.
+pub(crate) trait Running: fmt::Debug + Send + Sync {
+    /// The run itself.
+    fn as_any(&self) -> &dyn Any;
 }
 
 /// Runs the workflows that some code calls.
@@ -104,8 +112,22 @@ impl Context {
         token: CancellationToken,
         origin: Arc<dyn Origin>,
     ) -> Self {
-        let (part, step, reads, item, path, caller) = (None, (0, 0), None, None, None, None);
-        Self { events, token, scope, node: branch, attempt, branch, origin, part, step, reads, item, path, caller }
+        Self {
+            events,
+            token,
+            scope,
+            node: branch,
+            attempt,
+            branch,
+            origin,
+            part: None,
+            step: (0, 0),
+            reads: None,
+            item: None,
+            path: None,
+            caller: None,
+            run: None,
+        }
     }
 
     /// A context for a workflow that this code calls, which has this origin.

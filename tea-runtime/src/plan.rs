@@ -180,12 +180,15 @@ pub struct Subworkflow {
     pub root: &'static Block,
 }
 
+/// Values of input keys, by key number.
+pub type Inputs = Vec<(u32, Value)>;
+
 /// A node that calls a workflow.
 pub struct Call {
     /// The workflow.
     pub workflow: &'static Subworkflow,
     /// Gives the values of its input keys.
-    pub inputs: fn(&View, &Context) -> Result<Vec<(u32, Value)>, NodeError>,
+    pub inputs: fn(&View, &Context) -> Result<Inputs, NodeError>,
     /// The keys of the workflow whose values are passed on, and the keys of the caller that receive them.
     pub outputs: &'static [(u32, u32)],
 }

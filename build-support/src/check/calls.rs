@@ -114,7 +114,7 @@ impl Check<'_, '_> {
             error
                 .also(first.name.span, "an input without a default")
                 .help(format!("add `with: {{ {}: … }}`", first.name.value))
-                .help(format!("or give the input a `default`, or `optional: true`")),
+                .help("or give the input a `default`, or `optional: true`"),
         );
     }
 

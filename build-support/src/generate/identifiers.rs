@@ -44,7 +44,9 @@ impl Names {
     pub(super) fn of_called(plans: &[Plan]) -> Vec<Self> {
         let mut modules = Unique::default();
         // What is in the module already.
-        ["nodes", "keys", "types", "key", "check", "tea"].into_iter().for_each(|name| _ = modules.take(name));
+        for name in ["nodes", "keys", "types", "key", "check", "tea"] {
+            modules.take(name);
+        }
         let names = |plan: &Plan| {
             let inner = modules.take(&snake(&plan.name.value));
             Self { module: format!("__called_{inner}"), inner, ..Self::new(plan, None) }

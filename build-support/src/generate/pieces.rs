@@ -179,13 +179,12 @@ impl<'a> Pieces<'a> {
         inputs.sort_by_key(|input| input.value.rust.span);
         for input in inputs {
             let key = called.key(input.key);
-            match input.shared {
-                Some(ours) => push_glue(parts, &format!(" shares({} {})", key.constant, names.key(ours).constant)),
-                None => {
-                    push_glue(parts, &format!(" passes({} {}", key.constant, key.alias));
-                    parts.push(Part::Rust(&input.value.rust));
-                    push_glue(parts, ")");
-                }
+            if let Some(ours) = input.shared {
+                push_glue(parts, &format!(" shares({} {})", key.constant, names.key(ours).constant));
+            } else {
+                push_glue(parts, &format!(" passes({} {}", key.constant, key.alias));
+                parts.push(Part::Rust(&input.value.rust));
+                push_glue(parts, ")");
             }
         }
     }

@@ -10,9 +10,8 @@ use super::{
 };
 use crate::{
     plan::{
-        self, Action, Arm, Block, Call, Code, CodeId, Identities, KeyId, Map, Next, Output, Outside, Plan, Policy, Region,
-        Step,
-        Target, Task, Work,
+        self, Action, Arm, Block, Call, Code, CodeId, Identities, KeyId, Map, Next, Output, Outside, Plan, Policy,
+        Region, Step, Target, Task, Work,
     },
     source::{Sources, Span},
     syntax::{Checkpoint, CircuitBreaker, Retry, RetryOn, Strategy, parallel_settings},

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::{
-    Action, Arm, Block, Call, Code, CodeId, Input, Key, KeyId, Map, MapOutput, Next, Output, Outside, Plan, Region, Run,
-    Step, Task, Work,
+    Action, Arm, Block, Call, Code, CodeId, Input, Key, KeyId, Map, MapOutput, Next, Output, Outside, Plan, Region,
+    Run, Step, Task, Work,
 };
 use crate::{
     graph::{self, Graph, access::Access, copying, crossing, resolve, settings},

@@ -126,12 +126,11 @@ impl<'a> Reader<'a, '_> {
     /// Which of the workflow's keys go to which of ours.
     fn given(&mut self, fields: &Fields<'_, 'a>, node: &str) -> (Vec<Spanned<String>>, Output) {
         let Some(entry) = fields.any("output") else { return (Vec::new(), Output::None) };
-        let (theirs, ours): (Vec<_>, Vec<_>) = match &entry.value.value {
-            Value::Map(entries) => entries.iter().filter_map(|entry| self.pair(entry)).unzip(),
-            _ => {
-                let Some((names, _)) = self.references(fields, "output") else { return (Vec::new(), Output::None) };
-                (names.value.clone(), names.value)
-            }
+        let (theirs, ours): (Vec<_>, Vec<_>) = if let Value::Map(entries) = &entry.value.value {
+            entries.iter().filter_map(|entry| self.pair(entry)).unzip()
+        } else {
+            let Some((names, _)) = self.references(fields, "output") else { return (Vec::new(), Output::None) };
+            (names.value.clone(), names.value)
         };
         let is_map = fields.written("type").is_some();
         if ours.is_empty() {

@@ -50,13 +50,10 @@ impl<'a> Reader<'a, '_> {
         let unnamed = || Spanned::new(format!("__unnamed_{index}"), fields.place);
         let name = self.name(fields, "name", Role::Node);
         let name = name.unwrap_or_else(unnamed);
-        let (run, output) = match self.call(fields, &name.value) {
-            Some(call) => call,
-            None => {
-                let run = self.rust(fields, "run").unwrap_or_else(|| rust::nothing(fields.place));
-                (Action::Rust(run), self.output(fields, &name.value))
-            }
-        };
+        let (run, output) = self.call(fields, &name.value).unwrap_or_else(|| {
+            let run = self.rust(fields, "run").unwrap_or_else(|| rust::nothing(fields.place));
+            (Action::Rust(run), self.output(fields, &name.value))
+        });
         let goto = self.goto(fields);
         let needs = self.references(fields, "needs").map(|(names, _)| names);
         let max_visits = self.count(fields, "max_visits");

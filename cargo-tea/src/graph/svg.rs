@@ -68,11 +68,11 @@ fn nodes(layout: &Layout<'_, '_>, text: &mut String) {
                 Area { left: area.left + 3.0, top: area.top + 3.0, width: area.width - 6.0, height: area.height - 6.0 };
             _ = write!(text, "{}", rectangle(inner, 4.0));
         }
-        if !about.is_empty() {
+        if about.is_empty() {
+            _ = write!(text, "{}", words(center, "", node.name));
+        } else {
             _ = write!(text, "{}", words(Point { y: center.y - 8.0, ..center }, "", node.name));
             _ = write!(text, "{}", words(Point { y: center.y + 9.0, ..center }, "small", &about));
-        } else {
-            _ = write!(text, "{}", words(center, "", node.name));
         }
         text.push_str("</g>\n");
     }

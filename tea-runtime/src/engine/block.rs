@@ -10,7 +10,7 @@ use super::{
     records::{Done, MapDone, Name, Names, Onward, Records},
 };
 use crate::{
-    context::Context,
+    context::{Context, Running},
     event::Event,
     failure::{Failure, FailureKind, cancelled},
     panic::guard,
@@ -66,6 +66,7 @@ impl<'a> BlockRun<'a> {
     ) -> Self {
         let (records, names) = recorded.unzip();
         let (visits, names) = (Visits::new(block.steps.len()), names.unwrap_or_default());
+        context.run = Some(Arc::clone(run) as Arc<dyn Running>);
         Self { run, context, view, position, block, visits, at: 0, records, names }
     }
 

@@ -37,7 +37,7 @@ pub use self::{
     settings::Settings,
 };
 pub(crate) use self::{
-    root::run_with,
+    root::{run_with, run_within},
     run::{MakeProcesses, Means, Run},
     serve::{Server, place},
 };

@@ -56,6 +56,27 @@ pub(crate) fn run_with(
     options: Options,
     means: Means,
 ) -> Result<View, Failed> {
+    run_from(plan, inputs, options, means, None)
+}
+
+/// Runs `plan` in a node of another run, whose cancellation, ceilings and listeners hold for it.
+pub(crate) fn run_within(
+    plan: &'static Plan,
+    inputs: Vec<(u32, Value)>,
+    options: Options,
+    means: Means,
+    context: &Context,
+) -> Result<View, Failed> {
+    run_from(plan, inputs, options, means, Some(context))
+}
+
+fn run_from(
+    plan: &'static Plan,
+    inputs: Vec<(u32, Value)>,
+    options: Options,
+    means: Means,
+    around: Option<&Context>,
+) -> Result<View, Failed> {
     let view = initial(plan, inputs)?;
     let started = Instant::now();
     let may_have_processes = means.may_have_processes;
@@ -67,10 +88,14 @@ pub(crate) fn run_with(
         return Err(Failed::Run { failure, finished: Vec::new(), view });
     }
     let events = &run.info.events;
-    events.emit(|| Event::RunStarted { workflow: plan.name });
+    // Listeners know of one run.
+    if around.is_none() {
+        events.emit(|| Event::RunStarted { workflow: plan.name });
+    }
     let recorded = run.records().map(|records| (records, records.inputs()));
     let origin = Arc::new(context::Place { run: run.info.id, position: Position::ROOT });
-    let mut context = Context::new(events.clone(), plan.name, Scope::ROOT, 1, run.cancel.clone(), origin);
+    let scope = around.map_or(Scope::ROOT, |around| around.scope);
+    let mut context = Context::new(events.clone(), plan.name, scope, 1, run.cancel.clone(), origin);
     let block = BlockRun::new(&run, &mut context, plan.root, view, &Position::ROOT, recorded);
     // This also catches panics outside of nodes: in the `Drop` of a value, or because of a bug in Tea.
     let in_run = InRun::enter();
@@ -84,7 +109,9 @@ pub(crate) fn run_with(
         records.tell_failure(events);
     }
     let (elapsed, success) = (started.elapsed(), outcome.is_ok());
-    events.emit(|| Event::RunFinished { elapsed, success });
+    if around.is_none() {
+        events.emit(|| Event::RunFinished { elapsed, success });
+    }
     match outcome {
         Ok(end) => match events.panic() {
             Some(failure) => Err(Failed::Run { failure, finished: Vec::new(), view: end.view }),

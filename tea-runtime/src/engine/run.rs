@@ -1,10 +1,14 @@
 //! A run of a plan: what all its blocks share.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    any::Any,
+    sync::{Arc, OnceLock},
+};
 
 use super::{records::Records, settings::Settings, site::Site};
 use crate::{
     cancel::CancellationToken,
+    context::{Context, Running},
     event::Events,
     executor::{ParallelExecutor, ThreadExecutor, breakers::Breakers, parallelism, run_info::RunInfo, tokens::Tokens},
     failure::{Failure, FailureKind},
@@ -48,6 +52,8 @@ pub(crate) struct Means {
     pub(crate) may_have_processes: Option<Check>,
     /// The tokens and circuit breakers of the run in another process, if this is a part of it.
     pub(crate) part_of: Option<(Arc<Tokens>, Arc<Breakers>)>,
+    /// The tokens of the run in whose node this one runs.
+    pub(crate) tokens: Option<Arc<Tokens>>,
     /// The ID of the run, if it has one.
     pub(crate) id: Option<u128>,
     /// The records of the run, if it has any.
@@ -91,15 +97,22 @@ pub(crate) struct Run {
     pub(super) stopped: OnceLock<Vec<&'static str>>,
 }
 
+impl Running for Run {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
 impl Run {
     /// Creates a run of `plan`, or the part of one that a worker runs.
     pub(super) fn new(plan: &'static Plan, options: Options, means: Means) -> Arc<Self> {
         panic::set_hook(plan.panics_abort);
         let Options { max_workers, all_on_threads, executor, settings, events, cancel, until } = options;
-        let Means { processes, part_of, id, records, .. } = means;
+        let Means { processes, part_of, tokens, id, records, .. } = means;
         let id = id.or_else(|| Some(records.as_ref()?.run_id())).unwrap_or_else(|| fastrand::u128(..));
         let resolved = Resolved { plan, max_workers, all_on_threads, settings };
-        let own = || (Tokens::new(resolved.pool_size(None), None), Arc::new(resolved.breakers()));
+        let new = || Tokens::new(resolved.pool_size(None), None);
+        let own = || (tokens.unwrap_or_else(new), Arc::new(resolved.breakers()));
         let (tokens, breakers) = part_of.unwrap_or_else(own);
         let info = RunInfo::new(id, plan, events, tokens, breakers, resolved.settings.to_send());
         Arc::new(Self {
@@ -116,6 +129,16 @@ impl Run {
             until,
             stopped: OnceLock::new(),
         })
+    }
+
+    /// The run that some code is a part of.
+    pub(crate) fn of(context: &Context) -> Option<&Self> {
+        context.run.as_deref()?.as_any().downcast_ref()
+    }
+
+    /// Its tokens.
+    pub(crate) fn tokens(&self) -> &Arc<Tokens> {
+        &self.info.tokens
     }
 
     /// The executor of a strategy, which is created when it is first needed.

@@ -92,6 +92,19 @@ impl Events {
         Self(Some(Arc::new(Shared { listeners, last_scope: AtomicU64::new(Scope::ROOT.0) })))
     }
 
+    /// The same with further listeners.
+    pub(crate) fn with(&self, more: Vec<Arc<dyn Listener>>) -> Self {
+        let Some(shared) = &self.0 else { return Self::new(more) };
+        if more.is_empty() {
+            return self.clone();
+        }
+        let all = shared.listeners.iter().map(|hearer| Arc::clone(&hearer.listener)).chain(more);
+        let last_scope = shared.last_scope.load(Ordering::Relaxed);
+        let events = Self::new(all.collect());
+        events.0.iter().for_each(|events| events.last_scope.store(last_scope + (1 << 40), Ordering::Relaxed));
+        events
+    }
+
     /// Whether there are listeners.
     #[must_use]
     pub fn is_active(&self) -> bool {

@@ -341,7 +341,9 @@ macro_rules! __body {
             $($crate::__input!($how inputs view $flow $called $($what)*);)*
             #[allow(unused_mut, unused_variables)]
             let mut end = context.call($number, inputs)?;
-            ::core::result::Result::Ok(($($crate::__private::taken(&mut end, $called::key::$gives)?)?))
+            #[allow(clippy::let_unit_value)]
+            let given = ($($crate::__private::taken(&mut end, $called::key::$gives)?)?);
+            ::core::result::Result::Ok(given)
         }
     };
     ($flow:ident (($item:ident $(, $index:ident)?) $reads:tt $more:tt => $($body:tt)*)) => {

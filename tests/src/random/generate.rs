@@ -265,7 +265,9 @@ impl Writer<'_> {
         let settings = match self.rng.u32(..3) {
             0 => {
                 let strategy = ["thread", "process"][self.rng.usize(..2)];
-                format!(", parallel_strategy: {strategy}, allow_failure: false, retry: {{ max_retries: 1, base_delay: 0s }}")
+                format!(
+                    ", parallel_strategy: {strategy}, allow_failure: false, retry: {{ max_retries: 1, base_delay: 0s }}"
+                )
             }
             _ => String::new(),
         };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    context::{Context, Item},
+    context::{Context, Item, Running},
     engine::{
         Run,
         call::{CallSite, Recorded},
@@ -122,6 +122,7 @@ impl Work for ItemsWork {
     fn run(&mut self, from: usize, to: usize, context: &mut Context) -> (usize, Option<Box<Failure>>) {
         let Self { shared, batch, .. } = self;
         let by_index = shared.map.indexed || shared.map.spec.is_in_place();
+        context.run = Some(Arc::clone(&self.run) as Arc<dyn Running>);
         if shared.map.workflow.is_some() {
             let position = context.origin().position().clone();
             let (run, recorded) = (Arc::clone(&self.run), shared.recorded.clone());
