@@ -24,14 +24,14 @@ pub struct ProcessExecutor {
 }
 
 impl ProcessExecutor {
-    /// An executor with at most `max_workers` workers at once.
+    /// An executor with at most `max_workers` workers at the same time.
     #[must_use]
     pub fn new(max_workers: usize) -> Self {
         Self::with(max_workers, None, HANDSHAKE)
     }
 
-    /// The same, where workers are started from `program`, which must be a build of this very program, and must be
-    /// ready within `handshake`.
+    /// The same, with workers that are started from `program`, which must be the same build as this program, and that
+    /// must be ready within `handshake`.
     #[must_use]
     pub fn with(max_workers: usize, program: Option<PathBuf>, handshake: Duration) -> Self {
         let max_workers = max_workers.max(1);
@@ -91,7 +91,7 @@ impl ParallelExecutor for ProcessExecutor {
 }
 
 impl Drop for ProcessExecutor {
-    /// Ends all workers; those that run something at once.
+    /// Ends all workers. Those that are running something are killed.
     fn drop(&mut self) {
         self.close();
     }
@@ -106,7 +106,7 @@ pub(crate) fn for_run(max_workers: usize) -> Result<Arc<dyn ParallelExecutor>, B
     Ok(Arc::new(ProcessExecutor::new(max_workers)))
 }
 
-/// The executor of the strategy with this name, with as many workers as the machine runs at once.
+/// The executor of the strategy with this name, with as many workers as the machine can run at the same time.
 ///
 /// # Errors
 /// If there is no such strategy.

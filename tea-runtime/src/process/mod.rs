@@ -74,7 +74,7 @@ pub fn init() {
     }
 }
 
-/// As [`init`], for the command line, which may come behind it.
+/// Like [`init`], for the command line. A `main` may call [`init`] before it.
 #[cfg(feature = "cli")]
 pub(crate) fn enter() {
     identity::set_ready();

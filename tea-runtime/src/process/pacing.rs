@@ -10,8 +10,8 @@ use std::time::Duration;
 /// the parent.
 pub(crate) const PROGRESS: Duration = Duration::from_millis(50);
 
-/// A unit that runs for this long has another thread read what the parent says, twice as long at most. A cancellation need not
-/// come sooner, and waking that thread for each unit would take longer than many a unit (some 10 µs).
+/// When a unit has been running for this long (twice as long at most), another thread reads the parent's messages. A
+/// cancellation need not arrive sooner, and waking that thread for each unit would take longer than many units (about 10 µs).
 pub(crate) const WATCH: Duration = Duration::from_millis(1);
 
 /// The interval of checks for the end of the parent, if the system has no descriptor that reports it.
@@ -29,13 +29,13 @@ pub(crate) const SURROUNDINGS_LOOK: Duration = Duration::from_millis(1);
 /// µs, more between cores, and a driver is woken for many outcomes at once.
 pub(crate) const AHEAD: Duration = Duration::from_micros(500);
 
-/// Units that wait on a worker behind one that has been running for this long go to another one that has nothing to do. It is
-/// long beside the time that the first message about a unit needs, and short beside the start of a worker.
+/// Units that wait on a worker behind one that has been running for this long are given to an idle worker. It is long compared
+/// with the time that the first message about a unit takes, and short compared with the start of a worker.
 pub(crate) const RECALL: Duration = Duration::from_millis(2);
 
-/// The supervisor leaves a worker alone while that has several short parts to run, for half of the time that they will take:
-/// being woken for each end takes longer than such a part, on a processor that could run others. Timers are not more exact
-/// than the first of these, and a worker that is faster than expected waits for at most the second.
+/// The supervisor does not read from a worker that has several short parts to run, for half of the time that they will take:
+/// being woken for each end takes longer than such a part, on a processor that could run others. The first is the minimum,
+/// because timers are not more exact. The second is the maximum, in case the worker is faster than expected.
 pub(crate) const REST: (Duration, Duration) = (Duration::from_micros(50), Duration::from_micros(200));
 
 /// If a deadline is checked later than this, the unit may have ended in time, and its message not been read yet.

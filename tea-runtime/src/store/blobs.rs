@@ -1,4 +1,4 @@
-//! Large values, by content: a value that several records hold, or several runs, is there once.
+//! Large values, stored by content: a value that occurs in several records or runs is stored once.
 
 use std::{
     fmt,
@@ -17,24 +17,24 @@ use super::{
     plain,
 };
 
-/// From this size on, a value is a blob.
+/// The size from which a value is stored as a blob.
 pub(super) const LARGE: usize = 1 << 20;
 
-/// What a blob holds, in short.
+/// The hash of the content of a blob or value.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Hash([u8; 32]);
 
 impl Hash {
-    /// Of these bytes.
+    /// The hash of these bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
-    /// The same in a fraction of the time if there are few bytes, for the results of items, of which there may be millions.
-    /// Different bytes have different ones, unless somebody makes them for that.
+    /// A hash that takes a fraction of the time for few bytes. It is for the results of items, of which there may be millions.
+    /// Different bytes have different hashes, unless somebody crafts them.
     pub(crate) fn quick(bytes: &[u8]) -> Self {
         if bytes.len() >= LARGE {
-            // That of its blob.
+            // It is the hash of its blob as well.
             return Self::of(bytes);
         }
         let mut hash = [0; 32];
@@ -42,12 +42,12 @@ impl Hash {
         Self(hash)
     }
 
-    /// Of plain data.
+    /// The hash of plain data.
     pub(crate) fn of_data(data: &impl Serialize) -> Self {
         Self::of(&plain(data))
     }
 
-    /// Of all that `from` gives.
+    /// The hash of everything that `from` returns.
     pub(crate) fn of_reader(from: impl io::Read) -> io::Result<Self> {
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(from)?;
@@ -88,7 +88,7 @@ impl Blobs {
         self.folder.parent().unwrap_or(&self.folder)
     }
 
-    /// Keeps the bytes with this hash. They survive the end of the process, and a loss of power once what is returned has
+    /// Stores the bytes with this hash. They survive the end of the process, and a loss of power once what is returned has
     /// been [settled](Unsettled::settle).
     pub(super) fn put(&self, hash: Hash, bytes: &[u8]) -> Result<Option<Unsettled>, StoreError> {
         let path = self.path(hash);
@@ -115,26 +115,26 @@ impl Blobs {
         };
         let outcome = written();
         if outcome.is_err() {
-            // What was half written is of no use to anybody.
+            // A file that was written in part is useless.
             let _ = fs::remove_file(&new);
         }
         outcome
     }
 
-    /// Whether it is there as a whole, with this length. One that may not have reached the disk before a loss of power is
-    /// read.
+    /// Whether the blob exists with this length. One that may not have reached the disk before a loss of power is read to
+    /// find out.
     pub(super) fn has(&self, hash: Hash, length: u64) -> bool {
         let path = self.path(hash);
         is_file_of(&path, length) || Unsettled { path }.has(hash, length)
     }
 
-    /// Its bytes.
+    /// The bytes of a blob.
     pub(super) fn get(&self, hash: Hash) -> Result<Vec<u8>, StoreError> {
         let path = self.path(hash);
         let bytes = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs::read(Unsettled { path: path.clone() }.aside())
-                    // It may have been settled just now.
+                    // It may have been settled in the meantime.
                     .or_else(|_| fs::read(&path))
             }
             read => read,
@@ -147,17 +147,17 @@ impl Blobs {
         }
     }
 
-    /// Removes all that are not in `used`. Gives how many bytes that freed.
+    /// Removes all blobs that are not in `used`. Returns the number of bytes that this freed.
     pub(super) fn retain(&self, used: impl Fn(&Path) -> bool) -> Result<u64, StoreError> {
         let mut freed = 0;
         for path in files(&self.folder).map_err(|error| StoreError::io("read", &self.folder, &error))? {
-            // One that was not settled is as good.
+            // A blob that has not been settled counts too.
             if used(&path) || (path.extension() == Some(UNSETTLED.as_ref()) && used(&path.with_extension(""))) {
                 continue;
             }
             let length = fs::metadata(&path).map_or(0, |there| there.len());
             match fs::remove_file(&path) {
-                // A run that ended just now gave it its name.
+                // A run that has just ended has renamed it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 removed => {
                     removed.map_err(|error| StoreError::io("remove", &path, &error))?;
@@ -175,14 +175,14 @@ impl Blobs {
     }
 }
 
-/// What the name of a blob ends with that may not have reached the disk.
+/// The end of the name of a blob that may not have reached the disk.
 const UNSETTLED: &str = "unsettled";
 
 /// A blob that may not have reached the disk. Until then its name says so: after a loss of power it may have the right
 /// length and wrong bytes, so whoever finds it under this name reads it before it is relied on.
 #[derive(Debug)]
 pub(super) struct Unsettled {
-    /// Its place in the end.
+    /// Its final path.
     path: PathBuf,
 }
 
@@ -197,7 +197,7 @@ impl Unsettled {
         is_file_of(&aside, length) && read() == Some(hash)
     }
 
-    /// Waits until it is on the disk, and gives it its name.
+    /// Waits until it is on the disk, and gives it its final name.
     pub(super) fn settle(&self) -> io::Result<()> {
         let aside = self.aside();
         let settle = || {
@@ -205,7 +205,7 @@ impl Unsettled {
             fs::rename(&aside, &self.path)
         };
         match settle() {
-            // Another process, or another record, had the same value.
+            // Another process or record had the same value.
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.path.exists() => {}
             outcome => outcome?,
         }
@@ -233,7 +233,7 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What was renamed in a folder survives a loss of power.
+/// Makes renames in a folder survive a loss of power.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

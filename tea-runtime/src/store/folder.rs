@@ -17,7 +17,7 @@ use super::{
     record::{self, Kind},
 };
 
-/// Says to tools that back up or clean up that all in the folder can be made again.
+/// Tells backup and cleanup tools that everything in the folder can be made again.
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder holds records of runs. See https://bford.info/cachedir/\n";
 
@@ -43,7 +43,7 @@ pub(super) struct Held {
 }
 
 impl Folder {
-    /// The store at `path`, which is made if it is not there.
+    /// The store at `path`, which is created if it does not exist.
     pub(crate) fn create(path: &Path) -> Result<Self, StoreError> {
         let failed = |error: io::Error| StoreError::io("make", path, &error);
         create_private(&path.join("runs")).map_err(failed)?;
@@ -76,7 +76,7 @@ impl Folder {
         Ok(Self { path: path.to_owned() })
     }
 
-    /// Its place.
+    /// Its path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -85,7 +85,7 @@ impl Folder {
         Blobs::new(&self.path)
     }
 
-    /// A new run.
+    /// Creates a run.
     pub(super) fn new_run(&self) -> Result<RunFolder, StoreError> {
         let runs = self.path.join("runs");
         loop {
@@ -102,14 +102,14 @@ impl Folder {
         }
     }
 
-    /// All runs, the oldest first.
+    /// All runs, oldest first.
     pub(crate) fn runs(&self) -> Result<Vec<RunFolder>, StoreError> {
         let runs = self.path.join("runs");
         let failed = |error: io::Error| StoreError::io("read", &runs, &error);
         let mut found = Vec::new();
         for entry in fs::read_dir(&runs).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            // What is being removed starts with a dot.
+            // Names of runs that are being removed start with a dot.
             let name = entry.file_name().into_string().ok().filter(|name| !name.starts_with('.'));
             found.extend(name.map(|name| RunFolder { name, path: entry.path() }));
         }
@@ -117,7 +117,7 @@ impl Folder {
         Ok(found)
     }
 
-    /// The run of this name.
+    /// The run with this name.
     pub(crate) fn run(&self, name: &str) -> Result<RunFolder, StoreError> {
         let runs = self.runs()?;
         let names = runs.iter().map(|run| format!("`{}`", run.name)).collect::<Vec<_>>().join(", ");
@@ -128,7 +128,7 @@ impl Folder {
         })
     }
 
-    /// Takes a run, so that no other process writes to it.
+    /// Locks a run, so that no other process writes to it.
     pub(super) fn hold(&self, run: &RunFolder) -> Result<Held, StoreError> {
         let lock = |lock: Result<Lock, NotLocked>| {
             lock.map_err(|error| match error {
@@ -139,23 +139,23 @@ impl Folder {
                 NotLocked::Failed(error) => error,
             })
         };
-        // Whoever cleans the store up is done soon.
+        // A process that cleans up the store does not take long.
         let store = lock(Lock::shared(&self.path.join("lock")))?;
         Ok(Held { _run: lock(Lock::exclusive(&run.path.join("lock")))?, _store: store })
     }
 
-    /// Removes a run that nobody uses.
+    /// Removes a run that is not in use.
     pub(crate) fn remove(&self, run: &RunFolder) -> Result<(), StoreError> {
         let held = self.hold(run)?;
-        // Renamed first: one that is half removed is no run any more.
+        // It is renamed first, so that a run that is removed in part does not count as a run.
         let aside = self.path.join("runs").join(format!(".removed-{}", run.name));
         fs::rename(&run.path, &aside).map_err(|error| StoreError::io("remove", &run.path, &error))?;
         drop(held);
         fs::remove_dir_all(&aside).map_err(|error| StoreError::io("remove", &aside, &error))
     }
 
-    /// Removes runs of `workflow` that ended, the oldest first, until `keep` are left, and all that take more than
-    /// `max_size` together. Gives the names of those that are gone.
+    /// Removes runs of `workflow` that have ended, oldest first, until at most `keep` are left that take at most `max_size`
+    /// together. Returns the names of the removed runs.
     pub(crate) fn prune(&self, workflow: &str, keep: usize, max_size: u64) -> Result<Vec<String>, StoreError> {
         let mut ended = Vec::new();
         for run in self.runs()? {
@@ -174,7 +174,7 @@ impl Folder {
             if self.remove(&run).is_ok() {
                 removed.push(run.name);
                 left -= 1;
-                // Nobody else needs its blobs, perhaps.
+                // Perhaps no other run needs its blobs.
                 self.collect()?;
             }
         }
@@ -191,8 +191,8 @@ impl Folder {
         Ok(removed.map(|run| run.name.clone()).collect())
     }
 
-    /// Removes what no run needs: what was left of removed runs, and blobs. Gives how many bytes that freed; `None` if
-    /// runs are going on, whose blobs are not known yet.
+    /// Removes what no run needs: the rest of removed runs, and blobs. Returns the number of bytes that this freed, or
+    /// `None` if there are active runs, whose blobs are not known yet.
     pub(crate) fn collect(&self) -> Result<Option<u64>, StoreError> {
         let _alone = match Lock::exclusive(&self.path.join("lock")) {
             Ok(lock) => lock,
@@ -222,35 +222,35 @@ impl Folder {
     }
 }
 
-/// What is found in a run's folder.
+/// What a run's folder contains.
 #[derive(Debug)]
 pub(crate) struct Verified {
-    /// Records of steps, branches, items and failed items.
+    /// The number of records of steps, branches, items and failed items.
     pub(crate) counts: [(Kind, u64); 4],
-    /// Bytes behind the valid part of the log.
+    /// The number of bytes after the valid part of the log.
     pub(crate) aside: u64,
     /// What is wrong with blobs.
     pub(crate) damaged: Vec<String>,
 }
 
 impl RunFolder {
-    /// What it is, and how it ended.
+    /// What the run is, and how it ended.
     pub(crate) fn manifest(&self) -> Result<Manifest, StoreError> {
         refuse_others(&self.path)?;
         Manifest::read(&self.path)
     }
 
-    /// Bytes on the disk, without blobs.
+    /// The number of bytes on the disk, without blobs.
     pub(crate) fn size(&self) -> u64 {
         size(&self.path).unwrap_or_default()
     }
 
-    /// Whether a process writes to it.
+    /// Whether a process is writing to it.
     pub(crate) fn is_in_use(&self) -> bool {
         matches!(Lock::shared_now(&self.path.join("lock")), Err(NotLocked::Held(_)))
     }
 
-    /// Reads all of it.
+    /// Reads the whole run, and checks it.
     pub(crate) fn verify(&self, store: &Folder) -> Result<Verified, StoreError> {
         let (blobs, mut index) = (store.blobs(), super::index::Index::default());
         let mut damaged = Vec::new();
@@ -264,7 +264,7 @@ impl RunFolder {
     }
 }
 
-/// Values are read by this program's code: they must be those of who runs it.
+/// Checks the owner of a store. Values in it are read by this program's code, so they must come from the user who runs it.
 #[cfg(unix)]
 fn refuse_others(path: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::MetadataExt;
@@ -284,7 +284,7 @@ fn refuse_others(_: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// For this user alone.
+/// Options for directories that only this user can access.
 #[cfg_attr(not(unix), allow(clippy::needless_pass_by_ref_mut))]
 pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
@@ -292,7 +292,7 @@ pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-/// Makes a folder, and those above it, for this user alone.
+/// Creates a folder and those above it, which only this user can access.
 pub(super) fn create_private(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -301,7 +301,7 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// The bytes of all files in a folder. What goes away meanwhile does not count.
+/// The size of all files in a folder. Files that disappear in the meantime do not count.
 fn size(path: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(path)? {
@@ -315,7 +315,7 @@ fn size(path: &Path) -> io::Result<u64> {
     Ok(bytes)
 }
 
-/// A name that sorts by time: `20261128-0412-k7f2`.
+/// A name whose order is that of time: `20261128-0412-k7f2`.
 fn new_name() -> String {
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let digits: String = now.chars().filter(char::is_ascii_digit).collect();

@@ -1,13 +1,13 @@
-//! Frames: length, kind, checksum, payload. Whatever bytes stand where a frame should, reading them gives a frame that was
-//! written as a whole, or says that there is none.
+//! Frames: length, kind, checksum, payload. Whatever the bytes in the place of a frame are, reading them returns a frame that
+//! was written as a whole, or says that there is none.
 
-/// Bytes before the payload.
+/// The number of bytes before the payload.
 pub(super) const HEADER: usize = 9;
 
-/// The largest payload. Large values are not in the log.
+/// The maximum size of a payload. Large values are not in the log.
 pub(super) const LARGEST: usize = 1 << 30;
 
-/// Where a frame stands in a log: its segment, and its place there. A frame that stands elsewhere is none.
+/// The place of a frame in a log: its segment, and its position there. A frame in any other place is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Location {
     pub(super) segment: u32,
@@ -15,11 +15,11 @@ pub(super) struct Location {
 }
 
 impl Location {
-    /// Of a frame that is alone in its file.
+    /// The place of a frame that is alone in its file.
     pub(super) const ALONE: Self = Self { segment: 0, at: 0 };
 }
 
-/// Finishes a frame whose payload stands in `frame` behind [`HEADER`] bytes of room.
+/// Finishes a frame whose payload is in `frame` after [`HEADER`] bytes of room.
 pub(super) fn seal(kind: u8, location: Location, frame: &mut [u8]) {
     let (header, payload) = frame.split_at_mut(HEADER);
     let length = u32::try_from(payload.len()).expect("a payload is no longer than `LARGEST`");
@@ -39,7 +39,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// `None` if no frame starts so.
+    /// `None` if no frame starts like this.
     pub(super) fn read(bytes: &[u8; HEADER]) -> Option<Self> {
         let [a, b, c, d, kind, checksum @ ..] = *bytes;
         let length = u32::from_le_bytes([a, b, c, d]) as usize;
@@ -47,7 +47,7 @@ impl Header {
         (length <= LARGEST).then_some(header)
     }
 
-    /// Whether this is its payload, of a frame that stands there.
+    /// Whether this is its payload, if the frame is in this place.
     pub(super) fn fits(&self, location: Location, payload: &[u8]) -> bool {
         payload.len() == self.length && checksum(&self.hashed, location, payload) == self.checksum
     }

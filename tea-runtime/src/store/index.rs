@@ -1,4 +1,4 @@
-//! Which positions have records, and where those stand. What was recorded later holds.
+//! The positions that have records, and the places of these. A later record replaces an earlier one.
 
 use std::{
     collections::BTreeMap,
@@ -10,22 +10,22 @@ use super::{
     record::{self, Kind},
 };
 
-/// Which positions have records.
+/// The positions that have records.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     single: BTreeMap<Key, Found>,
     items: BTreeMap<Key, Vec<Done>>,
-    /// How many frames there are.
+    /// The number of frames.
     pub(super) frames: u64,
 }
 
-/// By position, so that what is below a unit is in one place.
+/// By position, so that everything below a unit is together.
 type Key = (Box<[u8]>, Kind);
 
-/// A record of before.
+/// A record of an earlier process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// It is the so-manieth record: those that it depends on have smaller numbers.
+    /// Its number: the records that it depends on have smaller ones.
     pub(crate) number: u64,
     pub(super) location: Location,
 }
@@ -35,14 +35,14 @@ pub(crate) struct Found {
 pub(crate) struct Done {
     /// The first item.
     pub(crate) first: u64,
-    /// How many items.
+    /// The number of items.
     pub(crate) count: u64,
-    /// For reading it.
+    /// Where to read it.
     pub(crate) found: Found,
 }
 
 impl Index {
-    /// Adds the record in a frame. Gives whether it is one.
+    /// Adds the record in a frame. Returns whether it is a record.
     pub(super) fn add(&mut self, kind: u8, payload: &[u8], location: Location) -> bool {
         let Some((kind, head)) = Kind::of(kind).zip(record::head(payload)) else { return false };
         let found = Found { number: self.frames, location };
@@ -57,7 +57,7 @@ impl Index {
         true
     }
 
-    /// The record of a position.
+    /// The record of this position.
     pub(super) fn single(&self, kind: Kind, position: &[u8]) -> Option<Found> {
         self.single.get(&(Box::from(position), kind)).copied()
     }
@@ -67,17 +67,17 @@ impl Index {
         self.items.get(&(Box::from(position), kind)).map_or(&[], |ranges| ranges)
     }
 
-    /// All records but those of items.
+    /// All records except those of items.
     pub(super) fn singles(&self) -> impl Iterator<Item = (Kind, &[u8], Found)> {
         self.single.iter().map(|((position, kind), found)| (*kind, &**position, *found))
     }
 
-    /// How many items there are of each position.
+    /// The number of items of each position.
     pub(super) fn item_counts(&self) -> impl Iterator<Item = (Kind, &[u8], u64)> {
         self.items.iter().map(|((position, kind), done)| (*kind, &**position, count(done)))
     }
 
-    /// The records below a position, the oldest first.
+    /// The records below a position, oldest first.
     pub(super) fn below(&self, position: &[u8]) -> Vec<(Kind, Found)> {
         let single = below(&self.single, position).map(|((_, kind), found)| (*kind, *found));
         let items = below(&self.items, position);
@@ -94,7 +94,7 @@ impl Index {
         self.items.retain(|key, _| !is_below(key));
     }
 
-    /// How many records there are of each kind.
+    /// The number of records of each kind.
     pub(super) fn counts(&self) -> [(Kind, u64); 4] {
         let single = |kind| self.single.keys().filter(|key| key.1 == kind).count() as u64;
         let items = |kind: Kind| {
@@ -110,7 +110,7 @@ impl Index {
     }
 }
 
-/// How many items these records are about. An item may have several.
+/// The number of items in these records. An item may be in several.
 fn count(done: &[Done]) -> u64 {
     let mut ranges: Vec<(u64, u64)> = done.iter().map(|done| (done.first, done.first + done.count)).collect();
     ranges.sort_unstable();
@@ -122,7 +122,7 @@ fn count(done: &[Done]) -> u64 {
     count
 }
 
-/// The entries below a position, without its own.
+/// The entries below a position, without that of the position itself.
 fn below<'a, T>(map: &'a BTreeMap<Key, T>, position: &'a [u8]) -> impl Iterator<Item = (&'a Key, &'a T)> {
     let first = (Box::from(position), Kind::Session);
     let within = map.range((Included(first), Unbounded)).take_while(|(key, _)| key.0.starts_with(position));

@@ -1,4 +1,4 @@
-//! Locks: they go with the process that holds them, whatever ends it. There is nothing to unlock by hand.
+//! Locks. They end with the process that holds them, however it ends, so there is never anything to unlock by hand.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -8,30 +8,30 @@ use std::{
 
 use super::{StoreError, folder::private};
 
-/// A lock that is held.
+/// A lock that this process holds.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
 }
 
-/// Why a lock is not held.
+/// Why a lock was not acquired.
 #[derive(Debug)]
 pub(super) enum NotLocked {
-    /// Another process holds it: what that wrote there.
+    /// Another process holds it, and wrote this to the file.
     Held(String),
-    /// It cannot be had at all.
+    /// It cannot be acquired at all.
     Failed(StoreError),
 }
 
 impl Lock {
-    /// For one holder, who says who he is.
+    /// Acquires a lock for one holder, whose name is written to the file.
     pub(super) fn exclusive(path: &Path) -> Result<Self, NotLocked> {
         let mut file = open(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                // Who holds it is only told.
+                // The name of the holder is only for messages.
                 let _ = file.take(1024).read_to_string(&mut holder);
                 return Err(NotLocked::Held(holder.trim().to_owned()));
             }
@@ -42,14 +42,14 @@ impl Lock {
         Ok(Self { _file: file })
     }
 
-    /// For many holders, once none is exclusive.
+    /// Acquires a lock for many holders, as soon as there is no exclusive one.
     pub(super) fn shared(path: &Path) -> Result<Self, NotLocked> {
         let file = open(path)?;
         file.lock_shared().map_err(|error| failed(path, &error))?;
         Ok(Self { _file: file })
     }
 
-    /// The same, if none is exclusive.
+    /// The same, if there is no exclusive one now.
     pub(super) fn shared_now(path: &Path) -> Result<Self, NotLocked> {
         let file = open(path)?;
         match file.try_lock_shared() {
@@ -69,7 +69,7 @@ fn failed(path: &Path, error: &std::io::Error) -> NotLocked {
     NotLocked::Failed(StoreError::io("lock", path, error))
 }
 
-/// This process.
+/// The name of this process.
 fn holder() -> String {
     let host = host();
     let start = humantime::format_rfc3339_seconds(std::time::SystemTime::now());

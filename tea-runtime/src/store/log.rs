@@ -1,4 +1,4 @@
-//! The log: segments of frames. It is written once in order, and read once in order.
+//! The log: segments of frames. It is written once, in order, and read once, in order.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -13,23 +13,23 @@ use super::{
     frame::{self, HEADER, Header, Location},
 };
 
-/// What a segment starts with; the number of the segment follows, how many frames stand in those before, and a checksum.
+/// The start of a segment. It is followed by the number of the segment, the number of frames in those before, and a checksum.
 const MAGIC: &[u8; 8] = b"tea log1";
 
-/// Bytes before the first frame.
+/// The number of bytes before the first frame.
 const START: usize = 24;
 
-/// A segment that is longer is not gone on with.
+/// A segment that is longer is not continued.
 const SEGMENT: u64 = 256 << 20;
 
 /// What recovery found.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Recovered {
-    /// How many segments there are, with those that were kept aside.
+    /// The number of segments, including those that were put aside.
     pub(super) segments: u32,
-    /// How many frames.
+    /// The number of frames.
     pub(super) frames: u64,
-    /// Bytes behind the valid ones.
+    /// The number of bytes after the valid ones.
     pub(crate) aside: u64,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Writer {
     file: Arc<File>,
     segment: u32,
     length: u64,
-    /// How many frames stand in this segment and those before.
+    /// The number of frames in this segment and those before.
     frames: u64,
 }
 
@@ -58,13 +58,13 @@ impl Writer {
         Ok(Self { folder: folder.to_owned(), file: Arc::new(file), segment, length: START as u64, frames })
     }
 
-    /// Goes on in another file, such as one that cannot be written.
+    /// Continues in another file, such as one that cannot be written.
     #[cfg(test)]
     pub(super) fn divert(&mut self, file: File) {
         self.file = Arc::new(file);
     }
 
-    /// Appends a frame, by one write. Its payload stands behind room for its header.
+    /// Appends a frame with a single write. Its payload comes after room for its header.
     pub(super) fn append(&mut self, kind: u8, frame: &mut [u8]) -> Result<Location, StoreError> {
         if self.length >= SEGMENT {
             self.file.sync_data().map_err(|error| self.failed(&error))?;
@@ -83,7 +83,7 @@ impl Writer {
         StoreError::io("write", &path(&self.folder, self.segment), error)
     }
 
-    /// What is to be synced.
+    /// The file to sync.
     pub(super) fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
     }
@@ -101,7 +101,7 @@ impl Reader {
         Self { folder: folder.to_owned(), files: Mutex::default() }
     }
 
-    /// The payload of the frame there.
+    /// The payload of the frame in this place.
     pub(super) fn read(&self, location: Location) -> Result<Vec<u8>, StoreError> {
         let path = path(&self.folder, location.segment);
         let failed = |error: io::Error| StoreError::io("read", &path, &error);
@@ -123,7 +123,7 @@ impl Reader {
     }
 }
 
-/// Reads the longest valid prefix, and tells `each` of its frames. With `keep_aside`, what follows it is renamed to
+/// Reads the longest valid prefix, and passes its frames to `each`. With `keep_aside`, what follows it is moved to
 /// `….damaged`, so that the log ends with what is valid.
 pub(super) fn recover(
     folder: &Path,
@@ -138,7 +138,7 @@ pub(super) fn recover(
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => match damaged(&path).try_exists() {
-                // All of it was kept aside before.
+                // All of it has been put aside before.
                 Ok(true) => {
                     recovered.segments = segment + 1;
                     continue;
@@ -173,7 +173,7 @@ pub(super) fn recover(
     Ok(recovered)
 }
 
-/// How many bytes of a segment are valid, if `before` frames stand in those before.
+/// The number of valid bytes of a segment, if there are `before` frames in those before.
 pub(super) fn valid(
     mut file: impl Read,
     segment: u32,
@@ -203,12 +203,12 @@ fn next(file: &mut impl Read, location: Location, payload: &mut Vec<u8>) -> io::
     }
     let Some(header) = Header::read(&header) else { return Ok(None) };
     payload.clear();
-    // A length is a claim until the bytes are there: memory grows with what is read.
+    // A length is only a claim until the bytes are there, so memory grows with what is read.
     file.take(header.length as u64).read_to_end(payload)?;
     Ok(header.fits(location, payload).then_some(header))
 }
 
-/// Whether there are so many bytes.
+/// Whether there are this many bytes.
 fn fill(file: &mut impl Read, bytes: &mut [u8]) -> io::Result<bool> {
     match file.read_exact(bytes) {
         Ok(()) => Ok(true),
@@ -217,7 +217,7 @@ fn fill(file: &mut impl Read, bytes: &mut [u8]) -> io::Result<bool> {
     }
 }
 
-/// Moves what follows the valid bytes to a file beside the segment.
+/// Moves what follows the valid bytes to a file next to the segment.
 fn put_aside(path: &Path, valid: u64) -> io::Result<()> {
     let aside = damaged(path);
     if valid == 0 {

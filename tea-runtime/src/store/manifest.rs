@@ -18,22 +18,22 @@ use super::{
 
 const FILE: &str = "manifest";
 
-/// The kind of its one frame, which changes with its form.
+/// The kind of its only frame, which changes with its format.
 const KIND: u8 = 4;
 
 /// What a run is, and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
-    /// The workflow's name, which no edit changes.
+    /// The workflow's name, by which its runs are found.
     pub(crate) workflow: String,
-    /// The content of the executable.
+    /// The hash of the executable.
     pub(crate) program: Hash,
     /// The program's version, for people.
     pub(crate) version: String,
-    /// When it began, and when it was last gone on with.
+    /// When it started, and when it was last resumed.
     pub(crate) began: SystemTime,
     pub(crate) went_on: SystemTime,
-    /// How often it was gone on with.
+    /// How often it was resumed.
     pub(crate) resumed: u32,
     /// The command line, for people.
     pub(crate) arguments: Vec<String>,
@@ -53,15 +53,15 @@ pub(crate) struct Manifest {
 /// How a run ended, if it did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Status {
-    /// It runs, or was killed.
+    /// It is running, or was killed.
     Unfinished,
     /// It was cancelled.
     Cancelled,
-    /// It stopped where it was told to.
+    /// It stopped at the node that `--until` names.
     Stopped,
     /// It failed.
     Failed(String),
-    /// It went well.
+    /// It succeeded.
     Done,
 }
 
@@ -102,7 +102,7 @@ impl Manifest {
         write().map_err(|error| StoreError::io("write", &path, &error))
     }
 
-    /// Whether it can be gone on with.
+    /// Whether it can be resumed.
     pub(crate) fn is_unfinished(&self) -> bool {
         self.status != Status::Done
     }

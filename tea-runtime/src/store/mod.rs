@@ -1,21 +1,21 @@
-//! Records of runs on disk: what was done, in the order in which it was done, so that a run can go on after anything.
+//! Records of runs on disk: what was done, in the order in which it was done, so that a run can be resumed after anything.
 //!
 //! ```text
 //! .tea/                        0700, a CACHEDIR.TAG, a .gitignore
-//!   lock                       shared by all who run, exclusive for whoever removes blobs
+//!   lock                       shared by all runs, exclusive for a process that removes blobs
 //!   runs/20261128-0412-k7f2/
 //!     lock                     held by the one writer
 //!     manifest                 what the run is, and how it ended; replaced by rename
-//!     log.0, log.1 …           segments of frames, one more for each time that it went on
-//!   program                    which content the executable had that was last seen
-//!   blobs/ab/cdef…             values from 1 MiB on, by content
+//!     log.0, log.1 …           segments of frames, one more each time that it is resumed
+//!   program                    the content of the executable when it was last seen
+//!   blobs/ab/cdef…             values of 1 MiB and more, by content
 //! ```
 //!
 //! A record is appended before anything that follows from it starts. So every prefix of the log is a state that the run
-//! once was in, and recovery takes the longest valid one: there is nothing to repair. A record survives the end of the
-//! process at once, and a loss of power after [`sync`](Options::sync). The first write that fails ends recording for good.
+//! was in, and recovery uses the longest valid one: there is nothing to repair. A record survives the end of the process
+//! immediately, and a loss of power after [`sync`](Options::sync). The first write that fails ends recording for good.
 //!
-//! This room knows positions and bytes. What they mean is the engine's affair.
+//! This module knows only positions and bytes. The engine knows what they mean.
 
 mod blobs;
 mod folder;
@@ -48,7 +48,7 @@ use std::{fmt, io, path::Path};
 
 use serde::Serialize;
 
-/// Bytes that most records and what they say have room in, so that writing them needs one allocation.
+/// A size that is enough for most records with their messages, so that writing one needs a single allocation.
 pub(crate) const SMALL: usize = 128;
 
 /// Plain data as bytes.

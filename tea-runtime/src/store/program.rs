@@ -1,4 +1,4 @@
-//! The content of the program's executable, remembered by what its file looks like.
+//! The hash of the program's executable, remembered together with the metadata of its file.
 
 use std::{
     fs::{self, OpenOptions},
@@ -15,20 +15,20 @@ use super::{
 
 const FILE: &str = "program";
 
-/// The kind of its one frame, which changes with its form.
+/// The kind of its only frame, which changes with its format.
 const KIND: u8 = 1;
 
-/// The content of a file that looks so: what the store remembers, or else what `hash` finds.
+/// The hash of a file with this metadata: the one that the store remembers, otherwise the one that `hash` computes.
 ///
 /// # Errors
-/// If `hash` fails. That it cannot be remembered is no error.
+/// If `hash` fails. It is not an error if the hash cannot be remembered.
 pub(crate) fn known_program(
     store: &Path,
     looks: &[u8],
     hash: impl FnOnce() -> Result<Hash, StoreError>,
 ) -> Result<Hash, StoreError> {
     let path = store.join(FILE);
-    // Nobody else's word is taken.
+    // What another user has written does not count.
     if Folder::open(store).is_ok()
         && let Some((known, hash)) = fs::read(&path).ok().and_then(|bytes| read(&bytes))
         && known == looks
@@ -44,12 +44,12 @@ pub(crate) fn known_program(
         private(OpenOptions::new().write(true).create(true).truncate(true)).open(&aside)?.write_all(&bytes)?;
         fs::rename(&aside, &path)
     };
-    // It is found out again next time.
+    // Otherwise it is computed again next time.
     let _: Result<(), std::io::Error> = write();
     Ok(hash)
 }
 
-/// `None` if that is not what was written.
+/// `None` if these bytes are not what was written.
 fn read(bytes: &[u8]) -> Option<(Vec<u8>, Hash)> {
     let (header, payload) = bytes.split_first_chunk::<HEADER>()?;
     let header = Header::read(header)?;

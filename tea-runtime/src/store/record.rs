@@ -10,21 +10,21 @@ use super::{
     frame::{HEADER, LARGEST},
 };
 
-/// What a record tells of its position. What is done is a unit, with what was decided to follow it.
+/// What a record says about its position. A unit is done together with the decision about what follows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub(crate) enum Kind {
-    /// The run was begun, or went on, with these inputs.
+    /// The run was started or resumed with these inputs.
     Session = 1,
     /// A step of a block is done.
     Step = 2,
-    /// A fan-out is begun: what does not start is decided.
+    /// A fan-out has started, and it is decided which branches do not start.
     Entered = 3,
     /// A branch has ended.
     Branch = 4,
     /// Consecutive items of a map are done.
     Items = 5,
-    /// An item failed for good, as it may.
+    /// An item failed for good, which is allowed.
     ItemFailed = 6,
 }
 
@@ -36,26 +36,26 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| *kind as u8 == number)
     }
 
-    /// Whether a position has several records of it: one for each range of its items.
+    /// Whether a position has several records of this kind: one for each range of its items.
     pub(super) fn is_of_items(self) -> bool {
         matches!(self, Self::Items | Self::ItemFailed)
     }
 }
 
-/// What is to be recorded.
+/// Something to be recorded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Written<'a> {
     pub(crate) kind: Kind,
     pub(crate) position: &'a [u8],
-    /// The items that it is about: the first, and how many.
+    /// The items that it is about: the first one, and their number.
     pub(crate) items: (u64, u64),
     /// The engine's own message.
     pub(crate) about: &'a [u8],
-    /// Values with a number that tells them apart.
+    /// The values, each with a number that identifies it.
     pub(crate) values: &'a [(u32, &'a [u8])],
 }
 
-/// What a record starts with: enough to find it again.
+/// The start of a record, which is enough to find it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Head<'a> {
     pub(super) position: &'a [u8],
@@ -83,11 +83,11 @@ pub(super) struct Encoded {
     pub(super) frame: Vec<u8>,
     /// The hashes of its values.
     pub(super) hashes: Vec<Hash>,
-    /// Those of its large values that may not have reached the disk.
+    /// Its large values that may not have reached the disk.
     pub(super) unsettled: Vec<Unsettled>,
 }
 
-/// Encodes a record. Large values become blobs, if there is a place for these.
+/// Encodes a record. Large values become blobs, if there is a folder for blobs.
 pub(super) fn encode(written: &Written<'_>, blobs: Option<&Blobs>) -> Result<Encoded, StoreError> {
     let hash = if written.kind.is_of_items() { Hash::quick } else { Hash::of };
     let hashes: Vec<Hash> = written.values.iter().map(|(_, bytes)| hash(bytes)).collect();
@@ -115,7 +115,7 @@ pub(super) fn encode(written: &Written<'_>, blobs: Option<&Blobs>) -> Result<Enc
     Ok(Encoded { frame, hashes, unsettled })
 }
 
-/// Reads how a record starts.
+/// Reads the start of a record.
 pub(super) fn head(payload: &[u8]) -> Option<Head<'_>> {
     let (head, _) = postcard::take_from_bytes::<Head<'_>>(payload).ok()?;
     head.items.0.checked_add(head.items.1)?;
@@ -129,7 +129,7 @@ pub(super) fn blobs(payload: &[u8]) -> Vec<(Hash, u64)> {
     values.into_iter().filter_map(|value| Some((value.blob?, value.length))).collect()
 }
 
-/// Decodes a record whose values are all in it, and passes it on.
+/// Decodes a record that contains all of its values, and passes it on.
 pub(super) fn decode<T>(kind: Kind, payload: &[u8], then: impl FnOnce(&Written<'_>) -> T) -> Option<T> {
     let ((head, body), mut rest) = postcard::take_from_bytes::<(Head<'_>, Body<'_>)>(payload).ok()?;
     let mut values = Vec::with_capacity(body.values.len());
@@ -158,7 +158,7 @@ enum Place {
     Blob(Hash),
 }
 
-/// The bytes of a value: in a record that was read, or in a blob that is read when somebody wants them.
+/// The bytes of a value: in a record that was read, or in a blob that is read when they are needed.
 #[derive(Debug, Clone)]
 pub(crate) struct Span {
     payload: Arc<Vec<u8>>,
@@ -167,7 +167,7 @@ pub(crate) struct Span {
 }
 
 impl Record {
-    /// Reads a record, all of whose blobs must be there.
+    /// Reads a record. All of its blobs must exist.
     pub(super) fn read(payload: Arc<Vec<u8>>, blobs: Option<&Arc<Blobs>>) -> Result<Self, StoreError> {
         let damaged = || StoreError::new("a record does not say what records say");
         let ((_, body), rest) = postcard::take_from_bytes::<(Head<'_>, Body<'_>)>(&payload).map_err(|_| damaged())?;
@@ -216,10 +216,10 @@ impl Record {
 }
 
 impl Span {
-    /// Does something with the bytes.
+    /// Passes the bytes to `with`.
     ///
     /// # Errors
-    /// If they cannot be read, or what is done with them fails.
+    /// If they cannot be read, or `with` fails.
     pub(crate) fn with<T>(&self, then: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, String> {
         match &self.place {
             Place::Here(range) => then(&self.payload[range.clone()]),
@@ -256,12 +256,12 @@ impl Span {
     }
 }
 
-/// The error for a blob of a record that was read where no blobs are.
+/// The error for a record with a blob that was read where there are no blobs.
 fn no_blobs(hash: Hash) -> StoreError {
     StoreError::new(format!("there is no store here that could contain the value {hash}"))
 }
 
-/// Where a part of `whole` stands in it.
+/// The range of a part of `whole`.
 fn subrange(whole: &[u8], part: &[u8]) -> Range<usize> {
     let start = part.as_ptr().addr() - whole.as_ptr().addr();
     start..start + part.len()

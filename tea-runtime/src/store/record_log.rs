@@ -1,7 +1,7 @@
 //! Records are appended and found here: in the log of a run, or, in a worker, through its parent.
 //!
-//! A worker has no log, because each run has one writer. What is done in a worker is sent to its parent, which appends
-//! it, and what was done before comes with the unit.
+//! A worker has no log, because each run has one writer. Records of a worker are sent to its parent, which appends them,
+//! and earlier records arrive with the unit.
 
 use std::{
     fmt,
@@ -36,7 +36,7 @@ pub(crate) type SendRecord = Arc<dyn Fn(&RawRecord) + Send + Sync>;
 
 /// The records of a run or, in a worker, of a unit.
 pub(crate) struct RecordLog {
-    /// What was recorded before.
+    /// The records of earlier processes.
     index: Index,
     /// What workers have recorded, below units that have not ended.
     below: Mutex<Index>,
@@ -213,22 +213,22 @@ impl RecordLog {
         Ok((hashes, Some(location)))
     }
 
-    /// The last record of a position of before.
+    /// The last record of a position from an earlier process.
     pub(crate) fn find(&self, kind: Kind, position: &[u8]) -> Option<Found> {
         self.index.single(kind, position)
     }
 
-    /// The records of the items of a map of before, the oldest first.
+    /// The records of the items of a map from earlier processes, oldest first.
     pub(crate) fn items(&self, kind: Kind, position: &[u8]) -> &[Done] {
         self.index.items(kind, position)
     }
 
-    /// All records of before but those of items, by position.
+    /// All records from earlier processes except those of items, by position.
     pub(crate) fn singles(&self) -> impl Iterator<Item = (Kind, &[u8], Found)> {
         self.index.singles()
     }
 
-    /// The number of items of before, by position.
+    /// The number of items from earlier processes, by position.
     pub(crate) fn item_counts(&self) -> impl Iterator<Item = (Kind, &[u8], u64)> {
         self.index.item_counts()
     }
@@ -251,7 +251,7 @@ impl RecordLog {
         }
     }
 
-    /// What is known below the unit at this position, for another process that is to run it.
+    /// What is known below the unit at this position, for the process that will run it.
     ///
     /// # Errors
     /// If it cannot be read.

@@ -19,7 +19,7 @@ use super::{
 /// How a run is recorded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
-    /// The most time that a record may wait until it survives a loss of power.
+    /// The maximum time until a record survives a loss of power.
     pub(crate) sync: Duration,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Begins a run.
+    /// Starts a run.
     ///
     /// # Errors
     /// If the store cannot be written.
@@ -46,13 +46,13 @@ impl Recorder {
         Self::new(store, run, held, manifest, Index::default(), Recovered::default(), options)
     }
 
-    /// Goes on with a run. Gives also how many bytes at the end of its log are not valid, and were kept aside.
+    /// Resumes a run. Also returns the number of bytes at the end of its log that are not valid and were put aside.
     ///
     /// # Errors
-    /// If the store cannot be read or written, or another process has the run.
+    /// If the store cannot be read or written, or another process is using the run.
     pub(crate) fn go_on(store: Folder, run: RunFolder, options: Options) -> Result<(Self, u64), StoreError> {
         let held = store.hold(&run)?;
-        // Read under the lock: nobody changes it any more.
+        // It is read under the lock, so that nobody else changes it.
         let manifest = run.manifest()?;
         let mut index = Index::default();
         let recovered = log::recover(&run.path, true, |kind, payload, location| index.add(kind, payload, location))?;
@@ -60,7 +60,7 @@ impl Recorder {
         Ok((new, recovered.aside))
     }
 
-    /// Looks at a run, and writes nothing.
+    /// Opens a run without writing anything.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -107,17 +107,17 @@ impl Recorder {
         &self.run.name
     }
 
-    /// The store's place.
+    /// The path of the store.
     pub(crate) fn store(&self) -> &Folder {
         &self.store
     }
 
-    /// What the run is.
+    /// The manifest of the run.
     pub(crate) fn manifest(&self) -> Manifest {
         self.manifest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Replaces it.
+    /// Replaces the manifest.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -127,7 +127,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// The run ended so. If it `waits`, what was written last is on the disk when it returns.
+    /// Records how the run ended. If it `waits`, everything is on the disk when this returns.
     pub(crate) fn end(&self, status: Status, waits: bool) {
         let writing = self.log.writing().and_then(|mut writing| writing.take());
         if let (Some(Writing { syncer, .. }), false) = (writing, waits) {
@@ -139,13 +139,13 @@ impl Recorder {
         }
     }
 
-    /// What is recorded from now on goes to another file, such as one that cannot be written.
+    /// Writes to another file from now on, such as one that cannot be written.
     #[cfg(test)]
     pub(super) fn divert_writes(&self, file: std::fs::File) {
         self.log.writing().unwrap().as_mut().unwrap().log.divert(file);
     }
 
-    /// From now on another file is synced, such as one that cannot be.
+    /// Syncs another file from now on, such as one that cannot be synced.
     #[cfg(test)]
     pub(super) fn divert_syncs(&self, file: std::fs::File) {
         self.log.writing().unwrap().as_mut().unwrap().syncer.goes_on_with(file.into());

@@ -1,5 +1,5 @@
-//! The thread that waits until the system has put on the disk what was written: not after each record, but soon. The log
-//! comes after the blobs that it names.
+//! The thread that syncs what was written to the disk: not after each record, but soon. The log is synced after the blobs
+//! that it names.
 
 use std::{
     fs::File,
@@ -22,7 +22,7 @@ pub(super) struct Syncer {
 
 #[derive(Debug)]
 struct Shared {
-    /// Something was written since the last sync.
+    /// Whether something was written since the last sync.
     dirty: AtomicBool,
     state: Mutex<State>,
     changed: Condvar,
@@ -37,7 +37,7 @@ struct State {
 }
 
 impl Syncer {
-    /// Syncs `file` at most every `interval`; `failed` is told the first sync that fails, which is the last one.
+    /// Syncs `file` at most once every `interval`. `failed` is called for the first sync that fails, which is the last one.
     pub(super) fn start(
         file: Arc<File>,
         interval: Duration,
@@ -51,24 +51,24 @@ impl Syncer {
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// Something was written, which names these blobs.
+    /// Records that something was written that names these blobs.
     pub(super) fn written(&self, unsettled: Vec<Unsettled>) {
         if !unsettled.is_empty() {
             self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).unsettled.extend(unsettled);
         }
         if !self.shared.dirty.swap(true, Ordering::AcqRel) {
-            // The lock orders this with the thread's look at `dirty`: it is not asleep in between.
+            // Under the lock, because the thread must not fall asleep after it has looked at `dirty`.
             drop(self.shared.state.lock().unwrap_or_else(PoisonError::into_inner));
             self.shared.changed.notify_one();
         }
     }
 
-    /// What is written from now on goes to this file.
+    /// Syncs this file from now on.
     pub(super) fn goes_on_with(&self, file: Arc<File>) {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).file = file;
     }
 
-    /// Ends without a last sync, and without waiting for one that is going on.
+    /// Ends without a last sync, and without waiting for one that is in progress.
     pub(super) fn abandon(mut self) {
         self.thread = None;
         self.shared.dirty.store(false, Ordering::Release);

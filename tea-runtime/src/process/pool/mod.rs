@@ -1,8 +1,8 @@
 //! The parent's side: a pool of warm workers, and the units that wait for them.
 //!
-//! Whoever submits a unit gives it to a worker himself if one is ready, and writes to it without waiting. All else is done by
-//! the [supervisor](self::supervisor), one thread a pool: it starts workers, reads what they say, and ends them. Neither runs
-//! any of the user's Rust: units come here as bytes, and what comes back is passed on as bytes.
+//! The thread that submits a unit gives it to a worker directly if one is ready, and writes to it without waiting. Everything
+//! else is done by the [supervisor](self::supervisor), one thread for each pool: it starts workers, reads what they send, and
+//! ends them. Neither runs any of the user's Rust: units arrive here as bytes, and results are passed on as bytes.
 //!
 //! | module | duty |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | `dispatch` | giving units to workers |
 //! | `queued`, `ending` | a unit in the pool; how it is ended at its deadline |
 //! | `supervisor`, `turn` | the thread; what it does in each turn |
-//! | `reading`, `lost` | what it does when a worker has said something, or is gone |
+//! | `reading`, `lost` | what it does when a worker has sent something, or is gone |
 //! | `link`, `outbox`, `output` | input and output of one worker |
 //! | `pace` | how many units a worker may have |
 
@@ -54,40 +54,40 @@ use crate::{
     failure::{Failure, FailureKind, cancelled},
 };
 
-/// Descriptors that a worker takes here, and those that a program has for itself at the least.
+/// The number of descriptors that each worker takes up here, and the minimum that is left for the program itself.
 const DESCRIPTORS: (u64, u64) = (5, 64);
 
 /// A pool's settings.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    /// Workers at once.
+    /// The maximum number of workers at the same time.
     pub(crate) max_workers: usize,
-    /// Started as a worker instead of this program.
+    /// The program to start as a worker, if it is not this one.
     pub(crate) program: Option<PathBuf>,
     /// How long a worker may take from its start to its hello.
     pub(crate) handshake: Duration,
 }
 
-/// Workers, and what they are to run.
+/// Workers, and the units that they will run.
 pub(crate) struct Pool {
     options: Options,
     inner: Mutex<Inner>,
-    /// `None` once nobody will look any more.
+    /// `None` once it is no longer read.
     inbox: Mutex<Option<Vec<Command>>>,
     wake: Wake,
-    /// The runs of which it waits for a token.
+    /// The runs that it has requested a token from.
     asked: Mutex<BTreeSet<u64>>,
 }
 
 /// What the lock of a pool protects.
 struct Inner {
     state: State<Box<Queued>, InFlight>,
-    /// What is needed to send something to a worker that is ready.
+    /// What is needed to send something to each worker that is ready.
     sides: BTreeMap<u32, Side>,
     paces: Paces,
-    /// Tokens that came for units that wait.
+    /// Tokens that arrived for waiting units.
     tokens: Vec<Token>,
-    /// The program's folder when the last units came: they run in it.
+    /// The program's current directory when the last units were submitted. They run there.
     folder: Option<Vec<u8>>,
     /// Why nothing can run.
     refusal: Option<Box<Failure>>,
@@ -100,11 +100,11 @@ enum Command {
     Cancel(UnitId, CancelReason),
     /// An answer to a worker's question about a circuit breaker.
     Breaker(u32, u64, BreakerAnswer),
-    /// A token for units that wait here.
+    /// A token for units that are waiting here.
     Token(Token),
-    /// A token for fan-outs within the unit of a worker.
+    /// A token for fan-outs inside the unit that a worker is running.
     Grant(u32, Token),
-    /// Workers that have nothing to do are to end.
+    /// Idle workers should end.
     EndIdle,
     #[cfg(test)]
     Panic,
@@ -129,12 +129,12 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Units that are taken with profit at once.
+    /// The number of units that are useful to have here at the same time.
     pub(crate) fn window(&self) -> usize {
         self.options.max_workers * MOST
     }
 
-    /// Takes units.
+    /// Accepts units.
     pub(crate) fn submit(self: &Arc<Self>, units: Vec<Unit>) {
         let folder = std::env::current_dir().ok().map(|folder| folder.as_os_str().as_bytes().to_vec());
         let mut cancels = Vec::with_capacity(units.len());
@@ -188,7 +188,7 @@ impl Pool {
         }
     }
 
-    /// Starts the supervisor, if it does not run.
+    /// Starts the supervisor, if it is not running.
     fn supervise(self: &Arc<Self>, inner: &mut Inner) {
         if inner.supervisor.is_some() {
             return;
@@ -202,7 +202,7 @@ impl Pool {
         }
     }
 
-    /// Ends all workers: those that run something at once, the others after a goodbye. Waits for them.
+    /// Ends all workers and waits for them. Those that are running something are killed, the others say goodbye first.
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
         inner.closing = true;
@@ -213,24 +213,24 @@ impl Pool {
         drop(inner);
         self.wake.wake();
         if let Some(supervisor) = supervisor {
-            // A panic there has been told by the panic hook, and has failed what was here.
+            // If it panicked, the panic hook has reported that, and all units here have failed.
             drop(supervisor.join());
         }
     }
 
-    /// Workers that have nothing to do end.
+    /// Ends idle workers.
     pub(super) fn end_idle(&self) {
         if self.lock().supervisor.is_some() {
             self.command(Command::EndIdle);
         }
     }
 
-    /// Signals all workers and what they have started, before it returns.
+    /// Sends a signal to all workers and to what they have started.
     pub(super) fn signal(&self, signal: Signal) {
         self.lock().sides.values().for_each(|side| side.group.signal(signal));
     }
 
-    /// Has the supervisor panic, as a defect in it would.
+    /// Makes the supervisor panic, as a defect in it would.
     #[cfg(test)]
     pub(super) fn panic(&self) {
         self.command(Command::Panic);
@@ -250,7 +250,7 @@ impl Pool {
         inbox.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Nobody looks into the inbox any more: what it holds goes back, and so does what still comes.
+    /// Closes the inbox: the tokens in it are returned, and so are those that still arrive.
     fn close_inbox(&self) {
         let commands = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(commands);
@@ -262,7 +262,7 @@ impl Pool {
 }
 
 impl Inner {
-    /// Nothing can run, now or later.
+    /// Fails all units, now and later.
     fn refuse_all(&mut self, failure: &Failure) {
         self.refusal = Some(Box::new(failure.clone()));
         for queued in self.state.take_all() {
@@ -277,11 +277,11 @@ pub(crate) fn cannot_start(error: &io::Error) -> Failure {
     Failure::new(FailureKind::Error, message)
 }
 
-/// What always works.
+/// What works without worker processes.
 const WAY_OUT: &str = "; `--parallel-strategy thread` runs without worker processes";
 
-/// Sees to it that so many workers have descriptors, as far as the system lets us: mostly 1,024 are allowed to a program
-/// that asks for no more. With fewer, there are fewer workers.
+/// Makes sure that there are descriptors for this many workers, as far as the system allows: most systems allow 1,024 unless
+/// a program asks for more. If there are not enough, there are fewer workers.
 fn allow_descriptors(workers: usize) {
     let wanted = workers as u64 * DESCRIPTORS.0 + DESCRIPTORS.1;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
@@ -291,6 +291,6 @@ fn allow_descriptors(workers: usize) {
     }
 }
 
-// Not in the modules themselves, which a model checker compiles once more: see `tests/tests/schedules`.
+// They are not in the modules themselves because a model checker compiles those a second time: see `tests/tests/schedules`.
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,5 @@
-//! The thread that looks after the workers of a pool: it starts them, waits for what they say, and sees to it that they
-//! end. What it does when something has come stands in [`turn`](super::turn).
+//! The thread that looks after the workers of a pool: it starts them, waits for what they send, and makes sure that they
+//! end. What it does when something has arrived is in [`turn`](super::turn).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -36,29 +36,29 @@ use crate::{
     words::counted,
 };
 
-/// Workers that may end in a row before they are ready.
+/// How many workers in a row may end before they are ready.
 pub(super) const FAILED_STARTS: u32 = 10;
 
-/// What the supervisor alone knows.
+/// The state that only the supervisor uses.
 pub(super) struct Supervisor<'a> {
     pub(super) pool: &'a Arc<Pool>,
     pub(super) links: BTreeMap<u32, Link>,
-    /// Standard errors of workers that are gone, which somebody holds open.
+    /// The standard errors of workers that are gone, if another process still holds them open.
     pub(super) orphans: Vec<Orphan>,
     pub(super) failed_starts: u32,
     /// When the next worker may be started.
     next_start: Instant,
-    /// The last start was one alone, since those before had failed for what the system lacks.
+    /// Whether the last start was the only one at that time, because earlier ones had failed for lack of a system resource.
     pub(super) tried_alone: bool,
     pub(super) memory_kills: MemoryKills,
-    /// The last run that units came of.
+    /// The run of the units that arrived last.
     pub(super) run: Weak<RunInfo>,
     /// What has ended in this turn. It is delivered at the end of the turn, so that drivers, which will submit the next units, do
     /// not wait for the locks that the rest of the turn needs.
     pub(super) ended: Vec<Ended>,
-    /// Workers of which whole frames are left to be taken.
+    /// Workers whose frames have arrived but have not all been handled.
     pub(super) unread: BTreeSet<u32>,
-    /// Why workers had to be replaced, as far as that was told.
+    /// The reasons for replacing workers that have been reported.
     pub(super) told: BTreeSet<String>,
     alarm: Option<(Instant, timer::Handle)>,
 }
@@ -90,14 +90,14 @@ enum What {
     Orphan(usize),
 }
 
-/// The life of the supervisor's thread.
+/// Runs the supervisor's thread.
 pub(super) fn run(pool: &Arc<Pool>) {
     let outcome = guard(|| {
         user_code::forbid();
         Supervisor::new(pool).run();
     });
     if let Err(panic) = outcome {
-        // What it held has come back: links end their workers when they are dropped.
+        // Everything that it held has been dropped: links end their workers then.
         let message = format!("the thread that looks after worker processes panicked: {}", panic.message);
         let failure = Failure::new(FailureKind::Transport, message);
         let mut inner = pool.lock();
@@ -160,7 +160,7 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Waits until something has come, or is due. Gives what has come.
+    /// Waits until something has arrived or is due. Returns what has arrived.
     fn wait(&mut self, more_starts: bool, recalls_at: Option<Instant>) -> Vec<What> {
         let due = self.due(more_starts, recalls_at);
         let mut ended = std::mem::take(&mut self.ended);
@@ -203,7 +203,7 @@ impl<'a> Supervisor<'a> {
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
         let timeout: Option<Timespec> = timeout.and_then(|timeout| timeout.try_into().ok());
         deliver(&mut ended);
-        // Interrupted, it is as if nothing had come.
+        // If it is interrupted, nothing has arrived.
         let _ = poll(&mut sources, timeout.as_ref());
         let ready = sources.iter().zip(&whats).filter(|(source, _)| !source.revents().is_empty());
         let mut ready: Vec<_> = ready.map(|(_, what)| *what).collect();
@@ -217,7 +217,7 @@ impl<'a> Supervisor<'a> {
         ready
     }
 
-    /// When something is due, by the clock.
+    /// When the next thing is due, by the clock.
     fn due(&self, more_starts: bool, recalls_at: Option<Instant>) -> Option<Instant> {
         let inner = self.pool.lock();
         let busy = inner.state.workers.values().any(|worker| !worker.in_flight.is_empty());
@@ -229,7 +229,7 @@ impl<'a> Supervisor<'a> {
         [pulse, start, orphans, links, recalls_at].into_iter().flatten().min()
     }
 
-    /// Has the timer wake the supervisor when a unit's deadline has come, in this process's time.
+    /// Sets the timer to wake the supervisor at a unit's deadline, in this process's time.
     pub(super) fn set_alarm(&mut self, due: Option<Instant>, now: Instant) {
         if self.alarm.as_ref().map(|(due, _)| *due) == due && due.is_none_or(|due| due > now) {
             return;
@@ -244,7 +244,7 @@ impl<'a> Supervisor<'a> {
         });
     }
 
-    /// Starts a worker, if one is wanted. Gives whether another one is.
+    /// Starts a worker if one is needed. Returns whether another one is.
     fn start_one(&mut self) -> bool {
         let mut inner = self.pool.lock();
         if inner.closing || inner.refusal.is_some() {
@@ -258,7 +258,7 @@ impl<'a> Supervisor<'a> {
         }
         let Some(task) = inner.state.oldest(limit) else { return false };
         let run = Arc::clone(&task.unit.fan_out().run);
-        // Without a token there is nothing that it could run.
+        // Without a token, it could not run anything.
         let Some(token) = self.pool.token(&mut inner.tokens, &run) else { return false };
         let number = inner.state.start(limit);
         drop(inner);
@@ -305,12 +305,12 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// The system has nothing left to start a worker with.
+    /// Handles a start that failed because the system has no resources for it.
     fn system_failed(&mut self, error: &std::io::Error) {
         let mut inner = self.pool.lock();
         let here = inner.state.workers.len();
         if here == 0 && !self.tried_alone {
-            // Starts at the same time may have taken each other's last descriptors.
+            // Several starts at the same time may have taken the last descriptors from each other.
             self.tried_alone = true;
             self.next_start = Instant::now() + start_delay(1);
             return;
@@ -323,7 +323,7 @@ impl<'a> Supervisor<'a> {
         self.warn(format!("only {} can run, no more can be started: {error}", processes(here)));
     }
 
-    /// A worker ended before it was ready.
+    /// Handles a worker that ended before it was ready.
     pub(super) fn start_failed(&mut self, failure: &Failure, wrong: bool) {
         self.failed_starts += 1;
         self.next_start = Instant::now() + start_delay(self.failed_starts);
@@ -351,21 +351,21 @@ impl<'a> Supervisor<'a> {
         inner.refuse_all(&Failure { message, ..failure.clone() });
     }
 
-    /// A worker is ready.
+    /// Handles a worker that is ready.
     pub(super) fn started_well(&mut self) {
         self.failed_starts = 0;
         self.tried_alone = false;
         self.next_start = Instant::now();
     }
 
-    /// Says something that is no failure but should be known.
+    /// Reports something that is not a failure, but that the user should know.
     pub(super) fn warn(&self, message: String) {
         if let Some(run) = self.run.upgrade() {
             run.note(Note::Warning { message });
         }
     }
 
-    /// How long the standard error of a worker that is gone is read.
+    /// Keeps the standard error of a worker that is gone, to be read for a while.
     pub(super) fn orphaned(link: Link) -> Option<Orphan> {
         let (number, pid, run) = (link.number, link.pid(), link.run.clone());
         let Link { output, .. } = link;
@@ -373,7 +373,7 @@ impl<'a> Supervisor<'a> {
         output.pipe().is_some().then_some(Orphan { number, pid, output, until, run })
     }
 
-    /// Ends a start that takes too long, and goodbyes that are not followed by an end.
+    /// Ends workers whose start takes too long, or that do not end after their goodbye.
     pub(super) fn end_what_is_late(&mut self) {
         let now = Instant::now();
         let limit = self.pool.options.handshake;

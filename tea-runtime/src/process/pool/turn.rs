@@ -1,4 +1,4 @@
-//! What the supervisor does in each turn: what others asked for, and what is due.
+//! What the supervisor does in each turn: it carries out commands, and what is due.
 
 use std::{
     collections::BTreeSet,
@@ -28,7 +28,7 @@ use crate::{
 };
 
 impl Supervisor<'_> {
-    /// Does what others asked for.
+    /// Carries out the commands that have arrived.
     pub(super) fn obey(&mut self) {
         for command in self.pool.commands() {
             match command {
@@ -64,7 +64,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Gives out what waits.
+    /// Gives waiting units to workers.
     pub(super) fn give_out(&mut self) {
         let mut inner = self.pool.lock();
         if let Some(refusal) = inner.refusal.clone()
@@ -79,7 +79,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Says goodbye to workers that get nothing more and have nothing.
+    /// Says goodbye to workers that have no units and will get no more.
     pub(super) fn see_off(&mut self) {
         let inner = self.pool.lock();
         for (number, worker) in &inner.state.workers {
@@ -121,7 +121,7 @@ impl Supervisor<'_> {
                 return unit.ending.cancel(reason, timer::now());
             }
             let answering = InFlight::Answering(unit.answering());
-            // Values that have not been sent must not be the last of their kind: the work still has them.
+            // These must not become the last references to their values: the work still has them.
             self.links.get(number).iter().for_each(|link| link.outbox.own());
             if let InFlight::Unit(queued) = std::mem::replace(&mut worker.in_flight[at], answering) {
                 queued.fail(&cancelled(reason));
@@ -130,7 +130,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Looks at what is due.
+    /// Carries out what is due.
     pub(super) fn look(&mut self) {
         for number in std::mem::take(&mut self.unread) {
             self.take(number);
@@ -157,7 +157,7 @@ impl Supervisor<'_> {
         });
     }
 
-    /// Recalls units that wait behind one that takes long, if another worker could run them. Returns when to look again.
+    /// Recalls units that wait behind a long one, if another worker could run them. Returns when to check again.
     pub(super) fn recall(&self) -> Option<Instant> {
         let mut inner = self.pool.lock();
         let Inner { state, sides, paces, .. } = &mut *inner;
@@ -169,11 +169,11 @@ impl Supervisor<'_> {
             }
             let (Some(worker), Some(side)) = (state.workers.get_mut(&number), sides.get_mut(&number)) else { continue };
             let mut units = worker.in_flight.iter_mut().filter_map(InFlight::unit_mut);
-            // No more of its kind wait there.
+            // No more units of its kind are sent there.
             units.next().into_iter().for_each(|first| paces.takes(first.unit.work.kind(), runs));
             for queued in units.filter_map(|queued| queued.recall().then_some(queued)) {
                 side.outbox.add(&ToWorker::Recall { unit: queued.id().get() });
-                // They may have come with what the next one reads, and with the folder.
+                // The worker may have got the view and the directory of the next one together with them.
                 (side.view, side.folder) = (None, None);
             }
             side.outbox.flush();
@@ -197,7 +197,7 @@ impl Supervisor<'_> {
         self.set_alarm(next, now);
     }
 
-    /// Looks for workers that run something and were stopped, or whose end nothing told.
+    /// Looks for workers that were stopped while running something, or whose end was not reported.
     fn look_for_stopped(&mut self) {
         let now = Instant::now();
         let inner = self.pool.lock();
@@ -219,8 +219,8 @@ impl Supervisor<'_> {
     }
 }
 
-/// The workers with units that wait there although another worker has nothing to do or could be started, and for how long they
-/// have been running their first one.
+/// The workers that have waiting units although another worker is idle or could be started, and how long each has been
+/// running its first unit.
 fn blocked(state: &State<Box<Queued>, InFlight>, now: Instant) -> Vec<(u32, Duration)> {
     let ready = || state.workers.iter().filter(|(_, worker)| worker.stage == Stage::Ready);
     let idle: BTreeSet<_> =

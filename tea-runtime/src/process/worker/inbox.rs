@@ -1,10 +1,10 @@
-//! What the parent says.
+//! Receives the parent's messages.
 //!
-//! The thread that runs the units reads it itself while it has nothing to run, because being woken by another thread takes longer
-//! than a short unit. While a unit runs for [`WATCH`] and longer, or waits for an answer, a second thread, the watch, reads:
-//! cancellations and answers must arrive in the meantime, and the process must end when the parent is gone. The watch stops when
-//! it has received something to run and nothing is running. Which of the two may read follows from what is written under the
-//! lock: the watch while `watching` is set, else the thread that runs units, which reads only while it runs none.
+//! The thread that runs the units reads them itself while it has nothing to run, because being woken by another thread takes
+//! longer than a short unit. When a unit has been running for [`WATCH`], or waits for an answer, a second thread, the watch,
+//! reads: cancellations and answers must arrive in the meantime, and the process must end when the parent is gone. The watch
+//! stops when it has received something to run and nothing is running. The state under the lock determines which of the two
+//! may read: the watch while `watching` is set, otherwise the thread that runs units, which reads only while it runs none.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -31,12 +31,12 @@ use crate::{
     user_code,
 };
 
-/// What there is to do, in the order in which it was sent, and what cancels it.
+/// The orders, as they were sent, and what cancels them.
 pub(crate) struct Inbox {
     state: Mutex<State>,
-    /// There is an order, for the thread that runs units.
+    /// Tells the thread that runs units that there is an order.
     there: Condvar,
-    /// A unit runs, or something is wanted, for the watch.
+    /// Tells the watch that a unit is running, or that an answer is wanted.
     wanted: Condvar,
     parent: Arc<Parent>,
     frames: Mutex<FrameReader>,
@@ -48,17 +48,17 @@ pub(crate) struct Inbox {
 #[derive(Default)]
 struct State {
     orders: VecDeque<Order>,
-    /// The unit that runs.
+    /// The unit that is running.
     running: Option<(u64, CancellationToken)>,
-    /// Whether the watch reads.
+    /// Whether the watch is reading.
     watching: bool,
-    /// Whether the watch sleeps until it is wanted.
+    /// Whether the watch sleeps until it is needed.
     asleep: bool,
-    /// Whether the running unit waits for an answer.
+    /// Whether the running unit is waiting for an answer.
     urgent: bool,
 }
 
-/// Something for the thread that runs units.
+/// A thing to do for the thread that runs units.
 #[derive(Debug)]
 pub(crate) enum Order {
     Setup(Setup),
@@ -68,11 +68,11 @@ pub(crate) enum Order {
     Goodbye,
 }
 
-/// A unit that has not begun.
+/// A unit that has not started.
 #[derive(Debug)]
 pub(crate) struct Queued {
     number: u64,
-    /// The whole message, and the values behind it.
+    /// The whole message, and the values after it.
     pub(crate) message: Vec<u8>,
     pub(crate) token: CancellationToken,
 }
@@ -85,7 +85,7 @@ impl Queued {
 }
 
 impl Inbox {
-    /// An empty one, for what comes from this parent. Answers are sent through `outbox`.
+    /// An empty inbox for the messages of this parent. Answers are sent through `outbox`.
     pub(crate) fn new(parent: Arc<Parent>, outbox: Arc<Outbox>) -> Arc<Self> {
         Arc::new_cyclic(|inbox| {
             let upstream = TokensUpstream { outbox: Arc::clone(&outbox), inbox: inbox.clone() };
@@ -94,7 +94,7 @@ impl Inbox {
                 there: Condvar::new(),
                 wanted: Condvar::new(),
                 parent,
-                // The other side is trusted with lengths: it is this program, and a damaged header is noticed.
+                // Lengths from the other side are trusted: it is the same program, and a corrupt header is noticed.
                 frames: Mutex::new(FrameReader::new(u64::MAX >> 1)),
                 tokens: Tokens::new(1, Some(Box::new(upstream))),
                 outbox,
@@ -117,7 +117,7 @@ impl Inbox {
         }
     }
 
-    /// Waits for the next thing to do. A unit begins with that.
+    /// Waits for the next order. A unit counts as running from then on.
     pub(crate) fn next(&self) -> Order {
         let mut state = self.state();
         loop {
@@ -136,7 +136,7 @@ impl Inbox {
             }
             drop(state);
             let frames = self.frames();
-            // The watch, which has had them until now, may have received another one.
+            // The watch was reading until now, and may have received another order.
             state = self.state();
             if state.orders.is_empty() {
                 drop(state);
@@ -146,13 +146,13 @@ impl Inbox {
         }
     }
 
-    /// The unit that began last has ended.
+    /// Records that the running unit has ended.
     pub(crate) fn finish(&self) {
         let mut state = self.state();
         (state.running, state.urgent) = (None, false);
     }
 
-    /// The running unit waits for an answer of the parent.
+    /// Records that the running unit waits for an answer from the parent.
     pub(crate) fn want_answer(&self) {
         let mut state = self.state();
         if state.running.is_some() && !state.watching {
@@ -161,12 +161,12 @@ impl Inbox {
         }
     }
 
-    /// The answer to breaker call number `ask` is for this.
+    /// Says where the answer to question number `ask` about a breaker should go.
     pub(crate) fn expect_answer(&self, ask: u64, reply: Reply) {
         self.asked().insert(ask, reply);
     }
 
-    /// The life of the watch.
+    /// Runs the watch.
     fn watch(&self) {
         user_code::forbid();
         let mut state = self.state();
@@ -182,7 +182,7 @@ impl Inbox {
                 }
                 continue;
             }
-            // Nothing runs, as before.
+            // Still, nothing is running.
             state.asleep = running.is_none() && seen.is_none();
             seen = running;
             state = if state.asleep {
@@ -194,7 +194,7 @@ impl Inbox {
         }
     }
 
-    /// Reads what is there, and waits if that is nothing.
+    /// Reads what has arrived, or waits for something to arrive.
     fn read(&self, mut frames: MutexGuard<'_, FrameReader>) {
         let Self { parent, .. } = self;
         let mut any = false;
@@ -221,7 +221,7 @@ impl Inbox {
         }
     }
 
-    /// Takes a message, and the values behind it.
+    /// Handles a message, and the values after it.
     pub(super) fn take(&self, message: Vec<u8>) -> Result<(), String> {
         let order = match wire::read::<ToWorker<'_>>(&message)?.0 {
             ToWorker::Setup(setup) => Order::Setup(setup),
@@ -259,13 +259,13 @@ impl Inbox {
         Ok(())
     }
 
-    /// Gives a unit back, unless it has begun.
+    /// Returns a unit to the parent, unless it has started.
     fn give_back(&self, unit: u64) {
         let mut state = self.state();
         let is_it = |order: &Order| matches!(order, Order::Unit(queued) if queued.number == unit);
         if let Some(at) = state.orders.iter().position(is_it) {
             state.orders.remove(at);
-            // Under the lock, because the end of the next one must not be reported before.
+            // This is under the lock because the end of the next unit must not be reported before it.
             self.outbox.send(&FromWorker::Recalled { unit });
         }
     }
@@ -277,7 +277,7 @@ impl Inbox {
             _ => None,
         });
         let running = state.running.iter().map(|(number, token)| (*number, token));
-        // One that is not here has ended: what stands before this message on the stream has been read.
+        // A unit that is not here has ended: everything before this message on the stream has been read.
         let token = running.chain(queued).find(|(number, _)| *number == unit).map(|(_, token)| token.clone());
         drop(state);
         if let Some(token) = token {

@@ -1,8 +1,8 @@
 //! A worker process: from its start to its end it serves one parent.
 //!
-//! The main thread runs the units, one after the other, and nothing else runs the user's code unless that starts threads
-//! of its own. Between units, it reads what the parent says. While a unit runs, a second thread takes cancellations and ends the
-//! process when the parent is gone; see [`inbox`].
+//! The main thread runs the units, one after the other, and no other thread runs the user's code, except those that
+//! it starts itself. Between units, the main thread reads the parent's messages. While a unit runs, a second thread receives
+//! cancellations, and ends the process when the parent is gone: see [`inbox`].
 
 mod inbox;
 mod nodes;
@@ -43,41 +43,41 @@ use crate::{
     stderr,
 };
 
-/// Exit status of a worker that cannot go on: `EX_PROTOCOL` of sysexits.
+/// The exit status of a worker that cannot continue: `EX_PROTOCOL` of sysexits.
 const PROTOCOL_BROKEN: i32 = 76;
 
-/// Exit status of a worker whose `main` does not serve: `EX_UNAVAILABLE`.
+/// The exit status of a worker whose `main` does not serve: `EX_UNAVAILABLE`.
 pub(crate) const NO_ENTRY: i32 = 69;
 
 static SERVING: AtomicBool = AtomicBool::new(false);
 
-/// What the program that the user started may allocate, in a worker.
+/// The number of bytes that the program that the user started may allocate; set in a worker.
 static INHERITED_LIMIT: OnceLock<Option<u64>> = OnceLock::new();
 
-/// Whether this process serves a parent: its branches may run workflows of their own.
+/// Whether this process is serving a parent. A branch may run another workflow here.
 pub(crate) fn is_serving() -> bool {
     SERVING.load(Ordering::Relaxed)
 }
 
-/// What the program that the user started may allocate: it holds for workers without a limit of their own, however deep
-/// they are nested.
+/// The number of bytes that the program that the user started may allocate. This is the limit of workers without their own,
+/// at any depth of nesting.
 pub(crate) fn inherited_limit() -> Option<u64> {
     INHERITED_LIMIT.get().copied().unwrap_or_else(|| getrlimit(Resource::Data).current)
 }
 
-/// As [`serve`], on a thread whose stack is as large as that of this one.
+/// Like [`serve`], on a thread whose stack is as large as that of this one.
 pub(crate) fn serve_on_a_thread() -> ! {
     show_in_ps();
     let main = thread::Builder::new().name("main".to_owned()).stack_size(*STACK);
     match main.spawn(|| serve()) {
         Ok(thread) => _ = thread.join(),
-        // It has to do with this one.
+        // There is no other thread, so this one does it.
         Err(_) => serve(),
     }
     give_up("it has panicked")
 }
 
-/// Serves this process's parent until that says goodbye or is gone.
+/// Serves the parent of this process until it says goodbye or is gone.
 pub(crate) fn serve() -> ! {
     SERVING.store(true, Ordering::Relaxed);
     show_in_ps();
@@ -112,28 +112,27 @@ pub(crate) fn serve() -> ! {
     }
 }
 
-/// Has `ps`, `top` and the like tell workers from the program: `thumbnai:worker`.
+/// Gives workers a name of their own in `ps`, `top` and the like: `thumbnai:worker`.
 fn show_in_ps() {
     #[cfg(target_os = "linux")]
     {
         let program = std::env::args_os().next().map(std::path::PathBuf::from).unwrap_or_default();
         let name = program.file_name().unwrap_or_default().as_encoded_bytes();
-        // The system has room for 15 bytes.
+        // The system takes 15 bytes.
         let name = [&name[..name.len().min(8)], b":worker"].concat();
         if let Ok(name) = std::ffi::CString::new(name) {
-            // It is for people, and nothing depends on it.
+            // This is only for people, and nothing depends on it.
             let _ = rustix::thread::set_name(&name);
         }
     }
 }
 
-/// Sets the limit of memory: what the process has allocated for itself, which is the heap and the stacks of threads.
-/// Files that it maps do not count.
+/// Limits what the process may allocate: its heap and the stacks of its threads. Files that it maps do not count.
 fn set_up(setup: &Setup) {
     let &Setup { memory_limit, inherited_limit } = setup;
     let _ = INHERITED_LIMIT.set(inherited_limit);
     let before = getrlimit(Resource::Data);
-    // The limit of the program may be above what this process may have, where somebody lowered that on the way.
+    // The limit of the program may be higher than what is allowed here, if somebody lowered that in between.
     let inherited = match (inherited_limit, before.maximum) {
         (Some(inherited), Some(maximum)) => Some(inherited.min(maximum)),
         (inherited, maximum) => inherited.or(maximum),
@@ -147,7 +146,7 @@ fn set_up(setup: &Setup) {
     }
 }
 
-/// Ends a worker that cannot go on. The parent shows the reason, as it shows all that a worker writes.
+/// Ends a worker that cannot continue. The parent shows the reason, as it shows everything that a worker writes.
 fn give_up(reason: &str) -> ! {
     stderr::line(format_args!("tea: this worker process ends: {reason}"));
     process::exit(PROTOCOL_BROKEN)

@@ -29,7 +29,7 @@ impl Parent {
     pub(crate) fn new((socket, pipe): (OwnedFd, OwnedFd)) -> Self {
         let pid = getppid();
         let process = pid.and_then(open);
-        // What ended in between had its number taken by nobody but another parent of this process.
+        // If the parent has ended in the meantime, its ID can only belong to another parent of this process.
         if getppid() != pid {
             end();
         }
