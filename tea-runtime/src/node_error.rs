@@ -26,7 +26,7 @@ impl From<NodeError> for Box<Failure> {
         let mut causes = Vec::new();
         let mut last: &dyn StdError = &*error;
         // An error may be its own source, or the source of one of its causes.
-        let mut seen = vec![(address(last), message.clone())];
+        let mut seen = vec![(last, message.clone())];
         loop {
             let cause = match guard(|| last.source()) {
                 Ok(Some(cause)) => cause,
@@ -45,16 +45,21 @@ impl From<NodeError> for Box<Failure> {
                 last = cause;
                 continue;
             }
-            let known = (address(cause), text(cause));
-            if seen.contains(&known) {
+            // The same type at the same place; its text may be another each time, or panic.
+            if seen.iter().any(|(known, _)| std::ptr::eq(*known, cause)) {
+                break;
+            }
+            let message = text(cause);
+            // A type may be known by several pointers, and a newtype is where its content is.
+            if seen.iter().any(|(known, said)| address(*known) == address(cause) && *said == message) {
                 break;
             }
             if causes.len() == MOST_CAUSES {
                 causes.push("and so on".to_owned());
                 break;
             }
-            causes.push(known.1.clone());
-            seen.push(known);
+            causes.push(message.clone());
+            seen.push((cause, message));
             last = cause;
         }
         let kind = if cancelled { FailureKind::Cancelled } else { FailureKind::Error };
@@ -194,6 +199,56 @@ mod tests {
     #[test]
     fn an_error_that_is_its_own_source_is_told_once() {
         let failure = failure(|| "bad".to_owned(), |odd| Some(odd));
+        assert_eq!((failure.message.as_str(), failure.causes.len()), ("bad", 0));
+    }
+
+    #[test]
+    fn errors_that_are_sources_of_each_other_are_told_once_each() {
+        static FIRST: Odd = Odd { text: || "first".to_owned(), source: |_| Some(&SECOND) };
+        static SECOND: Odd = Odd { text: || "second".to_owned(), source: |_| Some(&THIRD) };
+        static THIRD: Odd = Odd { text: || "third".to_owned(), source: |_| Some(&FIRST) };
+        static PAIR: [Odd; 2] = [
+            Odd { text: || "one".to_owned(), source: |_| Some(&PAIR[1]) },
+            Odd { text: || "two".to_owned(), source: |_| Some(&PAIR[0]) },
+        ];
+        assert_eq!(failure(|| "bad".to_owned(), |_| Some(&FIRST)).causes, ["first", "second", "third"]);
+        assert_eq!(failure(|| "bad".to_owned(), |_| Some(&PAIR[1])).causes, ["two", "one"]);
+    }
+
+    /// As `io::Error` and many others hold what caused them.
+    #[test]
+    fn causes_that_are_boxed_or_shared_are_told_once_each() {
+        #[derive(Debug)]
+        struct Holds<E>(E);
+
+        impl<E: fmt::Debug> fmt::Display for Holds<E> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("holds")
+            }
+        }
+
+        impl<E: std::ops::Deref<Target: StdError + Sized + 'static> + fmt::Debug> StdError for Holds<E> {
+            fn source(&self) -> Option<&(dyn StdError + 'static)> {
+                Some(&*self.0)
+            }
+        }
+
+        let own = || Odd { text: || "own".to_owned(), source: |odd| Some(odd) };
+        for error in [NodeError::from(Holds(Box::new(own()))), Holds(std::sync::Arc::new(own())).into()] {
+            assert_eq!(Box::<Failure>::from(error).causes, ["own"]);
+        }
+    }
+
+    #[test]
+    fn an_error_whose_text_changes_is_told_once() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        static SHOWN: AtomicUsize = AtomicUsize::new(0);
+        let text = || match SHOWN.fetch_add(1, Ordering::Relaxed) {
+            0 => "bad".to_owned(),
+            _ => panic!("shown a second time"),
+        };
+        let failure = failure(text, |odd| Some(odd));
         assert_eq!((failure.message.as_str(), failure.causes.len()), ("bad", 0));
     }
 

@@ -131,7 +131,7 @@ struct Fields {
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
-            "label" if self.own => value.clone_into(&mut self.label),
+            "label" if self.own => self.label = page::plain(value).into_owned(),
             _ => self.record_debug(field, &value),
         }
     }
@@ -140,7 +140,7 @@ impl Visit for Fields {
         let result = match field.name() {
             "message" => write!(self.message, "{}", page::plain(&format!("{value:?}"))),
             _ if self.own => Ok(()),
-            name => write!(self.rest, " {name}={value:?}"),
+            name => write!(self.rest, " {name}={}", page::plain(&format!("{value:?}"))),
         };
         result.expect("a string takes everything");
     }

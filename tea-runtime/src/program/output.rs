@@ -5,6 +5,7 @@
 use std::{
     fs::File,
     io::{self, Write},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use crate::{panic::guard, plan::Plan, state::Value};
@@ -55,20 +56,27 @@ fn write_name(bytes: &mut Vec<u8>, name: &str) {
 
 /// Standard output, reserved for the final state.
 #[derive(Debug)]
-pub(super) struct Stdout(File);
+pub(super) struct Stdout(Arc<File>);
 
 impl Stdout {
     /// Takes standard output. From now on, what user code prints goes to standard error, as in a worker, so that it
-    /// cannot end up in the middle of the final state.
+    /// cannot end up in the middle of the final state. A program that runs several workflows one after the other takes it
+    /// several times.
     ///
     /// # Errors
     /// If there are no descriptors left.
     #[cfg(unix)]
     pub(super) fn take() -> io::Result<Self> {
         use std::os::fd::AsFd;
-        let stdout = io::stdout().as_fd().try_clone_to_owned()?;
+        static TAKEN: Mutex<Option<Arc<File>>> = Mutex::new(None);
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stdout) = &*taken {
+            return Ok(Self(Arc::clone(stdout)));
+        }
+        let stdout = Arc::new(File::from(io::stdout().as_fd().try_clone_to_owned()?));
         rustix::stdio::dup2_stdout(io::stderr())?;
-        Ok(Self(stdout.into()))
+        *taken = Some(Arc::clone(&stdout));
+        Ok(Self(stdout))
     }
 
     /// Takes standard output without redirecting what user code prints.
@@ -78,7 +86,7 @@ impl Stdout {
     #[cfg(windows)]
     pub(super) fn take() -> io::Result<Self> {
         use std::os::windows::io::AsHandle;
-        Ok(Self(io::stdout().as_handle().try_clone_to_owned()?.into()))
+        Ok(Self(Arc::new(File::from(io::stdout().as_handle().try_clone_to_owned()?))))
     }
 
     /// Writes to standard output.
@@ -86,13 +94,13 @@ impl Stdout {
     /// # Errors
     /// If it cannot be written, except when the reader has closed it.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        write_whole(&self.0, bytes)
+        write_whole(&*self.0, bytes)
     }
 
     /// An output that discards everything.
     #[cfg(test)]
     pub(super) fn none() -> Self {
-        Self(tempfile::tempfile().expect("a temporary file"))
+        Self(Arc::new(tempfile::tempfile().expect("a temporary file")))
     }
 }
 

@@ -8,10 +8,15 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 const MARGIN: Style = AnsiColor::BrightBlue.on_default().bold();
 const BOLD: Style = Style::new().bold();
 
-/// User text with control characters escaped as in Rust. A message may contain anything, and must not move the cursor
-/// or color the text after it.
+/// User text with control characters escaped as in Rust. A message may contain anything, and must not move the cursor,
+/// color the text after it, or turn the direction in which it is read.
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
-    let is_harmless = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
+    let is_harmless = |character: char| match character {
+        '\n' | '\t' => true,
+        // What changes the direction of text, and what some terminals take for the end of a line.
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => false,
+        _ => !character.is_control(),
+    };
     if text.chars().all(is_harmless) {
         return text.into();
     }
@@ -76,6 +81,13 @@ mod tests {
     fn control_characters_are_shown_and_not_obeyed() {
         assert_eq!(plain("a\tb\nä…"), "a\tb\nä…");
         assert_eq!(plain("\u{1b}[2Jgone\r\u{9b}0m"), "\\u{1b}[2Jgone\\r\\u{9b}0m");
+        // A hyperlink, a link that ends with the terminator of C1, nothing, and text that is read backwards.
+        assert_eq!(
+            plain("\u{1b}]8;;http://a\u{1b}\\b\u{9d}0;t\u{9c}\0"),
+            "\\u{1b}]8;;http://a\\u{1b}\\b\\u{9d}0;t\\u{9c}\\u{0}"
+        );
+        assert_eq!(plain("\u{202e}txt.exe\u{2069}\u{200f}\u{2028}"), "\\u{202e}txt.exe\\u{2069}\\u{200f}\\u{2028}");
+        assert_eq!(plain("\u{200d}שלום"), "\u{200d}שלום", "joined letters and text that is written so are kept");
         let mut page = Page::default();
         page.headline("error", "\u{1b}]0;title\u{7}");
         page.note("caused by", "\u{8}");
