@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tea_runtime::include_workflow;
+use tea_runtime::{include_workflow, state::Given};
 
 include_workflow!("read-qc.yaml", main = false);
 
@@ -68,9 +68,10 @@ fn kinds_hold_what_a_type_can_do_and_its_keys_need() {
     assert_eq!(found("index"), [false, false, false, false]);
 
     let parse = kind("k").parse.expect("usize is FromStr");
-    assert_eq!((parse.texts)(&["31".into()]).expect("a number").downcast_ref(), Some(&31usize));
+    let given = |text: &str| (parse.texts)(Given { texts: &[text.into()], each: false });
+    assert_eq!(given("31").expect("a number").downcast_ref(), Some(&31usize));
     assert_eq!((parse.json)("31").expect("a number").downcast_ref(), Some(&31usize));
-    assert_eq!((parse.texts)(&["x".into()]).expect_err("no number"), "invalid digit found in string");
+    assert_eq!(given("x").expect_err("no number"), "invalid digit found in string");
 }
 
 #[test]

@@ -130,6 +130,20 @@ impl Project {
         self.cargo_with(&[&["rustc"], COMMON, &["--"], flags].concat())
     }
 
+    /// The number of functions for which rustc generates code when it builds the program itself, without dependencies: its own, and
+    /// those of libraries that are generic, for its types.
+    ///
+    /// # Panics
+    /// If it cannot be built.
+    #[must_use]
+    pub fn compiled_functions(&self) -> usize {
+        let path = self.path("../program.ll");
+        let built = self.build_with(&["-Ccodegen-units=1", &format!("--emit=llvm-ir={}", path.display())]);
+        assert!(built.success, "{}", built.output);
+        let text = fs::read_to_string(path).expect("what rustc wrote");
+        text.lines().filter(|line| line.starts_with("define ")).count()
+    }
+
     /// Runs `cargo test`, or `cargo nextest run` where that is installed.
     ///
     /// # Panics

@@ -182,6 +182,11 @@ fn numbers_times_words_and_lists_need_no_json() {
     assert_eq!(tags(&["--tags", "a,b", "--tags", "c"]), json!(["a,b", "c"]));
     assert_eq!(tags(&["--tags", "[\"a,b\"]"]), json!(["a,b"]));
     assert_eq!(given("bytes", &["a", "bcd", "--path", "ef"]), Ok(json!([1, 3, 2])));
+    // A comma is part of a path, and of every argument without a flag.
+    assert_eq!(given("bytes", &["a,b.txt"]), Ok(json!([7])));
+    assert_eq!(given("bytes", &["--more", "a,b"]), Ok(json!([3])));
+    assert_eq!(given("bytes", &["--more", "a,b", "--more", "c"]), Ok(json!([3, 1])));
+    assert_eq!(given("bytes", &["--more", "[\"a,b\", \"c\"]"]), Ok(json!([3, 1])));
     for (args, told) in [
         (&["--wait", "90"][..], "a time with its unit, such as `1m30s`"),
         (&["--mode", "slow"], "one of `fast`, `very-exact`, `within`"),

@@ -122,7 +122,7 @@ mod tests {
     use crate::state::{Kind, Wire};
 
     static TEXT: Kind =
-        Kind { name: "String", clone: None, to_json: None, wire: Some(Wire::new::<String>()), parse: None };
+        Kind { name: "String", clone: None, to_json: None, wire: Some(const { &Wire::new::<String>() }), parse: None };
 
     const fn spec(name: &'static str) -> KeySpec {
         KeySpec { optional: true, ..KeySpec::new(name, &TEXT) }

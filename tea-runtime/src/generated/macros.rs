@@ -73,7 +73,10 @@ macro_rules! __kind {
         use $crate::__private::Cannot as _;
         $crate::__private::Kind {
             name: $name,
-            clone: <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::CLONE,
+            clone: $crate::__private::Ready::clone(
+                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::READY,
+                &<$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::CLONE,
+            ),
             to_json: $crate::__to_json!($json $key),
             wire: $crate::__codec!($wire $key),
             parse: $crate::__parse!($parse $key),
@@ -89,7 +92,10 @@ macro_rules! __to_json {
         ::core::option::Option::None
     };
     (json $key:ty) => {
-        <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::TO_JSON
+        $crate::__private::Ready::to_json(
+            <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::READY,
+            &<$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::TO_JSON,
+        )
     };
 }
 
@@ -101,13 +107,18 @@ macro_rules! __codec {
         ::core::option::Option::None
     };
     (wire $key:ty) => {
-        $crate::__private::Wire::best(
-            <$key as $crate::__private::KeyType>::CHECKED.wire,
-            [
-                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::WIRE_BOTH,
-                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::WIRE_EQUAL,
-                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::WIRE_SHOWN,
-            ],
+        $crate::__private::Ready::wire(
+            <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::READY,
+            &const {
+                $crate::__private::Wire::best(
+                    <$key as $crate::__private::KeyType>::CHECKED.wire,
+                    [
+                        <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::WIRE_BOTH,
+                        <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::WIRE_EQUAL,
+                        <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::WIRE_SHOWN,
+                    ],
+                )
+            },
         )
     };
 }
@@ -120,18 +131,24 @@ macro_rules! __parse {
         ::core::option::Option::None
     };
     (parse $key:ty) => {
-        $crate::__private::Parse::best(
-            [
-                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_PATH,
-                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_SOME_PATH,
-                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_PATHS,
-                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_STR,
-                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_TEXTS,
-            ],
-            [
-                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_JSON,
-                <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_JSON_STR,
-            ],
+        $crate::__private::Ready::parse(
+            <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::READY,
+            &const {
+                $crate::__private::Parse::best(
+                    [
+                        <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_PATH,
+                        <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_SOME_PATH,
+                        <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_PATHS,
+                        <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_SOME_PATHS,
+                        <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_STR,
+                        <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_TEXTS,
+                    ],
+                    [
+                        <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_JSON,
+                        <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::FROM_JSON_STR,
+                    ],
+                )
+            },
         )
     };
 }

@@ -38,6 +38,7 @@ pub use crate::{
         Compare, FlagSpec, Key, KeySpec, Kind, Parse, Value, View, Wire,
         key::reduce as combine,
         kind::{Cannot, Probe, ShowValue},
+        ready::Ready,
     },
 };
 

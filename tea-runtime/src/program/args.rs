@@ -284,6 +284,9 @@ fn input_arg(flag: &Flag, defaults: bool, needed: bool) -> Arg {
         None if flag.spec.optional => note("[optional]".to_owned()),
         None => note("[required]".to_owned()),
     }
+    if flag.shape == Shape::List(Box::new(Shape::Path)) && !flag.spec.flag.positional {
+        note("[may be repeated]".to_owned());
+    }
     if let Some(variable) = flag.spec.flag.env {
         note(format!("[env: {variable}]"));
     }

@@ -3,7 +3,7 @@
 use super::records::FLAGS;
 use crate::{
     plan::Plan,
-    state::{KeySpec, Shape},
+    state::{KeySpec, Parse, Shape},
 };
 
 /// Flags that every program has; an input of the same name is moved out of their way.
@@ -99,6 +99,9 @@ impl Flag {
         let what = match &self.shape {
             Shape::Own => format!("`{}`", self.spec.kind.name),
             Shape::Json => format!("`{}`, as JSON", self.spec.kind.name),
+            Shape::List(element) if self.spec.flag.positional => {
+                format!("one or more arguments, each {}", expected(element))
+            }
             shape => expected(shape),
         };
         match self.spec.description {
@@ -120,6 +123,7 @@ fn value_name(shape: &Shape) -> String {
             words if words.len() <= LONGEST => return words,
             _ => "WORD",
         },
+        Shape::List(element) if **element == Shape::Path => "PATH",
         Shape::List(element) => return format!("{},…", value_name(element)),
         Shape::Json => "JSON",
         Shape::Own => "VALUE",
@@ -140,6 +144,9 @@ fn expected(shape: &Shape) -> String {
             let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
             return format!("one of {}", words.join(", "));
         }
+        Shape::List(element) if **element == Shape::Path => {
+            "a path each time that it is given, or a JSON list of paths"
+        }
         Shape::List(element) => {
             return format!("a list with commas, or as JSON, each {}", expected(element));
         }
@@ -158,7 +165,7 @@ pub(super) fn of(plan: &Plan) -> Vec<Flag> {
         while name.is_empty() || taken(&name) || flags.iter().any(|flag| flag.name == name) {
             name = format!("input-{name}");
         }
-        let shape = spec.kind.parse.map_or(Shape::Own, |parse| parse.shape());
+        let shape = spec.kind.parse.map_or(Shape::Own, Parse::shape);
         flags.push(Flag { key, spec, name, shape });
     }
     flags

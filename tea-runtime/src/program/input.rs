@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::{args::Options, flags::Flag, records::Asked};
 use crate::{
     plan::Plan,
-    state::{Shape, Value, text},
+    state::{Given, Shape, Value, text},
 };
 
 /// Why the inputs cannot be used.
@@ -107,7 +107,8 @@ fn from_texts(flag: &Flag, texts: &[OsString], variable: Option<&str>) -> Result
     } else {
         texts
     };
-    guarded(|| (parse.texts)(texts)).map_err(|why| {
+    let given = Given { texts, each: flag.spec.flag.positional && variable.is_none() };
+    guarded(|| (parse.texts)(given)).map_err(|why| {
         let shown: Vec<_> = texts.iter().map(|text| format!("`{}`", shortened(&text.to_string_lossy()))).collect();
         let found = match (variable, flag.usage()) {
             (Some(variable), _) => format!("{} in the environment variable `{variable}`", shown.join(" ")),

@@ -19,18 +19,19 @@ macro_rules! kinds {
         $(static $name: Kind = Kind {
             name: $text,
             clone: None,
-            to_json: Probe::<$type>::TO_JSON,
+            to_json: Probe::<$type>::TO_JSON.as_ref(),
             wire: None,
-            parse: Parse::best(
+            parse: const { &Parse::best(
                 [
                     Probe::<$type>::FROM_PATH,
                     Probe::<$type>::FROM_SOME_PATH,
                     Probe::<$type>::FROM_PATHS,
+                    Probe::<$type>::FROM_SOME_PATHS,
                     Probe::<$type>::FROM_STR,
                     Probe::<$type>::FROM_TEXTS,
                 ],
                 [Probe::<$type>::FROM_JSON, Probe::<$type>::FROM_JSON_STR],
-            ),
+            ) }.as_ref(),
         };)*
     };
 }

@@ -17,8 +17,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{
     json,
     key::Value,
+    ready::Ready,
     stored,
-    text::{self, Shape},
+    text::{self, Given, Shape},
     wire::{self, Compare},
 };
 
@@ -28,8 +29,8 @@ pub type CloneValue = fn(&Value) -> Value;
 pub type ToJson = fn(&Value, &mut dyn Write) -> serde_json::Result<()>;
 /// Writes a value for people.
 pub type ShowValue<T> = fn(&T, &mut std::fmt::Formatter<'_>) -> std::fmt::Result;
-/// Reads a value from the texts of its flag, one for each time that it is given; the error is a sentence.
-pub type FromTexts = fn(&[OsString]) -> Result<Value, String>;
+/// Reads a value from what the command line gives for it; the error is a sentence.
+pub type FromTexts = fn(Given<'_>) -> Result<Value, String>;
 /// Reads a value from JSON; the error is a sentence.
 pub type FromJson = fn(&str) -> Result<Value, String>;
 
@@ -39,13 +40,13 @@ pub struct Kind {
     /// The type as the workflow file writes it.
     pub name: &'static str,
     /// Copies a value, where the type is `Clone`.
-    pub clone: Option<CloneValue>,
+    pub clone: Option<&'static CloneValue>,
     /// Writes a value as JSON on one line, where the type is `Serialize`; for types of keys that are part of the output.
-    pub to_json: Option<ToJson>,
+    pub to_json: Option<&'static ToJson>,
     /// To and from bytes; only for types of keys that cross a process edge or are recorded.
-    pub wire: Option<Wire>,
+    pub wire: Option<&'static Wire>,
     /// From what a caller writes; for types of inputs, where they are `FromStr` or `Deserialize`.
-    pub parse: Option<Parse>,
+    pub parse: Option<&'static Parse>,
 }
 
 /// To and from bytes.
@@ -83,7 +84,7 @@ impl Wire {
 /// From what a caller writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Parse {
-    /// From a flag's texts.
+    /// From what the command line gives.
     pub texts: FromTexts,
     /// From an entry of an `--input` file.
     pub json: FromJson,
@@ -100,6 +101,8 @@ pub struct Probe<T>(PhantomData<T>);
 
 /// What [`Probe`] finds where the type can not.
 pub trait Cannot<T> {
+    /// What is compiled already, for common types.
+    const READY: Option<&'static Ready> = None;
     /// `Debug`.
     const DEBUG: Option<ShowValue<T>> = None;
     /// See [`Kind::clone`].
@@ -118,6 +121,8 @@ pub trait Cannot<T> {
     const FROM_SOME_PATH: Option<Texts> = None;
     /// From a flag's texts, whatever their bytes.
     const FROM_PATHS: Option<Texts> = None;
+    /// From a flag's texts, whatever their bytes, for what may be absent.
+    const FROM_SOME_PATHS: Option<Texts> = None;
     /// From a flag's text, by `FromStr`.
     const FROM_STR: Option<Texts> = None;
     /// From a flag's texts, by `Deserialize`.
@@ -186,24 +191,32 @@ impl<T: Serialize + 'static> Probe<T> {
 impl<T: From<OsString> + Send + Sync + 'static> Probe<T> {
     /// From a flag's text, whatever its bytes.
     pub const FROM_PATH: Option<Texts> =
-        Some((|texts| Ok(Arc::new(T::from(text::only(texts)?.clone()))), || Shape::Path));
+        Some((|given| Ok(Arc::new(T::from(text::only(given.texts)?.clone()))), || Shape::Path));
 }
 
 impl<T: From<OsString> + Send + Sync + 'static> Probe<Option<T>> {
     /// From a flag's text, whatever its bytes, for what may be absent.
     pub const FROM_SOME_PATH: Option<Texts> =
-        Some((|texts| Ok(Arc::new(Some(T::from(text::only(texts)?.clone())))), || Shape::Path));
+        Some((|given| Ok(Arc::new(Some(T::from(text::only(given.texts)?.clone())))), || Shape::Path));
 }
 
-impl<T: From<OsString> + Send + Sync + 'static> Probe<Vec<T>> {
+impl<T: From<OsString>, C: FromIterator<T> + IntoIterator<Item = T> + Send + Sync + 'static> Probe<C> {
     /// From a flag's texts, whatever their bytes.
-    pub const FROM_PATHS: Option<Texts> =
-        Some((|texts| Ok(Arc::new(text::paths::<T>(texts)?)), || Shape::List(Box::new(Shape::Path))));
+    pub const FROM_PATHS: Option<Texts> = Some((|given| Ok(Arc::new(text::paths::<T, C>(given))), paths));
+}
+
+impl<T: From<OsString>, C: FromIterator<T> + IntoIterator<Item = T> + Send + Sync + 'static> Probe<Option<C>> {
+    /// From a flag's texts, whatever their bytes, for what may be absent.
+    pub const FROM_SOME_PATHS: Option<Texts> = Some((|given| Ok(Arc::new(Some(text::paths::<T, C>(given)))), paths));
+}
+
+fn paths() -> Shape {
+    Shape::List(Box::new(Shape::Path))
 }
 
 impl<T: FromStr<Err: Display> + Send + Sync + 'static> Probe<T> {
     /// From a flag's text, by `FromStr`.
-    pub const FROM_STR: Option<Texts> = Some((|texts| from_str::<T>(utf8(text::only(texts)?)?), || Shape::Own));
+    pub const FROM_STR: Option<Texts> = Some((|given| from_str::<T>(utf8(text::only(given.texts)?)?), || Shape::Own));
 
     /// From a JSON string, by `FromStr`.
     pub const FROM_JSON_STR: Option<FromJson> = Some(|json| from_str::<T>(&json::read::<String>(json)?));
@@ -215,9 +228,9 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Probe<T> {
 
     /// From a flag's texts, by `Deserialize`.
     pub const FROM_TEXTS: Option<Texts> = Some((
-        |texts| {
+        |Given { texts, each }| {
             let texts = texts.iter().map(|text| utf8(text)).collect::<Result<Vec<_>, _>>()?;
-            Ok(Arc::new(text::parse::<T>(&texts)?))
+            Ok(Arc::new(text::parse::<T>(Given { texts: &texts, each })?))
         },
         text::shape::<T>,
     ));
@@ -226,10 +239,13 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Probe<T> {
 impl Parse {
     /// The best of what [`Probe`] found: the first way to read texts, and the first to read JSON, where both are there.
     #[must_use]
-    pub const fn best(texts: [Option<Texts>; 5], json: [Option<FromJson>; 2]) -> Option<Self> {
+    pub const fn best(texts: [Option<Texts>; 6], json: [Option<FromJson>; 2]) -> Option<Self> {
         let ([Some(json), _] | [None, Some(json)]) = json else { return None };
         let ((texts, shape), from_str) = match texts {
-            [Some(path), ..] | [None, Some(path), ..] | [None, None, Some(path), ..] => (path, false),
+            [Some(path), ..]
+            | [None, Some(path), ..]
+            | [None, None, Some(path), ..]
+            | [None, None, None, Some(path), ..] => (path, false),
             // What both are asked for looks the same, as with numbers.
             [.., Some((texts, _)), Some((_, shape))] => ((texts, shape), true),
             [.., Some(texts), None] => (texts, true),

@@ -3,6 +3,7 @@
 mod json;
 pub mod key;
 pub mod kind;
+pub mod ready;
 mod stored;
 pub(crate) mod text;
 pub mod view;
@@ -11,7 +12,7 @@ pub(crate) mod wire;
 pub use self::{
     key::{FlagSpec, Key, KeySpec, Reduce, Value},
     kind::{Kind, Parse, Wire},
-    text::Shape,
+    text::{Given, Shape},
     view::View,
     wire::Compare,
 };

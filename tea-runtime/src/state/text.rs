@@ -11,12 +11,30 @@ use serde::{
     },
 };
 
-/// Reads a value from the texts of its flag, one for each time that the flag is given.
+/// What is given for an input: one text, or several.
+#[derive(Debug)]
+pub struct Given<'a, T = OsString> {
+    /// The texts.
+    pub texts: &'a [T],
+    /// Whether each text is one element of a list, also if there is only one: an argument without a flag is what it is. The
+    /// only text of a flag may be a whole list.
+    pub each: bool,
+}
+
+impl<T> Clone for Given<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Given<'_, T> {}
+
+/// Reads a value from what is given for it.
 ///
 /// # Errors
 /// If the texts are not those of a value: a sentence that says why.
-pub(crate) fn parse<T: DeserializeOwned>(texts: &[&str]) -> Result<T, String> {
-    T::deserialize(Texts(texts)).map_err(|error| error.to_string())
+pub(crate) fn parse<T: DeserializeOwned>(given: Given<'_, &str>) -> Result<T, String> {
+    T::deserialize(given).map_err(|error| error.to_string())
 }
 
 /// The only text, for a type that expects one.
@@ -30,36 +48,27 @@ pub(crate) fn only<T>(texts: &[T]) -> Result<&T, String> {
     }
 }
 
-/// The paths of a list: one in each text. A single text is a JSON list, or paths separated by commas.
-///
-/// # Errors
-/// If the text starts like a JSON list but is not one.
-pub(crate) fn paths<T: From<OsString>>(texts: &[OsString]) -> Result<Vec<T>, String> {
-    // What is not valid text contains no comma that anybody typed.
-    let Some(text) = only(texts).ok().and_then(|text| text.to_str()) else {
-        return Ok(texts.iter().cloned().map(T::from).collect());
-    };
-    let parts = if text.trim_start().starts_with('[') {
-        serde_json::from_str::<Vec<String>>(text).map_err(|error| error.to_string())?
-    } else {
-        split(text).map(str::to_owned).collect()
-    };
-    Ok(parts.into_iter().map(|part| T::from(part.into())).collect())
+/// The paths of a list: one in each text. The only text of a flag may be a JSON list of them, or nothing; a comma is part of
+/// a path.
+pub(crate) fn paths<T: From<OsString>, C: FromIterator<T>>(given: Given<'_>) -> C {
+    let list = if given.each { None } else { only(given.texts).ok().and_then(|text| whole_list(text.to_str()?)) };
+    list.unwrap_or_else(|| given.texts.to_vec()).into_iter().map(T::from).collect()
 }
 
-/// The elements of a list, separated by commas. An empty text is an empty list.
-fn split(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').filter(move |_| !text.is_empty())
+/// The elements of a JSON list of texts, or of nothing.
+fn whole_list(text: &str) -> Option<Vec<OsString>> {
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    let list: Vec<String> = serde_json::from_str(text).ok()?;
+    Some(list.into_iter().map(OsString::from).collect())
 }
-
-/// Reads texts as the type expects.
-struct Texts<'a>(&'a [&'a str]);
 
 type Json<'a> = serde_json::Deserializer<serde_json::de::IoRead<&'a [u8]>>;
 
-impl Texts<'_> {
-    fn text(&self) -> Result<&str, Error> {
-        only(self.0).copied().map_err(Error::custom)
+impl<'a> Given<'a, &'a str> {
+    fn text(&self) -> Result<&'a str, Error> {
+        only(self.texts).copied().map_err(Error::custom)
     }
 
     fn number<T: FromStr<Err: fmt::Display>>(&self) -> Result<T, Error> {
@@ -75,20 +84,30 @@ impl Texts<'_> {
     }
 
     fn starts_json(&self, with: char) -> bool {
-        only(self.0).is_ok_and(|text| text.trim_start().starts_with(with))
+        only(self.texts).is_ok_and(|text| text.trim_start().starts_with(with))
     }
 
-    /// Reads a list: each text is an element. A single text contains elements separated by commas.
+    /// Whether it is a list as JSON.
+    fn is_json_list(&self) -> bool {
+        !self.each && self.starts_json('[')
+    }
+
+    /// Reads a list: each text is an element. The only text of a flag contains elements separated by commas; an empty one
+    /// is an empty list.
     fn list<'de, V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, Error> {
-        let elements: Vec<&str> = if let [text] = self.0 { split(text).collect() } else { self.0.to_vec() };
-        let mut list = SeqDeserializer::new(elements.iter().map(|element| Texts(slice::from_ref(element))));
+        let elements: Vec<&str> = match self.texts {
+            [text] if !self.each => text.split(',').filter(|_| !text.is_empty()).collect(),
+            texts => texts.to_vec(),
+        };
+        let element = |element| Given { texts: slice::from_ref(element), each: false };
+        let mut list = SeqDeserializer::new(elements.iter().map(element));
         let value = visitor.visit_seq(&mut list)?;
         list.end()?;
         Ok(value)
     }
 }
 
-impl IntoDeserializer<'_, Error> for Texts<'_> {
+impl IntoDeserializer<'_, Error> for Given<'_, &str> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -123,7 +142,7 @@ macro_rules! json {
     };
 }
 
-impl<'de> Deserializer<'de> for Texts<'_> {
+impl<'de> Deserializer<'de> for Given<'_, &str> {
     type Error = Error;
 
     numbers! {
@@ -172,15 +191,11 @@ impl<'de> Deserializer<'de> for Texts<'_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if self.starts_json('[') { self.json(|json| json.deserialize_seq(visitor)) } else { self.list(visitor) }
+        if self.is_json_list() { self.json(|json| json.deserialize_seq(visitor)) } else { self.list(visitor) }
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Error> {
-        if self.starts_json('[') {
-            self.json(|json| json.deserialize_tuple(length, visitor))
-        } else {
-            self.list(visitor)
-        }
+        if self.is_json_list() { self.json(|json| json.deserialize_tuple(length, visitor)) } else { self.list(visitor) }
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -391,6 +406,10 @@ mod tests {
         a: u8,
     }
 
+    fn parse<T: DeserializeOwned>(texts: &[&str]) -> Result<T, String> {
+        super::parse(Given { texts, each: false })
+    }
+
     fn from<T: DeserializeOwned>(text: &str) -> T {
         parse(&[text]).unwrap_or_else(|error| panic!("{text}: {error}"))
     }
@@ -424,6 +443,35 @@ mod tests {
         assert_eq!(from::<(u32, f64)>("3,0.5"), (3, 0.5));
         assert!(parse::<(u32, f64)>(&["3"]).is_err() && parse::<(u32, f64)>(&["3,4,5"]).is_err());
         assert_eq!(parse::<u32>(&["1", "2"]).unwrap_err(), "it takes one value, and is given 2");
+    }
+
+    #[test]
+    fn an_argument_without_a_flag_is_one_element() {
+        fn each<T: DeserializeOwned>(texts: &[&str]) -> Result<T, String> {
+            super::parse(Given { texts, each: true })
+        }
+        assert_eq!(each::<Vec<String>>(&["a,b"]).unwrap(), ["a,b"]);
+        assert_eq!(each::<Option<Vec<String>>>(&["[1]"]).unwrap().unwrap(), ["[1]"]);
+        assert_eq!(each::<Vec<u32>>(&["1", "2"]).unwrap(), [1, 2]);
+        assert!(each::<Vec<u32>>(&["1,2"]).is_err());
+        // What is in it has the text that it has everywhere.
+        assert_eq!(each::<Vec<Vec<u32>>>(&["1,2", "[3]"]).unwrap(), [vec![1, 2], vec![3]]);
+    }
+
+    #[test]
+    fn a_comma_is_part_of_a_path() {
+        let paths = |texts: &[&str], each| -> Vec<PathBuf> {
+            let texts: Vec<OsString> = texts.iter().map(OsString::from).collect();
+            paths(Given { texts: &texts, each })
+        };
+        for each in [false, true] {
+            assert_eq!(paths(&["a,b.txt"], each), [PathBuf::from("a,b.txt")]);
+            assert_eq!(paths(&["a", "[\"b\"]"], each), [PathBuf::from("a"), "[\"b\"]".into()]);
+            assert_eq!(paths(&["[1].txt"], each), [PathBuf::from("[1].txt")]);
+        }
+        assert_eq!(paths(&["[\"a,b\", \"c\"]"], false), [PathBuf::from("a,b"), "c".into()]);
+        assert_eq!(paths(&["[\"a\"]"], true), [PathBuf::from("[\"a\"]")]);
+        assert_eq!([paths(&[""], false).len(), paths(&[""], true).len(), paths(&[], true).len()], [0, 1, 0]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
         Subworkflow, Target, Task, TaskRead, TaskWrite, Work,
     },
     policy::ParallelConfig,
-    state::{Key, KeySpec, Kind, Reduce, Value, View, Wire},
+    state::{Key, KeySpec, Kind, Reduce, Value, View, Wire, kind::CloneValue},
 };
 
 pub(crate) const PLACE: Place = Place { line: 1, column: 1 };
@@ -37,10 +37,10 @@ pub(crate) struct Kit {
 
 impl Kit {
     pub(crate) fn key<T: Clone + Send + Sync + 'static>(&mut self, name: &'static str) -> Key<T> {
-        let clone = |value: &Value| -> Value { Arc::new(value.downcast_ref::<T>().unwrap().clone()) };
+        let clone: CloneValue = |value| Arc::new(value.downcast_ref::<T>().unwrap().clone());
         self.kind(
             name,
-            Kind { name: std::any::type_name::<T>(), clone: Some(clone), to_json: None, wire: None, parse: None },
+            Kind { name: std::any::type_name::<T>(), clone: Some(leak(clone)), to_json: None, wire: None, parse: None },
         )
     }
 
@@ -70,7 +70,7 @@ impl Kit {
     /// Gives values of a key bytes, so that they can be recorded.
     pub(crate) fn wired<T: Serialize + DeserializeOwned + Send + Sync + 'static>(&mut self, key: Key<T>) -> Key<T> {
         let spec = &mut self.keys[key.id as usize];
-        spec.kind = leak(Kind { wire: Some(Wire::new::<T>()), ..*spec.kind });
+        spec.kind = leak(Kind { wire: Some(const { &Wire::new::<T>() }), ..*spec.kind });
         key
     }
 
