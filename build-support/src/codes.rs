@@ -183,6 +183,8 @@ codes! {
 
     /// `resume` without `checkpoint`.
     NO_RECORDS = 509, "settings of records where runs are not recorded";
+    /// `cache` on a node that reads or writes what is never written down.
+    NOT_CACHED = 510, "a node that cannot be cached";
 
     // 09xx: warnings.
     /// A key that no node reads or writes, or that is written for nobody.

@@ -7,6 +7,7 @@ use crate::{
     context::Context,
     engine::{
         self, Failed, Means, Options, Run, Settings,
+        cache::Cache,
         records::{self, Opened, Outlook, Session},
         settings,
     },
@@ -178,6 +179,21 @@ impl<W: Workflow> Builder<W> {
         self
     }
 
+    /// Sets whether nodes with `cache` take results from the cache, and keep them there; otherwise, they run. The cache is used if
+    /// the run has a [`state_dir`](Self::state_dir).
+    #[must_use]
+    pub fn cache(mut self, cache: bool) -> Self {
+        self.session.get_or_insert_default().cache = cache;
+        self
+    }
+
+    /// Computes this share of what is in the cache again, from `0.0` to `1.0`. If a result differs, the run fails.
+    #[must_use]
+    pub fn verify_cache(mut self, share: f64) -> Self {
+        self.session.get_or_insert_default().verify_cache = share;
+        self
+    }
+
     /// What [`run`](Self::run) would do given the existing records, and why. Nothing runs, and nothing is written.
     ///
     /// # Errors
@@ -315,7 +331,15 @@ pub(crate) fn run_recorded(
         let message = format!("the workflow has no node `{until}` outside of branches to stop after");
         return Err(Error::input(plan, message));
     }
-    if let Some(session) = session {
+    if let Some(session) = session.as_ref().filter(|session| session.cache && plan.has_cache()) {
+        let cache = Cache::open(plan, &session.state_dir, session.verify_cache);
+        means.cache = Some(Arc::new(cache.map_err(|error| Error::input(plan, error.to_string()))?));
+    }
+    let cache = means.cache.clone();
+    // Without `checkpoint`, what is asked for may be the cache alone.
+    let asks_for_more = |of: &Session| of.resume.is_some() || of.from.is_some() || of.require_state;
+    let is_recorded = |of: &Session| plan.checkpoint.is_some() || !plan.has_cache() || asks_for_more(of);
+    if let Some(session) = session.filter(is_recorded) {
         match records::open(plan, inputs, session).map_err(|error| Error::input(plan, error.to_string()))? {
             Ok(Opened { records, inputs: all, notices }) => {
                 for message in &notices {
@@ -329,6 +353,9 @@ pub(crate) fn run_recorded(
     let records = means.records.clone();
     let events = options.events.clone();
     let outcome = engine::run_with(plan, inputs, options, means).map_err(|failed| failed_as(plan, failed));
+    if let Some(error) = cache.and_then(|cache| cache.clean_up(plan).err()) {
+        events.warn(&format!("the cache cannot be cleaned up: {error}"));
+    }
     let Some(records) = records else { return outcome };
     let run = records.run_name().to_owned();
     if let Some(error) = records::clean_up(plan, records) {

@@ -49,6 +49,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether it has nodes with `cache`.
+    #[must_use]
+    pub fn has_cache(&self) -> bool {
+        self.root.has_cache()
+    }
+
     /// A name that identifies the workflow's runs, even after the workflow and the code around it have been edited: the
     /// names of the package and of the workflow.
     #[must_use]
@@ -210,6 +216,14 @@ impl std::fmt::Debug for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Call").field("workflow", &self.workflow.name).finish_non_exhaustive()
     }
+
+    /// Whether it has nodes with `cache`, at any depth.
+    fn has_cache(&self) -> bool {
+        self.steps.iter().any(|step| match step.work {
+            Work::FanOut(region) => region.tasks.iter().any(|task| task.block.has_cache()),
+            Work::Run(_) | Work::Map(_) => step.cached,
+        })
+    }
 }
 
 /// Steps that run one after the other, with jumps.
@@ -245,6 +259,10 @@ pub struct Step {
     pub rerun: bool,
     /// The identity of its code; unknown for a fan-out.
     pub code: CodeId,
+    /// `cache`: whether results are reused across runs.
+    pub cached: bool,
+    /// Whether the identity of its code is a `version`, which other nodes may have, too.
+    pub pinned: bool,
 }
 
 /// What a step runs.

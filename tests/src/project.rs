@@ -108,6 +108,19 @@ impl Project {
         self.write("../Cargo.toml", &manifest.replace("[workspace]", &dependency));
     }
 
+    /// Gives it another version.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn set_version(&self, version: &str) {
+        let manifest = fs::read_to_string(self.path("../Cargo.toml")).expect("the manifest");
+        let lines = manifest.lines().map(|line| match line.strip_prefix("version = ") {
+            Some(_) => format!("version = {version:?}\n"),
+            None => format!("{line}\n"),
+        });
+        self.write("../Cargo.toml", &lines.collect::<String>());
+    }
+
     fn path(&self, file: &str) -> PathBuf {
         self.directory.path().join("src").join(file)
     }

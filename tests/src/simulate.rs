@@ -113,6 +113,8 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
         reads: &[],
         rerun: false,
         code: CodeId::UNKNOWN,
+        cached: false,
+        pinned: false,
     };
     let root = Block { entry: Next::Go(Target::Step(0)), steps: vec![step].leak(), keys: &[] };
     Box::leak(Box::new(Plan {

@@ -68,6 +68,7 @@ fn longest(words: &[String]) -> usize {
     words.iter().map(|word| word.len()).max().unwrap_or(SHORTEST)
 }
 
+#[allow(dead_code)]
 const SHORTEST: usize = 0;
 
 fn rated(words: &[String]) -> Score {
@@ -226,6 +227,26 @@ fn after_an_edit_what_it_can_reach_runs_again_and_nothing_else() {
     edited.edit("flow.yaml", "score.0 > 1", "score.0 > 1_000");
     assert_eq!(edited.resumed(), ["last"], "a condition that is decided otherwise");
 
+    // A function that is not needed any more.
+    edited.edit(
+        "main.rs",
+        "words.iter().map(|word| word.len()).max().unwrap_or(SHORTEST + 1)",
+        "words.iter().map(String::len).max().unwrap_or(1)",
+    );
+    let outlook = edited.run("--resume --dry-run").stdout;
+    let told = line(&outlook, "count");
+    assert!(
+        told.contains("fn longest (src/main.rs:") && told.contains("const SHORTEST (src/main.rs) is gone"),
+        "{outlook}"
+    );
+    assert_eq!(edited.resumed(), ["count", "last"], "a function that names less");
+    edited.edit(
+        "main.rs",
+        "map(String::len).max().unwrap_or(1)",
+        "map(|word| word.len()).max().unwrap_or(SHORTEST + 1)",
+    );
+    assert_eq!(edited.resumed(), ["count", "last"], "and more");
+
     // A version in place of the code.
     edited.edit("flow.yaml", "longest(words)\",", "longest(words)\", version: \"1\",");
     assert_eq!(edited.resumed(), ["count", "last"], "a version is new");
@@ -253,4 +274,31 @@ fn after_an_edit_what_it_can_reach_runs_again_and_nothing_else() {
     edited.edit("flow.yaml", "file: { type: PathBuf,", "file: { type: String,");
     let refused = edited.run("--resume");
     assert!(refused.stderr.contains("the type of input `file` may have changed"), "{}", refused.stderr);
+}
+
+#[test]
+fn how_the_workflow_is_compiled_the_folder_and_the_version_do_not_count() {
+    let flow = FLOW.replace("name: edited", "name: modes");
+    let files = [("main.rs", MAIN), ("weights.rs", WEIGHTS), ("flow.yaml", &*flow)];
+    // They are built to the same place, one after the other.
+    let [one, other] = [(); 2].map(|()| Project::new("user-modes", &files));
+    let scratch = tempfile::tempdir().unwrap();
+    fs::write(scratch.path().join("text"), "one three").unwrap();
+    fs::write(scratch.path().join("model"), "small").unwrap();
+    let run = |project: &Project, args: &str| {
+        let built = project.build();
+        assert!(built.success, "{}", built.output);
+        units(&Program::new(project.program()).directory(scratch.path()).env("FAIL", "1").args(args).run())
+    };
+    assert_eq!(run(&one, "--file text"), ["count", "last", "one", "rate", "read", "three", "weigh"]);
+    assert_eq!(run(&other, "--resume"), ["last"], "another folder");
+    other.compile_in_build_script("src/flow.yaml");
+    assert_eq!(run(&other, "--resume"), ["last"], "a build script");
+    other.set_version("7.2.0");
+    assert_eq!(run(&other, "--resume"), ["last"], "another version");
+    let reads = MAIN.replace("unwrap_or(SHORTEST)", "unwrap_or(env!(\"CARGO_PKG_VERSION\").len())");
+    other.write("main.rs", &reads);
+    assert_eq!(run(&other, "--resume"), ["count", "last"], "a function that reads the version");
+    other.set_version("7.3.0");
+    assert_eq!(run(&other, "--resume"), ["count", "last"], "the version that it reads");
 }

@@ -5,6 +5,7 @@
 
 mod assigned;
 mod assignments;
+mod cached;
 mod calls;
 mod keys;
 mod races;
@@ -31,6 +32,7 @@ pub(crate) fn check(graph: &Graph<'_>, access: &Access, is_called: bool, found: 
     keys::check(graph, found);
     secrets::check(graph, found);
     records::check(graph, found);
+    cached::check(graph, found);
     assignments::check(graph, found);
     settings::check(graph, found);
     results::check(graph, found);

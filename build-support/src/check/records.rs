@@ -38,7 +38,7 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
 fn fingerprints(graph: &Graph<'_>, found: &mut Diagnostics) {
     for node in &graph.workflow.nodes {
         let Some(checkpoint) = &graph.workflow.checkpoint else {
-            if let Some((entry, span)) = node.fingerprint.entries().next() {
+            if let Some((entry, span)) = node.fingerprint.entries().next().filter(|_| node.cache.is_none()) {
                 found.push(
                     Diagnostic::error(
                         codes::NO_RECORDS,
@@ -47,6 +47,7 @@ fn fingerprints(graph: &Graph<'_>, found: &mut Diagnostics) {
                     )
                     .label("every run runs the node")
                     .help("record them: `settings: { checkpoint: true }`")
+                    .help("or let later runs take the node's results: `cache: true`")
                     .help(format!("or remove `{entry}`")),
                 );
             }

@@ -356,6 +356,17 @@ fn wire(name: &str, span: Span, map: &Map, plan: &Plan, sources: &Sources) -> St
         };
         return format!("((wired {}) (wired {}))", crossing("items"), crossing("results"));
     }
+    if let Some(cache) = map.cached {
+        let why = format!("the `cache` at {} keeps each item of `{name}` at {at}", types::place(cache, sources));
+        let cached = |what: &str, lacks: &str, traits: &str| {
+            let help = format!("derive {traits} for the type, or remove `cache`");
+            says(format!("{what} of `{name}` cannot be cached"), lacks, [why.clone(), help])
+        };
+        let items = cached("items", "is not `Serialize`", "`serde::Serialize`");
+        let both = "`serde::Serialize` and `serde::Deserialize`";
+        let results = cached("results", "is not `Serialize` and `Deserialize`", both);
+        return format!("((hashed {items}) (wired {results}))");
+    }
     let Some(checkpoint) = plan.checkpoint.as_ref().filter(|_| map.recorded) else {
         return "((local) (local))".to_owned();
     };

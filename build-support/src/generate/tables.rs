@@ -136,7 +136,7 @@ impl<'a> Writer<'a, '_> {
     fn written(&mut self, step: &'a Step, work: &str) -> String {
         format!(
             "            tea::Step {{ name: {:?}, place: {}, work: tea::Work::{work}, next: {}, max_visits: {}, reads: &{}, \
-             rerun: {}, code: {} }},\n",
+             rerun: {}, code: {}, cached: {}, pinned: {} }},\n",
             step.name,
             self.place(step.span),
             self.next(&step.name, &step.next),
@@ -148,6 +148,8 @@ impl<'a> Writer<'a, '_> {
             },
             step.rerun,
             code_id(&step.code),
+            step.cached.is_some(),
+            step.version.is_some(),
         )
     }
 

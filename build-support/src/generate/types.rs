@@ -24,6 +24,8 @@ pub(super) struct KeyType {
     pub(super) crosses: bool,
     /// One of them is recorded.
     pub(super) recorded: bool,
+    /// One of them is read or written by a node with `cache`, which is here.
+    pub(super) cached: Option<Span>,
     /// Values of one of them are copied.
     pub(super) copied: bool,
     /// It holds a reference, which nothing that is read from text or bytes can be.
@@ -48,6 +50,7 @@ pub(super) fn distinct(workflow: &Plan) -> Vec<KeyType> {
                 input: false,
                 crosses: false,
                 recorded: false,
+                cached: None,
                 copied: false,
                 borrows,
                 plain,
@@ -60,6 +63,7 @@ pub(super) fn distinct(workflow: &Plan) -> Vec<KeyType> {
         ty.input |= key.input && workflow.number.is_none();
         ty.crosses |= !key.crosses.is_empty();
         ty.recorded |= key.recorded;
+        ty.cached = ty.cached.or(key.cached);
         ty.copied |= !key.copied.is_empty();
     }
     types
@@ -120,7 +124,7 @@ pub(super) struct Complaint {
 impl KeyType {
     /// Whether its values are written as bytes, and read.
     pub(super) fn wired(&self) -> bool {
-        self.crosses || self.recorded
+        self.crosses || self.recorded || self.cached.is_some()
     }
 
     /// For one that is not `Send + Sync`.
@@ -199,6 +203,24 @@ impl KeyType {
                 "derive `serde::Serialize` and `serde::Deserialize` for the type, or make the key `transient: true`: it is \
                  then made again on resume, by the node that writes it"
                     .to_owned(),
+            ],
+        }
+    }
+
+    /// For one that a node with `cache` reads or writes, and is not `Serialize` and `Deserialize`.
+    pub(super) fn not_cached(&self, cache: Span, plan: &Plan, sources: &Sources) -> Complaint {
+        let keys = self.keys.iter().map(|key| &plan.keys[key.0 as usize]);
+        let keys: Vec<&Key> = keys.filter(|key| key.cached.is_some()).collect();
+        Complaint {
+            message: format!("{} cannot be cached", listed(&keys)),
+            label: "is not `Serialize` and `Deserialize`",
+            notes: [
+                format!(
+                    "{}; the `cache` at {} compares what the node reads, and keeps what it writes",
+                    declared(&keys, sources),
+                    place(cache, sources)
+                ),
+                "derive `serde::Serialize` and `serde::Deserialize` for the type, or remove `cache`".to_owned(),
             ],
         }
     }

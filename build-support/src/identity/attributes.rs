@@ -17,12 +17,16 @@ const KNOWN: &[&str] = &[
     "PartialOrd", "Serialize", "Subcommand", "ValueEnum",
 ];
 
+/// Whether an attribute or a derive of this name is known.
+pub(super) fn is_listed(name: &str) -> bool {
+    KNOWN.contains(&name)
+}
+
 /// Whether all effects of an attribute can be seen in its item.
 pub(super) fn is_known(attribute: &Group) -> bool {
     let tokens: Vec<TokenTree> = attribute.stream().into_iter().collect();
     let Some(TokenTree::Ident(first)) = tokens.first() else { return false };
     let first = first.to_string();
-    let is_listed = |name: &str| KNOWN.contains(&name);
     if words::is_cosmetic(attribute)
         || ["rustfmt", "clippy", "unsafe", "no_mangle", "export_name"].contains(&first.as_str())
     {

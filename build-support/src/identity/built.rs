@@ -17,12 +17,17 @@ use crate::externs;
 /// How Cargo calls rustc.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Call {
-    /// The arguments by which Cargo tells one way to build a crate from another: they depend on the compiler, the target, the
-    /// profile, the features, and the dependencies, and not on the folder.
+    /// The arguments that say how the crate is compiled. The names of its dependencies' files tell their versions, their features
+    /// and the compiler. What tells the crate from others does not count: it depends on the version of the package, and on
+    /// whether it has a build script.
     pub(super) marks: Vec<String>,
     /// It compiles tests.
     pub(super) tests: bool,
 }
+
+/// Options of code generation that change nothing that a program computes, or differ from folder to folder.
+const NOT_COUNTED: &[&str] =
+    &["metadata", "extra-filename", "incremental", "debuginfo", "split-debuginfo", "strip", "linker", "embed-bitcode"];
 
 impl Call {
     /// How this process was called, if it is rustc, called by Cargo.
@@ -34,27 +39,34 @@ impl Call {
     /// What these arguments say. `None` if they are not those of Cargo: then it is not known how the program is built.
     pub(super) fn of(arguments: &[String]) -> Option<Self> {
         let mut call = Self { marks: Vec::new(), tests: false };
-        let mut is_marked = false;
+        let (mut is_of_cargo, mut has_externs) = (false, false);
         for (argument, value) in arguments.iter().zip(arguments.iter().skip(1).map(String::as_str).chain([""])) {
-            match argument.as_str() {
-                "--test" => call.tests = true,
-                "-C" if value.starts_with("metadata=") => {
-                    is_marked = true;
-                    call.marks.push(value.to_owned());
+            let (option, value) = match argument.split_once('=') {
+                Some((option @ ("--target" | "--edition"), value)) => (option, value),
+                _ if argument.len() > 2 && ["-C", "-Z"].iter().any(|short| argument.starts_with(short)) => {
+                    argument.split_at(2)
                 }
-                // With the flags of the user, the compiler's exact version is in this.
-                "-C" if value.starts_with("extra-filename=") => call.marks.push(value.to_owned()),
-                "--cfg" => call.marks.push(format!("cfg {value}")),
+                _ => (argument.as_str(), value),
+            };
+            match option {
+                "--test" => call.tests = true,
+                "-C" | "--codegen" if value.starts_with("metadata=") => is_of_cargo = true,
+                "-C" | "--codegen" if !NOT_COUNTED.iter().any(|name| value.split('=').next() == Some(name)) => {
+                    call.marks.push(format!("C {value}"));
+                }
+                "-Z" | "--cfg" | "--target" | "--edition" => call.marks.push(format!("{option} {value}")),
                 "--extern" => {
                     let (name, path) = value.split_once('=').unwrap_or((value, ""));
                     let file = Path::new(path).file_stem().unwrap_or_default().to_string_lossy();
+                    // Without a path, it is a crate of the standard library's.
+                    has_externs |= !file.is_empty();
                     call.marks.push(format!("extern {name} {file}"));
                 }
                 _ => {}
             }
         }
         call.marks.sort();
-        is_marked.then_some(call)
+        (is_of_cargo && has_externs).then_some(call)
     }
 }
 

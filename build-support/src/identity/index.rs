@@ -10,7 +10,7 @@ use std::{
 use proc_macro2::TokenStream;
 
 use super::{
-    Hasher, files,
+    Hasher, attributes, files,
     import::Import,
     item::{Item, Items, Role},
     packages::Package,
@@ -33,8 +33,8 @@ pub(super) struct Index {
     /// Other names of a name.
     pub(super) aliases: HashMap<Name, Vec<Name>>,
     imports: HashMap<Name, Vec<Import>>,
-    /// For each module whether it imports all names of another.
-    globs: HashSet<usize>,
+    /// By module, the paths of what it imports as a whole.
+    globs: HashMap<usize, BTreeSet<String>>,
     /// The paths of what is imported as a whole from other crates.
     foreign_globs: BTreeSet<String>,
     modules: Vec<String>,
@@ -43,6 +43,8 @@ pub(super) struct Index {
     name: String,
     /// The names of packages whose items are here.
     crates: BTreeSet<String>,
+    /// Those of packages of which all counts, such as procedural macros.
+    macro_crates: BTreeSet<String>,
     /// Why nothing less than all items counts, if that is so.
     pub(super) whole: Option<String>,
 }
@@ -96,10 +98,18 @@ impl Index {
         }
         let crates = packages.iter().flat_map(|package| package.names.iter().cloned()).collect();
         let name = packages.first().and_then(|package| package.names.first()).cloned().unwrap_or_default();
-        Ok(Self::of(items, entries, name, crates, whole))
+        let wholes = packages.iter().skip(1).filter(|package| package.whole && !package.names.contains("tea_runtime"));
+        let macro_crates = wholes.flat_map(|package| package.names.iter().cloned()).collect();
+        Ok(Self::of(items, entries, name, (crates, macro_crates), whole))
     }
 
-    fn of(items: Items, entries: Vec<Entry>, name: String, crates: BTreeSet<String>, whole: Option<String>) -> Self {
+    fn of(
+        items: Items,
+        entries: Vec<Entry>,
+        name: String,
+        (crates, macro_crates): (BTreeSet<String>, BTreeSet<String>),
+        whole: Option<String>,
+    ) -> Self {
         let Items { names, imports, modules, workflows, .. } = items;
         let mut index = Self {
             names,
@@ -110,12 +120,13 @@ impl Index {
             always: Vec::new(),
             aliases: HashMap::new(),
             imports: HashMap::new(),
-            globs: HashSet::new(),
+            globs: HashMap::new(),
             foreign_globs: BTreeSet::new(),
             modules,
             workflows,
             name,
             crates,
+            macro_crates,
             whole,
         };
         for (number, entry) in index.items.iter().enumerate() {
@@ -157,14 +168,46 @@ impl Index {
             }
         }
         index.alias(imports);
+        if index.whole.is_none() {
+            index.whole = index.impostor();
+        }
         index
+    }
+
+    /// A macro, an attribute or a derive that has the name of one of which all is known, and is another one. Of what is called
+    /// so nothing is known then.
+    fn impostor(&self) -> Option<String> {
+        let mut local = self.items.iter().filter(|entry| entry.item.label.starts_with("macro "));
+        if let Some(entry) = local.find(|entry| words::is_ordinary(&entry.item.label["macro ".len()..])) {
+            return Some(format!("`{}` in {} has the name of a well-known macro", entry.item.label, entry.file));
+        }
+        for (name, imports) in &self.imports {
+            let word = self.names.word(*name);
+            let (is_macro, is_attribute) = (words::is_ordinary(word), attributes::is_listed(word));
+            let foreign =
+                imports.iter().filter(|import| self.is_foreign(import) || self.macro_crates.contains(&import.from));
+            for import in foreign.filter(|import| !KNOWN_CRATES.contains(&import.from.as_str())) {
+                let mut here = self.items.iter().filter(|entry| entry.item.module == import.module);
+                let uses = |entry: &Entry| {
+                    let words = &entry.item.words;
+                    (is_macro && words.macros.contains(name)) || (is_attribute && words.attributes.contains(name))
+                };
+                if let Some(user) = here.find(|entry| uses(entry)) {
+                    return Some(format!(
+                        "`{word}` in {} is `{}`, and not the one that is so called",
+                        user.file, import.path
+                    ));
+                }
+            }
+        }
+        None
     }
 
     /// Notes under which other names items are known.
     fn alias(&mut self, imports: Vec<Import>) {
         for import in imports {
             let Some(name) = import.name else {
-                self.globs.insert(import.module);
+                self.globs.entry(import.module).or_default().insert(import.path.clone());
                 if self.is_foreign(&import) {
                     self.foreign_globs.insert(import.path.clone());
                 }
@@ -237,6 +280,9 @@ impl Index {
                 let is_path = words::FOLDERS.contains(&variable.as_str()) || variable.starts_with("CARGO_BIN_EXE");
                 hasher.text(&std::env::var(variable).ok().filter(|_| !is_path).unwrap_or_default());
             }
+            if words.versioned || self.calls_foreign(words) {
+                hasher.text(&std::env::var("CARGO_PKG_VERSION").unwrap_or_default());
+            }
             if words.placed {
                 hasher.text(&format!("{}:{}", entry.file, entry.item.line));
             }
@@ -258,9 +304,18 @@ impl Index {
         })
     }
 
+    /// Whether some Rust calls a macro of another crate, which may read the version of the package.
+    fn calls_foreign(&self, words: &Words) -> bool {
+        let is_local = |name: &Name| {
+            let mut defined = self.named.get(name).into_iter().flatten();
+            defined.any(|item| self.items[*item].item.label.starts_with("macro "))
+        };
+        words.macros.iter().any(|name| !words::is_ordinary(self.names.word(*name)) && !is_local(name))
+    }
+
     /// What names mean in a module, as far as that does not follow from the names.
     pub(super) fn meanings(&self, names: &BTreeSet<Name>, module: usize) -> BTreeSet<String> {
-        let globs = self.globs.contains(&module);
+        let globs = self.globs.get(&module);
         let path = self.modules.get(module).map_or("", String::as_str);
         let from_outside = self.names.get("super").is_some_and(|word| names.contains(&word));
         let mut meanings = BTreeSet::new();
@@ -290,18 +345,20 @@ impl Index {
                 }
                 continue;
             }
-            if globs {
+            if globs.is_some() {
                 meanings.extend(all_foreign());
             }
             let is_own = own.iter().any(|of| {
                 let item = &self.items[*of].item;
                 item.module == module || item.label.starts_with("macro ")
             });
-            if ambiguous && (globs || from_outside || is_own) {
+            if ambiguous && (globs.is_some() || from_outside || is_own) {
                 meanings.insert(format!("{word} in {path}"));
+                // Which of the modules that it comes from.
+                meanings.extend(globs.into_iter().flatten().map(|glob| format!("use {glob} in {path}")));
             }
         }
-        if globs {
+        if globs.is_some() {
             meanings.extend(self.foreign_globs.iter().map(|path| format!("use {path}")));
         }
         meanings
@@ -337,6 +394,24 @@ impl Index {
         }
     }
 }
+
+/// Crates whose macros, attributes and derives are known.
+const KNOWN_CRATES: &[&str] = &[
+    "anyhow",
+    "async_trait",
+    "clap",
+    "color_eyre",
+    "core",
+    "eyre",
+    "log",
+    "serde",
+    "serde_derive",
+    "serde_json",
+    "std",
+    "thiserror",
+    "tokio",
+    "tracing",
+];
 
 /// The module of a file, as a path.
 fn module_of(file: &str) -> String {

@@ -24,6 +24,8 @@ mod units;
 mod words;
 
 #[cfg(test)]
+mod foreign;
+#[cfg(test)]
 mod mutants;
 #[cfg(test)]
 mod tests;
@@ -49,8 +51,11 @@ struct Code {
 
 /// Gives the nodes of a plan, included as `path` at `caller`, the identities of their code. Without, the executable counts.
 pub(crate) fn identify(plan: &mut Plan, caller: &Caller, path: &str, sources: &Sources) {
-    if plan.checkpoint.as_ref().is_none_or(|checkpoint| checkpoint.value.code == CodeScope::Build) {
-        return;
+    match &plan.checkpoint {
+        Some(checkpoint) if checkpoint.value.code == CodeScope::Build => return,
+        // A node that is cached reads or writes something.
+        None if plan.keys.iter().all(|key| key.cached.is_none()) => return,
+        _ => {}
     }
     // Editors run macros in a process that is not rustc.
     let Some((call, package)) = Call::here().zip(caller.package.as_deref()) else { return };

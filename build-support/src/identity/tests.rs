@@ -164,7 +164,7 @@ impl Project {
     }
 }
 
-fn nodes(plan: &Plan) -> Vec<(String, u128)> {
+pub(super) fn nodes(plan: &Plan) -> Vec<(String, u128)> {
     fn of(block: &Block, found: &mut Vec<(String, u128)>) {
         for step in &block.steps {
             match &step.work {
@@ -184,8 +184,16 @@ fn nodes(plan: &Plan) -> Vec<(String, u128)> {
 }
 
 /// A call of rustc with these arguments besides Cargo's own.
-fn call(more: &[&str]) -> Call {
-    let own = ["rustc", "--crate-name", "sample", "-C", "metadata=0123", "-C", "extra-filename=-4567"];
+pub(super) fn call(more: &[&str]) -> Call {
+    let own = [
+        "rustc",
+        "--crate-name",
+        "sample",
+        "-C",
+        "metadata=0123",
+        "--extern",
+        "tea_runtime=/x/libtea_runtime-0123.rlib",
+    ];
     Call::of(&own.iter().chain(more).map(ToString::to_string).collect::<Vec<_>>()).unwrap()
 }
 
@@ -404,17 +412,30 @@ fn how_the_program_is_built_counts_for_all_nodes() {
     let project = Project::new();
     let before = nodes(&project.plan(&call(&[])));
     for more in [
-        &["-C", "metadata=89ab"][..],
-        &["-C", "extra-filename=-cdef"],
+        &["-C", "opt-level=3"][..],
+        &["-Coverflow-checks=on"],
+        &["-C", "target-cpu=native"],
+        &["--target", "x86_64-unknown-linux-musl"],
         &["--cfg", "feature=\"fast\""],
         &["--extern", "serde=/x/libserde-01.rlib"],
     ] {
         assert_eq!(affected(&before, &nodes(&project.plan(&call(more)))), ALL, "{more:?}");
     }
+    for more in [
+        &["-C", "metadata=89ab"][..],
+        &["-C", "extra-filename=-cdef"],
+        &["-C", "debuginfo=2"],
+        &["-C", "incremental=/x/incremental"],
+        &["-L", "dependency=/x"],
+    ] {
+        assert_eq!(affected(&before, &nodes(&project.plan(&call(more)))), NONE, "{more:?}");
+    }
     let folder = |folder: &str| nodes(&project.plan(&call(&["--extern", &format!("serde={folder}/libserde-01.rlib")])));
     assert_eq!(affected(&folder("/x"), &folder("/y")), NONE);
     // Another linker, or other debug information in the arguments, is in none of them.
     assert!(Call::of(&["rustc", "--crate-name", "x"].map(str::to_owned)).is_none());
+    let without = ["rustc", "--crate-name", "x", "-C", "metadata=0123", "--extern", "proc_macro"];
+    assert!(Call::of(&without.map(str::to_owned)).is_none(), "nothing tells the compiler's version");
 }
 
 #[test]
@@ -562,4 +583,164 @@ fn the_type_of_a_key_has_an_identity_of_its_own() {
     assert_eq!(differs(keys(&layout, &call(&[]))), [false, true, false, false]);
     let other = project.edit("src/flow.yaml", "count: { type: u64 }", "count: { type: u32 }");
     assert_eq!(differs(keys(&other, &call(&[]))), [false, false, true, false]);
+}
+
+/// A project in which `count` calls `started`, with what is written there, and these edits: the nodes that each affects.
+fn soundness(text: &str, edits: &[(&str, &str, &[&str])]) {
+    let base = Project::new().edit("src/counting.rs", "{ if n > MOST { MOST } else { n } }", "{ started(n) }").edit(
+        "src/counting.rs",
+        "const MOST",
+        &format!("{text}\nconst MOST"),
+    );
+    let before = base.nodes();
+    for (from, to, expected) in edits {
+        let after = base.clone().edit("src/counting.rs", from, to).nodes();
+        assert_eq!(affected(&before, &after), *expected, "{from} → {to} in\n{text}");
+    }
+}
+
+#[test]
+fn code_is_followed_through_traits_types_and_modules() {
+    let count: &[&str] = &["count"];
+    soundness(
+        "trait Twice { fn twice(&self) -> u64 { self.once() + ONE } fn once(&self) -> u64; }\nimpl Twice for u64 { fn once(&self) -> \
+         u64 { *self } }\nconst ONE: u64 = 1;\nfn started(n: u64) -> u64 { n.twice() }",
+        &[
+            ("+ ONE", "- ONE", count),
+            ("ONE: u64 = 1", "ONE: u64 = 2", count),
+            ("u64 { *self } }\nconst", "u64 { 7 } }\nconst", count),
+        ],
+    );
+    soundness(
+        "struct Local(u64);\ntrait All { fn all(&self) -> u64; }\nimpl All for Vec<Local> { fn all(&self) -> u64 { 5 } }\nfn started(n: \
+         u64) -> u64 { vec![Local(n)].all() }",
+        &[("{ 5 }", "{ 6 }", count)],
+    );
+    soundness(
+        "struct Inner(u64);\nimpl Inner { fn deep(&self) -> u64 { 5 } fn other(&self) -> u64 { 8 } }\nstruct Outer(Inner);\nimpl \
+         std::ops::Deref for Outer { type Target = Inner; fn deref(&self) -> &Inner { &self.0 } }\nfn started(n: u64) -> u64 { \
+         Outer(Inner(n)).deep() }",
+        &[("{ 5 }", "{ 6 }", count), ("{ &self.0 }", "{ &&self.0 }", count), ("{ 8 }", "{ 9 }", NONE)],
+    );
+    soundness(
+        "const SIZE: usize = 4;\nstruct Buffer<const N: usize = SIZE>([u8; N]);\nimpl<const N: usize> Buffer<N> { fn len(&self) -> u64 { \
+         N as u64 } }\nfn started(_: u64) -> u64 { let buffer: Buffer = make(); buffer.len() }\nfn make<T: Default>() -> T { \
+         T::default() }",
+        &[("SIZE: usize = 4", "SIZE: usize = 8", count), ("N as u64", "N as u64 + 1", count)],
+    );
+    soundness(
+        "static CALLS: std::sync::Mutex<Vec<u64>> = std::sync::Mutex::new(Vec::new());\nfn started(n: u64) -> u64 { \
+         CALLS.lock().unwrap().push(n); n }",
+        &[("Mutex::new(Vec::new())", "Mutex::new(Vec::from([]))", count)],
+    );
+    soundness(
+        "#[cfg(unix)]\nfn started(n: u64) -> u64 { n + 1 }\n#[cfg(not(unix))]\nfn started(n: u64) -> u64 { n + 2 }",
+        &[("n + 1", "n + 3", count), ("n + 2", "n + 3", count), ("cfg(unix)", "cfg(windows)", count)],
+    );
+    soundness(
+        "fn started(n: u64) -> u64 { macro_rules! own { ($f:ident) => { $f() } } n + own!(hidden) }\nfn hidden() -> u64 { 5 }",
+        &[("{ 5 }", "{ 6 }", count)],
+    );
+    soundness(
+        "enum Kind { One, Two }\nuse Kind::*;\nfn started(n: u64) -> u64 { match kind(n) { One => 1, Two => 2 } }\nfn kind(n: u64) -> \
+         Kind { if n > 3 { One } else { Two } }",
+        &[("n > 3", "n > 4", count), ("{ One, Two }", "{ Two, One }", count)],
+    );
+    soundness(
+        "struct Guard;\nimpl Drop for Guard { fn drop(&mut self) { after() } }\nfn after() { () }\nfn started(n: u64) -> u64 { let _guard \
+         = Guard; n }",
+        &[("{ () }", "{ ((), ()); }", count)],
+    );
+    soundness(
+        "struct Shown(u64);\nimpl std::fmt::Display for Shown { fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { \
+         width(f) } }\nfn width(f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.pad(\"x\") }\nfn started(n: u64) -> u64 { \
+         Shown(n).to_string().len() as u64 }",
+        &[("\"x\"", "\"y\"", count)],
+    );
+    soundness(
+        "trait Named { const NAME: &'static str; }\nimpl Named for u64 { const NAME: &'static str = \"u64\"; }\nfn started(n: u64) -> u64 \
+         { length::<u64>() + n }\nfn length<T: Named>() -> u64 { T::NAME.len() as u64 }",
+        &[("= \"u64\"", "= \"other\"", count)],
+    );
+}
+
+#[test]
+fn files_that_are_included_or_named_by_a_path_are_followed() {
+    let base = Project::new()
+        .with("src/more/included.rs", "fn from_file(n: u64) -> u64 { n + 1 }")
+        .with("src/more/elsewhere.rs", "pub fn by_path(n: u64) -> u64 { n + 2 }")
+        .edit("src/counting.rs", "{ if n > MOST { MOST } else { n } }", "{ from_file(n) + placed::by_path(n) }")
+        .edit(
+            "src/counting.rs",
+            "const MOST",
+            "include!(\"more/included.rs\");\n#[path = \"more/elsewhere.rs\"]\nmod placed;\nconst MOST",
+        );
+    let before = base.nodes();
+    for (file, from) in [("src/more/included.rs", "n + 1"), ("src/more/elsewhere.rs", "n + 2")] {
+        let found = affected(&before, &base.clone().edit(file, from, "n + 3").nodes());
+        assert!(found.contains(&"count".to_owned()), "{file}: {found:?}");
+    }
+}
+
+#[test]
+fn which_module_a_glob_import_names_counts() {
+    let base = Project::new()
+        .with("src/exact.rs", "pub fn score(n: u64) -> u64 { n }")
+        .with("src/fast.rs", "pub fn score(n: u64) -> u64 { n / 2 }")
+        .edit("src/main.rs", "mod shares;", "mod shares;\nmod exact;\nmod fast;")
+        .edit("src/counting.rs", "use crate", "use crate::exact::*;\nuse crate")
+        .edit("src/counting.rs", "{ if n > MOST { MOST } else { n } }", "{ score(n) }");
+    let other = base.clone().edit("src/counting.rs", "crate::exact::*", "crate::fast::*");
+    assert_eq!(affected(&base.nodes(), &other.nodes()), ["count"]);
+}
+
+#[test]
+fn what_only_has_the_name_of_something_known_is_not_known() {
+    let why = |project: &Project| project.plan(&call(&[])).identities.unwrap().notice.unwrap_or_default();
+    let macro_rules = Project::new()
+        .edit("src/counting.rs", "{ if n > MOST { MOST } else { n } }", "{ vec!(n, hidden) }")
+        .edit("src/counting.rs", "const MOST", "macro_rules! vec { ($n:expr, $m:ident) => { $n.$m() } }\nconst MOST");
+    assert_eq!(why(&macro_rules), "`macro vec` in src/counting.rs has the name of a well-known macro");
+    let imported = Project::new().edit("src/counting.rs", "use crate", "use other::println;\nuse crate").edit(
+        "src/counting.rs",
+        "{ if n > MOST { MOST } else { n } }",
+        "{ println!(\"{n}\"); n }",
+    );
+    assert_eq!(why(&imported), "`println` in src/counting.rs is `other::println`, and not the one that is so called");
+    for (import, attribute) in [("Default", "#[derive(Default)]"), ("instrument", "#[instrument]")] {
+        let foreign = Project::new()
+            .edit("src/counting.rs", "use crate", &format!("use other::{import};\nuse crate"))
+            .edit("src/counting.rs", "struct Other", &format!("{attribute}\nstruct Other"));
+        assert!(why(&foreign).ends_with("and not the one that is so called"), "{import}: {}", why(&foreign));
+        let edit = foreign.clone().edit("src/main.rs", "fn unrelated() {}", "fn unrelated() { () }");
+        assert_eq!(affected(&foreign.nodes(), &edit.nodes()), ALL);
+        let known = foreign.edit("src/counting.rs", &format!("other::{import}"), &format!("serde::{import}"));
+        assert_eq!(why(&known), "");
+    }
+    // A type of that name that nothing derives is nothing special.
+    let ty = Project::new().edit("src/counting.rs", "use crate", "use other::Error;\nuse crate");
+    assert_eq!(why(&ty), "");
+}
+
+#[test]
+fn a_procedural_macro_by_path_counts_as_a_whole() {
+    let base = Project::new()
+        .edit("Cargo.toml", "[dependencies]\n", "[dependencies]\nmakes = { path = \"makes\" }\n")
+        .with("makes/Cargo.toml", "[package]\nname = \"makes\"\nversion = \"0.1.0\"\n[lib]\nproc-macro = true\n")
+        .with("makes/src/lib.rs", "fn hidden() -> u64 { 1 }");
+    let other = base.clone().edit("makes/src/lib.rs", "{ 1 }", "{ 2 }");
+    assert_eq!(affected(&base.nodes(), &other.nodes()), ALL);
+}
+
+#[test]
+fn the_version_of_the_package_counts_for_what_reads_it() {
+    let reads = |body: &str| Project::new().edit("src/counting.rs", "{ if n > MOST { MOST } else { n } }", body);
+    let words = |project: &Project| project.plan(&call(&[])).identities.unwrap();
+    // The variable is that of the test's own package, so another one stands for it.
+    let (env, other) = (
+        reads("{ env!(\"CARGO_PKG_VERSION\").len() as u64 + n }"),
+        reads("{ env!(\"CARGO_PKG_NAME\").len() as u64 + n }"),
+    );
+    assert_eq!(affected(&env.nodes(), &other.nodes()), ["count"]);
+    assert!(words(&env).notice.is_none());
 }

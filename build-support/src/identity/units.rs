@@ -1,6 +1,9 @@
 //! The identities of what is recorded: nodes, conditions and branches.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use proc_macro2::TokenStream;
 
@@ -33,7 +36,7 @@ pub(super) fn identify(plan: &mut Plan, code: &Code, module: Option<usize>, sour
         keys,
         scope,
         parts: BTreeMap::new(),
-        base: Closure::base(&code.index),
+        base: OnceCell::new(),
         items: vec![None; code.index.items.len()],
         crate_hash: None,
         notice: None,
@@ -131,7 +134,7 @@ struct Writer<'a> {
     /// With their numbers, in the order in which they were found.
     parts: BTreeMap<Part, u32>,
     /// What any code can reach.
-    base: Reached,
+    base: OnceCell<Reached>,
     /// The numbers of those that are items.
     items: Vec<Option<u32>>,
     /// The hash of all items, once somebody needed it.
@@ -227,7 +230,7 @@ impl Writer<'_> {
             }
         }
         for key in written(&step.work) {
-            said.text.extend(key.0.to_le_bytes());
+            self.name(key, &mut said);
             said.add(&self.keys[key.0 as usize]);
         }
         Some(said)
@@ -247,7 +250,7 @@ impl Writer<'_> {
         said.text.extend((version.len() as u64).to_le_bytes());
         said.text.extend_from_slice(version.as_bytes());
         for key in reads.into_iter().chain(written(&step.work)) {
-            said.text.extend(key.0.to_le_bytes());
+            self.name(key, &mut said);
             said.text.extend(self.layout(key).to_le_bytes());
         }
         Some(said)
@@ -287,11 +290,18 @@ impl Writer<'_> {
         let own: Vec<&str> = read.chain(own.iter().copied()).collect();
         said.add(&Said::of(&code.rust, &own, self.code));
         for key in &code.reads {
-            said.text.extend(key.0.to_le_bytes());
+            self.name(*key, said);
             said.add(&self.keys[key.0 as usize]);
             // What combines values decides what is read.
             self.reducer(*key, said);
         }
+    }
+
+    /// The name of a key. Its number may change with the keys before it.
+    fn name(&self, key: KeyId, said: &mut Said) {
+        let name = &self.plan.keys[key.0 as usize].name.value;
+        said.text.extend((name.len() as u64).to_le_bytes());
+        said.text.extend_from_slice(name.as_bytes());
     }
 
     fn reducer(&self, key: KeyId, said: &mut Said) {
@@ -345,7 +355,13 @@ impl Writer<'_> {
             }));
             return CodeId { hash: hasher.finish(), parts, outside: Vec::new() };
         }
-        let reached = Closure::of(index, self.base.clone(), &said.names, &said.members, &said.macros);
+        let reached = Closure::of(
+            index,
+            self.base.get_or_init(|| Closure::base(index)).clone(),
+            &said.names,
+            &said.members,
+            &said.macros,
+        );
         let mut all = Vec::new();
         for item in reached {
             let (hash, unknown) = index.hash(item);

@@ -57,12 +57,16 @@ pub(super) struct Words {
     pub(super) members: BTreeSet<Name>,
     /// The names of macros that are called.
     pub(super) macros: BTreeSet<Name>,
+    /// The names in attributes.
+    pub(super) attributes: BTreeSet<Name>,
     /// The files that macros of the standard library include.
     pub(super) files: BTreeSet<String>,
     /// Environment variables that are read when the program is compiled.
     pub(super) variables: BTreeSet<String>,
     /// Strings that may be paths of files that macros read.
     pub(super) paths: BTreeSet<String>,
+    /// The version of the package may be part of the result.
+    pub(super) versioned: bool,
     /// The result depends on the place in the file.
     pub(super) placed: bool,
     /// The result depends on the module.
@@ -277,8 +281,13 @@ impl Words {
         if is_punct(before(1), '\'') || before(1).is_some_and(declares) || KEYWORDS.contains(&word) {
             return;
         }
+        // `#[command(version)]`
+        self.versioned |= place == Place::Attribute && word == "version";
         let name = names.number(word);
         let is_path = is_punct(before(1), ':') && is_punct(before(2), ':');
+        if place == Place::Attribute {
+            self.attributes.insert(name);
+        }
         if place != Place::Code || is_path {
             self.names.insert(name);
             self.members.insert(name);
@@ -328,9 +337,11 @@ impl Words {
         self.names.extend(&other.names);
         self.members.extend(&other.members);
         self.macros.extend(&other.macros);
+        self.attributes.extend(&other.attributes);
         self.files.extend(other.files.iter().cloned());
         self.variables.extend(other.variables.iter().cloned());
         self.paths.extend(other.paths.iter().cloned());
+        self.versioned |= other.versioned;
         self.placed |= other.placed;
         self.in_module |= other.in_module;
         self.unknown = self.unknown.take().or_else(|| other.unknown.clone());

@@ -31,6 +31,7 @@ impl Plan {
                 fact(key.always_set, "always_set");
                 fact(!key.crosses.is_empty(), "crosses");
                 fact(key.recorded, "recorded");
+                fact(key.cached.is_some(), "cached");
                 json!({ "name": key.name.value, "type": key.ty.text, "is": facts })
             }).collect::<Vec<_>>(),
             "root": dump.block(&self.root),
@@ -66,6 +67,9 @@ impl Dump<'_> {
 
     fn step(&self, step: &Step) -> Value {
         let mut value = json!({ "name": step.name, "next": self.next(&step.next), "max_visits": step.max_visits });
+        if step.cached.is_some() {
+            value["cache"] = json!(true);
+        }
         if let Some(version) = &step.version {
             value["version"] = json!(version);
         }

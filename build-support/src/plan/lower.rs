@@ -1,6 +1,6 @@
 //! Graph → plan. Everything has been checked; this only gathers.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     Action, Arm, Block, Call, Code, CodeId, Input, Key, KeyId, Map, MapOutput, Next, Output, Outside, Plan, Region,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     graph::{self, Graph, access::Access, copying, crossing, resolve, settings},
-    source::Spanned,
+    source::{Span, Spanned},
     suggest,
     syntax::{self, Rust},
 };
@@ -21,6 +21,7 @@ pub fn lower(graph: &Graph<'_>, access: &Access, number: Option<usize>, first_si
     let root = lower.block(0);
     let mut crosses = crossing::crossings(graph, access);
     let mut copied = copying::copies(graph, access);
+    let cached = cached(graph);
     let keys = graph.keys.iter().map(|(id, key)| Key {
         name: key.name.clone(),
         ty: key.ty.clone(),
@@ -41,6 +42,7 @@ pub fn lower(graph: &Graph<'_>, access: &Access, number: Option<usize>, first_si
         always_set: access.blocks[0].sets.binary_search(&id).is_ok(),
         crosses: crosses.remove(&id).unwrap_or_default(),
         recorded: workflow.checkpoint.is_some() && key.transient.is_none() && key.secret.is_none(),
+        cached: cached.get(&id).copied(),
         copied: copied.remove(&id).unwrap_or_default(),
     });
     Plan {
@@ -55,6 +57,19 @@ pub fn lower(graph: &Graph<'_>, access: &Access, number: Option<usize>, first_si
         checkpoint: workflow.checkpoint.clone(),
         identities: None,
     }
+}
+
+/// The keys that nodes with `cache` read or write, with the first such `cache`.
+fn cached(graph: &Graph<'_>) -> HashMap<KeyId, Span> {
+    let mut found = HashMap::new();
+    for (node, access) in graph.workflow.nodes.iter().zip(&graph.nodes) {
+        let Some(cache) = node.cache else { continue };
+        let reads = access.reads.iter().map(|read| read.0);
+        for key in reads.chain(access.writes.iter().map(|write| write.key)) {
+            found.entry(key).or_insert(cache);
+        }
+    }
+    found
 }
 
 /// Numbers, `bool` and `char`, as they are written.
@@ -103,6 +118,7 @@ impl Lower<'_, '_> {
             next: self.next(&step.next),
             max_visits: node.and_then(|node| node.max_visits.as_ref()).map_or(MAX_VISITS, |visits| visits.value),
             rerun: step.region.is_none() && node.is_some_and(|node| node.rerun.is_some()),
+            cached: node.filter(|_| step.region.is_none()).and_then(|node| node.cache),
             version: step
                 .region
                 .is_none()
@@ -203,6 +219,7 @@ impl Lower<'_, '_> {
                     index_var: map.index_var.as_ref().map(|name| name.value.clone()),
                     body: self.action(&map.run, &resolve::hidden(map)),
                     recorded: self.graph.workflow.checkpoint.is_some() && !output.is_some_and(is_transient),
+                    cached: node.cache,
                     output: output.map(|key| MapOutput { key, reduce: self.graph.keys.entry(key).reduce.is_some() }),
                     failures: map.failures.as_ref().and_then(|name| self.graph.keys.get(&name.value)),
                     max_workers: value(settings.max_workers.as_ref()),

@@ -82,6 +82,8 @@ pub struct Key {
     pub crosses: Vec<Span>,
     /// Its values are recorded.
     pub recorded: bool,
+    /// The first `cache` on a node that reads or writes it: its values are written as bytes, and compared by them.
+    pub cached: Option<Span>,
     /// The settings because of which its value is copied, so that its type must be `Clone`.
     pub copied: Vec<Span>,
 }
@@ -113,6 +115,8 @@ pub struct Step {
     pub max_visits: u64,
     /// It runs again in every resume.
     pub rerun: bool,
+    /// `cache: true`: its results are kept for later runs.
+    pub cached: Option<Span>,
     /// What counts in place of its Rust and what this can reach.
     pub version: Option<String>,
     /// The identity of its code; of a fan-out, none.
@@ -315,6 +319,8 @@ pub struct Map {
     pub failures: Option<KeyId>,
     /// The results of its items are recorded, each for itself.
     pub recorded: bool,
+    /// They are kept for later runs, because of this `cache`.
+    pub cached: Option<Span>,
     /// How it runs.
     pub policy: Policy,
     /// How many items run at once.

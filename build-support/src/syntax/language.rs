@@ -306,6 +306,11 @@ pub(crate) static NODE: Table = Table {
         ),
         entry("resume", Shape::Word(RESUME), "`rerun`: it runs again in every resume, also if it was done."),
         entry(
+            "cache",
+            Shape::Bool,
+            "Its results are kept for all later runs: a run that reads the same takes them from there.",
+        ),
+        entry(
             "version",
             Shape::Text,
             "What counts as the node's code in place of its Rust and all that this can reach: change it when results change.",

@@ -161,6 +161,8 @@ pub struct Node {
     pub max_visits: Option<Spanned<u64>>,
     /// `resume: rerun`, at the place of that entry.
     pub rerun: Option<Span>,
+    /// `cache: true`, at the place of that entry.
+    pub cache: Option<Span>,
     /// `version`, `sources` and `env`.
     pub fingerprint: Fingerprint,
     /// Parallel settings written on the node (`dynamic_parallel` and dataflow nodes only).

@@ -59,10 +59,11 @@ impl<'a> Reader<'a, '_> {
         let max_visits = self.count(fields, "max_visits");
         let rerun = self.word(fields, "resume").and_then(|_| fields.any("resume"));
         let rerun = rerun.map(|entry| entry.key.span.to(entry.value.span));
+        let cache = self.flag(fields, "cache");
         let fingerprint = self.fingerprint(fields);
         let parallel = self.parallel(fields, "parallel_strategy");
         let work = self.work(fields, run, &name.value);
-        Node { name, work, output, goto, needs, max_visits, rerun, fingerprint, parallel, span: fields.span }
+        Node { name, work, output, goto, needs, max_visits, rerun, cache, fingerprint, parallel, span: fields.span }
     }
 
     fn fingerprint(&mut self, fields: &Fields<'_, 'a>) -> Fingerprint {

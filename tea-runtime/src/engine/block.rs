@@ -83,6 +83,11 @@ impl<'a> BlockRun<'a> {
         self.position.step(u32::try_from(self.at).unwrap_or(u32::MAX), self.visits.of(self.at))
     }
 
+    /// The step that the block has reached.
+    pub(super) fn step(&self) -> Option<&'static Step> {
+        self.block.steps.get(self.at)
+    }
+
     /// The identity of the code of the step that the block has reached.
     pub(super) fn code(&self) -> CodeId {
         self.block.steps.get(self.at).map_or(CodeId::UNKNOWN, |step| step.code)
@@ -272,14 +277,19 @@ impl<'a> BlockRun<'a> {
             // The time of listeners does not count as that of the node.
             Instant::now()
         });
-        let outcome = guard(|| body.run(&mut self.view, self.context)).flatten();
-        let outcome = outcome.map_err(|failure| failure.at(step.name, place));
+        let cache = self.run.cache().filter(|_| step.cached);
+        let outcome = guard(|| match cache {
+            Some(cache) => cache.run(step, body, &mut self.view, self.context),
+            None => body.run(&mut self.view, self.context).map(|()| false),
+        });
+        let outcome = outcome.flatten().map_err(|failure| failure.at(step.name, place));
         if let Some(started) = started {
             let (elapsed, failure) = (started.elapsed(), outcome.as_ref().err().map(|failure| &**failure));
-            let ended = || Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure };
+            let cached = matches!(outcome, Ok(true));
+            let ended = || Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure, cached };
             self.context.events.emit(ended);
         }
-        outcome
+        outcome.map(drop)
     }
 
     fn here(&self, failure: Box<Failure>) -> Box<Failure> {

@@ -10,12 +10,14 @@
 //! | `call` | a workflow that a node of another one calls |
 //! | `attempt` | what follows a failed attempt |
 //! | `run`, `settings`, `site` | what is shared in a run, or computed once per run |
+//! | `cache` | results of nodes and items, which all runs share |
 //! | `records` | what a run records, and what it takes from earlier records |
 //! | `serve` | units from another process |
 
 mod attempt;
 mod block;
 mod branches;
+pub(crate) mod cache;
 mod call;
 mod fan_out;
 mod items;

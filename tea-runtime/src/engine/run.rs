@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::{records::Records, settings::Settings, site::Site};
+use super::{cache::Cache, records::Records, settings::Settings, site::Site};
 use crate::{
     cancel::CancellationToken,
     context::{Context, Running},
@@ -58,6 +58,8 @@ pub(crate) struct Means {
     pub(crate) id: Option<u128>,
     /// The records of the run, if it has any.
     pub(crate) records: Option<Arc<Records>>,
+    /// The cache, if the run uses one.
+    pub(crate) cache: Option<Arc<Cache>>,
 }
 
 impl std::fmt::Debug for Options {
@@ -92,6 +94,7 @@ pub(crate) struct Run {
     make_processes: Option<MakeProcesses>,
     sites: Box<[OnceLock<Site>]>,
     records: Option<Arc<Records>>,
+    cache: Option<Arc<Cache>>,
     until: Option<String>,
     /// If the run has stopped after that node: the nodes outside of branches that were done.
     pub(super) stopped: OnceLock<Vec<&'static str>>,
@@ -108,13 +111,15 @@ impl Run {
     pub(super) fn new(plan: &'static Plan, options: Options, means: Means) -> Arc<Self> {
         panic::set_hook(plan.panics_abort);
         let Options { max_workers, all_on_threads, executor, settings, events, cancel, until } = options;
-        let Means { processes, part_of, tokens, id, records, .. } = means;
+        let Means { processes, part_of, tokens, id, records, cache, .. } = means;
         let id = id.or_else(|| Some(records.as_ref()?.run_id())).unwrap_or_else(|| fastrand::u128(..));
         let resolved = Resolved { plan, max_workers, all_on_threads, settings };
         let new = || Tokens::new(resolved.pool_size(None), None);
         let own = || (tokens.unwrap_or_else(new), Arc::new(resolved.breakers()));
         let (tokens, breakers) = part_of.unwrap_or_else(own);
-        let info = RunInfo::new(id, plan, events, tokens, breakers, resolved.settings.to_send());
+        let mut settings = resolved.settings.to_send();
+        settings.extend(cache.iter().flat_map(|cache| cache.to_send()));
+        let info = RunInfo::new(id, plan, events, tokens, breakers, settings);
         Arc::new(Self {
             resolved,
             info,
@@ -126,6 +131,7 @@ impl Run {
             make_processes: processes,
             sites: plan.sites.iter().map(|_| OnceLock::new()).collect(),
             records,
+            cache,
             until,
             stopped: OnceLock::new(),
         })
@@ -181,6 +187,11 @@ impl Run {
     /// The records of the run, if it has any.
     pub(super) fn records(&self) -> Option<&Arc<Records>> {
         self.records.as_ref()
+    }
+
+    /// The cache, if the run uses one.
+    pub(super) fn cache(&self) -> Option<&Arc<Cache>> {
+        self.cache.as_ref()
     }
 
     /// The node outside of branches after which the run stops.

@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     MakeProcesses, Means, Options, Run, Settings,
     branches::BranchWork,
+    cache::Cache,
     items::{ItemsWork, Shared},
     records::Records,
 };
@@ -56,12 +57,14 @@ impl Server {
         processes: MakeProcesses,
     ) -> Result<(), Box<Failure>> {
         let plan = plan(module, workflow)?;
-        let settings = Settings::received(settings).map_err(transport)?;
+        let (settings, rest) = Settings::received(settings).map_err(transport)?;
+        let cache = Cache::received(rest).map_err(transport)?;
         let options = Options { settings, events, ..Options::default() };
         let means = Means {
             processes: Some(processes),
             part_of: Some((tokens, Arc::new(breakers))),
             id: Some(id),
+            cache,
             ..Means::default()
         };
         self.runs.insert(number, Run::new(plan, options, means));

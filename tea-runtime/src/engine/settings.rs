@@ -75,14 +75,14 @@ impl Settings {
         bytes
     }
 
-    /// The settings from the bytes of [`to_send`](Self::to_send).
+    /// The settings from the bytes of [`to_send`](Self::to_send), and what follows them.
     ///
     /// # Errors
     /// If the bytes are invalid.
-    pub(super) fn received(bytes: &[u8]) -> Result<Self, String> {
-        let (Sent { changed, fail_fast }, _) = wire::read(bytes)?;
+    pub(super) fn received(bytes: &[u8]) -> Result<(Self, &[u8]), String> {
+        let (Sent { changed, fail_fast }, rest) = wire::read(bytes)?;
         let changed = changed.into_iter().map(|(site, index, config)| ((site, index), kept(config)));
-        Ok(Self { changed: changed.collect(), fail_fast })
+        Ok((Self { changed: changed.collect(), fail_fast }, rest))
     }
 }
 

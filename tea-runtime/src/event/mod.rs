@@ -240,6 +240,8 @@ pub enum Event<'a> {
         elapsed: Duration,
         /// Why it failed, if it did.
         failure: Option<&'a Failure>,
+        /// Whether its result was taken from the cache, so that its Rust did not run.
+        cached: bool,
     },
     /// A branch was passed to its executor. Its first attempt starts when a thread or worker is free.
     BranchStarted {
@@ -308,6 +310,8 @@ pub enum Event<'a> {
         failed: u64,
         /// The number of items that have ended according to the records of an earlier session, instead of running.
         restored: u64,
+        /// The number of items whose results were taken from the cache.
+        cached: u64,
     },
     /// An attempt at a branch, or at some items of a map, starts to run on a thread or worker.
     AttemptStarted {

@@ -174,12 +174,12 @@ impl Tracing {
                     elapsed_seconds = result.elapsed.as_secs_f64(), ?kind, "item `{item}`{shown} failed: {message}"
                 );
             }
-            Event::MapFinished { scope, elapsed, done, failed, restored } => {
+            Event::MapFinished { scope, elapsed, done, failed, restored, cached } => {
                 let (name, span) = self.close(scope);
                 let items = counted(done, "item", "items");
                 info!(
-                    target: "tea", parent: &span, elapsed_seconds = elapsed.as_secs_f64(), done, failed, restored,
-                    "map `{name}` is done: {items}, {failed} failed"
+                    target: "tea", parent: &span, elapsed_seconds = elapsed.as_secs_f64(), done, failed, restored, cached,
+                    "map `{name}` is done: {items}, {failed} failed{}", from_cache(cached)
                 );
             }
             _ => {}
@@ -232,9 +232,14 @@ impl Tracing {
                 let line = place.line;
                 debug!(target: "tea", parent: parent, node, line, worker, pid, "node `{node}` starts");
             }
-            Event::NodeFinished { node, worker, pid, elapsed, failure, .. } => {
+            Event::NodeFinished { node, worker, pid, elapsed, failure, cached, .. } => {
                 let span = if worker.is_some() { None } else { leave(scope) };
-                let parent = span.as_ref().map_or(parent, Span::id);
+                // Where nodes have no spans, their events belong to what is around them.
+                let parent = span.as_ref().and_then(Span::id).or(parent);
+                if cached {
+                    info!(target: "tea", parent: parent, node, worker, pid, "the result of `{node}` is from the cache");
+                    return;
+                }
                 let kind = failure.map(|failure| tracing::field::debug(failure.kind));
                 debug!(
                     target: "tea", parent: parent, node, worker, pid, elapsed_seconds = elapsed.as_secs_f64(), kind,
@@ -244,6 +249,11 @@ impl Tracing {
             _ => {}
         }
     }
+}
+
+/// How many items are from the cache, if there are any.
+fn from_cache(cached: u64) -> String {
+    if cached > 0 { format!(", {cached} from the cache") } else { String::new() }
 }
 
 /// Leaves the span of the scope's node on this thread.
@@ -332,7 +342,8 @@ mod tests {
             info!("in the node");
             let elapsed = Duration::from_millis(5);
             let failure = None;
-            events.emit(|| Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure });
+            let cached = false;
+            events.emit(|| Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure, cached });
             info!("after it");
         });
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();

@@ -76,6 +76,7 @@ pub(crate) struct NodeFinished {
     pub(crate) started: Instant,
     pub(crate) elapsed: Duration,
     pub(crate) failure: Option<Box<Failure>>,
+    pub(crate) cached: bool,
 }
 
 impl Note {
@@ -104,9 +105,10 @@ impl Note {
                 Event::NodeStarted { scope, node, place, worker: Some(worker), pid, started }
             }
             Self::NodeFinished(finished) => {
-                let &NodeFinished { scope, ref node, place, worker, pid, started, elapsed, ref failure } = &**finished;
+                let &NodeFinished { scope, ref node, place, worker, pid, started, elapsed, ref failure, cached } =
+                    &**finished;
                 let (worker, failure) = (Some(worker), failure.as_deref());
-                Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure }
+                Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure, cached }
             }
             &Self::Progress { scope, ref node, done, total } => Event::Progress { scope, node, done, total },
             &Self::WorkerStarted { worker, pid, elapsed } => Event::WorkerStarted { worker, pid, elapsed },

@@ -151,4 +151,6 @@ pub(crate) struct NodeEnd {
     /// The time since its start, in nanoseconds.
     pub(crate) elapsed: u64,
     pub(crate) failure: Option<Box<Failure>>,
+    /// Its result was taken from the cache.
+    pub(crate) cached: bool,
 }

@@ -93,7 +93,8 @@ pub(super) fn parse(plan: &'static Plan, flags: &[Flag], args: &[OsString]) -> R
         Some(("completions", matches)) => Action::Completions(get(matches, "shell")),
         Some(("runs", matches)) => Action::Runs(records::runs(matches)),
         _ => {
-            let records = plan.checkpoint.map(|_| records::Asked::of(&matches, records::arguments(&args)));
+            let records = (plan.checkpoint.is_some() || plan.has_cache())
+                .then(|| records::Asked::of(&matches, records::arguments(&args)));
             Action::Run(Box::new(Options { records, program: name, ..options(flags, &matches) }))
         }
     })
@@ -228,10 +229,11 @@ pub(super) fn command(plan: &'static Plan, flags: &[Flag], name: &str, help: boo
                 .about("Prints completions for a shell, to be put where that shell looks for them")
                 .arg(Arg::new("shell").required(true).value_parser(value_parser!(clap_complete::Shell))),
         );
-    match plan.checkpoint {
-        None => command,
-        Some(_) => command.args(records::flags().map(|arg| arg.help_heading("Records"))).subcommand(records::command()),
+    if plan.checkpoint.is_none() && !plan.has_cache() {
+        return command;
     }
+    let flags = records::flags(plan).into_iter().map(|arg| arg.help_heading("Records"));
+    command.args(flags).subcommand(records::command())
 }
 
 fn usage(plan: &Plan, name: &str, flags: &[Flag]) -> String {

@@ -1,6 +1,6 @@
 //! The flag of each input key.
 
-use super::records::FLAGS;
+use super::records;
 use crate::{
     plan::Plan,
     state::{KeySpec, Parse, Shape},
@@ -161,7 +161,7 @@ pub(super) fn of(plan: &Plan) -> Vec<Flag> {
     let mut flags: Vec<Flag> = Vec::new();
     for (key, spec) in (0..).zip(plan.keys).filter(|(_, spec)| spec.input) {
         let mut name = spec.name.trim_start_matches("r#").trim_matches('_').replace('_', "-");
-        let taken = |name: &str| BUILT_IN.contains(&name) || plan.checkpoint.is_some() && FLAGS.contains(&name);
+        let taken = |name: &str| BUILT_IN.contains(&name) || records::has_flag(plan, name);
         while name.is_empty() || taken(&name) || flags.iter().any(|flag| flag.name == name) {
             name = format!("input-{name}");
         }

@@ -55,6 +55,9 @@ pub(super) struct History {
     pub(super) items_failed: u64,
     /// The number of items of both kinds that did not run again because the run was resumed.
     pub(super) items_restored: u64,
+    /// The number of nodes, and of items, whose results were taken from the cache.
+    pub(super) nodes_cached: u64,
+    pub(super) items_cached: u64,
     /// The maps that have failed items, by their names.
     pub(super) maps: BTreeMap<&'static str, MapHistory>,
     /// The number of retries.
@@ -82,7 +85,13 @@ impl Historian {
 impl Listener for Historian {
     fn on_event(&self, event: &Event<'_>) {
         match *event {
-            Event::NodeFinished { scope: Scope::ROOT, node, failure: None, .. } => self.lock().done(node),
+            Event::NodeFinished { scope, node, failure: None, cached, .. } => {
+                let mut known = self.lock();
+                known.history.nodes_cached += u64::from(cached);
+                if scope == Scope::ROOT {
+                    known.done(node);
+                }
+            }
             Event::BranchFinished { result, .. } => self.lock().branch(result),
             Event::MapStarted { scope, name, .. } => {
                 self.lock().running.insert(scope, (name, Kinds::new()));
@@ -92,9 +101,10 @@ impl Listener for Historian {
                     *kinds.entry(failure.kind.to_string()).or_default() += 1;
                 }
             }
-            Event::MapFinished { scope, done, failed, restored, .. } => {
+            Event::MapFinished { scope, done, failed, restored, cached, .. } => {
                 let mut known = self.lock();
                 known.map(scope, done, failed);
+                known.history.items_cached += cached;
                 known.history.items_restored += restored;
             }
             Event::RetryScheduled { .. } => self.lock().history.retries += 1,
@@ -187,18 +197,22 @@ impl History {
     /// The counts that are not 0, in words: `3 branches, 120 items (3 failed, 50 restored), 1 retry`.
     pub(super) fn counts(&self) -> String {
         let mut parts = Vec::new();
-        let with_failed = |done: u64, failed: u64, restored: u64, one: &str, many: &str| {
+        let with_failed = |done: u64, failed: u64, [restored, cached]: [u64; 2], one: &str, many: &str| {
             let all = counted(done + failed, one, many);
-            let some = [(failed, "failed"), (restored, "restored")].into_iter().filter(|(count, _)| *count > 0);
+            let some = [(failed, "failed"), (restored, "restored"), (cached, "from the cache")];
+            let some = some.into_iter().filter(|(count, _)| *count > 0);
             let some: Vec<_> = some.map(|(count, what)| format!("{count} {what}")).collect();
             if some.is_empty() { all } else { format!("{all} ({})", some.join(", ")) }
         };
         if self.branches_done + self.branches_failed > 0 {
-            parts.push(with_failed(self.branches_done, self.branches_failed, 0, "branch", "branches"));
+            parts.push(with_failed(self.branches_done, self.branches_failed, [0, 0], "branch", "branches"));
         }
         if self.items_done + self.items_failed > 0 {
-            let (done, failed, restored) = (self.items_done, self.items_failed, self.items_restored);
-            parts.push(with_failed(done, failed, restored, "item", "items"));
+            let (done, failed, known) = (self.items_done, self.items_failed, [self.items_restored, self.items_cached]);
+            parts.push(with_failed(done, failed, known, "item", "items"));
+        }
+        if self.nodes_cached > 0 {
+            parts.push(format!("{} from the cache", counted(self.nodes_cached, "node", "nodes")));
         }
         if self.retries > 0 {
             parts.push(counted(self.retries, "retry", "retries"));

@@ -66,7 +66,7 @@ pub fn start<W: Workflow>(
         if asked.all_on_threads {
             builder = builder.all_on_threads();
         }
-        if W::PLAN.checkpoint.is_some() {
+        if W::PLAN.checkpoint.is_some() || W::PLAN.has_cache() {
             builder = builder.session(|own| asked.records.session(own));
         }
         if let Some(until) = asked.until {

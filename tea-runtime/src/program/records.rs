@@ -13,13 +13,21 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use super::{args::Style, console::Console, human, output::Stdout, usage};
 use crate::{
     engine::records::{Outlook, Prospect, Session, Which, contents, workflow},
-    plan::Plan,
-    store::{Folder, Kind, RunFolder, Status, StoreError},
+    plan::{Checkpoint, Plan},
+    store::{CacheFolder, Folder, Kind, RunFolder, Status, StoreError},
     words::{bytes, counted},
 };
 
 /// The flags of programs whose runs are recorded. An input with the same name gets a different flag.
-pub(super) const FLAGS: [&str; 7] = ["state-dir", "no-state", "resume", "from", "dry-run", "explain", "require-state"];
+const FLAGS: [&str; 7] = ["state-dir", "no-state", "resume", "from", "dry-run", "explain", "require-state"];
+
+/// Those of programs with nodes that have `cache`.
+const CACHE_FLAGS: [&str; 3] = ["state-dir", "no-cache", "verify-cache"];
+
+/// Whether a program has this flag.
+pub(super) fn has_flag(plan: &Plan, name: &str) -> bool {
+    plan.checkpoint.is_some() && FLAGS.contains(&name) || plan.has_cache() && CACHE_FLAGS.contains(&name)
+}
 
 /// What the command line says about records.
 #[derive(Debug, Default, Clone)]
@@ -29,6 +37,8 @@ pub(super) struct Asked {
     resume: Option<Which>,
     from: Option<String>,
     require_state: bool,
+    no_cache: bool,
+    verify_cache: f64,
     /// `--dry-run` or `--explain`.
     pub(super) dry_run: bool,
     /// The node that `--explain` names.
@@ -53,12 +63,45 @@ enum What {
     Collect,
 }
 
-/// The flags.
-pub(super) fn flags() -> [Arg; 7] {
-    let switch = |id: &'static str| Arg::new(id).long(id).action(ArgAction::SetTrue);
+/// The flags of a program.
+pub(super) fn flags(plan: &Plan) -> Vec<Arg> {
+    let (of_records, of_cache) = (plan.checkpoint.is_some(), plan.has_cache());
+    let records = record_flags(of_cache).into_iter().filter(|_| of_records);
+    [state_dir()].into_iter().chain(records).chain(cache_flags().into_iter().filter(|_| of_cache)).collect()
+}
+
+fn switch(id: &'static str) -> Arg {
+    Arg::new(id).long(id).action(ArgAction::SetTrue)
+}
+
+fn no_state(has_cache: bool) -> Arg {
+    let help =
+        if has_cache { "Does not record the run, and does not use the cache" } else { "Does not record the run" };
+    switch("no-state").conflicts_with_all(["state-dir", "resume", "require-state"]).help(help)
+}
+
+fn cache_flags() -> [Arg; 2] {
     [
-        state_dir(),
-        switch("no-state").conflicts_with_all(["state-dir", "resume", "require-state"]).help("Does not record the run"),
+        switch("no-cache").help("Runs nodes with `cache` without the cache"),
+        Arg::new("verify-cache")
+            .long("verify-cache")
+            .value_name("SHARE")
+            .value_parser(share)
+            .conflicts_with("no-cache")
+            .help("Computes a share of what is in the cache again, such as `1%`, and fails if a result differs"),
+    ]
+}
+
+/// `1%`, as a part of 1.
+fn share(text: &str) -> Result<f64, String> {
+    let percent = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    let share = percent.filter(|percent| (0.0..=100.0).contains(percent)).map(|percent| percent / 100.0);
+    share.ok_or_else(|| "write a percentage between 0% and 100%, such as `1%`".to_owned())
+}
+
+fn record_flags(has_cache: bool) -> [Arg; 6] {
+    [
+        no_state(has_cache),
         Arg::new("resume")
             .long("resume")
             .value_name("RUN")
@@ -86,7 +129,7 @@ fn state_dir() -> Arg {
         .value_name("DIR")
         .value_parser(value_parser!(PathBuf))
         .value_hint(ValueHint::DirPath)
-        .help("Keeps the records of runs in this folder [default: .tea]")
+        .help("Keeps the records of runs, and the cache, in this folder [default: .tea]")
 }
 
 /// `runs`.
@@ -101,7 +144,7 @@ pub(super) fn command() -> Command {
         .subcommand(Command::new("verify").about("Reads everything that a run recorded, and reports damage").arg(run()))
         .subcommand(
             Command::new("gc")
-                .about("Removes runs with `keep` newer ones, also unfinished ones, and data that no run needs"),
+                .about("Removes runs with `keep` newer ones, also unfinished ones, and data that nobody needs"),
         )
 }
 
@@ -122,14 +165,20 @@ pub(super) fn runs(matches: &ArgMatches) -> Runs {
 impl Asked {
     /// What the flags say.
     pub(super) fn of(matches: &ArgMatches, arguments: Vec<String>) -> Self {
+        // A program has only some of them.
+        let flag = |id: &str| matches.try_get_one(id).ok().flatten().copied().unwrap_or(false);
+        let text = |id: &str| matches.try_get_one::<String>(id).ok().flatten().cloned();
+        let has = |id: &str| matches.try_contains_id(id).unwrap_or(false);
         Self {
             state_dir: matches.get_one("state-dir").cloned(),
-            no_state: matches.get_flag("no-state"),
-            resume: matches.contains_id("resume").then(|| matches.get_one::<String>("resume").cloned().into()),
-            from: matches.get_one("from").cloned(),
-            require_state: matches.get_flag("require-state"),
-            dry_run: matches.get_flag("dry-run") || matches.contains_id("explain"),
-            explain: matches.get_one("explain").cloned(),
+            no_state: flag("no-state"),
+            resume: has("resume").then(|| text("resume").into()),
+            from: text("from"),
+            require_state: flag("require-state"),
+            no_cache: flag("no-cache"),
+            verify_cache: matches.try_get_one("verify-cache").ok().flatten().copied().unwrap_or(0.0),
+            dry_run: flag("dry-run") || has("explain"),
+            explain: text("explain"),
             arguments,
         }
     }
@@ -152,6 +201,8 @@ impl Asked {
             only_output: true,
             from: self.from.clone().or(own.from),
             arguments: self.arguments.clone(),
+            cache: own.cache && !self.no_cache,
+            verify_cache: own.verify_cache.max(self.verify_cache),
         })
     }
 
@@ -176,8 +227,9 @@ pub(super) fn told(outlook: &Outlook, node: Option<&str>) -> Result<String, Stri
     let width = lines.iter().map(|(depth, of)| 2 * depth + name(of).chars().count()).max().unwrap_or_default();
     for (depth, of) in lines {
         let (indent, what) = (2 * depth, if of.runs { "would run" } else { "would not run" });
-        let rest = width - indent;
-        writeln!(text, "{:indent$}{:rest$}  {what}: {}", "", name(of), of.why).expect("a string takes everything");
+        let (rest, cache) = (width - indent, if of.cached { ", unless its result is in the cache" } else { "" });
+        writeln!(text, "{:indent$}{:rest$}  {what}: {}{cache}", "", name(of), of.why)
+            .expect("a string takes everything");
     }
     Ok(text)
 }
@@ -280,7 +332,9 @@ impl Runs {
                 for name in store.remove_old(&workflow(plan), keep)? {
                     line(format!("removed {name}"));
                 }
-                match store.collect()? {
+                let max_size = plan.checkpoint.unwrap_or(Checkpoint::DEFAULT).max_size;
+                let of_cache = CacheFolder::at(&self.state_dir).prune(max_size)?;
+                match store.collect()?.map(|freed| freed + of_cache) {
                     Some(freed) => line(format!("freed {}", bytes(freed))),
                     None => line("no data was removed, because runs are in progress".to_owned()),
                 }

@@ -226,6 +226,8 @@ const fn node(name: &'static str, line: u32) -> Step {
         reads: &[],
         rerun: false,
         code: CodeId::UNKNOWN,
+        cached: false,
+        pinned: false,
     }
 }
 

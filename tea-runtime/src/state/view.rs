@@ -235,6 +235,11 @@ impl View {
         self.values_mut().journal = Some(Vec::new());
     }
 
+    /// What has been written since then, if that is recorded.
+    pub(crate) fn journal(&self) -> Option<&Journal> {
+        self.values().journal.as_ref()
+    }
+
     /// Returns what has been written since then.
     pub(crate) fn take_journal(&mut self) -> Journal {
         self.values_mut().journal.take().unwrap_or_default()

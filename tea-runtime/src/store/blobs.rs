@@ -42,6 +42,15 @@ impl Hash {
         Self(hash)
     }
 
+    /// The hash of several things, one after the other. Their lengths do not count.
+    pub(crate) fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for part in parts {
+            hasher.update(part);
+        }
+        Self(*hasher.finalize().as_bytes())
+    }
+
     /// The hash of plain data.
     pub(crate) fn of_data(data: &impl Serialize) -> Self {
         Self::of(&plain(data))
@@ -218,7 +227,7 @@ fn is_file_of(path: &Path, length: u64) -> bool {
 }
 
 /// All files in the folders of a folder.
-fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let folders = match fs::read_dir(folder) {
         Ok(folders) => folders,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -167,8 +167,7 @@ impl Folder {
         let mut removed = Vec::new();
         let mut left = ended.len();
         for run in ended {
-            if left <= keep && size(&self.path).map_err(|error| StoreError::io("read", &self.path, &error))? <= max_size
-            {
+            if left <= keep && self.size()? <= max_size {
                 break;
             }
             if self.remove(&run).is_ok() {
@@ -191,6 +190,16 @@ impl Folder {
         Ok(removed.map(|run| run.name.clone()).collect())
     }
 
+    /// The bytes of all records.
+    fn size(&self) -> Result<u64, StoreError> {
+        let of = |name: &str| match size(&self.path.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            of => of,
+        };
+        let all = || Ok(of("runs")? + of("blobs")?);
+        all().map_err(|error| StoreError::io("read", &self.path, &error))
+    }
+
     /// Removes what no run needs: the rest of removed runs, and blobs. Returns the number of bytes that this freed, or
     /// `None` if there are active runs, whose blobs are not known yet.
     pub(crate) fn collect(&self) -> Result<Option<u64>, StoreError> {
@@ -199,7 +208,7 @@ impl Folder {
             Err(NotLocked::Held(_)) => return Ok(None),
             Err(NotLocked::Failed(error)) => return Err(error),
         };
-        let before = size(&self.path).map_err(|error| StoreError::io("read", &self.path, &error))?;
+        let before = self.size()?;
         let runs = self.path.join("runs");
         let failed = |error: io::Error| StoreError::io("remove", &runs, &error);
         for entry in fs::read_dir(&runs).map_err(failed)? {
@@ -217,7 +226,7 @@ impl Folder {
             })?;
         }
         blobs.retain(|path| used.contains(path))?;
-        let after = size(&self.path).map_err(|error| StoreError::io("read", &self.path, &error))?;
+        let after = self.size()?;
         Ok(Some(before.saturating_sub(after)))
     }
 }

@@ -43,11 +43,24 @@ pub(crate) struct Manifest {
     pub(crate) shape: u128,
     /// The hashes of the types of keys.
     pub(crate) keys: Vec<u128>,
-    /// What the identities of the code consist of: names and hashes.
-    pub(crate) parts: Vec<(String, u64)>,
+    /// What the identities of the code consist of.
+    pub(crate) parts: Vec<ManifestPart>,
+    /// The nodes, branches and conditions, with their parts as ranges of these.
+    pub(crate) codes: Vec<(String, Vec<(u32, u32)>)>,
     /// What counted as code outside of the program. What it means is the engine's affair.
     pub(crate) surroundings: Vec<u8>,
     pub(crate) status: Status,
+}
+
+/// A part of identities of the code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ManifestPart {
+    /// What it is.
+    pub(crate) name: String,
+    /// Its file; may be empty.
+    pub(crate) file: String,
+    /// The hash of its content.
+    pub(crate) hash: u64,
 }
 
 /// How a run ended, if it did.

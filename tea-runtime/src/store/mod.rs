@@ -9,6 +9,7 @@
 //!     log.0, log.1 …           segments of frames, one more each time that it is resumed
 //!   program                    the content of the executable when it was last seen
 //!   blobs/ab/cdef…             values of 1 MiB and more, by content
+//!   cache/ab/cdef…             results of nodes with `cache`, by what they were made from
 //! ```
 //!
 //! A record is appended before anything that follows from it starts. So every prefix of the log is a state that the run
@@ -18,6 +19,7 @@
 //! This module knows only positions and bytes. The engine knows what they mean.
 
 mod blobs;
+mod cache;
 mod folder;
 mod frame;
 mod index;
@@ -35,9 +37,10 @@ mod tests;
 
 pub(crate) use self::{
     blobs::Hash,
+    cache::{CacheFolder, Found},
     folder::{Folder, RunFolder},
     index::Done,
-    manifest::{Manifest, Status},
+    manifest::{Manifest, ManifestPart, Status},
     program::known_program,
     record::{Kind, Record, Span, Written},
     record_log::{RawRecord, RecordLog, SendRecord},

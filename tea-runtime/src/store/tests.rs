@@ -49,7 +49,8 @@ fn manifest() -> Manifest {
         names: vec![(vec![0], "node".to_owned()), (vec![1, 0], "branch".to_owned())],
         shape: 7,
         keys: vec![1, u128::MAX],
-        parts: vec![("fn score".to_owned(), 3)],
+        parts: vec![ManifestPart { name: "fn score".to_owned(), file: "src/align.rs".to_owned(), hash: 3 }],
+        codes: vec![("node `align`".to_owned(), vec![(0, 1)])],
         surroundings: vec![1, 2],
         status: Status::Unfinished,
     }
@@ -534,4 +535,49 @@ fn a_store_is_for_its_owner_alone() {
         let error = Folder::open(&scratch.store()).unwrap_err().to_string();
         assert!(error.contains("belongs to user 12345"), "{error}");
     }
+}
+
+#[test]
+fn what_was_not_used_for_longest_leaves_the_cache_first() {
+    let scratch = Scratch::new();
+    let cache = CacheFolder::create(&scratch.0).unwrap();
+    let key = |n: u8| Hash::of(&[n]);
+    let path = |n: u8| {
+        let name = key(n).to_string();
+        scratch.0.join("cache").join(&name[..2]).join(&name[2..])
+    };
+    for n in 0..4 {
+        cache.put(key(n), &[n; 1000]).unwrap();
+        let used = SystemTime::UNIX_EPOCH + Duration::from_secs(1000 + u64::from(n));
+        let times = fs::FileTimes::new().set_modified(used);
+        fs::File::options().write(true).open(path(n)).unwrap().set_times(times).unwrap();
+    }
+    assert_eq!(cache.get(key(0)), Found::Entry(vec![0; 1000]), "it is used now");
+    // What somebody began to write long ago, or does now.
+    let folder = path(1).parent().unwrap().to_owned();
+    let (abandoned, new) = (folder.join(".new-1-1"), folder.join(".new-1-2"));
+    fs::write(&abandoned, "half").unwrap();
+    fs::write(&new, "half").unwrap();
+    let times = fs::FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
+    fs::File::options().write(true).open(&abandoned).unwrap().set_times(times).unwrap();
+    assert_eq!(cache.prune(5000).unwrap(), 4);
+    assert!(!abandoned.exists() && new.exists());
+    assert!((0..4).all(|n| path(n).exists()));
+    assert_eq!(cache.prune(2500).unwrap(), 2 * 1040);
+    assert!(path(0).exists() && path(3).exists() && !path(1).exists() && !path(2).exists());
+    assert_eq!(cache.get(key(1)), Found::Nothing);
+    assert_eq!(CacheFolder::at(&scratch.0.join("nothing")).prune(0).unwrap(), 0);
+}
+
+#[test]
+fn the_cache_does_not_count_for_the_size_of_records() {
+    let scratch = Scratch::new();
+    drop(begin(&scratch.0));
+    let folder = Folder::open(&scratch.0).unwrap();
+    let cache = CacheFolder::create(&scratch.0).unwrap();
+    cache.put(Hash::of(b"key"), &vec![0; 1 << 20]).unwrap();
+    let (recorder, _) = go_on(&scratch.0, &folder.runs().unwrap()[0].name);
+    recorder.end(Status::Done, true);
+    drop(recorder);
+    assert!(folder.prune("test/flow", 1, 1 << 19).unwrap().is_empty());
 }

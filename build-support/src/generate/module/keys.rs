@@ -70,9 +70,10 @@ pub(super) fn checks(text: &mut String, around: Around<'_>, types: &[KeyType], s
         let shared = format!("{}Shared", own.alias);
         capability(&shared, "::core::marker::Send + ::core::marker::Sync + 'static", ty.not_shared(plan, sources));
         let mut bounds = shared;
-        let wired = match &plan.checkpoint {
+        let wired = match (&plan.checkpoint, ty.cached) {
             _ if ty.crosses => Some(("Crosses", ty.not_crossing(plan, sources))),
-            Some(checkpoint) if ty.recorded => Some(("Recorded", ty.not_recorded(checkpoint.span, plan, sources))),
+            (Some(checkpoint), _) if ty.recorded => Some(("Recorded", ty.not_recorded(checkpoint.span, plan, sources))),
+            (_, Some(cache)) => Some(("Cached", ty.not_cached(cache, plan, sources))),
             _ => None,
         };
         if let Some((name, complaint)) = wired {

@@ -3,6 +3,7 @@
 //! How many items a batch holds follows from how long items take, so that cheap ones cost little each and dear ones
 //! travel alone. An iterator is asked for items only as they are needed, on a thread of its own: it may block.
 
+mod caching;
 mod collect;
 mod recording;
 mod supply;
@@ -15,7 +16,7 @@ use std::{
 };
 
 pub(super) use self::work::{ItemsWork, Shared};
-use self::{collect::Collect, recording::Recording, supply::Supply};
+use self::{caching::Caching, collect::Collect, recording::Recording, supply::Supply};
 use super::{
     Run,
     block::BlockRun,
@@ -70,6 +71,7 @@ pub(super) fn run(
     {
         return Ok(found.done.map.clone());
     }
+    let caching = block.step().and_then(|step| Caching::new(map, step, block));
     let items = guard(|| map.spec.items(&block.view, block.context).map_err(Into::into)).flatten();
     let source = items.map_err(at)?;
     let (run, position) = (block.run, block.position());
@@ -105,11 +107,13 @@ pub(super) fn run(
         told: Instant::now(),
         error: None,
         recording,
+        caching,
+        cached: 0,
         rest: Vec::new(),
     };
     let refused = driver.drive(&mut items).err();
     drop(driver);
-    let Items { shared, collect, done, failed, restored, mut failures, error, recording, .. } = items;
+    let Items { shared, collect, done, failed, restored, cached, mut failures, error, recording, .. } = items;
     run.info.events.emit(|| Event::MapProgress {
         scope,
         done: done as u64,
@@ -123,6 +127,7 @@ pub(super) fn run(
         done: done as u64,
         failed: failed as u64,
         restored: restored as u64,
+        cached: cached as u64,
     });
     // A batch that was left behind may hold the view for ever.
     block.view = Shared::into_view(shared);
@@ -180,6 +185,9 @@ struct Items<'a> {
     error: Option<Box<Failure>>,
     /// What is recorded, if the run is.
     recording: Option<Recording>,
+    /// What is taken from the cache and kept there, if the map has one.
+    caching: Option<Caching>,
+    cached: usize,
     /// Items that were taken from the supply, and not handed out; the first ones come last.
     rest: Vec<Box<dyn Batch>>,
 }
@@ -216,7 +224,8 @@ impl Source for Items<'_> {
                     supply::Taken::Nothing => return Next::Exhausted,
                 },
             };
-            let Some(batch) = self.restore(batch, wanted) else {
+            let batch = self.restore(batch, wanted).and_then(|batch| self.take_cached(batch, driver));
+            let Some(batch) = batch else {
                 if self.error.is_some() {
                     return Next::Exhausted;
                 }
@@ -274,6 +283,10 @@ impl Source for Items<'_> {
             let kept: Vec<_> = kept.iter().filter(|(_, result)| !result.is_cancelled()).collect();
             let recorded = recording.record(&**batch, &received, &failing, &kept, driver.outer);
             self.error = self.error.take().or(recorded.err());
+        }
+        if let (Some(caching), Some(batch)) = (&mut self.caching, &batch) {
+            let kept = caching.keep(&**batch, &received, &failing);
+            self.error = self.error.take().or(kept.err());
         }
         self.collect.landed(key.start, parts, key.home, batch, again);
     }
@@ -358,6 +371,34 @@ impl Items<'_> {
             (index, result)
         }));
         self.collect.landed(start, len, None, Some(taken), 0);
+        self.error = self.error.take().or(self.collect.collect().err());
+        None
+    }
+
+    /// Takes those items at the start of a batch from the cache that it has. Returns some of the others; the rest comes next.
+    fn take_cached(&mut self, batch: Box<dyn Batch>, driver: &Driver<'_>) -> Option<Box<dyn Batch>> {
+        let Some(caching) = &mut self.caching else { return Some(batch) };
+        let (has, len) = caching.leading(&*batch);
+        let mut taken = batch;
+        if len < taken.len() {
+            self.rest.push(taken.slice(len, taken.len() - len));
+            taken = taken.slice(0, len);
+        }
+        if !has {
+            return Some(taken);
+        }
+        if !caching.put_results(&mut *taken) {
+            self.rest.push(taken.slice(0, len));
+            return None;
+        }
+        if let Some(recording) = &mut self.recording {
+            let recorded = recording.record(&*taken, &[], &[], &[], driver.outer);
+            self.error = self.error.take().or(recorded.err());
+        }
+        self.given += len;
+        self.done += len;
+        self.cached += len;
+        self.collect.landed(taken.start(), len, None, Some(taken), 0);
         self.error = self.error.take().or(self.collect.collect().err());
         None
     }

@@ -1,20 +1,24 @@
 //! The build of a program that recorded a run, as far as it differs from this one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::Records;
 use crate::{
-    plan::{CodeId, Identities, Plan},
-    store::{Hash, Manifest, StoreError},
+    plan::{Block, CodeId, Identities, Next, Part, Plan, Work},
+    store::{Hash, Manifest, ManifestPart, StoreError},
 };
 
 /// What is known of the code of another build.
 #[derive(Debug, Default)]
 pub(super) struct Before {
-    /// The hashes of all parts.
+    /// All parts.
+    parts: Vec<ManifestPart>,
+    /// Their hashes.
     hashes: HashSet<u64>,
     /// Their names.
     names: HashSet<String>,
+    /// What each node, branch and condition consisted of.
+    codes: HashMap<String, Vec<(u32, u32)>>,
 }
 
 /// The build that recorded a run, if it is another one.
@@ -35,8 +39,9 @@ pub(super) fn before(plan: &Plan, manifest: &Manifest, own: Hash) -> Result<Opti
              {this})"
         ));
     }
-    let (names, hashes) = manifest.parts.iter().cloned().unzip();
-    Ok(Some(Before { hashes, names }))
+    let parts = manifest.parts.clone();
+    let (names, hashes) = parts.iter().map(|part| (part.name.clone(), part.hash)).unzip();
+    Ok(Some(Before { parts, hashes, names, codes: manifest.codes.iter().cloned().collect() }))
 }
 
 /// The input keys of these whose recorded values cannot be read, since their types may have changed.
@@ -58,9 +63,45 @@ pub(super) fn check_types(plan: &Plan, manifest: &Manifest, own: Hash, kept: &[u
 }
 
 /// What a manifest says of the code of a plan.
-pub(super) fn parts(plan: &Plan) -> Vec<(String, u64)> {
+pub(super) fn parts(plan: &Plan) -> Vec<ManifestPart> {
     let parts = plan.identities.map(|identities| identities.parts).unwrap_or_default();
-    parts.iter().map(|part| (part.name.to_owned(), part.hash)).collect()
+    let part = |part: &Part| ManifestPart { name: part.name.to_owned(), file: part.file.to_owned(), hash: part.hash };
+    parts.iter().map(part).collect()
+}
+
+/// What a manifest says of which of these belong to which node, branch and condition.
+pub(super) fn codes(plan: &Plan) -> Vec<(String, Vec<(u32, u32)>)> {
+    let (Some(identities), mut all) = (plan.identities, Vec::new()) else { return Vec::new() };
+    of_block(plan.root, &mut all);
+    let named = all.into_iter().filter_map(|code| Some((own(identities, code)?.to_owned(), code.parts.to_vec())));
+    named.collect()
+}
+
+fn of_block(block: &Block, all: &mut Vec<CodeId>) {
+    let arms = |next: Next| if let Next::Choose(arms) = next { arms } else { &[] };
+    all.extend(arms(block.entry).iter().map(|arm| arm.code));
+    for step in block.steps {
+        all.push(step.code);
+        all.extend(arms(step.next).iter().map(|arm| arm.code));
+        if let Work::FanOut(region) = step.work {
+            for task in region.tasks {
+                all.extend([task.code, task.when_code]);
+                of_block(task.block, all);
+            }
+        }
+    }
+}
+
+/// The parts of some code.
+fn parts_of(identities: &Identities, code: CodeId) -> impl Iterator<Item = &'static Part> {
+    let (all, numbers) = (identities.parts, code.parts.iter().flat_map(|(start, end)| *start..*end));
+    numbers.filter_map(|number| all.get(number as usize))
+}
+
+/// The name of the part that is the Rust in the workflow file.
+fn own(identities: &Identities, code: CodeId) -> Option<&'static str> {
+    const OWN: [&str; 4] = ["node `", "branch `", "a condition ", "the condition "];
+    parts_of(identities, code).map(|part| part.name).find(|name| OWN.iter().any(|start| name.starts_with(start)))
 }
 
 /// A build of the program, for people.
@@ -96,9 +137,9 @@ impl Records {
 impl Before {
     /// Adds which parts of some code are not as they were.
     fn changes(&self, identities: &Identities, code: &[CodeId], changed: &mut Vec<String>) {
-        let numbers = code.iter().flat_map(|of| of.parts).flat_map(|(start, end)| *start..*end);
-        let parts = numbers.filter_map(|number| identities.parts.get(number as usize));
-        for part in parts.filter(|part| !self.hashes.contains(&part.hash)) {
+        for part in
+            code.iter().flat_map(|of| parts_of(identities, *of)).filter(|part| !self.hashes.contains(&part.hash))
+        {
             let place = if part.file.is_empty() { String::new() } else { format!(" ({}:{})", part.file, part.line) };
             let text = match self.version(part.name) {
                 Some((of, before, now)) => format!("{of}{place}: {before} → {now}"),
@@ -107,6 +148,20 @@ impl Before {
             };
             if !changed.contains(&text) {
                 changed.push(text);
+            }
+        }
+        for of in code {
+            let now: HashSet<&str> = parts_of(identities, *of).map(|part| part.name).collect();
+            let before = own(identities, *of).and_then(|own| self.codes.get(own)).into_iter().flatten();
+            let before =
+                before.flat_map(|(start, end)| *start..*end).filter_map(|number| self.parts.get(number as usize));
+            for part in
+                before.filter(|part| !now.contains(part.name.as_str()) && !part.name.starts_with("`version` of "))
+            {
+                let text = format!("{} ({}) is gone", part.name, part.file);
+                if !changed.contains(&text) {
+                    changed.push(text);
+                }
             }
         }
     }

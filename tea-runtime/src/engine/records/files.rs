@@ -16,16 +16,16 @@ use crate::{
 
 /// The state of a file, or of all files at a list of paths. It is another one if one of them has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct FileState(pub(super) [u8; 16]);
+pub(in crate::engine) struct FileState(pub(in crate::engine) [u8; 16]);
 
 impl FileState {
     /// The state of the files at a value that is a path, or consists of paths; `None` if there are none.
-    pub(super) fn of(value: &Value) -> Option<Self> {
+    pub(in crate::engine) fn of(value: &Value) -> Option<Self> {
         Self::of_paths(&paths(state::Stored::behind(value)))
     }
 
     /// The state of the file at a path.
-    pub(super) fn of_path(path: &Path) -> Option<Self> {
+    pub(in crate::engine) fn of_path(path: &Path) -> Option<Self> {
         Self::of_paths(&[path])
     }
 

@@ -27,15 +27,18 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use self::build::Before;
 pub use self::outlook::{Outlook, Prospect};
+pub(super) use self::session::program;
 pub(super) use self::{
     branch::{BranchRecord, unknown},
+    files::FileState,
     items::{ItemRecords, Restored, failure_hash, hash},
     names::{Given, Name, Names},
     needed::is_needed,
+    outside::Surroundings,
     step::{Done, MapDone, Onward, StepRecord},
 };
-use self::{build::Before, outside::Surroundings};
 #[cfg(feature = "cli")]
 pub(crate) use self::{
     contents::contents,
@@ -113,12 +116,7 @@ impl Records {
 
     /// The identity of some code.
     fn code(&self, code: &[CodeId]) -> [u8; 16] {
-        let own = match code {
-            _ if code.iter().any(|of| of.hash == 0) => self.program.first(),
-            [one] => one.hash.to_le_bytes(),
-            several => Name::of(&several.iter().map(|of| of.hash).collect::<Vec<_>>()).bytes(),
-        };
-        self.surroundings.with(own, code)
+        identity(self.program, &self.surroundings, code)
     }
 
     /// Records something about a position if it counts (`counts`). Returns the hashes of the values, unless recording has ended.
@@ -180,6 +178,16 @@ impl Records {
     }
 }
 
+/// The identity of some code in a program.
+pub(super) fn identity(program: Hash, surroundings: &Surroundings, code: &[CodeId]) -> [u8; 16] {
+    let own = match code {
+        _ if code.iter().any(|of| of.hash == 0) => program.first(),
+        [one] => one.hash.to_le_bytes(),
+        several => Name::of(&several.iter().map(|of| of.hash).collect::<Vec<_>>()).bytes(),
+    };
+    surroundings.with(own, code)
+}
+
 /// Whether what was done at a position is recorded; `token` cancels what it is a part of. Nothing is recorded for an
 /// abandoned branch, because another attempt may have started.
 fn counts(position: &Position, token: &CancellationToken) -> bool {
@@ -195,7 +203,7 @@ fn key(position: &Position, asks: Option<Name>) -> Vec<u8> {
 }
 
 /// The name of `parallel_results`. What differs from run to run does not count.
-fn results_name(view: &View) -> Name {
+pub(super) fn results_name(view: &View) -> Name {
     Name::of(&view.parallel_results().iter().map(ParallelFlowResult::lasting).collect::<Vec<_>>())
 }
 

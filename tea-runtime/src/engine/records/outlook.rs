@@ -24,22 +24,24 @@ pub struct Prospect {
     pub runs: bool,
     /// Why.
     pub why: String,
+    /// Whether it would run only as far as the cache does not have its results.
+    pub cached: bool,
     /// Of a fan-out, its branches; of a branch with a fan-out of its own, its nodes.
     pub parts: Vec<Prospect>,
 }
 
 impl Prospect {
     fn done(node: &'static str) -> Self {
-        Self { node, fan_out: false, runs: false, why: "it is done".to_owned(), parts: Vec::new() }
+        Self { node, fan_out: false, runs: false, why: "it is done".to_owned(), cached: false, parts: Vec::new() }
     }
 
     fn running(node: &'static str, why: impl Into<String>) -> Self {
-        Self { node, fan_out: false, runs: true, why: why.into(), parts: Vec::new() }
+        Self { node, fan_out: false, runs: true, why: why.into(), cached: false, parts: Vec::new() }
     }
 
     /// A step that would run.
     fn step(step: &Step, why: &str) -> Self {
-        Self { fan_out: matches!(step.work, Work::FanOut(_)), ..Self::running(step.name, why) }
+        Self { fan_out: matches!(step.work, Work::FanOut(_)), cached: step.cached, ..Self::running(step.name, why) }
     }
 }
 
@@ -159,6 +161,7 @@ impl<'a> Walk<'a> {
                 missing.map_or_else(|| Prospect::done(step.name), |it| Prospect::running(step.name, it.to_string()))
             }
         };
+        let prospect = Prospect { cached: step.cached && prospect.runs, ..prospect };
         let Some(found) = found else { return (prospect, None) };
         found.name(self.plan.keys, &mut self.names);
         for (key, name) in &found.done.map.outputs {

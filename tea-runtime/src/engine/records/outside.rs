@@ -22,7 +22,7 @@ impl Surroundings {
     ///
     /// # Errors
     /// If a file cannot be read.
-    pub(super) fn read(plan: &Plan) -> Result<Self, StoreError> {
+    pub(in crate::engine) fn read(plan: &Plan) -> Result<Self, StoreError> {
         let mut nodes = BTreeMap::new();
         names(plan.root, &mut nodes);
         let mut found = BTreeMap::new();

@@ -38,6 +38,10 @@ pub(crate) struct Session {
     pub(crate) from: Option<String>,
     /// The command line, for people.
     pub(crate) arguments: Vec<String>,
+    /// Whether nodes with `cache` take results from there, and keep them there.
+    pub(crate) cache: bool,
+    /// The share of what is taken from there that is computed again, and compared.
+    pub(crate) verify_cache: f64,
 }
 
 /// Which run goes on.
@@ -67,6 +71,8 @@ impl Default for Session {
             only_output: false,
             from: None,
             arguments: Vec::new(),
+            cache: true,
+            verify_cache: 0.0,
         }
     }
 }
@@ -141,6 +147,7 @@ pub(crate) fn open(
         shape: plan.identities.map_or(0, |identities| identities.shape),
         keys: plan.identities.map(|identities| identities.keys.to_vec()).unwrap_or_default(),
         parts: build::parts(plan),
+        codes: build::codes(plan),
         surroundings: plain(&surroundings),
         status: Status::Unfinished,
     };
@@ -179,6 +186,7 @@ fn go_on(
         shape: plan.identities.map_or(0, |identities| identities.shape),
         keys: plan.identities.map(|identities| identities.keys.to_vec()).unwrap_or_default(),
         parts: build::parts(plan),
+        codes: build::codes(plan),
         surroundings: plain(&begun.surroundings),
         status: Status::Unfinished,
         ..manifest
@@ -377,7 +385,7 @@ pub(crate) fn find(plan: &Plan, folder: &Folder, which: &Which) -> Result<RunFol
 
 /// The content of this program's executable. To read it all takes a while in programs that are not optimized, so the store
 /// remembers what the file looked like that had this content.
-pub(super) fn program(state_dir: &Path) -> Result<Hash, StoreError> {
+pub(in crate::engine) fn program(state_dir: &Path) -> Result<Hash, StoreError> {
     static PROGRAM: OnceLock<Result<Hash, StoreError>> = OnceLock::new();
     let failed = |error: io::Error| StoreError::new(format!("cannot read this program's executable: {error}"));
     let hash = || {

@@ -221,7 +221,18 @@ pub(crate) fn put<T>(view: &mut View, key: Key<T>, value: T) -> Result<(), NodeE
 }
 
 pub(crate) fn step(name: &'static str, work: Work) -> Step {
-    Step { name, place: PLACE, work, next: END, max_visits: 10_000, reads: &[], rerun: false, code: CodeId::UNKNOWN }
+    Step {
+        name,
+        place: PLACE,
+        work,
+        next: END,
+        max_visits: 10_000,
+        reads: &[],
+        rerun: false,
+        code: CodeId::UNKNOWN,
+        cached: false,
+        pinned: false,
+    }
 }
 
 pub(crate) fn fan_out(region: &'static Region) -> Step {

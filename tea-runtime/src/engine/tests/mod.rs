@@ -1,6 +1,7 @@
 //! The engine on plans written by hand.
 
 mod blocks;
+mod cache;
 #[cfg(target_os = "linux")]
 mod disks;
 mod fan_out;

@@ -221,9 +221,9 @@ impl Supervisor<'_> {
             let (scope, node, worker) = (queued.scope(), name, number);
             queued.note(match end {
                 None => Note::NodeStarted { scope, node, place, worker, pid, started },
-                Some(NodeEnd { elapsed, failure }) => {
+                Some(NodeEnd { elapsed, failure, cached }) => {
                     let elapsed = Duration::from_nanos(elapsed);
-                    let finished = NodeFinished { scope, node, place, worker, pid, started, elapsed, failure };
+                    let finished = NodeFinished { scope, node, place, worker, pid, started, elapsed, failure, cached };
                     Note::NodeFinished(Box::new(finished))
                 }
             });

@@ -46,9 +46,9 @@ impl NodeListener {
     fn node(&self, event: &Event<'_>) {
         let (name, place, pid, started, end) = match *event {
             Event::NodeStarted { node, place, pid, started, .. } => (node, place, pid, started, None),
-            Event::NodeFinished { node, place, pid, started, elapsed, failure, .. } => {
+            Event::NodeFinished { node, place, pid, started, elapsed, failure, cached, .. } => {
                 let failure = failure.map(|failure| Box::new(Failure::clone(failure)));
-                (node, place, pid, started, Some(NodeEnd { elapsed: nanos(elapsed), failure }))
+                (node, place, pid, started, Some(NodeEnd { elapsed: nanos(elapsed), failure, cached }))
             }
             _ => return,
         };
@@ -130,7 +130,10 @@ mod tests {
         let (scope, place, worker, pid) = (Scope::ROOT, Place { line: 1, column: 1 }, None, 1);
         listener.on_event(&match elapsed.map(Duration::from_nanos) {
             None => Event::NodeStarted { scope, node, place, worker, pid, started },
-            Some(elapsed) => Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure: None },
+            Some(elapsed) => {
+                let (failure, cached) = (None, false);
+                Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure, cached }
+            }
         });
     }
 

@@ -87,6 +87,8 @@ static REGION: Region = Region {
                 reads: &[],
                 rerun: false,
                 code: CodeId::UNKNOWN,
+                cached: false,
+                pinned: false,
             }],
             keys: &[0, 1],
         },
