@@ -169,6 +169,16 @@ impl Block {
             Work::Map(_) | Work::FanOut(_) => false,
         })
     }
+
+    /// Whether it has nodes with `cache`, at any depth.
+    fn has_cache(&self) -> bool {
+        self.steps.iter().any(|step| match step.work {
+            Work::FanOut(region) => region.tasks.iter().any(|task| task.block.has_cache()),
+            Work::Call(call) => step.cached || call.workflow.root.has_cache(),
+            Work::Map(map) => step.cached || map.workflow.is_some_and(|workflow| workflow.root.has_cache()),
+            Work::Run(_) => step.cached,
+        })
+    }
 }
 
 /// A workflow that nodes of another one call. Its fan-outs and maps are among the sites of the plan.
@@ -215,14 +225,6 @@ impl Body for Call {
 impl std::fmt::Debug for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Call").field("workflow", &self.workflow.name).finish_non_exhaustive()
-    }
-
-    /// Whether it has nodes with `cache`, at any depth.
-    fn has_cache(&self) -> bool {
-        self.steps.iter().any(|step| match step.work {
-            Work::FanOut(region) => region.tasks.iter().any(|task| task.block.has_cache()),
-            Work::Run(_) | Work::Map(_) => step.cached,
-        })
     }
 }
 

@@ -28,7 +28,7 @@ fn identities(folder: &Path) -> Vec<(String, u128)> {
     let mut sources = Sources::default();
     let text = fs::read_to_string(folder.join("src/flow.yaml")).unwrap();
     let file = sources.add(Path::new("src/flow.yaml"), text);
-    let mut plan = crate::plan(&sources, file, &mut Diagnostics::default()).expect("the workflow has no errors");
+    let mut plan = crate::plan(&mut sources, file, &mut Diagnostics::default()).expect("the workflow has no errors");
     let code = read_code(folder, None, &call(&[])).unwrap();
     let module = code.index.module_of_workflow("flow.yaml", "src/main.rs");
     units::identify(&mut plan, &code, module, &sources);

@@ -3,12 +3,21 @@
 use std::fmt::Write;
 
 use super::Hasher;
-use crate::plan::{Block, Key, Next, Plan, Work};
+use crate::plan::{Action, Block, Key, Next, Plan, Work};
 
 /// The hash of everything that decides where records belong: the structure of the workflow, without names of nodes, Rust and
 /// settings of how nodes run.
 pub(super) fn shape(plan: &Plan) -> u128 {
     let mut text = String::new();
+    for plan in plan.called.iter().chain([plan]) {
+        shape_of_plan(plan, &mut text);
+    }
+    let mut hasher = Hasher::default();
+    hasher.text(&text);
+    hasher.finish()
+}
+
+fn shape_of_plan(plan: &Plan, text: &mut String) {
     for key in &plan.keys {
         let Key { name, input, transient, output, secret, optional, always_set, recorded, .. } = key;
         let reduce = key.reduce.is_some();
@@ -18,10 +27,7 @@ pub(super) fn shape(plan: &Plan) -> u128 {
             name.value
         );
     }
-    shape_of(&plan.root, &mut text);
-    let mut hasher = Hasher::default();
-    hasher.text(&text);
-    hasher.finish()
+    shape_of(&plan.root, text);
 }
 
 fn shape_of(block: &Block, text: &mut String) {
@@ -38,9 +44,10 @@ fn shape_of(block: &Block, text: &mut String) {
     next(&block.entry, text);
     for step in &block.steps {
         let _ = match &step.work {
-            Work::Run(run) => writeln!(text, "run {:?}", run.output),
+            Work::Run(run) => writeln!(text, "run {:?} {:?}", calls(&run.action), run.output),
             Work::Map(map) => {
                 let output = map.output.map(|output| (output.key, output.reduce));
+                let _ = writeln!(text, "{:?}", calls(&map.body));
                 writeln!(text, "map {} {output:?} {:?} {:?} {}", map.id, map.failures, map.items_key, map.recorded)
             }
             Work::FanOut(region) => {
@@ -56,4 +63,12 @@ fn shape_of(block: &Block, text: &mut String) {
         next(&step.next, text);
     }
     let _ = writeln!(text, "end");
+}
+
+/// The workflow that is called, if one is.
+fn calls(action: &Action) -> Option<usize> {
+    match action {
+        Action::Rust(_) => None,
+        Action::Call(call) => Some(call.number),
+    }
 }

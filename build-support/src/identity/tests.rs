@@ -179,7 +179,9 @@ pub(super) fn nodes(plan: &Plan) -> Vec<(String, u128)> {
         }
     }
     let mut found = Vec::new();
-    of(&plan.root, &mut found);
+    for plan in plan.called.iter().chain([plan]) {
+        of(&plan.root, &mut found);
+    }
     found
 }
 
@@ -348,6 +350,27 @@ fn what_is_only_known_when_the_program_runs_belongs_to_nodes_and_their_branches(
     let built = nodes(&pinned.plan(&call(&["--cfg", "fast"])));
     assert_eq!(affected(&pinned.nodes(), &built), ["branch b", "b", "c"]);
     assert_eq!(plan.root.steps[1].code.outside, []);
+}
+
+#[test]
+fn an_edit_of_what_a_called_workflow_reaches_affects_its_nodes_and_those_that_call_it() {
+    let inner = "with: { m: n }\n    workflow:\n      state_schema: { m: { type: u64, input: true }, a: u64, b: f64 }\n      nodes:\n        \
+                 - { name: first, run: \"counting::count(m, LIMIT)\", output: a }\n        \
+                 - { name: second, run: \"shares::of(&format!(\\\"{a}\\\"))?\", output: b }\n    output: { b: share }";
+    let project = Project::new().edit(
+        "src/flow.yaml",
+        "  - { name: share, run: \"shares::of(&format!(\\\"{n}\\\"))?\", output: share }",
+        &format!("  - name: share\n    {inner}"),
+    );
+    let before = project.nodes();
+    let after = |file, from, to| affected(&before, &project.clone().edit(file, from, to).nodes());
+    assert_eq!(after("src/shares.rs", "WEIGHTS.len()", "2 * WEIGHTS.len()"), ["second", "share"]);
+    assert_eq!(after("src/counting.rs", "MOST: u64 = 3", "MOST: u64 = 4"), ["first", "count", "share"]);
+    assert_eq!(after("src/flow.yaml", "with: { m: n }", "with: { m: n + 1 }"), ["share"]);
+    assert_eq!(after("src/main.rs", "fn unrelated() {}", "fn unrelated() { place(1); }"), NONE);
+    let shape = |project: &Project| project.plan(&call(&[])).identities.unwrap().shape;
+    let moved = project.clone().edit("src/flow.yaml", "a: u64, b: f64", "b: f64, a: u64");
+    assert_ne!(shape(&project), shape(&moved));
 }
 
 #[test]

@@ -24,16 +24,18 @@ use crate::{
 
 /// Gives everything in a plan that is recorded the identity of its code, as seen from a module.
 pub(super) fn identify(plan: &mut Plan, code: &Code, module: Option<usize>, sources: &Sources) {
-    let keys: Vec<Said> = plan.keys.iter().map(|key| Said::of_key(key, code)).collect();
     let scope = plan.checkpoint.as_ref().map(|checkpoint| checkpoint.value.code).unwrap_or_default();
-    let nothing = Block { entry: Next::Fork(Vec::new()), steps: Vec::new(), keys: Vec::new() };
-    let mut root = std::mem::replace(&mut plan.root, nothing);
+    let nothing = || Block { entry: Next::Fork(Vec::new()), steps: Vec::new(), keys: Vec::new() };
+    let mut called: Vec<Block> =
+        plan.called.iter_mut().map(|called| std::mem::replace(&mut called.root, nothing())).collect();
+    let mut root = std::mem::replace(&mut plan.root, nothing());
     let mut writer = Writer {
         plan,
         code,
         module,
         sources,
-        keys,
+        keys: Vec::new(),
+        called: Vec::new(),
         scope,
         parts: BTreeMap::new(),
         base: OnceCell::new(),
@@ -46,6 +48,15 @@ pub(super) fn identify(plan: &mut Plan, code: &Code, module: Option<usize>, sour
         writer.notice = Some("it is not known which module includes the workflow".to_owned());
     }
     writer.built();
+    // Those that a workflow calls come before it.
+    for (inner, root) in plan.called.iter().zip(&mut called) {
+        writer.enter(inner);
+        writer.block(root);
+        let mut all = Said::default();
+        writer.whole(root, &mut all);
+        writer.called.push(all);
+    }
+    writer.enter(plan);
     writer.block(&mut root);
     let hashes = (0..writer.keys.len()).map(|key| writer.key(key)).collect();
     let Writer { parts, notice, .. } = writer;
@@ -61,7 +72,11 @@ pub(super) fn identify(plan: &mut Plan, code: &Code, module: Option<usize>, sour
         id.parts.sort_unstable();
     };
     each(&mut root, &renumber);
+    called.iter_mut().for_each(|root| each(root, &renumber));
     plan.root = root;
+    for (inner, root) in plan.called.iter_mut().zip(called) {
+        inner.root = root;
+    }
     let parts = sorted.into_iter().map(|(part, _)| part).collect();
     plan.identities = Some(Identities { shape: shape(plan), keys: hashes, parts, notice });
 }
@@ -130,6 +145,8 @@ struct Writer<'a> {
     sources: &'a Sources,
     /// What the types of keys say.
     keys: Vec<Said>,
+    /// What the workflows that nodes call say as a whole, by their numbers.
+    called: Vec<Said>,
     scope: CodeScope,
     /// With their numbers, in the order in which they were found.
     parts: BTreeMap<Part, u32>,
@@ -142,7 +159,13 @@ struct Writer<'a> {
     notice: Option<String>,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    /// Continues with another workflow.
+    fn enter(&mut self, plan: &'a Plan) {
+        self.plan = plan;
+        self.keys = plan.keys.iter().map(|key| Said::of_key(key, self.code)).collect();
+    }
+
     // Recursion goes as deep as fan-outs are nested, which the graph bounds.
     fn block(&mut self, block: &mut Block) {
         self.next("the start", &mut block.entry);
@@ -279,8 +302,13 @@ impl Writer<'_> {
 
     fn action(&self, action: &Action, own: &[&str], said: &mut Said) {
         action.code().for_each(|code| self.code(code, own, said));
-        if let Action::Call(_) = action {
-            said.unknown = Some("it calls a workflow".to_owned());
+        if let Action::Call(call) = action {
+            said.add(&self.called[call.number]);
+            for (input, ours) in call.inputs.iter().map(|input| (input.key, input.shared)) {
+                said.text.extend(input.0.to_le_bytes());
+                said.text.extend(ours.map_or(u32::MAX, |ours| ours.0).to_le_bytes());
+            }
+            call.gives.iter().for_each(|key| said.text.extend(key.0.to_le_bytes()));
         }
     }
 

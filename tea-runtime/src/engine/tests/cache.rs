@@ -26,7 +26,19 @@ fn cached(step: Step, hash: u128) -> Step {
 /// The same plan, whose runs are not recorded.
 fn unrecorded(plan: &'static Plan) -> &'static Plan {
     let Plan {
-        name, description, file, module, package, version, panics_abort, keys, root, sites, max_workers, ..
+        name,
+        description,
+        file,
+        module,
+        package,
+        version,
+        panics_abort,
+        keys,
+        root,
+        sites,
+        workflows,
+        max_workers,
+        ..
     } = *plan;
     let (checkpoint, identities) = (None, None);
     leak(Plan {
@@ -40,6 +52,7 @@ fn unrecorded(plan: &'static Plan) -> &'static Plan {
         keys,
         root,
         sites,
+        workflows,
         max_workers,
         checkpoint,
         identities,
