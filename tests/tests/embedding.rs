@@ -180,7 +180,7 @@ fn a_library_runs_in_an_async_program_and_in_files_of_tests() {
 fn subcommands(project: &Project) {
     let many = |args: &[&str]| {
         let program = Program::new(project.program().with_file_name("user_many"));
-        args.iter().fold(program, |program, arg| program.arg(arg)).run()
+        args.iter().fold(program, Program::arg).run()
     };
     let text = "a 'b' \"c d\" $HOME \\ *\n--q ü;";
     let said = many(&["say", "--text", text]).json();

@@ -103,9 +103,9 @@ fn which_share_of_edits_affects_which_share_of_nodes() {
     println!("{lines} lines, {} functions, {} nodes", edits.len(), before.len());
     let all = edits.len().max(1);
     for (count, edits) in shares {
-        println!("{count} of {} nodes: {edits} edits, {:.1} %", before.len(), 100.0 * edits as f64 / all as f64);
+        println!("{count} of {} nodes: {edits} edits, {} %", before.len(), 100 * edits / all);
     }
     for (node, edits) in by_node {
-        println!("`{node}`: {edits} edits, {:.1} %", 100.0 * edits as f64 / all as f64);
+        println!("`{node}`: {edits} edits, {} %", 100 * edits / all);
     }
 }

@@ -72,7 +72,9 @@ pub(super) fn identify(plan: &mut Plan, code: &Code, module: Option<usize>, sour
         id.parts.sort_unstable();
     };
     each(&mut root, &renumber);
-    called.iter_mut().for_each(|root| each(root, &renumber));
+    for root in &mut called {
+        each(root, &renumber);
+    }
     plan.root = root;
     for (inner, root) in plan.called.iter_mut().zip(called) {
         inner.root = root;

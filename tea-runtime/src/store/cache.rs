@@ -34,7 +34,7 @@ const HEAD: usize = MARK.len() + 32;
 const NEW: &str = ".new-";
 
 /// After this time, whoever began to write an entry will not end it.
-const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+const ABANDONED: Duration = Duration::from_hours(24);
 
 /// The folder of the cache.
 #[derive(Debug, Clone)]

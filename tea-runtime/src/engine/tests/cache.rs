@@ -19,6 +19,7 @@ use crate::{
 };
 
 /// A step with `cache`, whose code has this identity.
+#[expect(clippy::needless_pass_by_value, reason = "what is made of it takes its place")]
 fn cached(step: Step, hash: u128) -> Step {
     Step { cached: true, code: CodeId { hash, ..CodeId::UNKNOWN }, ..step }
 }
@@ -258,6 +259,9 @@ fn items_are_taken_one_by_one_wherever_they_are_now() {
 
 #[test]
 fn what_is_computed_again_must_be_what_the_cache_has() {
+    const OUT: Key<Vec<i64>> = Key::new(0);
+    static COUNTS: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+    static WRONG: AtomicI64 = AtomicI64::new(0);
     static NEXT: AtomicI64 = AtomicI64::new(0);
     let mut kit = Kit::default();
     let p = kit.key::<i64>("p");
@@ -274,12 +278,9 @@ fn what_is_computed_again_must_be_what_the_cache_has() {
     let error = run(1.0).unwrap_err().to_string();
     assert!(error.contains("`clock` wrote another `p` than what the cache has"), "{error}");
 
-    static COUNTS: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
-    static WRONG: AtomicI64 = AtomicI64::new(0);
     let mut kit = Kit::default();
     let out = kit.key::<Vec<i64>>("out");
     kit.wired(out);
-    const OUT: Key<Vec<i64>> = Key::new(0);
     let items = given(|_, _| Ok(0..4_i64));
     let body = |item: &i64| {
         COUNTS[0].fetch_add(1, Ordering::Relaxed);
@@ -331,7 +332,7 @@ fn a_file_that_changed_makes_its_writer_run_again() {
 #[test]
 fn many_runs_at_once_use_one_cache() {
     static COUNTS: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
-    let (plan, [x, y, _, q]) = squares(&COUNTS);
+    let (plan, [x, y, _, sum]) = squares(&COUNTS);
     let plan = unrecorded(plan);
     let scratch = Scratch::new();
     std::thread::scope(|scope| {
@@ -339,11 +340,11 @@ fn many_runs_at_once_use_one_cache() {
             let scratch = &scratch;
             scope.spawn(move || {
                 for n in 0..50 {
-                    let (a, b) = ((n + thread) % 10, n % 3);
-                    let inputs = vec![(x.id, number(a)), (y.id, number(b))];
+                    let (one, other) = ((n + thread) % 10, n % 3);
+                    let inputs = vec![(x.id, number(one)), (y.id, number(other))];
                     let ran = scratch.run_with(plan, inputs, |_| ());
                     assert!(ran.warnings.is_empty(), "{:?}", ran.warnings);
-                    assert_eq!(*ran.view().get(q), a * a + b);
+                    assert_eq!(*ran.view().get(sum), one * one + other);
                 }
             });
         }
