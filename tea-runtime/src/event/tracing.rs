@@ -216,8 +216,9 @@ impl Tracing {
     }
 
     fn node(&self, scope: Scope, event: &Event<'_>) {
-        // There are many nodes, and they are rarely of interest.
-        if !tracing::enabled!(target: "tea", tracing::Level::DEBUG) {
+        // There are many nodes, and they are rarely of interest, unless they did not have to run.
+        let is_cached = matches!(event, Event::NodeFinished { cached: true, .. });
+        if !is_cached && !tracing::enabled!(target: "tea", tracing::Level::DEBUG) {
             return;
         }
         let parent = self.span(scope);
