@@ -145,6 +145,15 @@ impl<'a> Reader<'a, '_> {
             let branches = names.value.into_iter().map(|name| Branch { nodes: vec![name], is_list: false });
             return Some(Spanned::new(branches.collect(), entry.value.span));
         };
+        if let Some(item) = items.iter().find(|item| matches!(item.value, Value::Map(_))) {
+            let message = format!("an item of `{name}` must be a name, and this is a mapping");
+            let error = Diagnostic::error(codes::WRONG_SHAPE, self.first_line(item.span), message);
+            self.error(
+                error
+                    .help("write names only: what has a condition is an edge of its own, with `from`, `to` and `when`"),
+            );
+            return None;
+        }
         let mut branches = Vec::with_capacity(items.len());
         for item in items {
             let (nodes, is_list) = match &item.value {
