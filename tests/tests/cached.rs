@@ -85,11 +85,11 @@ fn a_run_with_other_inputs_runs_what_depends_on_them() {
         assert_eq!(built.output, "", "no warnings");
         let scratch = tempfile::tempdir().unwrap();
         fs::write(scratch.path().join("corpus"), "one two three eleven").unwrap();
-        sweep(&project, scratch.path(), strategy == "thread");
+        sweep(&project, scratch.path());
     }
 }
 
-fn sweep(project: &Project, scratch: &Path, on_threads: bool) {
+fn sweep(project: &Project, scratch: &Path) {
     let program = || Program::new(project.program()).directory(scratch);
     let run = |args: &str| program().args("--corpus corpus").args(args).run();
     let report = |finished: &Finished| finished.json()["report"].as_str().unwrap_or_default().to_owned();
@@ -102,8 +102,7 @@ fn sweep(project: &Project, scratch: &Path, on_threads: bool) {
     assert_eq!(report(&same), "none [3, 2] 6 3");
     for told in [
         "the result of `read` is from the cache",
-        // Workers tell of nodes from `-vv` on.
-        if on_threads { "the result of `longest` is from the cache" } else { "" },
+        "the result of `longest` is from the cache",
         "map `score` is done: 2 items, 0 failed, 2 from the cache",
         "2 items (2 from the cache), 3 nodes from the cache",
     ] {

@@ -46,7 +46,10 @@ impl RunInfo {
         settings: Vec<u8>,
     ) -> Arc<Self> {
         static LAST: AtomicU64 = AtomicU64::new(0);
-        let (number, tells) = (LAST.fetch_add(1, Ordering::Relaxed), events.wants());
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
+        // Which nodes were taken from the cache is always told.
+        let nodes = plan.has_cache() && events.is_active();
+        let tells = Detail { nodes: events.wants().nodes || nodes, ..events.wants() };
         Arc::new(Self {
             number,
             id,
