@@ -53,6 +53,7 @@ const SUITES: &[Suite] = &[
     ("metg", suites::metg::run),
     ("graphs", suites::graphs::run),
     ("state", suites::state::run),
+    ("calls", suites::calls::run),
     ("kmers", suites::kmers::run),
     ("records", suites::records::run),
     ("resume", suites::resume::run),
@@ -63,7 +64,7 @@ fn main() -> Result<ExitCode> {
     // This program is its own worker, for each of those who start some.
     tea_runtime::init();
     procspawn::init();
-    if helper::play()? || tea::records::play()? {
+    if helper::play()? || tea::records::play()? || suites::calls::play()? {
         return Ok(ExitCode::SUCCESS);
     }
     let (flags, names): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|argument| argument.starts_with("--"));

@@ -51,6 +51,20 @@ pub(crate) fn mixed(nodes: u32) -> String {
     head("mixed") + &keys + &text + &edges
 }
 
+/// A workflow that calls `mixed.yaml` so many times, one after the other.
+pub(crate) fn calls(times: u32) -> String {
+    let mut keys = String::new();
+    let mut nodes = String::from("nodes:\n");
+    for call in 0..times {
+        let _ = writeln!(keys, "  called_{call}: u64");
+        let _ = writeln!(
+            nodes,
+            "  - {{ name: call_{call}, use: mixed.yaml, with: {{ seed: \"seed + {call}\" }}, output: {{ next_1: called_{call} }} }}"
+        );
+    }
+    head("calls") + &keys + &nodes
+}
+
 fn head(name: &str) -> String {
     format!("name: {name}\nstate_schema:\n  seed: {{ type: u64, input: true, default: \"7\" }}\n")
 }

@@ -12,7 +12,7 @@ use std::{
 use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
-    graph::settings,
+    graph::{resolve, settings},
     source::{FileId, Sources, Span, Spanned},
     syntax::{self, Action, Call, Callee, Checkpoint, Key, Parallel, Rust, Work, Workflow},
 };
@@ -51,6 +51,10 @@ impl Loader<'_> {
     fn calls(&mut self, workflow: &mut Workflow) {
         let Workflow { nodes, keys, parallel, .. } = workflow;
         for node in nodes {
+            let item = match &node.work {
+                Work::Run(_) => Vec::new(),
+                Work::Map(map) => resolve::hidden(map).into_iter().map(str::to_owned).collect(),
+            };
             let action = match &mut node.work {
                 Work::Run(action) => action,
                 Work::Map(map) => &mut map.run,
@@ -58,7 +62,7 @@ impl Loader<'_> {
             let Action::Call(call) = action else { continue };
             call.number = match &mut call.callee {
                 Callee::File(_) => self.file(call, parallel),
-                Callee::Inline(_) => self.inline(call, keys, parallel),
+                Callee::Inline(_) => self.inline(call, keys, &item, parallel),
             };
         }
     }
@@ -125,12 +129,20 @@ impl Loader<'_> {
         syntax::parse(self.sources, file, self.found).filter(|workflow| !workflow.broken)
     }
 
-    fn inline(&mut self, call: &mut Call, keys: &[Key], outer: &Parallel) -> Option<usize> {
+    /// `item` are the names of the item and of its index, if each item runs the workflow.
+    fn inline(&mut self, call: &mut Call, keys: &[Key], item: &[String], outer: &Parallel) -> Option<usize> {
         let Callee::Inline(inner) = &mut call.callee else { return None };
         let mut workflow = inner.take_out();
         workflow.parallel = workflow.parallel.or(outer);
         workflow.checkpoint.clone_from(&self.checkpoint);
-        capture(&mut workflow, keys, &mut call.with);
+        let read = outer_names(&workflow);
+        for name in item {
+            read.iter()
+                .filter(|read| read.value == *name)
+                .take(1)
+                .for_each(|read| refuse_item(&workflow, read, self.found));
+        }
+        capture(&mut workflow, &read, keys, &mut call.with);
         self.calls(&mut workflow);
         Some(self.add(workflow))
     }
@@ -141,16 +153,53 @@ impl Loader<'_> {
     }
 }
 
+/// The names that the Rust of a workflow reads and that are not its keys, in order.
+fn outer_names(workflow: &Workflow) -> Vec<Spanned<String>> {
+    let mut names = Vec::new();
+    for key in &workflow.keys {
+        key.default.iter().chain(&key.reduce).for_each(|rust| names.extend(rust.names.iter().cloned()));
+    }
+    for node in &workflow.nodes {
+        let action = node.work.action();
+        let mut body: Vec<_> = action.rust().flat_map(|rust| rust.names.iter().cloned()).collect();
+        if let Action::Call(Call { callee: Callee::Inline(inner), .. }) = action {
+            body.extend(outer_names(inner));
+        }
+        if let Work::Map(map) = &node.work {
+            names.extend(map.items.names.iter().cloned());
+            let item = resolve::hidden(map);
+            body.retain(|name| !item.contains(&name.value.as_str()));
+        }
+        names.append(&mut body);
+        let arms = node.goto.iter().flat_map(|goto| &goto.arms);
+        let conditions = arms.filter_map(|arm| arm.condition.as_ref());
+        names.extend(conditions.flat_map(|rust| rust.names.iter().cloned()));
+    }
+    let conditions = workflow.edges.iter().filter_map(|edge| edge.when.as_ref());
+    names.extend(conditions.flat_map(|rust| rust.names.iter().cloned()));
+    names.retain(|name| workflow.keys.iter().all(|key| key.name.value != name.value));
+    names
+}
+
+/// Reports that a workflow that is written in place reads the item around it: what a workflow reads are keys, and a key has
+/// a type, which nobody has said of the item.
+fn refuse_item(workflow: &Workflow, read: &Spanned<String>, found: &mut Diagnostics) {
+    let item = &read.value;
+    let message = format!("`{item}` is not a key of the workflow of `{}`", workflow.name.value);
+    found.push(
+        Diagnostic::error(codes::MISSING_INPUT, read.span, message)
+            .label("the item is known in `with`, and not inside")
+            .also(workflow.name.span, "the workflow that each item runs")
+            .help(format!("pass it as an input: `with: {{ {item}: {item}.clone() }}` beside `workflow`"))
+            .help(format!("and declare that in the workflow's `state_schema`: `{item}: {{ type: …, input: true }}`")),
+    );
+}
+
 /// The keys around a workflow that is written in place, as far as it reads them, are inputs of it.
-fn capture(workflow: &mut Workflow, keys: &[Key], with: &mut Vec<(Spanned<String>, Rust)>) {
-    let mut names: Vec<Spanned<String>> = Vec::new();
-    workflow.visit_rust(&mut |_, rust| names.extend(rust.names.iter().cloned()));
+fn capture(workflow: &mut Workflow, read: &[Spanned<String>], keys: &[Key], with: &mut Vec<(Spanned<String>, Rust)>) {
     for outer in keys {
         let name = &outer.name.value;
-        let Some(first) = names.iter().find(|used| used.value == *name) else { continue };
-        if workflow.keys.iter().any(|key| key.name.value == *name) {
-            continue;
-        }
+        let Some(first) = read.iter().find(|used| used.value == *name) else { continue };
         workflow.keys.push(outer.captured());
         let value = Rust {
             text: name.clone(),

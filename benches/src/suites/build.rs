@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     Effort,
-    report::{Report, time},
+    report::{Report, time, times},
     workflow,
 };
 
@@ -39,6 +39,7 @@ pub(crate) fn run(effort: Effort) -> Result<Report> {
             }
         }
         if profile == "debug" {
+            called(&site, rounds, one, &mut report)?;
             report.at_most("a one-node workflow in a warm debug build", one.wall - bare.wall, 2.0, time);
         }
         let columns = ["nodes", "user CPU, clean", "a node", "user CPU, one node changed", "elapsed, clean", "binary"];
@@ -46,6 +47,26 @@ pub(crate) fn run(effort: Effort) -> Result<Report> {
     }
     report.note(format!("Packages that a user's crate builds besides itself: {}.", dependencies()?));
     Ok(report)
+}
+
+/// A workflow of 20 nodes, called once and 50 times, and its nodes written out as often.
+fn called(site: &Site, rounds: usize, one_node: Cost, report: &mut Report) -> Result<()> {
+    let build = |name: &str, workflow: &str| {
+        let krate = site.krate(name, Some(workflow))?;
+        fs::write(krate.folder.join("src/mixed.yaml"), workflow::mixed(20))?;
+        krate.clean_build(rounds)
+    };
+    let once = build("called-once", &workflow::calls(1))?;
+    let often = build("called-often", &workflow::calls(50))?;
+    let written = build("written-often", &workflow::mixed(1_000))?;
+    let rows = [("called once", once), ("called 50 times", often), ("written out 50 times", written)];
+    let row = |(name, cost): (&str, Cost)| vec![name.to_owned(), time(cost.user), time(cost.wall)];
+    let columns = ["", "user CPU, clean", "elapsed, clean"];
+    report.table("Building a workflow of 20 nodes that another one calls, debug", &columns, rows.map(row).to_vec());
+    let a_call = (often.user - once.user) / 49.0;
+    let a_node = (written.user - one_node.user) / 1_000.0;
+    report.at_most("user CPU of a call of 20 nodes, against one node written out, debug", a_call / a_node, 2.0, times);
+    Ok(())
 }
 
 fn row(name: &str, clean: Cost, incremental: Option<Cost>, a_node: Option<f64>) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! What is measured: a suite a file.
 
 pub(crate) mod build;
+pub(crate) mod calls;
 pub(crate) mod cold;
 pub(crate) mod graphs;
 pub(crate) mod kmers;

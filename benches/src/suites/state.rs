@@ -1,13 +1,14 @@
 //! What large state costs: 1 GB that eight branches on threads only read, and one of fifty keys that a branch in a
 //! process reads.
 
-use std::fs;
+use std::process;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::{
     Effort,
     harness::{Contender, race},
+    machine,
     report::{Report, times},
     tea,
 };
@@ -20,9 +21,14 @@ pub(crate) fn run(effort: Effort) -> Result<Report> {
     let rounds = effort.rounds().min(5);
     // The data are handed over: what a run adds to the peak is what it copies.
     let data = vec![7_u8; GIGABYTE];
-    let before = peak()?;
+    let before = machine::peak_memory(process::id())?;
     tea::read_only(data)?;
-    report.at_most("1 GB that 8 branches read: peak memory beside it", peak()? - before, 0.01, gigabytes);
+    report.at_most(
+        "1 GB that 8 branches read: peak memory beside it",
+        (machine::peak_memory(process::id())? - before) / 1e9,
+        0.01,
+        gigabytes,
+    );
     let mut contenders = [
         Contender::new("eight branches read 1 KB", || tea::read_only(vec![7; 1_000])),
         Contender::new("eight branches read 1 GB", || tea::read_only(vec![7; GIGABYTE])),
@@ -39,14 +45,6 @@ pub(crate) fn run(effort: Effort) -> Result<Report> {
     report.race("A branch in a process that reads 1 MB", &laps);
     report.at_most("1 of 50 keys read, against a state of that key alone", laps[1].ratio, 1.25, times);
     Ok(report)
-}
-
-/// The most memory that this process had at once, in gigabytes.
-fn peak() -> Result<f64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-    let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kibibytes * 1024.0 / 1e9)
 }
 
 fn gigabytes(gigabytes: f64) -> String {

@@ -1,5 +1,6 @@
 //! Tea's own side: the workflows that are measured, and how each is run once.
 
+pub(crate) mod calls;
 pub(crate) mod graphs;
 pub(crate) mod records;
 

@@ -17,6 +17,8 @@ use tests::process::{children, wait_for};
 
 include_workflow!("squares.yaml", main = false);
 
+mod nested;
+
 use within::steps;
 
 /// Gives a workflow to the module around it.
