@@ -29,8 +29,8 @@ pub struct Context {
     pub(crate) reads: Option<[u8; 16]>,
     /// The item of a map that is running.
     pub(crate) item: Option<Item>,
-    /// The nodes and items that called the workflow that the code is in, for listeners.
-    path: Option<Arc<str>>,
+    /// The nodes and items that called the workflow that the code is in.
+    pub(crate) path: CallPath,
     /// Runs workflows that the code calls, if it may call some.
     pub(crate) caller: Option<Arc<dyn Caller>>,
     /// The run that the code is a part of, for the engine. `None` where nothing runs.
@@ -73,6 +73,18 @@ impl Origin for Place {
 
     fn position(&self) -> &Position {
         &self.position
+    }
+}
+
+/// The nodes and items that called a workflow, outermost first, if there are listeners. They know a node of the workflow as
+/// `thumbnails[17]/decode`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CallPath(Option<Arc<str>>);
+
+impl CallPath {
+    /// What has this name in the workflow, as listeners know it.
+    pub(crate) fn shown<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        self.0.as_ref().map_or(Cow::Borrowed(name), |path| format!("{path}/{name}").into())
     }
 }
 
@@ -124,7 +136,7 @@ impl Context {
             step: (0, 0),
             reads: None,
             item: None,
-            path: None,
+            path: CallPath::default(),
             caller: None,
             run: None,
         }
@@ -137,12 +149,17 @@ impl Context {
             Some(item) => self.shown(&format!("{}[{}]", self.branch, item.index)).into(),
             None => self.shown(self.node).into(),
         });
-        Self { path, ..Self::new(events, self.branch, self.scope, self.attempt, token, origin) }
+        Self::new(events, self.branch, self.scope, self.attempt, token, origin).called_by(CallPath(path))
     }
 
-    /// A node as listeners know it: after the nodes and items that called its workflow.
+    /// The same for code of a workflow that these nodes and items called.
+    pub(crate) fn called_by(self, path: CallPath) -> Self {
+        Self { path, ..self }
+    }
+
+    /// A node as listeners know it.
     pub(crate) fn shown<'a>(&self, node: &'a str) -> Cow<'a, str> {
-        self.path.as_ref().map_or(Cow::Borrowed(node), |path| format!("{path}/{node}").into())
+        self.path.shown(node)
     }
 
     /// The fan-out or, outside of any, the run that the code belongs to.
@@ -199,8 +216,10 @@ impl Context {
     ///
     /// A worker process sends at most a few reports per second, and always the one with which everything is done.
     pub fn progress(&self, done: u64, total: u64) {
-        let (scope, node) = (self.scope, self.node);
-        self.events.emit(|| Event::Progress { scope, node, done, total });
+        if self.events.is_active() {
+            let (scope, node) = (self.scope, &*self.shown(self.node));
+            self.events.emit(|| Event::Progress { scope, node, done, total });
+        }
     }
 
     /// A text that identifies this piece of work, for systems outside: an idempotency key for a payment service, or the

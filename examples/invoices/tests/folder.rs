@@ -87,3 +87,28 @@ fn a_killed_run_goes_on_with_the_files_that_it_had_not_done() {
     assert_eq!((&output["owed"], &output["refused"]), (&owed, &refused));
     assert!(resumed.stderr.contains(" restored)"), "{}", resumed.stderr);
 }
+
+#[test]
+fn messages_name_a_step_by_the_items_and_nodes_that_lead_to_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let invoices = directory.path().join("invoices");
+    folder(&invoices, 3);
+    let trace = directory.path().join("trace.json");
+    let finished = program("invoices").arg(&invoices).args("--no-state -vv --timing").arg(&trace).run();
+    for line in [
+        "branch `each[2]/parse` starts",
+        "`each[2]/parse` runs",
+        "node `each[2]/parse` starts",
+        "node `each[2]/parse` ended",
+        "branch `each[2]/parse` is done",
+        "node `each[2]/check` ended",
+    ] {
+        assert!(finished.stderr.contains(line), "{line}: {}", finished.stderr);
+    }
+    let trace: Value = serde_json::from_slice(&fs::read(trace).unwrap()).unwrap();
+    let slices = trace["traceEvents"].as_array().unwrap();
+    for kind in ["attempt", "node"] {
+        let named = |entry: &&Value| entry["cat"] == kind && entry["name"] == "each[2]/parse";
+        assert_eq!(slices.iter().filter(named).count(), 1, "{kind}");
+    }
+}

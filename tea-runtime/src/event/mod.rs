@@ -250,7 +250,7 @@ pub enum Event<'a> {
         /// The scope that contains the fan-out.
         parent: Scope,
         /// Its name.
-        name: &'static str,
+        name: &'a str,
         /// Its position in the workflow file.
         place: Place,
         /// The strategy, including changes by the caller.
@@ -270,7 +270,7 @@ pub enum Event<'a> {
         /// The scope that contains the node.
         parent: Scope,
         /// Its name.
-        name: &'static str,
+        name: &'a str,
         /// Its position in the workflow file.
         place: Place,
         /// The number of items, if it is known in advance.

@@ -51,7 +51,7 @@ impl Flood {
 
 #[derive(Debug)]
 struct Running {
-    name: &'static str,
+    name: String,
     span: Span,
 }
 
@@ -75,12 +75,12 @@ impl Tracing {
         self.lock().get(&scope).and_then(|running| running.span.id())
     }
 
-    fn open(&self, scope: Scope, name: &'static str, span: Span) {
-        self.lock().insert(scope, Running { name, span });
+    fn open(&self, scope: Scope, name: &str, span: Span) {
+        self.lock().insert(scope, Running { name: name.to_owned(), span });
     }
 
-    fn close(&self, scope: Scope) -> (&'static str, Span) {
-        self.lock().remove(&scope).map_or_else(|| ("", Span::none()), |running| (running.name, running.span))
+    fn close(&self, scope: Scope) -> (String, Span) {
+        self.lock().remove(&scope).map_or_else(|| (String::new(), Span::none()), |running| (running.name, running.span))
     }
 }
 
@@ -137,8 +137,10 @@ impl Tracing {
                 self.open(scope, name, span);
             }
             Event::BranchFinished { scope, result } => {
-                let (_, span) = self.close(scope);
-                let (branch, attempts, elapsed) = (&*result.branch, result.attempts, result.elapsed);
+                let (name, span) = self.close(scope);
+                // A branch that is skipped has not started.
+                let branch = if name.is_empty() { &*result.branch } else { &*name };
+                let (attempts, elapsed) = (result.attempts, result.elapsed);
                 if let Some(failure) = &result.error {
                     let (kind, message) = (failure.kind, failure.with_causes());
                     warn!(
@@ -165,7 +167,8 @@ impl Tracing {
                 trace!(target: "tea", parent: self.span(scope), done, failed, total, "{items} ended");
             }
             Event::ItemFailed { scope, index, result } => {
-                let (item, attempts) = (&*result.branch, result.attempts);
+                let map = self.lock().get(&scope).map_or_else(String::new, |map| map.name.clone());
+                let (item, attempts) = (format!("{map}[{index}]"), result.attempts);
                 let Some(failure) = &result.error else { return };
                 let (kind, message) = (failure.kind, failure.with_causes());
                 let (label, shown) = (result.label.as_deref(), result.shown_label());

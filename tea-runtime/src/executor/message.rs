@@ -7,6 +7,7 @@ use std::{
 
 use super::{outcome::Outcome, unit::UnitId};
 use crate::{
+    context::CallPath,
     event::{Event, Events, Scope},
     failure::{ExitStatus, Failure},
     map::{Batch, Source},
@@ -80,8 +81,9 @@ pub(crate) struct NodeFinished {
 }
 
 impl Note {
-    /// Notifies the listeners. If there are none, important notes are printed to standard error.
-    pub(crate) fn tell(&self, events: &Events) {
+    /// Notifies the listeners. If there are none, important notes are printed to standard error. Workers do not know the
+    /// path to their units, so it comes from here.
+    pub(crate) fn tell(&self, events: &Events, path: &CallPath) {
         if !events.is_active() {
             match self {
                 Self::Output { label, line, .. } => {
@@ -93,24 +95,30 @@ impl Note {
             }
             return;
         }
-        events.emit(|| self.event());
+        let node = match self {
+            Self::NodeStarted { node, .. } | Self::Progress { node, .. } => node,
+            Self::NodeFinished(finished) => &finished.node,
+            _ => "",
+        };
+        let node = path.shown(node);
+        events.emit(|| self.event(&node));
     }
 
-    fn event(&self) -> Event<'_> {
+    fn event<'a>(&'a self, node: &'a str) -> Event<'a> {
         match self {
             &Self::AttemptStarted { scope, ref name, attempt, worker, pid, started, sent } => {
                 Event::AttemptStarted { scope, name, attempt, worker: Some(worker), pid, started, sent }
             }
-            &Self::NodeStarted { scope, ref node, place, worker, pid, started } => {
+            &Self::NodeStarted { scope, node: _, place, worker, pid, started } => {
                 Event::NodeStarted { scope, node, place, worker: Some(worker), pid, started }
             }
             Self::NodeFinished(finished) => {
-                let &NodeFinished { scope, ref node, place, worker, pid, started, elapsed, ref failure, cached } =
+                let &NodeFinished { scope, node: _, place, worker, pid, started, elapsed, ref failure, cached } =
                     &**finished;
                 let (worker, failure) = (Some(worker), failure.as_deref());
                 Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure, cached }
             }
-            &Self::Progress { scope, ref node, done, total } => Event::Progress { scope, node, done, total },
+            &Self::Progress { scope, node: _, done, total } => Event::Progress { scope, node, done, total },
             &Self::WorkerStarted { worker, pid, elapsed } => Event::WorkerStarted { worker, pid, elapsed },
             &Self::WorkerEnded { worker, pid } => Event::WorkerEnded { worker, pid },
             &Self::WorkerLost { worker, pid, exit, ref running } => Event::WorkerLost { worker, pid, exit, running },

@@ -10,6 +10,7 @@ use std::{
 
 use super::{breakers::Breakers, message::Note, thread::cache::drop_elsewhere, tokens::Tokens, unit::FanOut};
 use crate::{
+    context::CallPath,
     event::{Detail, Events},
     plan::Plan,
     sync::lock,
@@ -84,7 +85,7 @@ impl RunInfo {
     pub(crate) fn tell_notes(&self) {
         let notes = std::mem::take(&mut *lock(&self.notes));
         for note in &notes {
-            note.tell(&self.events);
+            note.tell(&self.events, &CallPath::default());
         }
     }
 }

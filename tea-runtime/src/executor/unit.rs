@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     cancel::CancellationToken,
-    context::{Context, Origin},
+    context::{CallPath, Context, Origin},
     ended::InRun,
     event::{Event, Scope},
     failure::{Failure, FailureKind, cancelled},
@@ -102,6 +102,7 @@ pub(crate) struct FanOut {
     pub(crate) queue: CompletionQueue<Message>,
     pub(crate) cancel: CancellationToken,
     pub(crate) position: Position,
+    pub(crate) path: CallPath,
 }
 
 impl Origin for FanOut {
@@ -187,7 +188,7 @@ impl Unit {
     /// Its name in events: that of the branch, or `map[3]` or `map[3..7]`.
     #[must_use]
     pub fn label(&self) -> String {
-        self.work.label(0, self.work.parts())
+        self.fan_out().path.shown(&self.work.label(0, self.work.parts())).into_owned()
     }
 
     /// The number of this attempt, counted from 1.
@@ -309,10 +310,11 @@ impl Attempt {
         let events = fan_out.run.events.clone();
         if events.is_active() {
             let (name, worker, started) = (work.label(0, work.parts()), None, Instant::now());
-            let (name, pid) = (name.as_str(), crate::result::pid());
-            events.emit(|| Event::AttemptStarted { scope, name, attempt, worker, pid, started, sent: 0 });
+            let (name, pid) = (fan_out.path.shown(&name), crate::result::pid());
+            events.emit(|| Event::AttemptStarted { scope, name: &name, attempt, worker, pid, started, sent: 0 });
         }
-        let context = Context::new(events, work.name(), scope, attempt, token, fan_out);
+        let path = fan_out.path.clone();
+        let context = Context::new(events, work.name(), scope, attempt, token, fan_out).called_by(path);
         let mut context = context.part(index, work.reads());
         let _in_run = InRun::enter();
         let started = Instant::now();

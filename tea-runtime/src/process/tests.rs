@@ -15,7 +15,7 @@ use super::{ProcessExecutor, TestEntry};
 use crate::{
     builder,
     cancel::CancellationToken,
-    context::Context,
+    context::{CallPath, Context},
     engine,
     event::{Event, Events, Scope},
     executor::{
@@ -382,6 +382,7 @@ fn send_of(run: &Arc<RunInfo>, executor: &ProcessExecutor, config: &'static Para
         queue: CompletionQueue::default(),
         cancel: CancellationToken::new(),
         position: Position::ROOT,
+        path: CallPath::default(),
     });
     let work = Box::new(Act::new(text));
     let encoded = work.encode(1, config.max_payload);

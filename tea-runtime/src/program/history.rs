@@ -21,7 +21,7 @@ struct Known {
     /// The names in `history.done`.
     done: HashSet<String>,
     /// The maps that run: their names, and how many of their items failed with each kind of failure.
-    running: HashMap<Scope, (&'static str, Kinds)>,
+    running: HashMap<Scope, (String, Kinds)>,
 }
 
 /// How many failures there were of each kind.
@@ -58,8 +58,8 @@ pub(super) struct History {
     /// The number of nodes, and of items, whose results were taken from the cache.
     pub(super) nodes_cached: u64,
     pub(super) items_cached: u64,
-    /// The maps that have failed items, by their names.
-    pub(super) maps: BTreeMap<&'static str, MapHistory>,
+    /// The maps that have failed items, by their names, without the items in which they ran.
+    pub(super) maps: BTreeMap<String, MapHistory>,
     /// The number of retries.
     pub(super) retries: u64,
     /// The number of worker processes that were started.
@@ -94,7 +94,7 @@ impl Listener for Historian {
             }
             Event::BranchFinished { result, .. } => self.lock().branch(result),
             Event::MapStarted { scope, name, .. } => {
-                self.lock().running.insert(scope, (name, Kinds::new()));
+                self.lock().running.insert(scope, (of_all_items(name), Kinds::new()));
             }
             Event::ItemFailed { scope, result, .. } => {
                 if let (Some((_, kinds)), Some(failure)) = (self.lock().running.get_mut(&scope), &result.error) {
@@ -117,6 +117,13 @@ impl Listener for Historian {
     fn wants(&self) -> Detail {
         Detail::NONE
     }
+}
+
+/// The name of a map in a workflow that is called by items, for all of them: `each/lines` for `each[3]/lines`.
+fn of_all_items(name: &str) -> String {
+    let mut parts = name.split('[');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |name, part| name + part.split_once(']').map_or("", |(_, rest)| rest))
 }
 
 impl Known {
@@ -171,7 +178,7 @@ impl History {
             let times = if count == 1 { String::new() } else { format!(" {count} times") };
             format!("branch `{name}` failed{times} ({kind}), which the workflow allows")
         };
-        let map = |(name, MapHistory { done, failed, kinds }): (&&str, &MapHistory)| {
+        let map = |(name, MapHistory { done, failed, kinds }): (&String, &MapHistory)| {
             let kinds: Vec<String> = match kinds.len() {
                 1 => kinds.keys().cloned().collect(),
                 _ => kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect(),
@@ -221,5 +228,16 @@ impl History {
             parts.push(format!("{} lost", counted(self.workers_lost, "worker", "workers")));
         }
         parts.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_that_runs_in_items_is_counted_once() {
+        let names = ["each", "each[3]/lines", "outer[0]/each[12]/lines", "cover/lines"].map(of_all_items);
+        assert_eq!(names, ["each", "each/lines", "outer/each/lines", "cover/lines"]);
     }
 }

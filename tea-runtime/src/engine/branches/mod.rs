@@ -51,7 +51,7 @@ pub(super) fn run(block: &mut BlockRun<'_>, region: &'static Region) -> Result<(
         base: Base::new(region, site, block.view.take_all()),
         ready: Ready::new(region, site, &skipped),
     };
-    let driver = Driver::new(run, site, region.id, &block.context.token, position);
+    let driver = Driver::new(run, site, region.id, block.context, position);
     let outcome = driver.drive(&mut branches);
     let Branches { base, ready, mut recording, .. } = branches;
     let unrecorded = recording.as_mut().and_then(|recording| recording.failure.take());
@@ -131,7 +131,7 @@ impl Source for Branches<'_> {
             if !driver.cancel().is_cancelled() && self.restore(task) {
                 continue;
             }
-            let scope = self.start(task);
+            let scope = self.start(task, driver);
             let view =
                 if driver.cancel().is_cancelled() { Ok(self.run.empty_view()) } else { self.base.view(task, self.run) };
             match view {
@@ -274,7 +274,7 @@ impl Branches<'_> {
     }
 
     /// Tells that a branch starts.
-    fn start(&mut self, task: usize) -> Scope {
+    fn start(&mut self, task: usize, driver: &Driver<'_>) -> Scope {
         let events = &self.run.info.events;
         if !events.is_active() {
             return Scope::ROOT;
@@ -282,10 +282,11 @@ impl Branches<'_> {
         let scope = events.scope();
         self.scopes.resize(self.region.tasks.len(), Scope::ROOT);
         self.scopes[task] = scope;
+        let name = driver.fan_out().path.shown(self.region.tasks[task].name);
         events.emit(|| Event::BranchStarted {
             scope,
             parent: self.parent,
-            name: self.region.tasks[task].name,
+            name: &name,
             place: self.region.tasks[task].place,
             strategy: self.run.strategy(self.site.config(task)),
         });

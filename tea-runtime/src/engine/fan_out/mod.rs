@@ -19,6 +19,7 @@ use self::table::{InFlight, Table, Trial};
 use super::{Run, attempt::Attempts, site::Site};
 use crate::{
     cancel::{CancelReason, CancellationToken},
+    context::Context,
     executor::{
         ParallelExecutor, Ticket, Unit,
         breakers::{BreakerAt, BreakerCall},
@@ -61,19 +62,13 @@ enum NotStarted {
 }
 
 impl<'a> Driver<'a> {
-    pub(super) fn new(
-        run: &'a Arc<Run>,
-        site: &'a Site,
-        id: u32,
-        outer: &'a CancellationToken,
-        position: Position,
-    ) -> Self {
-        let (info, queue, cancel) = (Arc::clone(&run.info), CompletionQueue::default(), outer.child());
-        let fan_out = Arc::new(FanOut { run: info, queue, cancel, position });
+    pub(super) fn new(run: &'a Arc<Run>, site: &'a Site, id: u32, around: &'a Context, position: Position) -> Self {
+        let (info, queue, cancel) = (Arc::clone(&run.info), CompletionQueue::default(), around.token().child());
+        let fan_out = Arc::new(FanOut { run: info, queue, cancel, position, path: around.path.clone() });
         let weak = Arc::downgrade(&fan_out);
         run.info.reported_by(&fan_out);
         fan_out.cancel.on_cancel(move |_| weak.upgrade().iter().for_each(|fan_out| fan_out.queue.nudge()));
-        Self { run, site, id, fan_out, outer }
+        Self { run, site, id, fan_out, outer: around.token() }
     }
 
     /// The token that cancels all units.
@@ -105,7 +100,7 @@ impl<'a> Driver<'a> {
             for message in messages.drain(..) {
                 match message {
                     Message::Done(completion) => self.done(completion, source, &mut table),
-                    Message::Note(note) => note.tell(&self.run.info.events),
+                    Message::Note(note) => note.tell(&self.run.info.events, &self.fan_out.path),
                     Message::Recorded(id, raw) => {
                         // Another attempt may have started in place of one that was given up.
                         if let Some(in_flight) = table.in_flight.get(&id) {

@@ -30,7 +30,7 @@ impl Driver<'_> {
             let InFlight { scope, ref label, ref attempts, .. } = in_flight;
             let Ran { pid, worker, elapsed, received, .. } = outcome.ran;
             let failure = outcome.failures.first().map(|(_, failure)| &**failure);
-            let (name, attempt) = (label.as_str(), attempts.started);
+            let (name, attempt) = (&*self.fan_out.path.shown(label), attempts.started);
             self.run.info.events.emit(|| Event::AttemptFinished {
                 scope,
                 name,
@@ -142,7 +142,7 @@ impl Driver<'_> {
     pub(super) fn ask_breaker<S: Source>(&self, source: &S, key: S::Key, call: BreakerCall) -> BreakerAnswer {
         let answer = self.run.info.breakers.call(self.breaker_at(source.index(key)), call);
         if answer.changed {
-            let (scope, name, state) = (source.scope(key), source.name(key), answer.state);
+            let (scope, name, state) = (source.scope(key), &*self.fan_out.path.shown(source.name(key)), answer.state);
             self.run.info.events.emit(|| Event::CircuitChanged { scope, name, state });
         }
         answer
@@ -150,6 +150,7 @@ impl Driver<'_> {
 
     fn tell_retry(&self, name: &str, end: &End, attempts: &Attempts, delay: Duration, failure: &Failure) {
         let (scope, attempt) = (end.scope, attempts.started + 1);
+        let name = &*self.fan_out.path.shown(name);
         self.run.info.events.emit(|| Event::RetryScheduled { scope, name, attempt, delay, failure });
     }
 }

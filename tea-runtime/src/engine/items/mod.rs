@@ -78,13 +78,13 @@ pub(super) fn run(
     let site = run.map(map);
     let config = site.config(0);
     let (scope, parent, total) = (run.info.events.scope(), block.context.scope, source.total());
-    let strategy = run.strategy(config);
+    let (strategy, name) = (run.strategy(config), block.context.shown(map.name));
     run.info.events.emit(|| {
-        let (name, place, total) = (map.name, map.place, total.map(|total| total as u64));
+        let (name, place, total) = (&*name, map.place, total.map(|total| total as u64));
         Event::MapStarted { scope, parent, name, place, total, strategy }
     });
     let started = Instant::now();
-    let driver = Driver::new(run, site, map.id, &block.context.token, position);
+    let driver = Driver::new(run, site, map.id, block.context, position);
     let reads = recording.as_ref().map(Recording::read);
     let recorded = recording.as_ref().and_then(|recording| recording.of_steps(block.names.renewed));
     let counted = config.circuit_breaker.is_some() || config.max_tasks_per_worker.is_some();

@@ -38,7 +38,7 @@ struct Trace {
     /// The processes and tracks of workers that have a name.
     labelled: HashSet<Track>,
     /// The names of maps that are running.
-    maps: HashMap<Scope, &'static str>,
+    maps: HashMap<Scope, String>,
 }
 
 /// An entry, with the field names of the format.
@@ -172,12 +172,12 @@ impl Listener for Timing {
                 }
             }
             Event::MapStarted { scope, name, .. } => {
-                log.maps.insert(scope, name);
+                log.maps.insert(scope, name.to_owned());
             }
             Event::MapFinished { scope, elapsed, done, failed, .. } => {
                 log.workers.remove(&scope);
                 let (name, at) = (log.maps.remove(&scope).unwrap_or_default(), log.this_thread());
-                log.slice(name, "map", at, &Span { end: now, elapsed }, &json!({ "items": done, "failed": failed }));
+                log.slice(&name, "map", at, &Span { end: now, elapsed }, &json!({ "items": done, "failed": failed }));
             }
             Event::WorkerStarted { worker, pid, elapsed } => {
                 log.label_once("process_name", Track::worker(pid), || format!("worker {worker}"));

@@ -179,7 +179,7 @@ impl Queued {
         if fan_out.run.events.is_active() {
             let started = Instant::now();
             let (scope, attempt, sent) = (self.scope(), self.unit.attempt(), self.sent_bytes);
-            let name = self.unit.work.label(self.ended, self.parts());
+            let name = fan_out.path.shown(&self.unit.work.label(self.ended, self.parts())).into_owned();
             self.note(Note::AttemptStarted { scope, name, attempt, worker, pid, started, sent });
             self.began_by_clock = Some(started);
         }
@@ -201,7 +201,7 @@ impl Queued {
     /// The name of what is running: the branch, or an item such as `map[3]`.
     pub(super) fn running(&self) -> String {
         let at = self.ended.min(self.parts() - 1);
-        self.unit.work.label(at, at + 1)
+        self.unit.fan_out().path.shown(&self.unit.work.label(at, at + 1)).into_owned()
     }
 
     /// Whether the driver of its run has many unread messages.

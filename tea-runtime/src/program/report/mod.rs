@@ -227,7 +227,7 @@ error: `read-qc` failed after 1 min 15 s
     fn failures_that_are_not_kept_are_counted_too() {
         let error = Failure::new(FailureKind::Error, "no");
         let map = MapHistory { done: 5000, failed: 3000, ..MapHistory::default() };
-        let history = History { maps: [("each", map)].into(), ..History::default() };
+        let history = History { maps: [("each".to_owned(), map)].into(), ..History::default() };
         let report = Report {
             plan: &READ_QC,
             failures: (0..1000).map(|_| failed("each[1]", &error)).collect(),
