@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use super::{kit::*, records::Scratch};
@@ -34,8 +35,14 @@ impl Disk {
         mount.is_ok_and(|mount| mount.status.success())
     }
 
+    /// A file system with files that are being written cannot be made read-only, and a run that succeeded leaves the last sync
+    /// of its log to a thread of its own.
     fn change(&self, options: &str) {
-        assert!(self.mount(&format!("remount,{options}")), "what can be mounted can be changed");
+        let start = Instant::now();
+        while !self.mount(&format!("remount,{options}")) {
+            assert!(start.elapsed() < Duration::from_mins(1), "what can be mounted can be changed");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn store(&self) -> Scratch {
