@@ -162,7 +162,7 @@ fn graph_agrees_with_the_program_built_from_the_workflow() {
             Command::new(target().join("debug").join(name)).args(["graph", "--format", format]).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
-    for name in ["converge", "strategies"] {
+    for (name, called) in [("converge", 0), ("strategies", 0), ("invoices", 1)] {
         let file = format!("examples/{name}/src/flow.yaml");
         for format in ["mermaid", "dot"] {
             assert_eq!(tea(&workspace(), &["graph", &file, "--format", format]).stdout, program(name, format));
@@ -173,6 +173,8 @@ fn graph_agrees_with_the_program_built_from_the_workflow() {
         for part in ["name", "edges", "fan_outs"] {
             assert_eq!(ours[part], theirs[part], "{name}");
         }
+        let workflows = |drawing: &Value| drawing["workflows"].as_array().unwrap().len();
+        assert_eq!((workflows(&ours), workflows(&theirs)), (called, called), "{name}");
     }
 }
 

@@ -9,17 +9,19 @@ pub(super) fn render(drawing: &Drawing<'_>) -> String {
     page.line(0, &format!("digraph {} {{", quoted(&drawing.plan.name.value)));
     page.line(1, "node [shape=box, style=rounded, fontname=\"Helvetica\"];");
     page.line(1, "edge [fontname=\"Helvetica\", fontsize=10];");
-    // Ids of nodes have a letter in front, so that no name can be that of the start or end.
-    page.line(1, "start [shape=oval];");
-    page.items(1, &drawing.root);
-    page.line(1, "end [shape=oval];");
-    for arrow in &drawing.arrows {
-        let label = (!arrow.label.is_empty()).then(|| format!("label={}", quoted(&arrow.label)));
-        // A way back must not turn the drawing upside down.
-        let back = drawing.leads_back(arrow).then(|| "constraint=false".to_owned());
-        let looks: Vec<_> = label.into_iter().chain(back).collect();
-        let looks = if looks.is_empty() { String::new() } else { format!(" [{}]", looks.join(", ")) };
-        page.line(1, &format!("{} -> {}{looks};", id(arrow.from), id(arrow.to)));
+    page.drawing(1, drawing);
+    for called in &drawing.called {
+        page.line(1, &format!("subgraph cluster_workflow_{} {{", called.number.unwrap_or_default()));
+        page.line(2, &format!("label={};", quoted(&called.plan.name.value)));
+        page.line(2, "style=rounded; fontname=\"Helvetica\"; fontsize=12;");
+        page.drawing(2, called);
+        page.line(1, "}");
+    }
+    for caller in std::iter::once(drawing).chain(&drawing.called) {
+        for (node, to) in &caller.calls {
+            let (node, to) = (id(caller.number, End::Node(node)), id(Some(*to), End::Start));
+            page.line(1, &format!("{node} -> {to} [style=dashed];"));
+        }
     }
     page.line(0, "}");
     page.text
@@ -31,11 +33,30 @@ struct Page {
 }
 
 impl Page {
-    fn items(&mut self, depth: usize, items: &[Item<'_>]) {
+    fn drawing(&mut self, depth: usize, drawing: &Drawing<'_>) {
+        let id = |end| id(drawing.number, end);
+        let terminal = |end, name: &str| match drawing.number {
+            None => format!("{} [shape=oval];", id(end)),
+            Some(_) => format!("{} [shape=oval, label={name}];", id(end)),
+        };
+        self.line(depth, &terminal(End::Start, "start"));
+        self.items(depth, &drawing.root, drawing.number);
+        self.line(depth, &terminal(End::Finish, "end"));
+        for arrow in &drawing.arrows {
+            let label = (!arrow.label.is_empty()).then(|| format!("label={}", quoted(&arrow.label)));
+            // A way back must not turn the drawing upside down.
+            let back = drawing.leads_back(arrow).then(|| "constraint=false".to_owned());
+            let looks: Vec<_> = label.into_iter().chain(back).collect();
+            let looks = if looks.is_empty() { String::new() } else { format!(" [{}]", looks.join(", ")) };
+            self.line(depth, &format!("{} -> {}{looks};", id(arrow.from), id(arrow.to)));
+        }
+    }
+
+    fn items(&mut self, depth: usize, items: &[Item<'_>], workflow: Option<u32>) {
         for item in items {
             match item {
                 Item::Node(node) => {
-                    let id = id(End::Node(node.name));
+                    let id = id(workflow, End::Node(node.name));
                     let lines = [&[node.name.to_owned()], &node.about()[..]].concat();
                     let double = if node.map.is_some() || node.calls.is_some() { ", peripheries=2" } else { "" };
                     let looks = format!("label={}{double}", quoted(&lines.join("\n")));
@@ -46,7 +67,7 @@ impl Page {
                     self.line(depth, &format!("subgraph cluster_{} {{", self.boxes));
                     self.line(depth + 1, &format!("label={};", quoted(&region_title(fan_out.region))));
                     self.line(depth + 1, "style=\"rounded,dashed\"; fontname=\"Helvetica\"; fontsize=10;");
-                    self.items(depth + 1, &fan_out.items);
+                    self.items(depth + 1, &fan_out.items, workflow);
                     self.line(depth, "}");
                 }
             }
@@ -58,11 +79,16 @@ impl Page {
     }
 }
 
-fn id(end: End<'_>) -> String {
-    match end {
-        End::Start => "start".to_owned(),
-        End::Finish => "end".to_owned(),
-        End::Node(name) => quoted(&format!("n:{name}")),
+/// Ids of nodes have a letter in front, so that no name can be that of the start or end, or that of a node of another
+/// workflow.
+fn id(workflow: Option<u32>, end: End<'_>) -> String {
+    match (workflow, end) {
+        (None, End::Start) => "start".to_owned(),
+        (None, End::Finish) => "end".to_owned(),
+        (None, End::Node(name)) => quoted(&format!("n:{name}")),
+        (Some(number), End::Start) => format!("start_{number}"),
+        (Some(number), End::Finish) => format!("end_{number}"),
+        (Some(number), End::Node(name)) => quoted(&format!("{number}:{name}")),
     }
 }
 

@@ -10,16 +10,24 @@ use tea_build::{
     syntax::Strategy,
 };
 
-/// A drawing of a plan.
+/// A drawing of a workflow.
 pub(super) struct Drawing<'a> {
     /// The plan.
     pub(super) plan: &'a Plan,
+    /// The number of the workflow, if others call it.
+    pub(super) number: Option<u32>,
     /// The path of the workflow file.
     pub(super) file: String,
     /// What is outside of all boxes, in order.
     pub(super) root: Vec<Item<'a>>,
     /// The arrows, in the order of the nodes that they start from.
     pub(super) arrows: Vec<Arrow<'a>>,
+    /// The nodes that call workflows, with the numbers of these.
+    pub(super) calls: Vec<(&'a str, u32)>,
+    /// The workflows that are called, each before those that it calls itself.
+    pub(super) called: Vec<Drawing<'a>>,
+    /// All of them, by their numbers.
+    plans: &'a [Plan],
     order: HashMap<&'a str, usize>,
     sources: &'a Sources,
 }
@@ -102,12 +110,19 @@ pub(super) enum End<'a> {
 impl<'a> Drawing<'a> {
     /// What a plan looks like.
     pub(super) fn new(plan: &'a Plan, sources: &'a Sources) -> Self {
+        let called = |(number, called)| Self::of(called, u32::try_from(number).ok(), &plan.called, sources);
+        let called = plan.called.iter().enumerate().rev().map(called).collect();
+        Self { called, ..Self::of(plan, None, &plan.called, sources) }
+    }
+
+    fn of(plan: &'a Plan, number: Option<u32>, plans: &'a [Plan], sources: &'a Sources) -> Self {
         let file = sources.get(plan.name.span.file).path.display().to_string();
-        let mut drawing = Self { plan, file, root: Vec::new(), arrows: Vec::new(), order: HashMap::new(), sources };
+        let (root, arrows, calls, called, order) = Default::default();
+        let mut drawing = Self { plan, number, file, root, arrows, calls, called, plans, order, sources };
         let frame = Frame { block: &plan.root, within: None };
         drawing.arrows_to(End::Start, &frame, &plan.root.entry);
         drawing.root = drawing.block(&frame);
-        number(&drawing.root, &mut drawing.order);
+        enumerate(&drawing.root, &mut drawing.order);
         drawing
     }
 
@@ -153,10 +168,12 @@ impl<'a> Drawing<'a> {
                 }
                 Work::FanOut(_) => unreachable!("a node by itself is no fan-out"),
             };
-            let calls = match action {
+            let number = match action {
                 Action::Rust(_) => None,
-                Action::Call(call) => self.plan.called.get(call.number),
+                Action::Call(call) => Some(call.number),
             };
+            self.calls.extend(number.and_then(|number| Some((&*step.name, u32::try_from(number).ok()?))));
+            let calls = number.and_then(|number| self.plans.get(number));
             items.push(Item::Node(Node {
                 name: &step.name,
                 place: self.locate(step.span),
@@ -210,14 +227,14 @@ fn written(output: &Output) -> Vec<KeyId> {
 }
 
 /// Numbers the nodes in the order in which they are drawn.
-fn number<'a>(items: &[Item<'a>], order: &mut HashMap<&'a str, usize>) {
+fn enumerate<'a>(items: &[Item<'a>], order: &mut HashMap<&'a str, usize>) {
     for item in items {
         match item {
             Item::Node(node) => {
                 let next = order.len();
                 order.entry(node.name).or_insert(next);
             }
-            Item::FanOut(fan_out) => number(&fan_out.items, order),
+            Item::FanOut(fan_out) => enumerate(&fan_out.items, order),
         }
     }
 }

@@ -6,6 +6,13 @@ use tea_build::{plan::Policy, source::LineColumn};
 use super::drawing::{Drawing, End, Item, strategy_name};
 
 pub(super) fn render(drawing: &Drawing<'_>) -> String {
+    let mut whole = workflow(drawing);
+    whole["description"] = drawing.plan.description.as_deref().into();
+    whole["workflows"] = drawing.called.iter().map(workflow).collect();
+    format!("{whole:#}\n")
+}
+
+fn workflow(drawing: &Drawing<'_>) -> Value {
     let plan = drawing.plan;
     let (mut nodes, mut fan_outs) = (Vec::new(), Vec::new());
     collect(drawing, &drawing.root, None, &mut nodes, &mut fan_outs);
@@ -32,16 +39,14 @@ pub(super) fn render(drawing: &Drawing<'_>) -> String {
             json!({ "from": end(arrow.from), "to": end(arrow.to), "label": label })
         })
         .collect();
-    let whole = json!({
+    json!({
         "name": plan.name.value,
-        "description": plan.description,
         "file": drawing.file,
         "keys": keys,
         "nodes": nodes,
         "fan_outs": fan_outs,
         "edges": arrows,
-    });
-    format!("{whole:#}\n")
+    })
 }
 
 fn collect(

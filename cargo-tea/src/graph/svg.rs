@@ -9,13 +9,26 @@ use super::{
 
 const STYLE: &str = include_str!("style.css");
 
+/// Between a workflow and those that it calls.
+const GAP: f64 = 24.0;
+/// Room for the title of a workflow that is called.
+const TITLE: f64 = 26.0;
+
 pub(super) fn render(drawing: &Drawing<'_>) -> String {
-    let layout = layout::layout(drawing);
-    let labels = labels(drawing, &layout);
-    let half = |label: &str| text_width(label) / 2.0;
-    let left = labels.iter().map(|(place, label)| place.x - half(label)).fold(0.0, f64::min);
-    let right = labels.iter().map(|(place, label)| place.x + half(label)).fold(layout.width, f64::max);
-    let (width, height) = (right - left, layout.height);
+    let whole = picture(drawing);
+    let called: Vec<_> = drawing.called.iter().map(|called| (called, picture(called))).collect();
+    let (mut left, mut right, mut height) = (whole.left, whole.right, whole.height);
+    let mut more = String::new();
+    for (called, Picture { text, left: first, right: last, height: own }) in called {
+        let (name, width) = (&called.plan.name.value, (last - first).max(text_width(&called.plan.name.value)) + 20.0);
+        let area = Area { left: first, top: height + GAP, width, height: own + TITLE };
+        _ = write!(more, "<g class=\"workflow\" id=\"workflow-{}\">", called.number.unwrap_or_default());
+        _ = write!(more, "{}", rectangle(area, 8.0));
+        _ = writeln!(more, "{}", words(Point { x: area.left + 10.0, y: area.top + 16.0 }, "title", name));
+        _ = writeln!(more, "<g transform=\"translate(10 {:.0})\">\n{text}</g></g>", area.top + TITLE);
+        (left, right, height) = (left.min(first), right.max(area.left + width), area.top + area.height);
+    }
+    let width = right - left;
     let mut text = String::new();
     _ = writeln!(
         text,
@@ -28,9 +41,27 @@ pub(super) fn render(drawing: &Drawing<'_>) -> String {
         "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" \
          orient=\"auto-start-reverse\"><path class=\"tip\" d=\"M0 0 8 4 0 8z\"/></marker></defs>\n",
     );
+    text + &whole.text + &more + "</svg>\n"
+}
+
+/// A workflow without those that it calls.
+struct Picture {
+    text: String,
+    left: f64,
+    right: f64,
+    height: f64,
+}
+
+fn picture(drawing: &Drawing<'_>) -> Picture {
+    let layout = layout::layout(drawing);
+    let labels = labels(drawing, &layout);
+    let half = |label: &str| text_width(label) / 2.0;
+    let left = labels.iter().map(|(place, label)| place.x - half(label)).fold(0.0, f64::min);
+    let right = labels.iter().map(|(place, label)| place.x + half(label)).fold(layout.width, f64::max);
+    let mut text = String::new();
     boxes(&layout, &mut text);
     arrows(drawing, &layout, &mut text);
-    nodes(&layout, &mut text);
+    nodes(drawing, &layout, &mut text);
     for (name, area) in [("start", layout.start), ("end", layout.finish)] {
         _ = write!(text, "<g class=\"terminal\">{}", rectangle(area, area.height / 2.0));
         _ = writeln!(text, "{}</g>", words(middle(area), "", name));
@@ -38,7 +69,15 @@ pub(super) fn render(drawing: &Drawing<'_>) -> String {
     for (place, label) in labels {
         _ = writeln!(text, "{}", words(place, "label", label));
     }
-    text + "</svg>\n"
+    Picture { text, left, right, height: layout.height }
+}
+
+/// The name of a node in the picture: nodes of a workflow that is called have its number in front.
+fn shown(drawing: &Drawing<'_>, name: &str) -> String {
+    match drawing.number {
+        Some(number) => format!("{number}/{}", escaped(name)),
+        None => escaped(name),
+    }
 }
 
 fn boxes(layout: &Layout<'_, '_>, text: &mut String) {
@@ -49,13 +88,14 @@ fn boxes(layout: &Layout<'_, '_>, text: &mut String) {
     }
 }
 
-fn nodes(layout: &Layout<'_, '_>, text: &mut String) {
+fn nodes(drawing: &Drawing<'_>, layout: &Layout<'_, '_>, text: &mut String) {
     for (node, area) in &layout.nodes {
         let is_double = node.map.is_some() || node.calls.is_some();
         let class = if is_double { "node map" } else { "node" };
         let about = node.about().join(", ");
         let name = escaped(node.name);
-        _ = write!(text, "<g class=\"{class}\" data-node=\"{name}\"><title>{name}, line {}", node.place.line);
+        let id = shown(drawing, node.name);
+        _ = write!(text, "<g class=\"{class}\" data-node=\"{id}\"><title>{name}, line {}", node.place.line);
         for (what, keys) in [("reads", &node.reads), ("writes", &node.writes)] {
             if !keys.is_empty() {
                 _ = write!(text, "\n{what} {}", escaped(&keys.join(", ")));
@@ -81,9 +121,9 @@ fn nodes(layout: &Layout<'_, '_>, text: &mut String) {
 fn arrows(drawing: &Drawing<'_>, layout: &Layout<'_, '_>, text: &mut String) {
     for (arrow, way) in drawing.arrows.iter().zip(layout.ways()) {
         let name = |end| match end {
-            End::Start => "__start__".to_owned(),
-            End::Node(name) => escaped(name),
-            End::Finish => "__end__".to_owned(),
+            End::Start => shown(drawing, "__start__"),
+            End::Node(name) => shown(drawing, name),
+            End::Finish => shown(drawing, "__end__"),
         };
         let class = if drawing.leads_back(arrow) { "arrow back" } else { "arrow" };
         _ = writeln!(

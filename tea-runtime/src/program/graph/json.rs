@@ -5,11 +5,19 @@ use serde_json::{Value, json};
 use super::{Drawing, End, Item, limits};
 use crate::plan::Place;
 
-pub(super) fn render(drawing: &Drawing) -> String {
-    let plan = drawing.plan;
+pub(super) fn render(drawing: &Drawing, description: &str) -> String {
+    let mut whole = workflow(drawing);
+    whole["description"] = description.into();
+    whole["workflows"] = drawing.called.iter().map(workflow).collect();
+    let mut text = serde_json::to_string_pretty(&whole).expect("plain JSON can be written");
+    text.push('\n');
+    text
+}
+
+fn workflow(drawing: &Drawing) -> Value {
     let (mut nodes, mut fan_outs) = (Vec::new(), Vec::new());
     collect(&drawing.root, None, &mut nodes, &mut fan_outs);
-    let keys: Vec<_> = plan
+    let keys: Vec<_> = drawing
         .keys
         .iter()
         .map(|key| {
@@ -34,18 +42,14 @@ pub(super) fn render(drawing: &Drawing) -> String {
             json!({ "from": end(arrow.from), "to": end(arrow.to), "label": label })
         })
         .collect();
-    let whole = json!({
-        "name": plan.name,
-        "description": plan.description,
-        "file": plan.file,
+    json!({
+        "name": drawing.name,
+        "file": drawing.file,
         "keys": keys,
         "nodes": nodes,
         "fan_outs": fan_outs,
         "edges": arrows,
-    });
-    let mut text = serde_json::to_string_pretty(&whole).expect("plain JSON can be written");
-    text.push('\n');
-    text
+    })
 }
 
 fn collect(items: &[Item], within: Option<u32>, nodes: &mut Vec<Value>, fan_outs: &mut Vec<Value>) {

@@ -25,25 +25,49 @@ const RESERVED: [&str; 16] = [
 ];
 
 pub(super) fn render(drawing: &Drawing) -> String {
-    let mut page = Page { text: String::from("flowchart TD\n"), ids: HashMap::new(), boxes: 0 };
-    page.line(1, "start([start])");
-    page.items(1, &drawing.root);
-    page.line(1, "finish([end])");
-    for arrow in &drawing.arrows {
-        let label = if arrow.label.is_empty() { String::new() } else { format!("|{}|", quoted(&arrow.label)) };
-        let line = format!("{} -->{label} {}", page.id(arrow.from), page.id(arrow.to));
-        page.line(1, &line);
-    }
+    let mut page = Page { text: String::from("flowchart TD\n"), prefix: String::new(), ids: HashMap::new(), boxes: 0 };
+    page.drawing(1, drawing);
     page.text
 }
 
 struct Page {
     text: String,
+    /// In front of the ids of a called workflow.
+    prefix: String,
     ids: HashMap<&'static str, String>,
     boxes: usize,
 }
 
 impl Page {
+    fn drawing(&mut self, depth: usize, drawing: &Drawing) {
+        let (start, finish) = (self.id(End::Start), self.id(End::Finish));
+        self.line(depth, &format!("{start}([start])"));
+        self.items(depth, &drawing.root);
+        self.line(depth, &format!("{finish}([end])"));
+        for arrow in &drawing.arrows {
+            let label = if arrow.label.is_empty() { String::new() } else { format!("|{}|", quoted(&arrow.label)) };
+            let line = format!("{} -->{label} {}", self.id(arrow.from), self.id(arrow.to));
+            self.line(depth, &line);
+        }
+        let calls: Vec<_> = drawing.calls.iter().map(|(node, to)| (self.id(End::Node(node)), to)).collect();
+        for called in &drawing.called {
+            self.called(depth, called);
+        }
+        for (node, to) in calls {
+            self.line(depth, &format!("{node} -.-> workflow_{to}"));
+        }
+    }
+
+    /// A workflow that nodes call, as a box of its own.
+    fn called(&mut self, depth: usize, drawing: &Drawing) {
+        let id = drawing.number.map_or_else(String::new, |number| format!("workflow_{number}"));
+        self.line(depth, &format!("subgraph {id}[{}]", quoted(drawing.name)));
+        let outer = (std::mem::replace(&mut self.prefix, format!("{id}_")), std::mem::take(&mut self.ids));
+        self.drawing(depth + 1, drawing);
+        (self.prefix, self.ids) = outer;
+        self.line(depth, "end");
+    }
+
     fn items(&mut self, depth: usize, items: &[Item]) {
         for item in items {
             match item {
@@ -72,16 +96,18 @@ impl Page {
     /// The name, where Mermaid can take it.
     fn id(&mut self, end: End) -> String {
         let name = match end {
-            End::Start => return "start".to_owned(),
-            End::Finish => return "finish".to_owned(),
+            End::Start => return format!("{}start", self.prefix),
+            End::Finish => return format!("{}finish", self.prefix),
             End::Node(name) => name,
         };
         let number = self.ids.len();
         let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
             && !RESERVED.iter().any(|word| word.eq_ignore_ascii_case(name))
             && !name.starts_with("box")
-            && !name.starts_with("node_");
-        let id = || if plain { name.to_owned() } else { format!("node_{number}") };
+            && !name.starts_with("node_")
+            && !name.starts_with("workflow_");
+        let prefix = &self.prefix;
+        let id = || if plain { format!("{prefix}{name}") } else { format!("{prefix}node_{number}") };
         self.ids.entry(name).or_insert_with(id).clone()
     }
 

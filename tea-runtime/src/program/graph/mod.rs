@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use crate::{
     plan::{Block, Map, Next, Place, Plan, Region, Subworkflow, Target, Task, Work},
     policy::{ParallelConfig, Strategy},
+    state::KeySpec,
 };
 
 /// The language of a drawing.
@@ -32,16 +33,24 @@ pub(super) fn draw(plan: &'static Plan, format: Format) -> String {
     match format {
         Format::Mermaid => mermaid::render(&drawing),
         Format::Dot => dot::render(&drawing),
-        Format::Json => json::render(&drawing),
+        Format::Json => json::render(&drawing, plan.description),
     }
 }
 
 /// What is drawn.
 struct Drawing {
-    plan: &'static Plan,
+    name: &'static str,
+    file: &'static str,
+    keys: &'static [KeySpec],
+    /// The number of the workflow, if others call it.
+    number: Option<u32>,
     root: Vec<Item>,
     arrows: Vec<Arrow>,
+    /// The numbers of the workflows that its nodes call, with the nodes.
+    calls: Vec<(&'static str, u32)>,
     order: HashMap<&'static str, usize>,
+    /// The workflows that are called, each before those that it calls itself.
+    called: Vec<Drawing>,
 }
 
 /// What stands in the drawing or in a box of it.
@@ -100,11 +109,23 @@ enum End {
 
 impl Drawing {
     fn of(plan: &'static Plan) -> Self {
-        let mut drawing = Self { plan, root: Vec::new(), arrows: Vec::new(), order: HashMap::new() };
-        let frame = Frame { block: plan.root, within: None };
-        drawing.arrows_to(End::Start, &frame, &plan.root.entry);
+        let called = |of: &&'static Subworkflow| Self::new((of.name, of.file), of.keys, of.root, Some(of.id));
+        let called = plan.workflows.iter().rev().map(called).collect();
+        Self { called, ..Self::new((plan.name, plan.file), plan.keys, plan.root, None) }
+    }
+
+    fn new(
+        (name, file): (&'static str, &'static str),
+        keys: &'static [KeySpec],
+        block: &'static Block,
+        number: Option<u32>,
+    ) -> Self {
+        let (root, arrows, calls, order, called) = Default::default();
+        let mut drawing = Self { name, file, keys, number, root, arrows, calls, order, called };
+        let frame = Frame { block, within: None };
+        drawing.arrows_to(End::Start, &frame, &block.entry);
         drawing.root = drawing.block(&frame);
-        number(&drawing.root, &mut drawing.order);
+        enumerate(&drawing.root, &mut drawing.order);
         drawing
     }
 
@@ -133,6 +154,7 @@ impl Drawing {
                 Work::Map(map) => (Some(map), map.workflow),
             };
             let (name, place, max_visits) = (step.name, step.place, step.max_visits);
+            self.calls.extend(calls.map(|workflow| (name, workflow.id)));
             items.push(Item::Node(DrawnNode { name, place, max_visits, map, calls, attempt }));
             self.arrows_to(End::Node(step.name), frame, &step.next);
         }
@@ -162,14 +184,14 @@ impl Drawing {
 }
 
 /// The places of nodes in the order in which they are drawn.
-fn number(items: &[Item], order: &mut HashMap<&'static str, usize>) {
+fn enumerate(items: &[Item], order: &mut HashMap<&'static str, usize>) {
     for item in items {
         match item {
             Item::Node(node) => {
                 let next = order.len();
                 order.entry(node.name).or_insert(next);
             }
-            Item::FanOut(fan_out) => number(&fan_out.items, order),
+            Item::FanOut(fan_out) => enumerate(&fan_out.items, order),
         }
     }
 }
