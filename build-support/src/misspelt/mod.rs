@@ -22,8 +22,30 @@ const PRELUDE: [&str; 5] = ["align_of", "align_of_val", "drop", "size_of", "size
 /// the `caller`'s text, nothing is certain.
 #[must_use]
 pub fn find(plan: &mut Plan, caller: Option<&str>) -> Vec<Diagnostic> {
-    let words: HashSet<&str> = caller.unwrap_or_default().split(|char| !is_word(char)).collect();
-    let scope = LazyCell::new(|| Scope::of(caller.unwrap_or_default()));
+    let names = Names {
+        words: caller.unwrap_or_default().split(|char| !is_word(char)).collect(),
+        scope: LazyCell::new(|| Scope::of(caller.unwrap_or_default())),
+    };
+    let mut found = find_in(plan, &names);
+    for called in plan.called.iter_mut().rev() {
+        for finding in find_in(called, &names) {
+            // A file that is called with other settings is another workflow.
+            if found.iter().all(|known| known.span != finding.span) {
+                found.push(finding);
+            }
+        }
+    }
+    found
+}
+
+/// The names of the calling file.
+struct Names<'c, F> {
+    words: HashSet<&'c str>,
+    scope: LazyCell<Scope, F>,
+}
+
+/// Those of one workflow, without those that it calls.
+fn find_in<F: FnOnce() -> Scope>(plan: &mut Plan, Names { words, scope }: &Names<'_, F>) -> Vec<Diagnostic> {
     let keys: Vec<String> = plan.keys.iter().map(|key| key.name.value.clone()).collect();
     let mut found = Vec::new();
     each_code(&mut plan.root, &mut |code, hidden| {
@@ -168,6 +190,22 @@ mod tests {
         assert_eq!(messages("mesaure(lines)", caller), expected);
         assert_eq!(messages("lines.iter().map(|line| mesaure(line) + mesaure(line)).sum()", caller), expected);
         assert_eq!(messages("mesaure (lines)", "use counts::measure;"), expected);
+    }
+
+    #[test]
+    fn names_are_looked_for_in_workflows_that_nodes_call_too() {
+        let node = "  - name: inner\n    workflow:\n      state_schema: { total: usize }\n      nodes:\n        - { name: sum, run: \
+                    totel + linez.len(), output: total }\n    output: { total: count }\n";
+        let text = format!(
+            "name: n\nstate_schema:\n  lines: {{ type: Vec<String>, input: true }}\n  count: usize\nnodes:\n{node}"
+        );
+        let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+        let file = sources.add("flow.yaml", text);
+        let mut plan = crate::plan(&mut sources, file, &mut found).expect("a plan");
+        let found = find(&mut plan, Some("include_workflow!(\"flow.yaml\");"));
+        let found: Vec<_> = found.iter().map(|error| (&*error.message, error.helps.join(" "))).collect();
+        let message = "there is no state key `totel`, and nothing else has this name";
+        assert_eq!(found, [(message, "did you mean `total`?".to_owned())]);
     }
 
     #[test]
