@@ -274,6 +274,64 @@ fn names_have_hovers_definitions_references_and_can_be_renamed() {
     client.end();
 }
 
+const CALLS: &str = r"name: sample
+state_schema:
+  text: { type: String, input: true }
+  scale: { type: usize, input: true }
+  count: usize
+  again: usize
+nodes:
+  - name: inner
+    with: { line: text.clone() }
+    workflow:
+      state_schema: { line: { type: String, input: true }, count: usize }
+      nodes:
+        - { name: tell, run: line.len() * scale, output: count }
+    output: { count: count }
+  - { name: other, use: other.yaml, with: { size: count }, output: { twice: again } }
+";
+
+const OTHER: &str = "name: other
+state_schema:
+  size: { type: usize, input: true }
+  twice: usize
+nodes:
+  - { name: double, run: 2 * size, output: twice }
+";
+
+/// A workflow in place has names of its own, and reads those around it.
+#[test]
+fn names_of_workflows_that_nodes_call_are_known() {
+    let package = package(CALLS);
+    fs::write(package.path().join("src/other.yaml"), OTHER).unwrap();
+    let mut client = Client::new(package.path(), CALLS);
+    let (nothing, uri) = (json!({}), client.uri.clone());
+    assert_eq!(client.findings(), [] as [Value; 0]);
+
+    let hover = client.at("textDocument/hover", CALLS, "line.len", 1, &nothing);
+    let text = hover["contents"]["value"].as_str().unwrap();
+    assert!(text.contains("line: String") && text.contains("read by `tell`"), "{text}");
+    let edit = client.at("textDocument/rename", CALLS, "output: count }", 9, &json!({ "newName": "length" }));
+    let expected = CALLS
+        .replace("true }, count: usize }", "true }, length: usize }")
+        .replace("scale, output: count }", "scale, output: length }")
+        .replace("output: { count: count }", "output: { length: count }");
+    assert_eq!(edited(CALLS, &edit["changes"][&uri]), expected);
+    let edit = client.at("textDocument/rename", CALLS, "scale: {", 1, &json!({ "newName": "factor" }));
+    assert_eq!(edited(CALLS, &edit["changes"][&uri]), CALLS.replace("scale", "factor"));
+    let symbols = client.request("textDocument/documentSymbol", &json!({ "textDocument": { "uri": uri } }));
+    let inner = symbols.as_array().unwrap().iter().find(|symbol| symbol["name"] == "inner").unwrap();
+    let names: Vec<_> = inner["children"].as_array().unwrap().iter().map(|symbol| &symbol["name"]).collect();
+    assert_eq!(names, ["line", "count", "tell"]);
+
+    for (word, line) in [("other.yaml", 0), ("size: count", 2), ("twice: again", 3)] {
+        let place = client.at("textDocument/definition", CALLS, word, 1, &nothing);
+        assert!(place["uri"].as_str().unwrap().ends_with("/src/other.yaml"), "{word}: {place}");
+        assert_eq!(place["range"]["start"]["line"], line, "{word}");
+    }
+    client.end();
+}
+
 #[test]
 fn outline_formatting_and_colors() {
     let package = package(WORKFLOW);

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     context::{self, Context},
     document::Document,
+    occurrences,
 };
 
 /// What may be written at an offset.
@@ -59,13 +60,14 @@ fn entries(schema: &Value, path: &[String]) -> Vec<CompletionItem> {
 }
 
 fn nodes(document: &Document) -> Vec<CompletionItem> {
-    let names = document.workflow.iter().flat_map(|workflow| &workflow.nodes).map(|node| &*node.name.value);
+    let workflows = document.workflow.iter().flat_map(occurrences::workflows);
+    let names = workflows.flat_map(|workflow| &workflow.nodes).map(|node| &*node.name.value);
     let all = names.filter(|name| !name.starts_with("__unnamed")).chain(["__start__", "__end__"]);
     all.map(|name| item(name, CompletionItemKind::FUNCTION, None, None)).collect()
 }
 
 fn keys(document: &Document) -> Vec<CompletionItem> {
-    let keys = document.workflow.iter().flat_map(|workflow| &workflow.keys);
+    let keys = document.workflow.iter().flat_map(occurrences::workflows).flat_map(|workflow| &workflow.keys);
     keys.map(|key| {
         let ty = Some(key.ty.text.trim().to_owned());
         item(&key.name.value, CompletionItemKind::FIELD, ty, key.description.clone())

@@ -10,6 +10,8 @@ use tea_build::{
     syntax::{self, Workflow},
 };
 
+use super::occurrences;
+
 /// An open file.
 #[derive(Debug)]
 pub(super) struct Document {
@@ -31,6 +33,10 @@ impl Document {
         let mut found = Diagnostics::default();
         let mut workflow = syntax::parse(&sources, file, &mut found);
         let plan = workflow.as_mut().and_then(|workflow| tea_build::check(workflow, &mut sources, &mut found));
+        // The check has taken workflows out of the nodes that they are written in.
+        if workflow.as_ref().is_some_and(|workflow| occurrences::workflows(workflow).len() > 1) {
+            workflow = syntax::parse(&sources, file, &mut Diagnostics::default());
+        }
         Self { uri, version, sources, file, workflow, plan, findings: found.into_sorted() }
     }
 

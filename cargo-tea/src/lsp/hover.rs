@@ -23,7 +23,7 @@ pub(super) fn hover(document: &Document, schema: &Value, offset: usize) -> Optio
         if let Some(name) = occurrences::at(&all, offset) {
             let text = match name.kind {
                 Kind::Key => key(document, workflow, &all, name)?,
-                Kind::Node => node(document, &all, name),
+                Kind::Node => node(document, workflow, &all, name),
             };
             return Some(markdown(document, text, Some(name.span)));
         }
@@ -39,6 +39,8 @@ fn markdown(document: &Document, value: String, span: Option<Span>) -> Hover {
 }
 
 fn key(document: &Document, workflow: &Workflow, all: &[Occurrence<'_>], name: &Occurrence<'_>) -> Option<String> {
+    let workflow = *occurrences::workflows(workflow).get(name.workflow)?;
+    let all: Vec<_> = all.iter().filter(|other| other.workflow == name.workflow).collect();
     let key = workflow.keys.iter().find(|key| key.name.value == name.text)?;
     let mut text = format!("```rust\n{}: {}\n```\n", name.text, key.ty.text.trim());
     if let Some(description) = &key.description {
@@ -60,7 +62,8 @@ fn key(document: &Document, workflow: &Workflow, all: &[Occurrence<'_>], name: &
             _ = writeln!(text, "- {what} {nodes}");
         }
     }
-    let planned = document.plan.as_ref().and_then(|plan| plan.keys.iter().find(|key| key.name.value == name.text));
+    let plan = planned(document, workflow);
+    let planned = plan.and_then(|plan| plan.keys.iter().find(|key| key.name.value == name.text));
     if let Some(key) = planned {
         _ = writeln!(
             text,
@@ -74,8 +77,15 @@ fn key(document: &Document, workflow: &Workflow, all: &[Occurrence<'_>], name: &
     Some(text)
 }
 
-fn node(document: &Document, all: &[Occurrence<'_>], name: &Occurrence<'_>) -> String {
+/// The plan of a workflow of the document.
+fn planned<'d>(document: &'d Document, workflow: &Workflow) -> Option<&'d Plan> {
+    let root = document.plan.as_ref()?;
+    std::iter::once(root).chain(&root.called).find(|plan| plan.name.span == workflow.name.span)
+}
+
+fn node(document: &Document, workflow: &Workflow, all: &[Occurrence<'_>], name: &Occurrence<'_>) -> String {
     let mut text = format!("node `{}`\n\n", name.text);
+    let all: Vec<_> = all.iter().filter(|other| other.workflow == name.workflow).collect();
     let index =
         all.iter().find(|other| other.kind == Kind::Node && other.role == Role::Declares && other.text == name.text);
     if let Some(index) = index.and_then(|name| name.node) {
@@ -90,7 +100,8 @@ fn node(document: &Document, all: &[Occurrence<'_>], name: &Occurrence<'_>) -> S
             }
         }
     }
-    if let Some(plan) = &document.plan {
+    let workflows = occurrences::workflows(workflow);
+    if let Some(plan) = workflows.get(name.workflow).and_then(|workflow| planned(document, workflow)) {
         runs(plan, &plan.root, None, name.text, &mut text);
     }
     text

@@ -6,7 +6,7 @@ use lsp_types::{DocumentSymbol, Location, SymbolKind, TextEdit, Uri, WorkspaceEd
 use proc_macro2::{TokenStream, TokenTree};
 use tea_build::{
     source::Span,
-    syntax::{Rust, Work},
+    syntax::{Callee, Rust, Work, Workflow},
 };
 
 use super::{
@@ -18,6 +18,9 @@ use crate::project;
 /// The declaration of the name at `offset`: a node, a key, or a function of the crate.
 pub(super) fn definition(document: &Document, offset: usize) -> Option<Location> {
     let workflow = document.workflow.as_ref()?;
+    if let Some(place) = called(document, workflow, offset) {
+        return Some(place);
+    }
     let all = occurrences::all(workflow);
     if let Some(name) = occurrences::at(&all, offset) {
         let declaration = all.iter().find(|other| same(name, other) && other.role == Role::Declares)?;
@@ -25,6 +28,27 @@ pub(super) fn definition(document: &Document, offset: usize) -> Option<Location>
     }
     let word = word_in_rust(document, offset)?;
     item(&document::path(&document.uri)?, &word)
+}
+
+/// The file that a node calls, or the key of it that is named at `offset`.
+fn called(document: &Document, workflow: &Workflow, offset: usize) -> Option<Location> {
+    let here = |span: Span| span.start as usize <= offset && offset <= span.end as usize;
+    let nodes = occurrences::workflows(workflow).into_iter().flat_map(|workflow| &workflow.nodes);
+    let (call, file) = nodes.filter_map(|node| node.work.action().call()).find_map(|call| match &call.callee {
+        Callee::File(file) => {
+            let names = call.with.iter().map(|(name, _)| name).chain(&call.gives);
+            let places = names.map(|name| name.span).chain([file.span]);
+            places.into_iter().any(here).then_some((call, file))
+        }
+        Callee::Inline(_) => None,
+    })?;
+    let path = document::path(&document.uri)?.parent()?.join(&file.value);
+    let file = Document::new(document::uri(&path)?, 0, fs::read_to_string(&path).ok()?);
+    let called = file.workflow.as_ref()?;
+    let name = call.with.iter().map(|(name, _)| name).chain(&call.gives).find(|name| here(name.span));
+    let key = name.and_then(|name| called.keys.iter().find(|key| key.name.value == name.value));
+    let place = key.map_or(called.name.span, |key| key.name.span);
+    Some(Location { uri: file.uri.clone(), range: file.range(place) })
 }
 
 /// All places of the name at `offset`.
@@ -69,6 +93,10 @@ pub(super) fn rename(document: &Document, offset: usize, new: &str) -> Result<Op
 /// The keys and nodes, as an outline.
 pub(super) fn outline(document: &Document) -> Vec<DocumentSymbol> {
     let Some(workflow) = &document.workflow else { return Vec::new() };
+    symbols(document, workflow)
+}
+
+fn symbols(document: &Document, workflow: &Workflow) -> Vec<DocumentSymbol> {
     let keys = workflow.keys.iter().map(|key| {
         let detail = Some(key.ty.text.trim().to_owned());
         symbol(document, &key.name.value, detail, SymbolKind::FIELD, key.name.span, key.name.span.to(key.ty.span))
@@ -79,7 +107,9 @@ pub(super) fn outline(document: &Document) -> Vec<DocumentSymbol> {
             Work::Map(_) => SymbolKind::ARRAY,
         };
         let whole = node.span.to(node.name.span);
-        symbol(document, &node.name.value, None, kind, node.name.span, whole)
+        let children = occurrences::inline(node.work.action()).map(|workflow| symbols(document, workflow));
+        let symbol = symbol(document, &node.name.value, None, kind, node.name.span, whole);
+        DocumentSymbol { children, ..symbol }
     });
     keys.chain(nodes).collect()
 }
@@ -106,7 +136,7 @@ fn symbol(
 }
 
 fn same(a: &Occurrence<'_>, b: &Occurrence<'_>) -> bool {
-    (a.kind, a.text) == (b.kind, b.text)
+    (a.kind, a.text, a.workflow) == (b.kind, b.text, b.workflow)
 }
 
 /// All places of the name at `offset`; each once, since an alias makes one place count several times.

@@ -1,10 +1,11 @@
-//! The names in a workflow file: where each node and key is declared, and where it is used.
+//! The names in a workflow file: where each node and key is declared, and where it is used. A workflow that is written in a
+//! node has names of its own.
 
 use std::collections::HashSet;
 
 use tea_build::{
     source::{Span, Spanned},
-    syntax::{Rust, Work, Workflow},
+    syntax::{Action, Call, Callee, Rust, Work, Workflow},
 };
 
 /// What a name is of.
@@ -18,9 +19,9 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Declares,
-    /// A node writes the key.
+    /// A node writes the key, or the caller of the workflow gives it.
     Writes,
-    /// Rust reads the key.
+    /// Rust reads the key, or the caller of the workflow takes it.
     Reads,
     /// The order of the nodes refers to the node.
     Refers,
@@ -33,15 +34,30 @@ pub(super) struct Occurrence<'a> {
     pub(super) role: Role,
     pub(super) text: &'a str,
     pub(super) span: Span,
-    /// The node that the place belongs to, by its index.
+    /// The workflow that it is a name of, among [`workflows`].
+    pub(super) workflow: usize,
+    /// The node of that workflow that the place belongs to, by its index.
     pub(super) node: Option<usize>,
+}
+
+/// A workflow and those that are written in its nodes, in the order in which they begin.
+pub(super) fn workflows(workflow: &Workflow) -> Vec<&Workflow> {
+    let inner = workflow.nodes.iter().filter_map(|node| inline(node.work.action()));
+    std::iter::once(workflow).chain(inner.flat_map(workflows)).collect()
+}
+
+/// The workflow that is written in a node.
+pub(super) fn inline(action: &Action) -> Option<&Workflow> {
+    match action {
+        Action::Call(Call { callee: Callee::Inline(workflow), .. }) => Some(workflow),
+        _ => None,
+    }
 }
 
 /// All names of nodes and keys, in no order.
 pub(super) fn all(workflow: &Workflow) -> Vec<Occurrence<'_>> {
-    let keys = workflow.keys.iter().map(|key| key.name.value.as_str()).collect();
-    let mut names = Occurrences { workflow, keys, list: Vec::new() };
-    names.collect();
+    let mut names = Occurrences { count: 0, around: Vec::new(), list: Vec::new() };
+    names.workflow(workflow);
     names.list
 }
 
@@ -51,17 +67,22 @@ pub(super) fn at<'n, 'a>(names: &'n [Occurrence<'a>], offset: usize) -> Option<&
 }
 
 struct Occurrences<'a> {
-    workflow: &'a Workflow,
-    keys: HashSet<&'a str>,
+    /// How many workflows have begun.
+    count: usize,
+    /// The workflow that is looked at and those around it, outermost first: their numbers and keys.
+    around: Vec<(usize, HashSet<&'a str>)>,
     list: Vec<Occurrence<'a>>,
 }
 
 impl<'a> Occurrences<'a> {
-    fn collect(&mut self) {
-        for key in &self.workflow.keys {
+    fn workflow(&mut self, workflow: &'a Workflow) {
+        let keys = workflow.keys.iter().map(|key| key.name.value.as_str()).collect();
+        self.around.push((self.count, keys));
+        self.count += 1;
+        for key in &workflow.keys {
             self.add(Kind::Key, Role::Declares, &key.name, None);
         }
-        for (index, node) in self.workflow.nodes.iter().enumerate() {
+        for (index, node) in workflow.nodes.iter().enumerate() {
             let of = Some(index);
             self.add(Kind::Node, Role::Declares, &node.name, of);
             node.output.keys().iter().for_each(|key| self.add(Kind::Key, Role::Writes, key, of));
@@ -74,18 +95,18 @@ impl<'a> Occurrences<'a> {
                 arm.condition.iter().for_each(|rust| self.rust(rust, &[], of));
             }
             match &node.work {
-                Work::Run(action) => action.rust().for_each(|rust| self.rust(rust, &[], of)),
+                Work::Run(action) => self.action(action, &[], of),
                 Work::Map(map) => {
                     self.rust(&map.items, &[], of);
                     let item = map.item_var.as_ref().map_or("item", |name| &name.value);
                     let hidden: Vec<_> =
                         std::iter::once(item).chain(map.index_var.as_ref().map(|name| &*name.value)).collect();
-                    map.run.rust().for_each(|rust| self.rust(rust, &hidden, of));
+                    self.action(&map.run, &hidden, of);
                     map.failures.iter().for_each(|key| self.add(Kind::Key, Role::Writes, key, of));
                 }
             }
         }
-        for edge in &self.workflow.edges {
+        for edge in &workflow.edges {
             self.add(Kind::Node, Role::Refers, &edge.from, None);
             edge.to
                 .iter()
@@ -94,17 +115,38 @@ impl<'a> Occurrences<'a> {
             edge.fan_in.iter().for_each(|node| self.add(Kind::Node, Role::Refers, node, None));
             edge.when.iter().for_each(|rust| self.rust(rust, &[], None));
         }
+        self.around.pop();
+    }
+
+    fn action(&mut self, action: &'a Action, hidden: &[&str], node: Option<usize>) {
+        action.rust().for_each(|rust| self.rust(rust, hidden, node));
+        let (Action::Call(call), Some(inner)) = (action, inline(action)) else { return };
+        let (given, number) = (call.with.iter().map(|(name, _)| name), self.count);
+        let given = given.map(|name| (Role::Writes, name)).chain(call.gives.iter().map(|name| (Role::Reads, name)));
+        self.list.extend(given.map(|(role, name)| Occurrence {
+            kind: Kind::Key,
+            role,
+            text: &name.value,
+            span: name.span,
+            workflow: number,
+            node: None,
+        }));
+        self.workflow(inner);
     }
 
     fn add(&mut self, kind: Kind, role: Role, name: &'a Spanned<String>, node: Option<usize>) {
-        self.list.push(Occurrence { kind, role, text: &name.value, span: name.span, node });
+        let workflow = self.around.last().map_or(0, |around| around.0);
+        self.list.push(Occurrence { kind, role, text: &name.value, span: name.span, workflow, node });
     }
 
+    /// A key is that of the innermost workflow that has one with its name.
     fn rust(&mut self, rust: &'a Rust, hidden: &[&str], node: Option<usize>) {
-        for name in &rust.names {
-            if !hidden.contains(&name.value.as_str()) && self.keys.contains(name.value.as_str()) {
-                self.add(Kind::Key, Role::Reads, name, node);
-            }
+        let own = self.around.last().map_or(0, |around| around.0);
+        for name in rust.names.iter().filter(|name| !hidden.contains(&name.value.as_str())) {
+            let (text, span) = (name.value.as_str(), name.span);
+            let Some((workflow, _)) = self.around.iter().rfind(|(_, keys)| keys.contains(text)) else { continue };
+            let node = node.filter(|_| *workflow == own);
+            self.list.push(Occurrence { kind: Kind::Key, role: Role::Reads, text, span, workflow: *workflow, node });
         }
     }
 }
