@@ -10,7 +10,7 @@
 
 mod read;
 
-pub(crate) use self::read::{Frame, FrameReader};
+pub(crate) use self::read::{Frame, FrameReader, Spare};
 
 use std::fmt;
 

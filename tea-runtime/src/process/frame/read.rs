@@ -4,7 +4,11 @@
 //! much. Many short frames are read at a time into a buffer that is reused. The payload of a large frame is read into
 //! its own vector, which is handed out with the frame so that it need not be copied.
 
-use std::{borrow::Cow, io};
+use std::{
+    borrow::Cow,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use rustix::{
     buffer::spare_capacity,
@@ -36,6 +40,26 @@ pub(crate) struct FrameReader {
     limit: u64,
     /// What was read beyond a large payload, if those come on a stream of their own.
     beyond: Option<Vec<u8>>,
+    spare: Spare,
+}
+
+/// The memory of a large payload that is not needed anymore, for the next one: each page of new memory costs more than the
+/// bytes in it.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Spare(Arc<Mutex<Vec<u8>>>);
+
+impl Spare {
+    /// Keeps the memory of a payload, instead of what was kept before.
+    pub(crate) fn keep(&self, payload: Vec<u8>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = payload;
+    }
+
+    /// An empty vector.
+    fn take(&self) -> Vec<u8> {
+        let mut spare = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        spare.clear();
+        spare
+    }
 }
 
 /// A frame whose header has arrived.
@@ -53,12 +77,17 @@ struct Arriving {
 impl FrameReader {
     /// A reader at the start of a stream, for payloads of at most `limit` bytes.
     pub(crate) fn new(limit: u64) -> Self {
-        Self { buffer: Vec::new(), start: 0, arriving: None, number: 0, limit, beyond: None }
+        Self { buffer: Vec::new(), start: 0, arriving: None, number: 0, limit, beyond: None, spare: Spare::default() }
     }
 
     /// The same, where large payloads come on a stream of their own.
     pub(crate) fn of_two(limit: u64) -> Self {
         Self { beyond: Some(Vec::new()), ..Self::new(limit) }
+    }
+
+    /// Where it takes the memory for large payloads, if there is some.
+    pub(crate) fn spare(&self) -> Spare {
+        self.spare.clone()
     }
 
     /// The one on which the next bytes come: the stream of frames, or that of large payloads.
@@ -147,14 +176,14 @@ impl FrameReader {
         self.start += HEADER;
         let mut own = None;
         if length >= LARGE {
-            let here = if let Some(beyond) = &mut self.beyond {
-                beyond.drain(..beyond.len().min(length)).collect()
+            let mut here = self.spare.take();
+            if let Some(beyond) = &mut self.beyond {
+                here.extend(beyond.drain(..beyond.len().min(length)));
             } else {
-                let here = &self.buffer[self.start..];
-                let here = here[..here.len().min(length)].to_vec();
+                let waiting = &self.buffer[self.start..];
+                here.extend_from_slice(&waiting[..waiting.len().min(length)]);
                 self.start += here.len();
-                here
-            };
+            }
             own = Some(here);
         }
         self.arriving = Some(Arriving { header, length, hasher: crc32fast::Hasher::new(), hashed: 0, own });

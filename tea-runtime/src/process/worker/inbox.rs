@@ -24,7 +24,7 @@ use crate::{
     cancel::{CancelReason, CancellationToken},
     executor::{breakers::Reply, tokens::Tokens, wire},
     process::{
-        frame::FrameReader,
+        frame::{FrameReader, Spare},
         message::{FromWorker, MESSAGE, Run, Setup, ToWorker},
         pacing::WATCH,
     },
@@ -40,6 +40,7 @@ pub(crate) struct Inbox {
     wanted: Condvar,
     parent: Arc<Parent>,
     frames: Mutex<FrameReader>,
+    spare: Spare,
     tokens: Arc<Tokens>,
     outbox: Arc<Outbox>,
     asked: Mutex<HashMap<u64, Reply>>,
@@ -88,14 +89,16 @@ impl Inbox {
     /// An empty inbox for the messages of this parent. Answers are sent through `outbox`.
     pub(crate) fn new(parent: Arc<Parent>, outbox: Arc<Outbox>) -> Arc<Self> {
         Arc::new_cyclic(|inbox| {
+            // Lengths from the other side are trusted: it is the same program, and a corrupt header is noticed.
+            let frames = FrameReader::new(u64::MAX >> 1);
             let upstream = TokensUpstream { outbox: Arc::clone(&outbox), inbox: inbox.clone() };
             Self {
                 state: Mutex::default(),
                 there: Condvar::new(),
                 wanted: Condvar::new(),
                 parent,
-                // Lengths from the other side are trusted: it is the same program, and a corrupt header is noticed.
-                frames: Mutex::new(FrameReader::new(u64::MAX >> 1)),
+                spare: frames.spare(),
+                frames: Mutex::new(frames),
                 tokens: Tokens::new(1, Some(Box::new(upstream))),
                 outbox,
                 asked: Mutex::default(),
@@ -106,6 +109,11 @@ impl Inbox {
     /// The tokens of this process.
     pub(crate) fn tokens(&self) -> &Arc<Tokens> {
         &self.tokens
+    }
+
+    /// Keeps the memory of large messages that were read.
+    pub(crate) fn spare(&self) -> Spare {
+        self.spare.clone()
     }
 
     /// Starts the watch.

@@ -94,7 +94,7 @@ pub(crate) fn serve() -> ! {
     set_up(&setup);
     tokens::set_current(Some(Lease::acquire(Arc::clone(&tokens), None)));
     let breakers = BreakersUpstream { outbox: Arc::clone(&outbox), inbox: Arc::clone(&inbox) };
-    let mut runner = Runner::new(Arc::clone(&outbox), tokens, breakers, setup.memory_limit);
+    let mut runner = Runner::new(Arc::clone(&outbox), tokens, breakers, inbox.spare(), setup.memory_limit);
     loop {
         match inbox.next() {
             Order::Run(run) => runner.begin_run(&run),

@@ -20,6 +20,7 @@ use crate::{
     panic::guard,
     process::{
         executor,
+        frame::{LARGE, Spare},
         message::{FromWorker, Run, ToWorker, Unit},
         pause,
     },
@@ -39,7 +40,9 @@ pub(crate) struct Runner {
     spoilt: bool,
     /// The buffer for results. It is reused because each page of a new buffer costs more than the bytes in it.
     buffer: Vec<u8>,
-    /// The size up to which the buffer is kept.
+    /// The same for messages.
+    spare: Spare,
+    /// The size up to which each of these is kept.
     keep: usize,
 }
 
@@ -69,6 +72,7 @@ impl Runner {
         outbox: Arc<Outbox>,
         tokens: Arc<Tokens>,
         breakers: BreakersUpstream,
+        spare: Spare,
         memory_limit: Option<u64>,
     ) -> Self {
         const KEEP: usize = 128 << 20;
@@ -77,7 +81,7 @@ impl Runner {
         let keep = limit.map_or(KEEP, |limit| KEEP.min(limit / 16));
         let (server, surroundings) = (Server::new(), Surroundings::new());
         let (runs, buffer) = (HashMap::new(), Vec::new());
-        Self { outbox, tokens, breakers, server, runs, surroundings, spoilt: false, buffer, keep }
+        Self { outbox, tokens, breakers, server, runs, surroundings, spoilt: false, buffer, spare, keep }
     }
 
     /// Adds a run whose units will be sent here.
@@ -121,7 +125,9 @@ impl Runner {
         let Queued { message, token, .. } = unit;
         let began = Instant::now();
         let (run, ready) = self.read(&message, began).unwrap_or_else(|error| super::give_up(&error));
-        drop(message);
+        if (LARGE..=self.keep).contains(&message.capacity()) {
+            self.spare.keep(message);
+        }
         let Ready { number, parts, attempt, max_payload, place: (place, part), reads, work } = ready;
         let outbox = Arc::clone(&self.outbox);
         let elapsed = || nanos(began.elapsed());

@@ -142,7 +142,7 @@ impl Worker {
         let inbox = Inbox::new(link, Arc::clone(&outbox));
         let tokens = Arc::clone(inbox.tokens());
         let upstream = BreakersUpstream { outbox: Arc::clone(&outbox), inbox: Arc::clone(&inbox) };
-        let mut runner = Runner::new(outbox, tokens, upstream.clone(), None);
+        let mut runner = Runner::new(outbox, tokens, upstream.clone(), inbox.spare(), None);
         let (module, workflow) = (PLAN.module.to_owned(), PLAN.name.to_owned());
         // No settings were changed.
         let settings = vec![0, 0];
