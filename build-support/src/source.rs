@@ -77,6 +77,12 @@ impl Source {
         Self { path, text, line_starts }
     }
 
+    /// The text at a span of this file.
+    #[must_use]
+    pub fn at(&self, span: Span) -> &str {
+        self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
     /// The line and column of a byte offset. Offsets past the end count as the end.
     #[must_use]
     pub fn line_column(&self, offset: u32) -> LineColumn {

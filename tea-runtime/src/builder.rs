@@ -28,6 +28,8 @@ pub struct Builder<W> {
     max_workers: Option<usize>,
     all_on_threads: bool,
     executor: Option<Arc<dyn ParallelExecutor>>,
+    #[cfg(all(unix, feature = "remote"))]
+    pool: Option<PathBuf>,
     change: Vec<Change>,
     fail_fast: Option<bool>,
     cancel: CancellationToken,
@@ -57,6 +59,8 @@ impl<W: Workflow> Builder<W> {
             max_workers: None,
             all_on_threads: false,
             executor: None,
+            #[cfg(all(unix, feature = "remote"))]
+            pool: None,
             change: Vec::new(),
             fail_fast: None,
             cancel: CancellationToken::new(),
@@ -117,6 +121,15 @@ impl<W: Workflow> Builder<W> {
     #[must_use]
     pub fn executor(mut self, executor: Arc<dyn ParallelExecutor>) -> Self {
         self.executor = Some(executor);
+        self
+    }
+
+    /// Runs branches and items with `parallel_strategy: remote` on the hosts that this pool file describes. Without one, they run
+    /// in worker processes on this machine.
+    #[cfg(all(unix, feature = "remote"))]
+    #[must_use]
+    pub fn pool(mut self, file: impl Into<PathBuf>) -> Self {
+        self.pool = Some(file.into());
         self
     }
 
@@ -251,6 +264,7 @@ impl<W: Workflow> Builder<W> {
 
     /// Like [`run`](Self::run), with the values of input keys by number, and the view of the root block.
     pub(crate) fn finish_with(self, inputs: Vec<(u32, Value)>) -> Result<View, Error> {
+        let remote = self.remote()?;
         let Self {
             session, until, max_workers, all_on_threads, executor, change, fail_fast, cancel, listeners, ..
         } = self;
@@ -259,7 +273,21 @@ impl<W: Workflow> Builder<W> {
         let settings = Settings::changed(W::PLAN, some, fail_fast).map_err(|wrong| Error::input(W::PLAN, wrong))?;
         let events = Events::new(listeners);
         let options = Options { max_workers, all_on_threads, executor, settings, events, cancel, until };
-        run_recorded(W::PLAN, inputs, options, session)
+        run_recorded(W::PLAN, inputs, options, session, remote)
+    }
+
+    /// The executor of the remote strategy, if there is a pool.
+    #[cfg_attr(not(all(unix, feature = "remote")), expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "there are no pools"))]
+    fn remote(&self) -> Result<Option<Arc<dyn ParallelExecutor>>, Error> {
+        #[cfg(all(unix, feature = "remote"))]
+        crate::remote::refuse_unserved_agent();
+        #[cfg(all(unix, feature = "remote"))]
+        if let Some(path) = &self.pool {
+            let most = self.max_workers.and_then(NonZero::new);
+            let executor = crate::remote::RemoteExecutor::from_file(path, most);
+            return Ok(Some(Arc::new(executor.map_err(|error| Error::input(W::PLAN, error.to_string()))?)));
+        }
+        Ok(None)
     }
 }
 
@@ -272,6 +300,7 @@ impl Context {
     /// # Errors
     /// If it fails or is cancelled, or its settings are invalid.
     pub fn run<W: Workflow>(&self, builder: Builder<W>, input: W::Input) -> Result<W::Output, Error> {
+        let remote = builder.remote()?;
         let Builder {
             max_workers, all_on_threads, executor, change, fail_fast, cancel, listeners, session, until, ..
         } = builder;
@@ -290,6 +319,7 @@ impl Context {
         let means = Means {
             processes: Some(process::executor::for_run),
             may_have_processes: Some(process::may_have_workers),
+            remote,
             tokens: Run::of(self).map(|run| Arc::clone(run.tokens())),
             ..Means::default()
         };
@@ -310,7 +340,7 @@ fn failed_as(plan: &'static Plan, failed: Failed) -> Error {
 /// Runs a plan, with worker processes where the plan requires them.
 #[cfg(test)]
 pub(crate) fn run(plan: &'static Plan, inputs: Vec<(u32, Value)>, options: Options) -> Result<View, Error> {
-    run_recorded(plan, inputs, options, None)
+    run_recorded(plan, inputs, options, None, None)
 }
 
 /// Runs a plan, with worker processes where the plan requires them. The run is recorded if there is a session.
@@ -319,11 +349,13 @@ pub(crate) fn run_recorded(
     mut inputs: Vec<(u32, Value)>,
     options: Options,
     session: Option<Session>,
+    remote: Option<Arc<dyn ParallelExecutor>>,
 ) -> Result<View, Error> {
     process::refuse_unserved_worker();
     let mut means = Means {
         processes: Some(process::executor::for_run),
         may_have_processes: Some(process::may_have_workers),
+        remote,
         ..Means::default()
     };
     if let Some(until) = options.until.as_deref().filter(|until| plan.root.steps.iter().all(|step| step.name != *until))

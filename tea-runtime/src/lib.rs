@@ -12,6 +12,7 @@ pub mod builder;
 pub mod cancel;
 pub mod context;
 mod ended;
+mod entry;
 pub mod engine;
 pub mod error;
 pub mod event;
@@ -34,6 +35,8 @@ pub mod process;
 pub mod process;
 #[cfg(feature = "cli")]
 pub mod program;
+#[cfg(all(unix, feature = "remote"))]
+pub mod remote;
 pub mod result;
 pub mod state;
 mod stderr;
@@ -54,7 +57,8 @@ pub use self::{
     failure::{Failure, FailureKind},
     node_error::{Permanent, permanent},
     policy::{CircuitBreaker, ParallelConfig, RetryPolicy},
-    process::{ProcessExecutor, get_executor, init, test_entry},
+    entry::{init, test_entry},
+    process::{ProcessExecutor, get_executor},
     result::{ItemFailure, ParallelFlowResult},
 };
 pub use tea_macros::include_workflow;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::{
     context::Context,
     failure::{Failure, NodeError},
-    policy::ParallelConfig,
+    policy::{ParallelConfig, Strategy},
     state::{Value, View},
 };
 
@@ -53,6 +53,13 @@ impl Plan {
     #[must_use]
     pub fn has_cache(&self) -> bool {
         self.root.has_cache()
+    }
+
+    /// Whether it has branches or items with `parallel_strategy: remote`.
+    #[must_use]
+    pub fn has_remote(&self) -> bool {
+        let remote = |config: &ParallelConfig| config.strategy == Strategy::Remote;
+        self.sites.iter().any(|site| site.configs().1.into_iter().any(remote))
     }
 
     /// A name that identifies the workflow's runs, even after the workflow and the code around it have been edited: the

@@ -17,7 +17,9 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 const LAYERS: &[&[&str]] = &[
     &["generated"],
     &["program"],
+    &["entry"],
     &["builder"],
+    &["remote"],
     &["process"],
     &["engine"],
     &["executor"],

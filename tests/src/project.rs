@@ -51,6 +51,19 @@ impl Project {
         project
     }
 
+    /// Has the feature that `remote` needs.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    #[must_use]
+    pub fn with_remote(self) -> Self {
+        let manifest = fs::read_to_string(self.path("../Cargo.toml")).expect("the manifest");
+        let with = manifest.replace("tea-runtime = { ", "tea-runtime = { features = [\"remote\"], ");
+        assert_ne!(with, manifest, "it depends on tea-runtime");
+        self.write("../Cargo.toml", &with);
+        self
+    }
+
     /// Does without the command line.
     ///
     /// # Panics

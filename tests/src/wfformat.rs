@@ -139,7 +139,7 @@ impl Graph {
             let _ = writeln!(yaml, "  {}: u64", task.name);
         }
         // Compiled for workers; `--parallel-strategy thread` runs the same program on threads.
-        yaml.push_str("\nsettings:\n  parallel:\n    strategy: process\n\nnodes:\n");
+        yaml.push_str("\nsettings:\n  parallel:\n    strategy: remote\n\nnodes:\n");
         for Task { name, program, needs, seconds } in &self.tasks {
             let needs = needs.join(", ");
             let _ = writeln!(

@@ -69,6 +69,13 @@ fn in_processes() {
 }
 
 #[test]
+fn on_two_agents() {
+    for graph in GRAPHS {
+        graph.run_and_check(concat!("--pool ", env!("CARGO_MANIFEST_DIR"), "/pools/two.toml"));
+    }
+}
+
+#[test]
 fn with_one_worker() {
     for graph in GRAPHS {
         graph.run_and_check("--max-workers 1");

@@ -132,7 +132,7 @@ fn program(rng: &mut Rng) -> (Project, Vec<[String; 2]>) {
     .expect("memory");
     files.push(("main.rs".to_owned(), main));
     let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    let project = Project::new("killed_workflows", &files);
+    let project = Project::new("killed_workflows", &files).with_remote();
     let built = project.build();
     assert!(built.success, "{}", built.output);
     (project, expected)

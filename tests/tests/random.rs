@@ -30,6 +30,8 @@ use tests::{
 
 /// Workflows in one program.
 const BATCH: usize = 150;
+/// A pool of two agents on this machine.
+const POOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/pools/two.toml");
 /// Values of the input.
 const INPUTS: [u64; 3] = [1, 2, 77];
 
@@ -127,7 +129,7 @@ fn runs_agree_with_the_interpreter() {
 /// Builds `count` workflows into one program, runs it, and compares line by line.
 fn batch(rng: &mut Rng, count: usize) {
     let mut main = String::from(PRELUDE);
-    writeln!(main, "const INPUTS: [u64; 3] = {INPUTS:?};\nconst MODES: [&str; 3] = {MODES:?};{MAIN}{SHOW}")
+    writeln!(main, "const INPUTS: [u64; 3] = {INPUTS:?};\nconst MODES: [&str; 4] = {MODES:?};\nconst POOL: &str = {POOL:?};{MAIN}{SHOW}")
         .expect("memory");
     let mut calls = String::new();
     let mut expected = Vec::new();
@@ -148,7 +150,7 @@ fn batch(rng: &mut Rng, count: usize) {
     write!(main, "fn main() {{\n    tea_runtime::init();\n{calls}    at_last();\n}}\n").expect("memory");
     files.push(("main.rs".to_owned(), main));
     let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    let project = Project::new("random_workflows", &files);
+    let project = Project::new("random_workflows", &files).with_remote();
     let started = Instant::now();
     let built = project.build();
     assert!(built.success, "{}", built.output);
@@ -178,31 +180,32 @@ fn batch(rng: &mut Rng, count: usize) {
         })
         .to_vec();
     println!("attempts in its own process and in workers, by mode: {places:?}");
-    let [as_written, one_worker, on_threads] = [0, 1, 2].map(|mode| places[mode]);
-    assert!(count < 10 || [as_written, one_worker].as_flattened().iter().all(|attempts| *attempts > 0), "{places:?}");
+    let [as_written, one_worker, two_agents, on_threads] = [0, 1, 2, 3].map(|mode| places[mode]);
+    assert!(count < 10 || [as_written, one_worker, two_agents].as_flattened().iter().all(|attempts| *attempts > 0), "{places:?}");
     assert_eq!(on_threads[1], 0, "{places:?}");
 }
 
 /// The ways in which each workflow runs, as the program names them.
-const MODES: [&str; 3] = ["as written", "one worker", "on threads"];
+const MODES: [&str; 4] = ["as written", "one worker", "two agents", "on threads"];
 
 /// The program that runs random workflows. It counts in which process attempts run, by the ids that they report.
 const MAIN: &str = r#"
 use std::{num::NonZero, sync::atomic::{AtomicU64, Ordering}};
 
-static ATTEMPTS: [[AtomicU64; 2]; 3] = [const { [const { AtomicU64::new(0) }; 2] }; 3];
+static ATTEMPTS: [[AtomicU64; 2]; 4] = [const { [const { AtomicU64::new(0) }; 2] }; 4];
 
 macro_rules! runs {
     ($name:ident, $runs:ident, $($key:ident)*) => {
         fn $runs() {
         for n in INPUTS {
-            for mode in 0..3 {
+            for mode in 0..4 {
                 let builder = $name::builder();
                 // Nobody listens to the other runs.
                 let builder = if n == 1 { builder.on_event(move |event| count(mode, event)) } else { builder };
                 let builder = match mode {
                     0 => builder,
                     1 => builder.max_workers(NonZero::<usize>::MIN),
+                    2 => builder.pool(POOL),
                     _ => builder.all_on_threads(),
                 };
                 report(stringify!($name), n, mode, builder.run($name::Input::new(n)).ok().map(|output| {

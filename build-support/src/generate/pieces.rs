@@ -12,7 +12,7 @@ use super::{
 use crate::{
     plan::{Action, Call, Code, Input, Key, KeyId, Map, Output, Plan, Run, Step},
     source::{Sources, Span},
-    syntax::{Rust, Strategy},
+    syntax::Rust,
 };
 
 /// All pieces of a workflow.
@@ -346,10 +346,10 @@ fn wire(name: &str, span: Span, map: &Map, plan: &Plan, sources: &Sources) -> St
     let says = |message: String, label: &str, notes: [String; 2]| {
         format!("({message:?} {label:?} {:?} {:?})", notes[0], notes[1])
     };
-    if map.policy.strategy == Strategy::Process {
+    if map.policy.strategy.crosses() {
         let crossing = |what: &str| {
             let cannot = format!("{what} of `{name}` cannot cross to a worker process");
-            let why = format!("`{name}` at {at} runs its items with `process`");
+            let why = format!("`{name}` at {at} runs its items with `{}`", map.policy.strategy.name());
             let help = "derive `serde::Serialize` and `serde::Deserialize` for the type, or run the node with \
                         `parallel_strategy: thread`";
             says(cannot, "is not `Serialize` and `Deserialize`", [why, help.to_owned()])

@@ -300,8 +300,10 @@ macro_rules! define {
         /// Settings; what is as in `ParallelConfig::DEFAULT` is left out.
         fn config(policy: &Policy) -> String {
             let mut fields = String::new();
-            if policy.strategy == Strategy::Process {
-                fields += "strategy: tea::Strategy::Process, ";
+            match policy.strategy {
+                Strategy::Thread => {}
+                Strategy::Process => fields += "strategy: tea::Strategy::Process, ",
+                Strategy::Remote => fields += "strategy: tea::Strategy::Remote, ",
             }
             $(if let Some(value) = &policy.$each {
                 let _ = write!(fields, "{}: {}, ", stringify!($each), $form(value.written()));

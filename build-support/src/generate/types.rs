@@ -177,8 +177,9 @@ impl KeyType {
             label: "is not `Serialize` and `Deserialize`",
             notes: [
                 format!(
-                    "{}; it is sent to worker processes by the `process` at {edge}{more}",
-                    declared(&keys, sources)
+                    "{}; it is sent to worker processes by the `{}` at {edge}{more}",
+                    declared(&keys, sources),
+                    sources.get(keys[0].crosses[0].file).at(keys[0].crosses[0]),
                 ),
                 "derive `serde::Serialize` and `serde::Deserialize` for the type, or run that edge with \
                  `parallel_strategy: thread`, or make the key `transient: true` and keep it out of process branches"

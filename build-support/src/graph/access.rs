@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     source::Span,
-    syntax::{Rust, Strategy},
+    syntax::Rust,
 };
 
 /// Everything about state, by block and region.
@@ -377,7 +377,7 @@ fn region_access(graph: &Graph<'_>, index: usize, access: &Access, outer: &Outer
     let mut writers: HashMap<KeyId, Vec<Writer>> = HashMap::new();
     for (number, task) in region.tasks.iter().enumerate() {
         let block = &access.blocks[task.block];
-        let away = settings::strategy(&task.settings) == Strategy::Process;
+        let away = settings::strategy(&task.settings).crosses();
         for write in &block.writes {
             let stays =
                 away && graph.keys.entry(write.key).transient.is_some() && !outer.outside(graph, write.key, task.block);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Graph, KeyId, access::Access, resolve, settings};
 use crate::{
     source::Span,
-    syntax::{Parallel, Strategy, Work},
+    syntax::{Parallel, Work},
 };
 
 /// For each key that crosses, the places that send it.
@@ -51,7 +51,7 @@ pub(crate) fn crossings(graph: &Graph<'_>, access: &Access) -> HashMap<KeyId, Ve
 /// Where it is decided that these settings mean a worker process, if they do: the word on the edge or node itself,
 /// or `default` if that is the file's.
 pub(crate) fn away(graph: &Graph<'_>, settings: &Parallel, default: Span) -> Option<Span> {
-    if settings::strategy(settings) == Strategy::Thread {
+    if !settings::strategy(settings).crosses() {
         return None;
     }
     let file = graph.workflow.parallel.strategy.as_ref().map(|strategy| strategy.span);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     Action, Block, Call, Code, KeyId, Map, Next, Output, Outside, Plan, Policy, Region, Step, Target, Task, Work,
 };
-use crate::syntax::{CircuitBreaker, Retry, Strategy, parallel_settings};
+use crate::syntax::{CircuitBreaker, Retry, parallel_settings};
 
 impl Plan {
     /// The plan as JSON, in a stable order.
@@ -191,10 +191,7 @@ macro_rules! define {
         /// What is set; times in seconds.
         fn policy(policy: &Policy) -> Value {
             let mut value = json!({
-                "strategy": match policy.strategy {
-                    Strategy::Thread => "thread",
-                    Strategy::Process => "process",
-                },
+                "strategy": policy.strategy.name(),
             });
             $(if let Some(setting) = &policy.$each {
                 value[stringify!($each)] = setting.json();

@@ -10,7 +10,7 @@ use crate::{
     graph::{self, Graph, access::Access, copying, crossing, resolve, settings},
     source::{Span, Spanned},
     suggest,
-    syntax::{self, Rust},
+    syntax::{self, Rust, Strategy},
 };
 
 /// The plan of a graph in which no error was found. The IDs of its regions and maps begin with `first_site`.
@@ -54,9 +54,19 @@ pub fn lower(graph: &Graph<'_>, access: &Access, number: Option<usize>, first_si
         root,
         sites: lower.sites,
         max_workers: workflow.parallel.max_workers.as_ref().map(|setting| setting.value),
+        remote: remote(workflow),
         checkpoint: workflow.checkpoint.clone(),
         identities: None,
     }
+}
+
+/// The first `remote` in the file.
+fn remote(workflow: &syntax::Workflow) -> Option<Span> {
+    let edges = workflow.edges.iter().map(|edge| &edge.settings);
+    let settings = edges.chain(workflow.nodes.iter().map(|node| &node.parallel)).chain([&workflow.parallel]);
+    let strategies = settings.filter_map(|settings| settings.strategy.as_ref());
+    let remote = strategies.filter(|strategy| strategy.value == Strategy::Remote).map(|strategy| strategy.span);
+    remote.min_by_key(|span| span.start)
 }
 
 /// The keys that nodes with `cache` read or write, with the first such `cache`.

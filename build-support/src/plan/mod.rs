@@ -36,6 +36,8 @@ pub struct Plan {
     pub sites: u32,
     /// `settings.parallel.max_workers`.
     pub max_workers: Option<u32>,
+    /// The first `remote` of the file, which needs a feature of the runtime.
+    pub remote: Option<Span>,
     /// `settings.checkpoint`.
     pub checkpoint: Option<Spanned<Checkpoint>>,
     /// The identities of the code; `None` if only the executable counts.
@@ -77,7 +79,7 @@ pub struct Key {
     pub env: Option<String>,
     /// Set on every path to the end (inputs included); else `Output` holds an `Option`.
     pub always_set: bool,
-    /// The places that send it over a process edge (`parallel_strategy: process` or what resolved to it);
+    /// The places that send it over a process edge (`parallel_strategy: process` or `remote`, or what resolved to it);
     /// empty if it never crosses.
     pub crosses: Vec<Span>,
     /// Its values are recorded.

@@ -135,7 +135,7 @@ pub(crate) const WORKS: &[&str] = &["run", "use", "workflow"];
 /// Words of `type` on a node.
 pub(crate) const NODE_TYPES: &[&str] = &["dynamic_parallel"];
 /// Words of `strategy` and `parallel_strategy`.
-pub(crate) const STRATEGIES: &[&str] = &["thread", "process"];
+pub(crate) const STRATEGIES: &[&str] = &["thread", "process", "remote"];
 /// Words of `retry_on`.
 pub(crate) const RETRY_ON: &[&str] = &["error", "panic", "timeout", "crash"];
 /// Words of `code` in `checkpoint`.
@@ -270,7 +270,7 @@ pub(super) fn is_setting(name: &str) -> bool {
 pub(crate) static PARALLEL: Table = Table {
     what: "`settings.parallel`",
     example: "{ strategy: process }",
-    entries: &[entry("strategy", Shape::Word(STRATEGIES), "Where branches run: on threads, or in worker processes.")],
+    entries: &[entry("strategy", Shape::Word(STRATEGIES), "Where branches run: on threads, in worker processes, or on the hosts of a pool.")],
     more: settings::ENTRIES,
     one_of: &[],
     says: doubt::SETTING,
@@ -371,7 +371,7 @@ pub(crate) static EDGE: Table = Table {
 };
 
 const STRATEGY: Entry =
-    entry("parallel_strategy", Shape::Word(STRATEGIES), "Where branches run: on threads, or in worker processes.");
+    entry("parallel_strategy", Shape::Word(STRATEGIES), "Where branches run: on threads, in worker processes, or on the hosts of a pool.");
 
 /// `retry`.
 pub(crate) static RETRY: Table = Table {

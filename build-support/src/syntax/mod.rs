@@ -363,6 +363,26 @@ pub enum Strategy {
     Thread,
     /// In worker processes.
     Process,
+    /// In worker processes, on this machine or on the hosts of a pool.
+    Remote,
+}
+
+impl Strategy {
+    /// Whether branches leave the process, so that what they read and write is sent.
+    #[must_use]
+    pub fn crosses(self) -> bool {
+        self != Self::Thread
+    }
+
+    /// The word in workflow files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Thread => "thread",
+            Self::Process => "process",
+            Self::Remote => "remote",
+        }
+    }
 }
 
 /// `retry`, with the defaults of the design filled in for what is not written.

@@ -36,7 +36,9 @@ impl<'a> Reader<'a, '_> {
             return Parallel::default();
         }
         let strategy = self.word(fields, strategy).map(|word| {
-            let strategy = if word.value == "process" { Strategy::Process } else { Strategy::Thread };
+            let strategies = [Strategy::Process, Strategy::Remote];
+            let strategy = strategies.into_iter().find(|strategy| strategy.name() == word.value);
+            let strategy = strategy.unwrap_or(Strategy::Thread);
             Spanned::new(strategy, word.span)
         });
         let settings = self.settings_of(fields, strategy);

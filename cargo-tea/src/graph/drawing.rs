@@ -307,7 +307,7 @@ impl<'a> Frame<'a, '_> {
         let mixed = strategy(region).is_none();
         for (task, branch) in region.tasks.iter().enumerate().filter(|(_, branch)| branch.needs.is_empty()) {
             let when = branch.when.as_ref().map(condition);
-            let strategy = mixed.then(|| strategy_name(branch.policy.strategy).to_owned());
+            let strategy = mixed.then(|| branch.policy.strategy.name().to_owned());
             Within { outer: self, step, region, task }.sibling(task, &labels.and(when).and(strategy), ends);
         }
     }
@@ -340,14 +340,6 @@ fn strategy(region: &Region) -> Option<Strategy> {
     region.tasks.iter().all(|task| task.policy.strategy == first).then_some(first)
 }
 
-/// The word for a strategy.
-pub(super) fn strategy_name(strategy: Strategy) -> &'static str {
-    match strategy {
-        Strategy::Thread => "thread",
-        Strategy::Process => "process",
-    }
-}
-
 /// The title of a fan-out's box.
 pub(super) fn region_title(region: &Region) -> String {
     title("parallel", strategy(region), region.max_workers, region.fail_fast)
@@ -356,7 +348,7 @@ pub(super) fn region_title(region: &Region) -> String {
 fn title(what: &str, strategy: Option<Strategy>, max_workers: Option<u32>, fail_fast: bool) -> String {
     let parts = [
         Some(what.to_owned()),
-        strategy.map(|strategy| strategy_name(strategy).to_owned()),
+        strategy.map(|strategy| strategy.name().to_owned()),
         max_workers.map(|max| format!("at most {max}")),
         fail_fast.then(|| "fail fast".to_owned()),
     ];

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use tea_build::{plan::Policy, source::LineColumn};
 
-use super::drawing::{Drawing, End, Item, strategy_name};
+use super::drawing::{Drawing, End, Item};
 
 pub(super) fn render(drawing: &Drawing<'_>) -> String {
     let mut whole = workflow(drawing);
@@ -109,7 +109,7 @@ fn limits(policy: &Policy) -> Map<String, Value> {
     let mut set = |name: &str, value: Option<Value>| {
         limits.extend(value.map(|value| (name.to_owned(), value)));
     };
-    set("strategy", Some(strategy_name(policy.strategy).into()));
+    set("strategy", Some(policy.strategy.name().into()));
     set("timeout_seconds", policy.timeout.map(|timeout| timeout.as_secs_f64().into()));
     set("timeout_total_seconds", policy.timeout_total.map(|timeout| timeout.as_secs_f64().into()));
     set("memory_limit_bytes", policy.memory_limit.map(Into::into));

@@ -124,7 +124,7 @@ fn runs(plan: &Plan, block: &Block, task: Option<&Task>, name: &str, text: &mut 
             && !matches!(step.work, Work::FanOut(_))
         {
             policy(&format!("in the branch `{}`, which runs", task.name), &task.policy, text);
-            if task.policy.strategy == Strategy::Process {
+            if task.policy.strategy.crosses() {
                 let names = |ids: Vec<tea_build::plan::KeyId>| {
                     let names = ids.iter().map(|id| format!("`{}`", plan.keys[id.0 as usize].name.value));
                     names.collect::<Vec<_>>().join(", ")
@@ -142,6 +142,7 @@ fn policy(what: &str, policy: &Policy, text: &mut String) {
     let place = match policy.strategy {
         Strategy::Thread => "on a thread",
         Strategy::Process => "in a worker process",
+        Strategy::Remote => "in a worker process, here or on a host of the pool",
     };
     _ = write!(text, "- {what} {place}");
     if let Some(timeout) = policy.timeout {

@@ -38,6 +38,8 @@ pub use self::{
     serve::serve,
     settings::Settings,
 };
+#[cfg(feature = "remote")]
+pub(crate) use self::serve::Planned;
 pub(crate) use self::{
     root::{run_with, run_within},
     run::{MakeProcesses, Means, Run},

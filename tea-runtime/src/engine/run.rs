@@ -48,6 +48,8 @@ pub struct Options {
 pub(crate) struct Means {
     /// Creates the executor of the process strategy.
     pub(crate) processes: Option<MakeProcesses>,
+    /// The executor of the remote strategy, if the run has a pool of hosts.
+    pub(crate) remote: Option<Arc<dyn ParallelExecutor>>,
     /// Checks whether there may be worker processes, before anything runs.
     pub(crate) may_have_processes: Option<Check>,
     /// The tokens and circuit breakers of the run in another process, if this is a part of it.
@@ -79,6 +81,7 @@ pub(crate) struct Resolved {
     pub(super) plan: &'static Plan,
     max_workers: Option<usize>,
     all_on_threads: bool,
+    has_pool: bool,
     settings: Settings,
 }
 
@@ -92,6 +95,7 @@ pub(crate) struct Run {
     threads: OnceLock<Arc<dyn ParallelExecutor>>,
     processes: OnceLock<Arc<dyn ParallelExecutor>>,
     make_processes: Option<MakeProcesses>,
+    remote: Option<Arc<dyn ParallelExecutor>>,
     sites: Box<[OnceLock<Site>]>,
     records: Option<Arc<Records>>,
     cache: Option<Arc<Cache>>,
@@ -111,9 +115,9 @@ impl Run {
     pub(super) fn new(plan: &'static Plan, options: Options, means: Means) -> Arc<Self> {
         panic::set_hook(plan.panics_abort);
         let Options { max_workers, all_on_threads, executor, settings, events, cancel, until } = options;
-        let Means { processes, part_of, tokens, id, records, cache, .. } = means;
+        let Means { processes, remote, part_of, tokens, id, records, cache, .. } = means;
         let id = id.or_else(|| Some(records.as_ref()?.run_id())).unwrap_or_else(|| fastrand::u128(..));
-        let resolved = Resolved { plan, max_workers, all_on_threads, settings };
+        let resolved = Resolved { plan, max_workers, all_on_threads, has_pool: remote.is_some(), settings };
         let new = || Tokens::new(resolved.pool_size(None), None);
         let own = || (tokens.unwrap_or_else(new), Arc::new(resolved.breakers()));
         let (tokens, breakers) = part_of.unwrap_or_else(own);
@@ -129,6 +133,7 @@ impl Run {
             threads: OnceLock::new(),
             processes: OnceLock::new(),
             make_processes: processes,
+            remote,
             sites: plan.sites.iter().map(|_| OnceLock::new()).collect(),
             records,
             cache,
@@ -157,6 +162,10 @@ impl Run {
             (None, Strategy::Thread) => {
                 Ok(self.threads.get_or_init(|| Arc::new(ThreadExecutor::new(self.pool_size(Some(Strategy::Thread))))))
             }
+            (None, Strategy::Remote) => {
+                let no_pool = || Failure::new(FailureKind::Error, "this run has no pool of hosts");
+                self.remote.as_ref().ok_or_else(|| Box::new(no_pool()))
+            }
             (None, Strategy::Process) => {
                 if let Some(processes) = self.processes.get() {
                     return Ok(processes);
@@ -169,16 +178,23 @@ impl Run {
         }
     }
 
+    /// How much of a fan-out with this `max_workers` and these settings runs at once, here and on the hosts of a pool.
+    pub(super) fn workers_everywhere(&self, max_workers: Option<u32>, configs: &[&ParallelConfig]) -> usize {
+        let away = configs.iter().any(|config| self.strategy(config) == Strategy::Remote);
+        let pool = self.remote.as_ref().filter(|_| away).map_or(0, |pool| pool.max_workers());
+        self.workers_of(max_workers, || parallelism().max(pool))
+    }
+
     /// Whether it may need worker processes that it has to start by itself.
     pub(super) fn needs_processes(&self) -> bool {
         let mut sites = self.plan.sites.iter();
-        let process = |config: &ParallelConfig| self.strategy(config) == Strategy::Process;
-        self.executor.is_none() && sites.any(|site| self.configs(site).any(process))
+        let leaves = |config: &ParallelConfig| self.strategy(config) != Strategy::Thread;
+        self.executor.is_none() && sites.any(|site| self.configs(site).any(leaves))
     }
 
     /// Closes the executors that were created for the run, and reports the notes that they left.
     pub(super) fn close(&self) {
-        for executor in self.threads.get().into_iter().chain(self.processes.get()) {
+        for executor in self.threads.get().into_iter().chain(self.processes.get()).chain(&self.remote) {
             executor.close();
         }
         self.info.tell_notes();
@@ -231,13 +247,23 @@ impl Resolved {
 
     /// The strategy of branches with these settings.
     pub(super) fn strategy(&self, config: &ParallelConfig) -> Strategy {
-        if self.all_on_threads { Strategy::Thread } else { config.strategy }
+        match config.strategy {
+            _ if self.all_on_threads => Strategy::Thread,
+            // This machine is the pool.
+            Strategy::Remote if !self.has_pool => Strategy::Process,
+            strategy => strategy,
+        }
     }
 
-    /// How much of a fan-out with this `max_workers` runs at once.
+    /// How much of a fan-out with this `max_workers` runs at once on this machine.
     pub(super) fn workers(&self, max_workers: Option<u32>) -> usize {
+        self.workers_of(max_workers, parallelism)
+    }
+
+    /// How much of a fan-out with this `max_workers` runs at once, or as much as runs `anyway` where nothing else is said.
+    fn workers_of(&self, max_workers: Option<u32>, anyway: impl FnOnce() -> usize) -> usize {
         let asked = max_workers.or(self.plan.max_workers).map(|workers| workers as usize);
-        let workers = asked.unwrap_or_else(parallelism);
+        let workers = asked.unwrap_or_else(anyway);
         workers.min(self.max_workers.unwrap_or(usize::MAX)).max(1)
     }
 

@@ -48,7 +48,7 @@ impl Site {
         let planned = region.tasks.iter().map(|task| task.config).enumerate();
         let configs: Vec<_> = planned.map(|(index, planned)| run.settings().of(region.id, index, planned)).collect();
         let graph = region.tasks.iter().any(|task| !task.needs.is_empty()).then(|| Graph::new(region.tasks));
-        let workers = run.workers(region.max_workers);
+        let workers = run.workers_everywhere(region.max_workers, &configs);
         // Units that are handed out in advance cannot make way for a task on which more depends, or for a nested
         // fan-out.
         let ahead = !run.settings().fail_fast(region.fail_fast)
@@ -64,7 +64,7 @@ impl Site {
 
     pub(super) fn of_map(run: &Run, map: &Map) -> Self {
         let configs = vec![run.settings().of(map.id, 0, map.config)];
-        let workers = run.workers(map.max_workers);
+        let workers = run.workers_everywhere(map.max_workers, &configs);
         let ahead = if run.settings().fail_fast(map.fail_fast) { 1 } else { 2 };
         Self { limit: limit(run, workers, ahead, &configs), ..Self::new(run, workers, map.fail_fast, configs) }
     }
@@ -135,10 +135,10 @@ fn limit(run: &Run, workers: usize, ahead: usize, configs: &[&ParallelConfig]) -
     if configs.iter().any(|config| config.circuit_breaker.is_some()) {
         return workers;
     }
-    let crosses = configs.iter().all(|config| run.strategy(config) == Strategy::Process);
-    let threads = configs.iter().all(|config| run.strategy(config) == Strategy::Thread);
-    let strategy = if crosses { Strategy::Process } else { Strategy::Thread };
-    match run.executor(strategy) {
+    let first = configs.first().map_or(Strategy::Thread, |config| run.strategy(config));
+    let same = configs.iter().all(|config| run.strategy(config) == first);
+    let (threads, crosses) = (same && first == Strategy::Thread, same && first != Strategy::Thread);
+    match run.executor(if same { first } else { Strategy::Thread }) {
         Ok(executor) if workers >= executor.max_workers() && crosses => executor.window().max(workers),
         Ok(executor) if workers >= executor.max_workers() && threads => {
             (workers * ahead).min(executor.window() * ahead)

@@ -81,9 +81,14 @@ impl RunInfo {
         }
     }
 
+    /// Takes the notes, for who passes them on.
+    pub(crate) fn take_notes(&self) -> Vec<Note> {
+        std::mem::take(&mut *lock(&self.notes))
+    }
+
     /// Reports the notes, on a thread that may run listeners.
     pub(crate) fn tell_notes(&self) {
-        let notes = std::mem::take(&mut *lock(&self.notes));
+        let notes = self.take_notes();
         for note in &notes {
             note.tell(&self.events, &CallPath::default());
         }

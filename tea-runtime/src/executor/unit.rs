@@ -362,6 +362,12 @@ impl Ticket {
         Self { fan_out: Some(fan_out), id: UnitId::next(), sent: None }
     }
 
+    /// The number that identifies the unit within this process.
+    #[cfg(feature = "remote")]
+    pub(crate) fn id(&self) -> UnitId {
+        self.id
+    }
+
     /// Leaves the outcome in the completion queue. This runs no code of the engine or the user.
     pub(crate) fn finish(mut self, outcome: Outcome) {
         self.bring(outcome);

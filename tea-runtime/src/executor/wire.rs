@@ -47,6 +47,24 @@ impl UnitHead<'_> {
     pub(crate) fn parts(&self) -> usize {
         self.items.len().max(1)
     }
+
+    /// The same, for as long as it is needed.
+    #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "agents keep heads"))]
+    pub(crate) fn into_owned(self) -> UnitHead<'static> {
+        let Self { module, workflow, site, first, attempt, max_payload, items, position, reads, records } = self;
+        UnitHead {
+            module: module.into_owned().into(),
+            workflow: workflow.into_owned().into(),
+            site,
+            first,
+            attempt,
+            max_payload,
+            items,
+            position: position.into_owned().into(),
+            reads,
+            records: records.into_owned().into(),
+        }
+    }
 }
 
 /// Announces a value.

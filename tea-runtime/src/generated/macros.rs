@@ -591,3 +591,26 @@ macro_rules! __entry {
         }
     };
 }
+
+/// A workflow says `remote`, at `$place`: nothing, with the feature that it needs.
+#[doc(hidden)]
+#[cfg(feature = "remote")]
+#[macro_export]
+macro_rules! __remote {
+    ($place:literal) => {};
+}
+
+/// A workflow says `remote`, at `$place`, which this build of the runtime does not have.
+#[doc(hidden)]
+#[cfg(not(feature = "remote"))]
+#[macro_export]
+macro_rules! __remote {
+    ($place:literal) => {
+        ::core::compile_error!(::core::concat!(
+            "`remote` at ",
+            $place,
+            " needs the feature `remote` of tea-runtime: add `features = [\"remote\"]` to `tea-runtime` in Cargo.toml, or run \
+             `cargo add tea-runtime --features remote`"
+        ));
+    };
+}

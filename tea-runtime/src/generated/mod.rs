@@ -22,7 +22,7 @@ pub use self::{
 };
 pub use crate::{
     __call as call, __condition as condition, __entries as entries, __entry as entry, __key as key, __kind as kind,
-    __map as map_node, __node as node, __show as show, __stub as stub,
+    __map as map_node, __node as node, __remote as remote, __show as show, __stub as stub,
     builder::Builder,
     context::Context,
     error::Error,

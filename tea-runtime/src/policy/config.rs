@@ -12,6 +12,8 @@ pub enum Strategy {
     Thread,
     /// In worker processes.
     Process,
+    /// In worker processes on the hosts of a pool, or on this machine if the run has none.
+    Remote,
 }
 
 /// The settings of a branch or item, resolved at compile time.
@@ -67,8 +69,11 @@ impl ParallelConfig {
         let only_compiled = |what: &str, line: &str| {
             Err(format!("{what}, and only the compiler can prove that this works: write `{line}` in the workflow file"))
         };
-        if self.strategy == Strategy::Process && compiled.strategy == Strategy::Thread {
+        if self.strategy != Strategy::Thread && compiled.strategy == Strategy::Thread {
             return only_compiled("it is to run in a worker process", "parallel_strategy: process");
+        }
+        if self.strategy == Strategy::Remote && compiled.strategy != Strategy::Remote {
+            return only_compiled("it is to run on other machines", "parallel_strategy: remote");
         }
         if self.allow_failure && !compiled.allow_failure {
             return only_compiled("its keys may stay unset", "allow_failure: true");

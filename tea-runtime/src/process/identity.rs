@@ -25,6 +25,9 @@ use crate::{
 /// The mark: `PARENT:DEPTH`.
 pub(crate) const MARK: &str = "TEA_WORKER";
 
+/// Makes an instance of this program an agent, unless it is a worker: those that it starts do not inherit this.
+pub(crate) const AGENT_MARK: &str = "TEA_AGENT";
+
 /// The maximum nesting depth of process fan-outs.
 pub(crate) const MAX_DEPTH: u32 = 20;
 
@@ -65,6 +68,12 @@ pub(crate) fn is_worker() -> bool {
     *WORKER
 }
 
+/// Whether this process was started as an agent.
+#[cfg(feature = "remote")]
+pub(crate) fn is_agent() -> bool {
+    !is_worker() && std::env::var_os(AGENT_MARK).is_some()
+}
+
 /// The number of process fan-outs that enclose this process: 0 in the program that the user started. Programs that a
 /// branch starts count too, so that a program that starts itself in a branch does not do so forever.
 pub(crate) fn depth() -> u32 {
@@ -95,6 +104,16 @@ pub(crate) enum Entry {
     Test(String),
 }
 
+impl Entry {
+    /// The arguments with which an instance of this program gets there.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        match self {
+            Self::Main => Vec::new(),
+            Self::Test(name) => [name, "--exact", "--nocapture", "--test-threads=1"].map(str::to_owned).into(),
+        }
+    }
+}
+
 /// How an instance of this program would become a worker, if it can.
 pub(crate) fn entry() -> Option<Entry> {
     if READY.load(Ordering::Relaxed) {
@@ -107,7 +126,7 @@ pub(crate) fn entry() -> Option<Entry> {
 }
 
 /// Instances of this program do not become workers.
-pub(super) fn no_entry() -> Failure {
+pub(crate) fn no_entry() -> Failure {
     let message = "this program cannot start workers of itself: call `tea_runtime::init()` first thing in `main`, or write \
                    `tea_runtime::test_workers!();` in the file of a test";
     Failure::new(FailureKind::Error, message)

@@ -14,16 +14,16 @@
 //! `docs/platforms.md` describes the differences between systems.
 
 pub(crate) mod executor;
-mod frame;
-mod group;
-mod identity;
-mod loss;
-mod message;
-mod pacing;
+pub(crate) mod frame;
+pub(crate) mod group;
+pub(crate) mod identity;
+pub(crate) mod loss;
+pub(crate) mod message;
+pub(crate) mod pacing;
 mod pause;
 pub(crate) mod pool;
 mod spawn;
-mod worker;
+pub(crate) mod worker;
 
 #[cfg(test)]
 mod tests;

@@ -68,11 +68,7 @@ impl fmt::Display for Program {
 impl Program {
     /// This program, whose workers use `threads` threads each.
     pub(crate) fn current(entry: &Entry, threads: usize) -> io::Result<Self> {
-        let arguments = match entry {
-            Entry::Main => Vec::new(),
-            Entry::Test(name) => [name, "--exact", "--nocapture", "--test-threads=1"].map(str::to_owned).into(),
-        };
-        Ok(Self { path: identity::image()?, arguments, first_argument: std::env::args_os().next(), threads })
+        Ok(Self { path: identity::image()?, arguments: entry.arguments(), first_argument: std::env::args_os().next(), threads })
     }
 
     /// Another program.
@@ -93,6 +89,7 @@ impl Program {
         let mut child = command
             .args(&self.arguments)
             .env(identity::MARK, identity::child_mark())
+            .env_remove(identity::AGENT_MARK)
             .env("RAYON_NUM_THREADS", self.threads.to_string())
             .stdin(theirs.try_clone()?)
             .stdout(their_answers)

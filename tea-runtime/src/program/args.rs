@@ -12,6 +12,8 @@ use clap::{
     value_parser,
 };
 
+#[cfg(all(unix, feature = "remote"))]
+use super::pool;
 use super::{flags::Flag, graph, records};
 use crate::{
     plan::Plan,
@@ -29,6 +31,9 @@ pub(super) enum Action {
     Completions(clap_complete::Shell),
     /// Look after recorded runs.
     Runs(records::Runs),
+    /// Help with pool files.
+    #[cfg(all(unix, feature = "remote"))]
+    Pools(pool::Pools),
 }
 
 /// How to run.
@@ -58,6 +63,9 @@ pub(super) struct Options {
     pub(super) output_on_failure: bool,
     /// `--timing`.
     pub(super) timing: Option<PathBuf>,
+    /// `--pool`.
+    #[cfg(all(unix, feature = "remote"))]
+    pub(super) pool: Option<PathBuf>,
     /// `--until`.
     pub(super) until: Option<String>,
     /// What is said about records, if the workflow has any.
@@ -91,11 +99,19 @@ pub(super) fn parse(plan: &'static Plan, flags: &[Flag], args: &[OsString]) -> R
     Ok(match matches.subcommand() {
         Some(("graph", matches)) => Action::Graph(get(matches, "format")),
         Some(("completions", matches)) => Action::Completions(get(matches, "shell")),
+        #[cfg(all(unix, feature = "remote"))]
+        Some(("pool", matches)) => Action::Pools(pool::pools(matches)),
         Some(("runs", matches)) => Action::Runs(records::runs(matches)),
         _ => {
             let records = (plan.checkpoint.is_some() || plan.has_cache())
                 .then(|| records::Asked::of(&matches, records::arguments(&args)));
-            Action::Run(Box::new(Options { records, program: name, ..options(flags, &matches) }))
+            Action::Run(Box::new(Options {
+                records,
+                program: name,
+                #[cfg(all(unix, feature = "remote"))]
+                pool: pool::asked(plan, &matches),
+                ..options(flags, &matches)
+            }))
         }
     })
 }
@@ -185,6 +201,8 @@ fn options(flags: &[Flag], matches: &ArgMatches) -> Options {
         fail_if_any: matches.get_flag("fail-if-any"),
         output_on_failure: matches.get_flag("output-on-failure"),
         timing: matches.get_one("timing").cloned(),
+        #[cfg(all(unix, feature = "remote"))]
+        pool: None,
         until: matches.get_one("until").cloned(),
         records: None,
         program: String::new(),
@@ -229,6 +247,12 @@ pub(super) fn command(plan: &'static Plan, flags: &[Flag], name: &str, help: boo
                 .about("Prints completions for a shell, to be put where that shell looks for them")
                 .arg(Arg::new("shell").required(true).value_parser(value_parser!(clap_complete::Shell))),
         );
+    #[cfg(all(unix, feature = "remote"))]
+    let command = if plan.has_remote() {
+        command.arg(pool::flag().help_heading("Options")).subcommand(pool::command())
+    } else {
+        command
+    };
     if plan.checkpoint.is_none() && !plan.has_cache() {
         return command;
     }

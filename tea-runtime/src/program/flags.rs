@@ -156,12 +156,21 @@ fn expected(shape: &Shape) -> String {
     words.to_owned()
 }
 
+#[cfg(all(unix, feature = "remote"))]
+use super::pool::has_flag as is_of_pools;
+
+/// This program has no flags for pools.
+#[cfg(not(all(unix, feature = "remote")))]
+fn is_of_pools(_: &Plan, _: &str) -> bool {
+    false
+}
+
 /// The flags of a plan's inputs in schema order: `_` becomes `-`, and a name that is taken gets `input-` in front.
 pub(super) fn of(plan: &Plan) -> Vec<Flag> {
     let mut flags: Vec<Flag> = Vec::new();
     for (key, spec) in (0..).zip(plan.keys).filter(|(_, spec)| spec.input) {
         let mut name = spec.name.trim_start_matches("r#").trim_matches('_').replace('_', "-");
-        let taken = |name: &str| BUILT_IN.contains(&name) || records::has_flag(plan, name);
+        let taken = |name: &str| BUILT_IN.contains(&name) || records::has_flag(plan, name) || is_of_pools(plan, name);
         while name.is_empty() || taken(&name) || flags.iter().any(|flag| flag.name == name) {
             name = format!("input-{name}");
         }

@@ -15,6 +15,8 @@ mod input;
 mod log;
 mod output;
 mod page;
+#[cfg(all(unix, feature = "remote"))]
+mod pool;
 #[cfg(unix)]
 mod prints;
 mod progress;
@@ -56,7 +58,7 @@ pub fn start<W: Workflow>(
     change: impl FnOnce(Builder<W>) -> Builder<W>,
 ) -> ExitCode {
     // In a worker process, this does not return.
-    crate::process::enter();
+    crate::entry::enter();
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
     let run = |inputs: Vec<(u32, Value)>, asked: Asked| {
         let mut builder = change(Builder::new()).also_cancelled_by(asked.cancel);
@@ -68,6 +70,10 @@ pub fn start<W: Workflow>(
         }
         if W::PLAN.checkpoint.is_some() || W::PLAN.has_cache() {
             builder = builder.session(|own| asked.records.session(own));
+        }
+        #[cfg(all(unix, feature = "remote"))]
+        if let Some(pool) = asked.pool {
+            builder = builder.pool(pool);
         }
         if let Some(until) = asked.until {
             builder = builder.until_node(until);
@@ -89,6 +95,8 @@ struct Asked {
     listeners: Vec<Arc<dyn Listener>>,
     cancel: CancellationToken,
     records: records::Asked,
+    #[cfg(all(unix, feature = "remote"))]
+    pool: Option<std::path::PathBuf>,
     until: Option<String>,
 }
 
@@ -108,6 +116,8 @@ fn command(plan: &'static Plan, args: &[OsString], launch: Launch<'_>) -> ExitCo
     match args::parse(plan, &flags, args) {
         Ok(Action::Run(options)) => run::run(plan, &flags, &options, launch),
         Ok(Action::Runs(runs)) => runs.run(plan),
+        #[cfg(all(unix, feature = "remote"))]
+        Ok(Action::Pools(pool::Pools::Example(text))) => print(text),
         Ok(Action::Graph(format)) => print(&graph::draw(plan, format)),
         Ok(Action::Completions(shell)) => print(&args::completions(plan, &flags, args, shell)),
         Err(error) if error.use_stderr() && args::wants_json_errors(args) => {

@@ -108,6 +108,8 @@ impl Prepared {
             listeners,
             cancel,
             records: options.records.clone().unwrap_or_default(),
+            #[cfg(all(unix, feature = "remote"))]
+            pool: options.pool.clone(),
             until: options.until.clone(),
         };
         let outcome = launch(std::mem::take(&mut self.inputs), asked);

@@ -72,7 +72,7 @@ fn write(rng: &mut Rng, name: &str, bold: bool) -> String {
     } else {
         writer.sequential();
     }
-    let mut settings = format!("strategy: {}", ["thread", "process"][writer.rng.usize(..2)]);
+    let mut settings = format!("strategy: {}", ["thread", "process", "remote"][writer.rng.usize(..3)]);
     if allow_failure {
         settings.push_str(", allow_failure: true");
     }
@@ -264,7 +264,7 @@ impl Writer<'_> {
         let (ty, mixed) = if list.is_some() { ("Vec<u64>", format!("vec![{mixed}]")) } else { ("u64", mixed) };
         let settings = match self.rng.u32(..3) {
             0 => {
-                let strategy = ["thread", "process"][self.rng.usize(..2)];
+                let strategy = ["thread", "process", "remote"][self.rng.usize(..3)];
                 format!(
                     ", parallel_strategy: {strategy}, allow_failure: false, retry: {{ max_retries: 1, base_delay: 0s }}"
                 )
@@ -362,7 +362,8 @@ impl Writer<'_> {
     fn settings(&mut self) -> String {
         let mut settings = String::new();
         if self.one_in(3) {
-            settings.push_str(", parallel_strategy: process, memory_limit: 4GiB");
+            let strategy = ["process", "remote"][self.rng.usize(..2)];
+            write!(settings, ", parallel_strategy: {strategy}, memory_limit: 4GiB").expect("memory");
         } else if self.one_in(2) {
             settings.push_str(", parallel_strategy: thread");
         }

@@ -16,7 +16,7 @@ pub fn workflow(rng: &mut Rng, name: &str) -> String {
     for node in 0..count {
         graph.node(node);
     }
-    let strategy = ["thread", "process"][graph.rng.usize(..2)];
+    let strategy = ["thread", "process", "remote"][graph.rng.usize(..3)];
     let Scatter { nodes, edges, keys, .. } = graph;
     let edges = if edges.is_empty() { edges } else { format!("edges:\n{edges}") };
     format!(
@@ -176,7 +176,8 @@ impl Scatter<'_> {
     fn settings(&mut self) -> String {
         let mut settings = String::new();
         if self.one_in(4) {
-            settings.push_str(", parallel_strategy: process");
+            let strategy = ["process", "remote"][self.rng.usize(..2)];
+            write!(settings, ", parallel_strategy: {strategy}").expect("memory");
         }
         if self.one_in(3) {
             settings.push_str(", allow_failure: true");

@@ -19,5 +19,6 @@ pub(crate) fn edges(flow: &str) -> Program {
     Program::new(env!("CARGO_BIN_EXE_edges")).env("FLOW", flow)
 }
 
-/// The options for processes, as compiled, and for threads.
-pub(crate) const STRATEGIES: [&str; 2] = ["", "--parallel-strategy thread"];
+/// The options for processes, since there is no pool, for threads, and for two agents.
+pub(crate) const STRATEGIES: [&str; 3] =
+    ["", "--parallel-strategy thread", concat!("--pool ", env!("CARGO_MANIFEST_DIR"), "/pools/two.toml")];

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use super::{
     Around, Surface,
     tables::{Tables, checkpoint, identities, option},
-    types::KeyType,
+    types::{KeyType, place},
     visibility::within,
 };
 use crate::plan::{Key, KeyId, Plan};
@@ -78,6 +78,7 @@ impl Within {
         keys::keys(text, plan, names, nodes, &seen);
         keys::checks(text, around, types, &seen);
         keys::table(text, plan, names, types);
+        remote(text, around);
         let _ = write!(
             text,
             "    /// What it runs.\n    pub(super) static WORKFLOW: tea::Subworkflow = tea::Subworkflow {{ id: {}, name: {:?}, \
@@ -118,6 +119,7 @@ pub(super) fn write(
     keys::keys(&mut text, plan, names, nodes, &seen);
     keys::checks(&mut text, around, types, &seen);
     keys::table(&mut text, plan, names, types);
+    remote(&mut text, around);
     text += &called.text;
     let _ = write!(
         text,
@@ -143,6 +145,13 @@ pub(super) fn write(
     }
     let _ = writeln!(text, "\n    tea::entries! {{ ({vis}) }}\n}}");
     text
+}
+
+/// Asks for the feature of the runtime that `remote` needs.
+fn remote(text: &mut String, Around { plan, sources, .. }: Around<'_>) {
+    if let Some(span) = plan.remote {
+        let _ = writeln!(text, "    tea::remote! {{ {:?} }}", place(span, sources));
+    }
 }
 
 /// Every key with its number.

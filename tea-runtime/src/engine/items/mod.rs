@@ -416,7 +416,7 @@ impl Items<'_> {
     fn pace(&mut self, items: usize, elapsed: Duration) {
         let aim = match self.run.strategy(self.site.config(0)) {
             Strategy::Thread => BATCH,
-            Strategy::Process => CROSSING_BATCH,
+            Strategy::Process | Strategy::Remote => CROSSING_BATCH,
         };
         let fit = aim.as_nanos() * items as u128 / elapsed.as_nanos().max(1);
         let fit = usize::try_from(fit).unwrap_or(usize::MAX).min(self.chunk.saturating_mul(4));

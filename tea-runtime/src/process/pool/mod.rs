@@ -19,14 +19,14 @@ mod ending;
 mod link;
 mod lost;
 mod outbox;
-mod output;
-mod pace;
+pub(crate) mod output;
+pub(crate) mod pace;
 mod queued;
 mod reading;
 pub(crate) mod state;
 mod supervisor;
 mod turn;
-mod wake;
+pub(crate) mod wake;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -58,10 +58,15 @@ impl Paces {
 
     /// The number of tasks of this kind that a worker may have.
     pub(crate) fn window(&self, kind: usize) -> usize {
-        let Some(pace) = self.0.get(&kind) else { return UNKNOWN };
+        self.known_window(kind).unwrap_or(UNKNOWN)
+    }
+
+    /// The same, if something is known of tasks of this kind.
+    pub(crate) fn known_window(&self, kind: usize) -> Option<usize> {
+        let pace = self.0.get(&kind)?;
         let by_time = usize::try_from(nanos(AHEAD) / pace.nanos.max(1)).unwrap_or(MOST);
         let by_size = usize::try_from(BYTES / pace.bytes.max(1)).unwrap_or(MOST);
-        (1 + by_time.min(by_size)).min(MOST)
+        Some((1 + by_time.min(by_size)).min(MOST))
     }
 }
 

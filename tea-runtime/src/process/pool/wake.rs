@@ -8,29 +8,29 @@ use std::{
 use rustix::io::ioctl_fionbio;
 
 /// Wakes the supervisor.
-pub(super) struct Wake {
-    pub(super) read: PipeReader,
+pub(crate) struct Wake {
+    pub(crate) read: PipeReader,
     write: PipeWriter,
     /// Whether it has been woken and has not reacted yet.
     woken: AtomicBool,
 }
 
 impl Wake {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let (read, write) = io::pipe()?;
         ioctl_fionbio(&read, true)?;
         ioctl_fionbio(&write, true)?;
         Ok(Self { read, write, woken: AtomicBool::new(false) })
     }
 
-    pub(super) fn wake(&self) {
+    pub(crate) fn wake(&self) {
         if !self.woken.swap(true, Ordering::AcqRel) {
             // It is full only if it has been written to already.
             let _ = (&self.write).write(&[0]);
         }
     }
 
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         let _ = (&self.read).read(&mut [0; 64]);
         self.woken.store(false, Ordering::Release);
     }

@@ -9,7 +9,7 @@ mod nodes;
 mod outbox;
 mod parent;
 mod runner;
-mod stdio;
+pub(crate) mod stdio;
 mod surroundings;
 mod upstream;
 

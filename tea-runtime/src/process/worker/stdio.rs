@@ -16,9 +16,15 @@ const PRIVATE: u64 = 200;
 /// Moves the streams to the parent, which are standard input and output, to separate, non-blocking descriptors.
 /// From then on, standard input is empty, and standard output goes to standard error.
 pub(crate) fn take() -> io::Result<(OwnedFd, OwnedFd)> {
-    let (socket, pipe) = (private(stdin())?, private(stdout())?);
+    let (socket, pipe) = take_blocking()?;
     ioctl_fionbio(&socket, true)?;
     ioctl_fionbio(&pipe, true)?;
+    Ok((socket, pipe))
+}
+
+/// The same, with the streams as they are.
+pub(crate) fn take_blocking() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (socket, pipe) = (private(stdin())?, private(stdout())?);
     dup2_stdin(File::open("/dev/null")?)?;
     dup2_stdout(stderr())?;
     // Writing when the parent is gone must be an error, whatever `main` has done with this signal.

@@ -299,6 +299,7 @@ fn strategy_name(strategy: Strategy) -> &'static str {
     match strategy {
         Strategy::Thread => "thread",
         Strategy::Process => "process",
+        Strategy::Remote => "remote",
     }
 }
 

@@ -1,0 +1,214 @@
+//! An agent: an instance of the program on a host, which relays units to a local pool of workers.
+//!
+//! It serves one program, over its standard input and output, and ends with it: the end of its input means that the program is
+//! gone. It runs none of the user's Rust and decodes no value.
+
+mod breakers;
+mod outbox;
+mod relayed;
+mod runs;
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fs::File,
+    os::unix::ffi::OsStrExt as _,
+    process::exit,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use self::{breakers::Asks, outbox::Outbox, runs::Relay};
+use super::{
+    build,
+    message::{FromAgent, Hello, PROTOCOL, Setup, ToAgent},
+};
+use crate::{
+    cancel::CancelReason,
+    executor::{parallelism, tokens::Tokens, wire},
+    process::{
+        frame::FrameReader,
+        identity,
+        pool::{Options, Pool},
+        worker::stdio,
+    },
+    stderr, user_code,
+};
+
+/// The exit status of an agent that cannot go on: `EX_PROTOCOL` of sysexits.
+const PROTOCOL_BROKEN: i32 = 76;
+
+/// The exit status of an agent whose `main` does not serve: `EX_UNAVAILABLE`.
+const NO_ENTRY: i32 = 69;
+
+/// How long a worker may take from its start to its hello: a network file system may have to load the program first.
+const HANDSHAKE: Duration = Duration::from_mins(1);
+
+/// The pool of this process, if it is an agent.
+static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
+
+/// Serves the program that started this process, if it is an agent. Does not return then.
+pub(crate) fn serve_if_agent() {
+    if identity::is_agent() {
+        serve();
+    }
+}
+
+/// Ends this process if it was started as an agent but is about to run a workflow of its own, because its `main` does not call
+/// `tea_runtime::init`, or not first.
+pub(crate) fn refuse_unserved_agent() {
+    if identity::is_agent() {
+        stderr::line(format_args!(
+            "tea: this process is an agent, but its `main` does not call `tea_runtime::init()` first thing"
+        ));
+        exit(NO_ENTRY);
+    }
+}
+
+fn serve() -> ! {
+    user_code::forbid();
+    let streams = stdio::take_blocking();
+    let (input, output) =
+        streams.unwrap_or_else(|error| give_up(&format!("it has no connection to its program: {error}")));
+    let outbox = Outbox::start(File::from(output), || end(0));
+    let build = build::id().unwrap_or_else(|error| give_up(&format!("its own file cannot be read: {error}")));
+    outbox.send(&FromAgent::Hello(Hello { protocol: PROTOCOL, build, pid: std::process::id() }), Vec::new());
+    let mut frames = FrameReader::new(u64::MAX >> 1);
+    let mut agent: Option<Agent> = None;
+    loop {
+        match frames.fill(&input) {
+            Ok(0) | Err(_) => end(0),
+            Ok(_) => {}
+        }
+        loop {
+            let frame = match frames.next() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(error) => give_up(&error.to_string()),
+            };
+            let (message, values) = wire::read::<ToAgent<'_>>(&frame.payload).unwrap_or_else(|error| give_up(&error));
+            match (message, &mut agent) {
+                (ToAgent::Setup(setup), None) => agent = Some(Agent::new(&setup, &outbox)),
+                (ToAgent::Goodbye, _) => {
+                    close();
+                    outbox.close();
+                    exit(0);
+                }
+                (message, Some(agent)) => {
+                    if let Err(wrong) = agent.take(message, values) {
+                        give_up(&wrong);
+                    }
+                }
+                (_, None) => give_up("its program does not tell it how to work"),
+            }
+        }
+        agent.iter_mut().for_each(Agent::submit);
+    }
+}
+
+/// What an agent has once it knows how to work.
+struct Agent {
+    pool: Arc<Pool>,
+    tokens: Arc<Tokens>,
+    outbox: Arc<Outbox>,
+    asks: Arc<Asks>,
+    runs: BTreeMap<u64, Relay>,
+    /// Units that came together.
+    units: Vec<crate::executor::Unit>,
+}
+
+impl Agent {
+    fn new(setup: &Setup, outbox: &Arc<Outbox>) -> Self {
+        let slots = setup.slots.map_or_else(parallelism, |slots| slots as usize);
+        let slots = slots.min(setup.most.map_or(usize::MAX, |most| most as usize)).max(1);
+        let unable = |why: String| -> ! {
+            outbox.send(&FromAgent::Unable { why }, Vec::new());
+            outbox.close();
+            exit(1)
+        };
+        if let Err(wrong) = enter(&setup.folder) {
+            unable(wrong);
+        }
+        if let Err(failure) = identity::can_have_workers(false) {
+            unable(failure.message);
+        }
+        let pool = Pool::new(Options { max_workers: slots, program: None, handshake: HANDSHAKE })
+            .unwrap_or_else(|error| unable(error.to_string()));
+        let _ = POOL.set(Arc::clone(&pool));
+        outbox.send(&FromAgent::Ready { slots: u32::try_from(slots).unwrap_or(u32::MAX) }, Vec::new());
+        Self {
+            pool,
+            tokens: Tokens::new(slots, None),
+            outbox: Arc::clone(outbox),
+            asks: Asks::new(Arc::clone(outbox)),
+            runs: BTreeMap::new(),
+            units: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, message: ToAgent<'_>, values: &[u8]) -> Result<(), String> {
+        match message {
+            ToAgent::Setup(_) => return Err("its program tells it twice how to work".to_owned()),
+            ToAgent::Run(run) => {
+                let relay = Relay::begin(run, Arc::clone(&self.tokens), &self.outbox, &self.asks);
+                let relay = relay.map_err(|failure| failure.message)?;
+                self.runs.insert(relay.number(), relay);
+            }
+            ToAgent::RunEnded { run } => drop(self.runs.remove(&run)),
+            ToAgent::Unit(unit) => {
+                if let Some(folder) = &unit.folder {
+                    self.submit();
+                    enter(folder)?;
+                }
+                let relay = self.runs.get_mut(&unit.run).ok_or("a unit came of a run that was not announced")?;
+                self.units.push(relay.unit(unit, values).map_err(|failure| failure.message)?);
+            }
+            ToAgent::Cancel { unit, sibling } => {
+                self.submit();
+                let reason = if sibling { CancelReason::Sibling } else { CancelReason::Requested };
+                self.runs.values().for_each(|relay| relay.cancel(unit, reason));
+            }
+            ToAgent::Breaker { ask, answer } => self.asks.answered(ask, answer),
+            ToAgent::Goodbye => {}
+        }
+        Ok(())
+    }
+
+    /// Hands over the units that came.
+    fn submit(&mut self) {
+        if !self.units.is_empty() {
+            self.pool.submit(std::mem::take(&mut self.units));
+        }
+    }
+}
+
+/// Changes to the directory in which units run.
+fn enter(folder: &[u8]) -> Result<(), String> {
+    let folder = OsStr::from_bytes(folder);
+    std::env::set_current_dir(folder).map_err(|error| {
+        format!(
+            "it does not see the directory `{}` in which the program runs ({error}): hosts must share the files that \
+             branches read and write, under the same paths",
+            folder.display()
+        )
+    })
+}
+
+/// Ends the workers.
+fn close() {
+    if let Some(pool) = POOL.get() {
+        pool.close();
+    }
+}
+
+/// Ends this process with its workers.
+fn end(status: i32) -> ! {
+    close();
+    exit(status)
+}
+
+/// Ends an agent that cannot go on. The program shows the reason, as it shows everything that an agent writes.
+fn give_up(reason: &str) -> ! {
+    stderr::line(format_args!("tea: this agent ends: {reason}"));
+    end(PROTOCOL_BROKEN)
+}

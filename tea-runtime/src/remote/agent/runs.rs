@@ -1,0 +1,215 @@
+//! The runs whose units are relayed here, and what is told of them.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use super::{breakers::Asks, outbox::Outbox, relayed::Relayed};
+use crate::{
+    cancel::{CancelReason, CancellationToken},
+    engine::Planned,
+    event::{Detail, Event, Events, Listener, Scope},
+    executor::{
+        Ticket, Unit, UnitId,
+        breakers::Breakers,
+        message::{Completion, Message, Note},
+        outcome::{Outcome, Received},
+        queue::CompletionQueue,
+        run_info::RunInfo,
+        tokens::Tokens,
+        unit::FanOut,
+        wire::{Encoded, EncodedView, UnitHead, ValueHead},
+    },
+    failure::Failure,
+    position::Position,
+    process::message::{RECORD, RecordHead, Run},
+    remote::message::{self, Done, FromAgent, News},
+    timer::{self, nanos},
+    user_code,
+};
+
+/// A run whose units are relayed here.
+pub(super) struct Relay {
+    number: u64,
+    planned: Planned,
+    fan_out: Arc<FanOut>,
+    units: Arc<Units>,
+    /// The views that units of each map share.
+    views: HashMap<u32, Arc<EncodedView>>,
+    ended: Arc<AtomicBool>,
+}
+
+/// The units that have not ended.
+#[derive(Default)]
+struct Units(Mutex<HashMap<UnitId, (u64, CancellationToken)>>);
+
+impl Units {
+    fn lock(&self) -> MutexGuard<'_, HashMap<UnitId, (u64, CancellationToken)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes workers tell what the program wants to know. What they tell is passed on.
+struct Wants(Detail);
+
+impl Listener for Wants {
+    fn on_event(&self, _: &Event<'_>) {}
+
+    fn wants(&self) -> Detail {
+        self.0
+    }
+}
+
+impl Relay {
+    /// Starts to relay the units of a run.
+    pub(super) fn begin(run: Run, tokens: Arc<Tokens>, outbox: &Arc<Outbox>, asks: &Arc<Asks>) -> Result<Self, Box<Failure>> {
+        let Run { run: number, id, module, workflow, tells, settings } = run;
+        let planned = Planned::received(&module, &workflow, &settings)?;
+        let events = Events::new(vec![Arc::new(Wants(tells))]);
+        let breakers = Arc::new(Breakers::Upstream(number, Box::new(Arc::clone(asks))));
+        let info = RunInfo::new(id, planned.plan(), events, tokens, breakers, settings);
+        let (queue, cancel) = (CompletionQueue::default(), CancellationToken::new());
+        let fan_out = Arc::new(FanOut { run: info, queue, cancel, position: Position::default() });
+        fan_out.run.reported_by(&fan_out);
+        let (units, ended) = (Arc::<Units>::default(), Arc::<AtomicBool>::default());
+        let teller = Teller {
+            number,
+            fan_out: Arc::clone(&fan_out),
+            units: Arc::clone(&units),
+            outbox: Arc::clone(outbox),
+            ended: Arc::clone(&ended),
+        };
+        let start = thread::Builder::new().name("tea-relay".into()).spawn(move || teller.run());
+        start.map_err(|error| crate::executor::payload::transport(format!("the agent cannot start a thread: {error}")))?;
+        Ok(Self { number, planned, fan_out, units, views: HashMap::new(), ended })
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The unit that came as this message.
+    ///
+    /// # Errors
+    /// If it is no unit of this program.
+    pub(super) fn unit(&mut self, unit: message::Unit<'_>, values: &[u8]) -> Result<Unit, Box<Failure>> {
+        let message::Unit { unit: number, head, view, left, .. } = unit;
+        let damaged = || crate::executor::payload::transport("a unit did not arrive as a whole");
+        let (name, config) = self.planned.site(&head).ok_or_else(damaged)?;
+        let all: Option<u64> = head.items.iter().try_fold(0_u64, |all, length| all.checked_add(*length));
+        let split = all.and_then(|all| values.len().checked_sub(usize::try_from(all).ok()?)).ok_or_else(damaged)?;
+        let (read, items) = values.split_at(split);
+        let view = self.view(&head, view, read).ok_or_else(damaged)?;
+        let work = Box::new(Relayed::of(&head, name));
+        let (index, attempt) = (Position::decode(&head.position).and_then(|at| at.part()).unwrap_or_default(), head.attempt);
+        let ticket = Ticket::new(Arc::clone(&self.fan_out));
+        let cancel = CancellationToken::new();
+        self.units.lock().insert(ticket.id(), (number, cancel.clone()));
+        let deadline = left.map(|left| timer::later(timer::now(), std::time::Duration::from_nanos(left)));
+        Ok(Unit {
+            ticket,
+            scope: Scope::numbered(number),
+            attempt,
+            config,
+            deadline,
+            cancel: Some(cancel),
+            index,
+            work,
+            encoded: Some(Box::new(Encoded { head: head.into_owned(), view, items: items.to_vec() })),
+        })
+    }
+
+    /// What a unit reads. Units of a map share it.
+    fn view(&mut self, head: &UnitHead<'_>, heads: Option<Vec<ValueHead>>, read: &[u8]) -> Option<Arc<EncodedView>> {
+        let Some(heads) = heads else { return self.views.get(&head.site).map(Arc::clone) };
+        let mut bytes = crate::executor::wire::Bytes::default();
+        bytes.start.extend_from_slice(read);
+        let view = EncodedView::new(heads, bytes);
+        if !head.items.is_empty() {
+            self.views.insert(head.site, Arc::clone(&view));
+        }
+        Some(view)
+    }
+
+    /// Cancels a unit, unless it has ended.
+    pub(super) fn cancel(&self, unit: u64, reason: CancelReason) {
+        let token = self.units.lock().values().find(|(number, _)| *number == unit).map(|(_, token)| token.clone());
+        if let Some(token) = token {
+            token.cancel_for(reason);
+        }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Release);
+        self.fan_out.queue.nudge();
+    }
+}
+
+/// Passes on what becomes of the units of a run.
+struct Teller {
+    number: u64,
+    fan_out: Arc<FanOut>,
+    units: Arc<Units>,
+    outbox: Arc<Outbox>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Teller {
+    fn run(self) {
+        user_code::forbid();
+        let mut messages = Vec::new();
+        while !self.ended.load(Ordering::Acquire) {
+            self.fan_out.queue.wait(1, None, &mut messages);
+            for note in self.fan_out.run.take_notes() {
+                self.note(note);
+            }
+            for message in messages.drain(..) {
+                match message {
+                    Message::Done(Completion { id, outcome }) => self.done(id, outcome),
+                    Message::Note(note) => self.note(note),
+                    Message::Recorded(id, raw) => {
+                        let unit = self.units.lock().get(&id).map(|(number, _)| *number);
+                        if let Some(unit) = unit {
+                            self.outbox.send_as(RECORD, &RecordHead { unit, kind: raw.kind }, vec![raw.payload]);
+                        }
+                    }
+                    // Nobody asks an agent for items.
+                    Message::Pulled(_) => {}
+                }
+            }
+            self.outbox.wait_for_room();
+        }
+    }
+
+    fn note(&self, note: Note) {
+        let (scope, news) = News::of(note);
+        let unit = scope.and_then(Scope::number);
+        self.outbox.send(&FromAgent::News { run: self.number, unit, news }, Vec::new());
+    }
+
+    fn done(&self, id: UnitId, outcome: Outcome) {
+        let Some((unit, _)) = self.units.lock().remove(&id) else { return };
+        let Outcome { received, failures, ran, refused, .. } = outcome;
+        let sizes = received.iter().map(|Received { first, bytes }| (*first as u64, bytes.len() as u64)).collect();
+        let failures = failures.into_iter().map(|(at, failure)| (at as u64, failure)).collect();
+        let done = Done {
+            unit,
+            received: sizes,
+            failures,
+            refused,
+            pid: ran.pid,
+            worker: ran.worker,
+            elapsed: nanos(ran.elapsed),
+            received_bytes: ran.received,
+        };
+        let values = received.into_iter().map(|received| received.bytes).collect();
+        self.outbox.send(&FromAgent::Done(done), values);
+    }
+}

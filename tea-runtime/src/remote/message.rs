@@ -1,0 +1,223 @@
+//! The messages between a program and its agents. Each is a frame; values follow the message in the same frame.
+
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::Scope,
+    executor::{
+        breakers::{BreakerAnswer, BreakerAt, BreakerCall},
+        message::{NodeFinished, Note},
+        outcome::Ran,
+        wire::{UnitHead, ValueHead},
+    },
+    failure::{ExitStatus, Failure},
+    plan::Place,
+    process::message::Run,
+    timer::nanos,
+};
+
+/// The version of the protocol, incremented with every change of a message or of the frames.
+pub(crate) const PROTOCOL: u32 = 1;
+
+/// A message to an agent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ToAgent<'a> {
+    /// The first message.
+    Setup(Setup),
+    /// A run, before its first unit.
+    Run(Run),
+    /// A run has ended, and no more of its units will come.
+    RunEnded { run: u64 },
+    /// Run a unit.
+    #[serde(borrow)]
+    Unit(Unit<'a>),
+    /// A unit is cancelled. It may have ended already.
+    Cancel { unit: u64, sibling: bool },
+    /// The answer to [`FromAgent::Breaker`] number `ask`.
+    Breaker { ask: u64, answer: BreakerAnswer },
+    /// There will be no more units. The agent ends its workers and itself.
+    Goodbye,
+}
+
+/// What an agent needs to know before it runs anything.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Setup {
+    /// The number of units that run at once; as many as the host has processors if it is not given.
+    pub(crate) slots: Option<u32>,
+    /// The most that may run at once, whatever the host has.
+    pub(crate) most: Option<u32>,
+    /// The program's current directory, which must be there.
+    pub(crate) folder: Vec<u8>,
+}
+
+/// A unit to run. It is followed by the values that it reads, and then by its items.
+#[expect(clippy::struct_field_names, reason = "its number, as in all other messages")]
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Unit<'a> {
+    pub(crate) unit: u64,
+    pub(crate) run: u64,
+    #[serde(borrow)]
+    pub(crate) head: UnitHead<'a>,
+    /// What it reads; `None` if it reads the same as the last unit of its site that came with a view.
+    pub(crate) view: Option<Vec<ValueHead>>,
+    /// The program's current directory, in which it runs, if that has changed since the previous unit.
+    #[serde(borrow)]
+    pub(crate) folder: Option<Cow<'a, [u8]>>,
+    /// The nanoseconds that are left for all of its attempts, if it has a deadline.
+    pub(crate) left: Option<u64>,
+}
+
+/// A message from an agent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum FromAgent {
+    /// The first message.
+    Hello(Hello),
+    /// The answer to [`Setup`]: it runs this many units at once.
+    Ready { slots: u32 },
+    /// The answer to [`Setup`]: it cannot run anything, for this reason.
+    Unable { why: String },
+    /// Something happened in a run, or on the way of this unit.
+    News { run: u64, unit: Option<u64>, news: News },
+    /// A unit ended.
+    Done(Done),
+    /// A question or report to a circuit breaker of a run.
+    Breaker { ask: u64, run: u64, at: BreakerAt, call: BreakerCall },
+}
+
+/// Who answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hello {
+    pub(crate) protocol: u32,
+    /// A hash of the program's file.
+    pub(crate) build: [u8; 32],
+    pub(crate) pid: u32,
+}
+
+/// The end of a unit. It is followed by the messages of its workers about the ends of its parts.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Done {
+    pub(crate) unit: u64,
+    /// Each piece of what follows: the part from which its messages count, and its size in bytes.
+    pub(crate) received: Vec<(u64, u64)>,
+    /// The parts that failed, ascending.
+    pub(crate) failures: Vec<(u64, Box<Failure>)>,
+    /// Its executor cannot run anything.
+    pub(crate) refused: bool,
+    pub(crate) pid: u32,
+    pub(crate) worker: Option<u32>,
+    pub(crate) elapsed: u64,
+    pub(crate) received_bytes: u64,
+}
+
+impl Done {
+    /// Where the unit ran and what it took; `worker` is its worker's number in this process.
+    pub(crate) fn ran(&self, worker: Option<u32>) -> Ran {
+        let elapsed = Duration::from_nanos(self.elapsed);
+        Ran { pid: self.pid, worker, received: self.received_bytes, ..Ran::here(elapsed) }
+    }
+}
+
+/// A [`Note`] as it is sent: with the time since something, since the clocks of two hosts differ.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum News {
+    AttemptStarted { name: String, attempt: u32, worker: u32, pid: u32, ago: u64, sent: u64 },
+    NodeStarted { node: String, place: Place, worker: u32, pid: u32, ago: u64 },
+    NodeFinished(Box<NodeNews>),
+    Progress { node: String, done: u64, total: u64 },
+    WorkerStarted { worker: u32, pid: u32, elapsed: u64 },
+    WorkerEnded { worker: u32, pid: u32 },
+    WorkerLost { worker: u32, pid: u32, exit: Option<ExitStatus>, running: String },
+    Output { worker: u32, pid: u32, label: String, line: String },
+    Warning { message: String },
+}
+
+/// A node ended.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct NodeNews {
+    node: String,
+    place: Place,
+    worker: u32,
+    pid: u32,
+    ago: u64,
+    elapsed: u64,
+    failure: Option<Box<Failure>>,
+    cached: bool,
+}
+
+impl News {
+    /// A note as it is sent, and the scope to which it belongs, if it belongs to one.
+    pub(crate) fn of(note: Note) -> (Option<Scope>, Self) {
+        let ago = |started: Instant| nanos(started.elapsed());
+        match note {
+            Note::AttemptStarted { scope, name, attempt, worker, pid, started, sent } => {
+                (Some(scope), Self::AttemptStarted { name, attempt, worker, pid, ago: ago(started), sent })
+            }
+            Note::NodeStarted { scope, node, place, worker, pid, started } => {
+                (Some(scope), Self::NodeStarted { node, place, worker, pid, ago: ago(started) })
+            }
+            Note::NodeFinished(finished) => {
+                let NodeFinished { scope, node, place, worker, pid, started, elapsed, failure, cached } = *finished;
+                let (ago, elapsed) = (ago(started), nanos(elapsed));
+                let news = NodeNews { node, place, worker, pid, ago, elapsed, failure, cached };
+                (Some(scope), Self::NodeFinished(Box::new(news)))
+            }
+            Note::Progress { scope, node, done, total } => (Some(scope), Self::Progress { node, done, total }),
+            Note::WorkerStarted { worker, pid, elapsed } => {
+                (None, Self::WorkerStarted { worker, pid, elapsed: nanos(elapsed) })
+            }
+            Note::WorkerEnded { worker, pid } => (None, Self::WorkerEnded { worker, pid }),
+            Note::WorkerLost { worker, pid, exit, running } => (None, Self::WorkerLost { worker, pid, exit, running }),
+            Note::Output { worker, pid, label, line } => (None, Self::Output { worker, pid, label, line }),
+            Note::Warning { message } => (None, Self::Warning { message }),
+        }
+    }
+
+    /// The worker that it is about, by its number on its host.
+    pub(crate) fn worker(&self) -> Option<u32> {
+        match self {
+            Self::AttemptStarted { worker, .. }
+            | Self::NodeStarted { worker, .. }
+            | Self::WorkerStarted { worker, .. }
+            | Self::WorkerEnded { worker, .. }
+            | Self::WorkerLost { worker, .. }
+            | Self::Output { worker, .. } => Some(*worker),
+            Self::NodeFinished(finished) => Some(finished.worker),
+            Self::Progress { .. } | Self::Warning { .. } => None,
+        }
+    }
+
+    /// The note here, for something in this scope. `worker` is the worker's number in this process.
+    pub(crate) fn note(self, scope: Scope, worker: u32, host: &str) -> Note {
+        let started = |ago: u64| {
+            let now = Instant::now();
+            now.checked_sub(Duration::from_nanos(ago)).unwrap_or(now)
+        };
+        match self {
+            Self::AttemptStarted { name, attempt, pid, ago, sent, .. } => {
+                Note::AttemptStarted { scope, name, attempt, worker, pid, started: started(ago), sent }
+            }
+            Self::NodeStarted { node, place, pid, ago, .. } => {
+                Note::NodeStarted { scope, node, place, worker, pid, started: started(ago) }
+            }
+            Self::NodeFinished(finished) => {
+                let NodeNews { node, place, pid, ago, elapsed, failure, cached, .. } = *finished;
+                let (started, elapsed) = (started(ago), Duration::from_nanos(elapsed));
+                let finished = NodeFinished { scope, node, place, worker, pid, started, elapsed, failure, cached };
+                Note::NodeFinished(Box::new(finished))
+            }
+            Self::Progress { node, done, total } => Note::Progress { scope, node, done, total },
+            Self::WorkerStarted { pid, elapsed, .. } => {
+                Note::WorkerStarted { worker, pid, elapsed: Duration::from_nanos(elapsed) }
+            }
+            Self::WorkerEnded { pid, .. } => Note::WorkerEnded { worker, pid },
+            Self::WorkerLost { pid, exit, running, .. } => Note::WorkerLost { worker, pid, exit, running },
+            Self::Output { pid, label, line, .. } => Note::Output { worker, pid, label, line },
+            Self::Warning { message } => Note::Warning { message: format!("host `{host}`: {message}") },
+        }
+    }
+}

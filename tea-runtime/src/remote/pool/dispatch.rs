@@ -1,0 +1,78 @@
+//! Gives units to hosts: the one that has the least to do gets the oldest unit.
+
+use std::sync::Arc;
+
+use super::{
+    Inner, Side,
+    outbox::Outbox,
+    queued::Queued,
+    state::{Stage, place},
+};
+use crate::{executor::run_info::RunInfo, process::message::Run, remote::message::ToAgent};
+
+impl Inner {
+    /// Gives units to hosts that have room for them. The caller has to send what was added for them.
+    pub(super) fn give_out(&mut self) -> Vec<(usize, Arc<Outbox>)> {
+        let mut outboxes: Vec<(usize, Arc<Outbox>)> = Vec::new();
+        while let Some((&age, oldest)) = self.waiting.first_key_value() {
+            let window = if oldest.alone() { 1 } else { self.paces.known_window(oldest.kind()).unwrap_or(1) };
+            let loads = self.hosts.iter().map(|host| &host.load).enumerate();
+            let Some(at) = place(loads, window) else { break };
+            let host = &mut self.hosts[at];
+            let (Some(side), Some(queued)) = (&mut host.side, self.waiting.remove(&age)) else {
+                // A host without streams is not ready.
+                host.load.stage = Stage::Off;
+                continue;
+            };
+            side.send(&queued, &self.folder);
+            if !outboxes.iter().any(|(known, _)| *known == at) {
+                outboxes.push((at, Arc::clone(&side.outbox)));
+            }
+            host.in_flight.insert(queued.number(), queued);
+            host.load.in_flight = host.in_flight.len();
+        }
+        outboxes
+    }
+}
+
+impl Side {
+    /// Adds a unit for the agent, and what it must know before.
+    fn send(&mut self, queued: &Queued, folder: &Vec<u8>) {
+        self.announce(&queued.unit.fan_out().run);
+        let known = match queued.shared_view() {
+            Some((site, view)) => self.views.insert(site, view) == Some(view),
+            None => false,
+        };
+        let moved = self.folder != *folder;
+        let (message, values) = queued.message(known, moved.then_some(folder));
+        self.outbox.add_with(&message, values);
+        if moved {
+            self.folder.clone_from(folder);
+        }
+    }
+
+    /// Tells the agent about a run, and makes it forget those that have ended.
+    fn announce(&mut self, info: &Arc<RunInfo>) {
+        if self.known.iter().any(|(number, _)| *number == info.number) {
+            return;
+        }
+        let Self { outbox, known, views, .. } = self;
+        known.retain(|(run, alive)| {
+            let alive = alive.strong_count() > 0;
+            if !alive {
+                outbox.add(&ToAgent::RunEnded { run: *run });
+                views.retain(|(of, _), _| of != run);
+            }
+            alive
+        });
+        known.push((info.number, Arc::downgrade(info)));
+        outbox.add(&ToAgent::Run(Run {
+            run: info.number,
+            id: info.id,
+            module: info.plan.module.to_owned(),
+            workflow: info.plan.name.to_owned(),
+            tells: info.tells,
+            settings: info.settings.clone(),
+        }));
+    }
+}

@@ -1,0 +1,123 @@
+//! Handles messages of agents.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Pool, outbox::Outbox, state::Stage};
+use crate::{
+    event::Scope,
+    executor::{
+        breakers::{BreakerAt, BreakerCall},
+        wire,
+    },
+    process::{
+        frame::Frame,
+        message::{RECORD, RecordHead},
+    },
+    remote::message::{Done, FromAgent, News, ToAgent},
+    store::RawRecord,
+};
+
+impl Pool {
+    /// Handles a frame from the agent of a host.
+    ///
+    /// # Errors
+    /// If an agent of this program does not say that.
+    pub(super) fn hear(self: &Arc<Self>, at: usize, frame: &Frame<'_>) -> Result<(), String> {
+        if frame.kind == RECORD {
+            let (RecordHead { unit, kind }, payload) = wire::read(&frame.payload)?;
+            if let Some(queued) = self.lock().hosts[at].in_flight.get(&unit) {
+                queued.unit.ticket.recorded(RawRecord { kind, payload: payload.to_vec() });
+            }
+            return Ok(());
+        }
+        let (message, values) = wire::read::<FromAgent>(&frame.payload)?;
+        match message {
+            FromAgent::Hello(_) => return Err("it said hello twice".to_owned()),
+            FromAgent::Ready { slots } => self.ready(at, slots as usize),
+            FromAgent::Unable { why } => {
+                self.lock().unusable(at, why);
+            }
+            FromAgent::News { run, unit, news } => self.news(at, run, unit, news),
+            FromAgent::Done(done) => return self.done(at, done, values),
+            FromAgent::Breaker { ask, run, at: breaker, call } => self.breaker(at, ask, run, breaker, call),
+        }
+        Ok(())
+    }
+
+    fn ready(self: &Arc<Self>, at: usize, slots: usize) {
+        let mut inner = self.lock();
+        if inner.closing {
+            return;
+        }
+        (inner.hosts[at].load.stage, inner.hosts[at].load.slots) = (Stage::Ready, slots.max(1));
+        self.more(inner);
+    }
+
+    /// Gives out what waits, and starts further hosts for what is left.
+    fn more(self: &Arc<Self>, mut inner: std::sync::MutexGuard<'_, super::Inner>) {
+        let outboxes = inner.give_out();
+        self.start_hosts(&mut inner);
+        drop(inner);
+        self.flush(&outboxes);
+    }
+
+    fn done(self: &Arc<Self>, at: usize, done: Done, values: &[u8]) -> Result<(), String> {
+        let mut inner = self.lock();
+        let host = &mut inner.hosts[at];
+        // It may have been cancelled before the run closed.
+        let Some(queued) = host.in_flight.remove(&done.unit) else { return Ok(()) };
+        host.load.in_flight = host.in_flight.len();
+        if done.refused {
+            // The host cannot run anything, and others may.
+            let why = done.failures.first().map_or_else(String::new, |(_, failure)| failure.message.clone());
+            inner.waiting.insert(queued.age, queued);
+            inner.unusable(at, why);
+            self.more(inner);
+            return Ok(());
+        }
+        let life = host.life;
+        let worker = done.worker.map(|worker| inner.numbers.of(at, life, worker));
+        let bytes = values.len() as u64;
+        inner.paces.add(queued.kind(), Duration::from_nanos(done.elapsed), queued.unit.work.parts(), bytes);
+        self.more(inner);
+        queued.done(done, values, worker)
+    }
+
+    fn news(&self, at: usize, run: u64, unit: Option<u64>, news: News) {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        let host = &mut inner.hosts[at];
+        let worker = news.worker().map_or(0, |worker| inner.numbers.of(at, host.life, worker));
+        if let Some(unit) = unit {
+            let Some(queued) = host.in_flight.get_mut(&unit) else { return };
+            queued.begun |= matches!(news, News::AttemptStarted { .. });
+            if queued.unit.fan_out().run.events.is_active() {
+                queued.unit.ticket.note(news.note(queued.scope(), worker, &host.name));
+            }
+            return;
+        }
+        let known = host.side.as_ref().and_then(|side| side.known.iter().find(|(known, _)| *known == run));
+        if let Some(info) = known.and_then(|(_, info)| info.upgrade()) {
+            info.note(news.note(Scope::ROOT, worker, &host.name));
+        }
+    }
+
+    fn breaker(self: &Arc<Self>, at: usize, ask: u64, run: u64, breaker: BreakerAt, call: BreakerCall) {
+        let inner = self.lock();
+        let side = inner.hosts[at].side.as_ref();
+        let known = side.and_then(|side| {
+            let (_, info) = side.known.iter().find(|(known, _)| *known == run)?;
+            Some((info.upgrade()?, Arc::clone(&side.outbox)))
+        });
+        drop(inner);
+        let Some((info, outbox)): Option<(_, Arc<Outbox>)> = known else { return };
+        let pool = Arc::downgrade(self);
+        let reply = move |answer| {
+            outbox.add(&ToAgent::Breaker { ask, answer });
+            if let Some(pool) = pool.upgrade() {
+                pool.flush(&[(at, outbox)]);
+            }
+        };
+        info.breakers.call_later(breaker, call, Box::new(reply));
+    }
+}

@@ -1,0 +1,84 @@
+//! Handles hosts that are lost, and the units that they had.
+
+use std::sync::Arc;
+
+use super::{Pool, state::Stage};
+use crate::{
+    cancel::CancelReason,
+    executor::message::Note,
+    failure::cancelled,
+    words::counted,
+};
+
+impl Pool {
+    /// Handles the end of a host's agent: units that had not begun there go to other hosts, and so do those that had, which run
+    /// again. Returns whether the host is needed again.
+    pub(super) fn gone(self: &Arc<Self>, at: usize, served: bool, why: &str) -> bool {
+        let mut inner = self.lock();
+        let closing = inner.closing;
+        let host = &mut inner.hosts[at];
+        host.side.iter().for_each(|side| side.outbox.close());
+        host.side = None;
+        let unusable = match &host.load.stage {
+            Stage::Unusable(why) => Some(why.clone()),
+            _ => None,
+        };
+        if unusable.is_none() {
+            host.load.stage = Stage::Off;
+        }
+        host.load.in_flight = 0;
+        host.life += 1;
+        let name = host.name.clone();
+        let mut in_flight: Vec<_> = std::mem::take(&mut host.in_flight).into_values().collect();
+        in_flight.sort_by_key(|queued| queued.age);
+        let (mut begun, mut moved, mut ended) = (0_u32, 0_u32, Vec::new());
+        for mut queued in in_flight {
+            let ran = queued.begun;
+            if let Some(reason) = queued.unit.cancellation().reason() {
+                ended.push((queued, cancelled(reason)));
+            } else if closing {
+                ended.push((queued, cancelled(CancelReason::Requested)));
+            } else if let Some(failure) = queued.host_lost(&name) {
+                ended.push((queued, Box::new(failure)));
+            } else {
+                (begun, moved) = (begun + u32::from(ran), moved + u32::from(!ran));
+                inner.waiting.insert(queued.age, queued);
+            }
+        }
+        if !closing && let Some(refusal) = inner.refusal.clone() {
+            inner.refuse_all(&refusal);
+        }
+        let outboxes = inner.give_out();
+        let wanted = !inner.waiting.is_empty() && unusable.is_none() && !closing;
+        if wanted {
+            inner.hosts[at].load.stage = Stage::Starting;
+        }
+        self.start_hosts(&mut inner);
+        drop(inner);
+        self.flush(&outboxes);
+        for (queued, failure) in ended {
+            queued.fail(&failure);
+        }
+        if !closing {
+            let again = (begun > 0).then(|| format!("{} that ran there {} again", units(begun), verb(begun, "run")));
+            let elsewhere = (moved > 0).then(|| format!("{} that had not begun {} on", units(moved), verb(moved, "move")));
+            let rest: Vec<_> = again.into_iter().chain(elsewhere).collect();
+            let rest = if rest.is_empty() { String::new() } else { format!("; {}", rest.join(", and ")) };
+            let what = match (&unusable, served) {
+                (Some(why), _) => format!("host `{name}` cannot be used: {why}"),
+                (None, true) => format!("host `{name}` is lost: {why}"),
+                (None, false) => format!("host `{name}` did not come: {why}"),
+            };
+            self.tell(Note::Warning { message: format!("{what}{rest}") });
+        }
+        wanted
+    }
+}
+
+fn units(count: u32) -> String {
+    counted(count, "unit", "units")
+}
+
+fn verb(count: u32, verb: &str) -> String {
+    if count == 1 { format!("{verb}s") } else { verb.to_owned() }
+}

@@ -1,0 +1,281 @@
+//! The program's side: units that wait, and hosts with agents that run them.
+//!
+//! The thread that submits a unit gives it to a host directly if one has room, and writes to it without waiting. Everything else
+//! is done by one thread for each host. None of them runs any of the user's Rust: units arrive here as bytes, and outcomes are
+//! passed on as bytes.
+//!
+//! | module | duty |
+//! |---|---|
+//! | `state` | which unit goes to which host: decisions, no input or output |
+//! | `queued` | a unit in the pool |
+//! | `dispatch` | giving units to hosts |
+//! | `host` | the thread of a host: starts its agent, and looks after the streams |
+//! | `hearing`, `lost` | what it does when an agent has sent something, or is gone |
+//! | `outbox` | sending to an agent |
+
+mod dispatch;
+mod hearing;
+mod host;
+mod lost;
+mod outbox;
+mod queued;
+mod state;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    os::unix::ffi::OsStrExt as _,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    thread::{self, JoinHandle},
+};
+
+use self::{
+    outbox::Outbox,
+    queued::Queued,
+    state::{Load, Numbers, Stage, shares, starts},
+};
+use super::{file::PoolFile, launch::Launcher, message::ToAgent};
+use crate::{
+    cancel::CancelReason,
+    executor::{Unit, UnitId, message::Note, parallelism, run_info::RunInfo},
+    failure::{Failure, FailureKind, cancelled},
+    process::pool::{pace::Paces, wake::Wake},
+};
+
+/// Hosts, and the units that they will run.
+pub(crate) struct Pool {
+    launcher: Box<dyn Launcher>,
+    slots: Option<u32>,
+    inner: Mutex<Inner>,
+    /// Wakes the thread of each host.
+    wakes: Vec<Wake>,
+}
+
+/// What the lock of a pool protects.
+struct Inner {
+    /// By age.
+    waiting: BTreeMap<u64, Box<Queued>>,
+    next_age: u64,
+    hosts: Vec<Host>,
+    paces: Paces,
+    numbers: Numbers,
+    /// The program's current directory when the last units were submitted. They run there.
+    folder: Vec<u8>,
+    /// The run of the units that were submitted last.
+    run: Weak<RunInfo>,
+    /// Why nothing can run.
+    refusal: Option<Box<Failure>>,
+    closing: bool,
+}
+
+/// A host of the pool.
+struct Host {
+    name: String,
+    load: Load,
+    /// The most that it may run at once, whatever it has.
+    share: Option<u32>,
+    /// The number of agents that were started there.
+    life: u32,
+    /// By their numbers.
+    in_flight: HashMap<u64, Box<Queued>>,
+    side: Option<Side>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What is needed to send something to the agent of a host.
+struct Side {
+    outbox: Arc<Outbox>,
+    /// The runs that it knows.
+    known: Vec<(u64, Weak<RunInfo>)>,
+    /// The views that it keeps, by run and site.
+    views: HashMap<(u64, u32), u64>,
+    /// The directory that it was told last.
+    folder: Vec<u8>,
+}
+
+impl Pool {
+    /// A pool of these hosts, which together run at most `most` units at once.
+    pub(crate) fn new(
+        file: &PoolFile,
+        hosts: usize,
+        launcher: Box<dyn Launcher>,
+        most: Option<usize>,
+    ) -> std::io::Result<Arc<Self>> {
+        let slots = file.slots.map(std::num::NonZero::get);
+        let guess = slots.map_or_else(parallelism, |slots| slots as usize);
+        let host = |(at, share): (usize, Option<u32>)| Host {
+            name: launcher.name(at),
+            load: Load {
+                stage: Stage::Off,
+                slots: share.map_or(guess, |share| guess.min(share as usize)),
+                in_flight: 0,
+            },
+            share,
+            life: 0,
+            in_flight: HashMap::new(),
+            side: None,
+            thread: None,
+        };
+        let hosts: Vec<_> = shares(hosts, most).into_iter().enumerate().map(host).collect();
+        let wakes = hosts.iter().map(|_| Wake::new()).collect::<Result<_, _>>()?;
+        let inner = Inner {
+            waiting: BTreeMap::new(),
+            next_age: 0,
+            hosts,
+            paces: Paces::default(),
+            numbers: Numbers::default(),
+            folder: Vec::new(),
+            run: Weak::new(),
+            refusal: None,
+            closing: false,
+        };
+        Ok(Arc::new(Self { launcher, slots, inner: Mutex::new(inner), wakes }))
+    }
+
+    /// The number of units that all hosts together run at once, as far as is known.
+    pub(crate) fn slots(&self) -> usize {
+        self.lock().hosts.iter().map(|host| host.load.slots).sum()
+    }
+
+    /// Accepts units.
+    pub(crate) fn submit(self: &Arc<Self>, units: Vec<Unit>) {
+        let folder = std::env::current_dir().map(|folder| folder.as_os_str().as_bytes().to_vec()).unwrap_or_default();
+        let mut cancels = Vec::with_capacity(units.len());
+        let mut inner = self.lock();
+        if inner.closing {
+            drop(inner);
+            return units.into_iter().for_each(|unit| unit.fail(&cancelled(CancelReason::Requested)));
+        }
+        inner.folder = folder;
+        for unit in units {
+            inner.run = Arc::downgrade(&unit.fan_out().run);
+            let cancel = unit.cancellation().clone();
+            match Queued::new(unit) {
+                Ok(mut queued) => {
+                    cancels.push((queued.id(), cancel));
+                    inner.next_age += 1;
+                    queued.age = inner.next_age;
+                    inner.waiting.insert(queued.age, queued);
+                }
+                Err(unit) => {
+                    let message = "a unit came that was not written as bytes before";
+                    unit.fail(&Failure::new(FailureKind::Transport, message));
+                }
+            }
+        }
+        if let Some(refusal) = inner.refusal.clone() {
+            inner.refuse_all(&refusal);
+            return;
+        }
+        let outboxes = inner.give_out();
+        self.start_hosts(&mut inner);
+        drop(inner);
+        self.flush(&outboxes);
+        for (id, cancel) in cancels {
+            let pool = Arc::downgrade(self);
+            cancel.on_cancel(move |reason| {
+                if let Some(pool) = pool.upgrade() {
+                    pool.cancel(id, reason);
+                }
+            });
+        }
+    }
+
+    /// Starts the threads of hosts that are needed.
+    fn start_hosts(self: &Arc<Self>, inner: &mut Inner) {
+        let loads = inner.hosts.iter().map(|host| &host.load).enumerate();
+        for at in starts(loads, inner.waiting.len()) {
+            let pool = Arc::clone(self);
+            let started = thread::Builder::new().name("tea-host".into()).spawn(move || host::run(&pool, at));
+            let host = &mut inner.hosts[at];
+            match started {
+                Ok(thread) => {
+                    // The one before it has ended, or is about to.
+                    host.thread = Some(thread);
+                    host.load.stage = Stage::Starting;
+                }
+                Err(error) => inner.unusable(at, format!("no thread can be started for it: {error}")),
+            }
+        }
+    }
+
+    /// Sends what was added. What is not accepted at once is sent by the threads of the hosts.
+    fn flush(&self, outboxes: &[(usize, Arc<Outbox>)]) {
+        for (at, outbox) in outboxes {
+            if !outbox.flush() {
+                self.wakes[*at].wake();
+            }
+        }
+    }
+
+    fn cancel(&self, id: UnitId, reason: CancelReason) {
+        let mut inner = self.lock();
+        let age = inner.waiting.iter().find(|(_, queued)| queued.id() == id).map(|(age, _)| *age);
+        if let Some(queued) = age.and_then(|age| inner.waiting.remove(&age)) {
+            drop(inner);
+            return queued.fail(&cancelled(reason));
+        }
+        let host = inner.hosts.iter().enumerate().find(|(_, host)| host.in_flight.contains_key(&id.get()));
+        let outbox = host.and_then(|(at, host)| Some((at, Arc::clone(&host.side.as_ref()?.outbox))));
+        drop(inner);
+        if let Some((at, outbox)) = outbox {
+            outbox.add(&ToAgent::Cancel { unit: id.get(), sibling: reason == CancelReason::Sibling });
+            self.flush(&[(at, outbox)]);
+        }
+    }
+
+    /// Ends all agents and waits for them, with whatever they are running.
+    pub(crate) fn close(&self) {
+        let mut inner = self.lock();
+        inner.closing = true;
+        let threads: Vec<_> = inner.hosts.iter_mut().filter_map(|host| host.thread.take()).collect();
+        let failure = cancelled(CancelReason::Requested);
+        let waiting = std::mem::take(&mut inner.waiting);
+        drop(inner);
+        waiting.into_values().for_each(|queued| queued.fail(&failure));
+        self.wakes.iter().for_each(Wake::wake);
+        for thread in threads {
+            // If it panicked, the panic hook has reported that, and its units have failed.
+            drop(thread.join());
+        }
+    }
+
+    /// Leaves a note for the run whose units came last.
+    fn tell(&self, note: Note) {
+        let run = self.lock().run.upgrade();
+        if let Some(run) = run {
+            run.note(note);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Fails all units that wait, now and later.
+    fn refuse_all(&mut self, failure: &Failure) {
+        self.refusal = Some(Box::new(failure.clone()));
+        for queued in std::mem::take(&mut self.waiting).into_values() {
+            queued.refuse(failure);
+        }
+    }
+
+    /// A host cannot be used. If none can, nothing can run.
+    fn unusable(&mut self, at: usize, why: String) {
+        self.hosts[at].load.stage = Stage::Unusable(why);
+        let reasons: Vec<_> = self
+            .hosts
+            .iter()
+            .filter_map(|host| match &host.load.stage {
+                Stage::Unusable(why) => Some(format!("`{}`: {why}", host.name)),
+                _ => None,
+            })
+            .collect();
+        if reasons.len() == self.hosts.len() {
+            let mut failure = Failure::new(FailureKind::Error, "no host of the pool can be used");
+            failure.message = format!("no host of the pool can be used: {}", reasons.join("; "));
+            self.refuse_all(&failure);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Sends to an agent without waiting for it. What is not accepted at once is sent by the host's thread.
+
+use std::{
+    collections::VecDeque,
+    io::IoSlice,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use rustix::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    io::{Errno, writev},
+};
+
+use crate::{
+    executor::wire::{self, Piece},
+    process::{
+        frame::{HEADER, Header},
+        message::MESSAGE,
+    },
+    remote::message::ToAgent,
+};
+
+/// The number of pieces that are passed to the system at once.
+const VECTORED: usize = 16;
+
+/// Frames of at most this size are combined.
+const SMALL: usize = 16 << 10;
+
+/// The sending side of the stream to an agent.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    stream: OwnedFd,
+    queue: Mutex<Queue>,
+}
+
+/// Frames in the order of their numbers. The first may have been sent in part.
+#[derive(Debug, Default)]
+struct Queue {
+    number: u64,
+    waiting: VecDeque<Piece>,
+    /// The number of bytes of the first piece that have been sent.
+    sent: usize,
+    /// Nobody reads any more.
+    closed: bool,
+}
+
+impl Outbox {
+    /// Sends to `stream`, which must be non-blocking.
+    pub(super) fn new(stream: OwnedFd) -> Self {
+        Self { stream, queue: Mutex::default() }
+    }
+
+    /// Adds a message, to be sent with the next [`flush`](Self::flush).
+    pub(super) fn add(&self, message: &ToAgent<'_>) {
+        self.add_with(message, Vec::new());
+    }
+
+    /// Adds a message that values follow. Returns its size.
+    pub(super) fn add_with(&self, message: &ToAgent<'_>, values: Vec<Piece>) -> usize {
+        let mut start = vec![0; HEADER];
+        wire::write(message, &mut start);
+        let size = start.len() + values.iter().map(|piece| piece.len()).sum::<usize>();
+        let mut queue = self.lock();
+        if queue.closed {
+            return size;
+        }
+        Header::seal(MESSAGE, queue.number, &mut start, values.iter().map(|piece| &**piece));
+        queue.number += 1;
+        for piece in [Piece::Written(start)].into_iter().chain(values).filter(|piece| !piece.is_empty()) {
+            match (queue.waiting.back_mut(), piece) {
+                (Some(Piece::Written(last)), Piece::Written(next)) if last.len() + next.len() <= SMALL => {
+                    last.extend_from_slice(&next);
+                }
+                (_, piece) => queue.waiting.push_back(piece),
+            }
+        }
+        size
+    }
+
+    /// Sends as much as is accepted now. Returns whether that was everything.
+    pub(super) fn flush(&self) -> bool {
+        let mut queue = self.lock();
+        while !queue.waiting.is_empty() && !queue.closed {
+            let mut first = queue.sent;
+            let next = queue.waiting.iter().take(VECTORED);
+            let parts: Vec<_> = next.map(|piece| IoSlice::new(&piece[std::mem::take(&mut first)..])).collect();
+            match writev(&self.stream, &parts) {
+                Ok(sent) => queue.advance(sent),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return false,
+                // The host's thread notices it too.
+                Err(_) => queue.close(),
+            }
+        }
+        true
+    }
+
+    /// Discards what has not been sent.
+    pub(super) fn close(&self) {
+        self.lock().close();
+    }
+
+    /// Whether there is something left to send.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.lock().waiting.is_empty()
+    }
+
+    pub(super) fn stream(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn advance(&mut self, mut sent: usize) {
+        while let Some(first) = self.waiting.front() {
+            let left = first.len() - self.sent;
+            if sent < left {
+                self.sent += sent;
+                return;
+            }
+            sent -= left;
+            self.sent = 0;
+            self.waiting.pop_front();
+        }
+    }
+
+    fn close(&mut self) {
+        self.closed = true;
+        self.waiting.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+    use crate::{process::frame::FrameReader, remote::message::Setup};
+
+    #[test]
+    fn what_does_not_fit_is_sent_later_and_in_order() {
+        let (mut read, write) = std::io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&write, true).unwrap();
+        let outbox = Outbox::new(write.into());
+        let folders = [vec![1; 10], vec![2; 3 << 20], vec![3; 5]];
+        for folder in &folders {
+            let setup = Setup { slots: None, most: None, folder: folder.clone() };
+            outbox.add_with(&ToAgent::Setup(setup), vec![Piece::Written(folder.clone())]);
+        }
+        let reader = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            read.read_to_end(&mut bytes).unwrap();
+            bytes
+        });
+        while !outbox.flush() {
+            std::thread::yield_now();
+        }
+        assert!(!outbox.is_waiting());
+        drop(outbox);
+        let (bytes, mut frames) = (reader.join().unwrap(), FrameReader::new(u64::MAX));
+        frames.push(&bytes);
+        for folder in folders {
+            let frame = frames.next().unwrap().unwrap();
+            let (ToAgent::Setup(setup), values) = wire::read(&frame.payload).unwrap() else { panic!("it was that") };
+            assert!(setup.folder == folder && values == folder);
+        }
+        assert_eq!(frames.next(), Ok(None));
+    }
+}

@@ -1,0 +1,140 @@
+//! A unit in the pool: waiting, or on a host.
+
+use std::{borrow::Cow, time::Duration};
+
+use crate::{
+    event::Scope,
+    executor::{
+        Unit, UnitId,
+        outcome::{Outcome, Ran, Received},
+        wire::{Encoded, Piece},
+    },
+    failure::{Failure, FailureKind},
+    remote::message::{self, Done, ToAgent},
+    timer::{self, nanos},
+};
+
+/// A unit in the pool.
+pub(super) struct Queued {
+    pub(super) unit: Unit,
+    /// Its age in the queue, to which it returns if its host is lost.
+    pub(super) age: u64,
+    encoded: Box<Encoded>,
+    /// Whether it has begun on its host.
+    pub(super) begun: bool,
+    /// The hosts that were lost while it ran there.
+    lost: Vec<String>,
+}
+
+/// The number of hosts that may be lost under a unit: when it is one more, the unit is suspected of it.
+const LOST: usize = 1;
+
+impl Queued {
+    /// A unit that the engine has encoded.
+    pub(super) fn new(mut unit: Unit) -> Result<Box<Self>, Box<Unit>> {
+        let Some(encoded) = unit.encoded.take() else { return Err(Box::new(unit)) };
+        Ok(Box::new(Self { unit, age: 0, encoded, begun: false, lost: Vec::new() }))
+    }
+
+    pub(super) fn id(&self) -> UnitId {
+        self.unit.id()
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.id().get()
+    }
+
+    pub(super) fn kind(&self) -> usize {
+        self.unit.work.kind()
+    }
+
+    pub(super) fn scope(&self) -> Scope {
+        self.unit.scope
+    }
+
+    /// Whether it must not wait behind others: it would start even if a circuit has opened in the meantime.
+    pub(super) fn alone(&self) -> bool {
+        self.unit.config().circuit_breaker.is_some()
+    }
+
+    /// The site whose units share a view, and the view's number; `None` for a branch.
+    pub(super) fn shared_view(&self) -> Option<((u64, u32), u64)> {
+        let Encoded { head, view, .. } = &*self.encoded;
+        (!head.items.is_empty()).then(|| ((self.unit.fan_out().run.number, head.site), view.number))
+    }
+
+    /// The message for the unit, without what the agent already knows, and the values that follow it.
+    pub(super) fn message<'a>(&'a self, known_view: bool, folder: Option<&'a [u8]>) -> (ToAgent<'a>, Vec<Piece>) {
+        let Encoded { head, view, items } = &*self.encoded;
+        let left = self.unit.deadline.map(|deadline| nanos(deadline.saturating_duration_since(timer::now())));
+        let message = message::Unit {
+            unit: self.number(),
+            run: self.unit.fan_out().run.number,
+            head: head.clone(),
+            view: (!known_view).then(|| view.heads.clone()),
+            folder: folder.map(Cow::Borrowed),
+            left,
+        };
+        let mut values = Vec::new();
+        if !known_view {
+            values.push(Piece::Written(view.bytes.start.clone()));
+            values.extend(view.bytes.rest.iter().cloned());
+        }
+        values.push(Piece::Written(items.clone()));
+        (ToAgent::Unit(message), values)
+    }
+
+    /// Delivers the outcome that its agent told, followed by `values`. `worker` is the worker's number in this process.
+    ///
+    /// # Errors
+    /// If that is not an outcome.
+    pub(super) fn done(self: Box<Self>, done: Done, values: &[u8], worker: Option<u32>) -> Result<(), String> {
+        let ran = done.ran(worker);
+        let (mut received, mut rest) = (Vec::with_capacity(done.received.len()), values);
+        for (first, length) in &done.received {
+            let split = usize::try_from(*length).ok().and_then(|length| rest.split_at_checked(length));
+            let (bytes, after) = split.ok_or("an outcome did not arrive as a whole")?;
+            received.push(Received { first: index(*first)?, bytes: bytes.to_vec() });
+            rest = after;
+        }
+        let parts = self.unit.work.parts();
+        let mut failures = Vec::with_capacity(done.failures.len());
+        for (at, failure) in done.failures {
+            let at = index(at)?;
+            if at >= parts {
+                return Err(format!("part {at} of a unit with {parts} failed"));
+            }
+            failures.push((at, failure));
+        }
+        let Unit { ticket, work, .. } = self.unit;
+        ticket.finish(Outcome { work: Some(work), received, failures, ..Outcome::of(ran) });
+        Ok(())
+    }
+
+    /// Fails all parts.
+    pub(super) fn fail(self: Box<Self>, failure: &Failure) {
+        let Unit { ticket, work, .. } = self.unit;
+        ticket.finish(Outcome::failed(work, failure, Ran::here(Duration::ZERO)));
+    }
+
+    /// Fails the unit because its executor cannot run anything.
+    pub(super) fn refuse(self: Box<Self>, failure: &Failure) {
+        self.unit.refuse(failure);
+    }
+
+    /// Its host is lost. Returns the failure of a unit under which too many were.
+    pub(super) fn host_lost(&mut self, host: &str) -> Option<Failure> {
+        if !std::mem::take(&mut self.begun) {
+            return None;
+        }
+        self.lost.push(host.to_owned());
+        (self.lost.len() > LOST).then(|| {
+            let message = format!("its host was lost while it ran, again and again: {}", self.lost.join(", then "));
+            Failure::new(FailureKind::Crash, message)
+        })
+    }
+}
+
+fn index(number: u64) -> Result<usize, String> {
+    usize::try_from(number).map_err(|_| "a number is too large".to_owned())
+}

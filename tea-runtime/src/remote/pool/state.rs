@@ -1,0 +1,108 @@
+//! Which unit goes to which host: decisions, without input or output.
+
+use std::collections::BTreeMap;
+
+/// The state of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It is not needed, or was lost and will be needed again.
+    Off,
+    /// Its agent is being started.
+    Starting,
+    /// It accepts units.
+    Ready,
+    /// It cannot be used, for this reason.
+    Unusable(String),
+}
+
+/// What is known of a host for a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) stage: Stage,
+    /// The number of units that it runs at once, as far as is known.
+    pub(crate) slots: usize,
+    pub(crate) in_flight: usize,
+}
+
+/// The host for a unit of which a slot may have `window` at a time: the one that has the least to do.
+pub(crate) fn place<'a>(hosts: impl IntoIterator<Item = (usize, &'a Load)>, window: usize) -> Option<usize> {
+    let ready = hosts.into_iter().filter(|(_, host)| host.stage == Stage::Ready);
+    let room = ready.filter(|(_, host)| host.in_flight < host.slots.saturating_mul(window));
+    // Units for each slot, compared without division.
+    room.min_by(|(_, one), (_, other)| (one.in_flight * other.slots).cmp(&(other.in_flight * one.slots))).map(|host| host.0)
+}
+
+/// The hosts to start, so that these waiting units find room.
+pub(crate) fn starts<'a>(hosts: impl IntoIterator<Item = (usize, &'a Load)>, waiting: usize) -> Vec<usize> {
+    let hosts: Vec<_> = hosts.into_iter().collect();
+    let coming = hosts.iter().filter(|(_, host)| host.stage == Stage::Starting).map(|(_, host)| host.slots);
+    let mut left = waiting.saturating_sub(coming.sum());
+    let mut starts = Vec::new();
+    for (at, host) in hosts.iter().filter(|(_, host)| host.stage == Stage::Off) {
+        if left == 0 {
+            break;
+        }
+        starts.push(*at);
+        left = left.saturating_sub(host.slots);
+    }
+    starts
+}
+
+/// How many units each host may run at once where `most` hold for all together: as evenly as possible. Hosts beyond `most` are
+/// not used.
+pub(crate) fn shares(hosts: usize, most: Option<usize>) -> Vec<Option<u32>> {
+    let Some(most) = most else { return vec![None; hosts] };
+    let used = hosts.min(most.max(1));
+    let share = |at: usize| u32::try_from(most / used + usize::from(at < most % used)).unwrap_or(u32::MAX).max(1);
+    (0..used).map(|at| Some(share(at))).collect()
+}
+
+/// The numbers of workers in this process, by host, life of its agent, and number there.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers(BTreeMap<(usize, u32, u32), u32>);
+
+impl Numbers {
+    pub(crate) fn of(&mut self, host: usize, life: u32, worker: u32) -> u32 {
+        let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        *self.0.entry((host, life, worker)).or_insert(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn host(stage: Stage, slots: usize, in_flight: usize) -> Load {
+        Load { stage, slots, in_flight }
+    }
+
+    #[test]
+    fn the_host_with_the_least_to_do_gets_the_next_unit() {
+        let hosts = [host(Stage::Ready, 2, 1), host(Stage::Ready, 8, 3), host(Stage::Starting, 9, 0)];
+        let place = |window| place(hosts.iter().enumerate(), window);
+        assert_eq!(place(1), Some(1));
+        assert_eq!(place(0), None);
+    }
+
+    #[test]
+    fn as_many_hosts_are_started_as_are_needed() {
+        let hosts = [host(Stage::Starting, 2, 0), host(Stage::Off, 2, 0), host(Stage::Off, 2, 0)];
+        let starts = |waiting| starts(hosts.iter().enumerate(), waiting);
+        assert_eq!(starts(2), [0_usize; 0]);
+        assert_eq!(starts(3), [1]);
+        assert_eq!(starts(9), [1, 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn shares_are_even_and_no_more_than_allowed(hosts in 1..20_usize, most in 1..50_usize) {
+            let shares = shares(hosts, Some(most));
+            let sum: u32 = shares.iter().flatten().sum();
+            prop_assert_eq!(sum as usize, most);
+            let (least, greatest) = (shares.iter().min().unwrap(), shares.iter().max().unwrap());
+            prop_assert!(greatest.unwrap() - least.unwrap() <= 1 && shares.len() <= hosts);
+        }
+    }
+}

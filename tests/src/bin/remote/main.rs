@@ -1,0 +1,67 @@
+//! Workflows with `remote`. The variable `FLOW` says which one runs; the tests are in `tests/remote`.
+#![forbid(unsafe_code)]
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use tea_runtime::include_workflow;
+use tests::trace;
+
+include_workflow!("items.yaml", main = false);
+include_workflow!("nested.yaml", main = false);
+include_workflow!("refused.yaml", main = false);
+
+fn main() -> ExitCode {
+    // As the main of a user who has forgotten something.
+    if std::env::var("FLOW").as_deref() == Ok("refused") {
+        return match refused::builder().pool(std::env::var_os("POOL").unwrap_or_default()).run(refused::Input::new()) {
+            Ok(output) => {
+                println!("{:?}", output.out);
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    tea_runtime::init();
+    match std::env::var("FLOW").unwrap_or_default().as_str() {
+        "items" => items::main(),
+        "nested" => nested::main(),
+        other => panic!("no workflow {other}"),
+    }
+}
+
+/// The process above this worker: its agent, or the program.
+fn above() -> u32 {
+    std::os::unix::process::parent_id()
+}
+
+/// Notes that this item began, waits while there is a file of that name in the folder, and notes that it ended. Nothing of the
+/// sort without a folder.
+fn visit(folder: &Path, item: u64) -> io::Result<u64> {
+    if folder.as_os_str().is_empty() {
+        return Ok(item * item);
+    }
+    let note = |what: &str| trace::note(&folder.join("log"), &format!("{what} {item} {} {}", above(), std::process::id()));
+    note("begin")?;
+    while folder.join(format!("hold-{item}")).exists() || folder.join("hold").exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    note("end")?;
+    Ok(item * item)
+}
+
+/// Notes when an item begins and ends, with its process.
+fn counted(log: &Path, item: u64) -> io::Result<u64> {
+    let note = |what: &str| trace::note(log, &format!("{what} {item} {}", std::process::id()));
+    note("begin")?;
+    std::thread::sleep(Duration::from_millis(5));
+    note("end")?;
+    Ok(item)
+}

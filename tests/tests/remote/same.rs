@@ -1,0 +1,63 @@
+//! What comes out is the same wherever it runs.
+
+use super::*;
+
+#[test]
+fn two_agents_give_the_bytes_that_threads_and_processes_give() {
+    let stage = Stage::new(2, 2);
+    let run = |program: Program| program.run().json();
+    let plain = || Program::new(REMOTE).env("FLOW", "items").arg("--count=5000");
+    let expected = run(plain().args("--parallel-strategy thread"));
+    assert_eq!(run(plain()), expected, "without a pool");
+    assert_eq!(run(stage.program("items").arg("--count=5000")), expected);
+    assert_eq!(run(plain().env("TEA_POOL", stage.path("pool.toml"))), expected, "by the variable");
+    assert_eq!(expected["total"], (0..5000_u64).map(|item| item * item + item).sum::<u64>());
+}
+
+#[test]
+fn both_agents_work_and_nothing_of_the_program_itself_does() {
+    let stage = Stage::new(2, 1);
+    stage.hold(0);
+    stage.hold(1);
+    let running = stage.items(40).start();
+    let notes = stage.begun(&running, &[0, 1]);
+    let agents = agents(&notes);
+    assert!(agents.len() == 2 && !agents.contains(&running.pid()), "{notes:?}");
+    stage.release(0);
+    stage.release(1);
+    let finished = running.finish();
+    assert_eq!(finished.json()["out"], serde_json::json!(squares(40)));
+    let mut ended = stage.noted("end");
+    ended.sort_unstable();
+    assert_eq!(ended, (0..40).collect::<Vec<_>>());
+}
+
+/// Counts the most items that were under way at the same time.
+fn most_at_once(log: &[String]) -> i64 {
+    let steps = log.iter().map(|line| if line.starts_with("begin") { 1 } else { -1 });
+    let counts = steps.scan(0, |now, step| {
+        *now += step;
+        Some(*now)
+    });
+    counts.max().unwrap_or(0)
+}
+
+#[test]
+fn nested_fan_outs_share_the_slots_of_their_host() {
+    for (hosts, slots, args, most) in [(1, 2, "", 2), (1, 3, "--max-workers 1", 1), (2, 2, "--max-workers 3", 3)] {
+        let stage = Stage::new(hosts, slots);
+        let program = stage.program("nested").arg("--log").arg(stage.path("trace")).args(args);
+        assert_eq!(program.run().json()["out"], 380);
+        let log = trace::lines(&stage.path("trace"));
+        assert_eq!(log.len(), 80);
+        assert!(most_at_once(&log) <= most, "{hosts} hosts, {slots} slots, {args}: {log:?}");
+    }
+}
+
+#[test]
+fn events_tell_of_nodes_and_workers_on_hosts() {
+    let stage = Stage::new(2, 1);
+    let finished = stage.program("items").args("--count 6 -vv").run();
+    assert!(finished.stderr.contains("worker 0 is ready"), "{}", finished.stderr);
+    assert_eq!(finished.json()["out"], serde_json::json!(squares(6)));
+}
