@@ -69,7 +69,7 @@ codes! {
     DUPLICATE_NAME = 103, "the same name twice";
     /// `from`, `to`, `fan_in`, `goto` or `needs` with a name that no node has.
     UNKNOWN_NODE = 104, "unknown node";
-    /// `output` or `failures` with a name that no key has.
+    /// `output`, `failures` or `allow_failure` with a name that no key has.
     UNKNOWN_KEY = 105, "unknown state key";
     /// `item_var` or `index_var` with the name of a key.
     HIDDEN_KEY = 106, "a variable that hides a state key";
@@ -150,6 +150,8 @@ codes! {
     MISSING_INPUT = 313, "a call without a required input";
     /// A call whose output some path of the called workflow leaves unset.
     UNSET_OUTPUT = 314, "a call with an output that may be unset";
+    /// A value in `allow_failure` for a key that the branch does not write.
+    UNUSED_FALLBACK = 315, "a value for a key that the branch does not write";
 
     // 04xx: Rust in YAML.
     /// Not a Rust expression, or not statements with a tail expression.

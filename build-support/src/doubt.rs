@@ -73,7 +73,7 @@ pub(crate) fn needed(code: Code) -> Facts {
         }
         NOT_HONORED | DISAGREEING_EDGES => Facts::ORDER.and(Facts::SETTINGS),
         CONCURRENT_WRITES | READ_RACE => Facts::NODES.and(Facts::KEYS).and(Facts::ORDER),
-        MAYBE_UNSET | NEVER_WRITTEN | UNSET_OUTPUT => {
+        MAYBE_UNSET | NEVER_WRITTEN | UNSET_OUTPUT | UNUSED_FALLBACK => {
             Facts::NODES.and(Facts::KEYS).and(Facts::ORDER).and(Facts::WRITES)
         }
         TRANSIENT_CROSSES => Facts::KEYS.and(Facts::ORDER).and(Facts::SETTINGS),

@@ -397,6 +397,8 @@ pub struct Task {
     pub reads: &'static [TaskRead],
     /// The keys that it may write.
     pub writes: &'static [TaskWrite],
+    /// What it writes if it fails and that is allowed, by key.
+    pub fallback: &'static [Fallback],
     /// Its settings.
     pub config: &'static ParallelConfig,
 }
@@ -417,6 +419,20 @@ pub struct TaskWrite {
     pub key: u32,
     /// Whether the value is combined with the existing one instead of replacing it.
     pub combine: bool,
+}
+
+/// What a task writes to a key if it fails.
+pub struct Fallback {
+    /// The key.
+    pub key: u32,
+    /// Writes the value.
+    pub value: &'static dyn Body,
+}
+
+impl std::fmt::Debug for Fallback {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fallback").field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 /// A `dynamic_parallel` node.

@@ -88,6 +88,7 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
         when_text: "",
         when_reads: &[],
         when_code: CodeId::UNKNOWN,
+        fallback: &[],
         code: CodeId::UNKNOWN,
         needs: needs.iter().map(|&need| u32::try_from(need).expect("a small graph")).collect::<Vec<_>>().leak(),
         block: &NOTHING,

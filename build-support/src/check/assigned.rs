@@ -77,7 +77,7 @@ fn maybe_unset(
     let mut may_fail = false;
     for (node, write) in writers.iter().take(SHOWN) {
         let task = maybe_not_done(graph, *node, write, &around);
-        may_fail |= task.is_some_and(Task::allow_failure);
+        may_fail |= task.is_some_and(|task| !graph.sets_in_any_case(task, write.key));
         error = error.also(write.span, reason(graph, *node, write, read, task));
     }
     let way = if show_way { ways::way_that_misses(graph, access, read) } else { Vec::new() };
@@ -86,7 +86,10 @@ fn maybe_unset(
     }
     let optional = "declare it `optional: true`, and read it as an `Option`";
     if may_fail {
-        return error.help(optional).help("or remove `allow_failure`: a branch that fails then fails the run");
+        return error
+            .help(format!("say what it is if the branch fails: `allow_failure: {{ {name}: … }}`"))
+            .help(format!("or {optional}"))
+            .help("or remove `allow_failure`: a branch that fails then fails the run");
     }
     let write = if writers.iter().all(|(_, write)| write.always) {
         format!("write `{name}` on every path to this point")
@@ -122,7 +125,7 @@ fn maybe_not_done<'g, 'a>(
     let tasks = ways::outwards(graph, block).filter(|task| write.always && !around.contains(task));
     tasks
         .map(|(region, task)| &graph.regions[region].tasks[task])
-        .find(|task| task.when.is_some() || task.allow_failure())
+        .find(|task| task.when.is_some() || !graph.sets_in_any_case(task, write.key))
 }
 
 /// Why a write does not do for a read.

@@ -19,14 +19,9 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
             if let Some(word) = rust.names.iter().find(|word| is_state(graph, &word.value)) {
                 found.push(no_state(graph, name, what, word));
             } else if what == "default"
-                && let Some(text) = bare_text(key, rust)
+                && let Some(error) = bare_text(key, rust, "default")
             {
-                found.push(
-                    Diagnostic::error(codes::BARE_TEXT, rust.span, format!("the default of `{name}` is not a string"))
-                        .label("Rust reads this as a variable")
-                        .note("quotes around a value are YAML's, which takes them away")
-                        .help(format!("write `default: '\"{text}\".into()'`")),
-                );
+                found.push(error);
             }
         }
         if let (None, Some(default)) = (key.input, &key.default) {
@@ -66,13 +61,21 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
 }
 
 /// Whether a word means something of the state or the run in a node's Rust.
-fn is_state(graph: &Graph<'_>, word: &str) -> bool {
+pub(super) fn is_state(graph: &Graph<'_>, word: &str) -> bool {
     resolve::is_given(word) || graph.keys.get(word).is_some()
 }
 
-fn no_state(graph: &Graph<'_>, key: &str, what: &str, word: &Spanned<String>) -> Diagnostic {
+/// The error for Rust that reads the state where it cannot: in the `default` or `reduce` of a key, or its value in
+/// `allow_failure`.
+pub(super) fn no_state(graph: &Graph<'_>, key: &str, what: &str, word: &Spanned<String>) -> Diagnostic {
     let name = &word.value;
-    let error = Diagnostic::error(codes::NO_STATE, word.span, format!("a `{what}` cannot read `{name}`"));
+    let in_failure = what == "allow_failure";
+    let message = if in_failure {
+        format!("a value in `allow_failure` cannot read `{name}`")
+    } else {
+        format!("a `{what}` cannot read `{name}`")
+    };
+    let error = Diagnostic::error(codes::NO_STATE, word.span, message);
     let error = match graph.keys.get(name) {
         Some(other) => error.label("a state key").also(graph.keys.entry(other).name.span, "declared here"),
         None => error.label("given to nodes only"),
@@ -81,6 +84,10 @@ fn no_state(graph: &Graph<'_>, key: &str, what: &str, word: &Spanned<String>) ->
         error
             .note("defaults are made before the run starts, when there is no state yet")
             .help(format!("make `{key}` `optional: true` without a default, and work out its value in a node"))
+    } else if in_failure {
+        error
+            .note("it is the same whatever the state is")
+            .help(format!("leave `{key}` out and make it `optional: true`; work out its value in a node after the branch"))
     } else {
         error.note("`reduce` is given the two values that it combines, and nothing else")
     };
@@ -90,8 +97,18 @@ fn no_state(graph: &Graph<'_>, key: &str, what: &str, word: &Spanned<String>) ->
     error.help(format!("if you mean a function or constant called `{name}`, write `self::{name}`"))
 }
 
-/// The text that a default is probably meant to be: words outside of quotes for a key that holds a text.
-fn bare_text<'r>(key: &Key, default: &'r Rust) -> Option<&'r str> {
+/// The error for a default or another value that is probably meant to be a text: words outside of quotes for a key that
+/// holds one.
+pub(super) fn bare_text(key: &Key, value: &Rust, entry: &str) -> Option<Diagnostic> {
+    let text = bare_words(key, value)?;
+    let what = if entry == "default" { "default" } else { "value" };
+    let message = format!("the {what} of `{}` is not a string", key.name.value);
+    let error = Diagnostic::error(codes::BARE_TEXT, value.span, message).label("Rust reads this as a variable");
+    let error = error.note("quotes around a value are YAML's, which takes them away");
+    Some(error.help(format!("write `{entry}: '\"{text}\".into()'`")))
+}
+
+fn bare_words<'r>(key: &Key, default: &'r Rust) -> Option<&'r str> {
     let ty: String = key.ty.text.split_whitespace().collect();
     let is_text = ["String", "PathBuf", "&'staticstr"].iter().any(|text| ty.ends_with(text) && !ty.contains('<'));
     let text = default.text.trim();

@@ -7,6 +7,7 @@ mod assigned;
 mod assignments;
 mod cached;
 mod calls;
+mod fallback;
 mod keys;
 mod races;
 mod reach;
@@ -35,6 +36,7 @@ pub(crate) fn check(graph: &Graph<'_>, access: &Access, is_called: bool, found: 
     cached::check(graph, found);
     assignments::check(graph, found);
     settings::check(graph, found);
+    fallback::check(graph, access, found);
     results::check(graph, found);
     transient::check(graph, access, found);
     let mut settled = doubtful_keys(graph);

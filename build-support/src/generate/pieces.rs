@@ -197,6 +197,16 @@ impl<'a> Pieces<'a> {
         function
     }
 
+    /// Adds the value of a key after a failure, and gives its name.
+    pub(super) fn fallback(&mut self, of: &str, key: KeyId, code: &'a Code, plan: &Plan, names: &Names) -> String {
+        let key = names.key(key);
+        let function = self.take(&format!("{}_or_{}", snake(of), key.constant.to_lowercase()));
+        let scope = scope([code], plan, names);
+        let head = format!("__tea::node! {{ {} {function}({}) {scope} =>", self.module, key.alias);
+        self.function(&function, code.rust.span, head, code, names);
+        function
+    }
+
     /// Adds a map, and gives its name.
     pub(super) fn map(
         &mut self,

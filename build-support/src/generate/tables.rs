@@ -207,10 +207,15 @@ impl<'a> Writer<'a, '_> {
         let writes = join(&task.writes, ", ", |write| {
             format!("tea::TaskWrite {{ key: {}, combine: {} }}", write.key.0, write.combine)
         });
+        let fallback = join(&task.fallback, ", ", |(key, value)| {
+            let function = self.pieces.fallback(&task.name, *key, value, self.plan, self.names);
+            let constant = &self.names.key(*key).constant;
+            format!("tea::Fallback {{ key: {}, value: &tea::Run(nodes::{function}::run, key::{constant}) }}", key.0)
+        });
         format!(
             "        tea::Task {{ name: {:?}, place: {}, when: {when}, when_text: {when_text:?}, when_reads: \
-             &{when_reads}, when_code: {}, needs: &{:?}, config: &{}, reads: &[{reads}], writes: &[{writes}], block: {}, \
-             code: {} }},\n",
+             &{when_reads}, when_code: {}, needs: &{:?}, config: &{}, reads: &[{reads}], writes: &[{writes}], \
+             fallback: &[{fallback}], block: {}, code: {} }},\n",
             task.name,
             self.place(task.span),
             code_id(&task.when_code),

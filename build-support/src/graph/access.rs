@@ -384,7 +384,8 @@ fn region_access(graph: &Graph<'_>, index: usize, access: &Access, outer: &Outer
             if stays {
                 continue;
             }
-            let always = runs[number] && !task.allow_failure() && block.sets.binary_search(&write.key).is_ok();
+            let sets = block.sets.binary_search(&write.key).is_ok();
+            let always = runs[number] && sets && graph.sets_in_any_case(task, write.key);
             writers.entry(write.key).or_default().push(Writer { task: number, always });
             out.writes.push(*write);
         }
@@ -464,7 +465,8 @@ impl Inside<'_, '_> {
             let always = |need: usize| {
                 let before = &self.region.tasks[need];
                 let sets = &self.access.blocks[before.block].sets;
-                self.runs[need] && (set[need] || (!before.allow_failure() && sets.binary_search(&key).is_ok()))
+                let certain = self.graph.sets_in_any_case(before, key) && sets.binary_search(&key).is_ok();
+                self.runs[need] && (set[need] || certain)
             };
             // It starts only if one of its needs led to it.
             let led = |need: usize| {

@@ -132,11 +132,12 @@ impl<'a> Builder<'a> {
                 shape.blocks.push(Block { task: Some((region, 0)), entry: Next::go(Target::Step(0)), steps });
                 shape.block_of[index] = Some(inner);
                 let settings = node.parallel.or(&workflow.parallel);
-                let task =
-                    Task { head: index, span: node.name.span, when: None, needs: Vec::new(), block: inner, settings };
+                let fallback = node.fallback.iter().collect();
+                let span = node.name.span;
+                let task = Task { head: index, span, when: None, needs: Vec::new(), block: inner, settings, fallback };
                 shape.regions.push(Region {
                     from: index,
-                    span: node.name.span,
+                    span,
                     fan_in: None,
                     block,
                     tasks: vec![task],
@@ -225,6 +226,10 @@ impl<'a> Builder<'a> {
             needs: shape.needs.clone(),
             block,
             settings,
+            fallback: match head {
+                Some(head) => head.edge.fallback.iter().collect(),
+                None => settings::inherited_fallback(&shape.needs, before, found),
+            },
         }
     }
 }

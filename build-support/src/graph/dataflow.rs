@@ -56,6 +56,7 @@ pub(super) fn shape<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Shap
                 // A map's settings are those of its items. The map itself is driven where the workflow runs.
                 Work::Map(_) => Parallel::default(),
             },
+            fallback: written.fallback.iter().collect(),
         });
         blocks.push(Block {
             task: Some((0, index)),

@@ -44,7 +44,7 @@ mod unreached;
 
 use crate::{
     diagnostic::Diagnostics,
-    source::Span,
+    source::{Span, Spanned},
     syntax::{self, Parallel, Rust, Workflow},
 };
 
@@ -209,6 +209,8 @@ pub struct Task<'a> {
     pub block: usize,
     /// Settings, resolved.
     pub settings: Parallel,
+    /// What keys are if it fails.
+    pub fallback: Vec<&'a (Spanned<String>, Rust)>,
 }
 
 impl Task<'_> {
@@ -216,6 +218,21 @@ impl Task<'_> {
     #[must_use]
     pub fn allow_failure(&self) -> bool {
         self.settings.allow_failure.as_ref().is_some_and(|setting| setting.value)
+    }
+}
+
+impl<'a> Graph<'a> {
+    /// What a key is if a task fails, as far as the file says so.
+    #[must_use]
+    pub fn fallback(&self, task: &Task<'a>, key: KeyId) -> Option<&'a Rust> {
+        let name = self.keys.name(key);
+        task.fallback.iter().find(|(of, _)| of.value == name).map(|(_, value)| value)
+    }
+
+    /// Whether a key that a task certainly writes is set also if the task fails.
+    #[must_use]
+    pub fn sets_in_any_case(&self, task: &Task<'a>, key: KeyId) -> bool {
+        !task.allow_failure() || self.fallback(task, key).is_some()
     }
 }
 

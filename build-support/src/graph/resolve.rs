@@ -141,7 +141,7 @@ impl<'a> Keys<'a> {
     }
 
     /// The key that a node writes; an unknown one is an error.
-    fn resolve(&self, name: &Spanned<String>, found: &mut Diagnostics) -> Option<KeyId> {
+    pub(crate) fn resolve(&self, name: &Spanned<String>, found: &mut Diagnostics) -> Option<KeyId> {
         if let Some(key) = self.get(&name.value) {
             return Some(key);
         }

@@ -7,7 +7,7 @@ use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
     source::{Span, Spanned},
-    syntax::{CircuitBreaker, Edge, Parallel, Retry, Strategy, Workflow, parallel_settings},
+    syntax::{CircuitBreaker, Edge, Parallel, Retry, Rust, Strategy, Workflow, parallel_settings},
 };
 
 /// The setting that is written first.
@@ -124,6 +124,33 @@ pub(super) fn inherit(name: &Spanned<String>, needs: &[u32], tasks: &[Task<'_>],
         );
     }
     first.settings.clone()
+}
+
+/// What keys are if that fails: what the branches that lead to it say, which must agree.
+pub(super) fn inherited_fallback<'a>(
+    needs: &[u32],
+    tasks: &[Task<'a>],
+    found: &mut Diagnostics,
+) -> Vec<&'a (Spanned<String>, Rust)> {
+    let mut all: Vec<&(Spanned<String>, Rust)> = Vec::new();
+    for own in needs.iter().flat_map(|need| &tasks[*need as usize].fallback) {
+        let known = all.iter().find(|known| known.0.value == own.0.value && known.1.text != own.1.text);
+        if let Some(known) = known {
+            found.push(
+                Diagnostic::error(
+                    codes::DISAGREEING_EDGES,
+                    own.1.span,
+                    format!("branches that meet disagree about `{}` after a failure", own.0.value),
+                )
+                .label("another value here")
+                .also(known.1.span, "one value here")
+                .note("what branches lead to has their settings, and what it writes may be this key")
+                .help("write the same value on both edges"),
+            );
+        }
+        all.push(own);
+    }
+    all
 }
 
 /// Where it runs; on threads if nothing is written anywhere.

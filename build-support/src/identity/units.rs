@@ -186,6 +186,7 @@ impl<'a> Writer<'a> {
                 }
                 let mut all = Said::default();
                 self.whole(&task.block, &mut all);
+                self.fallback(&task.fallback, &mut all);
                 self.block(&mut task.block);
                 let mut id = self.id(&all, &name, task.span);
                 add_pinned(&task.block, &mut id);
@@ -229,12 +230,21 @@ impl<'a> Writer<'a> {
                 for task in &region.tasks {
                     task.when.iter().for_each(|when| all.add(&self.condition(when)));
                     self.whole(&task.block, all);
+                    self.fallback(&task.fallback, all);
                 }
             }
         }
         // What is combined in the branch is part of what it writes.
         for key in &block.keys {
             self.reducer(*key, all);
+        }
+    }
+
+    /// What a branch gives if it fails.
+    fn fallback(&self, fallback: &[(KeyId, plan::Code)], all: &mut Said) {
+        for (key, value) in fallback {
+            self.name(*key, all);
+            self.code(value, &[], all);
         }
     }
 

@@ -141,6 +141,7 @@ fn each_code(block: &mut Block, see: &mut impl FnMut(&mut Code, &[&str])) {
             Work::FanOut(region) => {
                 for task in &mut region.tasks {
                     task.when.iter_mut().for_each(|when| see(when, &[]));
+                    task.fallback.iter_mut().for_each(|(_, value)| see(value, &[]));
                     each_code(&mut task.block, see);
                 }
             }

@@ -163,7 +163,7 @@ impl Dump<'_> {
     }
 
     fn task(&self, task: &Task) -> Value {
-        json!({
+        let mut value = json!({
             "name": task.name,
             "when": task.when.as_ref().map(|when| self.code(when)),
             "needs": task.needs,
@@ -171,7 +171,11 @@ impl Dump<'_> {
             "writes": task.writes.iter().map(|write| json!({ "key": self.name(write.key), "combine": write.combine })).collect::<Vec<_>>(),
             "policy": policy(&task.policy),
             "block": self.block(&task.block),
-        })
+        });
+        for (key, fallback) in &task.fallback {
+            value["fallback"][self.name(*key)] = self.code(fallback);
+        }
+        value
     }
 }
 

@@ -171,6 +171,13 @@ impl Lower<'_, '_> {
         }
     }
 
+    /// What keys that a task writes are if it fails, in the order in which they are written.
+    fn fallback(&self, task: &graph::Task<'_>, access: &graph::access::TaskAccess) -> Vec<(KeyId, Code)> {
+        let keys = access.writes.iter().map(|write| write.key);
+        let values = keys.filter_map(|key| Some((key, self.code(self.graph.fallback(task, key)?, &[]))));
+        values.collect()
+    }
+
     fn action(&self, action: &syntax::Action, hidden: &[&str]) -> Action {
         let call = match action {
             syntax::Action::Rust(rust) => return Action::Rust(self.code(rust, hidden)),
@@ -282,6 +289,7 @@ impl Lower<'_, '_> {
                 code: CodeId { outside, ..CodeId::default() },
                 reads: access.reads.clone(),
                 writes: access.writes.clone(),
+                fallback: self.fallback(task, access),
                 policy: settings::policy(&task.settings),
             }
         });

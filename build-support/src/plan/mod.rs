@@ -296,6 +296,8 @@ pub struct Task {
     pub reads: Vec<TaskRead>,
     /// The keys that it may write and that outlive it.
     pub writes: Vec<TaskWrite>,
+    /// What keys that it writes are if it fails.
+    pub fallback: Vec<(KeyId, Code)>,
     /// How it runs.
     pub policy: Policy,
 }

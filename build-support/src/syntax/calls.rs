@@ -80,36 +80,18 @@ impl<'a> Reader<'a, '_> {
             return Vec::new();
         }
         let Some(entry) = fields.any("with") else { return Vec::new() };
-        let mut passes: Vec<(Spanned<String>, Rust)> = Vec::new();
         match &entry.value.value {
-            Value::Map(entries) => {
-                for entry in entries {
-                    let name = Spanned::new(naming::normal(&entry.key.value), entry.key.span);
-                    if entry.bare {
-                        self.bare_entry(entry);
-                        continue;
-                    }
-                    let value = self.rust_value(&format!("the value of `{}`", name.value), entry, Piece::Expression);
-                    passes.push((name, value));
-                }
-            }
+            Value::Map(entries) => self.values(entries, "the input"),
             Value::List(items) => {
-                for item in items {
-                    passes.extend(self.same_name(item));
-                }
+                let passes: Vec<_> = items.iter().filter_map(|item| self.same_name(item)).collect();
+                self.given_twice(&passes, "the input");
+                passes
             }
-            _ => self.wrong_value(entry, "a mapping, such as `{ source: path }`, or a list of names"),
-        }
-        for at in 1..passes.len() {
-            let (before, again) = (&passes[..at], &passes[at].0);
-            if let Some((first, _)) = before.iter().find(|(name, _)| name.value == again.value) {
-                let message = format!("the input `{}` is given twice", again.value);
-                let error = Diagnostic::error(codes::DUPLICATE_NAME, again.span, message).label("again here");
-                let error = error.also(first.span, "given here").help("remove one of them");
-                self.error(error);
+            _ => {
+                self.wrong_value(entry, "a mapping, such as `{ source: path }`, or a list of names");
+                Vec::new()
             }
         }
-        passes
     }
 
     /// A name in the list of `with`: an input that gets the key with its name.

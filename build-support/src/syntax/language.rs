@@ -76,6 +76,8 @@ pub(crate) enum Shape {
     Mapping(&'static Table),
     /// `true` or `false`, or a mapping, which means `true` and says more.
     BoolOrMapping(&'static Table),
+    /// `true` or `false`, or a mapping from names of keys to Rust expressions, which means `true`.
+    BoolOrValues,
     /// A mapping with any names, each one's value either a Rust type or this mapping.
     Keys(&'static Table),
     /// A list of mappings.

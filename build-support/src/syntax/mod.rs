@@ -2,6 +2,7 @@
 
 mod calls;
 mod checkpoint;
+mod fallback;
 mod language;
 mod naming;
 mod nodes;
@@ -77,8 +78,11 @@ impl Workflow {
             }
             let arms = node.goto.iter().flat_map(|goto| &goto.arms);
             arms.filter_map(|arm| arm.condition.as_ref()).for_each(|rust| see(false, rust));
+            node.fallback.iter().for_each(|(_, rust)| see(false, rust));
         }
-        self.edges.iter().filter_map(|edge| edge.when.as_ref()).for_each(|rust| see(false, rust));
+        for edge in &self.edges {
+            edge.when.iter().chain(edge.fallback.iter().map(|(_, rust)| rust)).for_each(|rust| see(false, rust));
+        }
     }
 }
 
@@ -165,8 +169,10 @@ pub struct Node {
     pub cache: Option<Span>,
     /// `version`, `sources` and `env`.
     pub fingerprint: Fingerprint,
-    /// Parallel settings written on the node (`dynamic_parallel` and dataflow nodes only).
+    /// Parallel settings written on the node.
     pub parallel: Parallel,
+    /// The values in `allow_failure`: what these keys are if the node fails.
+    pub fallback: Vec<(Spanned<String>, Rust)>,
     /// The whole entry.
     pub span: Span,
 }
@@ -335,6 +341,8 @@ pub struct Edge {
     pub fan_in: Option<Spanned<String>>,
     /// Parallel settings written on the edge.
     pub settings: Parallel,
+    /// The values in `allow_failure`: what these keys are if a branch fails.
+    pub fallback: Vec<(Spanned<String>, Rust)>,
     /// The whole entry.
     pub span: Span,
 }

@@ -62,8 +62,34 @@ impl<'a> Reader<'a, '_> {
         let cache = self.flag(fields, "cache");
         let fingerprint = self.fingerprint(fields);
         let parallel = self.parallel(fields, "parallel_strategy");
+        let mut fallback = self.fallback(fields);
         let work = self.work(fields, run, &name.value);
-        Node { name, work, output, goto, needs, max_visits, rerun, cache, fingerprint, parallel, span: fields.span }
+        if let (Work::Map(_), Some((_, value))) = (&work, fallback.first()) {
+            let message = "`allow_failure` of a `dynamic_parallel` node cannot have values";
+            let error = Diagnostic::error(codes::WRONG_SHAPE, value.span, message)
+                .label("an item that fails has no place in the results");
+            self.error(
+                error.help("write `allow_failure: true`, and name a key for what failed: `failures: broken`").help(
+                    "or give each item a result in any case: let `run` handle the error, as in `load(item).unwrap_or_default()`",
+                ),
+            );
+            fallback.clear();
+        }
+        let span = fields.span;
+        Node {
+            name,
+            work,
+            output,
+            goto,
+            needs,
+            max_visits,
+            rerun,
+            cache,
+            fingerprint,
+            parallel,
+            fallback,
+            span,
+        }
     }
 
     fn fingerprint(&mut self, fields: &Fields<'_, 'a>) -> Fingerprint {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    CircuitBreaker, Parallel, Retry, RetryOn, Strategy,
+    CircuitBreaker, Parallel, Retry, RetryOn, Strategy, language,
     reader::{Fields, Reader},
     settings,
 };
@@ -42,6 +42,9 @@ impl<'a> Reader<'a, '_> {
             Spanned::new(strategy, word.span)
         });
         let settings = self.settings_of(fields, strategy);
+        if fields.is_of(&language::PARALLEL) {
+            self.refuse_fallback(fields);
+        }
         if let (Some(one), Some(total)) = (&settings.timeout, &settings.timeout_total)
             && one.value > total.value
         {

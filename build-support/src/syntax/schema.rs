@@ -53,6 +53,11 @@ fn reference(table: &'static Table, tables: &mut Map<String, Value>) -> Value {
     json!({ "$ref": format!("#/$defs/{name}") })
 }
 
+/// A mapping from names to Rust.
+fn values() -> Value {
+    json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } })
+}
+
 fn shape(shape: Shape, tables: &mut Map<String, Value>) -> Value {
     let name = json!({ "type": "string" });
     match shape {
@@ -63,11 +68,8 @@ fn shape(shape: Shape, tables: &mut Map<String, Value>) -> Value {
             let pairs = json!({ "type": "object", "additionalProperties": name });
             json!({ "oneOf": [name, { "type": "array", "items": name }, pairs] })
         }
-        Shape::Passes => {
-            let values =
-                json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } });
-            json!({ "oneOf": [{ "type": "array", "items": name }, values] })
-        }
+        Shape::Passes => json!({ "oneOf": [{ "type": "array", "items": name }, values()] }),
+        Shape::BoolOrValues => json!({ "oneOf": [{ "type": "boolean" }, values()] }),
         Shape::Branches => {
             let list = json!({ "type": "array", "items": name, "minItems": 1 });
             json!({ "oneOf": [name, { "type": "array", "items": { "oneOf": [name, list] } }] })

@@ -27,7 +27,8 @@ macro_rules! parallel_settings {
                     "The time of all attempts together.";
                 grace: Duration, duration, Shape::Duration { zero: true }, plain, any,
                     "The time between telling a branch to end and killing its worker, or abandoning its thread; `1s` if not given.";
-                allow_failure: bool, bool, Shape::Bool, plain, any, "A failure does not fail the run.";
+                allow_failure: bool, allowed, Shape::BoolOrValues, plain, any,
+                    "A failure does not fail the run. A mapping says what the keys are then that the branch would have written.";
                 memory_limit: u64, size, Shape::Size, optional, process, "What a worker process may use, such as `512MiB`.";
                 max_payload: u64, size, Shape::Size, plain, process,
                     "The most that is sent to or from a worker at once; `1GiB` if not given.";

@@ -218,11 +218,12 @@ impl<'a> Reader<'a, '_> {
         let parallel = self.flag(fields, "parallel");
         let fan_in = self.reference(fields, "fan_in");
         let settings = self.parallel(fields, "parallel_strategy");
+        let fallback = self.fallback(fields);
         let to = to?;
         if to.value.is_empty() {
             self.empty_list(to.span, "to", "name at least one node");
             return None;
         }
-        Some(Edge { from: from?, to: to.value, when, parallel, fan_in, settings, span: fields.span })
+        Some(Edge { from: from?, to: to.value, when, parallel, fan_in, settings, fallback, span: fields.span })
     }
 }

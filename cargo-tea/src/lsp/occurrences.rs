@@ -86,6 +86,7 @@ impl<'a> Occurrences<'a> {
             let of = Some(index);
             self.add(Kind::Node, Role::Declares, &node.name, of);
             node.output.keys().iter().for_each(|key| self.add(Kind::Key, Role::Writes, key, of));
+            node.fallback.iter().for_each(|(key, _)| self.add(Kind::Key, Role::Writes, key, of));
             node.needs
                 .iter()
                 .flat_map(|needs| &needs.value)
@@ -114,6 +115,7 @@ impl<'a> Occurrences<'a> {
                 .for_each(|node| self.add(Kind::Node, Role::Refers, node, None));
             edge.fan_in.iter().for_each(|node| self.add(Kind::Node, Role::Refers, node, None));
             edge.when.iter().for_each(|rust| self.rust(rust, &[], None));
+            edge.fallback.iter().for_each(|(key, _)| self.add(Kind::Key, Role::Writes, key, None));
         }
         self.around.pop();
     }

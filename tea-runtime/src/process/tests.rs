@@ -93,6 +93,7 @@ static REGION: Region = Region {
         when_text: "",
         when_reads: &[],
         when_code: CodeId::UNKNOWN,
+        fallback: &[],
         code: CodeId::UNKNOWN,
         needs: &[],
         block: &Block {

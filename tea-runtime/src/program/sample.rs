@@ -207,6 +207,7 @@ const fn task(name: &'static str, block: &'static Block) -> Task {
         when_text: "",
         when_reads: &[],
         when_code: CodeId::UNKNOWN,
+        fallback: &[],
         code: CodeId::UNKNOWN,
         needs: &[],
         block,

@@ -47,6 +47,11 @@ impl<'t, 'a> Fields<'t, 'a> {
         self.get(name, |_| true)
     }
 
+    /// Whether these are the entries of such a mapping.
+    pub(super) fn is_of(&self, table: &'static Table) -> bool {
+        self.table == table
+    }
+
     /// A section whose entries are all commented out is as good as none.
     pub(super) fn is_empty(&self, name: &str) -> bool {
         self.any(name).is_none_or(|entry| entry.value.is_null() && entry.value.anchor.is_none())

@@ -218,6 +218,15 @@ impl<'a> Reader<'a, '_> {
         self.truth(entry, name, "`true` or `false`")
     }
 
+    /// `allow_failure`: a mapping, which says what keys are after a failure, allows it.
+    pub(in crate::syntax) fn allowed(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<bool>> {
+        let entry = fields.get(name, |shape| shape == Shape::BoolOrValues)?;
+        match &entry.value.value {
+            Value::Map(_) => Some(Spanned::new(true, entry.key.span)),
+            _ => self.truth(entry, name, "`true` or `false`, or a mapping, such as `{ total: \"0\" }`"),
+        }
+    }
+
     /// `true` or `false`, where a mapping could be as well.
     pub(in crate::syntax) fn bool_or(
         &mut self,

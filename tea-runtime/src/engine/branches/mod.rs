@@ -3,6 +3,7 @@
 
 mod base;
 mod ends;
+mod fallback;
 mod graph;
 mod recording;
 mod work;
@@ -25,6 +26,7 @@ use super::{
 };
 use crate::{
     cancel::CancelReason,
+    context::Context,
     event::{Event, Scope},
     executor::{message::Pulled, outcome::Received},
     failure::Failure,
@@ -40,21 +42,22 @@ pub(super) fn run(block: &mut BlockRun<'_>, region: &'static Region) -> Result<(
     let (run, position, records) = (block.run, block.position(), block.records());
     let skipped = skipped(block, region, &position)?;
     let site = run.region(region);
+    let recording = records.map(|records| Recording::new(records, region, block));
     let mut branches = Branches {
         run,
         region,
         site,
-        parent: block.context.scope,
+        context: block.context,
         position: position.clone(),
-        recording: records.map(|records| Recording::new(records, region, block)),
+        recording,
         scopes: Vec::new(),
         base: Base::new(region, site, block.view.take_all()),
         ready: Ready::new(region, site, &skipped),
+        failure: None,
     };
     let driver = Driver::new(run, site, region.id, block.context, position);
     let outcome = driver.drive(&mut branches);
-    let Branches { base, ready, mut recording, .. } = branches;
-    let unrecorded = recording.as_mut().and_then(|recording| recording.failure.take());
+    let Branches { base, ready, recording, failure: own, .. } = branches;
     if let Some(recording) = recording {
         block.names = recording.join(region.keys);
     }
@@ -64,7 +67,7 @@ pub(super) fn run(block: &mut BlockRun<'_>, region: &'static Region) -> Result<(
     }
     let failure = ends.failure(|index| site.config(index).allow_failure);
     let failure = if region.attempt().is_some() { failure.map(ends::of_attempt) } else { failure };
-    let failure = unrecorded.or(outcome.err().map(|refused| ends.refused(*refused))).or(failure);
+    let failure = own.or(outcome.err().map(|refused| ends.refused(*refused))).or(failure);
     let joined = match failure {
         Some(failure) => {
             block.view = base.into_view();
@@ -107,8 +110,8 @@ struct Branches<'a> {
     run: &'a Arc<Run>,
     region: &'static Region,
     site: &'a Site,
-    /// Where the fan-out stands.
-    parent: Scope,
+    /// That of the block which the fan-out is a step of.
+    context: &'a Context,
     position: Position,
     /// What is recorded, if the run is.
     recording: Option<Recording<'a>>,
@@ -116,6 +119,8 @@ struct Branches<'a> {
     scopes: Vec<Scope>,
     base: Base,
     ready: Ready,
+    /// Why the fan-out fails, whatever becomes of its branches.
+    failure: Option<Box<Failure>>,
 }
 
 impl Source for Branches<'_> {
@@ -131,7 +136,7 @@ impl Source for Branches<'_> {
             if !driver.cancel().is_cancelled() && self.restore(task) {
                 continue;
             }
-            let scope = self.start(task, driver);
+            let scope = self.start(task);
             let view =
                 if driver.cancel().is_cancelled() { Ok(self.run.empty_view()) } else { self.base.view(task, self.run) };
             match view {
@@ -151,7 +156,7 @@ impl Source for Branches<'_> {
                 Err(failure) => {
                     let name = self.region.tasks[task].name;
                     let result = ParallelFlowResult { error: Some(failure), ..ParallelFlowResult::new(name) };
-                    self.end(task, scope, TaskEnd::Told(Box::new(result)), &[]);
+                    self.failed(driver, task, scope, result);
                 }
             }
         }
@@ -187,13 +192,9 @@ impl Source for Branches<'_> {
         }
         self.starts_over(key);
         if let Some((_, result)) = end.failed.pop() {
-            // What was only told to end has not failed.
-            if self.site.config(key).allow_failure && !result.is_cancelled() {
-                self.record(driver, key, None, &[], &result);
-            }
             // What it worked with is dropped here, where the user's `Drop` may run.
             drop(guard(|| drop(end.work)));
-            return self.end(key, end.scope, TaskEnd::Told(Box::new(result)), &[]);
+            return self.failed(driver, key, end.scope, result);
         }
         let mut goes_to = Vec::new();
         if let Some(Ok(mut work)) = end.work.map(|work| work.into_any().downcast::<BranchWork>()) {
@@ -267,14 +268,19 @@ impl Branches<'_> {
 
     /// Ends the fan-out if something could not be recorded, and the run must not continue without.
     fn is_recorded(&mut self, driver: &Driver<'_>, recorded: Result<(), Box<Failure>>) {
-        if let (Some(recording), Err(failure)) = (&mut self.recording, recorded) {
-            recording.failure.get_or_insert(failure);
-            driver.cancel().cancel_for(CancelReason::Sibling);
+        if let Err(failure) = recorded {
+            self.fails(driver, failure);
         }
     }
 
+    /// Ends the fan-out.
+    fn fails(&mut self, driver: &Driver<'_>, failure: Box<Failure>) {
+        self.failure.get_or_insert(failure);
+        driver.cancel().cancel_for(CancelReason::Sibling);
+    }
+
     /// Tells that a branch starts.
-    fn start(&mut self, task: usize, driver: &Driver<'_>) -> Scope {
+    fn start(&mut self, task: usize) -> Scope {
         let events = &self.run.info.events;
         if !events.is_active() {
             return Scope::ROOT;
@@ -282,10 +288,10 @@ impl Branches<'_> {
         let scope = events.scope();
         self.scopes.resize(self.region.tasks.len(), Scope::ROOT);
         self.scopes[task] = scope;
-        let name = driver.fan_out().path.shown(self.region.tasks[task].name);
+        let name = self.context.shown(self.region.tasks[task].name);
         events.emit(|| Event::BranchStarted {
             scope,
-            parent: self.parent,
+            parent: self.context.scope,
             name: &name,
             place: self.region.tasks[task].place,
             strategy: self.run.strategy(self.site.config(task)),

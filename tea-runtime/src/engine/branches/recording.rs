@@ -39,8 +39,6 @@ pub(super) struct Recording<'a> {
     written: BTreeMap<(usize, u32), Name>,
     /// After which tasks everything runs again.
     renewed: Vec<bool>,
-    /// Why the run must not continue.
-    pub(super) failure: Option<Box<Failure>>,
 }
 
 impl<'a> Recording<'a> {
@@ -54,7 +52,6 @@ impl<'a> Recording<'a> {
             included: BTreeMap::new(),
             written: BTreeMap::new(),
             renewed: region.tasks.iter().map(|task| records.renews_within(task.block)).collect(),
-            failure: None,
         }
     }
 
@@ -148,7 +145,12 @@ impl<'a> Recording<'a> {
         }
     }
 
-    /// Records that a task ended; with `work`, it succeeded.
+    /// Notes that nothing is known of what a task has written.
+    pub(super) fn forgets(&mut self, task: usize) {
+        self.keep(task, unknown(&self.region.tasks[task]));
+    }
+
+    /// Records that a task ended; `work` is what it wrote, also if it failed.
     ///
     /// # Errors
     /// If it cannot be recorded, and the run must not continue without records.
@@ -164,7 +166,8 @@ impl<'a> Recording<'a> {
         let (position, of) = (position.at_part(task as u64), &self.region.tasks[task]);
         let (mut head, mut bytes) = (ResultHead::default(), Vec::new());
         let came = outcome::results(received).next();
-        let by_steps = !of.block.is_flat() && self.records.is_for_output();
+        // The records of its steps do not tell what it wrote when it failed.
+        let by_steps = result.success && !of.block.is_flat() && self.records.is_for_output();
         let is_left_out = |key: u32| by_steps && !is_needed(self.plan, self.region, of, key);
         let written = match (work, &came) {
             (None, _) => &[][..],

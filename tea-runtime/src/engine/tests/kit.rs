@@ -12,7 +12,7 @@ use crate::{
     failure::{Failure, FailureKind, NodeError},
     map::MapSpec,
     plan::{
-        Arm, Block, Body, Checkpoint, CodeId, Condition, Map, Next, Place, Plan, RESULTS, Region, Site, Step,
+        Arm, Block, Body, Checkpoint, CodeId, Condition, Fallback, Map, Next, Place, Plan, RESULTS, Region, Site, Step,
         Subworkflow, Target, Task, TaskRead, TaskWrite, Work,
     },
     policy::ParallelConfig,
@@ -272,6 +272,7 @@ pub(crate) fn task(name: &'static str, block: Block) -> Task {
         when_text: "",
         when_reads: &[],
         when_code: CodeId::UNKNOWN,
+        fallback: &[],
         code: CodeId::UNKNOWN,
         needs: &[],
         block: leak(block),
@@ -289,6 +290,16 @@ impl Step {
 }
 
 impl Task {
+    /// What it writes if it fails.
+    pub(crate) fn or<T: Clone + Send + Sync + 'static>(mut self, key: Key<T>, value: T) -> Self {
+        let value = leak(Code(move |view: &mut View, _: &Context| put(view, key, value.clone())));
+        let mut all: Vec<Fallback> =
+            self.fallback.iter().map(|&Fallback { key, value }| Fallback { key, value }).collect();
+        all.push(Fallback { key: key.id, value });
+        self.fallback = all.leak();
+        self
+    }
+
     pub(crate) fn reads<T>(mut self, key: Key<T>, after: u32) -> Self {
         self.reads = [self.reads, &[TaskRead { key: key.id, after }]].concat().leak();
         self

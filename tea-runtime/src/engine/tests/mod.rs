@@ -4,6 +4,7 @@ mod blocks;
 mod cache;
 #[cfg(target_os = "linux")]
 mod disks;
+mod fallback;
 mod fan_out;
 mod files;
 pub(crate) mod kit;

@@ -79,7 +79,7 @@ impl Scratch {
     }
 
     /// As if the process had been killed.
-    fn set_status(&self, status: Status) {
+    pub(super) fn set_status(&self, status: Status) {
         let folder = Folder::open(&self.0).unwrap();
         let run = folder.run(&self.name()).unwrap();
         let (recorder, _) =

@@ -74,6 +74,7 @@ static REGION: Region = Region {
         when_text: "",
         when_reads: &[],
         when_code: CodeId::UNKNOWN,
+        fallback: &[],
         code: CodeId::UNKNOWN,
         needs: &[],
         block: &Block {

@@ -12,6 +12,7 @@ use std::{
 use super::{breakers::Asks, outbox::Outbox, relayed::Relayed};
 use crate::{
     cancel::{CancelReason, CancellationToken},
+    context::CallPath,
     engine::Planned,
     event::{Detail, Event, Events, Listener, Scope},
     executor::{
@@ -74,7 +75,7 @@ impl Relay {
         let breakers = Arc::new(Breakers::Upstream(number, Box::new(Arc::clone(asks))));
         let info = RunInfo::new(id, planned.plan(), events, tokens, breakers, settings);
         let (queue, cancel) = (CompletionQueue::default(), CancellationToken::new());
-        let fan_out = Arc::new(FanOut { run: info, queue, cancel, position: Position::default() });
+        let fan_out = Arc::new(FanOut { run: info, queue, cancel, position: Position::default(), path: CallPath::default() });
         fan_out.run.reported_by(&fan_out);
         let (units, ended) = (Arc::<Units>::default(), Arc::<AtomicBool>::default());
         let teller = Teller {

@@ -39,11 +39,12 @@ tea_runtime::include_workflow!("cancel.yaml", main = false);
 tea_runtime::include_workflow!("half_open.yaml", main = false);
 tea_runtime::include_workflow!("fail_fast.yaml", main = false);
 tea_runtime::include_workflow!("allow_failure.yaml", main = false);
+tea_runtime::include_workflow!("fallback.yaml", main = false);
 tea_runtime::include_workflow!("items.yaml", main = false);
 tea_runtime::include_workflow!("workers.yaml", main = false);
 tea_runtime::include_workflow!("memory.yaml", main = false);
 
-flows!(plain, cancel, timeout, retry, retry_on, circuit, half_open, fail_fast, allow_failure, items, workers, memory);
+flows!(plain, cancel, timeout, retry, retry_on, circuit, half_open, fail_fast, allow_failure, fallback, items, workers, memory);
 
 /// `from_builder POLICY ORDER LOG`: runs `plain` with a policy that its file knows nothing of.
 fn from_builder() -> ExitCode {
