@@ -277,7 +277,10 @@ impl<W: Workflow> Builder<W> {
     }
 
     /// The executor of the remote strategy, if there is a pool.
-    #[cfg_attr(not(all(unix, feature = "remote")), expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "there are no pools"))]
+    #[cfg_attr(
+        not(all(unix, feature = "remote")),
+        expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "there are no pools")
+    )]
     fn remote(&self) -> Result<Option<Arc<dyn ParallelExecutor>>, Error> {
         #[cfg(all(unix, feature = "remote"))]
         crate::remote::refuse_unserved_agent();

@@ -12,8 +12,8 @@ pub mod builder;
 pub mod cancel;
 pub mod context;
 mod ended;
-mod entry;
 pub mod engine;
+mod entry;
 pub mod error;
 pub mod event;
 pub mod executor;
@@ -52,12 +52,12 @@ pub use self::generated as __private;
 pub use self::{
     builder::Builder,
     cancel::CancellationToken,
+    entry::{init, test_entry},
     error::Error,
     executor::{ParallelExecutor, ThreadExecutor},
     failure::{Failure, FailureKind},
     node_error::{Permanent, permanent},
     policy::{CircuitBreaker, ParallelConfig, RetryPolicy},
-    entry::{init, test_entry},
     process::{ProcessExecutor, get_executor},
     result::{ItemFailure, ParallelFlowResult},
 };

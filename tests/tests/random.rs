@@ -181,7 +181,10 @@ fn batch(rng: &mut Rng, count: usize) {
         .to_vec();
     println!("attempts in its own process and in workers, by mode: {places:?}");
     let [as_written, one_worker, two_agents, on_threads] = [0, 1, 2, 3].map(|mode| places[mode]);
-    assert!(count < 10 || [as_written, one_worker, two_agents].as_flattened().iter().all(|attempts| *attempts > 0), "{places:?}");
+    assert!(
+        count < 10 || [as_written, one_worker, two_agents].as_flattened().iter().all(|attempts| *attempts > 0),
+        "{places:?}"
+    );
     assert_eq!(on_threads[1], 0, "{places:?}");
 }
 

@@ -15,7 +15,10 @@ use crate::{
 pub(super) fn check(graph: &Graph<'_>, access: &Access, found: &mut Diagnostics) {
     let nodes = graph.workflow.nodes.iter().map(|node| (&node.fallback, "this node does not write"));
     let edges = graph.workflow.edges.iter().map(|edge| {
-        (&edge.fallback, if edge.to.len() == 1 { "this branch does not write" } else { "none of these branches writes" })
+        (
+            &edge.fallback,
+            if edge.to.len() == 1 { "this branch does not write" } else { "none of these branches writes" },
+        )
     });
     // What several branches have, or a branch and what follows in it, has to be used by one of them.
     let mut used = HashSet::new();

@@ -85,9 +85,9 @@ pub(super) fn no_state(graph: &Graph<'_>, key: &str, what: &str, word: &Spanned<
             .note("defaults are made before the run starts, when there is no state yet")
             .help(format!("make `{key}` `optional: true` without a default, and work out its value in a node"))
     } else if in_failure {
-        error
-            .note("it is the same whatever the state is")
-            .help(format!("leave `{key}` out and make it `optional: true`; work out its value in a node after the branch"))
+        error.note("it is the same whatever the state is").help(format!(
+            "leave `{key}` out and make it `optional: true`; work out its value in a node after the branch"
+        ))
     } else {
         error.note("`reduce` is given the two values that it combines, and nothing else")
     };

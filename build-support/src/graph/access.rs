@@ -8,10 +8,7 @@ use super::{
     reaching::{Moment, Reaching},
     settings,
 };
-use crate::{
-    source::Span,
-    syntax::Rust,
-};
+use crate::{source::Span, syntax::Rust};
 
 /// Everything about state, by block and region.
 #[derive(Debug)]

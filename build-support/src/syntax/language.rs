@@ -272,7 +272,11 @@ pub(super) fn is_setting(name: &str) -> bool {
 pub(crate) static PARALLEL: Table = Table {
     what: "`settings.parallel`",
     example: "{ strategy: process }",
-    entries: &[entry("strategy", Shape::Word(STRATEGIES), "Where branches run: on threads, in worker processes, or on the hosts of a pool.")],
+    entries: &[entry(
+        "strategy",
+        Shape::Word(STRATEGIES),
+        "Where branches run: on threads, in worker processes, or on the hosts of a pool.",
+    )],
     more: settings::ENTRIES,
     one_of: &[],
     says: doubt::SETTING,
@@ -372,8 +376,11 @@ pub(crate) static EDGE: Table = Table {
     says: doubt::EDGE,
 };
 
-const STRATEGY: Entry =
-    entry("parallel_strategy", Shape::Word(STRATEGIES), "Where branches run: on threads, in worker processes, or on the hosts of a pool.");
+const STRATEGY: Entry = entry(
+    "parallel_strategy",
+    Shape::Word(STRATEGIES),
+    "Where branches run: on threads, in worker processes, or on the hosts of a pool.",
+);
 
 /// `retry`.
 pub(crate) static RETRY: Table = Table {

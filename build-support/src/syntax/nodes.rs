@@ -76,20 +76,7 @@ impl<'a> Reader<'a, '_> {
             fallback.clear();
         }
         let span = fields.span;
-        Node {
-            name,
-            work,
-            output,
-            goto,
-            needs,
-            max_visits,
-            rerun,
-            cache,
-            fingerprint,
-            parallel,
-            fallback,
-            span,
-        }
+        Node { name, work, output, goto, needs, max_visits, rerun, cache, fingerprint, parallel, fallback, span }
     }
 
     fn fingerprint(&mut self, fields: &Fields<'_, 'a>) -> Fingerprint {

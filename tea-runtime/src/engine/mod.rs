@@ -31,6 +31,8 @@ mod site;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "remote")]
+pub(crate) use self::serve::Planned;
 pub use self::{
     records::{Outlook, Prospect},
     root::{Failed, run},
@@ -38,8 +40,6 @@ pub use self::{
     serve::serve,
     settings::Settings,
 };
-#[cfg(feature = "remote")]
-pub(crate) use self::serve::Planned;
 pub(crate) use self::{
     root::{run_with, run_within},
     run::{MakeProcesses, Means, Run},

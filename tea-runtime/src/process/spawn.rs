@@ -68,7 +68,12 @@ impl fmt::Display for Program {
 impl Program {
     /// This program, whose workers use `threads` threads each.
     pub(crate) fn current(entry: &Entry, threads: usize) -> io::Result<Self> {
-        Ok(Self { path: identity::image()?, arguments: entry.arguments(), first_argument: std::env::args_os().next(), threads })
+        Ok(Self {
+            path: identity::image()?,
+            arguments: entry.arguments(),
+            first_argument: std::env::args_os().next(),
+            threads,
+        })
     }
 
     /// Another program.

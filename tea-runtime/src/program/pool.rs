@@ -32,7 +32,9 @@ pub(super) fn flag() -> Arg {
         .value_parser(value_parser!(PathBuf))
         .value_hint(ValueHint::FilePath)
         .conflicts_with("parallel-strategy")
-        .help(format!("Runs `remote` branches on the hosts of this pool file, and not on this machine [env: {VARIABLE}]"))
+        .help(format!(
+            "Runs `remote` branches on the hosts of this pool file, and not on this machine [env: {VARIABLE}]"
+        ))
 }
 
 /// The pool file of a run, if it has one.
@@ -47,11 +49,15 @@ pub(super) fn asked(plan: &Plan, matches: &ArgMatches) -> Option<PathBuf> {
 /// The subcommand.
 pub(super) fn command() -> Command {
     let engines = PossibleValuesParser::new(example::ALL.iter().map(|(engine, _)| *engine));
-    Command::new("pool").about("Helps with pool files").disable_help_subcommand(true).subcommand_required(true).subcommand(
-        Command::new("example")
-            .about("Prints a commented pool file")
-            .arg(Arg::new("engine").value_name("ENGINE").required(true).value_parser(engines)),
-    )
+    Command::new("pool")
+        .about("Helps with pool files")
+        .disable_help_subcommand(true)
+        .subcommand_required(true)
+        .subcommand(
+            Command::new("example")
+                .about("Prints a commented pool file")
+                .arg(Arg::new("engine").value_name("ENGINE").required(true).value_parser(engines)),
+        )
 }
 
 /// What the subcommand requests.

@@ -16,7 +16,8 @@ pub(crate) fn id() -> io::Result<[u8; 32]> {
 
 fn hash() -> io::Result<[u8; 32]> {
     let path = identity::image()?;
-    let file = File::open(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    let file =
+        File::open(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(file)?;
     Ok(*hasher.finalize().as_bytes())

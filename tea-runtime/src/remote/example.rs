@@ -33,7 +33,8 @@ mod tests {
         for (engine, text) in ALL {
             let uncommented = text.replace("# launch", "launch").replacen("launch = [\"sh\"", "# launch = [\"sh\"", 1);
             for text in [*text, &*uncommented] {
-                let path = std::env::temp_dir().join(format!("tea-example-{}-{}", std::process::id(), fastrand::u64(..)));
+                let path =
+                    std::env::temp_dir().join(format!("tea-example-{}-{}", std::process::id(), fastrand::u64(..)));
                 std::fs::write(&path, text).unwrap();
                 let read = PoolFile::read(&path);
                 std::fs::remove_file(&path).unwrap();

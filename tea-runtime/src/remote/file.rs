@@ -87,9 +87,8 @@ impl PoolFile {
     }
 
     fn parse(text: &str) -> Result<Self, Wrong> {
-        let table = DeTable::parse(text).map_err(|error| {
-            Wrong(error.span().map_or(0, |span| span.start), error.message().to_owned())
-        })?;
+        let table = DeTable::parse(text)
+            .map_err(|error| Wrong(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
         let top = Entries::of(table.get_ref(), table.span().start, "");
         let (name, at) = top.text("engine")?.ok_or_else(|| top.missing("engine", "`engine = \"command\"`"))?;
         let engine = match &*name {
@@ -113,7 +112,8 @@ impl PoolFile {
 fn command(top: &Entries<'_>) -> Result<Engine, Wrong> {
     let hosts = match top.get("hosts") {
         Some(value) if value.get_ref().is_table() => {
-            let message = "a number of hosts that changes is not supported yet: write how many there are, as `hosts = 2`";
+            let message =
+                "a number of hosts that changes is not supported yet: write how many there are, as `hosts = 2`";
             return Err(Wrong(value.span().start, message.to_owned()));
         }
         Some(value) => number(value, "hosts", "a number from 1")?,
@@ -183,7 +183,9 @@ impl<'a> Entries<'a> {
 
     /// Refuses all entries but these.
     fn only(&self, known: &[&str]) -> Result<(), Wrong> {
-        let Some((key, _)) = self.table.iter().find(|(key, _)| !known.contains(&&**key.get_ref())) else { return Ok(()) };
+        let Some((key, _)) = self.table.iter().find(|(key, _)| !known.contains(&&**key.get_ref())) else {
+            return Ok(());
+        };
         let name = key.get_ref();
         let place = if self.name.is_empty() { String::new() } else { format!(" in `{}`", self.name) };
         let message = if NOT_YET.contains(&&**name) {
@@ -214,7 +216,8 @@ mod tests {
 
     use super::*;
 
-    const GOOD: &str = "engine = \"command\"\nhosts = 2\nslots = 3\n[command]\nlaunch = [\"sh\", \"-c\", \"{agent}\"]\n";
+    const GOOD: &str =
+        "engine = \"command\"\nhosts = 2\nslots = 3\n[command]\nlaunch = [\"sh\", \"-c\", \"{agent}\"]\n";
 
     #[test]
     fn a_whole_file_is_read() {
@@ -244,14 +247,14 @@ mod tests {
             let text = GOOD.replacen(from, to, 1);
             let dir = tempfile_of(&text);
             let wrong = PoolFile::read(&dir).unwrap_err().to_string();
-            std::fs::remove_file(&dir).unwrap();
+            fs::remove_file(&dir).unwrap();
             assert!(wrong.contains(says.trim_start_matches("11: ")), "{text}\n{wrong}\n{says}");
         }
     }
 
     fn tempfile_of(text: &str) -> PathBuf {
         let path = std::env::temp_dir().join(format!("tea-pool-{}-{}", std::process::id(), fastrand::u64(..)));
-        std::fs::write(&path, text).unwrap();
+        fs::write(&path, text).unwrap();
         path
     }
 
@@ -259,7 +262,7 @@ mod tests {
     fn the_place_counts_lines_and_characters() {
         let path = tempfile_of("engine = \"command\"\n# \u{e4}\nhosts = \"\u{e4}\"\n");
         let wrong = PoolFile::read(&path).unwrap_err().to_string();
-        std::fs::remove_file(&path).unwrap();
+        fs::remove_file(&path).unwrap();
         assert!(wrong.ends_with(":3:9: `hosts` is a number from 1"), "{wrong}");
     }
 

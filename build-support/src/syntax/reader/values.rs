@@ -369,7 +369,7 @@ impl<'a> Reader<'a, '_> {
         self.error(error.doubts(doubts).help(match meant {
             Some(meant) => format!("did you mean `{meant}`?"),
             None if words == language::STRATEGIES => {
-                "`thread` runs branches in this process, `process` in worker processes".to_owned()
+                "`thread` runs branches in this process, `process` in worker processes, `remote` on the hosts of a pool".to_owned()
             }
             None if words == language::NODE_TYPES => {
                 "write `dynamic_parallel` for a node that runs once for each item, and no `type` on others".to_owned()

@@ -1,6 +1,6 @@
 //! What a branch writes that fails where that is allowed.
 
-use super::{Branches, BranchWork, Driver, TaskEnd};
+use super::{BranchWork, Branches, Driver, TaskEnd};
 use crate::{event::Scope, failure::Failure, panic::guard, position::Position, result::ParallelFlowResult};
 
 impl Branches<'_> {

@@ -68,14 +68,20 @@ impl Listener for Wants {
 
 impl Relay {
     /// Starts to relay the units of a run.
-    pub(super) fn begin(run: Run, tokens: Arc<Tokens>, outbox: &Arc<Outbox>, asks: &Arc<Asks>) -> Result<Self, Box<Failure>> {
+    pub(super) fn begin(
+        run: Run,
+        tokens: Arc<Tokens>,
+        outbox: &Arc<Outbox>,
+        asks: &Arc<Asks>,
+    ) -> Result<Self, Box<Failure>> {
         let Run { run: number, id, module, workflow, tells, settings } = run;
         let planned = Planned::received(&module, &workflow, &settings)?;
         let events = Events::new(vec![Arc::new(Wants(tells))]);
         let breakers = Arc::new(Breakers::Upstream(number, Box::new(Arc::clone(asks))));
         let info = RunInfo::new(id, planned.plan(), events, tokens, breakers, settings);
         let (queue, cancel) = (CompletionQueue::default(), CancellationToken::new());
-        let fan_out = Arc::new(FanOut { run: info, queue, cancel, position: Position::default(), path: CallPath::default() });
+        let fan_out =
+            Arc::new(FanOut { run: info, queue, cancel, position: Position::default(), path: CallPath::default() });
         fan_out.run.reported_by(&fan_out);
         let (units, ended) = (Arc::<Units>::default(), Arc::<AtomicBool>::default());
         let teller = Teller {
@@ -86,7 +92,9 @@ impl Relay {
             ended: Arc::clone(&ended),
         };
         let start = thread::Builder::new().name("tea-relay".into()).spawn(move || teller.run());
-        start.map_err(|error| crate::executor::payload::transport(format!("the agent cannot start a thread: {error}")))?;
+        start.map_err(|error| {
+            crate::executor::payload::transport(format!("the agent cannot start a thread: {error}"))
+        })?;
         Ok(Self { number, planned, fan_out, units, views: HashMap::new(), ended })
     }
 
@@ -107,7 +115,8 @@ impl Relay {
         let (read, items) = values.split_at(split);
         let view = self.view(&head, view, read).ok_or_else(damaged)?;
         let work = Box::new(Relayed::of(&head, name));
-        let (index, attempt) = (Position::decode(&head.position).and_then(|at| at.part()).unwrap_or_default(), head.attempt);
+        let (index, attempt) =
+            (Position::decode(&head.position).and_then(|at| at.part()).unwrap_or_default(), head.attempt);
         let ticket = Ticket::new(Arc::clone(&self.fan_out));
         let cancel = CancellationToken::new();
         self.units.lock().insert(ticket.id(), (number, cancel.clone()));

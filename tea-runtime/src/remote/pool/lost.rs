@@ -3,12 +3,7 @@
 use std::sync::Arc;
 
 use super::{Pool, state::Stage};
-use crate::{
-    cancel::CancelReason,
-    executor::message::Note,
-    failure::cancelled,
-    words::counted,
-};
+use crate::{cancel::CancelReason, executor::message::Note, failure::cancelled, words::counted};
 
 impl Pool {
     /// Handles the end of a host's agent: units that had not begun there go to other hosts, and so do those that had, which run
@@ -61,7 +56,8 @@ impl Pool {
         }
         if !closing {
             let again = (begun > 0).then(|| format!("{} that ran there {} again", units(begun), verb(begun, "run")));
-            let elsewhere = (moved > 0).then(|| format!("{} that had not begun {} on", units(moved), verb(moved, "move")));
+            let elsewhere =
+                (moved > 0).then(|| format!("{} that had not begun {} on", units(moved), verb(moved, "move")));
             let rest: Vec<_> = again.into_iter().chain(elsewhere).collect();
             let rest = if rest.is_empty() { String::new() } else { format!("; {}", rest.join(", and ")) };
             let what = match (&unusable, served) {

@@ -29,7 +29,8 @@ pub(crate) fn place<'a>(hosts: impl IntoIterator<Item = (usize, &'a Load)>, wind
     let ready = hosts.into_iter().filter(|(_, host)| host.stage == Stage::Ready);
     let room = ready.filter(|(_, host)| host.in_flight < host.slots.saturating_mul(window));
     // Units for each slot, compared without division.
-    room.min_by(|(_, one), (_, other)| (one.in_flight * other.slots).cmp(&(other.in_flight * one.slots))).map(|host| host.0)
+    room.min_by(|(_, one), (_, other)| (one.in_flight * other.slots).cmp(&(other.in_flight * one.slots)))
+        .map(|host| host.0)
 }
 
 /// The hosts to start, so that these waiting units find room.

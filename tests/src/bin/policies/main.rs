@@ -44,7 +44,21 @@ tea_runtime::include_workflow!("items.yaml", main = false);
 tea_runtime::include_workflow!("workers.yaml", main = false);
 tea_runtime::include_workflow!("memory.yaml", main = false);
 
-flows!(plain, cancel, timeout, retry, retry_on, circuit, half_open, fail_fast, allow_failure, fallback, items, workers, memory);
+flows!(
+    plain,
+    cancel,
+    timeout,
+    retry,
+    retry_on,
+    circuit,
+    half_open,
+    fail_fast,
+    allow_failure,
+    fallback,
+    items,
+    workers,
+    memory
+);
 
 /// `from_builder POLICY ORDER LOG`: runs `plain` with a policy that its file knows nothing of.
 fn from_builder() -> ExitCode {

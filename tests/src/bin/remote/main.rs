@@ -48,7 +48,8 @@ fn visit(folder: &Path, item: u64) -> io::Result<u64> {
     if folder.as_os_str().is_empty() {
         return Ok(item * item);
     }
-    let note = |what: &str| trace::note(&folder.join("log"), &format!("{what} {item} {} {}", above(), std::process::id()));
+    let note =
+        |what: &str| trace::note(&folder.join("log"), &format!("{what} {item} {} {}", above(), std::process::id()));
     note("begin")?;
     while folder.join(format!("hold-{item}")).exists() || folder.join("hold").exists() {
         std::thread::sleep(Duration::from_millis(2));
