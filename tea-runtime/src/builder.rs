@@ -374,6 +374,7 @@ pub(crate) fn run_recorded(
     // Without `checkpoint`, what is asked for may be the cache alone.
     let asks_for_more = |of: &Session| of.resume.is_some() || of.from.is_some() || of.require_state;
     let is_recorded = |of: &Session| plan.checkpoint.is_some() || !plan.has_cache() || asks_for_more(of);
+    let delivery = session.as_ref().and_then(|session| session.delivery.clone());
     if let Some(session) = session.filter(is_recorded) {
         match records::open(plan, inputs, session).map_err(|error| Error::input(plan, error.to_string()))? {
             Ok(Opened { records, inputs: all, notices }) => {
@@ -392,6 +393,10 @@ pub(crate) fn run_recorded(
         events.warn(&format!("the cache cannot be cleaned up: {error}"));
     }
     let Some(records) = records else { return outcome };
+    if let (Some(delivery), Ok(_)) = (delivery, &outcome) {
+        delivery.begin(records);
+        return outcome;
+    }
     let run = records.run_name().to_owned();
     if let Some(error) = records::clean_up(plan, records) {
         events.warn(&format!("old runs cannot be removed: {error}"));

@@ -1,9 +1,11 @@
 //! Recorded runs of a program as its user sees them: another build, another user, a changed file, two at once.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::Write,
     os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use rustix::process::Signal;
@@ -69,6 +71,46 @@ fn a_changed_file_is_told_and_only_what_depends_on_it_runs_again() {
     assert!(resumed.stderr.contains("3 items (2 restored)"), "{}", resumed.stderr);
     let output = resumed.json();
     assert_eq!((&output["count"], &output["twice"]), (&json!(13), &json!(4)));
+}
+
+/// A run has succeeded when somebody has its output: until then it can be resumed, and only writes.
+#[test]
+fn an_output_that_could_not_be_written_is_written_by_resuming_and_nothing_runs_again() {
+    let scratch = Scratch::new();
+    let full = File::options().write(true).open("/dev/full").expect("/dev/full");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stored"));
+    let failed = command.args(["--file", "text"]).current_dir(scratch.0.path()).stdout(full).output().expect("a run");
+    let stderr = String::from_utf8_lossy(&failed.stderr);
+    let resume =
+        format!("to write the output again, without running anything again: `stored --resume {}`", scratch.only_run());
+    assert_eq!(failed.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("cannot write to standard output") && stderr.contains(&resume), "{stderr}");
+    let resumed = scratch.run("", "--resume");
+    assert_eq!((units(&resumed), &resumed.json()["count"]), (Vec::new(), &json!(8)));
+    let again = scratch.run("", "--resume");
+    assert!(again.failure(2).contains("all of them succeeded"), "{}", again.stderr);
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_writes_its_output_can_be_resumed() {
+    let scratch = Scratch::new();
+    // A pipe that is full and that nobody reads.
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let capacity = rustix::pipe::fcntl_getpipe_size(&writer).expect("the size of a pipe");
+    writer.write_all(&vec![b' '; capacity]).expect("room");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stored"));
+    let command = command.args(["--file", "text"]).current_dir(scratch.0.path()).stdout(writer);
+    let mut program = command.spawn().expect("a run");
+    let is_writing = || {
+        let waits_in = fs::read_to_string(format!("/proc/{}/wchan", program.id())).unwrap_or_default();
+        waits_in.contains("pipe_write").then_some(())
+    };
+    wait_for("a full pipe", is_writing);
+    program.kill().expect("a signal");
+    program.wait().expect("an end");
+    drop(reader);
+    let resumed = scratch.run("", "--resume");
+    assert_eq!((units(&resumed), &resumed.json()["count"]), (Vec::new(), &json!(8)));
 }
 
 #[test]

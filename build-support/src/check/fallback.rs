@@ -60,7 +60,7 @@ fn value_of(graph: &Graph<'_>, key: KeyId, value: &Rust, found: &mut Diagnostics
     let name = graph.keys.name(key);
     if let Some(word) = value.names.iter().find(|word| keys::is_state(graph, &word.value)) {
         found.push(keys::no_state(graph, name, "allow_failure", word));
-    } else {
-        keys::bare_text(graph.keys.entry(key), value, name).into_iter().for_each(|error| found.push(error));
+    } else if let Some(error) = keys::bare_text(graph.keys.entry(key), value, name) {
+        found.push(error);
     }
 }

@@ -22,7 +22,6 @@ use crate::{
     },
     failure::Failure,
     plan::{Plan, Registered, Site},
-    policy::ParallelConfig,
     position::Position,
     state::{KeySpec, View},
     store::SendRecord,
@@ -170,7 +169,7 @@ impl Planned {
     }
 
     /// The name and the settings of the branch or map of a unit; `None` if there is none.
-    pub(crate) fn site(&self, head: &UnitHead<'_>) -> Option<(&'static str, &'static ParallelConfig)> {
+    pub(crate) fn site(&self, head: &UnitHead<'_>) -> Option<(&'static str, &'static crate::policy::ParallelConfig)> {
         let (name, index, planned) = match self.plan.sites.get(head.site as usize)? {
             Site::Region(region) => {
                 let index = usize::try_from(head.first).ok()?;

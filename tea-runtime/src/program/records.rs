@@ -12,7 +12,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 
 use super::{args::Style, console::Console, human, output::Stdout, usage};
 use crate::{
-    engine::records::{Outlook, Prospect, Session, Which, contents, workflow},
+    engine::records::{Delivery, Outlook, Prospect, Session, Which, contents, workflow},
     plan::{Checkpoint, Plan},
     store::{CacheFolder, Folder, Kind, RunFolder, Status, StoreError},
     words::{bytes, counted},
@@ -45,6 +45,8 @@ pub(super) struct Asked {
     pub(super) explain: Option<String>,
     /// The command line as text.
     arguments: Vec<String>,
+    /// Tells the records that the output has been delivered.
+    pub(super) delivery: Delivery,
 }
 
 /// What to do with runs.
@@ -180,6 +182,7 @@ impl Asked {
             dry_run: flag("dry-run") || has("explain"),
             explain: text("explain"),
             arguments,
+            delivery: Delivery::default(),
         }
     }
 
@@ -203,6 +206,7 @@ impl Asked {
             arguments: self.arguments.clone(),
             cache: own.cache && !self.no_cache,
             verify_cache: own.verify_cache.max(self.verify_cache),
+            delivery: Some(self.delivery.clone()),
         })
     }
 

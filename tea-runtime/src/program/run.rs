@@ -146,6 +146,13 @@ impl Prepared {
                     interrupt.run_is_over();
                 }
                 let written = self.write(plan, &view, options, console);
+                let delivered = !matches!(written, Written::Nowhere);
+                let ended = options.records.as_ref().map(|records| records.delivery.end(plan, delivered));
+                let run = ended.and_then(|ended| {
+                    let warn = |error| tracing::warn!(target: "tea", "old runs cannot be removed: {error}");
+                    ended.map_err(warn).ok().flatten()
+                });
+                let written = matches!(written, Written::Whole);
                 let refused = options.fail_if_any && history.has_failures();
                 for allowed in history.allowed() {
                     tracing::warn!(target: "tea", "{allowed}");
@@ -159,13 +166,17 @@ impl Prepared {
                     usage::complain(console, options.error_format, &message);
                 });
                 summarize(plan, elapsed, &history.counts(), written && traced);
+                if let Some(resume) = way_on(run.as_deref(), options) {
+                    tracing::info!(target: log::SUMMARY, "to write the output again, without running anything again: {resume}");
+                }
                 if written && traced && !refused && dropped.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
             }
             // Invalid settings.
             Err(error) if error.is_input() => usage::refuse(console, options.error_format, &error.to_string()),
             Err(error) if error.is_stopped() => {
-                let written = error.state().is_none_or(|view| self.write(plan, view, options, console));
+                let written = error.state().map(|view| self.write(plan, view, options, console));
                 tell_stop(plan, &error, elapsed, options);
+                let written = written.is_none_or(|written| matches!(written, Written::Whole));
                 if written && traced { ExitCode::SUCCESS } else { ExitCode::FAILURE }
             }
             Err(error) => {
@@ -207,9 +218,19 @@ fn way_on(run: Option<&str>, options: &Options) -> Option<String> {
     run.zip(options.records.as_ref()).map(|(run, asked)| asked.way_on(&options.program, run))
 }
 
+/// What became of the final state.
+enum Written {
+    /// It is where it was to be.
+    Whole,
+    /// It is somewhere, or not all of it could be written as JSON.
+    Partly,
+    /// Nobody has it.
+    Nowhere,
+}
+
 impl Prepared {
-    /// Writes the final state to its target, and reports what is missing in it. Returns whether that succeeded.
-    fn write(&self, plan: &Plan, view: &View, options: &Options, console: &Console) -> bool {
+    /// Writes the final state to its target, and reports what is missing in it.
+    fn write(&self, plan: &Plan, view: &View, options: &Options, console: &Console) -> Written {
         let complain = |message: &str| usage::complain(console, options.error_format, message);
         let document = output::document(plan, |key| view.value(key));
         for key in &document.left_out {
@@ -218,16 +239,18 @@ impl Prepared {
         for (key, why) in &document.failed {
             complain(&format!("`{key}` is not in the output, since it cannot be written as JSON: {why}"));
         }
-        let Err(error) = self.output.write(&document.bytes, &self.stdout) else { return document.failed.is_empty() };
+        let Err(error) = self.output.write(&document.bytes, &self.stdout) else {
+            return if document.failed.is_empty() { Written::Whole } else { Written::Partly };
+        };
         if self.output.is_standard_output() {
             complain(&format!("cannot write to standard output: {error}"));
-            return false;
+            return Written::Nowhere;
         }
         // The result should not be lost because of that.
         let saved = self.stdout.write(&document.bytes).is_ok();
         let instead = if saved { "; it went to standard output instead" } else { "" };
         complain(&format!("cannot write `--output {}`: {error}{instead}", self.output.path().display()));
-        false
+        if saved { Written::Partly } else { Written::Nowhere }
     }
 }
 

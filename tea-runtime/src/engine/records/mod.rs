@@ -42,7 +42,7 @@ pub(super) use self::{
 #[cfg(feature = "cli")]
 pub(crate) use self::{
     contents::contents,
-    session::{Which, workflow},
+    session::{Delivery, Which, workflow},
 };
 pub(crate) use self::{
     outlook::outlook,

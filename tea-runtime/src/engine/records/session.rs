@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock, atomic::AtomicBool},
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
     time::SystemTime,
 };
 
@@ -21,6 +21,7 @@ use crate::{
     plan::{Block, Checkpoint, Plan, Work},
     state::Value,
     store::{self, Folder, Hash, Kind, Manifest, Options, Recorder, RunFolder, Status, StoreError, Written, plain},
+    sync::lock,
 };
 
 /// How a run is recorded, and what it goes on with.
@@ -42,6 +43,8 @@ pub(crate) struct Session {
     pub(crate) cache: bool,
     /// The share of what is taken from there that is computed again, and compared.
     pub(crate) verify_cache: f64,
+    /// The run has not succeeded before its output is delivered.
+    pub(crate) delivery: Option<Delivery>,
 }
 
 /// Which run goes on.
@@ -73,6 +76,7 @@ impl Default for Session {
             arguments: Vec::new(),
             cache: true,
             verify_cache: 0.0,
+            delivery: None,
         }
     }
 }
@@ -342,6 +346,9 @@ impl Records {
     /// The run has ended so.
     pub(in crate::engine) fn end(&self, failure: Option<&Failure>, stopped: bool) {
         let Some(recorder) = &self.recorder else { return };
+        if failure.is_none() && !stopped && self.session.delivery.is_some() {
+            return;
+        }
         let status = match failure {
             None if stopped => Status::Stopped,
             None => Status::Done,
@@ -351,6 +358,35 @@ impl Records {
         // There is nothing to resume in a run that succeeded.
         let waits = status != Status::Done || self.session.require_state;
         recorder.end(status, waits);
+    }
+}
+
+/// Between the end of a run that succeeded and the delivery of its output. Until then it is recorded as running, so that it can
+/// be resumed, which delivers the output again.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Delivery(Arc<Mutex<Option<Arc<Records>>>>);
+
+impl Delivery {
+    /// The run has an output, which is to be delivered.
+    pub(crate) fn begin(&self, records: Arc<Records>) {
+        *lock(&self.0) = Some(records);
+    }
+
+    /// The output has been delivered or could not be. Returns the run, if it can be resumed because of that.
+    ///
+    /// # Errors
+    /// If old runs cannot be removed.
+    #[cfg(feature = "cli")]
+    pub(crate) fn end(&self, plan: &Plan, delivered: bool) -> Result<Option<String>, StoreError> {
+        let Some(records) = lock(&self.0).take() else { return Ok(None) };
+        let Some(recorder) = &records.recorder else { return Ok(None) };
+        if delivered {
+            recorder.end(Status::Done, records.session.require_state);
+        } else {
+            recorder.end(Status::Failed("its output could not be written".to_owned()), true);
+        }
+        let run = (!delivered).then(|| records.run_name().to_owned());
+        clean_up(plan, records).map_or(Ok(run), Err)
     }
 }
 
