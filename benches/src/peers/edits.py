@@ -122,7 +122,7 @@ def ran(step):
 '''
 
 # The same in Rust.
-RUST = '''use std::path::Path;
+RUST = '''use std::path::{Path, PathBuf};
 mod scores;
 mod weights;
 use scores::rated;

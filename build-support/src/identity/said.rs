@@ -68,6 +68,11 @@ impl Said {
         said
     }
 
+    /// Whether there is no Rust, and nothing in its place.
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.version.is_none()
+    }
+
     pub(super) fn add(&mut self, other: &Self) {
         self.text.extend((other.text.len() as u64).to_le_bytes());
         self.text.extend_from_slice(&other.text);

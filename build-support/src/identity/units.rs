@@ -51,9 +51,7 @@ pub(super) fn identify(plan: &mut Plan, code: &Code, module: Option<usize>, sour
     // Those that a workflow calls come before it.
     for (inner, root) in plan.called.iter().zip(&mut called) {
         writer.enter(inner);
-        writer.block(root);
-        let mut all = Said::default();
-        writer.whole(root, &mut all);
+        let all = writer.block(root);
         writer.called.push(all);
     }
     writer.enter(plan);
@@ -168,39 +166,54 @@ impl<'a> Writer<'a> {
         self.keys = plan.keys.iter().map(|key| Said::of_key(key, self.code)).collect();
     }
 
-    // Recursion goes as deep as fan-outs are nested, which the graph bounds.
-    fn block(&mut self, block: &mut Block) {
-        self.next("the start", &mut block.entry);
+    /// Gives everything in a block its identity. Returns what all of it says.
+    ///
+    /// Recursion goes as deep as fan-outs are nested, which the graph bounds.
+    fn block(&mut self, block: &mut Block) -> Said {
+        let mut all = Said::default();
+        self.next("the start", &mut block.entry, &mut all);
         for step in &mut block.steps {
             if let Some(said) = self.step(step) {
                 let id = self.id(&said, &format!("node `{}`", step.name), step.span);
                 step.code = CodeId { outside: std::mem::take(&mut step.code.outside), ..id };
+                // Those with a `version` are added as a whole.
+                if said.version.is_none() {
+                    all.add(&said);
+                }
             }
-            self.next(&format!("node `{}`", step.name), &mut step.next);
+            self.next(&format!("node `{}`", step.name), &mut step.next, &mut all);
             let Work::FanOut(region) = &mut step.work else { continue };
             for task in &mut region.tasks {
                 let name = format!("branch `{}`", task.name);
                 if let Some(when) = &task.when {
                     let said = self.condition(when);
                     task.when_code = self.id(&said, &format!("the condition of {name}"), when.rust.span);
+                    all.add(&said);
                 }
-                let mut all = Said::default();
-                self.whole(&task.block, &mut all);
-                self.fallback(&task.fallback, &mut all);
-                self.block(&mut task.block);
-                let mut id = self.id(&all, &name, task.span);
+                let mut said = self.block(&mut task.block);
+                self.fallback(&task.fallback, &mut said);
+                let mut id = self.id(&said, &name, task.span);
                 add_pinned(&task.block, &mut id);
                 task.code = CodeId { outside: std::mem::take(&mut task.code.outside), ..id };
+                if !said.is_empty() {
+                    all.add(&said);
+                }
             }
         }
+        // What is combined in the branch is part of what it writes.
+        for key in &block.keys {
+            self.reducer(*key, &mut all);
+        }
+        all
     }
 
-    fn next(&mut self, of: &str, next: &mut Next) {
+    fn next(&mut self, of: &str, next: &mut Next, all: &mut Said) {
         let Next::Choose(arms) = next else { return };
         for arm in arms {
             if let Some(when) = &arm.when {
                 let said = self.condition(when);
                 arm.code = self.id(&said, &format!("a condition after {of}"), when.rust.span);
+                all.add(&said);
             } else {
                 arm.code = CodeId { hash: 1, ..CodeId::default() };
             }
@@ -211,33 +224,6 @@ impl<'a> Writer<'a> {
         let mut said = Said::default();
         self.code(code, &[], &mut said);
         said
-    }
-
-    /// Everything in a block.
-    fn whole(&self, block: &Block, all: &mut Said) {
-        let next = |next: &Next, all: &mut Said| {
-            let Next::Choose(arms) = next else { return };
-            arms.iter().filter_map(|arm| arm.when.as_ref()).for_each(|when| all.add(&self.condition(when)));
-        };
-        next(&block.entry, all);
-        for step in &block.steps {
-            // Those with a `version` are added as a whole.
-            if let Some(said) = self.step(step).filter(|said| said.version.is_none()) {
-                all.add(&said);
-            }
-            next(&step.next, all);
-            if let Work::FanOut(region) = &step.work {
-                for task in &region.tasks {
-                    task.when.iter().for_each(|when| all.add(&self.condition(when)));
-                    self.whole(&task.block, all);
-                    self.fallback(&task.fallback, all);
-                }
-            }
-        }
-        // What is combined in the branch is part of what it writes.
-        for key in &block.keys {
-            self.reducer(*key, all);
-        }
     }
 
     /// What a branch gives if it fails.
@@ -352,7 +338,7 @@ impl<'a> Writer<'a> {
 
     /// The identity of what is said at some place of the workflow file.
     fn id(&mut self, said: &Said, name: &str, span: Span) -> CodeId {
-        if said.text.is_empty() && said.version.is_none() {
+        if said.is_empty() {
             // A branch whose nodes all have a `version`.
             return CodeId { hash: 1, ..CodeId::default() };
         }
