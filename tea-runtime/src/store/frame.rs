@@ -25,7 +25,8 @@ pub(super) fn seal(kind: u8, location: Location, frame: &mut [u8]) {
     let length = u32::try_from(payload.len()).expect("a payload is no longer than `LARGEST`");
     header[..4].copy_from_slice(&length.to_le_bytes());
     header[4] = kind;
-    let checksum = checksum(&header[..5], location, payload);
+    let head = *header.first_chunk().expect("a header is longer");
+    let checksum = checksum(head, location, payload);
     header[5..].copy_from_slice(&checksum.to_le_bytes());
 }
 
@@ -49,15 +50,17 @@ impl Header {
 
     /// Whether this is its payload, if the frame is in this place.
     pub(super) fn fits(&self, location: Location, payload: &[u8]) -> bool {
-        payload.len() == self.length && checksum(&self.hashed, location, payload) == self.checksum
+        payload.len() == self.length && checksum(self.hashed, location, payload) == self.checksum
     }
 }
 
-fn checksum(head: &[u8], location: Location, payload: &[u8]) -> u32 {
+fn checksum(head: [u8; 5], location: Location, payload: &[u8]) -> u32 {
+    let mut place = [0; 17];
+    place[..5].copy_from_slice(&head);
+    place[5..9].copy_from_slice(&location.segment.to_le_bytes());
+    place[9..].copy_from_slice(&location.at.to_le_bytes());
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(head);
-    hasher.update(&location.segment.to_le_bytes());
-    hasher.update(&location.at.to_le_bytes());
+    hasher.update(&place);
     hasher.update(payload);
     hasher.finalize()
 }

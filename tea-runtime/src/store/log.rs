@@ -42,7 +42,14 @@ pub(super) struct Writer {
     length: u64,
     /// The number of frames in this segment and those before.
     frames: u64,
+    /// Frames that have not been written. What it takes is reused.
+    added: Vec<u8>,
+    /// Whether the file is another one than when something was written last.
+    is_another: bool,
 }
+
+/// The memory that is kept for frames that will be added.
+const KEPT: usize = 1 << 20;
 
 impl Writer {
     /// Starts the segment that follows `before`.
@@ -55,7 +62,8 @@ impl Writer {
             Ok(file)
         };
         let file = open().map_err(|error: io::Error| StoreError::io("write", &path, &error))?;
-        Ok(Self { folder: folder.to_owned(), file: Arc::new(file), segment, length: START as u64, frames })
+        let (file, length) = (Arc::new(file), START as u64);
+        Ok(Self { folder: folder.to_owned(), file, segment, length, frames, added: Vec::new(), is_another: false })
     }
 
     /// Continues in another file, such as one that cannot be written.
@@ -64,19 +72,40 @@ impl Writer {
         self.file = Arc::new(file);
     }
 
-    /// Appends a frame with a single write. Its payload comes after room for its header.
-    pub(super) fn append(&mut self, kind: u8, frame: &mut [u8]) -> Result<Location, StoreError> {
+    /// Adds a frame, which `encode` appends with room for its header. It is written by the next [`flush`](Self::flush).
+    pub(super) fn add(
+        &mut self,
+        kind: u8,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), StoreError>,
+    ) -> Result<Location, StoreError> {
         if self.length >= SEGMENT {
-            self.file.sync_data().map_err(|error| self.failed(&error))?;
-            let before = Recovered { segments: self.segment + 1, frames: self.frames, aside: 0 };
-            *self = Self::start(&self.folder, before)?;
+            self.begin_segment()?;
         }
+        let start = self.added.len();
+        encode(&mut self.added)?;
         let location = Location { segment: self.segment, at: self.length };
+        let frame = &mut self.added[start..];
         frame::seal(kind, location, frame);
-        (&*self.file).write_all(frame).map_err(|error| self.failed(&error))?;
         self.length += frame.len() as u64;
         self.frames += 1;
         Ok(location)
+    }
+
+    /// Writes what has been added, with a single write. Returns whether the log goes on in another file than at the last time.
+    pub(super) fn flush(&mut self) -> Result<bool, StoreError> {
+        let written = (&*self.file).write_all(&self.added);
+        written.map_err(|error| self.failed(&error))?;
+        self.added.clear();
+        self.added.shrink_to(KEPT);
+        Ok(std::mem::take(&mut self.is_another))
+    }
+
+    fn begin_segment(&mut self) -> Result<(), StoreError> {
+        self.flush()?;
+        self.file.sync_data().map_err(|error| self.failed(&error))?;
+        let before = Recovered { segments: self.segment + 1, frames: self.frames, aside: 0 };
+        *self = Self { is_another: true, ..Self::start(&self.folder, before)? };
+        Ok(())
     }
 
     fn failed(&self, error: &io::Error) -> StoreError {

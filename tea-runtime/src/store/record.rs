@@ -2,10 +2,10 @@
 
 use std::{ops::Range, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
-    SMALL, StoreError,
+    StoreError,
     blobs::{Blobs, Hash, LARGE, Unsettled},
     frame::{HEADER, LARGEST},
 };
@@ -58,12 +58,26 @@ pub(crate) struct Written<'a> {
 /// The start of a record, which is enough to find it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Head<'a> {
+    #[serde(serialize_with = "at_once")]
     pub(super) position: &'a [u8],
     pub(super) items: (u64, u64),
 }
 
-/// What follows.
-#[derive(Debug, Serialize, Deserialize)]
+/// Writes bytes in one piece, not one by one.
+fn at_once<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
+
+/// What follows, when it is written.
+#[derive(Serialize)]
+struct NewBody<'a> {
+    #[serde(serialize_with = "at_once")]
+    about: &'a [u8],
+    values: Announcing<'a>,
+}
+
+/// The same, when it is read.
+#[derive(Debug, Deserialize)]
 struct Body<'a> {
     about: &'a [u8],
     values: Vec<Announced>,
@@ -77,42 +91,59 @@ struct Announced {
     blob: Option<Hash>,
 }
 
-/// A record as it is written.
-pub(super) struct Encoded {
-    /// Its frame, with room for the header.
-    pub(super) frame: Vec<u8>,
-    /// The hashes of its values.
+/// What is known of the values of a record before it is written.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// Their hashes.
     pub(super) hashes: Vec<Hash>,
-    /// Its large values that may not have reached the disk.
+    /// The large ones that may not have reached the disk.
     pub(super) unsettled: Vec<Unsettled>,
+    /// Whether large ones are blobs.
+    has_blobs: bool,
 }
 
-/// Encodes a record. Large values become blobs, if there is a folder for blobs.
-pub(super) fn encode(written: &Written<'_>, blobs: Option<&Blobs>) -> Result<Encoded, StoreError> {
+/// Hashes the values of a record. Large ones become blobs, if there is a folder for blobs.
+pub(super) fn prepare(written: &Written<'_>, blobs: Option<&Blobs>) -> Result<Prepared, StoreError> {
     let hash = if written.kind.is_of_items() { Hash::quick } else { Hash::of };
     let hashes: Vec<Hash> = written.values.iter().map(|(_, bytes)| hash(bytes)).collect();
     let mut unsettled = Vec::new();
-    let announce = |((tag, bytes), hash): (&(u32, &[u8]), &Hash)| {
-        let blobs = blobs.filter(|_| bytes.len() >= LARGE);
-        if let Some(blobs) = blobs {
+    if let Some(blobs) = blobs {
+        for ((_, bytes), hash) in written.values.iter().zip(&hashes).filter(|((_, bytes), _)| bytes.len() >= LARGE) {
             unsettled.extend(blobs.put(*hash, bytes)?);
         }
-        let blob = blobs.map(|_| *hash);
-        Ok(Announced { tag: *tag, length: bytes.len() as u64, blob })
-    };
-    let values = written.values.iter().zip(&hashes).map(announce).collect::<Result<Vec<_>, StoreError>>()?;
-    let head = Head { position: written.position, items: written.items };
-    let body = Body { about: written.about, values };
-    let inline = || written.values.iter().zip(&body.values).filter(|(_, announced)| announced.blob.is_none());
-    let size: usize = inline().map(|((_, bytes), _)| bytes.len()).sum();
-    let mut frame = Vec::with_capacity(HEADER + SMALL + written.about.len() + size);
-    frame.resize(HEADER, 0);
-    let mut frame = postcard::to_extend(&(head, &body), frame).expect("a record is plain data");
-    inline().for_each(|((_, bytes), _)| frame.extend_from_slice(bytes));
-    if frame.len() > LARGEST {
+    }
+    Ok(Prepared { hashes, unsettled, has_blobs: blobs.is_some() })
+}
+
+/// The values of a record, to be announced: without a vector, since there may be many.
+struct Announcing<'a>(&'a [(u32, &'a [u8])], &'a Prepared);
+
+impl Serialize for Announcing<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(values, prepared) = self;
+        serializer.collect_seq(values.iter().zip(&prepared.hashes).map(|((tag, bytes), hash)| Announced {
+            tag: *tag,
+            length: bytes.len() as u64,
+            blob: (prepared.has_blobs && bytes.len() >= LARGE).then_some(*hash),
+        }))
+    }
+}
+
+/// Appends the frame of a record, with room for its header.
+pub(super) fn encode(written: &Written<'_>, prepared: &Prepared, frame: &mut Vec<u8>) -> Result<(), StoreError> {
+    let Written { kind: _, position, items, about, values } = *written;
+    let start = frame.len();
+    frame.resize(start + HEADER, 0);
+    let data = (Head { position, items }, NewBody { about, values: Announcing(values, prepared) });
+    *frame = postcard::to_extend(&data, std::mem::take(frame)).expect("a record is plain data");
+    for (_, bytes) in values.iter().filter(|(_, bytes)| !prepared.has_blobs || bytes.len() < LARGE) {
+        frame.extend_from_slice(bytes);
+    }
+    if frame.len() - start > LARGEST {
+        frame.truncate(start);
         return Err(StoreError::new("a record is larger than 1 GiB"));
     }
-    Ok(Encoded { frame, hashes, unsettled })
+    Ok(())
 }
 
 /// Reads the start of a record.

@@ -11,11 +11,11 @@ use std::{
 
 use super::{
     StoreError,
-    blobs::{Blobs, Hash},
+    blobs::{Blobs, Hash, Unsettled},
     frame::{HEADER, Location},
     index::{Done, Found, Index},
     log::{Reader, Writer},
-    record::{self, Encoded, Kind, Record, Written},
+    record::{self, Kind, Prepared, Record, Written},
     sync::Syncer,
 };
 
@@ -63,6 +63,23 @@ enum Medium {
 pub(super) struct Writing {
     pub(super) log: Writer,
     pub(super) syncer: Syncer,
+    /// Blobs that the records name that are not written yet.
+    unsettled: Vec<Unsettled>,
+}
+
+impl Writing {
+    pub(super) fn new(log: Writer, syncer: Syncer) -> Self {
+        Self { log, syncer, unsettled: Vec::new() }
+    }
+
+    /// Writes what has been added.
+    fn flush(&mut self) -> Result<(), StoreError> {
+        if self.log.flush()? {
+            self.syncer.goes_on_with(self.log.file());
+        }
+        self.syncer.written(&mut self.unsettled);
+        Ok(())
+    }
 }
 
 impl RecordLog {
@@ -108,6 +125,11 @@ impl RecordLog {
         Some(self.blobs.as_ref()?.store().to_owned())
     }
 
+    /// Whether there are no records from earlier processes.
+    pub(crate) fn is_new(&self) -> bool {
+        self.index.frames == 0
+    }
+
     /// The number of records that there were when the run was opened.
     #[cfg(test)]
     pub(super) fn count(&self) -> u64 {
@@ -135,7 +157,27 @@ impl RecordLog {
     /// # Errors
     /// If recording has ended.
     pub(crate) fn append(&self, written: &Written<'_>, valid: impl Fn() -> bool) -> Result<Vec<Hash>, &StoreError> {
-        self.guarded(|| Ok(self.write(written, valid)?.0))
+        self.guarded(|| Ok(self.write(written, valid, false)?.0))
+    }
+
+    /// Like [`append`](Self::append), but the record may wait in memory for the next [`flush`](Self::flush): nothing that
+    /// follows from it may start before.
+    ///
+    /// # Errors
+    /// If recording has ended.
+    pub(crate) fn add(&self, written: &Written<'_>, valid: impl Fn() -> bool) -> Result<Vec<Hash>, &StoreError> {
+        self.guarded(|| Ok(self.write(written, valid, true)?.0))
+    }
+
+    /// Writes all records that were [added](Self::add), with one write.
+    ///
+    /// # Errors
+    /// If recording has ended.
+    pub(crate) fn flush(&self) -> Result<(), &StoreError> {
+        self.guarded(|| match self.writing().as_deref_mut() {
+            Some(Some(writing)) => writing.flush(),
+            _ => Ok(()),
+        })
     }
 
     /// Records what a worker has sent that runs the unit at `unit`, if it is still `valid`. It is given to the next
@@ -156,7 +198,7 @@ impl RecordLog {
             }
             let location = match &self.medium {
                 Medium::Disk { .. } => {
-                    let written = record::decode(kind, &payload, |written| self.write(written, valid));
+                    let written = record::decode(kind, &payload, |written| self.write(written, valid, false));
                     written.ok_or_else(wrong)??.1
                 }
                 Medium::Parent { send, known } => valid().then(|| {
@@ -184,32 +226,35 @@ impl RecordLog {
         &self,
         written: &Written<'_>,
         valid: impl Fn() -> bool,
+        waits: bool,
     ) -> Result<(Vec<Hash>, Option<Location>), StoreError> {
         let writing = match &self.medium {
             Medium::Disk { writing, .. } => writing,
             Medium::Parent { send, .. } => {
-                let Encoded { mut frame, hashes, .. } = record::encode(written, None)?;
+                let prepared = record::prepare(written, None)?;
+                let mut frame = Vec::new();
+                record::encode(written, &prepared, &mut frame)?;
                 if valid() {
                     send(&RawRecord { kind: written.kind as u8, payload: frame.split_off(HEADER) });
                 }
-                return Ok((hashes, None));
+                return Ok((prepared.hashes, None));
             }
         };
-        let Encoded { mut frame, hashes, unsettled } = record::encode(written, self.blobs.as_deref())?;
+        let prepared = record::prepare(written, self.blobs.as_deref())?;
         let mut writing = lock(writing);
         if let Some(error) = self.failure() {
             return Err(error.clone());
         }
         if !valid() {
-            return Ok((hashes, None));
+            return Ok((prepared.hashes, None));
         }
-        let Some(Writing { log, syncer }) = &mut *writing else { return Err(StoreError::new("the run has ended")) };
-        let before = log.file();
-        let location = log.append(written.kind as u8, &mut frame)?;
-        if !Arc::ptr_eq(&before, &log.file()) {
-            syncer.goes_on_with(log.file());
+        let writing = writing.as_mut().ok_or_else(|| StoreError::new("the run has ended"))?;
+        let location = writing.log.add(written.kind as u8, |frame| record::encode(written, &prepared, frame))?;
+        let Prepared { hashes, unsettled, .. } = prepared;
+        writing.unsettled.extend(unsettled);
+        if !waits {
+            writing.flush()?;
         }
-        syncer.written(unsettled);
         Ok((hashes, Some(location)))
     }
 

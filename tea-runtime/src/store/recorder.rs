@@ -92,7 +92,7 @@ impl Recorder {
         })
         .map_err(|error| StoreError::new(format!("cannot start the thread that syncs the log: {error}")))?;
         if let Some(mut writing) = new.log.writing() {
-            *writing = Some(Writing { log, syncer });
+            *writing = Some(Writing::new(log, syncer));
         }
         Ok(new)
     }
@@ -129,6 +129,8 @@ impl Recorder {
 
     /// Records how the run ended. If it `waits`, everything is on the disk when this returns.
     pub(crate) fn end(&self, status: Status, waits: bool) {
+        // The units that ended last may have been cancelled before anything could follow from them.
+        let _ = self.log.flush();
         let writing = self.log.writing().and_then(|mut writing| writing.take());
         if let (Some(Writing { syncer, .. }), false) = (writing, waits) {
             syncer.abandon();

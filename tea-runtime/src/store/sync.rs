@@ -52,9 +52,9 @@ impl Syncer {
     }
 
     /// Records that something was written that names these blobs.
-    pub(super) fn written(&self, unsettled: Vec<Unsettled>) {
+    pub(super) fn written(&self, unsettled: &mut Vec<Unsettled>) {
         if !unsettled.is_empty() {
-            self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).unsettled.extend(unsettled);
+            self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).unsettled.append(unsettled);
         }
         if !self.shared.dirty.swap(true, Ordering::AcqRel) {
             // Under the lock, because the thread must not fall asleep after it has looked at `dirty`.

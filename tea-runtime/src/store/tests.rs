@@ -93,6 +93,38 @@ fn segments(store: &Path, name: &str) -> Vec<PathBuf> {
 }
 
 #[test]
+fn what_was_added_is_written_with_the_next_record_with_a_flush_or_at_the_end() {
+    let scratch = Scratch::new();
+    let recorder = begin(&scratch.store());
+    let name = recorder.name().to_owned();
+    let length = || segments(&scratch.store(), &name)[0].metadata().unwrap().len();
+    let add = |n: u8| {
+        let value = vec![n; usize::from(n)];
+        let (position, values) = ([n], [(7, &value[..])]);
+        let written = Written { kind: Kind::Step, position: &position, items: (0, 0), about: &[n, n], values: &values };
+        recorder.log().add(&written, || true).unwrap();
+    };
+    let before = length();
+    add(1);
+    add(2);
+    assert_eq!(length(), before);
+    recorder.log().flush().unwrap();
+    let two = length();
+    assert!(two > before);
+    add(3);
+    write(&recorder, 4);
+    let four = length();
+    assert!(four - two > two - before);
+    add(5);
+    assert_eq!(length(), four);
+    recorder.end(Status::Cancelled, true);
+    drop(recorder);
+    let (recorder, aside) = go_on(&scratch.store(), &name);
+    assert_eq!((aside, recorder.log().count()), (0, 5));
+    assert!((1..=5).all(|n| holds(&recorder, n)));
+}
+
+#[test]
 fn what_is_recorded_is_found_after_the_run_went_on() {
     let scratch = Scratch::new();
     let recorder = begin(&scratch.store());

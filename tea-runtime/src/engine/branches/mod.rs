@@ -133,6 +133,8 @@ impl Source for Branches<'_> {
                 return Next::Exhausted;
             }
             let Some(task) = self.ready.next() else { return Next::Wait };
+            // It may follow from branches that have just ended.
+            self.write_records(driver);
             if !driver.cancel().is_cancelled() && self.restore(task) {
                 continue;
             }
@@ -148,7 +150,7 @@ impl Source for Branches<'_> {
                     };
                     let recorded = self.recording.as_ref().filter(|_| !position.is_root());
                     let recorded = recorded.map(|recording| recording.of_steps(task));
-                    let reads = self.recording.as_ref().map(|recording| recording.read(task));
+                    let reads = self.recording.as_mut().map(|recording| recording.read(task));
                     let place = (position, reads);
                     let work = Box::new(BranchWork::new(self.run, self.region, task, view, place, recorded));
                     return Next::Start(Start { key: task, work, scope, part: task as u64 });
@@ -221,7 +223,7 @@ impl Source for Branches<'_> {
     fn recorded(&mut self, driver: &Driver<'_>, key: usize, raw: RawRecord) {
         let Some(recording) = &mut self.recording else { return };
         let relayed = recording.relay(key, &self.position, raw, driver.outer);
-        self.is_recorded(driver, relayed);
+        self.check(driver, relayed);
     }
 
     fn starts_over(&mut self, key: usize) {
@@ -229,6 +231,15 @@ impl Source for Branches<'_> {
     }
 
     fn pulled(&mut self, _: Pulled) {}
+
+    fn is_recorded(&self) -> bool {
+        self.recording.is_some()
+    }
+
+    fn started(&mut self, driver: &Driver<'_>) -> bool {
+        self.write_records(driver);
+        false
+    }
 
     fn settle(&mut self, _: &Driver<'_>) {}
 
@@ -252,7 +263,15 @@ impl Branches<'_> {
         true
     }
 
-    /// Records how a branch ended, before anything that follows from it starts.
+    /// Writes what is recorded of branches that have ended.
+    fn write_records(&mut self, driver: &Driver<'_>) {
+        if let Some(recording) = &mut self.recording {
+            let flushed = recording.flush();
+            self.check(driver, flushed);
+        }
+    }
+
+    /// Records how a branch ended. It is written before anything that follows from it starts.
     fn record(
         &mut self,
         driver: &Driver<'_>,
@@ -263,11 +282,11 @@ impl Branches<'_> {
     ) {
         let Some(recording) = &mut self.recording else { return };
         let recorded = recording.record(task, &self.position, work, received, result, driver.outer);
-        self.is_recorded(driver, recorded);
+        self.check(driver, recorded);
     }
 
     /// Ends the fan-out if something could not be recorded, and the run must not continue without.
-    fn is_recorded(&mut self, driver: &Driver<'_>, recorded: Result<(), Box<Failure>>) {
+    fn check(&mut self, driver: &Driver<'_>, recorded: Result<(), Box<Failure>>) {
         if let Err(failure) = recorded {
             self.fails(driver, failure);
         }

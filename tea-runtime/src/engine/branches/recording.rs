@@ -39,6 +39,10 @@ pub(super) struct Recording<'a> {
     written: BTreeMap<(usize, u32), Name>,
     /// After which tasks everything runs again.
     renewed: Vec<bool>,
+    /// The name of the code of each task and of what it reads, once it has started.
+    asks: Vec<Option<Name>>,
+    /// Whether ends of branches wait to be written.
+    waits: bool,
 }
 
 impl<'a> Recording<'a> {
@@ -52,6 +56,8 @@ impl<'a> Recording<'a> {
             included: BTreeMap::new(),
             written: BTreeMap::new(),
             renewed: region.tasks.iter().map(|task| records.renews_within(task.block)).collect(),
+            asks: vec![None; region.tasks.len()],
+            waits: false,
         }
     }
 
@@ -81,20 +87,31 @@ impl<'a> Recording<'a> {
             return None;
         }
         let (position, of) = (position.at_part(task as u64), &self.region.tasks[task]);
-        let record = self.records.branch(&position, of, self.region.keys, self.asks(task))?;
+        let asks = self.asks(task);
+        let record = self.records.branch(&position, of, self.region.keys, asks)?;
         self.keep(task, record.names.clone());
         Some(record)
     }
 
     /// The name of what a task reads, without its code.
-    pub(super) fn read(&self, task: usize) -> [u8; 16] {
-        self.records.read(self.asks(task), &[self.region.tasks[task].code])
+    pub(super) fn read(&mut self, task: usize) -> [u8; 16] {
+        let asks = self.asks(task);
+        self.records.read(asks, &[self.region.tasks[task].code])
     }
 
-    /// The name of a task's code and of what it reads.
-    fn asks(&self, task: usize) -> Name {
-        let Task { reads, code, .. } = &self.region.tasks[task];
-        self.records.asked(&[*code], reads.iter().map(|read| (read.key, self.names.get(read.key))))
+    /// The name of a task's code and of what it reads, which is what there is when it starts.
+    fn asks(&mut self, task: usize) -> Name {
+        let (records, names, Task { reads, code, .. }) = (self.records, &self.names, &self.region.tasks[task]);
+        let name = || records.asked(&[*code], reads.iter().map(|read| (read.key, names.get(read.key))));
+        *self.asks[task].get_or_insert_with(name)
+    }
+
+    /// Writes what waits to be written, before anything that follows from it starts.
+    ///
+    /// # Errors
+    /// If it cannot be recorded, and the run must not continue without records.
+    pub(super) fn flush(&mut self) -> Result<(), Box<Failure>> {
+        if std::mem::take(&mut self.waits) { self.records.flush(&self.events) } else { Ok(()) }
     }
 
     /// Includes the names of what `task` reads of finished tasks.
@@ -164,16 +181,18 @@ impl<'a> Recording<'a> {
         token: &CancellationToken,
     ) -> Result<(), Box<Failure>> {
         let (position, of) = (position.at_part(task as u64), &self.region.tasks[task]);
-        let (mut head, mut bytes) = (ResultHead::default(), Vec::new());
+        let (head, mut bytes);
         let came = outcome::results(received).next();
         // The records of its steps do not tell what it wrote when it failed.
         let by_steps = result.success && !of.block.is_flat() && self.records.is_for_output();
         let is_left_out = |key: u32| by_steps && !is_needed(self.plan, self.region, of, key);
         let written = match (work, &came) {
-            (None, _) => &[][..],
+            (None, _) => {
+                head = ResultHead::default();
+                &[][..]
+            }
             (Some(_), Some((_, came, bytes))) => {
-                head.goes_to.clone_from(&came.goes_to);
-                head.values.clone_from(&came.values);
+                head = ResultHead { goes_to: came.goes_to.clone(), values: came.values.clone() };
                 bytes
             }
             (Some(work), None) => {
@@ -190,7 +209,7 @@ impl<'a> Recording<'a> {
                         return Ok(());
                     }
                 };
-                bytes.extend_from_slice(&values.bytes.start);
+                bytes = values.bytes.start;
                 values.bytes.rest.iter().for_each(|piece| bytes.extend_from_slice(piece));
                 head = ResultHead { goes_to: work.goes_to.clone(), values: values.heads };
                 &bytes[..]
@@ -202,7 +221,9 @@ impl<'a> Recording<'a> {
         let partial = work.is_some() && writes.any(|key| is_left_out(key) && is_missing(key));
         let view = work.map(|work| &work.view);
         let done = (view, (&head, written, partial), result);
-        let names = self.records.branch_done(&position, (of, self.asks(task)), done, token, &self.events)?;
+        let asks = self.asks(task);
+        self.waits = true;
+        let names = self.records.branch_done(&position, (of, asks), done, token, &self.events)?;
         self.keep(task, names);
         Ok(())
     }

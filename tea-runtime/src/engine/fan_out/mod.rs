@@ -42,6 +42,9 @@ const SLACK: Duration = Duration::from_millis(500);
 /// others.
 const TOGETHER: usize = 16;
 
+/// How long the end of a unit may wait for others before it is recorded.
+const UNRECORDED: Duration = Duration::from_millis(1);
+
 /// The driver of a fan-out.
 pub(super) struct Driver<'a> {
     pub(super) run: &'a Arc<Run>,
@@ -91,11 +94,14 @@ impl<'a> Driver<'a> {
         let mut messages = Vec::new();
         loop {
             let more = self.start(source, &mut table);
+            if source.started(self) {
+                continue;
+            }
             if table.is_empty() && !more {
                 break;
             }
             let until = [table.due(), self.leave_at(&mut table), source.settle_at()].into_iter().flatten().min();
-            self.fan_out.queue.wait(self.wanted(&table, more), until, &mut messages);
+            self.wait(self.wanted(&table, more), until, source.is_recorded(), &mut messages);
             self.run.info.tell_notes();
             for message in messages.drain(..) {
                 match message {
@@ -117,6 +123,21 @@ impl<'a> Driver<'a> {
         }
         source.settle(self);
         table.refused.map_or(Ok(()), Err)
+    }
+
+    /// Waits for this number of messages; if they are recorded, not much longer than for the first.
+    fn wait(&self, wanted: usize, until: Option<Instant>, recorded: bool, into: &mut Vec<Message>) {
+        let queue = &self.fan_out.queue;
+        if !recorded {
+            return queue.wait(wanted, until, into);
+        }
+        queue.wait(1, until, into);
+        if (1..wanted).contains(&into.len()) {
+            let soon = Instant::now() + UNRECORDED;
+            let mut more = Vec::new();
+            queue.wait(wanted - into.len(), Some(until.map_or(soon, |until| until.min(soon))), &mut more);
+            into.append(&mut more);
+        }
     }
 
     /// The number of messages that it waits for.

@@ -52,6 +52,13 @@ pub(in crate::engine) trait Source {
     /// Called when requested items have arrived.
     fn pulled(&mut self, pulled: Pulled);
 
+    /// Whether ends are recorded.
+    fn is_recorded(&self) -> bool;
+
+    /// Does what can be done while units run: called when everything has started that can start. Returns whether more may have
+    /// become possible because of that.
+    fn started(&mut self, driver: &Driver<'_>) -> bool;
+
     /// Does what has become possible, such as combining results.
     fn settle(&mut self, driver: &Driver<'_>);
 

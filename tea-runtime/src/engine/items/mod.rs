@@ -11,6 +11,7 @@ mod work;
 
 use std::{
     borrow::Cow,
+    ops::Range,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -27,7 +28,7 @@ use super::{
 };
 use crate::{
     event::{Event, Scope},
-    executor::message::Pulled,
+    executor::{message::Pulled, outcome::Received},
     failure::{Failure, cancelled},
     map::Batch,
     panic::guard,
@@ -110,6 +111,7 @@ pub(super) fn run(
         caching,
         cached: 0,
         rest: Vec::new(),
+        ended: Vec::new(),
     };
     let refused = driver.drive(&mut items).err();
     drop(driver);
@@ -190,6 +192,20 @@ struct Items<'a> {
     cached: usize,
     /// Items that were taken from the supply, and not handed out; the first ones come last.
     rest: Vec<Box<dyn Batch>>,
+    /// What has ended and is not recorded, or in the cache: that is done once its executor has something else to do.
+    ended: Vec<Ended>,
+}
+
+/// An attempt at a batch that has ended.
+struct Ended {
+    key: BatchKey,
+    parts: usize,
+    batch: Option<Box<dyn Batch>>,
+    received: Vec<Received>,
+    failing: Vec<usize>,
+    /// Those of the failures that are its.
+    failed: Range<usize>,
+    again: usize,
 }
 
 /// A batch, or an item of one that is tried again.
@@ -262,7 +278,7 @@ impl Source for Items<'_> {
         BatchKey { start: key.start + at, home: None }
     }
 
-    fn ended(&mut self, driver: &Driver<'_>, key: BatchKey, end: End) {
+    fn ended(&mut self, _: &Driver<'_>, key: BatchKey, end: End) {
         let End { work, parts, received, failing, failed, again, elapsed, .. } = end;
         if let (Some(elapsed), None, false) = (elapsed, key.home, self.alone) {
             self.pace(parts, elapsed);
@@ -277,18 +293,12 @@ impl Source for Items<'_> {
             self.run.info.events.emit(|| Event::ItemFailed { scope, index: index as u64, result: &result });
             self.failures.push((index, result));
         }
-        if let (Some(recording), Some(batch)) = (&mut self.recording, &batch) {
-            let kept = if self.site.config(0).allow_failure { &self.failures[from..] } else { &[] };
-            // What was only told to end has not failed.
-            let kept: Vec<_> = kept.iter().filter(|(_, result)| !result.is_cancelled()).collect();
-            let recorded = recording.record(&**batch, &received, &failing, &kept, driver.outer);
-            self.error = self.error.take().or(recorded.err());
+        let ended = Ended { key, parts, batch, received, failing, failed: from..self.failures.len(), again };
+        if self.recording.is_some() || self.caching.is_some() {
+            self.ended.push(ended);
+        } else {
+            self.collect.landed(key.start, parts, key.home, ended.batch, again);
         }
-        if let (Some(caching), Some(batch)) = (&mut self.caching, &batch) {
-            let kept = caching.keep(&**batch, &received, &failing);
-            self.error = self.error.take().or(kept.err());
-        }
-        self.collect.landed(key.start, parts, key.home, batch, again);
     }
 
     // Items have no fan-outs of their own.
@@ -298,6 +308,24 @@ impl Source for Items<'_> {
 
     fn pulled(&mut self, pulled: Pulled) {
         self.error = self.error.take().or(self.supply.pulled(pulled));
+    }
+
+    fn is_recorded(&self) -> bool {
+        self.recording.is_some()
+    }
+
+    fn started(&mut self, driver: &Driver<'_>) -> bool {
+        let ended = std::mem::take(&mut self.ended);
+        let any = !ended.is_empty();
+        for ended in ended {
+            self.keep(&ended, driver);
+            let Ended { key, parts, batch, again, .. } = ended;
+            self.collect.landed(key.start, parts, key.home, batch, again);
+        }
+        if any {
+            self.settle(driver);
+        }
+        any
     }
 
     fn settle(&mut self, _: &Driver<'_>) {
@@ -326,6 +354,22 @@ impl Source for Items<'_> {
 }
 
 impl Items<'_> {
+    /// Records and caches the results of a batch. Other items do not follow from it.
+    fn keep(&mut self, ended: &Ended, driver: &Driver<'_>) {
+        let Ended { batch: Some(batch), received, failing, failed, .. } = ended else { return };
+        if let Some(recording) = &mut self.recording {
+            let kept = if self.site.config(0).allow_failure { &self.failures[failed.clone()] } else { &[] };
+            // What was only told to end has not failed.
+            let kept: Vec<_> = kept.iter().filter(|(_, result)| !result.is_cancelled()).collect();
+            let recorded = recording.record(&**batch, received, failing, &kept, driver.outer);
+            self.error = self.error.take().or(recorded.err());
+        }
+        if let Some(caching) = &mut self.caching {
+            let kept = caching.keep(&**batch, received, failing);
+            self.error = self.error.take().or(kept.err());
+        }
+    }
+
     /// How many items are taken at once: items of before cost little.
     fn wanted(&self, wanted: usize) -> usize {
         let has = self.recording.as_ref().is_some_and(|recording| recording.has(self.given));

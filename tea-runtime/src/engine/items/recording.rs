@@ -8,7 +8,9 @@ use crate::{
     engine::{
         block::BlockRun,
         call::Recorded,
-        records::{Given, ItemRecords, MapDone, Name, Records, Restored, StepRecord, failure_hash, hash, is_recorded},
+        records::{
+            Given, ItemRecords, MapDone, Name, Records, Restored, StepRecord, failure_hash, hash, hashes, is_recorded,
+        },
     },
     event::Events,
     executor::{
@@ -177,15 +179,12 @@ impl Recording {
         failed: &[&(usize, ParallelFlowResult)],
         token: &CancellationToken,
     ) -> Result<(), Box<Failure>> {
-        let is_in_place = self.map.spec.is_in_place();
-        let items = if is_in_place { 0 } else { batch.len() };
-        let hashes: Vec<_> = (0..items).map(|at| hash(batch, at, &mut self.buffer)).collect();
-        if hashes.contains(&None) {
+        let hashes = if self.map.spec.is_in_place() { Some(Vec::new()) } else { hashes(batch, &mut self.buffer) };
+        let Some(hashes) = hashes else {
             // An item that cannot be known again is run again.
             self.given = None;
             return Ok(());
-        }
-        let hashes: Vec<u64> = hashes.into_iter().flatten().collect();
+        };
         let mut came = vec![None; if received.is_empty() { 0 } else { batch.len() }];
         for (at, _, bytes) in outcome::results(received) {
             came.iter_mut().skip(at).take(1).for_each(|came| *came = came.or(Some(bytes)));
@@ -216,18 +215,19 @@ impl Recording {
         hashes: &[u64],
         token: &CancellationToken,
     ) -> Result<(), Box<Failure>> {
-        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
-        for at in items.clone() {
-            if came.is_empty() {
-                let encoded = payload::guarded(|| batch.encode_result(at, &mut bytes));
-                if let Err(error) = encoded {
-                    let (name, index) = (self.map.name, batch.start() + at);
-                    let why = format!("the result of item {index} of `{name}` cannot be recorded: {error}");
-                    self.given = None;
-                    return self.records.fail(why, &self.events);
-                }
+        let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(items.len()));
+        if came.is_empty() {
+            let encode = |at| {
+                batch.encode_result(at, &mut bytes)?;
+                ends.push(bytes.len());
+                Ok(())
+            };
+            if let Err(error) = payload::guarded(|| items.clone().try_for_each(encode)) {
+                let (name, index) = (self.map.name, batch.start() + items.start + ends.len());
+                let why = format!("the result of item {index} of `{name}` cannot be recorded: {error}");
+                self.given = None;
+                return self.records.fail(why, &self.events);
             }
-            ends.push(bytes.len());
         }
         let starts = [0].into_iter().chain(ends.iter().copied());
         let own = starts.zip(&ends).map(|(start, end)| &bytes[start..*end]);

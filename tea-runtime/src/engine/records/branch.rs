@@ -1,11 +1,13 @@
 //! The record of a branch: what it wrote, where it continues, and how it ran.
 
+use std::{borrow::Cow, time::Duration};
+
 use serde::{Deserialize, Serialize};
 
 use super::{
     Entry, Records,
     files::{FileState, changed_files, file_of},
-    is_recorded, key,
+    is_recorded,
     names::Name,
     stored,
 };
@@ -16,23 +18,68 @@ use crate::{
     failure::Failure,
     plan::Task,
     position::Position,
-    result::ParallelFlowResult,
+    result::{CircuitState, ParallelFlowResult},
     state::{KeySpec, Value, View},
     store::{Kind, Span, plain},
 };
 
 /// What a record says about a branch besides its values.
 #[derive(Debug, Serialize, Deserialize)]
-struct About {
+struct About<'a> {
     /// The name of what it read.
     asks: Name,
-    goes_to: Vec<u32>,
+    goes_to: Cow<'a, [u32]>,
+    flags: Flags,
+    files: Cow<'a, [(u32, FileState)]>,
+    label: Cow<'a, Option<String>>,
+    error: Cow<'a, Option<Box<Failure>>>,
+    attempts: u32,
+    attempt_errors: Cow<'a, [Failure]>,
+    elapsed: Duration,
+    circuit: Option<CircuitState>,
+    pid: u32,
+    worker: Option<u32>,
+}
+
+/// Several answers in one byte.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Flags(u8);
+
+impl Flags {
     /// It wrote keys that are not recorded, so it has to run again.
-    unrecorded: bool,
+    const UNRECORDED: u8 = 1;
     /// It lacks values that only whoever takes the whole state needs.
-    partial: bool,
-    files: Vec<(u32, FileState)>,
-    result: ParallelFlowResult,
+    const PARTIAL: u8 = 1 << 1;
+    const SUCCESS: u8 = 1 << 2;
+    const SKIPPED: u8 = 1 << 3;
+
+    fn of(all: [(u8, bool); 4]) -> Self {
+        Self(all.iter().map(|(flag, is)| flag * u8::from(*is)).sum())
+    }
+
+    fn has(self, flag: u8) -> bool {
+        self.0 & flag != 0
+    }
+}
+
+impl About<'_> {
+    /// The result of the branch, which this task was.
+    fn result(self, task: &'static Task) -> ParallelFlowResult {
+        ParallelFlowResult {
+            branch: task.name.into(),
+            label: self.label.into_owned(),
+            success: self.flags.has(Flags::SUCCESS),
+            skipped: self.flags.has(Flags::SKIPPED),
+            restored: true,
+            error: self.error.into_owned(),
+            attempts: self.attempts,
+            attempt_errors: self.attempt_errors.into_owned(),
+            elapsed: self.elapsed,
+            circuit: self.circuit,
+            pid: self.pid,
+            worker: self.worker,
+        }
+    }
 }
 
 /// A valid record of a branch.
@@ -56,22 +103,21 @@ impl Records {
         specs: &'static [KeySpec],
         asks: Name,
     ) -> Option<BranchRecord> {
-        let found = self.log.find(Kind::Branch, &key(position, None))?;
-        let record = self.log.read(found).ok()?;
-        let About { asks: asked, goes_to, unrecorded, partial, files, mut result } =
-            postcard::from_bytes(record.about()).ok()?;
-        let lacks = unrecorded || (partial && !self.is_for_output());
-        if asked != asks || lacks || (result.error.is_some() && self.retries_failures) {
+        let (_, record) = self.find(Kind::Branch, position)?;
+        let about: About<'_> = postcard::from_bytes(record.about()).ok()?;
+        let (flags, files) = (about.flags, &about.files);
+        let lacks = flags.has(Flags::UNRECORDED) || (flags.has(Flags::PARTIAL) && !self.is_for_output());
+        if about.asks != asks || lacks || (about.error.is_some() && self.retries_failures) {
             return None;
         }
         let values = record.values().map(|value| stored(specs, value)).collect::<Option<Vec<_>>>()?;
-        if changed_files(&files, values.iter()).next().is_some() {
+        if changed_files(files, values.iter()).next().is_some() {
             return None;
         }
-        let name = |(key, span): (u32, Span)| (key, Name::of_value(span.hash(), file_of(&files, key)));
+        let name = |(key, span): (u32, Span)| (key, Name::of_value(span.hash(), file_of(files, key)));
         let names = record.values().map(name).collect();
-        (result.branch, result.restored) = (task.name.into(), true);
-        Some(BranchRecord { values, names, goes_to, result })
+        let goes_to = about.goes_to.to_vec();
+        Some(BranchRecord { values, names, goes_to, result: about.result(task) })
     }
 
     /// Records that a branch has ended. Returns the names of what it wrote.
@@ -103,14 +149,30 @@ impl Records {
         let unrecorded: Vec<u32> = keys().filter(unrecorded).collect();
         let file = |key: u32| Some((key, FileState::of(view?.keys().contains(&key).then(|| view?.value(key))??)?));
         let files: Vec<_> = values.iter().filter_map(|(key, _)| file(*key)).collect();
-        let result = ParallelFlowResult { branch: "".into(), ..result.clone() };
-        let about =
-            About { asks, goes_to: head.goes_to.clone(), unrecorded: !unrecorded.is_empty(), partial, files, result };
-        let about_bytes = plain(&about);
-        let entry = Entry { kind: Kind::Branch, asks: None, items: (0, 0), about: &about_bytes, values: &values };
-        let Some(hashes) = self.append(position, &entry, token, events)? else { return Ok(unknown(task)) };
+        let flags = Flags::of([
+            (Flags::UNRECORDED, !unrecorded.is_empty()),
+            (Flags::PARTIAL, partial),
+            (Flags::SUCCESS, result.success),
+            (Flags::SKIPPED, result.skipped),
+        ]);
+        let about = plain(&About {
+            asks,
+            goes_to: (&head.goes_to).into(),
+            flags,
+            files: (&files).into(),
+            label: Cow::Borrowed(&result.label),
+            error: Cow::Borrowed(&result.error),
+            attempts: result.attempts,
+            attempt_errors: (&result.attempt_errors).into(),
+            elapsed: result.elapsed,
+            circuit: result.circuit,
+            pid: result.pid,
+            worker: result.worker,
+        });
+        let entry = Entry { kind: Kind::Branch, asks: None, items: (0, 0), about: &about, values: &values };
+        let Some(hashes) = self.append(position, &entry, (token, events))? else { return Ok(unknown(task)) };
         let named = values.iter().zip(hashes);
-        let named = named.map(|((key, _), hash)| (*key, Name::of_value(hash, file_of(&about.files, *key))));
+        let named = named.map(|((key, _), hash)| (*key, Name::of_value(hash, file_of(&files, *key))));
         // What has no bytes is named after what made it.
         Ok(named.chain(unrecorded.into_iter().map(|key| (key, Name::of(&(asks, key))))).collect())
     }
@@ -119,7 +181,7 @@ impl Records {
 /// The failure of a branch, according to what its record says about it.
 #[cfg(feature = "cli")]
 pub(super) fn failure(about: &[u8]) -> Option<Box<Failure>> {
-    postcard::from_bytes::<About>(about).ok()?.result.error
+    postcard::from_bytes::<About<'_>>(about).ok()?.error.into_owned()
 }
 
 /// Names for what a branch may have written, about which nothing is known.

@@ -87,7 +87,7 @@ impl Records {
         let about: Vec<u8> = hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect();
         let items = (first, results.len() as u64);
         let entry = Entry { kind: Kind::Items, asks: Some(asks), items, about: &about, values: results };
-        self.append(position, &entry, token, events)
+        self.append(position, &entry, (token, events))
     }
 
     /// Records that an item failed.
@@ -103,7 +103,7 @@ impl Records {
         let about = plain(&(hash, result));
         let items = (index, 1);
         let entry = Entry { kind: Kind::ItemFailed, asks: Some(asks), items, about: &about, values: &[] };
-        self.append(position, &entry, token, events).map(drop)
+        self.append(position, &entry, (token, events)).map(drop)
     }
 }
 
@@ -217,12 +217,28 @@ fn recorded_hash(kind: Kind, record: &Record, at: usize) -> Option<u64> {
 
 /// The hash that identifies item `at` of a batch in a record. If the item is a path, the state of the file counts.
 pub(in crate::engine) fn hash(batch: &dyn Batch, at: usize, buffer: &mut Vec<u8>) -> Option<u64> {
+    payload::guarded(|| unguarded_hash(batch, at, buffer)).ok()
+}
+
+/// The hashes of all items of a batch.
+pub(in crate::engine) fn hashes(batch: &dyn Batch, buffer: &mut Vec<u8>) -> Option<Vec<u64>> {
+    let mut hashes = Vec::with_capacity(batch.len());
+    let all = || {
+        for at in 0..batch.len() {
+            hashes.push(unguarded_hash(batch, at, buffer)?);
+        }
+        Ok(())
+    };
+    payload::guarded(all).ok().map(|()| hashes)
+}
+
+fn unguarded_hash(batch: &dyn Batch, at: usize, buffer: &mut Vec<u8>) -> Result<u64, String> {
     buffer.clear();
-    payload::guarded(|| batch.encode_item(at, buffer)).ok()?;
+    batch.encode_item(at, buffer)?;
     if let Some(FileState(state)) = batch.path(at).and_then(FileState::of_path) {
         buffer.extend(state);
     }
-    Some(XxHash3_64::oneshot(buffer))
+    Ok(XxHash3_64::oneshot(buffer))
 }
 
 /// The hash of what a map says about an item that failed.

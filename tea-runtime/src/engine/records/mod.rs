@@ -33,7 +33,7 @@ pub(super) use self::session::program;
 pub(super) use self::{
     branch::{BranchRecord, unknown},
     files::FileState,
-    items::{ItemRecords, Restored, failure_hash, hash},
+    items::{ItemRecords, Restored, failure_hash, hash, hashes},
     names::{Given, Name, Names},
     needed::is_needed,
     outside::Surroundings,
@@ -56,7 +56,7 @@ use crate::{
     position::Position,
     result::ParallelFlowResult,
     state::{KeySpec, Stored, Value, View},
-    store::{Hash, Kind, RecordLog, Recorder, SMALL, Span, StoreError, Written},
+    store::{Hash, Kind, Record, RecordLog, Recorder, SMALL, Span, StoreError, Written},
 };
 
 /// The records of a run.
@@ -105,7 +105,7 @@ impl Records {
 
     /// The name of some code, and of what it reads if it reads keys with these names.
     pub(super) fn asked(&self, code: &[CodeId], reads: impl Iterator<Item = (u32, Option<Name>)>) -> Name {
-        Name::of(&reads.collect::<Vec<_>>()).with_code(self.code(code))
+        Name::of_keys(reads).with_code(self.code(code))
     }
 
     /// The name of what was read, of one that includes the code. An edit does not change it: so a payment that a node made
@@ -127,15 +127,34 @@ impl Records {
         &self,
         position: &Position,
         entry: &Entry<'_>,
-        token: &CancellationToken,
-        events: &Events,
+        (token, events): (&CancellationToken, &Events),
     ) -> Result<Option<Vec<Hash>>, Box<Failure>> {
         let Entry { kind, asks, items, about, values } = *entry;
         let written = Written { kind, position: &key(position, asks), items, about, values };
-        match self.log.append(&written, || counts(position, token)) {
+        let valid = || counts(position, token);
+        // Branches that end together are written together, before anything that follows from one of them starts.
+        let done = if kind == Kind::Branch { self.log.add(&written, valid) } else { self.log.append(&written, valid) };
+        match done {
             Ok(hashes) => Ok(Some(hashes)),
             Err(_) => self.ended(events).map(|()| None),
         }
+    }
+
+    /// Writes what is recorded of branches that have ended.
+    ///
+    /// # Errors
+    /// If recording has ended and the run must not continue without it.
+    pub(super) fn flush(&self, events: &Events) -> Result<(), Box<Failure>> {
+        self.log.flush().or_else(|_| self.ended(events))
+    }
+
+    /// The last record of a position from an earlier process, and its number.
+    fn find(&self, kind: Kind, position: &Position) -> Option<(u64, Record)> {
+        if self.log.is_new() {
+            return None;
+        }
+        let found = self.log.find(kind, &key(position, None))?;
+        Some((found.number, self.log.read(found).ok()?))
     }
 
     /// Ends recording because something cannot be encoded.

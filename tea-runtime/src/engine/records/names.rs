@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::files::FileState;
-use crate::{state::KeySpec, store::Hash};
+use crate::{
+    state::KeySpec,
+    store::{Hash, SMALL},
+};
 
 /// The identity of a value, or of everything that some code read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +22,18 @@ impl Name {
     /// A name for something that plain data describes.
     pub(super) fn of(what: &impl Serialize) -> Self {
         Self(Hash::of_data(what).first())
+    }
+
+    /// The name of what these keys have.
+    pub(super) fn of_keys(keys: impl Iterator<Item = (u32, Option<Self>)>) -> Self {
+        let mut bytes = Vec::with_capacity(SMALL);
+        for (key, name) in keys {
+            bytes.extend_from_slice(&key.to_le_bytes());
+            bytes.push(name.is_some().into());
+            bytes.extend_from_slice(&name.map_or([0; 16], |name| name.0));
+        }
+        // Nobody can choose the bytes of names.
+        Self(Hash::quick(&bytes).first())
     }
 
     /// The name of a value with these bytes, which may be the path of a file.

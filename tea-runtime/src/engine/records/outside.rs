@@ -44,10 +44,10 @@ impl Surroundings {
 
     /// The identity of code with what counts besides.
     pub(super) fn with(&self, own: [u8; 16], code: &[CodeId]) -> [u8; 16] {
-        let all: BTreeSet<String> = code.iter().flat_map(|of| of.outside).map(shown).collect();
-        if all.is_empty() {
+        if code.iter().all(|of| of.outside.is_empty()) {
             return own;
         }
+        let all: BTreeSet<String> = code.iter().flat_map(|of| of.outside).map(shown).collect();
         let all: Vec<_> = all.into_iter().map(|name| (self.0.get(&name).copied(), name)).collect();
         Name::of(&(own, all)).bytes()
     }

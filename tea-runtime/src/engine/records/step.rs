@@ -1,13 +1,13 @@
 //! The record of a step: what a node wrote, and what follows it.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     Entry, Records,
     files::{FileState, changed_files, file_of},
-    is_recorded, key,
+    is_recorded,
     names::{Name, Names},
     stored,
 };
@@ -18,7 +18,7 @@ use crate::{
     failure::Failure,
     position::Position,
     state::{self, Journal, KeySpec, Value, View},
-    store::{Kind, Record, Span, plain},
+    store::{Kind, Span, plain},
 };
 
 /// Where a block continues.
@@ -32,17 +32,17 @@ pub(in crate::engine) enum Onward {
 
 /// What a record says about a step besides its values.
 #[derive(Debug, Serialize, Deserialize)]
-struct About {
+struct About<'a> {
     /// The name of what it read; `None` for a fan-out, whose branches have their own.
     asks: Option<Name>,
-    onward: Onward,
+    onward: Cow<'a, Onward>,
     /// The name of what the conditions read by which that was decided, if there are any.
     decided: Option<Name>,
     /// It wrote keys that are not recorded, so it runs again whenever its record is used.
     unrecorded: bool,
-    map: MapDone,
+    map: Cow<'a, MapDone>,
     /// The files at the paths that it wrote, if they exist.
-    files: Vec<(u32, FileState)>,
+    files: Cow<'a, [(u32, FileState)]>,
 }
 
 /// What is recorded about a step that is done.
@@ -152,41 +152,48 @@ impl fmt::Display for Missing {
     }
 }
 
+/// The length of many values.
+const SHORT: usize = 32;
+
 /// What a node wrote, as bytes.
 #[derive(Default)]
-struct Bytes {
-    values: Vec<(u32, Vec<u8>)>,
+struct Bytes<'a> {
+    values: Vec<(u32, Cow<'a, [u8]>)>,
     /// Keys that it wrote and that are not recorded.
     unrecorded: Vec<u32>,
     files: Vec<(u32, FileState)>,
 }
 
-impl Bytes {
-    fn of(journal: Journal, specs: &'static [KeySpec]) -> Result<Self, String> {
-        let mut bytes = Self::default();
+impl<'a> Bytes<'a> {
+    fn of(journal: &'a Journal, specs: &'static [KeySpec]) -> Result<Self, String> {
+        let mut bytes = Self { values: Vec::with_capacity(journal.len()), ..Self::default() };
         for (key, entry) in journal {
-            let spec = &specs[key as usize];
+            let spec = &specs[*key as usize];
             let (true, Some(wire)) = (is_recorded(spec), spec.kind.wire) else {
-                bytes.unrecorded.push(key);
+                bytes.unrecorded.push(*key);
                 continue;
             };
             let value = match entry {
                 state::Entry::Value(value) => {
-                    bytes.files.extend(FileState::of(&value).map(|file| (key, file)));
-                    let mut buffer = Vec::new();
-                    payload::guarded(|| (wire.encode)(&value, &mut buffer)).map(|()| buffer)
+                    bytes.files.extend(FileState::of(value).map(|file| (*key, file)));
+                    let encode = || {
+                        let mut buffer = Vec::with_capacity(SHORT);
+                        payload::guarded(|| (wire.encode)(value, &mut buffer)).map(|()| buffer.into())
+                    };
+                    (wire.in_place)(value).map_or_else(encode, |bytes| Ok(bytes.into()))
                 }
-                state::Entry::Bytes(bytes) => bytes,
+                state::Entry::Bytes(Ok(bytes)) => Ok(bytes.into()),
+                state::Entry::Bytes(Err(error)) => Err(error.clone()),
             };
             let value = value.map_err(|error| format!("state key `{}` cannot be recorded: {error}", spec.name))?;
-            bytes.values.push((key, value));
+            bytes.values.push((*key, value));
         }
         Ok(bytes)
     }
 
     /// What a record contains.
     fn of_record(record: &StepRecord) -> Result<Self, String> {
-        let bytes = |(key, span): &(u32, Span)| Ok((*key, span.with(|bytes| Ok(bytes.to_vec()))?));
+        let bytes = |(key, span): &(u32, Span)| Ok((*key, span.with(|bytes| Ok(bytes.to_vec()))?.into()));
         let values = record.values.iter().map(bytes).collect::<Result<_, String>>()?;
         Ok(Self { values, unrecorded: Vec::new(), files: record.files.clone() })
     }
@@ -212,12 +219,14 @@ impl Done {
 impl Records {
     /// The last record of a step. What it says of the values is valid if what was read then has the same name as now.
     pub(in crate::engine) fn step(&self, position: &Position, names: &Names) -> Option<StepRecord> {
-        let found = self.log.find(Kind::Step, &key(position, None)).filter(|_| !names.renewed)?;
-        let record: Record = self.log.read(found).ok()?;
+        if names.renewed {
+            return None;
+        }
+        let (number, record) = self.find(Kind::Step, position)?;
         let About { asks, onward, decided, unrecorded, map, files } = postcard::from_bytes(record.about()).ok()?;
         let values = record.values().collect();
-        let done = Done { asks, onward, decided, map };
-        Some(StepRecord { done, number: found.number, unrecorded, files, values })
+        let done = Done { asks, onward: onward.into_owned(), decided, map: map.into_owned() };
+        Some(StepRecord { done, number, unrecorded, files: files.into_owned(), values })
     }
 
     /// Records that a step is done, which wrote what the journal says, unless it has a record that says the same. Names
@@ -228,14 +237,13 @@ impl Records {
         (found, done): (Option<&StepRecord>, Done),
         (journal, specs): (Journal, &'static [KeySpec]),
         names: &mut Names,
-        (token, events): (&CancellationToken, &Events),
+        told: (&CancellationToken, &Events),
     ) -> Result<Onward, Box<Failure>> {
-        let written: Vec<u32> = journal.iter().map(|write| write.0).collect();
-        let bytes = match Bytes::of(journal, specs) {
+        let bytes = match Bytes::of(&journal, specs) {
             Ok(bytes) => bytes,
             Err(error) => {
-                self.fail(error, events)?;
-                for key in written {
+                self.fail(error, told.1)?;
+                for (key, _) in journal {
                     names.set(key, Name::unknown());
                 }
                 return Ok(done.onward);
@@ -247,7 +255,7 @@ impl Records {
         }
         match found.filter(|found| done.is_that_of(found) && bytes.are_those_of(found)) {
             Some(found) => found.name(specs, names),
-            None => self.append_step(position, &done, bytes, specs, Some(names), (token, events))?,
+            None => self.append_step(position, &done, bytes, specs, Some(names), told)?,
         }
         Ok(done.onward)
     }
@@ -258,11 +266,11 @@ impl Records {
         position: &Position,
         (found, done): (&StepRecord, Done),
         specs: &'static [KeySpec],
-        (token, events): (&CancellationToken, &Events),
+        told: (&CancellationToken, &Events),
     ) -> Result<Onward, Box<Failure>> {
         match Bytes::of_record(found) {
-            Ok(bytes) => self.append_step(position, &done, bytes, specs, None, (token, events))?,
-            Err(error) => self.fail(error, events)?,
+            Ok(bytes) => self.append_step(position, &done, bytes, specs, None, told)?,
+            Err(error) => self.fail(error, told.1)?,
         }
         Ok(done.onward)
     }
@@ -271,27 +279,27 @@ impl Records {
         &self,
         position: &Position,
         done: &Done,
-        bytes: Bytes,
+        bytes: Bytes<'_>,
         specs: &[KeySpec],
         names: Option<&mut Names>,
-        (token, events): (&CancellationToken, &Events),
+        told: (&CancellationToken, &Events),
     ) -> Result<(), Box<Failure>> {
         let (Bytes { values, unrecorded, files }, Done { asks, onward, decided, map }) = (bytes, done);
         let about = About {
             asks: *asks,
-            onward: onward.clone(),
+            onward: Cow::Borrowed(onward),
             decided: *decided,
             unrecorded: !unrecorded.is_empty(),
-            map: map.clone(),
-            files,
+            map: Cow::Borrowed(map),
+            files: Cow::Borrowed(&files),
         };
-        let about_bytes = plain(&about);
+        let about = plain(&about);
         let values: Vec<_> = values.iter().map(|(key, bytes)| (*key, &bytes[..])).collect();
-        let entry = Entry { kind: Kind::Step, asks: None, items: (0, 0), about: &about_bytes, values: &values };
-        let hashes = self.append(position, &entry, token, events)?;
+        let entry = Entry { kind: Kind::Step, asks: None, items: (0, 0), about: &about, values: &values };
+        let hashes = self.append(position, &entry, told)?;
         let Some(names) = names else { return Ok(()) };
         for (at, (key, _)) in values.iter().enumerate() {
-            let name = |hashes: &Vec<_>| Name::of_value(hashes[at], file_of(&about.files, *key));
+            let name = |hashes: &Vec<_>| Name::of_value(hashes[at], file_of(&files, *key));
             names.write(specs, *key, hashes.as_ref().map_or_else(Name::unknown, name));
         }
         Ok(())
@@ -299,8 +307,10 @@ impl Records {
 
     /// The tasks of a fan-out that do not start, according to an earlier decision for which the same was read.
     pub(in crate::engine) fn skipped(&self, position: &Position, asks: Name, names: &Names) -> Option<Vec<usize>> {
-        let found = self.log.find(Kind::Entered, &key(position, None)).filter(|_| !names.renewed)?;
-        let record = self.log.read(found).ok()?;
+        if names.renewed {
+            return None;
+        }
+        let (_, record) = self.find(Kind::Entered, position)?;
         let (asked, skipped): (Name, Vec<usize>) = postcard::from_bytes(record.about()).ok()?;
         (asked == asks).then_some(skipped)
     }
@@ -315,6 +325,6 @@ impl Records {
     ) -> Result<(), Box<Failure>> {
         let about = plain(&(asks, skipped));
         let entry = Entry { kind: Kind::Entered, asks: None, items: (0, 0), about: &about, values: &[] };
-        self.append(position, &entry, token, events).map(drop)
+        self.append(position, &entry, (token, events)).map(drop)
     }
 }

@@ -15,6 +15,7 @@ use super::{kit::*, random::Random};
 use crate::{
     builder,
     cancel::CancellationToken,
+    context::Context,
     engine::{
         Options,
         records::{Session, Which},
@@ -24,8 +25,9 @@ use crate::{
     map::{Hashed, MapSpec, Wired, given, in_place, map, reduced},
     plan::{Plan, Step, Target},
     policy::ParallelConfig,
+    position::Position,
     state::{Key, Value, View},
-    store::{Folder, Manifest, Recorder, Status},
+    store::{Folder, Kind, Manifest, Recorder, Status},
 };
 
 /// A store that goes away with the test.
@@ -196,6 +198,31 @@ fn a_node_that_failed_is_tried_again_and_those_before_it_are_not() {
     assert_eq!(*ran.view().get(number), 7);
     let error = scratch.run(plan, true).outcome.unwrap_err().to_string();
     assert!(error.contains("no run of `test`") && error.contains("to resume"), "{error}");
+}
+
+#[test]
+fn a_branch_that_has_ended_is_recorded_while_another_one_runs() {
+    let (scratch, mut kit) = (Scratch::new(), Kit::default());
+    let store = scratch.0.clone();
+    let is_recorded = move || {
+        let folder = Folder::open(&store).unwrap();
+        let run = folder.runs().unwrap().remove(0);
+        let mut position = Vec::new();
+        Position::ROOT.step(0, 1).at_part(0).encode(&mut position);
+        Recorder::look(folder, run).unwrap().log().find(Kind::Branch, &position).is_some()
+    };
+    let waits = move |_: &mut View, _: &Context| {
+        wait_for("the record of the other branch", &is_recorded);
+        Ok(())
+    };
+    let tasks = [node("ends", |_, _| Ok(())), node("waits", waits)];
+    let tasks = tasks.map(|node| task(node.name, kit.block(vec![node])));
+    let region = kit.region(tasks.into());
+    let root = kit.block(vec![fan_out(region)]);
+    let session = Session { state_dir: scratch.0.clone(), ..Session::default() };
+    // No listener has to be told of the end at once.
+    let options = Options { max_workers: Some(2), ..Options::default() };
+    builder::run_recorded(kit.plan(root), Vec::new(), options, Some(session), None).unwrap();
 }
 
 #[test]
