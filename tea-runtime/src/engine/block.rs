@@ -277,19 +277,20 @@ impl<'a> BlockRun<'a> {
             // The time of listeners does not count as that of the node.
             Instant::now()
         });
-        let cache = self.run.cache().filter(|_| step.cached);
-        let outcome = guard(|| match cache {
-            Some(cache) => cache.run(step, body, &mut self.view, self.context),
-            None => body.run(&mut self.view, self.context).map(|()| false),
-        });
-        let outcome = outcome.flatten().map_err(|failure| failure.at(step.name, place));
+        let cache = if step.cached { self.run.cache() } else { None };
+        let (view, context) = (&mut self.view, &*self.context);
+        let mut cached = false;
+        let outcome = match cache {
+            None => guard(|| body.run(view, context)).flatten(),
+            Some(cache) => guard(|| cache.run(step, body, view, context)).flatten().map(|taken| cached = taken),
+        };
+        let outcome = outcome.map_err(|failure| failure.at(step.name, place));
         if let Some(started) = started {
             let (elapsed, failure) = (started.elapsed(), outcome.as_ref().err().map(|failure| &**failure));
-            let cached = matches!(outcome, Ok(true));
             let ended = || Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure, cached };
             self.context.events.emit(ended);
         }
-        outcome.map(drop)
+        outcome
     }
 
     fn here(&self, failure: Box<Failure>) -> Box<Failure> {
