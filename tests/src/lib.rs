@@ -10,6 +10,7 @@ pub mod program;
 pub mod project;
 pub mod random;
 pub mod simulate;
+pub mod sshd;
 pub mod trace;
 pub mod wfformat;
 pub mod work;

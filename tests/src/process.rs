@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -23,6 +24,15 @@ pub fn marked(name: &str, value: &str) -> Vec<u32> {
             .is_ok_and(|variables| variables.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes()))
     };
     let mut pids: Vec<u32> = all().filter(holds).collect();
+    pids.sort_unstable();
+    pids
+}
+
+/// The processes whose program is a file in this folder, zombies aside, ascending.
+#[must_use]
+pub fn of_programs_in(folder: &Path) -> Vec<u32> {
+    let is_there = |pid: &u32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|path| path.starts_with(folder));
+    let mut pids: Vec<u32> = all().filter(is_there).collect();
     pids.sort_unstable();
     pids
 }

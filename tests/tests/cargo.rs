@@ -152,3 +152,28 @@ fn the_pieces_in_the_guide_are_a_workflow() {
     let output = Program::new(project.program()).arg("--paths").arg("[\"a.png\",\"b.png\"]").run().json();
     assert_eq!((&output["comments"][0], &output["code"][0]), (&"# Index".into(), &"162 small".into()), "{output}");
 }
+
+/// `remote` needs a feature: without it, the error says which line to add, and with it, the program runs.
+#[test]
+fn remote_without_its_feature_is_an_error_with_the_line_to_add() {
+    let main = "tea_runtime::include_workflow!(\"flow.yaml\");\n";
+    let flow = "name: away\nstate_schema: { one: u32, two: u32, out: u32 }\nnodes:\n  - { name: one, run: \"1\", output: one }\n  \
+                - { name: two, run: \"2\", output: two }\n  - { name: join, run: one + two, output: out }\nedges:\n  \
+                - { from: __start__, to: [one, two], parallel: true, fan_in: join, parallel_strategy: remote }\n";
+    let project = Project::new("user-away", &[("main.rs", main), ("flow.yaml", flow)]);
+    let built = project.build();
+    assert!(!built.success);
+    let says = "flow.yaml:8:87 needs the feature `remote` of tea-runtime: add `features = [\"remote\"]` to `tea-runtime` in \
+                Cargo.toml, or run `cargo add tea-runtime --features remote`";
+    assert!(built.output.contains(says), "{}", built.output);
+    assert_eq!(
+        built.output.matches("\nerror").count() + usize::from(built.output.starts_with("error")),
+        2,
+        "{}",
+        built.output
+    );
+    let project = project.with_remote();
+    let built = project.build();
+    assert!(built.success, "{}", built.output);
+    assert_eq!(Program::new(project.program()).run().json()["out"], 3);
+}

@@ -117,7 +117,7 @@ fn command(plan: &'static Plan, args: &[OsString], launch: Launch<'_>) -> ExitCo
         Ok(Action::Run(options)) => run::run(plan, &flags, &options, launch),
         Ok(Action::Runs(runs)) => runs.run(plan),
         #[cfg(all(unix, feature = "remote"))]
-        Ok(Action::Pools(pool::Pools::Example(text))) => print(text),
+        Ok(Action::Pools(pools)) => pools.run(),
         Ok(Action::Graph(format)) => print(&graph::draw(plan, format)),
         Ok(Action::Completions(shell)) => print(&args::completions(plan, &flags, args, shell)),
         Err(error) if error.use_stderr() && args::wants_json_errors(args) => {

@@ -1,7 +1,28 @@
 //! Commented pool files, to begin with.
 
 /// The engines, each with a pool file.
-pub(crate) const ALL: &[(&str, &str)] = &[("command", COMMAND)];
+pub(crate) const ALL: &[(&str, &str)] = &[("command", COMMAND), ("ssh", SSH)];
+
+const SSH: &str = r#"# Hosts behind ssh. `PROGRAM pool check FILE` says whether they can be used.
+engine = "ssh"
+
+# The branches and items that a host runs at once: a number, or "cpus" for as many as it has processors.
+slots = "cpus"
+
+# Whatever `ssh n1` understands without questions: users, keys, ports and jumps are a matter of ~/.ssh/config. The directory in
+# which the program runs must be there under the same path, and so must the files that branches read and write.
+[[ssh.host]]
+name = "n1"
+
+[[ssh.host]]
+name = "n2"
+slots = 8
+
+[host]
+# "stage": the program is copied to ~/.cache/tea on each host, once for each build. "shared": it is there already, under the
+# path that it has on this machine.
+binary = "stage"
+"#;
 
 const COMMAND: &str = r#"# Hosts whose agents are started by a command line.
 engine = "command"

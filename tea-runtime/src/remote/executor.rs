@@ -4,8 +4,8 @@ use std::{io, num::NonZero, path::Path, sync::Arc};
 
 use super::{
     file::{Engine, PoolError, PoolFile},
-    launch::{ByCommand, Launcher},
-    pool::Pool,
+    launch::{ByCommand, Launcher, Ssh},
+    pool::{HostCheck, Pool},
 };
 use crate::{
     executor::{ParallelExecutor, Unit},
@@ -28,6 +28,14 @@ impl RemoteExecutor {
         Self { pool: start(pool, max_workers.map(NonZero::get)) }
     }
 
+    /// Starts an agent on each host of a pool, and ends it again: what was found, or why nothing can run there.
+    ///
+    /// # Errors
+    /// If this program cannot have agents.
+    pub fn check(pool: &PoolFile) -> Result<Vec<HostCheck>, Box<Failure>> {
+        Ok(start(pool, None)?.check())
+    }
+
     /// The same with the pool that a file describes.
     ///
     /// # Errors
@@ -38,11 +46,16 @@ impl RemoteExecutor {
 }
 
 fn start(file: &PoolFile, most: Option<usize>) -> Result<Arc<Pool>, Box<Failure>> {
-    let (hosts, launcher): (_, Box<dyn Launcher>) = match &file.engine {
-        Engine::Command { hosts, launch } => (hosts.get() as usize, Box::new(ByCommand::new(launch)?)),
+    let slots = file.slots.map(NonZero::get);
+    let (slots, launcher): (Vec<_>, Box<dyn Launcher>) = match &file.engine {
+        Engine::Command { hosts, launch } => (vec![slots; hosts.get() as usize], Box::new(ByCommand::new(launch)?)),
+        Engine::Ssh { hosts, stage } => {
+            let own = hosts.iter().map(|host| host.slots.map(NonZero::get).or(slots));
+            (own.collect(), Box::new(Ssh::new(hosts, *stage)?))
+        }
     };
     let failed = |error: io::Error| Box::new(Failure::new(FailureKind::Error, error.to_string()));
-    Pool::new(file, hosts, launcher, most).map_err(failed)
+    Pool::new(&slots, launcher, most).map_err(failed)
 }
 
 impl std::fmt::Debug for RemoteExecutor {

@@ -29,6 +29,22 @@ pub(crate) enum Engine {
         /// The command, in which `{agent}` stands for the command line of an agent.
         launch: Vec<String>,
     },
+    /// ssh.
+    Ssh {
+        /// The hosts.
+        hosts: Vec<SshHost>,
+        /// Whether the program is copied to them.
+        stage: bool,
+    },
+}
+
+/// A host that ssh leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SshHost {
+    /// Whatever `ssh NAME` understands.
+    pub(crate) name: String,
+    /// The number of units that it runs at once, if that is not what holds for all.
+    pub(crate) slots: Option<NonZeroU32>,
 }
 
 /// What is wrong with a pool file.
@@ -93,19 +109,14 @@ impl PoolFile {
         let (name, at) = top.text("engine")?.ok_or_else(|| top.missing("engine", "`engine = \"command\"`"))?;
         let engine = match &*name {
             "command" => command(&top)?,
-            "ssh" | "slurm" => {
-                let message = format!("the engine `{name}` is not supported yet: this version has `command`");
-                return Err(Wrong(at, message));
+            "ssh" => ssh(&top)?,
+            "slurm" => {
+                let message = "the engine `slurm` is not supported yet: this version has `ssh` and `command`";
+                return Err(Wrong(at, message.to_owned()));
             }
-            _ => return Err(Wrong(at, format!("there is no engine `{name}`{}", nearest(&name, &["command"])))),
+            _ => return Err(Wrong(at, format!("there is no engine `{name}`{}", nearest(&name, &["ssh", "command"])))),
         };
-        let slots = match top.get("slots") {
-            Some(value) if value.get_ref().as_str() == Some("cpus") => None,
-            Some(value) => Some(number(value, "slots", "a number from 1, or \"cpus\"")?),
-            None => None,
-        };
-        top.only(&["engine", "hosts", "slots", "command"])?;
-        Ok(Self { engine, slots })
+        Ok(Self { engine, slots: slots(&top)? })
     }
 }
 
@@ -136,7 +147,70 @@ fn command(top: &Entries<'_>) -> Result<Engine, Wrong> {
         return Err(Wrong(value.span().start, message.to_owned()));
     }
     entries.only(&["launch"])?;
+    top.only(&["engine", "hosts", "slots", "command"])?;
     Ok(Engine::Command { hosts, launch })
+}
+
+fn ssh(top: &Entries<'_>) -> Result<Engine, Wrong> {
+    let example = "`[[ssh.host]]` with `name = \"n1\"`";
+    let value = top.get("ssh").ok_or_else(|| top.missing("[[ssh.host]]", example))?;
+    let not_hosts = |at: usize| Wrong(at, format!("each host is a table {example}"));
+    let table = value.get_ref().as_table().ok_or_else(|| not_hosts(value.span().start))?;
+    let entries = Entries::of(table, value.span().start, "[ssh]");
+    let list = entries.get("host").ok_or_else(|| entries.missing("host", example))?;
+    let array = list.get_ref().as_array().ok_or_else(|| not_hosts(list.span().start))?;
+    let mut hosts = Vec::new();
+    for host in array {
+        let table = host.get_ref().as_table().ok_or_else(|| not_hosts(host.span().start))?;
+        let entries = Entries::of(table, host.span().start, "[[ssh.host]]");
+        let (name, at) = entries.text("name")?.ok_or_else(|| entries.missing("name", "`name = \"n1\"`"))?;
+        if name.is_empty() || name.starts_with('-') {
+            return Err(Wrong(at, format!("`{name}` is no name of a host")));
+        }
+        if hosts.iter().any(|other: &SshHost| other.name == name) {
+            return Err(Wrong(at, format!("the host `{name}` is there twice: give it more `slots` instead")));
+        }
+        entries.only(&["name", "slots"])?;
+        hosts.push(SshHost { name, slots: slots(&entries)? });
+    }
+    if hosts.is_empty() {
+        return Err(Wrong(list.span().start, format!("there is no host: add {example}")));
+    }
+    entries.only(&["host"])?;
+    let stage = match top.get("host") {
+        Some(value) => binary(value)?,
+        None => true,
+    };
+    top.only(&["engine", "slots", "ssh", "host"])?;
+    Ok(Engine::Ssh { hosts, stage })
+}
+
+/// Whether the program is copied to the hosts.
+fn binary(value: &Spanned<DeValue<'_>>) -> Result<bool, Wrong> {
+    let not_table =
+        || Wrong(value.span().start, "`host` is a table: `[host]`; hosts of ssh are `[[ssh.host]]`".to_owned());
+    let entries = Entries::of(value.get_ref().as_table().ok_or_else(not_table)?, value.span().start, "[host]");
+    let stage = match entries.text("binary")? {
+        None => true,
+        Some((binary, _)) if binary == "stage" => true,
+        Some((binary, _)) if binary == "shared" => false,
+        Some((_, at)) => {
+            let message = "`binary` is \"stage\", to copy the program to the hosts, or \"shared\", if they see it under the \
+                           same path; another build for the hosts is not supported yet";
+            return Err(Wrong(at, message.to_owned()));
+        }
+    };
+    entries.only(&["binary"])?;
+    Ok(stage)
+}
+
+/// `slots`, if that is a number.
+fn slots(entries: &Entries<'_>) -> Result<Option<NonZeroU32>, Wrong> {
+    match entries.get("slots") {
+        Some(value) if value.get_ref().as_str() == Some("cpus") => Ok(None),
+        Some(value) => number(value, "slots", "a number from 1, or \"cpus\"").map(Some),
+        None => Ok(None),
+    }
 }
 
 /// A whole number from 1.
@@ -156,7 +230,7 @@ struct Entries<'a> {
 
 /// Entries of the design that this version does not have.
 const NOT_YET: &[&str] =
-    &["idle", "slurm", "ssh", "host", "network", "cancel", "walltime", "binary", "before", "env", "files", "heartbeat"];
+    &["idle", "slurm", "network", "cancel", "walltime", "binary", "before", "env", "files", "heartbeat"];
 
 impl<'a> Entries<'a> {
     fn of(table: &'a DeTable<'a>, at: usize, name: &'static str) -> Self {
@@ -201,13 +275,11 @@ impl<'a> Entries<'a> {
 fn nearest(word: &str, known: &[&str]) -> String {
     let near = known.iter().map(|known| (strsim::jaro_winkler(word, known), known));
     let near = near.filter(|(near, _)| *near > 0.8).max_by(|(one, _), (other, _)| one.total_cmp(other));
-    match near {
-        Some((_, near)) => format!(": did you mean `{near}`?"),
-        None => {
-            let all: Vec<_> = known.iter().map(|known| format!("`{known}`")).collect();
-            format!(": there is {}", all.join(", "))
-        }
+    if let Some((_, near)) = near {
+        return format!(": did you mean `{near}`?");
     }
+    let all: Vec<_> = known.iter().map(|known| format!("`{known}`")).collect();
+    format!(": there is {}", all.join(", "))
 }
 
 #[cfg(test)]
@@ -234,7 +306,7 @@ mod tests {
             ("hosts", "hots", "11: there is no entry `hots`: did you mean `hosts`?"),
             ("launch", "launched", "has no `launch`: add `launch = [\"sh\", \"-c\", \"{agent}\"]`"),
             ("command\"", "comand\"", "there is no engine `comand`: did you mean `command`?"),
-            ("command\"", "slurm\"", "the engine `slurm` is not supported yet: this version has `command`"),
+            ("command\"", "slurm\"", "the engine `slurm` is not supported yet: this version has `ssh` and `command`"),
             ("slots = 3", "idle = \"2m\"", "`idle` is not supported yet"),
             ("slots = 3", "slots = 0", "`slots` is a number from 1, or \"cpus\""),
             ("hosts = 2", "hosts = { min = 0, max = 2 }", "a number of hosts that changes is not supported yet"),
@@ -249,6 +321,36 @@ mod tests {
             let wrong = PoolFile::read(&dir).unwrap_err().to_string();
             fs::remove_file(&dir).unwrap();
             assert!(wrong.contains(says.trim_start_matches("11: ")), "{text}\n{wrong}\n{says}");
+        }
+    }
+
+    const SSH: &str =
+        "engine = \"ssh\"\nslots = 4\n[[ssh.host]]\nname = \"n1\"\n[[ssh.host]]\nname = \"n2\"\nslots = 8\n";
+
+    #[test]
+    fn hosts_of_ssh_are_read() {
+        let host = |name: &str, slots| SshHost { name: name.to_owned(), slots: NonZeroU32::new(slots) };
+        let engine = |stage| Engine::Ssh { hosts: vec![host("n1", 0), host("n2", 8)], stage };
+        let read = |text: &str| PoolFile::parse(text).ok().unwrap();
+        assert_eq!(read(SSH), PoolFile { engine: engine(true), slots: NonZeroU32::new(4) });
+        assert_eq!(read(&format!("{SSH}[host]\nbinary = \"shared\"\n")).engine, engine(false));
+    }
+
+    #[test]
+    fn what_is_wrong_with_hosts_is_said() {
+        let cases = [
+            ("n2", "n1", "the host `n1` is there twice: give it more `slots` instead"),
+            ("n1", "-oProxyCommand=x", "is no name of a host"),
+            ("slots = 8", "slot = 8", "there is no entry `slot` in `[[ssh.host]]`: did you mean `slots`?"),
+            ("name = \"n1\"", "", "`[[ssh.host]]` has no `name`: add `name = \"n1\"`"),
+            ("slots = 4", "hosts = 4", "there is no entry `hosts`"),
+            ("slots = 8", "slots = 8\n[host]\nbinary = \"/x\"", "another build for the hosts is not supported yet"),
+            ("slots = 8", "slots = 8\n[host]\nbefore = \"x\"", "`before` in `[host]` is not supported yet"),
+        ];
+        for (from, to, says) in cases {
+            let text = SSH.replacen(from, to, 1);
+            let Err(Wrong(_, wrong)) = PoolFile::parse(&text) else { panic!("{text}") };
+            assert!(wrong.contains(says), "{text}\n{wrong}\n{says}");
         }
     }
 

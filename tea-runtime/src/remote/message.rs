@@ -27,7 +27,9 @@ pub(crate) const PROTOCOL: u32 = 1;
 /// A message to an agent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToAgent<'a> {
-    /// The first message.
+    /// Say which build this is.
+    Identify,
+    /// How to work.
     Setup(Setup),
     /// A run, before its first unit.
     Run(Run),
@@ -40,6 +42,8 @@ pub(crate) enum ToAgent<'a> {
     Cancel { unit: u64, sibling: bool },
     /// The answer to [`FromAgent::Breaker`] number `ask`.
     Breaker { ask: u64, answer: BreakerAnswer },
+    /// Answer at once.
+    Ping,
     /// There will be no more units. The agent ends its workers and itself.
     Goodbye,
 }
@@ -77,10 +81,14 @@ pub(crate) struct Unit<'a> {
 pub(crate) enum FromAgent {
     /// The first message.
     Hello(Hello),
+    /// The answer to [`ToAgent::Identify`]: a hash of the program's file.
+    Build([u8; 32]),
     /// The answer to [`Setup`]: it runs this many units at once.
     Ready { slots: u32 },
     /// The answer to [`Setup`]: it cannot run anything, for this reason.
     Unable { why: String },
+    /// The answer to [`ToAgent::Ping`].
+    Pong,
     /// Something happened in a run, or on the way of this unit.
     News { run: u64, unit: Option<u64>, news: News },
     /// A unit ended.
@@ -93,8 +101,8 @@ pub(crate) enum FromAgent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hello {
     pub(crate) protocol: u32,
-    /// A hash of the program's file.
-    pub(crate) build: [u8; 32],
+    /// [`identity::fingerprint`](crate::process::identity::fingerprint), which is the same only for the same file.
+    pub(crate) fingerprint: u64,
     pub(crate) pid: u32,
 }
 

@@ -27,4 +27,5 @@ pub(crate) use self::agent::{refuse_unserved_agent, serve_if_agent};
 pub use self::{
     executor::RemoteExecutor,
     file::{PoolError, PoolFile},
+    pool::{Found, HostCheck},
 };

@@ -2,6 +2,7 @@
 
 mod lost;
 mod same;
+mod ssh;
 mod wrong;
 
 use std::{collections::BTreeSet, fs, path::PathBuf};

@@ -71,8 +71,8 @@ fn serve() -> ! {
     let (input, output) =
         streams.unwrap_or_else(|error| give_up(&format!("it has no connection to its program: {error}")));
     let outbox = Outbox::start(File::from(output), || end(0));
-    let build = build::id().unwrap_or_else(|error| give_up(&format!("its own file cannot be read: {error}")));
-    outbox.send(&FromAgent::Hello(Hello { protocol: PROTOCOL, build, pid: std::process::id() }), Vec::new());
+    let hello = Hello { protocol: PROTOCOL, fingerprint: identity::fingerprint(), pid: std::process::id() };
+    outbox.send(&FromAgent::Hello(hello), Vec::new());
     let mut frames = FrameReader::new(u64::MAX >> 1);
     let mut agent: Option<Agent> = None;
     loop {
@@ -89,6 +89,12 @@ fn serve() -> ! {
             let (message, values) = wire::read::<ToAgent<'_>>(&frame.payload).unwrap_or_else(|error| give_up(&error));
             match (message, &mut agent) {
                 (ToAgent::Setup(setup), None) => agent = Some(Agent::new(&setup, &outbox)),
+                (ToAgent::Identify, _) => {
+                    let build = build::id();
+                    let build = build.unwrap_or_else(|error| give_up(&format!("its own file cannot be read: {error}")));
+                    outbox.send(&FromAgent::Build(build), Vec::new());
+                }
+                (ToAgent::Ping, _) => outbox.send(&FromAgent::Pong, Vec::new()),
                 (ToAgent::Goodbye, _) => {
                     close();
                     outbox.close();
@@ -169,7 +175,7 @@ impl Agent {
                 self.runs.values().for_each(|relay| relay.cancel(unit, reason));
             }
             ToAgent::Breaker { ask, answer } => self.asks.answered(ask, answer),
-            ToAgent::Goodbye => {}
+            ToAgent::Goodbye | ToAgent::Identify | ToAgent::Ping => {}
         }
         Ok(())
     }

@@ -32,8 +32,14 @@ impl Pool {
         }
         let (message, values) = wire::read::<FromAgent>(&frame.payload)?;
         match message {
-            FromAgent::Hello(_) => return Err("it said hello twice".to_owned()),
+            FromAgent::Hello(_) | FromAgent::Build(_) => return Err("it said hello twice".to_owned()),
             FromAgent::Ready { slots } => self.ready(at, slots as usize),
+            FromAgent::Pong => {
+                let outbox = self.lock().look(at);
+                if let Some(outbox) = outbox {
+                    self.flush(&[(at, outbox)]);
+                }
+            }
             FromAgent::Unable { why } => {
                 self.lock().unusable(at, why);
             }
@@ -50,7 +56,11 @@ impl Pool {
             return;
         }
         (inner.hosts[at].load.stage, inner.hosts[at].load.slots) = (Stage::Ready, slots.max(1));
+        let look = inner.look(at);
         self.more(inner);
+        if let Some(outbox) = look {
+            self.flush(&[(at, outbox)]);
+        }
     }
 
     /// Gives out what waits, and starts further hosts for what is left.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt::Write as _,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,20 +14,21 @@ use rustix::{
     process::Signal,
 };
 
-use super::{Pool, Side, outbox::Outbox, state::Stage};
+use super::{Pool, Side, check::Check, dials::Dial, outbox::Outbox, state::Stage};
 use crate::{
     executor::{message::Note, wire},
     failure::ExitStatus,
     process::{
         frame::FrameReader,
         group::Group,
+        identity,
         loss::signal_name,
         pacing::{KILLED, start_delay},
         pool::output::Output,
     },
     remote::{
         build,
-        launch::Connection,
+        launch::{Connection, NOT_THERE, way_out},
         message::{FromAgent, Hello, PROTOCOL, Setup, ToAgent},
     },
     user_code,
@@ -40,6 +42,12 @@ const NOISE: usize = 64 << 10;
 
 /// How long an agent may take to end, with its workers, once it is told to.
 const GOODBYE: Duration = Duration::from_secs(10);
+
+/// How long a command may take from closing its streams to its end.
+const ENDING: Duration = Duration::from_secs(1);
+
+/// How often it is looked for the end of a process where the system does not report it.
+const ENDED_LOOK: Duration = Duration::from_millis(50);
 
 /// How often it is said that an agent has not come: the command that starts it may have to wait for a machine.
 const STILL_STARTING: Duration = Duration::from_secs(30);
@@ -70,36 +78,100 @@ pub(super) fn run(pool: &Arc<Pool>, at: usize) {
 }
 
 /// The life of an agent. Returns whether it was ready at some time, and why it ended.
-fn life(pool: &Arc<Pool>, at: usize) -> (bool, String) {
-    let build = match build::id() {
-        Ok(build) => build,
-        Err(error) => return (false, format!("this program's own file cannot be read: {error}")),
-    };
-    let Connection { group, input, output, stderr } = match pool.launcher.start(at) {
-        Ok(connection) => connection,
-        Err(error) => return (false, error.to_string()),
-    };
+pub(super) fn life(pool: &Arc<Pool>, at: usize) -> (bool, String) {
+    let mut staged = false;
+    loop {
+        let Some(dial) = pool.dials.dial() else { return (false, String::new()) };
+        match pool.launcher.start(at).map(|connection| agent(pool, at, connection, dial)) {
+            Err(error) => return (false, error.to_string()),
+            Ok(End { served: false, exit: Some(ExitStatus::Code(NOT_THERE)), .. }) if !staged => staged = true,
+            Ok(End { served, why, .. }) => return (served, why),
+        }
+        match pool.launcher.stage(at) {
+            None => return (false, "its program is not there".to_owned()),
+            Some(Err(error)) => return (false, error.to_string()),
+            Some(Ok(connection)) => {
+                if let Err(why) = stage(pool, at, connection) {
+                    return (false, why);
+                }
+            }
+        }
+    }
+}
+
+/// Waits until the program has been copied to a host.
+///
+/// # Errors
+/// If it could not be: why.
+fn stage(pool: &Arc<Pool>, at: usize, connection: Connection) -> Result<(), String> {
+    let Connection { group, output, stderr, .. } = connection;
+    let (ended, mut lines) = (group.open(), Output::new(stderr));
+    let wake = &pool.wakes[at];
+    while !group.has_ended() && !pool.lock().closing {
+        let mut fds = vec![PollFd::from_borrowed_fd(wake.read.as_fd(), PollFlags::IN)];
+        fds.extend(lines.pipe().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
+        fds.extend(ended.as_ref().map(|ended| PollFd::new(ended, PollFlags::IN)));
+        // The end of a process is not reported everywhere.
+        wait(&fds, ended.is_none().then_some(ENDED_LOOK));
+        wake.clear();
+        lines.read(|_| {});
+    }
+    drop(output);
+    group.signal(Signal::KILL);
+    group.wait(KILLED);
+    let exit = group.reap();
+    lines.read(|_| {});
+    if exit == Some(ExitStatus::Code(0)) {
+        return Ok(());
+    }
+    let lines = lines.last_lines(|_| {}).join(" / ");
+    Err(format!("the program cannot be copied there ({}): {lines}", exit.map_or_else(String::new, in_words)))
+}
+
+/// How the life of an agent ended.
+struct End {
+    /// Whether it was ready at some time.
+    served: bool,
+    why: String,
+    exit: Option<ExitStatus>,
+}
+
+/// The life of an agent on this connection.
+fn agent<'a>(pool: &'a Arc<Pool>, at: usize, connection: Connection, dial: Dial<'a>) -> End {
+    let Connection { group, input, output, stderr } = connection;
     let ended = group.open();
-    let outbox = Arc::new(Outbox::new(input));
+    let outbox = Arc::new(Outbox::new(input.expect("an agent's input is a pipe")));
     let mut link = Link {
         pool,
         at,
-        build,
         outbox,
         output,
         lines: Output::new(stderr),
         frames: FrameReader::new(u64::MAX >> 1),
         noise: Vec::new(),
-        greeted: false,
+        stage: Greeting::Hello,
+        dial: Some(dial),
     };
     let why = link.serve(&group, ended.as_ref());
+    if why.is_none() {
+        // Its exit status says more than its end.
+        group.wait(ENDING);
+    }
     // An agent that this command started on this machine is in its group.
     group.signal(Signal::KILL);
     group.wait(KILLED);
     let exit = group.reap();
     link.drain();
     let served = pool.lock().hosts[at].load.stage != Stage::Starting;
-    (served, link.tell_end(why, exit, &group))
+    End { served, why: link.tell_end(why, exit, &group), exit }
+}
+
+/// `status 3`, or the signal.
+fn in_words(exit: ExitStatus) -> String {
+    match exit {
+        ExitStatus::Code(code) => format!("status {code}"),
+        ExitStatus::Signal(signal) => signal_name(signal),
+    }
 }
 
 /// What was read from an agent.
@@ -109,17 +181,28 @@ enum Received {
     End,
 }
 
+/// What is expected of an agent next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Greeting {
+    Hello,
+    /// The hash of its file.
+    Build,
+    /// It has been told how to work.
+    Done,
+}
+
 /// The streams of an agent.
 struct Link<'a> {
     pool: &'a Arc<Pool>,
     at: usize,
-    build: [u8; 32],
     outbox: Arc<Outbox>,
     output: OwnedFd,
     lines: Output,
     frames: FrameReader,
     noise: Vec<u8>,
-    greeted: bool,
+    stage: Greeting,
+    /// Until it has come.
+    dial: Option<Dial<'a>>,
 }
 
 impl Link<'_> {
@@ -128,8 +211,8 @@ impl Link<'_> {
         let (mut goodbye, mut remind) = (None, Instant::now() + STILL_STARTING);
         let started = Instant::now();
         loop {
-            if goodbye.is_none() && self.pool.lock().closing {
-                if !self.greeted {
+            if goodbye.is_none() && self.is_over() {
+                if !self.greeted() {
                     return None;
                 }
                 goodbye = Some(Instant::now() + GOODBYE);
@@ -150,7 +233,7 @@ impl Link<'_> {
             if self.outbox.is_waiting() {
                 fds.push(PollFd::from_borrowed_fd(self.outbox.stream(), PollFlags::OUT));
             }
-            let until = goodbye.or((!self.greeted).then_some(remind));
+            let until = goodbye.or((!self.greeted()).then_some(remind));
             wait(&fds, until.map(|until| until.saturating_duration_since(Instant::now())));
             wake.clear();
             self.print();
@@ -165,12 +248,18 @@ impl Link<'_> {
             if goodbye.is_some_and(|goodbye| goodbye <= now) {
                 return Some("it did not end when it was told to".to_owned());
             }
-            if !self.greeted && remind <= now {
+            if !self.greeted() && remind <= now {
                 remind = now + STILL_STARTING;
                 let waited = started.elapsed().as_secs();
                 self.warn(&format!("its agent has not come yet, {waited} s after it was started"));
             }
         }
+    }
+
+    /// Whether the agent is not needed any more.
+    fn is_over(&self) -> bool {
+        let inner = self.pool.lock();
+        inner.closing || inner.hosts[self.at].check.as_ref().is_some_and(Check::is_done)
     }
 
     /// Reads once what is available, and handles it.
@@ -181,7 +270,7 @@ impl Link<'_> {
             Err(error) if Errno::from_io_error(&error) == Some(Errno::AGAIN) => return Ok(Received::Nothing),
             Err(_) => return Ok(Received::End),
         }
-        if !self.greeted && !self.greet()? {
+        if !self.greeted() && !self.greet()? {
             return Ok(Received::Something);
         }
         while let Some(frame) = self.frames.next().map_err(|error| error.to_string())? {
@@ -190,27 +279,48 @@ impl Link<'_> {
         Ok(Received::Something)
     }
 
+    fn greeted(&self) -> bool {
+        self.stage == Greeting::Done
+    }
+
     /// Handles what comes before and with the hello. Returns whether it was there.
     fn greet(&mut self) -> Result<bool, String> {
-        self.noise.extend(self.frames.skip_noise());
+        if self.stage == Greeting::Hello {
+            self.noise.extend(self.frames.skip_noise());
+        }
         if self.noise.len() > NOISE {
             return Err(format!("what was started is no agent of this program: it wrote {}", quoted(&self.noise)));
         }
         let Some(frame) = self.frames.next().map_err(|error| format!("what was started is no agent: {error}"))? else {
             return Ok(false);
         };
-        let Ok((FromAgent::Hello(hello), _)) = wire::read(&frame.payload) else {
-            return Err("what was started speaks another protocol: its first message is not a hello".to_owned());
-        };
-        let Hello { protocol, build, pid: _ } = hello;
-        if (protocol, build) != (PROTOCOL, self.build) {
-            return Err("another build of this program runs there: put this one in its place".to_owned());
+        let another = || "another build of this program runs there: put this one in its place".to_owned();
+        match (wire::read(&frame.payload).map(|(message, _)| message), self.stage) {
+            (Ok(FromAgent::Hello(Hello { protocol, fingerprint, .. })), Greeting::Hello) => {
+                if protocol != PROTOCOL {
+                    return Err(another());
+                }
+                if fingerprint != identity::fingerprint() {
+                    // It may be a copy of the same file.
+                    self.stage = Greeting::Build;
+                    self.outbox.add(&ToAgent::Identify);
+                    return self.greet();
+                }
+            }
+            (Ok(FromAgent::Build(build)), Greeting::Build) => {
+                let ours = build::id().map_err(|error| format!("this program's own file cannot be read: {error}"))?;
+                if build != ours {
+                    return Err(another());
+                }
+            }
+            _ => return Err("what was started speaks another protocol: its first message is not a hello".to_owned()),
         }
-        self.greeted = true;
+        self.stage = Greeting::Done;
+        self.dial = None;
         let mut inner = self.pool.lock();
         let folder = inner.folder.clone();
         let host = &mut inner.hosts[self.at];
-        let setup = Setup { slots: self.pool.slots, most: host.share, folder: folder.clone() };
+        let setup = Setup { slots: host.slots, most: host.share, folder: folder.clone() };
         self.outbox.add(&ToAgent::Setup(setup));
         let outbox = Arc::clone(&self.outbox);
         host.side = Some(Side { outbox, known: Vec::new(), views: HashMap::new(), folder });
@@ -228,7 +338,7 @@ impl Link<'_> {
         let mut lines = Vec::new();
         self.lines.read(|line| lines.push(line.to_owned()));
         // Until it is there, they may say why it does not come.
-        for line in lines.into_iter().filter(|_| self.greeted) {
+        for line in lines.into_iter().filter(|_| self.greeted()) {
             self.warn(&line);
         }
     }
@@ -241,7 +351,7 @@ impl Link<'_> {
     /// Why the agent ended, in words.
     fn tell_end(&mut self, why: Option<String>, exit: Option<ExitStatus>, group: &Group) -> String {
         let mut said = why.unwrap_or_else(|| {
-            let what = if self.greeted { "its agent" } else { "the command that starts its agent" };
+            let what = if self.greeted() { "its agent" } else { "the command that starts its agent" };
             match exit {
                 Some(ExitStatus::Code(code)) => format!("{what} ended with status {code}"),
                 Some(ExitStatus::Signal(signal)) => {
@@ -250,12 +360,12 @@ impl Link<'_> {
                 None => format!("{what} (process {}) closed its connection", group.pid()),
             }
         });
-        if !self.greeted && !self.noise.is_empty() {
-            said += &format!(", after it wrote {}", quoted(&self.noise));
+        if !self.greeted() && !self.noise.is_empty() {
+            let _ = write!(said, ", after it wrote {}", quoted(&self.noise));
         }
         let lines = self.lines.last_lines(|_| {});
         if !lines.is_empty() {
-            said += &format!(": {}", lines.join(" / "));
+            let _ = write!(said, ": {}{}", lines.join(" / "), way_out(&lines));
         }
         said
     }

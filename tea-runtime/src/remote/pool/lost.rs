@@ -49,6 +49,7 @@ impl Pool {
             inner.hosts[at].load.stage = Stage::Starting;
         }
         self.start_hosts(&mut inner);
+        let refused = inner.refusal.is_some();
         drop(inner);
         self.flush(&outboxes);
         for (queued, failure) in ended {
@@ -60,12 +61,15 @@ impl Pool {
                 (moved > 0).then(|| format!("{} that had not begun {} on", units(moved), verb(moved, "move")));
             let rest: Vec<_> = again.into_iter().chain(elsewhere).collect();
             let rest = if rest.is_empty() { String::new() } else { format!("; {}", rest.join(", and ")) };
-            let what = match (&unusable, served) {
+            let message = match (unusable, served) {
+                // The error says it.
+                (Some(_), _) if refused => return false,
                 (Some(why), _) => format!("host `{name}` cannot be used: {why}"),
-                (None, true) => format!("host `{name}` is lost: {why}"),
-                (None, false) => format!("host `{name}` did not come: {why}"),
+                (None, true) => format!("host `{name}` is lost: {why}{rest}"),
+                // It is tried again.
+                (None, false) => return wanted,
             };
-            self.tell(Note::Warning { message: format!("{what}{rest}") });
+            self.tell(Note::Warning { message });
         }
         wanted
     }

@@ -8,11 +8,15 @@
 //! |---|---|
 //! | `state` | which unit goes to which host: decisions, no input or output |
 //! | `queued` | a unit in the pool |
+//! | `check` | looks at hosts without running anything there |
+//! | `dials` | how many agents are being started at once |
 //! | `dispatch` | giving units to hosts |
 //! | `host` | the thread of a host: starts its agent, and looks after the streams |
 //! | `hearing`, `lost` | what it does when an agent has sent something, or is gone |
 //! | `outbox` | sending to an agent |
 
+mod check;
+mod dials;
 mod dispatch;
 mod hearing;
 mod host;
@@ -28,12 +32,16 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+pub use self::check::{Found, HostCheck};
+
 use self::{
+    check::Check,
+    dials::Dials,
     outbox::Outbox,
     queued::Queued,
     state::{Load, Numbers, Stage, shares, starts},
 };
-use super::{file::PoolFile, launch::Launcher, message::ToAgent};
+use super::{launch::Launcher, message::ToAgent};
 use crate::{
     cancel::CancelReason,
     executor::{Unit, UnitId, message::Note, parallelism, run_info::RunInfo},
@@ -44,7 +52,7 @@ use crate::{
 /// Hosts, and the units that they will run.
 pub(crate) struct Pool {
     launcher: Box<dyn Launcher>,
-    slots: Option<u32>,
+    dials: Dials,
     inner: Mutex<Inner>,
     /// Wakes the thread of each host.
     wakes: Vec<Wake>,
@@ -71,6 +79,8 @@ struct Inner {
 struct Host {
     name: String,
     load: Load,
+    /// The number of units that it runs at once; as many as it has processors if it is not given.
+    slots: Option<u32>,
     /// The most that it may run at once, whatever it has.
     share: Option<u32>,
     /// The number of agents that were started there.
@@ -78,6 +88,8 @@ struct Host {
     /// By their numbers.
     in_flight: HashMap<u64, Box<Queued>>,
     side: Option<Side>,
+    /// If it is only looked at.
+    check: Option<Check>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -93,29 +105,31 @@ struct Side {
 }
 
 impl Pool {
-    /// A pool of these hosts, which together run at most `most` units at once.
+    /// A pool of hosts with that many slots, where that is known. Together they run at most `most` units at once.
     pub(crate) fn new(
-        file: &PoolFile,
-        hosts: usize,
+        slots: &[Option<u32>],
         launcher: Box<dyn Launcher>,
         most: Option<usize>,
     ) -> std::io::Result<Arc<Self>> {
-        let slots = file.slots.map(std::num::NonZero::get);
-        let guess = slots.map_or_else(parallelism, |slots| slots as usize);
         let host = |(at, share): (usize, Option<u32>)| Host {
             name: launcher.name(at),
             load: Load {
                 stage: Stage::Off,
-                slots: share.map_or(guess, |share| guess.min(share as usize)),
+                slots: {
+                    let guess = slots[at].map_or_else(parallelism, |slots| slots as usize);
+                    share.map_or(guess, |share| guess.min(share as usize))
+                },
                 in_flight: 0,
             },
+            slots: slots[at],
             share,
             life: 0,
             in_flight: HashMap::new(),
             side: None,
+            check: None,
             thread: None,
         };
-        let hosts: Vec<_> = shares(hosts, most).into_iter().enumerate().map(host).collect();
+        let hosts: Vec<_> = shares(slots.len(), most).into_iter().enumerate().map(host).collect();
         let wakes = hosts.iter().map(|_| Wake::new()).collect::<Result<_, _>>()?;
         let inner = Inner {
             waiting: BTreeMap::new(),
@@ -128,7 +142,8 @@ impl Pool {
             refusal: None,
             closing: false,
         };
-        Ok(Arc::new(Self { launcher, slots, inner: Mutex::new(inner), wakes }))
+        let dials = Dials::new(launcher.dials());
+        Ok(Arc::new(Self { launcher, dials, inner: Mutex::new(inner), wakes }))
     }
 
     /// The number of units that all hosts together run at once, as far as is known.
@@ -231,7 +246,10 @@ impl Pool {
         let failure = cancelled(CancelReason::Requested);
         let waiting = std::mem::take(&mut inner.waiting);
         drop(inner);
-        waiting.into_values().for_each(|queued| queued.fail(&failure));
+        for queued in waiting.into_values() {
+            queued.fail(&failure);
+        }
+        self.dials.close();
         self.wakes.iter().for_each(Wake::wake);
         for thread in threads {
             // If it panicked, the panic hook has reported that, and its units have failed.

@@ -88,7 +88,7 @@ impl Queued {
     ///
     /// # Errors
     /// If that is not an outcome.
-    pub(super) fn done(self: Box<Self>, done: Done, values: &[u8], worker: Option<u32>) -> Result<(), String> {
+    pub(super) fn done(self, done: Done, values: &[u8], worker: Option<u32>) -> Result<(), String> {
         let ran = done.ran(worker);
         let (mut received, mut rest) = (Vec::with_capacity(done.received.len()), values);
         for (first, length) in &done.received {
@@ -112,13 +112,13 @@ impl Queued {
     }
 
     /// Fails all parts.
-    pub(super) fn fail(self: Box<Self>, failure: &Failure) {
+    pub(super) fn fail(self, failure: &Failure) {
         let Unit { ticket, work, .. } = self.unit;
         ticket.finish(Outcome::failed(work, failure, Ran::here(Duration::ZERO)));
     }
 
     /// Fails the unit because its executor cannot run anything.
-    pub(super) fn refuse(self: Box<Self>, failure: &Failure) {
+    pub(super) fn refuse(self, failure: &Failure) {
         self.unit.refuse(failure);
     }
 

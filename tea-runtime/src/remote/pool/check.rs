@@ -1,0 +1,110 @@
+//! Looks at each host of a pool without running anything there.
+
+use std::{
+    os::unix::ffi::OsStrExt as _,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{Inner, Pool, host, outbox::Outbox, state::Stage};
+use crate::remote::message::ToAgent;
+
+/// The number of round trips of which the shortest is told.
+const ROUNDS: u32 = 20;
+
+/// What an agent said of its host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// From the start of the command until the agent was ready.
+    pub ready_after: Duration,
+    /// The time of a message there and back.
+    pub round_trip: Duration,
+    /// The number of units that it runs at once.
+    pub slots: usize,
+}
+
+/// A host of a pool that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostCheck {
+    /// Its name.
+    pub name: String,
+    /// What was found, or why nothing can run there.
+    pub found: Result<Found, String>,
+}
+
+/// What is known so far.
+#[derive(Debug)]
+pub(super) struct Check {
+    started: Instant,
+    ready: Option<Duration>,
+    pinged: Instant,
+    rounds: u32,
+    round_trip: Duration,
+}
+
+impl Check {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { started: now, ready: None, pinged: now, rounds: 0, round_trip: Duration::MAX }
+    }
+
+    /// Whether everything is known.
+    pub(super) fn is_done(&self) -> bool {
+        self.rounds == ROUNDS
+    }
+}
+
+impl Inner {
+    /// An agent is ready, or has answered: asks it again, if it is looked at.
+    pub(super) fn look(&mut self, at: usize) -> Option<Arc<Outbox>> {
+        let host = &mut self.hosts[at];
+        let (check, side) = (host.check.as_mut()?, host.side.as_ref()?);
+        let now = Instant::now();
+        if check.ready.is_none() {
+            check.ready = Some(now - check.started);
+        } else {
+            check.rounds += 1;
+            check.round_trip = check.round_trip.min(now - check.pinged);
+        }
+        if !check.is_done() {
+            check.pinged = now;
+            side.outbox.add(&ToAgent::Ping);
+        }
+        Some(Arc::clone(&side.outbox))
+    }
+}
+
+impl Pool {
+    /// Starts an agent on each host and ends it again.
+    pub(crate) fn check(self: &Arc<Self>) -> Vec<HostCheck> {
+        let folder = std::env::current_dir().map(|folder| folder.as_os_str().as_bytes().to_vec()).unwrap_or_default();
+        let mut inner = self.lock();
+        inner.folder = folder;
+        let names: Vec<_> = inner.hosts.iter().map(|host| host.name.clone()).collect();
+        for host in &mut inner.hosts {
+            (host.load.stage, host.check) = (Stage::Starting, Some(Check::new()));
+        }
+        drop(inner);
+        thread::scope(|scope| {
+            let look = |at| scope.spawn(move || self.check_host(at));
+            let looks: Vec<_> = (0..names.len()).map(look).collect();
+            let found = looks.into_iter().map(|look| look.join().unwrap_or_else(|_| Err("it panicked".to_owned())));
+            names.into_iter().zip(found).map(|(name, found)| HostCheck { name, found }).collect()
+        })
+    }
+
+    fn check_host(self: &Arc<Self>, at: usize) -> Result<Found, String> {
+        let (_, why) = host::life(self, at);
+        let inner = self.lock();
+        let host = &inner.hosts[at];
+        match (&host.load.stage, &host.check) {
+            (Stage::Unusable(why), _) => Err(why.clone()),
+            (_, Some(Check { ready: Some(ready_after), round_trip, rounds: ROUNDS, .. })) => {
+                let (ready_after, round_trip) = (*ready_after, *round_trip);
+                Ok(Found { ready_after, round_trip, slots: host.load.slots })
+            }
+            _ => Err(why),
+        }
+    }
+}
