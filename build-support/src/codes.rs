@@ -119,6 +119,8 @@ codes! {
     MISSING_NEEDS = 218, "a node that does not say what it needs";
     /// A workflow that calls itself, directly or through others.
     RECURSIVE_CALL = 219, "a workflow that calls itself";
+    /// `join` for as many branches as there are, or more, or for branches that depend on one another.
+    BAD_JOIN = 220, "a `join` that has no meaning";
 
     // 03xx: dataflow.
     /// A key that some way leaves unset where it is read.

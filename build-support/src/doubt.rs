@@ -68,9 +68,8 @@ pub(crate) fn needed(code: Code) -> Facts {
         UNKNOWN_KEY | UNKNOWN_CALLED_KEY | MISSING_INPUT | UNUSED_DEFAULT => Facts::KEYS,
         NEVER_REACHED => Facts::NODES.and(Facts::ORDER).and(Facts::REACH),
         NEVER_JOINS => Facts::NODES.and(Facts::ORDER).and(Facts::ENDS),
-        SEVERAL_WAYS | BAD_FAN_IN | BAD_BRANCH | LEAVES_FAN_OUT | ENTERS_FAN_OUT | DEPENDENCY_CYCLE | NO_RESULTS => {
-            Facts::NODES.and(Facts::ORDER)
-        }
+        SEVERAL_WAYS | BAD_FAN_IN | BAD_BRANCH | LEAVES_FAN_OUT | ENTERS_FAN_OUT | DEPENDENCY_CYCLE | NO_RESULTS
+        | BAD_JOIN => Facts::NODES.and(Facts::ORDER),
         NOT_HONORED | DISAGREEING_EDGES => Facts::ORDER.and(Facts::SETTINGS),
         CONCURRENT_WRITES | READ_RACE => Facts::NODES.and(Facts::KEYS).and(Facts::ORDER),
         MAYBE_UNSET | NEVER_WRITTEN | UNSET_OUTPUT | UNUSED_FALLBACK => {
@@ -89,7 +88,7 @@ pub(crate) fn doubted(code: Code) -> Facts {
         // One that is missing says nothing of other entries.
         MISSING_ENTRY | UNKNOWN_ANCHOR => NODE.and(KEY).without(Facts::ENTRIES),
         UNKNOWN_NODE => WAYS.and(Facts::WRITES),
-        UNKNOWN_KEY | CALLED_FILE | RECURSIVE_CALL => Facts::WRITES,
+        UNKNOWN_KEY | CALLED_FILE | RECURSIVE_CALL | BAD_JOIN => Facts::WRITES,
         DUPLICATE_NAME => Facts::NODES,
         NEVER_TAKEN | CONFLICTING_WAYS | SEVERAL_WAYS | MISPLACED_START | BAD_FAN_IN | TOO_DEEP => {
             Facts::REACH.and(Facts::ENDS)

@@ -5,8 +5,10 @@ use std::sync::{
     atomic::{AtomicU8, Ordering},
 };
 
+use serde::{Deserialize, Serialize};
+
 /// The reason for a cancellation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum CancelReason {
     /// The caller or a signal requested it.
@@ -15,6 +17,8 @@ pub enum CancelReason {
     Sibling = 2,
     /// The deadline passed.
     Timeout = 3,
+    /// Enough other branches have succeeded, as `join` says.
+    NotNeeded = 4,
 }
 
 /// The error of [`Context::check`](crate::context::Context::check).
@@ -121,7 +125,8 @@ impl CancellationToken {
             0 => None,
             1 => Some(CancelReason::Requested),
             2 => Some(CancelReason::Sibling),
-            _ => Some(CancelReason::Timeout),
+            3 => Some(CancelReason::Timeout),
+            _ => Some(CancelReason::NotNeeded),
         }
     }
 

@@ -177,7 +177,7 @@ fn collect<'a>(
     path: &mut Vec<&'a str>,
     into: &mut Vec<BranchFailure<'a>>,
 ) {
-    if failure.branches.is_empty() {
+    if failure.branches.is_empty() || failure.told {
         into.push(BranchFailure { branch: path.clone(), failure, result });
     }
     for branch in &failure.branches {

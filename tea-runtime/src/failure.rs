@@ -78,6 +78,9 @@ pub struct Failure {
     pub node: Option<String>,
     /// The position of that node in the workflow file.
     pub place: Option<Place>,
+    /// Whether it is told beside those of its branches, because it says more than that they failed.
+    #[serde(default)]
+    pub told: bool,
     /// The workflow file that it is in, if that is not the file of the run's workflow but of one that it calls.
     #[serde(default)]
     pub file: Option<String>,
@@ -111,6 +114,7 @@ impl Failure {
             causes: Vec::new(),
             node: None,
             place: None,
+            told: false,
             file: None,
             panicked_at: None,
             exit: None,
@@ -168,6 +172,7 @@ pub(crate) fn cancelled(reason: CancelReason) -> Box<Failure> {
         CancelReason::Requested => "cancelled",
         CancelReason::Sibling => "cancelled, since another branch failed",
         CancelReason::Timeout => "told to end at its deadline",
+        CancelReason::NotNeeded => "cancelled, since enough other branches had succeeded",
     };
     Box::new(Failure::new(FailureKind::Cancelled, why))
 }

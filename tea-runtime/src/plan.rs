@@ -351,6 +351,8 @@ pub struct Region {
     pub tasks: &'static [Task],
     /// Whether this is the region of a dataflow file: tasks start when their needs are done, wherever those continue.
     pub dataflow: bool,
+    /// The number of tasks that have to succeed: then the others are cancelled. `None` if all have to.
+    pub join: Option<u32>,
     /// The maximum number of tasks that run at once.
     pub max_workers: Option<u32>,
     /// Whether the first failure cancels the others.

@@ -20,7 +20,8 @@ pub struct ParallelFlowResult {
     pub label: Option<String>,
     /// Whether it succeeded.
     pub success: bool,
-    /// Whether it did not run, because its `when` was false or nothing led to it. It then neither succeeded nor failed.
+    /// Whether it did not run, because its `when` was false or nothing led to it, or was cancelled, because enough others
+    /// had succeeded (`join`). It then neither succeeded nor failed.
     pub skipped: bool,
     /// Whether a record told how it ended: it ran before the run went on.
     pub restored: bool,

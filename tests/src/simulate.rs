@@ -102,6 +102,7 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
         keys: &[],
         tasks: graph.needs.iter().map(task).collect::<Vec<_>>().leak(),
         dataflow: true,
+        join: None,
         max_workers: Some(workers),
         fail_fast: false,
     }));

@@ -74,8 +74,14 @@ fn maybe_unset(
         Diagnostic::error(codes::MAYBE_UNSET, read.span, format!("`{name}` may be read before it is written"))
             .label("may be unset here");
     let (around, _) = ways::place(graph, read);
-    let mut may_fail = false;
+    let (mut may_fail, mut may_lose) = (false, false);
     for (node, write) in writers.iter().take(SHOWN) {
+        if let Some(branch) = maybe_not_first(graph, *node, write, &around) {
+            may_lose = true;
+            error = error
+                .also(write.span, format!("written here, but `{branch}` may not be among those that `join` takes"));
+            continue;
+        }
         let task = maybe_not_done(graph, *node, write, &around);
         may_fail |= task.is_some_and(|task| !graph.sets_in_any_case(task, write.key));
         error = error.also(write.span, reason(graph, *node, write, read, task));
@@ -90,6 +96,9 @@ fn maybe_unset(
             .help(format!("say what it is if the branch fails: `allow_failure: {{ {name}: … }}`"))
             .help(format!("or {optional}"))
             .help("or remove `allow_failure`: a branch that fails then fails the run");
+    }
+    if may_lose {
+        return error.help(format!("let each branch of the fan-out write `{name}`")).help(format!("or {optional}"));
     }
     let write = if writers.iter().all(|(_, write)| write.always) {
         format!("write `{name}` on every path to this point")
@@ -126,6 +135,19 @@ fn maybe_not_done<'g, 'a>(
     tasks
         .map(|(region, task)| &graph.regions[region].tasks[task])
         .find(|task| task.when.is_some() || !graph.sets_in_any_case(task, write.key))
+}
+
+/// The branch around a write, but not around the read, that other branches of its fan-out may make unnecessary.
+fn maybe_not_first<'g>(
+    graph: &'g Graph<'_>,
+    node: usize,
+    write: &NodeWrite,
+    around: &[(usize, usize)],
+) -> Option<&'g str> {
+    let block = graph.block_of[node].unwrap_or(0);
+    let mut tasks = ways::outwards(graph, block).filter(|task| write.always && !around.contains(task));
+    let (region, task) = tasks.find(|(region, _)| graph.regions[*region].join.is_some())?;
+    Some(graph.name(graph.regions[region].tasks[task].head))
 }
 
 /// Why a write does not do for a read.

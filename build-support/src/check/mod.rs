@@ -8,6 +8,7 @@ mod assignments;
 mod cached;
 mod calls;
 mod fallback;
+mod join;
 mod keys;
 mod races;
 mod reach;
@@ -37,6 +38,7 @@ pub(crate) fn check(graph: &Graph<'_>, access: &Access, is_called: bool, found: 
     assignments::check(graph, found);
     settings::check(graph, found);
     fallback::check(graph, access, found);
+    join::check(graph, found);
     results::check(graph, found);
     transient::check(graph, access, found);
     let mut settled = doubtful_keys(graph);

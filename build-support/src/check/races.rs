@@ -55,7 +55,7 @@ pub(super) fn check(graph: &Graph<'_>, access: &Access, settled: &mut HashSet<Ke
             .into_iter()
             .filter_map(|(key, users)| Some((key, users, reach.unordered_reads(&users.writers, &users.readers)?)))
             .collect();
-        let pairs: Vec<_> = plain.iter().map(|(_, users)| users.neighbours()).collect();
+        let pairs: Vec<_> = plain.iter().map(|(_, users)| users.neighbours(region.join.is_some())).collect();
         let all: Vec<_> = pairs.iter().flatten().copied().collect();
         let unordered: HashSet<_> = reach.unordered(&all).into_iter().collect();
         for ((key, users), pairs) in plain.into_iter().zip(pairs) {
@@ -70,9 +70,9 @@ pub(super) fn check(graph: &Graph<'_>, access: &Access, settled: &mut HashSet<Ke
 }
 
 impl Users {
-    /// Without `reduce`: the pairs that must be ordered so that all others are.
-    fn neighbours(&self) -> Vec<(usize, usize)> {
-        let mut pairs: Vec<_> = self.writers.windows(2).map(|pair| (pair[0], pair[1])).collect();
+    /// Without `reduce`: the pairs that must be ordered so that all others are. With `join`, one of the writers wins.
+    fn neighbours(&self, join: bool) -> Vec<(usize, usize)> {
+        let mut pairs: Vec<_> = self.writers.windows(2).map(|pair| (pair[0], pair[1])).filter(|_| !join).collect();
         for reader in &self.readers {
             let before = self.writers.partition_point(|writer| writer < reader);
             if let Some(writer) = before.checked_sub(1).map(|index| self.writers[index]) {
@@ -98,7 +98,8 @@ impl Race<'_, '_> {
         let name = self.graph.keys.name(self.key);
         let writes = |task| users.writers.contains(&task).then(|| self.write(task)).flatten();
         let reduced = self.graph.keys.entry(self.key).reduce.is_some();
-        let reads = |task| reduced && users.readers.contains(&task);
+        let joined = self.graph.regions[self.region].join.is_some();
+        let reads = |task| (reduced || joined) && users.readers.contains(&task);
         let error = match (writes(one), writes(other)) {
             (Some(write), _) if reads(other) => self.reader(name, (one, write), other),
             (_, Some(write)) if reads(one) => self.reader(name, (other, write), one),

@@ -187,10 +187,11 @@ impl<'a> Writer<'a, '_> {
     fn region(&mut self, region: &'a Region) {
         let tasks: String = region.tasks.iter().map(|task| self.task(task)).collect();
         let text = format!(
-            "    {vis}static REGION_{id}: tea::Region = tea::Region {{ id: {id}, place: {}, keys: &KEYS, dataflow: {}, max_workers: {}, \
-             fail_fast: {}, tasks: &[\n{tasks}    ] }};\n",
+            "    {vis}static REGION_{id}: tea::Region = tea::Region {{ id: {id}, place: {}, keys: &KEYS, dataflow: {}, join: {}, \
+             max_workers: {}, fail_fast: {}, tasks: &[\n{tasks}    ] }};\n",
             self.place(region.span),
             region.dataflow,
+            option(region.join),
             option(region.max_workers),
             region.fail_fast,
             id = region.id,

@@ -372,6 +372,7 @@ fn region_access(graph: &Graph<'_>, index: usize, access: &Access, outer: &Outer
     let mut out = RegionAccess::default();
     let runs = always_runs(graph, region, access);
     let mut writers: HashMap<KeyId, Vec<Writer>> = HashMap::new();
+    let mut setters: HashMap<KeyId, usize> = HashMap::new();
     for (number, task) in region.tasks.iter().enumerate() {
         let block = &access.blocks[task.block];
         let away = settings::strategy(&task.settings).crosses();
@@ -384,10 +385,18 @@ fn region_access(graph: &Graph<'_>, index: usize, access: &Access, outer: &Outer
             let sets = block.sets.binary_search(&write.key).is_ok();
             let always = runs[number] && sets && graph.sets_in_any_case(task, write.key);
             writers.entry(write.key).or_default().push(Writer { task: number, always });
+            *setters.entry(write.key).or_default() += usize::from(sets);
             out.writes.push(*write);
         }
     }
-    out.sets = writers.iter().filter(|(_, writers)| writers.iter().any(|w| w.always)).map(|(key, _)| *key).collect();
+    out.sets = match &region.join {
+        None => writers.iter().filter(|(_, writers)| writers.iter().any(|w| w.always)).map(|(key, _)| *key).collect(),
+        // One of these must be among those that succeed.
+        Some(join) => {
+            let others = region.tasks.len().saturating_sub(join.value as usize);
+            setters.into_iter().filter(|(_, count)| *count > others).map(|(key, _)| key).collect()
+        }
+    };
     out.sets.sort_unstable();
 
     let mut inside = Inside { graph, region, access, runs: &runs, known: HashMap::new() };

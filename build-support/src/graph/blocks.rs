@@ -96,6 +96,7 @@ impl<'a> Builder<'a> {
                 },
                 block: self.shape.block_of[from].unwrap_or(0),
                 tasks: Vec::with_capacity(tasks.len()),
+                join: fan_out.join.clone(),
                 settings: fan_out.settings.clone(),
             };
             // All blocks are known before any of their ways are looked up.
@@ -141,6 +142,7 @@ impl<'a> Builder<'a> {
                     fan_in: None,
                     block,
                     tasks: vec![task],
+                    join: None,
                     settings: Parallel::default(),
                 });
                 shape.doubtful.push(false);

@@ -11,7 +11,8 @@ pub(crate) fn copies(graph: &Graph<'_>, access: &Access) -> HashMap<KeyId, Vec<S
     let mut copied: HashMap<KeyId, Vec<Span>> = HashMap::new();
     for (region, used) in graph.regions.iter().zip(&access.regions) {
         for (task, used) in region.tasks.iter().zip(&used.tasks) {
-            let Some(span) = needed_again(task) else { continue };
+            let join = region.join.as_ref().map(|join| join.span);
+            let Some(span) = needed_again(task).or(join) else { continue };
             let combined = used.writes.iter().filter(|write| {
                 let is_read = used.reads.iter().any(|read| read.key == write.key);
                 is_read && !write.combine && graph.keys.entry(write.key).reduce.is_some()

@@ -70,6 +70,7 @@ pub(super) fn shape<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Shap
         fan_in: None,
         block: 0,
         tasks,
+        join: None,
         settings: workflow.parallel.clone(),
     };
     Shape { blocks, regions: vec![region], dataflow: true, block_of, doubtful: vec![cyclic || ordered || silent] }

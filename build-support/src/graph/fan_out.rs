@@ -24,6 +24,8 @@ pub(super) struct FanOut<'a> {
     pub(super) heads: Vec<Head<'a>>,
     /// Where the branches end.
     pub(super) fan_in: To,
+    /// `join`.
+    pub(super) join: Option<Spanned<u32>>,
     /// What holds for all of it.
     pub(super) settings: Parallel,
 }
@@ -76,6 +78,7 @@ pub(super) fn gather<'a>(
         span: edges[0].from.span,
         heads,
         fan_in,
+        join: settings::join(edges, found),
         settings: settings::shared(workflow, edges, found),
     })
 }
@@ -264,7 +267,8 @@ pub(super) fn refuse_settings(edge: &Edge, found: &mut Diagnostics) {
         );
     }
     let fan_in = edge.fan_in.as_ref().map(|fan_in| ("fan_in", fan_in.span));
-    if let Some((name, span)) = fan_in.or_else(|| settings::first_written(&edge.settings)) {
+    let join = edge.join.as_ref().map(|join| ("join", join.span));
+    if let Some((name, span)) = fan_in.or(join).or_else(|| settings::first_written(&edge.settings)) {
         found.push(
             Diagnostic::error(codes::NOT_PARALLEL, span, format!("`{name}` on an edge that is not parallel"))
                 .label("has no meaning here")

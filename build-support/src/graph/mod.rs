@@ -190,6 +190,8 @@ pub struct Region<'a> {
     pub block: usize,
     /// In topological order, branches first.
     pub tasks: Vec<Task<'a>>,
+    /// `join`: so many of the tasks have to succeed, and the others are cancelled then.
+    pub join: Option<Spanned<u32>>,
     /// `max_workers` and `fail_fast` for all of it.
     pub settings: Parallel,
 }

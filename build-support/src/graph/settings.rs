@@ -80,6 +80,15 @@ macro_rules! define {
 }
 parallel_settings!(define);
 
+/// `join`, which belongs to a fan-out as a whole, too.
+pub(super) fn join(edges: &[&Edge], found: &mut Diagnostics) -> Option<Spanned<u32>> {
+    let mut join = None;
+    for edge in edges {
+        agree("join", &mut join, edge.join.as_ref(), found);
+    }
+    join
+}
+
 fn agree<T: Clone + PartialEq>(
     name: &str,
     first: &mut Option<Spanned<T>>,

@@ -153,13 +153,17 @@ impl Dump<'_> {
     }
 
     fn region(&self, region: &Region) -> Value {
-        json!({
+        let mut value = json!({
             "id": region.id,
             "dataflow": region.dataflow,
             "max_workers": region.max_workers,
             "fail_fast": region.fail_fast,
             "tasks": region.tasks.iter().map(|task| self.task(task)).collect::<Vec<_>>(),
-        })
+        });
+        if let Some(join) = region.join {
+            value["join"] = json!(join);
+        }
+        value
     }
 
     fn task(&self, task: &Task) -> Value {

@@ -299,6 +299,7 @@ impl Lower<'_, '_> {
             span: region.span,
             tasks,
             dataflow: self.graph.dataflow,
+            join: value(region.join.as_ref()),
             max_workers: value(region.settings.max_workers.as_ref()),
             fail_fast: value(region.settings.fail_fast.as_ref()).unwrap_or(false),
         }

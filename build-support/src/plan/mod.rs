@@ -258,6 +258,8 @@ pub struct Region {
     /// Dataflow file: a task starts when its needs are done, whatever they ended with, and there are no
     /// `Target::Task` jumps.
     pub dataflow: bool,
+    /// So many tasks have to succeed, and the others are cancelled then; all, if not given.
+    pub join: Option<u32>,
     /// How many tasks run at once.
     pub max_workers: Option<u32>,
     /// Cancel the others at the first failure.

@@ -68,6 +68,8 @@ pub(crate) enum Shape {
     },
     /// A number of bytes with its unit.
     Size,
+    /// One of these words, or a whole number of at least 1.
+    WordOrCount(&'static [&'static str]),
     /// One of these words.
     Word(&'static [&'static str]),
     /// A list of these words.
@@ -142,6 +144,8 @@ pub(crate) const STRATEGIES: &[&str] = &["thread", "process", "remote"];
 pub(crate) const RETRY_ON: &[&str] = &["error", "panic", "timeout", "crash"];
 /// Words of `code` in `checkpoint`.
 pub(crate) const CODE_SCOPES: &[&str] = &["source", "crate", "build"];
+/// Words of `join`.
+pub(crate) const JOIN: &[&str] = &["first"];
 /// Words of `resume`.
 pub(crate) const RESUME: &[&str] = &["rerun"];
 
@@ -369,6 +373,11 @@ pub(crate) static EDGE: Table = Table {
         entry("when", Shape::Rust(Piece::Expression), "A Rust condition: the edge is taken if it holds."),
         entry("parallel", Shape::Bool, "What it leads to are branches, which run at the same time."),
         entry("fan_in", Shape::Reference, "The node where the branches meet."),
+        entry(
+            "join",
+            Shape::WordOrCount(JOIN),
+            "How many branches have to succeed: the others are cancelled then, and the result may depend on timing. `first` is 1.",
+        ),
         STRATEGY,
     ],
     more: settings::ENTRIES,

@@ -339,6 +339,8 @@ pub struct Edge {
     pub parallel: Option<Span>,
     /// `fan_in`.
     pub fan_in: Option<Spanned<String>>,
+    /// `join`: how many branches have to succeed, if not all.
+    pub join: Option<Spanned<u32>>,
     /// Parallel settings written on the edge.
     pub settings: Parallel,
     /// The values in `allow_failure`: what these keys are if a branch fails.

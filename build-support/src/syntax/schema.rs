@@ -81,6 +81,7 @@ fn shape(shape: Shape, tables: &mut Map<String, Value>) -> Value {
         Shape::Factor => json!({ "type": "number", "minimum": 1 }),
         Shape::Duration { .. } => json!({ "type": "string", "examples": ["100ms", "30s", "1m30s"] }),
         Shape::Size => json!({ "type": "string", "examples": ["64KiB", "512MiB", "1GB"] }),
+        Shape::WordOrCount(words) => json!({ "oneOf": [{ "enum": words }, { "type": "integer", "minimum": 1 }] }),
         Shape::Word(words) => json!({ "enum": words }),
         Shape::Words(words) => json!({ "type": "array", "items": { "enum": words } }),
         Shape::Mapping(table) => reference(table, tables),

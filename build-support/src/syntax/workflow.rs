@@ -217,6 +217,7 @@ impl<'a> Reader<'a, '_> {
         let when = self.rust(fields, "when");
         let parallel = self.flag(fields, "parallel");
         let fan_in = self.reference(fields, "fan_in");
+        let join = self.first_or_count(fields, "join");
         let settings = self.parallel(fields, "parallel_strategy");
         let fallback = self.fallback(fields);
         let to = to?;
@@ -224,6 +225,6 @@ impl<'a> Reader<'a, '_> {
             self.empty_list(to.span, "to", "name at least one node");
             return None;
         }
-        Some(Edge { from: from?, to: to.value, when, parallel, fan_in, settings, fallback, span: fields.span })
+        Some(Edge { from: from?, to: to.value, when, parallel, fan_in, join, settings, fallback, span: fields.span })
     }
 }

@@ -342,7 +342,12 @@ fn strategy(region: &Region) -> Option<Strategy> {
 
 /// The title of a fan-out's box.
 pub(super) fn region_title(region: &Region) -> String {
-    title("parallel", strategy(region), region.max_workers, region.fail_fast)
+    let title = title("parallel", strategy(region), region.max_workers, region.fail_fast);
+    match region.join {
+        None => title,
+        Some(1) => format!("{title}, join: first"),
+        Some(join) => format!("{title}, join: {join}"),
+    }
 }
 
 fn title(what: &str, strategy: Option<Strategy>, max_workers: Option<u32>, fail_fast: bool) -> String {

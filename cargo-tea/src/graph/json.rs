@@ -93,6 +93,7 @@ fn collect(
                     "from": fan_out.from,
                     "place": place(fan_out.place),
                     "within": within,
+                    "join": region.join,
                     "max_workers": region.max_workers,
                     "fail_fast": region.fail_fast,
                     "branches": branches,

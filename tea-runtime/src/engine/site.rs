@@ -22,6 +22,8 @@ pub(super) struct Site {
     configs: Vec<&'static ParallelConfig>,
     /// Whether the first failure cancels the others.
     pub(super) fail_fast: bool,
+    /// Whether some of the tasks are enough.
+    pub(super) joins_early: bool,
     /// Whether every task is allowed to fail.
     pub(super) all_may_fail: bool,
     /// Whether some have a circuit breaker.
@@ -51,14 +53,19 @@ impl Site {
         let workers = run.workers_everywhere(region.max_workers, &configs);
         // Units that are handed out in advance cannot make way for a task on which more depends, or for a nested
         // fan-out.
-        let ahead = !run.settings().fail_fast(region.fail_fast)
+        let joins_early = region.join.is_some();
+        let fail_fast = region.fail_fast && !joins_early;
+        let ahead = !run.settings().fail_fast(fail_fast)
+            && !joins_early
             && graph.is_none()
             && region.tasks.iter().all(|task| task.block.is_flat());
         let ahead = if ahead { AHEAD } else { 1 };
         Self {
-            limit: limit(run, workers, ahead, &configs),
+            // What has not begun need not be cancelled.
+            limit: if joins_early { workers } else { limit(run, workers, ahead, &configs) },
             graph,
-            ..Self::new(run, workers, region.fail_fast, configs)
+            joins_early,
+            ..Self::new(run, workers, fail_fast, configs)
         }
     }
 
@@ -74,6 +81,7 @@ impl Site {
             limit: workers,
             workers,
             fail_fast: run.settings().fail_fast(fail_fast),
+            joins_early: false,
             all_may_fail: configs.iter().all(|config| config.allow_failure),
             has_breakers: configs.iter().any(|config| config.circuit_breaker.is_some()),
             configs,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    cancel::CancelReason,
     event::Detail,
     executor::{
         breakers::{BreakerAnswer, BreakerAt, BreakerCall},
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// The version of the protocol, incremented with every change of a message or of the frames.
-pub(crate) const PROTOCOL: u32 = 9;
+pub(crate) const PROTOCOL: u32 = 10;
 
 /// The kind of frames that contain a [`ToWorker`] or a [`FromWorker`].
 pub(crate) const MESSAGE: u8 = 1;
@@ -48,7 +49,7 @@ pub(crate) enum ToWorker<'a> {
     #[serde(borrow)]
     Unit(Unit<'a>),
     /// A unit is cancelled. It may have ended already.
-    Cancel { unit: u64, sibling: bool },
+    Cancel { unit: u64, why: CancelReason },
     /// A unit should run on another worker, unless it has begun. It may have ended already.
     Recall { unit: u64 },
     /// A token that the worker requested.

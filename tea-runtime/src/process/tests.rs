@@ -117,6 +117,7 @@ static REGION: Region = Region {
         config: &CONFIG,
     }],
     dataflow: false,
+    join: None,
     max_workers: None,
     fail_fast: false,
 };

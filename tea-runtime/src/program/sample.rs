@@ -126,6 +126,7 @@ static BRANCHES: Region = Region {
         },
     ],
     dataflow: false,
+    join: None,
     max_workers: Some(4),
     fail_fast: true,
 };
@@ -139,6 +140,7 @@ static INNER: Region = Region {
         task("right", &Block { steps: &[node("right", 15)], ..COUNT }),
     ],
     dataflow: false,
+    join: None,
     max_workers: None,
     fail_fast: false,
 };
@@ -191,6 +193,7 @@ static NEEDS: Region = Region {
         Task { needs: &[2], ..task("d", &Block { steps: &[node("d", 5)], ..COUNT }) },
     ],
     dataflow: true,
+    join: None,
     max_workers: None,
     fail_fast: false,
 };

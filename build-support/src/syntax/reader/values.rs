@@ -284,6 +284,29 @@ impl<'a> Reader<'a, '_> {
         value.map(|value| Spanned::new(value, entry.value.span))
     }
 
+    /// `first`, which is 1, or a whole number. What is neither has been reported, and was meant as one of these.
+    pub(in crate::syntax) fn first_or_count(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<u32>> {
+        let entry = fields.get(name, |shape| matches!(shape, Shape::WordOrCount(_)))?;
+        let scalar = self.scalar(entry, "`first`, or a whole number")?;
+        if language::JOIN.contains(&&*scalar.text) {
+            return Some(Spanned::new(1, entry.value.span));
+        }
+        let mut value = None;
+        if scalar.text.starts_with(|first: char| first.is_ascii_digit() || first == '-') {
+            value = self.unit(entry, units::count(scalar, 1));
+        } else {
+            let message = format!("`{}` means nothing in `{name}`", scalar.text);
+            let error = Diagnostic::error(codes::UNKNOWN_WORD, entry.value.span, message);
+            self.error(
+                error
+                    .help("write `first`, or the number of branches that have to succeed")
+                    .help(format!("or remove `{name}`, if all of them have to")),
+            );
+        }
+        let value = value.map_or(1, |value| u32::try_from(value).unwrap_or(u32::MAX));
+        Some(Spanned::new(value, entry.value.span))
+    }
+
     /// A number, at least 1.
     pub(in crate::syntax) fn factor(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<f64>> {
         let entry = fields.get(name, |shape| shape == Shape::Factor)?;

@@ -19,6 +19,8 @@ pub(super) struct Base {
     view: View,
     /// Whether there are tasks that need others.
     is_graph: bool,
+    /// Whether what a task wrote may be read or replaced by that of another.
+    keeps_all: bool,
     /// The number of writers of a key whose values are included.
     included: BTreeMap<u32, usize>,
     /// Everything else that was written, by task and key.
@@ -30,7 +32,16 @@ pub(super) struct Base {
 impl Base {
     pub(super) fn new(region: &'static Region, site: &Site, view: View) -> Self {
         let is_graph = site.graph.is_some();
-        Self { region, view, is_graph, included: BTreeMap::new(), written: BTreeMap::new(), dropped: Vec::new() }
+        let keeps_all = is_graph || region.join.is_some();
+        Self {
+            region,
+            view,
+            is_graph,
+            keeps_all,
+            included: BTreeMap::new(),
+            written: BTreeMap::new(),
+            dropped: Vec::new(),
+        }
     }
 
     /// The view with which a task starts.
@@ -57,7 +68,7 @@ impl Base {
         let task = &self.region.tasks[index];
         for (key, value) in written {
             match task.writes.iter().find(|write| write.key == key) {
-                Some(write) if write.combine || self.is_graph => drop(self.written.insert((index, key), value)),
+                Some(write) if write.combine || self.keeps_all => drop(self.written.insert((index, key), value)),
                 Some(_) => self.dropped.extend(self.view.replace(key, value)),
                 // Nothing outside the branch uses the key.
                 None => self.dropped.push(value),
@@ -93,7 +104,7 @@ impl Base {
     /// copied. In that case nobody else may read it in the meantime, and if the task fails, so does the fan-out.
     fn takes_over(&self, index: usize, key: u32, run: &Run) -> bool {
         let task = &self.region.tasks[index];
-        if self.region.keys[key as usize].reduce.is_none() {
+        if self.region.keys[key as usize].reduce.is_none() || self.region.join.is_some() {
             return false;
         }
         let config = run.region(self.region).config(index);

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::{
     failure::{Failure, FailureKind},
-    plan::Task,
+    plan::{Region, Task},
     result::ParallelFlowResult,
+    words::counted,
 };
 
 /// What became of a task.
@@ -67,7 +68,26 @@ pub(super) struct Ends {
 impl Ends {
     /// The results of tasks that were not started.
     pub(super) fn skipped(&self) -> impl Iterator<Item = &ParallelFlowResult> {
-        self.ends.iter().filter_map(TaskEnd::told).filter(|result| result.skipped)
+        self.ends.iter().filter_map(TaskEnd::told).filter(|result| result.skipped && result.attempts == 0)
+    }
+
+    /// The failure of a fan-out of which fewer tasks have succeeded than its `join` asks for.
+    pub(super) fn too_few(&self, region: &Region, join: u32) -> Box<Failure> {
+        let failed = self.failure(|_| false);
+        // What was told to end from outside has not failed by itself.
+        if let Some(cancelled) = failed.as_ref().filter(|failure| failure.kind == FailureKind::Cancelled) {
+            return cancelled.clone();
+        }
+        let succeeded = self.ends.iter().filter(|end| end.is_success()).count();
+        let (total, ran) = (self.tasks.len(), self.ends.len() - self.skipped().count());
+        let skipped = if ran < total { format!(" ({} skipped)", total - ran) } else { String::new() };
+        let branches = counted(total as u64, "branch", "branches");
+        let message = format!("{succeeded} of {branches} succeeded{skipped}, and `join` asks for {join}");
+        let own = Failure { place: Some(region.place), told: true, ..Failure::new(FailureKind::Error, message) };
+        Box::new(match failed {
+            Some(failed) => Failure { kind: failed.kind, branches: failed.branches, finished: failed.finished, ..own },
+            None => own,
+        })
     }
 
     /// The failure of the whole fan-out, if a task failed that is not `allowed` to.

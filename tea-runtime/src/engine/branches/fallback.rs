@@ -6,7 +6,10 @@ use crate::{event::Scope, failure::Failure, panic::guard, position::Position, re
 impl Branches<'_> {
     /// Handles the failure of a branch.
     pub(super) fn failed(&mut self, driver: &Driver<'_>, task: usize, scope: Scope, result: ParallelFlowResult) {
-        if self.site.config(task).allow_failure {
+        if self.join.is_enough() && result.is_cancelled() {
+            return self.not_needed(task, Some((scope, result)));
+        }
+        if self.site.config(task).allow_failure || self.region.join.is_some() {
             let written = match self.fallback(task) {
                 Ok(written) => written,
                 Err(failure) => {

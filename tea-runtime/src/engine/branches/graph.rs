@@ -68,7 +68,12 @@ impl Ready {
     /// The next task that may start.
     pub(super) fn next(&mut self) -> Option<usize> {
         let free = match &mut self.queue {
-            Queue::Listed(listed) => return listed.pop_front(),
+            Queue::Listed(listed) => loop {
+                let task = listed.pop_front()?;
+                if self.ends[task].is_open() {
+                    return Some(task);
+                }
+            },
             Queue::Graph { free, .. } => free,
         };
         loop {

@@ -5,6 +5,7 @@ mod base;
 mod ends;
 mod fallback;
 mod graph;
+mod join;
 mod recording;
 mod work;
 
@@ -14,6 +15,7 @@ use self::{
     base::Base,
     ends::{Ends, TaskEnd},
     graph::Ready,
+    join::Join,
     recording::Recording,
 };
 pub(super) use self::{ends::summary, work::BranchWork};
@@ -53,11 +55,13 @@ pub(super) fn run(block: &mut BlockRun<'_>, region: &'static Region) -> Result<(
         scopes: Vec::new(),
         base: Base::new(region, site, block.view.take_all()),
         ready: Ready::new(region, site, &skipped),
+        join: Join::of(region),
         failure: None,
     };
+    branches.restore_winners(&skipped);
     let driver = Driver::new(run, site, region.id, block.context, position);
     let outcome = driver.drive(&mut branches);
-    let Branches { base, ready, recording, failure: own, .. } = branches;
+    let Branches { base, ready, recording, join, failure: own, .. } = branches;
     if let Some(recording) = recording {
         block.names = recording.join(region.keys);
     }
@@ -65,7 +69,11 @@ pub(super) fn run(block: &mut BlockRun<'_>, region: &'static Region) -> Result<(
     for result in ends.skipped() {
         run.info.events.emit(|| Event::BranchFinished { scope: run.info.events.scope(), result });
     }
-    let failure = ends.failure(|index| site.config(index).allow_failure);
+    let failure = match (join, region.join) {
+        (Join::Missing(0), _) => None,
+        (Join::Missing(_), Some(join)) => Some(ends.too_few(region, join)),
+        _ => ends.failure(|index| site.config(index).allow_failure),
+    };
     let failure = if region.attempt().is_some() { failure.map(ends::of_attempt) } else { failure };
     let failure = own.or(outcome.err().map(|refused| ends.refused(*refused))).or(failure);
     let joined = match failure {
@@ -119,6 +127,7 @@ struct Branches<'a> {
     scopes: Vec<Scope>,
     base: Base,
     ready: Ready,
+    join: Join,
     /// Why the fan-out fails, whatever becomes of its branches.
     failure: Option<Box<Failure>>,
 }
@@ -133,6 +142,10 @@ impl Source for Branches<'_> {
                 return Next::Exhausted;
             }
             let Some(task) = self.ready.next() else { return Next::Wait };
+            if self.join.is_enough() {
+                self.not_needed(task, None);
+                continue;
+            }
             // It may follow from branches that have just ended.
             self.write_records(driver);
             if !driver.cancel().is_cancelled() && self.restore(task) {
@@ -198,6 +211,12 @@ impl Source for Branches<'_> {
             drop(guard(|| drop(end.work)));
             return self.failed(driver, key, end.scope, result);
         }
+        if self.join.is_enough() {
+            // It has succeeded too late.
+            drop(guard(|| drop(end.work)));
+            let result = end.succeeded.map(|succeeded| succeeded.into_end().into_result(&self.region.tasks[key]));
+            return result.into_iter().for_each(|result| self.not_needed(key, Some((end.scope, result))));
+        }
         let mut goes_to = Vec::new();
         if let Some(Ok(mut work)) = end.work.map(|work| work.into_any().downcast::<BranchWork>()) {
             match &end.succeeded {
@@ -212,12 +231,9 @@ impl Source for Branches<'_> {
             self.base.keep(key, work.view.take_written());
             drop(guard(|| drop(work)));
         }
-        let became = match end.succeeded {
-            Some(Succeeded::Told(result)) => TaskEnd::Told(result),
-            Some(Succeeded::Plain(elapsed)) => TaskEnd::Plain(elapsed),
-            None => return,
-        };
-        self.end(key, end.scope, became, &goes_to);
+        let Some(succeeded) = end.succeeded else { return };
+        self.end(key, end.scope, succeeded.into_end(), &goes_to);
+        self.won(driver);
     }
 
     fn recorded(&mut self, driver: &Driver<'_>, key: usize, raw: RawRecord) {
@@ -253,12 +269,18 @@ impl Source for Branches<'_> {
 impl Branches<'_> {
     /// Takes a branch from its record, if it has one that holds.
     fn restore(&mut self, task: usize) -> bool {
+        if self.join.is_enough() {
+            return false;
+        }
         let Some(recording) = &mut self.recording else { return false };
         let Some(BranchRecord { values, goes_to, result, .. }) = recording.restore(task, &self.position, self.run)
         else {
             return false;
         };
         self.base.keep(task, values.into_iter());
+        if result.success {
+            self.join.count();
+        }
         self.ready.end(task, TaskEnd::Told(Box::new(result)), &goes_to, self.site);
         true
     }
@@ -323,6 +345,15 @@ impl Branches<'_> {
             self.run.info.events.emit(|| Event::BranchFinished { scope, result });
         }
         self.ready.end(task, end, goes_to, self.site);
+    }
+}
+
+impl Succeeded {
+    fn into_end(self) -> TaskEnd {
+        match self {
+            Self::Told(result) => TaskEnd::Told(result),
+            Self::Plain(elapsed) => TaskEnd::Plain(elapsed),
+        }
     }
 }
 

@@ -142,7 +142,8 @@ impl<'a> Driver<'a> {
 
     /// The number of messages that it waits for.
     fn wanted<K>(&self, table: &Table<K>, more: bool) -> usize {
-        let for_each = self.site.graph.is_some() || self.site.has_breakers || self.run.info.events.is_active();
+        let Site { graph, has_breakers, joins_early, .. } = self.site;
+        let for_each = graph.is_some() || *has_breakers || *joins_early || self.run.info.events.is_active();
         let in_flight = table.in_flight.len();
         match (for_each, more) {
             (true, _) => 1,
@@ -233,7 +234,7 @@ impl<'a> Driver<'a> {
                 return None;
             }
         };
-        let own_token = config.is_limited() || self.site.fail_fast || executor.crosses();
+        let own_token = config.is_limited() || self.site.fail_fast || self.site.joins_early || executor.crosses();
         let unit = Unit {
             ticket: Ticket::new(Arc::clone(&self.fan_out)),
             scope,

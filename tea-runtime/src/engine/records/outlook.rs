@@ -213,6 +213,17 @@ impl<'a> Walk<'a> {
         let when: Vec<u32> = region.tasks.iter().flat_map(|task| task.when_reads).copied().collect();
         let when = self.records.asks(&region.when_code(), &self.names, &when, &self.view);
         let skipped = self.records.skipped(position, when, &self.names).unwrap_or_default();
+        // With `join`, those that succeeded may be enough.
+        let succeeded = |(index, task): (usize, &'static Task)| {
+            let reads = task.reads.iter().map(|read| (read.key, self.names.get(read.key)));
+            let asks = self.records.asked(&[task.code], reads);
+            let record = self.records.branch(&position.at_part(index as u64), task, specs, asks);
+            record.is_some_and(|record| record.result.success)
+        };
+        let joined = joined
+            || region.join.is_some_and(|join| {
+                region.tasks.iter().enumerate().filter(|of| succeeded(*of)).count() >= join as usize
+            });
         // What tasks read, with the writes of those before them, as far as they read these.
         let mut ends: Vec<Written> = Vec::new();
         let mut parts = Vec::new();

@@ -133,6 +133,7 @@ impl Kit {
             keys: self.specs(),
             tasks: tasks.leak(),
             dataflow: false,
+            join: None,
             max_workers: None,
             fail_fast: false,
         };

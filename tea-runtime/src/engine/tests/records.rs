@@ -49,10 +49,25 @@ impl Scratch {
         self.run_with(plan, Vec::new(), |session| session.resume = resume.then_some(Which::Last))
     }
 
+    /// The same on so many threads.
+    pub(super) fn run_on(&self, workers: usize, plan: &'static Plan, resume: bool) -> Ran {
+        self.run_in(plan, Vec::new(), workers, |session| session.resume = resume.then_some(Which::Last))
+    }
+
     pub(super) fn run_with(
         &self,
         plan: &'static Plan,
         inputs: Vec<(u32, Value)>,
+        with: impl FnOnce(&mut Session),
+    ) -> Ran {
+        self.run_in(plan, inputs, 1, with)
+    }
+
+    fn run_in(
+        &self,
+        plan: &'static Plan,
+        inputs: Vec<(u32, Value)>,
+        workers: usize,
         with: impl FnOnce(&mut Session),
     ) -> Ran {
         let mut session = Session { state_dir: self.0.clone(), ..Session::default() };
@@ -67,7 +82,7 @@ impl Scratch {
             }
         };
         let events = Events::new(vec![Arc::new(listener)]);
-        let options = Options { max_workers: Some(1), events, ..Options::default() };
+        let options = Options { max_workers: Some(workers), events, ..Options::default() };
         let outcome = builder::run_recorded(plan, inputs, options, Some(session), None);
         let (nodes, warnings) = std::mem::take(&mut *log.lock().unwrap());
         Ran { outcome, nodes, warnings }

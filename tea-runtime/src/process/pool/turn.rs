@@ -113,7 +113,7 @@ impl Supervisor<'_> {
         for (number, worker) in &mut inner.state.workers {
             let Some(at) = worker.in_flight.iter().position(|in_flight| in_flight.number() == id) else { continue };
             if let Some(link) = self.links.get(number) {
-                link.outbox.add(&ToWorker::Cancel { unit: id, sibling: reason == CancelReason::Sibling });
+                link.outbox.add(&ToWorker::Cancel { unit: id, why: reason });
                 link.outbox.flush();
             }
             let Some(unit) = worker.in_flight[at].unit_mut() else { return };

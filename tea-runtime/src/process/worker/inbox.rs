@@ -240,8 +240,8 @@ impl Inbox {
                 Order::Unit(Queued { number, message, token: CancellationToken::new() })
             }
             ToWorker::Goodbye => Order::Goodbye,
-            ToWorker::Cancel { unit, sibling } => {
-                self.cancel(unit, if sibling { CancelReason::Sibling } else { CancelReason::Requested });
+            ToWorker::Cancel { unit, why } => {
+                self.cancel(unit, why);
                 return Ok(());
             }
             ToWorker::Recall { unit } => {

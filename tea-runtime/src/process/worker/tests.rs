@@ -98,6 +98,7 @@ static REGION: Region = Region {
         config: &ParallelConfig::DEFAULT,
     }],
     dataflow: false,
+    join: None,
     max_workers: None,
     fail_fast: false,
 };
@@ -242,7 +243,7 @@ fn row_28_what_cannot_be_decoded_fails_in_all_of_its_parts() {
 fn a_unit_that_is_cancelled_before_it_begins_fails_as_cancelled() {
     let mut worker = Worker::new();
     worker.inbox.take(items()).unwrap();
-    worker.take(&ToWorker::Cancel { unit: 7, sibling: true });
+    worker.take(&ToWorker::Cancel { unit: 7, why: CancelReason::Sibling });
     let Order::Unit(unit) = worker.inbox.next() else { panic!("it was a unit") };
     worker.runner.unit(unit);
     let cancelled = |at| (at, Err(FailureKind::Cancelled));
@@ -254,13 +255,13 @@ fn a_cancellation_finds_the_unit_that_runs_and_no_other() {
     let worker = Worker::new();
     worker.inbox.take(items()).unwrap();
     let Order::Unit(Queued { token, .. }) = worker.inbox.next() else { panic!("it was a unit") };
-    worker.take(&ToWorker::Cancel { unit: 6, sibling: false });
+    worker.take(&ToWorker::Cancel { unit: 6, why: CancelReason::Requested });
     assert_eq!(token.reason(), None);
-    worker.take(&ToWorker::Cancel { unit: 7, sibling: false });
+    worker.take(&ToWorker::Cancel { unit: 7, why: CancelReason::Requested });
     assert_eq!(token.reason(), Some(CancelReason::Requested));
     worker.inbox.finish();
     // It is over: nothing is left that could be cancelled.
-    worker.take(&ToWorker::Cancel { unit: 7, sibling: false });
+    worker.take(&ToWorker::Cancel { unit: 7, why: CancelReason::Requested });
 }
 
 /// A frame with a message to a worker.
@@ -293,7 +294,7 @@ fn a_worker_hears_its_parent_while_it_runs_something_and_while_it_does_not() {
         let Order::Unit(Queued { token, .. }) = inbox.next() else { panic!("it was a unit") };
         if turn % 2 == 0 {
             // It would wait for ever if nobody read.
-            send(&ToWorker::Cancel { unit: turn, sibling: true });
+            send(&ToWorker::Cancel { unit: turn, why: CancelReason::Sibling });
             let (tell, told) = std::sync::mpsc::channel();
             token.on_cancel(move |reason| tell.send(reason).unwrap());
             assert_eq!(told.recv().unwrap(), CancelReason::Sibling);

@@ -88,6 +88,7 @@ fn collect(items: &[Item], within: Option<u32>, nodes: &mut Vec<Value>, fan_outs
                     "from": fan_out.from,
                     "place": place(region.place),
                     "within": within,
+                    "join": region.join,
                     "max_workers": region.max_workers,
                     "fail_fast": region.fail_fast,
                     "branches": branches,

@@ -305,7 +305,12 @@ fn strategy_name(strategy: Strategy) -> &'static str {
 
 /// What is written on the box of a fan-out.
 fn region_title(region: &Region) -> String {
-    title("parallel", strategy(region), region.max_workers, region.fail_fast)
+    let title = title("parallel", strategy(region), region.max_workers, region.fail_fast);
+    match region.join {
+        None => title,
+        Some(1) => format!("{title}, join: first"),
+        Some(join) => format!("{title}, join: {join}"),
+    }
 }
 
 /// What is written under the name of a map.

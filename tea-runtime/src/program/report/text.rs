@@ -104,7 +104,7 @@ fn place(report: &Report<'_>, failed: &Failed<'_>) -> Option<String> {
     let file = failure.file.as_deref().unwrap_or(report.plan.file);
     let shown = |place: Place| format!("{file}:{}:{}", place.line, place.column);
     let Some(node) = &failure.node else {
-        return branch_place(report.plan, &failed.branch).map(shown);
+        return failure.place.or_else(|| branch_place(report.plan, &failed.branch)).map(shown);
     };
     Some(failure.place.map_or_else(|| format!("node `{node}`"), |place| format!("{}, node `{node}`", shown(place))))
 }

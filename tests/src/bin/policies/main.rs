@@ -11,7 +11,7 @@ use std::{
 use tea_runtime::{CancellationToken, ItemFailure, ParallelFlowResult, context::Context, policy::Strategy};
 use tests::{
     behave::{Failure, behave, fail_after, meet},
-    process::wait_for,
+    process::{is_ended, wait_for},
     trace::{lines, note},
     work,
 };
@@ -40,6 +40,7 @@ tea_runtime::include_workflow!("half_open.yaml", main = false);
 tea_runtime::include_workflow!("fail_fast.yaml", main = false);
 tea_runtime::include_workflow!("allow_failure.yaml", main = false);
 tea_runtime::include_workflow!("fallback.yaml", main = false);
+tea_runtime::include_workflow!("first.yaml", main = false);
 tea_runtime::include_workflow!("items.yaml", main = false);
 tea_runtime::include_workflow!("workers.yaml", main = false);
 tea_runtime::include_workflow!("memory.yaml", main = false);
@@ -55,6 +56,7 @@ flows!(
     fail_fast,
     allow_failure,
     fallback,
+    first,
     items,
     workers,
     memory
