@@ -80,6 +80,7 @@ impl Loader<'_> {
             return *before;
         }
         let loaded = self.read(&path, written).map(|mut workflow| {
+            self.refuse_finally(&workflow, written);
             workflow.parallel = workflow.parallel.or(outer);
             workflow.checkpoint.clone_from(&self.checkpoint);
             self.open.push((known.clone(), written.span));
@@ -105,6 +106,20 @@ impl Loader<'_> {
         }
         self.found.push(error.help("a loop is a `goto`, and work of any depth is a function in Rust"));
         true
+    }
+
+    /// A call may end with the process that it runs in, and then nothing can run at its end.
+    fn refuse_finally(&mut self, workflow: &Workflow, written: &Spanned<String>) {
+        let Some(first) = workflow.finally.first() else { return };
+        let message = "a workflow with `finally` cannot be called";
+        let error =
+            Diagnostic::error(codes::ENTRY_CONFLICT, written.span, message).also(first.name.span, "in its `finally`");
+        self.found.push(
+            error
+                .note("a call may end with the worker process that it runs in, and nothing runs there any more")
+                .help("move these nodes to the `finally` of the workflow that calls")
+                .help("or put all other nodes into a file of their own, and call that from both"),
+        );
     }
 
     fn read(&mut self, path: &Path, written: &Spanned<String>) -> Option<Workflow> {

@@ -7,6 +7,7 @@ use crate::{
     event::{Event, Events, Scope},
     failure::{Failure, FailureKind, NodeError},
     position::Position,
+    result::RunOutcome,
     state::{Value, View},
     store::Hash,
 };
@@ -31,6 +32,8 @@ pub struct Context {
     pub(crate) item: Option<Item>,
     /// The nodes and items that called the workflow that the code is in.
     pub(crate) path: CallPath,
+    /// How the run ended, for the nodes of `finally`.
+    pub(crate) outcome: Option<Arc<RunOutcome>>,
     /// Runs workflows that the code calls, if it may call some.
     pub(crate) caller: Option<Arc<dyn Caller>>,
     /// The run that the code is a part of, for the engine. `None` where nothing runs.
@@ -137,6 +140,7 @@ impl Context {
             reads: None,
             item: None,
             path: CallPath::default(),
+            outcome: None,
             caller: None,
             run: None,
         }

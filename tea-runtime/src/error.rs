@@ -180,6 +180,9 @@ fn collect<'a>(
     if failure.branches.is_empty() || failure.told {
         into.push(BranchFailure { branch: path.clone(), failure, result });
     }
+    for other in &failure.also {
+        collect(other, None, path, into);
+    }
     for branch in &failure.branches {
         path.push(&branch.branch);
         if let Some(failure) = &branch.error {

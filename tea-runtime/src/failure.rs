@@ -98,6 +98,9 @@ pub struct Failure {
     /// For a map: how many more items failed than `branches` holds.
     #[serde(default)]
     pub further: u64,
+    /// Of a whole run: what failed in its `finally`.
+    #[serde(default)]
+    pub also: Vec<Self>,
     /// For a fan-out: the branches that succeeded.
     #[serde(default)]
     pub finished: Vec<String>,
@@ -121,6 +124,7 @@ impl Failure {
             output: Vec::new(),
             branches: Vec::new(),
             further: 0,
+            also: Vec::new(),
             finished: Vec::new(),
         }
     }

@@ -59,7 +59,7 @@ pub use self::{
     node_error::{Permanent, permanent},
     policy::{CircuitBreaker, ParallelConfig, RetryPolicy},
     process::{ProcessExecutor, get_executor},
-    result::{ItemFailure, ParallelFlowResult},
+    result::{ItemFailure, ParallelFlowResult, RunOutcome},
 };
 pub use tea_macros::include_workflow;
 

@@ -35,6 +35,8 @@ pub struct Plan {
     pub keys: &'static [KeySpec],
     /// The whole workflow.
     pub root: &'static Block,
+    /// What runs when the run ends, one node each, in this order.
+    pub finally: &'static [&'static Block],
     /// Every region and map, by ID.
     pub sites: &'static [Site],
     /// The workflows that nodes call, by their numbers.

@@ -76,6 +76,55 @@ impl ParallelFlowResult {
     }
 }
 
+/// How a run ended: `outcome` in the Rust of `finally`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunOutcome {
+    /// All of its nodes are done.
+    Success,
+    /// A node or branch failed.
+    Failed {
+        /// Why, in one sentence.
+        message: String,
+    },
+    /// It was cancelled, for example by Ctrl-C, or was told to stop after a node (`--until`).
+    Cancelled,
+}
+
+impl RunOutcome {
+    /// Whether all nodes are done.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        *self == Self::Success
+    }
+
+    /// Whether the run was cancelled, or told to stop after a node.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        *self == Self::Cancelled
+    }
+
+    /// Why the run failed, if it did.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Self::Failed { message } => Some(message),
+            Self::Success | Self::Cancelled => None,
+        }
+    }
+}
+
+impl std::fmt::Display for RunOutcome {
+    /// `success`, `cancelled`, or `failed: ` and why.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Success => f.write_str("success"),
+            Self::Failed { message } => write!(f, "failed: {message}"),
+            Self::Cancelled => f.write_str("cancelled"),
+        }
+    }
+}
+
 /// The ID of this process, cached because the system call costs as much as starting a branch.
 pub(crate) fn pid() -> u32 {
     static PID: LazyLock<u32> = LazyLock::new(std::process::id);

@@ -129,6 +129,7 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
         panics_abort: false,
         keys: &[],
         root: Box::leak(Box::new(root)),
+        finally: &[],
         sites: vec![Site::Region(region)].leak(),
         workflows: &[],
         max_workers: None,

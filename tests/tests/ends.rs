@@ -1,9 +1,14 @@
 //! How fan-outs and runs end, and what is left then.
 
-use std::{fs, time::Duration};
+use std::{fs, thread, time::Duration};
 
+use rustix::process::Signal;
 use serde_json::json;
-use tests::{logged::Logged, process::wait_for, program::Finished};
+use tests::{
+    logged::Logged,
+    process::wait_for,
+    program::{Finished, Program},
+};
 
 const POLICIES: &str = env!("CARGO_BIN_EXE_policies");
 const STRATEGIES: [&str; 2] = ["", "--parallel-strategy thread"];
@@ -95,4 +100,92 @@ fn a_resumed_run_takes_the_winner_of_the_first_time() {
     let before = ["one", "two", "three"].map(count);
     let output = first(&flow, &[&orders[..], &["--resume"]].concat()).json();
     assert_eq!((&output["winner"], ["one", "two", "three"].map(count)), (&json!("two"), before));
+}
+
+fn finally(flow: &Logged, order: &str, end: &str) -> Program {
+    let program = flow.program().arg("--state-dir").arg(flow.path("runs"));
+    ["--order", order, "--end", end].iter().fold(program, Program::arg)
+}
+
+/// The line of the first node of `finally`.
+fn told(flow: &Logged) -> String {
+    let mut lines = flow.lines().into_iter().filter_map(|line| line.strip_prefix("told ").map(str::to_owned));
+    let told = lines.next().expect("`finally` has run");
+    assert_eq!(lines.next(), None, "once");
+    told
+}
+
+#[test]
+fn finally_runs_however_a_run_ends() {
+    let flow = Logged::new(POLICIES, "finally");
+    assert_eq!(finally(&flow, "fine", "fine").run().json()["count"], 1);
+    assert_eq!((told(&flow), flow.count("last")), (r#"success (Some(1), Some("one"), true) false"#.to_owned(), 1));
+
+    for (order, why) in [
+        ("error no", "no"),
+        ("panic no", "no"),
+        ("signal 9", "the worker process was ended by signal 9 (SIGKILL)"),
+        ("hang", "ran over its `timeout` of 2s: its worker was ended by signal 15 (SIGTERM)"),
+    ] {
+        let flow = Logged::new(POLICIES, "finally");
+        let finished = finally(&flow, order, "fine").run();
+        assert_eq!((finished.code, flow.count("last")), (Some(1), 1), "{}", finished.stderr);
+        assert_eq!(told(&flow), format!("failed: {why} (Some(1), None, false) false"));
+    }
+}
+
+/// It is not cancelled itself, and has as much time as it needs.
+#[test]
+fn finally_runs_after_an_interrupt() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let flow = Logged::new(POLICIES, "finally");
+        let go = flow.path("go");
+        let running = finally(&flow, "hang", &format!("wait {}", go.display())).start();
+        wait_for("the branch", || (flow.count("one") == 1).then_some(()));
+        running.signal(signal);
+        wait_for("the end", || (flow.count("end") == 1).then_some(()));
+        // Longer than the program waits for branches that do not end: this is what the test is about.
+        thread::sleep(Duration::from_millis(2600));
+        fs::write(go, "").unwrap();
+        let finished = running.finish();
+        assert_eq!(finished.code, Some(128 + signal.as_raw()), "{}", finished.stderr);
+        assert_eq!((told(&flow), flow.count("last")), ("cancelled (Some(1), None, false) false".to_owned(), 1));
+    }
+}
+
+#[test]
+fn a_second_interrupt_ends_finally_at_once() {
+    let flow = Logged::new(POLICIES, "finally");
+    let running = finally(&flow, "hang", "hang").start();
+    wait_for("the branch", || (flow.count("one") == 1).then_some(()));
+    running.signal(Signal::INT);
+    wait_for("the end", || (flow.count("end") == 1).then_some(()));
+    running.signal(Signal::INT);
+    assert_eq!((running.finish().code, flow.count("last")), (Some(130), 0));
+}
+
+/// What fails in `finally` fails the run, is told beside what failed before, and keeps nothing else from running.
+#[test]
+fn failures_of_finally_are_failures_of_the_run() {
+    let flow = Logged::new(POLICIES, "finally");
+    let finished = finally(&flow, "fine", "error not clean").run();
+    let stderr = finished.failure(1);
+    assert!(stderr.contains("error: not clean\n") && stderr.contains("node `end`"), "{stderr}");
+    assert_eq!(flow.count("last"), 1);
+    // A resume has nothing else to do, and ends once more.
+    let again = finally(&flow, "fine", "fine").arg("--resume").run();
+    assert_eq!((again.code, flow.count("one")), (Some(0), 1), "{}", again.stderr);
+    assert_eq!((flow.count("told"), flow.count("last")), (2, 2));
+
+    let flow = Logged::new(POLICIES, "finally");
+    let finished = finally(&flow, "error first", "panic not clean").run();
+    let stderr = finished.failure(1);
+    assert!(stderr.contains("error: first\n") && stderr.contains("error[panic]: not clean\n"), "{stderr}");
+}
+
+#[test]
+fn finally_runs_after_until() {
+    let flow = Logged::new(POLICIES, "finally");
+    let finished = finally(&flow, "fine", "fine").args("--until start").run();
+    assert_eq!((finished.code, told(&flow)), (Some(0), "cancelled (Some(1), None, false) false".to_owned()));
 }

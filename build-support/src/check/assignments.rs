@@ -23,6 +23,7 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
             );
         }
     };
+    graph.workflow.finally.iter().for_each(|node| refuse(&node.run, &[]));
     for node in &graph.workflow.nodes {
         let own = match &node.work {
             Work::Run(_) => Vec::new(),

@@ -12,7 +12,9 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
     for (region, doubtful) in graph.regions.iter().zip(&graph.doubtful) {
         let Some(join) = region.join.as_ref().filter(|_| !doubtful) else { continue };
         let error = contradicted(region, join).or_else(|| bad(graph, region, join));
-        error.into_iter().for_each(|error| found.push(error));
+        if let Some(error) = error {
+            found.push(error);
+        }
     }
 }
 

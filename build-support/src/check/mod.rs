@@ -8,6 +8,7 @@ mod assignments;
 mod cached;
 mod calls;
 mod fallback;
+mod finally;
 mod join;
 mod keys;
 mod races;
@@ -40,6 +41,7 @@ pub(crate) fn check(graph: &Graph<'_>, access: &Access, is_called: bool, found: 
     fallback::check(graph, access, found);
     join::check(graph, found);
     results::check(graph, found);
+    finally::check(graph, found);
     transient::check(graph, access, found);
     let mut settled = doubtful_keys(graph);
     races::check(graph, access, &mut settled, found);

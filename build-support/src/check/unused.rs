@@ -27,6 +27,9 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
             read[key.0 as usize] = true;
         }
     }
+    for key in super::finally::reads(graph) {
+        read[key.0 as usize] = true;
+    }
     for (id, key) in graph.keys.iter() {
         let name = &key.name.value;
         let (read, written) = (read[id.0 as usize], written[id.0 as usize]);

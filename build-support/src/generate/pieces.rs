@@ -10,6 +10,7 @@ use super::{
     types::{self, KeyType},
 };
 use crate::{
+    graph::resolve,
     plan::{Action, Call, Code, Input, Key, KeyId, Map, Output, Plan, Run, Step},
     source::{Sources, Span},
     syntax::Rust,
@@ -318,10 +319,13 @@ fn passed(call: &Call) -> impl Iterator<Item = &Code> {
     call.inputs.iter().filter(|input| input.shared.is_none()).map(|input| &input.value)
 }
 
-/// What some Rust reads: `[chunks: get CHUNKS, k: copy K] (ctx; parallel_results; near)`.
+/// What some Rust reads: `[chunks: get CHUNKS, k: copy K] (ctx; parallel_results; outcome; near)`.
 fn scope<'c>(code: impl IntoIterator<Item = &'c Code>, plan: &Plan, names: &Names) -> String {
     let (mut keys, mut near, mut uses_ctx, mut uses_results) = (BTreeSet::new(), BTreeSet::new(), false, false);
+    let (mut at_end, mut uses_outcome) = (false, false);
     for code in code {
+        at_end |= code.at_end;
+        uses_outcome |= code.uses_outcome();
         keys.extend(&code.reads);
         near.extend(&code.near);
         uses_ctx |= code.uses_ctx;
@@ -329,7 +333,7 @@ fn scope<'c>(code: impl IntoIterator<Item = &'c Code>, plan: &Plan, names: &Name
     }
     let reads = join(&keys, ", ", |id: &&KeyId| {
         let key = &plan.keys[id.0 as usize];
-        let method = match (key.optional, key.by_value) {
+        let method = match (key.optional || at_end && !key.input, key.by_value) {
             (false, false) => "get",
             (false, true) => "copy",
             (true, false) => "find",
@@ -339,14 +343,16 @@ fn scope<'c>(code: impl IntoIterator<Item = &'c Code>, plan: &Plan, names: &Name
     });
     let context = if uses_ctx { "ctx" } else { "" };
     let results = if uses_results { "parallel_results" } else { "" };
+    let outcome = if uses_outcome { "outcome" } else { "" };
     let near = join(&near, " ", |key: &&KeyId| names.key(**key).variable.clone());
-    format!("[{reads}] ({context};{results};{near})")
+    format!("[{reads}] ({context};{results};{outcome};{near})")
 }
 
 /// The variables in it.
 fn bound(code: &Code, names: &Names) -> impl Iterator<Item = String> {
     let keys = code.reads.iter().chain(&code.near).map(|key| names.key(*key).variable.clone());
-    let given = [(code.uses_ctx, "ctx"), (code.uses_results, "parallel_results")];
+    let given =
+        [(code.uses_ctx, "ctx"), (code.uses_results, "parallel_results"), (code.uses_outcome(), resolve::OUTCOME)];
     keys.chain(given.into_iter().filter(|(uses, _)| *uses).map(|(_, name)| name.to_owned()))
 }
 

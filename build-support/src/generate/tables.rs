@@ -22,6 +22,8 @@ use crate::{
 pub(super) struct Tables {
     /// The block of the whole workflow, an expression.
     pub(super) root: String,
+    /// What runs at the end: blocks.
+    pub(super) finally: String,
     /// Statics: regions and maps by id, then settings.
     pub(super) statics: String,
     /// What the plan lists as its sites.
@@ -40,9 +42,10 @@ pub(super) fn write<'a>(
     // The root's working set is every key: inputs that no node reads are part of the output too.
     let all: Vec<KeyId> = (0..).take(plan.keys.len()).map(KeyId).collect();
     let root = writer.block(&plan.root, &all);
+    let finally = join(&plan.finally, ", ", |block| writer.block(block, &all));
     let mut sites = std::mem::take(&mut writer.sites);
     sites.sort_by_key(|site| site.id);
-    let mut tables = Tables { root, ..Tables::default() };
+    let mut tables = Tables { root, finally, ..Tables::default() };
     for site in &sites {
         tables.statics += &site.text;
         let module = if plan.number.is_some() { format!("{}::", names.inner) } else { String::new() };

@@ -21,6 +21,8 @@ pub(crate) const ITEM: &str = "item";
 /// The names that Tea puts into scope.
 const CONTEXT: &str = "ctx";
 const RESULTS: &str = "parallel_results";
+/// What tells in `finally` how the run ended.
+pub(crate) const OUTCOME: &str = "outcome";
 
 /// Whether Tea puts this name into scope.
 pub(crate) fn is_given(name: &str) -> bool {

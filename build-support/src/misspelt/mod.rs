@@ -9,6 +9,7 @@ use self::functions::Scope;
 use crate::{
     codes,
     diagnostic::Diagnostic,
+    graph::resolve,
     plan::{Arm, Block, Code, Next, Plan, Work},
     suggest,
     syntax::Rust,
@@ -48,7 +49,8 @@ struct Names<'c, F> {
 fn find_in<F: FnOnce() -> Scope>(plan: &mut Plan, Names { words, scope }: &Names<'_, F>) -> Vec<Diagnostic> {
     let keys: Vec<String> = plan.keys.iter().map(|key| key.name.value.clone()).collect();
     let mut found = Vec::new();
-    each_code(&mut plan.root, &mut |code, hidden| {
+    let blocks = std::iter::once(&mut plan.root).chain(&mut plan.finally);
+    let mut see = |code: &mut Code, hidden: &[&str]| {
         let near_a_key = !std::mem::take(&mut code.near).is_empty();
         let is_unknown = |word: &str| {
             let is_known = words.contains(word) || PRELUDE.contains(&word) || hidden.contains(&word);
@@ -72,7 +74,8 @@ fn find_in<F: FnOnce() -> Scope>(plan: &mut Plan, Names { words, scope }: &Names
         let mut seen = HashSet::new();
         for name in code.rust.names.iter().filter(|_| near_a_key) {
             let word = name.value.as_str();
-            if !is_unknown(word) || ["ctx", "parallel_results"].contains(&word) || !seen.insert(word) {
+            let is_given = resolve::is_given(word) || (code.at_end && word == resolve::OUTCOME);
+            if !is_unknown(word) || is_given || !seen.insert(word) {
                 continue;
             }
             if let Some(key) = suggest::nearest(word, keys.iter().map(String::as_str)).filter(|key| *key != word) {
@@ -81,7 +84,8 @@ fn find_in<F: FnOnce() -> Scope>(plan: &mut Plan, Names { words, scope }: &Names
                 found.push(error.help(format!("did you mean `{key}`?")));
             }
         }
-    });
+    };
+    blocks.for_each(|block| each_code(block, &mut see));
     found
 }
 

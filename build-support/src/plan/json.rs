@@ -36,6 +36,9 @@ impl Plan {
             }).collect::<Vec<_>>(),
             "root": dump.block(&self.root),
         });
+        if !self.finally.is_empty() {
+            value["finally"] = self.finally.iter().map(|block| dump.block(block)).collect();
+        }
         if !self.called.is_empty() {
             value["called"] = self.called.iter().map(Self::to_json).collect();
         }

@@ -19,6 +19,7 @@ pub fn lower(graph: &Graph<'_>, access: &Access, number: Option<usize>, first_si
     let workflow = graph.workflow;
     let mut lower = Lower { graph, access, sites: first_site };
     let root = lower.block(0);
+    let finally = workflow.finally.iter().map(|node| lower.finally(node)).collect();
     let mut crosses = crossing::crossings(graph, access);
     let mut copied = copying::copies(graph, access);
     let cached = cached(graph);
@@ -52,6 +53,7 @@ pub fn lower(graph: &Graph<'_>, access: &Access, number: Option<usize>, first_si
         description: workflow.description.clone(),
         keys: keys.collect(),
         root,
+        finally,
         sites: lower.sites,
         max_workers: workflow.parallel.max_workers.as_ref().map(|setting| setting.value),
         remote: remote(workflow),
@@ -107,6 +109,24 @@ impl Lower<'_, '_> {
             steps: block.steps.iter().map(|step| self.step(step)).collect(),
             keys: self.access.blocks[index].keys.clone(),
         }
+    }
+
+    /// A node of `finally`, in a block of its own.
+    fn finally(&self, node: &syntax::Finally) -> Block {
+        let code = Code { at_end: true, ..self.code(&node.run, &[resolve::OUTCOME]) };
+        let keys = code.reads.clone();
+        let step = Step {
+            name: node.name.value.clone(),
+            span: node.name.span,
+            work: Work::Run(Run { action: Action::Rust(code), output: Output::None }),
+            next: Next::Go(graph::Target::End),
+            max_visits: MAX_VISITS,
+            rerun: false,
+            cached: None,
+            version: None,
+            code: CodeId::default(),
+        };
+        Block { entry: Next::Go(graph::Target::Step(0)), steps: vec![step], keys }
     }
 
     fn step(&mut self, step: &graph::Step<'_>) -> Step {
@@ -167,6 +187,7 @@ impl Lower<'_, '_> {
             reads: uses.keys.into_iter().map(|(key, _)| key).collect(),
             uses_ctx: uses.context,
             uses_results: uses.results.is_some(),
+            at_end: false,
             near: self.near(rust, hidden),
         }
     }

@@ -9,6 +9,7 @@ mod json;
 mod lower;
 
 use crate::{
+    graph::resolve,
     source::{Span, Spanned},
     syntax::{Checkpoint, Rust},
 };
@@ -32,6 +33,8 @@ pub struct Plan {
     pub keys: Vec<Key>,
     /// The whole workflow.
     pub root: Block,
+    /// What runs when the run ends, one node each.
+    pub finally: Vec<Block>,
     /// Number of regions and maps, with those of the workflows that nodes call: each has an `id` below this.
     pub sites: u32,
     /// `settings.parallel.max_workers`.
@@ -154,6 +157,13 @@ pub enum Action {
     Call(Call),
 }
 
+impl Code {
+    /// Whether it is in `finally` and uses `outcome`.
+    pub(crate) fn uses_outcome(&self) -> bool {
+        self.at_end && self.rust.names.iter().any(|name| name.value == resolve::OUTCOME)
+    }
+}
+
 impl Action {
     /// The Rust of this workflow in it.
     pub fn code(&self) -> impl Iterator<Item = &Code> {
@@ -218,6 +228,8 @@ pub struct Code {
     pub uses_ctx: bool,
     /// `parallel_results` is used.
     pub uses_results: bool,
+    /// It is in `finally`: keys that are no inputs may be unset.
+    pub at_end: bool,
     /// Keys that unknown names in it may be meant for. The text names none of them: they are in scope without a value,
     /// so that rustc can suggest them.
     pub near: Vec<KeyId>,

@@ -71,7 +71,17 @@ impl<'a> Reader<'a, '_> {
         let nodes = self.nodes(&inner)?;
         let edges = self.edges(&inner);
         let name = Spanned::new(node.to_owned(), entry.key.span);
-        Some(Workflow { name, description: None, keys, parallel, checkpoint: None, nodes, edges, broken: false })
+        Some(Workflow {
+            name,
+            description: None,
+            keys,
+            parallel,
+            checkpoint: None,
+            nodes,
+            edges,
+            finally: Vec::new(),
+            broken: false,
+        })
     }
 
     /// `with`.

@@ -130,8 +130,20 @@ pub(super) const fn entry(name: &'static str, shape: Shape, about: &'static str)
 }
 
 /// All tables, for entries that are written in the wrong one.
-pub(crate) static TABLES: [&Table; 11] =
-    [&NODE, &EDGE, &PARALLEL, &CHECKPOINT, &RETRY, &CIRCUIT_BREAKER, &ARM, &KEY, &SETTINGS, &WORKFLOW, &INLINE];
+pub(crate) static TABLES: [&Table; 12] = [
+    &NODE,
+    &EDGE,
+    &PARALLEL,
+    &CHECKPOINT,
+    &RETRY,
+    &CIRCUIT_BREAKER,
+    &ARM,
+    &KEY,
+    &SETTINGS,
+    &WORKFLOW,
+    &FINALLY,
+    &INLINE,
+];
 
 /// What a node does: its own Rust, or another workflow.
 pub(crate) const WORKS: &[&str] = &["run", "use", "workflow"];
@@ -160,10 +172,29 @@ pub(crate) static WORKFLOW: Table = Table {
         entry("settings", Shape::Mapping(&SETTINGS), "Settings for the whole workflow."),
         required("nodes", Shape::Mappings(&NODE), "The work, in order."),
         entry("edges", Shape::Mappings(&EDGE), "Where the order is not that of the list: fan-outs and conditions."),
+        entry("finally", Shape::Mappings(&FINALLY), "What runs when the run ends, however it ends."),
     ],
     more: &[],
     one_of: &[],
     says: Facts::ALL,
+};
+
+/// One entry of `finally`.
+pub(crate) static FINALLY: Table = Table {
+    what: "a node of `finally`",
+    example: "- { name: clean_up, run: clean_up() }",
+    entries: &[
+        required("name", Shape::Name, "The node's name."),
+        required(
+            "run",
+            Shape::Rust(Piece::Body),
+            "A Rust expression, or statements below a `|`. Inputs are set, other keys are an `Option`, and `outcome` tells how the \
+             run ended.",
+        ),
+    ],
+    more: &[],
+    one_of: &[],
+    says: doubt::NODE,
 };
 
 /// A workflow that is written in a node.

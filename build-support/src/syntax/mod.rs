@@ -41,6 +41,8 @@ pub struct Workflow {
     pub nodes: Vec<Node>,
     /// `edges`, in written order.
     pub edges: Vec<Edge>,
+    /// `finally`, in written order.
+    pub finally: Vec<Finally>,
     /// The file breaks YAML's rules, and this is what could be read all the same: nothing certain about its order.
     pub broken: bool,
 }
@@ -56,6 +58,7 @@ impl Workflow {
             checkpoint: None,
             nodes: Vec::new(),
             edges: Vec::new(),
+            finally: Vec::new(),
             broken: false,
         };
         std::mem::replace(self, nothing)
@@ -80,6 +83,7 @@ impl Workflow {
             arms.filter_map(|arm| arm.condition.as_ref()).for_each(|rust| see(false, rust));
             node.fallback.iter().for_each(|(_, rust)| see(false, rust));
         }
+        self.finally.iter().for_each(|node| see(false, &node.run));
         for edge in &self.edges {
             edge.when.iter().chain(edge.fallback.iter().map(|(_, rust)| rust)).for_each(|rust| see(false, rust));
         }
@@ -175,6 +179,15 @@ pub struct Node {
     pub fallback: Vec<(Spanned<String>, Rust)>,
     /// The whole entry.
     pub span: Span,
+}
+
+/// One entry of `finally`.
+#[derive(Debug)]
+pub struct Finally {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// What it does.
+    pub run: Rust,
 }
 
 /// What counts as the code of a node, as far as the file says so.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, hash_map};
 
 use super::{
-    Action, Arm, Fingerprint, Goto, Map, Node, Output, Work, language,
+    Action, Arm, Finally, Fingerprint, Goto, Map, Node, Output, Work, language,
     naming::{self, Role},
     reader::{Fields, Reader},
     rust,
@@ -35,8 +35,36 @@ impl<'a> Reader<'a, '_> {
             let node = self.fields(item, &language::NODE).map(|fields| self.node(index, &fields));
             nodes.extend(node);
         }
-        self.duplicates(&nodes);
+        self.duplicates(nodes.iter().map(|node| &node.name));
         Some(nodes)
+    }
+
+    /// What runs at the end, whose names are none of `nodes`.
+    pub(super) fn finally(&mut self, fields: &Fields<'_, 'a>, nodes: &[Node]) -> Vec<Finally> {
+        if fields.is_empty("finally") {
+            return Vec::new();
+        }
+        let Some(entry) = fields.any("finally") else { return Vec::new() };
+        let Value::List(items) = &entry.value.value else {
+            self.wrong_value(entry, "a list, such as `- { name: clean_up, run: clean_up() }`");
+            return Vec::new();
+        };
+        if items.is_empty() {
+            self.empty_list(entry.value.span, "finally", "write at least one node, or remove the entry");
+        }
+        let mut finally = Vec::with_capacity(items.len());
+        for item in items {
+            let node = self.fields(item, &language::FINALLY).and_then(|fields| {
+                let name = self.name(&fields, "name", Role::Node);
+                Some(Finally { name: name?, run: self.rust(&fields, "run")? })
+            });
+            finally.extend(node);
+        }
+        if !finally.is_empty() {
+            let names = nodes.iter().map(|node| &node.name);
+            self.duplicates(names.chain(finally.iter().map(|node| &node.name)).collect::<Vec<_>>().into_iter());
+        }
+        finally
     }
 
     /// Reports an empty list where names must be.
@@ -191,25 +219,25 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// Nodes are distinguished by the Rust names made from theirs.
-    fn duplicates(&mut self, nodes: &[Node]) {
-        let mut first = HashMap::<_, &Spanned<String>>::with_capacity(nodes.len());
-        for node in nodes {
-            let rust_name = naming::rust_name(&node.name.value, Role::Node);
+    fn duplicates<'n>(&mut self, names: impl ExactSizeIterator<Item = &'n Spanned<String>>) {
+        let mut first = HashMap::<_, &Spanned<String>>::with_capacity(names.len());
+        for name in names {
+            let rust_name = naming::rust_name(&name.value, Role::Node);
             let before = match first.entry(rust_name) {
                 hash_map::Entry::Occupied(before) => *before.get(),
                 hash_map::Entry::Vacant(place) => {
-                    place.insert(&node.name);
+                    place.insert(name);
                     continue;
                 }
             };
-            let name = &node.name.value;
+            let Spanned { value: name, span } = name;
             let message = if *name == before.value {
                 format!("two nodes are called `{name}`")
             } else {
                 format!("`{name}` and `{}` are the same name in Rust", before.value)
             };
             self.error(
-                Diagnostic::error(codes::DUPLICATE_NAME, node.name.span, message)
+                Diagnostic::error(codes::DUPLICATE_NAME, *span, message)
                     .label("again here")
                     .also(before.span, "first used here")
                     .help("give one of them another name"),

@@ -78,6 +78,7 @@ fn read(root: &yaml::Tree<'_>, text: &str, diagnostics: &mut Diagnostics) -> Opt
     let (parallel, checkpoint) = reader.settings(&fields);
     let nodes = reader.nodes(&fields);
     let edges = reader.edges(&fields);
+    let finally = reader.finally(&fields, nodes.as_deref().unwrap_or_default());
     Some(Workflow {
         name: name.unwrap_or_else(|| Spanned::new("workflow".to_owned(), fields.place)),
         description,
@@ -86,6 +87,7 @@ fn read(root: &yaml::Tree<'_>, text: &str, diagnostics: &mut Diagnostics) -> Opt
         checkpoint,
         nodes: nodes?,
         edges,
+        finally,
         broken: false,
     })
 }

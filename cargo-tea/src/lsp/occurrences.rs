@@ -107,6 +107,10 @@ impl<'a> Occurrences<'a> {
                 }
             }
         }
+        for node in &workflow.finally {
+            self.add(Kind::Node, Role::Declares, &node.name, None);
+            self.rust(&node.run, &["outcome"], None);
+        }
         for edge in &workflow.edges {
             self.add(Kind::Node, Role::Refers, &edge.from, None);
             edge.to

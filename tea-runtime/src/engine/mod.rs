@@ -20,6 +20,7 @@ mod branches;
 pub(crate) mod cache;
 mod call;
 mod fan_out;
+mod finally;
 mod items;
 pub(crate) mod records;
 mod root;

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 use super::{
     Means, Options, Run,
     block::{BlockFailed, BlockRun},
+    finally,
 };
 use crate::{
     context::{self, Context},
@@ -101,26 +102,27 @@ fn run_from(
     let in_run = InRun::enter();
     let outcome = guard(|| block.run())
         .unwrap_or_else(|failure| Err(BlockFailed { failure, finished: Vec::new(), view: run.empty_view() }));
+    let (failed, finished, view) = match outcome {
+        Ok(end) => (None, Vec::new(), end.view),
+        Err(BlockFailed { failure, finished, view }) => (Some(failure), finished, view),
+    };
+    let (view, failures) = finally::finally(&run, failed.as_deref(), scope, view);
+    let failed = finally::with_failures(failed, failures);
     drop(in_run);
     run.close();
     let stopped = run.stopped.get();
     if let Some(records) = run.records() {
-        records.end(outcome.as_ref().err().map(|failed| &*failed.failure), stopped.is_some());
+        records.end(failed.as_deref(), stopped.is_some());
         records.tell_failure(events);
     }
-    let (elapsed, success) = (started.elapsed(), outcome.is_ok());
+    let (elapsed, success) = (started.elapsed(), failed.is_none());
     if around.is_none() {
         events.emit(|| Event::RunFinished { elapsed, success });
     }
-    match outcome {
-        Ok(end) => match events.panic() {
-            Some(failure) => Err(Failed::Run { failure, finished: Vec::new(), view: end.view }),
-            None => match stopped {
-                Some(finished) => Err(Failed::Stopped { finished: finished.clone(), view: end.view }),
-                None => Ok(end.view),
-            },
-        },
-        Err(BlockFailed { failure, finished, view }) => Err(Failed::Run { failure, finished, view }),
+    match (failed.or_else(|| events.panic()), stopped) {
+        (Some(failure), _) => Err(Failed::Run { failure, finished, view }),
+        (None, Some(finished)) => Err(Failed::Stopped { finished: finished.clone(), view }),
+        (None, None) => Ok(view),
     }
 }
 

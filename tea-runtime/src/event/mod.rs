@@ -22,7 +22,7 @@ use crate::{
     panic::guard,
     place::Place,
     policy::Strategy,
-    result::{CircuitState, ParallelFlowResult},
+    result::{CircuitState, ParallelFlowResult, RunOutcome},
     stderr,
 };
 
@@ -209,6 +209,11 @@ pub enum Event<'a> {
     RunStarted {
         /// The name of its workflow.
         workflow: &'static str,
+    },
+    /// All nodes of a run have ended, and those of its `finally` start.
+    RunEnding {
+        /// How they ended.
+        outcome: &'a RunOutcome,
     },
     /// A run ended. Only ends of workers come after this.
     RunFinished {

@@ -88,6 +88,7 @@ impl Listener for Tracing {
     fn on_event(&self, event: &Event<'_>) {
         match *event {
             Event::NodeStarted { scope, .. } | Event::NodeFinished { scope, .. } => self.node(scope, event),
+            Event::RunEnding { outcome } => debug!(target: "tea", "the nodes of `finally` start ({outcome})"),
             Event::RunStarted { .. }
             | Event::RunFinished { .. }
             | Event::BranchStarted { .. }

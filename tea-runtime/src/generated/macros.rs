@@ -252,18 +252,19 @@ macro_rules! __function {
     };
 }
 
-/// Binds what the user's Rust reads, and as far as it uses them `ctx` and `parallel_results`. Keys that it does not
+/// Binds what the user's Rust reads, and as far as it uses them `ctx`, `parallel_results` and `outcome`. Keys that it does not
 /// name, but names something like, are there for rustc to suggest.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __bind {
     (
         $flow:ident $view:ident $context:ident
-        [$($key:ident: $method:ident $KEY:ident),*] ($($ctx:ident)?; $($results:ident)?; $($near:ident)*)
+        [$($key:ident: $method:ident $KEY:ident),*] ($($ctx:ident)?; $($results:ident)?; $($outcome:ident)?; $($near:ident)*)
     ) => {
         $(let $key = $view.$method($flow::key::$KEY); let _ = $key;)*
         $(let $ctx = $context;)?
         $(let $results = $view.parallel_results();)?
+        $(let $outcome = $crate::__private::outcome($context);)?
         $(let $near = $crate::__private::NotRead; let _ = $near;)*
     };
 }

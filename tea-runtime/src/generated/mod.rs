@@ -34,6 +34,7 @@ pub use crate::{
     },
     policy::{CircuitBreakerConfig, ParallelConfig, RetryOn, RetryPolicy, Strategy},
     process::TestEntry,
+    result::RunOutcome,
     state::{
         Compare, FlagSpec, Key, KeySpec, Kind, Parse, Value, View, Wire,
         key::reduce as combine,
@@ -52,6 +53,12 @@ pub trait KeyType {
     type Value;
     /// The key, its type checked.
     const CHECKED: Checked<Self::Value>;
+}
+
+/// How the run ended, in a node of `finally`.
+#[must_use]
+pub fn outcome(context: &Context) -> &RunOutcome {
+    context.outcome.as_deref().unwrap_or(&RunOutcome::Success)
 }
 
 /// Proves that the value of a key of a workflow that is called can be passed on to a key of the caller.

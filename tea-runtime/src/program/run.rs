@@ -14,7 +14,7 @@ use super::{
     console::{self, Console},
     file::Target,
     flags::Flag,
-    history::Historian,
+    history::{Historian, History},
     human, input, log,
     output::{self, Stdout},
     progress::Progress,
@@ -94,7 +94,8 @@ impl Prepared {
         let historian = Arc::new(Historian::default());
         let timing = self.timing.as_ref().map(|_| Arc::new(Timing::new()));
         let progress = shows_progress(options).then(|| Progress::start(console.clone(), shows_bars(options)));
-        let mut listeners: Vec<Arc<dyn Listener>> = vec![historian.clone(), Arc::new(Tracing::new())];
+        let mut listeners: Vec<Arc<dyn Listener>> =
+            vec![historian.clone(), Arc::new(Tracing::new()), Arc::new(interrupt.clone())];
         listeners.extend(timing.clone().map(|timing| timing as Arc<dyn Listener>));
         let progress = progress.map(|(progress, watcher)| {
             listeners.push(Arc::new(watcher));
@@ -145,31 +146,7 @@ impl Prepared {
                     // The reader may take any amount of time.
                     interrupt.run_is_over();
                 }
-                let written = self.write(plan, &view, options, console);
-                let delivered = !matches!(written, Written::Nowhere);
-                let ended = options.records.as_ref().map(|records| records.delivery.end(plan, delivered));
-                let run = ended.and_then(|ended| {
-                    let warn = |error| tracing::warn!(target: "tea", "old runs cannot be removed: {error}");
-                    ended.map_err(warn).ok().flatten()
-                });
-                let written = matches!(written, Written::Whole);
-                let refused = options.fail_if_any && history.has_failures();
-                for allowed in history.allowed() {
-                    tracing::warn!(target: "tea", "{allowed}");
-                }
-                if refused {
-                    let message = "something failed that the workflow allows to fail, and `--fail-if-any` does not";
-                    usage::complain(console, options.error_format, message);
-                }
-                let dropped = guard(|| drop(view)).map_err(|failure| {
-                    let message = format!("the `Drop` of a value of the state panicked: {}", failure.message);
-                    usage::complain(console, options.error_format, &message);
-                });
-                summarize(plan, elapsed, &history.counts(), written && traced);
-                if let Some(resume) = way_on(run.as_deref(), options) {
-                    tracing::info!(target: log::SUMMARY, "to write the output again, without running anything again: {resume}");
-                }
-                if written && traced && !refused && dropped.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+                self.succeeded(plan, view, options, console, &history, (elapsed, traced))
             }
             // Invalid settings.
             Err(error) if error.is_input() => usage::refuse(console, options.error_format, &error.to_string()),
@@ -229,6 +206,43 @@ enum Written {
 }
 
 impl Prepared {
+    /// Delivers the final state of a run that succeeded. Other outputs may not have been written (`traced`).
+    fn succeeded(
+        &self,
+        plan: &'static Plan,
+        view: View,
+        options: &Options,
+        console: &Console,
+        history: &History,
+        (elapsed, traced): (Duration, bool),
+    ) -> ExitCode {
+        let written = self.write(plan, &view, options, console);
+        let delivered = !matches!(written, Written::Nowhere);
+        let ended = options.records.as_ref().map(|records| records.delivery.end(plan, delivered));
+        let run = ended.and_then(|ended| {
+            let warn = |error| tracing::warn!(target: "tea", "old runs cannot be removed: {error}");
+            ended.map_err(warn).ok().flatten()
+        });
+        let refused = options.fail_if_any && history.has_failures();
+        for allowed in history.allowed() {
+            tracing::warn!(target: "tea", "{allowed}");
+        }
+        if refused {
+            let message = "something failed that the workflow allows to fail, and `--fail-if-any` does not";
+            usage::complain(console, options.error_format, message);
+        }
+        let dropped = guard(|| drop(view)).map_err(|failure| {
+            let message = format!("the `Drop` of a value of the state panicked: {}", failure.message);
+            usage::complain(console, options.error_format, &message);
+        });
+        let written = matches!(written, Written::Whole) && traced;
+        summarize(plan, elapsed, &history.counts(), written);
+        if let Some(resume) = way_on(run.as_deref(), options) {
+            tracing::info!(target: log::SUMMARY, "to write the output again, without running anything again: {resume}");
+        }
+        if written && !refused && dropped.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
     /// Writes the final state to its target, and reports what is missing in it.
     fn write(&self, plan: &Plan, view: &View, options: &Options, console: &Console) -> Written {
         let complain = |message: &str| usage::complain(console, options.error_format, message);

@@ -5,7 +5,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicI32, Ordering},
+        atomic::{AtomicBool, AtomicI32, Ordering},
         mpsc::{Receiver, channel},
     },
     time::Duration,
@@ -16,6 +16,7 @@ use signal_hook::consts::SIGINT;
 use super::console::Console;
 use crate::{
     cancel::CancellationToken,
+    event::{Detail, Event, Listener},
     plan::{Plan, Site},
     timer, user_code,
 };
@@ -26,9 +27,14 @@ const SLACK: Duration = Duration::from_secs(2);
 /// How long the program waits for its last message to be read before it ends.
 const LAST_WORDS: Duration = Duration::from_millis(250);
 
-/// The first signal that came: 0 for none, [`OVER`] if none came before the run was over.
+/// Whether a signal came.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Interrupt(Arc<AtomicI32>);
+pub(super) struct Interrupt {
+    /// The first signal that came: 0 for none, [`OVER`] if none came before the run was over.
+    first: Arc<AtomicI32>,
+    /// Whether the nodes of `finally` run, which may take as long as they need.
+    ending: Arc<AtomicBool>,
+}
 
 /// No signal.
 const OVER: i32 = -1;
@@ -36,7 +42,7 @@ const OVER: i32 = -1;
 impl Interrupt {
     /// The first signal that came, if any.
     pub(super) fn signal(&self) -> Option<i32> {
-        match self.0.load(Ordering::Acquire) {
+        match self.first.load(Ordering::Acquire) {
             0 | OVER => None,
             signal => Some(signal),
         }
@@ -44,7 +50,7 @@ impl Interrupt {
 
     /// Records that the run is over and only its output is being written. A signal now ends the program at once.
     pub(super) fn run_is_over(&self) {
-        let _ = self.0.compare_exchange(0, OVER, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self.first.compare_exchange(0, OVER, Ordering::AcqRel, Ordering::Acquire);
     }
 }
 
@@ -59,12 +65,12 @@ pub(super) fn watch(plan: &'static Plan, token: CancellationToken, console: Cons
     let interrupt = Interrupt::default();
     let seen = interrupt.clone();
     listen(move |signal| {
-        if seen.0.compare_exchange(0, signal, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        if seen.first.compare_exchange(0, signal, Ordering::AcqRel, Ordering::Acquire).is_err() {
             std::process::exit(exit_status(signal).into());
         }
         let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
         token.cancel();
-        end_after(longest_grace(plan).saturating_add(SLACK), signal, console.clone());
+        end_after(longest_grace(plan).saturating_add(SLACK), signal, console.clone(), Arc::clone(&seen.ending));
         print(&console, format!("{name}: ending the branches; once more ends everything at once\n"));
     })?;
     Ok(interrupt)
@@ -97,8 +103,23 @@ fn listen(interrupted: impl Fn(i32) + Send + 'static) -> io::Result<()> {
     ctrlc::set_handler(move || interrupted(SIGINT)).map_err(io::Error::other)
 }
 
-fn end_after(limit: Duration, signal: i32, console: Console) {
+impl Listener for Interrupt {
+    fn on_event(&self, event: &Event<'_>) {
+        if let Event::RunEnding { .. } = event {
+            self.ending.store(true, Ordering::Release);
+        }
+    }
+
+    fn wants(&self) -> Detail {
+        Detail::NONE
+    }
+}
+
+fn end_after(limit: Duration, signal: i32, console: Console, ending: Arc<AtomicBool>) {
     let end = move || {
+        if ending.load(Ordering::Acquire) {
+            return;
+        }
         let message = "error: the run did not end in time after the signal; it was left where it stood\n";
         // It is an error in either case: the message was printed, or nobody reads it.
         let _ = print(&console, message.to_owned()).recv_timeout(LAST_WORDS);

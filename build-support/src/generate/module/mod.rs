@@ -129,10 +129,11 @@ pub(super) fn write(
          ::core::column!()),\n        \
          package: ::core::option_env!(\"CARGO_PKG_NAME\"), version: ::core::option_env!(\"CARGO_PKG_VERSION\"), \
          panics_abort: ::core::cfg!(panic = \"abort\"), keys: &KEYS,\n        \
-         root: {},\n        sites: &[{}], workflows: &[{}],\n        max_workers: {}, checkpoint: {},\n        identities: {},\n    }};\n",
+         root: {},\n        finally: &[{}],\n        sites: &[{}], workflows: &[{}],\n        max_workers: {}, checkpoint: {},\n        identities: {},\n    }};\n",
         plan.name.value,
         plan.description.as_deref().unwrap_or_default(),
         tables.root,
+        tables.finally,
         tables.sites.trim_end(),
         called.workflows.trim_end(),
         option(plan.max_workers),

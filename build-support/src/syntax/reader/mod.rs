@@ -157,8 +157,12 @@ impl<'a, 'd> Reader<'a, 'd> {
             if !has(values, meant.name) {
                 values.push((meant.name, entry));
             }
-        } else if let Some(other) = elsewhere {
+        } else if table == &language::FINALLY {
+            error = error.help("what runs at the end has a `name` and a `run`, and what it gives goes nowhere");
+        } else if let Some(other) = elsewhere.filter(|other| other.what != language::WORKFLOW.what) {
             error = error.help(format!("`{word}` belongs in {}", other.what));
+        } else if elsewhere.is_some() {
+            error = error.help(format!("`{word}` belongs at the top of the file"));
         } else {
             let list: Vec<_> = names.map(|name| format!("`{name}`")).collect();
             error = error.help(format!("{} may have: {}", table.what, list.join(", ")));

@@ -54,6 +54,7 @@ fn unrecorded(plan: &'static Plan) -> &'static Plan {
         root,
         sites,
         workflows,
+        finally: &[],
         max_workers,
         checkpoint,
         identities,

@@ -182,6 +182,7 @@ impl Kit {
             panics_abort: false,
             keys: self.keys.leak(),
             root: leak(root),
+            finally: &[],
             sites: self.sites.into_iter().flatten().collect::<Vec<_>>().leak(),
             workflows: self.workflows.leak(),
             max_workers: None,

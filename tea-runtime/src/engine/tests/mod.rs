@@ -7,6 +7,7 @@ mod disks;
 mod fallback;
 mod fan_out;
 mod files;
+mod finally;
 mod join;
 pub(crate) mod kit;
 mod maps;

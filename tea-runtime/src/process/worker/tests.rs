@@ -54,6 +54,7 @@ static PLAN: Plan = Plan {
     panics_abort: false,
     keys: &KEYS,
     root: &Block { entry: Next::Go(Target::End), steps: &[], keys: &[] },
+    finally: &[],
     sites: &[Site::Region(&REGION), Site::Map(&MAP)],
     workflows: &[],
     max_workers: None,

@@ -41,6 +41,7 @@ tea_runtime::include_workflow!("fail_fast.yaml", main = false);
 tea_runtime::include_workflow!("allow_failure.yaml", main = false);
 tea_runtime::include_workflow!("fallback.yaml", main = false);
 tea_runtime::include_workflow!("first.yaml", main = false);
+tea_runtime::include_workflow!("finally.yaml", main = false);
 tea_runtime::include_workflow!("items.yaml", main = false);
 tea_runtime::include_workflow!("workers.yaml", main = false);
 tea_runtime::include_workflow!("memory.yaml", main = false);
@@ -57,6 +58,7 @@ flows!(
     allow_failure,
     fallback,
     first,
+    finally,
     items,
     workers,
     memory
