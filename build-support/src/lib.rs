@@ -44,22 +44,24 @@ pub fn check(workflow: &mut syntax::Workflow, sources: &mut Sources, found: &mut
         return None;
     }
     let (mut called, mut plans, mut sites) = (Vec::new(), Vec::new(), 0);
+    let defaults = workflow.parallel.clone();
     for (workflow, number) in calls::load(workflow, sources, found).into_iter().zip(0..) {
-        let (plan, always_set) = check_one(&workflow, &called, Some(number), sites, found);
+        let (plan, always_set) = check_one(&workflow, &called, (Some(number), sites), &defaults, found);
         sites = plan.as_ref().map_or(sites, |plan| plan.sites);
         plans.extend(plan);
         called.push(graph::Called { workflow, always_set });
     }
-    let (plan, _) = check_one(workflow, &called, None, sites, found);
+    let (plan, _) = check_one(workflow, &called, (None, sites), &defaults, found);
     plan.map(|plan| plan::Plan { called: plans, ..plan })
 }
 
-/// The plan of one workflow, given those that it calls, and which of its keys are always set at its end.
+/// The plan of one workflow, given those that it calls and the `settings.parallel` of the program, and which of its keys are
+/// always set at its end.
 fn check_one(
     workflow: &syntax::Workflow,
     called: &[graph::Called],
-    number: Option<usize>,
-    first_site: u32,
+    (number, first_site): (Option<usize>, u32),
+    defaults: &syntax::Parallel,
     found: &mut Diagnostics,
 ) -> (Option<plan::Plan>, Vec<bool>) {
     let graph = graph::build(workflow, called, found);
@@ -67,5 +69,5 @@ fn check_one(
     check::check(&graph, &access, number.is_some(), found);
     let set = &access.blocks[0].sets;
     let always_set = graph.keys.iter().map(|(key, _)| set.binary_search(&key).is_ok()).collect();
-    ((!found.has_errors()).then(|| plan::lower(&graph, &access, number, first_site)), always_set)
+    ((!found.has_errors()).then(|| plan::lower(&graph, &access, number, first_site, defaults)), always_set)
 }

@@ -1,6 +1,12 @@
 //! Runs a compiled workflow from Rust.
 
-use std::{fmt, marker::PhantomData, num::NonZero, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    marker::PhantomData,
+    num::NonZero,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
     cancel::CancellationToken,
@@ -9,7 +15,7 @@ use crate::{
         self, Failed, Means, Options, Run, Settings,
         cache::Cache,
         records::{self, Opened, Outlook, Session},
-        settings,
+        settings::{self, Changes, Wanted},
     },
     error::Error,
     event::{Event, Events, Listener},
@@ -32,6 +38,7 @@ pub struct Builder<W> {
     pool: Option<PathBuf>,
     change: Vec<Change>,
     fail_fast: Option<bool>,
+    wanted: Vec<Result<Wanted, String>>,
     cancel: CancellationToken,
     listeners: Vec<Arc<dyn Listener>>,
     session: Option<Session>,
@@ -63,6 +70,7 @@ impl<W: Workflow> Builder<W> {
             pool: None,
             change: Vec::new(),
             fail_fast: None,
+            wanted: Vec::new(),
             cancel: CancellationToken::new(),
             listeners: Vec::new(),
             session: None,
@@ -114,6 +122,36 @@ impl<W: Workflow> Builder<W> {
     pub fn fail_fast(mut self, fail_fast: bool) -> Self {
         self.fail_fast = Some(fail_fast);
         self
+    }
+
+    /// Changes a setting of this run by its name, as `--set` of the program does: `.set("thumbnails.timeout", "20s")`. It is written as in
+    /// the workflow file and checked when the run starts. Of several, the last one wins; all win over
+    /// [`configure`](Self::configure).
+    #[must_use]
+    pub fn set(self, setting: &str, value: &str) -> Self {
+        self.wanted([Ok(Wanted::text(setting, value, "set"))])
+    }
+
+    /// Changes the settings in a JSON file, as `--settings` of the program does: `{"thumbnails": {"timeout": "20s"}}`. What is wrong with it
+    /// is the error of the run.
+    #[must_use]
+    pub fn settings_file(self, path: impl AsRef<Path>) -> Self {
+        self.wanted(Wanted::file(path.as_ref()))
+    }
+
+    pub(crate) fn wanted(mut self, wanted: impl IntoIterator<Item = Result<Wanted, String>>) -> Self {
+        self.wanted.extend(wanted);
+        self
+    }
+
+    /// The settings that hold in this run, and why: a line for each, with its name for [`set`](Self::set), its value, and where it comes
+    /// from.
+    ///
+    /// # Errors
+    /// If the settings are invalid.
+    pub fn explain_settings(&self) -> Result<String, Error> {
+        with_changes(&self.change, self.fail_fast, &self.wanted, |changes| Settings::explained(W::PLAN, changes))
+            .map_err(|wrong| Error::input(W::PLAN, wrong))
     }
 
     /// Runs every branch and item of this run on `executor`, whatever strategy the workflow file says. It can be your
@@ -266,11 +304,20 @@ impl<W: Workflow> Builder<W> {
     pub(crate) fn finish_with(self, inputs: Vec<(u32, Value)>) -> Result<View, Error> {
         let remote = self.remote()?;
         let Self {
-            session, until, max_workers, all_on_threads, executor, change, fail_fast, cancel, listeners, ..
+            session,
+            until,
+            max_workers,
+            all_on_threads,
+            executor,
+            change,
+            fail_fast,
+            wanted,
+            cancel,
+            listeners,
+            ..
         } = self;
-        let all = |name: &str, config: &mut ParallelConfig| change.iter().for_each(|change| change(name, config));
-        let some = (!change.is_empty()).then_some(&all as settings::Change<'_>);
-        let settings = Settings::changed(W::PLAN, some, fail_fast).map_err(|wrong| Error::input(W::PLAN, wrong))?;
+        let settings = with_changes(&change, fail_fast, &wanted, |changes| Settings::changed(W::PLAN, changes))
+            .map_err(|wrong| Error::input(W::PLAN, wrong))?;
         let events = Events::new(listeners);
         let options = Options { max_workers, all_on_threads, executor, settings, events, cancel, until };
         run_recorded(W::PLAN, inputs, options, session, remote)
@@ -305,15 +352,24 @@ impl Context {
     pub fn run<W: Workflow>(&self, builder: Builder<W>, input: W::Input) -> Result<W::Output, Error> {
         let remote = builder.remote()?;
         let Builder {
-            max_workers, all_on_threads, executor, change, fail_fast, cancel, listeners, session, until, ..
+            max_workers,
+            all_on_threads,
+            executor,
+            change,
+            fail_fast,
+            wanted,
+            cancel,
+            listeners,
+            session,
+            until,
+            ..
         } = builder;
         if session.is_some() || until.is_some() {
             let message = "a run within a node can be neither recorded nor stopped by itself".to_owned();
             return Err(Error::input(W::PLAN, message));
         }
-        let all = |name: &str, config: &mut ParallelConfig| change.iter().for_each(|change| change(name, config));
-        let some = (!change.is_empty()).then_some(&all as settings::Change<'_>);
-        let settings = Settings::changed(W::PLAN, some, fail_fast).map_err(|wrong| Error::input(W::PLAN, wrong))?;
+        let settings = with_changes(&change, fail_fast, &wanted, |changes| Settings::changed(W::PLAN, changes))
+            .map_err(|wrong| Error::input(W::PLAN, wrong))?;
         let events = self.events.with(listeners);
         let token = self.token().child();
         let also = token.clone();
@@ -330,6 +386,19 @@ impl Context {
             .map_err(|failed| failed_as(W::PLAN, failed))?;
         W::output(view).map_err(|failure| Error::failed(W::PLAN, failure, Vec::new()))
     }
+}
+
+/// Gives the caller's changes of settings to `then`.
+fn with_changes<T>(
+    change: &[Change],
+    fail_fast: Option<bool>,
+    wanted: &[Result<Wanted, String>],
+    then: impl FnOnce(Changes<'_>) -> Result<T, String>,
+) -> Result<T, String> {
+    let wanted = wanted.iter().cloned().collect::<Result<Vec<_>, _>>()?;
+    let all = |name: &str, config: &mut ParallelConfig| change.iter().for_each(|change| change(name, config));
+    let some = (!change.is_empty()).then_some(&all as settings::Change<'_>);
+    then(Changes { change: some, fail_fast, wanted: &wanted })
 }
 
 fn failed_as(plan: &'static Plan, failed: Failed) -> Error {

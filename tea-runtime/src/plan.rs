@@ -359,6 +359,8 @@ pub struct Region {
     pub max_workers: Option<u32>,
     /// Whether the first failure cancels the others.
     pub fail_fast: bool,
+    /// Where these two are written.
+    pub written: &'static [Origin],
 }
 
 impl Region {
@@ -405,6 +407,32 @@ pub struct Task {
     pub fallback: &'static [Fallback],
     /// Its settings.
     pub config: &'static ParallelConfig,
+    /// Where they are written; `None` if they are those of the tasks that it needs.
+    pub written: Option<&'static [Origin]>,
+}
+
+/// Where a parallel setting is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin {
+    /// Its name, as on an edge or node.
+    pub setting: &'static str,
+    /// At which level.
+    pub level: Level,
+    /// The path of the file, as it is shown in messages.
+    pub file: &'static str,
+    /// Where in the file.
+    pub place: Place,
+}
+
+/// The places where parallel settings can be written; the nearest holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// The edge or node itself.
+    Own,
+    /// `settings.parallel` of a workflow that is called.
+    Called,
+    /// `settings.parallel` of the program's workflow.
+    File,
 }
 
 /// A key that a task is sent.
@@ -466,6 +494,8 @@ pub struct Map {
     pub fail_fast: bool,
     /// The settings of an item.
     pub config: &'static ParallelConfig,
+    /// Where all of its settings are written.
+    pub written: &'static [Origin],
 }
 
 pub use crate::{map::MapSpec, place::Place, state::KeySpec};

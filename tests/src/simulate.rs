@@ -95,6 +95,7 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
         reads: &[],
         writes: &[],
         config: &CONFIG,
+        written: Some(&[]),
     };
     let region: &Region = Box::leak(Box::new(Region {
         id: 0,
@@ -105,6 +106,7 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
         join: None,
         max_workers: Some(workers),
         fail_fast: false,
+        written: &[],
     }));
     let step = Step {
         name: "all",

@@ -39,7 +39,7 @@ fn a_branch_that_fails_leaves_what_the_file_says() {
 
 fn first(flow: &Logged, args: &[&str]) -> Finished {
     let program = flow.program().arg("--state-dir").arg(flow.path("runs"));
-    args.iter().fold(program, |program, arg| program.arg(arg)).run()
+    args.iter().fold(program, Program::arg).run()
 }
 
 /// Losers are told to end, and killed after their grace with all that they have started, before the run goes on.
@@ -51,7 +51,7 @@ fn losers_of_a_race_are_ended() {
         let wait = format!("wait {}", go.display());
         let args = ["--first", loser, "--second", "hang", "--third", &wait, "--max-workers", "3"];
         let program = flow.program().arg("--state-dir").arg(flow.path("runs"));
-        let running = args.iter().fold(program, |program, arg| program.arg(arg)).start();
+        let running = args.iter().fold(program, Program::arg).start();
         wait_for("the branches to start", || (flow.lines().len() == 3).then_some(()));
         fs::write(go, "").unwrap();
         let finished = running.finish();

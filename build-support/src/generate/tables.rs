@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     plan::{
-        self, Action, Arm, Block, Call, Code, CodeId, Identities, KeyId, Map, Next, Output, Outside, Plan, Policy,
-        Region, Step, Target, Task, Work,
+        self, Action, Arm, Block, Call, Code, CodeId, Identities, KeyId, Map, Next, Origin, Output, Outside, Plan,
+        Policy, Region, Step, Target, Task, Work,
     },
     source::{Sources, Span},
     syntax::{Checkpoint, CircuitBreaker, Retry, RetryOn, Strategy, parallel_settings},
@@ -191,12 +191,13 @@ impl<'a> Writer<'a, '_> {
         let tasks: String = region.tasks.iter().map(|task| self.task(task)).collect();
         let text = format!(
             "    {vis}static REGION_{id}: tea::Region = tea::Region {{ id: {id}, place: {}, keys: &KEYS, dataflow: {}, join: {}, \
-             max_workers: {}, fail_fast: {}, tasks: &[\n{tasks}    ] }};\n",
+             max_workers: {}, fail_fast: {}, written: &{}, tasks: &[\n{tasks}    ] }};\n",
             self.place(region.span),
             region.dataflow,
             option(region.join),
             option(region.max_workers),
             region.fail_fast,
+            self.written_at(&region.written),
             id = region.id,
             vis = self.visibility(),
         );
@@ -218,13 +219,14 @@ impl<'a> Writer<'a, '_> {
         });
         format!(
             "        tea::Task {{ name: {:?}, place: {}, when: {when}, when_text: {when_text:?}, when_reads: \
-             &{when_reads}, when_code: {}, needs: &{:?}, config: &{}, reads: &[{reads}], writes: &[{writes}], \
+             &{when_reads}, when_code: {}, needs: &{:?}, config: &{}, written: {}, reads: &[{reads}], writes: &[{writes}], \
              fallback: &[{fallback}], block: {}, code: {} }},\n",
             task.name,
             self.place(task.span),
             code_id(&task.when_code),
             task.needs,
             self.config(&task.policy),
+            option(task.written.as_ref().map(|written| format!("&{}", self.written_at(written)))),
             self.block(&task.block, &task.block.keys),
             code_id(&task.code),
         )
@@ -240,7 +242,8 @@ impl<'a> Writer<'a, '_> {
         let vis = self.visibility();
         let text = format!(
             "    {vis}static MAP_{id}: tea::Map = tea::Map {{ id: {id}, name: {:?}, place: {}, keys: &KEYS, workflow: {}, \
-             spec: nodes::{constant}::MAP, reads: &{}, writes: &{}, indexed: {}, max_workers: {}, fail_fast: {}, config: &{} }};\n",
+             spec: nodes::{constant}::MAP, reads: &{}, writes: &{}, indexed: {}, max_workers: {}, fail_fast: {}, config: &{}, \
+             written: &{} }};\n",
             step.name,
             self.place(step.span),
             option(match &map.body {
@@ -253,6 +256,7 @@ impl<'a> Writer<'a, '_> {
             option(map.max_workers),
             map.fail_fast,
             self.config(&map.policy),
+            self.written_at(&map.written),
             id = map.id,
         );
         self.sites.push(Site { id: map.id, kind: "Map", text });
@@ -270,6 +274,20 @@ impl<'a> Writer<'a, '_> {
             self.policies.len() - 1
         });
         format!("CONFIG_{number}")
+    }
+
+    /// Where settings are written.
+    fn written_at(&self, written: &[Origin]) -> String {
+        let one = |written: &Origin| {
+            let file = self.sources.get(written.span.file).path.display().to_string();
+            format!(
+                "tea::Origin {{ setting: {:?}, level: tea::Level::{:?}, file: {file:?}, place: {} }}",
+                written.setting,
+                written.level,
+                self.place(written.span)
+            )
+        };
+        format!("[{}]", join(written, ", ", one))
     }
 
     fn place(&self, span: Span) -> String {

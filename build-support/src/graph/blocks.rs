@@ -133,9 +133,17 @@ impl<'a> Builder<'a> {
                 shape.blocks.push(Block { task: Some((region, 0)), entry: Next::go(Target::Step(0)), steps });
                 shape.block_of[index] = Some(inner);
                 let settings = node.parallel.or(&workflow.parallel);
-                let fallback = node.fallback.iter().collect();
+                let task = Task {
+                    head: index,
+                    span: node.name.span,
+                    when: None,
+                    needs: Vec::new(),
+                    block: inner,
+                    settings,
+                    inherits: false,
+                    fallback: node.fallback.iter().collect(),
+                };
                 let span = node.name.span;
-                let task = Task { head: index, span, when: None, needs: Vec::new(), block: inner, settings, fallback };
                 shape.regions.push(Region {
                     from: index,
                     span,
@@ -232,6 +240,7 @@ impl<'a> Builder<'a> {
                 Some(head) => head.edge.fallback.iter().collect(),
                 None => settings::inherited_fallback(&shape.needs, before, found),
             },
+            inherits: head.is_none(),
         }
     }
 }

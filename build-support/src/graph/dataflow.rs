@@ -57,6 +57,7 @@ pub(super) fn shape<'a>(workflow: &'a Workflow, found: &mut Diagnostics) -> Shap
                 Work::Map(_) => Parallel::default(),
             },
             fallback: written.fallback.iter().collect(),
+            inherits: false,
         });
         blocks.push(Block {
             task: Some((0, index)),

@@ -213,6 +213,8 @@ pub struct Task<'a> {
     pub settings: Parallel,
     /// What keys are if it fails.
     pub fallback: Vec<&'a (Spanned<String>, Rust)>,
+    /// Whether they are those of the tasks that it waits for.
+    pub inherits: bool,
 }
 
 impl Task<'_> {

@@ -3,21 +3,22 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
-    Action, Arm, Block, Call, Code, CodeId, Input, Key, KeyId, Map, MapOutput, Next, Output, Outside, Plan, Region,
-    Run, Step, Task, Work,
+    Action, Arm, Block, Call, Code, CodeId, Input, Key, KeyId, Level, Map, MapOutput, Next, Origin, Output, Outside,
+    Plan, Region, Run, Step, Task, Work,
 };
 use crate::{
     graph::{self, Graph, access::Access, copying, crossing, resolve, settings},
     source::{Span, Spanned},
     suggest,
-    syntax::{self, Rust, Strategy},
+    syntax::{self, Parallel, Rust, SHARED, Strategy},
 };
 
-/// The plan of a graph in which no error was found. The IDs of its regions and maps begin with `first_site`.
+/// The plan of a graph in which no error was found. The IDs of its regions and maps begin with `first_site`. `defaults` are
+/// the `settings.parallel` of the program's workflow.
 #[must_use]
-pub fn lower(graph: &Graph<'_>, access: &Access, number: Option<usize>, first_site: u32) -> Plan {
+pub fn lower(graph: &Graph<'_>, access: &Access, number: Option<usize>, first_site: u32, defaults: &Parallel) -> Plan {
     let workflow = graph.workflow;
-    let mut lower = Lower { graph, access, sites: first_site };
+    let mut lower = Lower { graph, access, defaults, sites: first_site };
     let root = lower.block(0);
     let finally = workflow.finally.iter().map(|node| lower.finally(node)).collect();
     let mut crosses = crossing::crossings(graph, access);
@@ -97,6 +98,7 @@ fn is_by_value(ty: &str) -> bool {
 struct Lower<'a, 'g> {
     graph: &'g Graph<'a>,
     access: &'g Access,
+    defaults: &'g Parallel,
     sites: u32,
 }
 
@@ -263,6 +265,7 @@ impl Lower<'_, '_> {
                     max_workers: value(settings.max_workers.as_ref()),
                     fail_fast: value(settings.fail_fast.as_ref()).unwrap_or(false),
                     policy: settings::policy(&settings),
+                    written: self.written(&settings),
                 }))
             }
         }
@@ -283,6 +286,20 @@ impl Lower<'_, '_> {
         let text = code.rust.text.trim();
         let text = text.strip_prefix('&').map(str::trim_start).or_else(|| text.strip_suffix(".iter()")).unwrap_or(text);
         (text == self.graph.keys.name(key) && self.graph.keys.entry(key).optional.is_none()).then_some(key)
+    }
+
+    /// Where settings are written.
+    fn written(&self, settings: &Parallel) -> Vec<Origin> {
+        let is_of = |all: &Parallel, span| all.written().any(|(_, other)| other == span);
+        let written = settings.written().map(|(setting, span)| {
+            let level = match () {
+                () if is_of(self.defaults, span) => Level::File,
+                () if is_of(&self.graph.workflow.parallel, span) => Level::Called,
+                () => Level::Own,
+            };
+            Origin { setting, span, level }
+        });
+        written.collect()
     }
 
     fn site(&mut self) -> u32 {
@@ -312,9 +329,16 @@ impl Lower<'_, '_> {
                 writes: access.writes.clone(),
                 fallback: self.fallback(task, access),
                 policy: settings::policy(&task.settings),
+                written: (!task.inherits).then(|| {
+                    let mut written = self.written(&task.settings);
+                    written.retain(|written| !SHARED.contains(&written.setting));
+                    written
+                }),
             }
         });
         let tasks = tasks.collect();
+        let mut written = self.written(&region.settings);
+        written.retain(|written| SHARED.contains(&written.setting));
         Region {
             id,
             span: region.span,
@@ -323,6 +347,7 @@ impl Lower<'_, '_> {
             join: value(region.join.as_ref()),
             max_workers: value(region.settings.max_workers.as_ref()),
             fail_fast: value(region.settings.fail_fast.as_ref()).unwrap_or(false),
+            written,
         }
     }
 }

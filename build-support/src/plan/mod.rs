@@ -276,6 +276,8 @@ pub struct Region {
     pub max_workers: Option<u32>,
     /// Cancel the others at the first failure.
     pub fail_fast: bool,
+    /// Where these two are written.
+    pub written: Vec<Origin>,
 }
 
 impl Region {
@@ -314,6 +316,30 @@ pub struct Task {
     pub fallback: Vec<(KeyId, Code)>,
     /// How it runs.
     pub policy: Policy,
+    /// Where its settings are written; `None` if they are those of the tasks that it needs.
+    pub written: Option<Vec<Origin>>,
+}
+
+/// Where a parallel setting is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin {
+    /// Its name, as on an edge or node.
+    pub setting: &'static str,
+    /// Where.
+    pub span: Span,
+    /// At which level.
+    pub level: Level,
+}
+
+/// The places where parallel settings can be written; the nearest holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// The edge or node itself.
+    Own,
+    /// `settings.parallel` of a workflow that is called.
+    Called,
+    /// `settings.parallel` of the program's workflow.
+    File,
 }
 
 /// A `dynamic_parallel` node.
@@ -345,6 +371,8 @@ pub struct Map {
     pub max_workers: Option<u32>,
     /// Cancel the rest at the first failure.
     pub fail_fast: bool,
+    /// Where its settings are written.
+    pub written: Vec<Origin>,
 }
 
 /// Where a map's results go.

@@ -271,7 +271,10 @@ impl Resolved {
     fn pool_size(&self, strategy: Option<Strategy>) -> usize {
         let uses = |config: &ParallelConfig| strategy.is_none_or(|strategy| self.strategy(config) == strategy);
         let sites = self.plan.sites.iter();
-        let asked = sites.filter(|site| self.configs(site).any(uses)).map(|site| self.workers(site.max_workers()));
+        let asked = sites.filter(|site| self.configs(site).any(uses)).map(|site| {
+            let (id, _) = site.configs();
+            self.workers(self.settings.max_workers(id, site.max_workers()))
+        });
         asked.max().unwrap_or(1)
     }
 

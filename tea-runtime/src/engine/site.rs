@@ -50,37 +50,36 @@ impl Site {
         let planned = region.tasks.iter().map(|task| task.config).enumerate();
         let configs: Vec<_> = planned.map(|(index, planned)| run.settings().of(region.id, index, planned)).collect();
         let graph = region.tasks.iter().any(|task| !task.needs.is_empty()).then(|| Graph::new(region.tasks));
-        let workers = run.workers_everywhere(region.max_workers, &configs);
+        let workers = run.workers_everywhere(run.settings().max_workers(region.id, region.max_workers), &configs);
         // Units that are handed out in advance cannot make way for a task on which more depends, or for a nested
         // fan-out.
         let joins_early = region.join.is_some();
-        let fail_fast = region.fail_fast && !joins_early;
-        let ahead = !run.settings().fail_fast(fail_fast)
-            && !joins_early
-            && graph.is_none()
-            && region.tasks.iter().all(|task| task.block.is_flat());
+        let fail_fast = run.settings().fail_fast(region.id, region.fail_fast) && !joins_early;
+        let ahead =
+            !fail_fast && !joins_early && graph.is_none() && region.tasks.iter().all(|task| task.block.is_flat());
         let ahead = if ahead { AHEAD } else { 1 };
         Self {
             // What has not begun need not be cancelled.
             limit: if joins_early { workers } else { limit(run, workers, ahead, &configs) },
             graph,
             joins_early,
-            ..Self::new(run, workers, fail_fast, configs)
+            ..Self::new(workers, fail_fast, configs)
         }
     }
 
     pub(super) fn of_map(run: &Run, map: &Map) -> Self {
         let configs = vec![run.settings().of(map.id, 0, map.config)];
-        let workers = run.workers_everywhere(map.max_workers, &configs);
-        let ahead = if run.settings().fail_fast(map.fail_fast) { 1 } else { 2 };
-        Self { limit: limit(run, workers, ahead, &configs), ..Self::new(run, workers, map.fail_fast, configs) }
+        let workers = run.workers_everywhere(run.settings().max_workers(map.id, map.max_workers), &configs);
+        let fail_fast = run.settings().fail_fast(map.id, map.fail_fast);
+        let ahead = if fail_fast { 1 } else { 2 };
+        Self { limit: limit(run, workers, ahead, &configs), ..Self::new(workers, fail_fast, configs) }
     }
 
-    fn new(run: &Run, workers: usize, fail_fast: bool, configs: Vec<&'static ParallelConfig>) -> Self {
+    fn new(workers: usize, fail_fast: bool, configs: Vec<&'static ParallelConfig>) -> Self {
         Self {
             limit: workers,
             workers,
-            fail_fast: run.settings().fail_fast(fail_fast),
+            fail_fast,
             joins_early: false,
             all_may_fail: configs.iter().all(|config| config.allow_failure),
             has_breakers: configs.iter().any(|config| config.circuit_breaker.is_some()),

@@ -29,8 +29,9 @@ pub use crate::{
     failure::{Failure, NodeError},
     map::{Codec, Hashed, Local, MapSpec, Wired, given, in_place, map_compared, reduced},
     plan::{
-        Arm, Block, Call, Checkpoint, CodeId, Fallback, Identities, Map, Next, Outside, Part, Place, Plan, RESULTS,
-        Region, Registered, Run, Site, Step, Subworkflow, Target, Task, TaskRead, TaskWrite, Work, Workflow,
+        Arm, Block, Call, Checkpoint, CodeId, Fallback, Identities, Level, Map, Next, Origin, Outside, Part, Place,
+        Plan, RESULTS, Region, Registered, Run, Site, Step, Subworkflow, Target, Task, TaskRead, TaskWrite, Work,
+        Workflow,
     },
     policy::{CircuitBreakerConfig, ParallelConfig, RetryOn, RetryPolicy, Strategy},
     process::TestEntry,

@@ -99,13 +99,27 @@ impl ParallelConfig {
         {
             return Err(format!("`timeout` ({one:?}) is longer than `timeout_total` ({all:?})"));
         }
-        let RetryPolicy { base_delay, max_delay, backoff_multiplier, .. } = &self.retry;
+        let RetryPolicy { base_delay, max_delay, backoff_multiplier, max_retries, retry_on, .. } = &self.retry;
         if base_delay > max_delay {
             return Err(format!("`base_delay` ({base_delay:?}) is longer than `max_delay` ({max_delay:?})"));
         }
         // Not `< 1.0`, which would accept NaN.
         if !(1.0..=1e6).contains(backoff_multiplier) {
             return Err(format!("`backoff_multiplier` ({backoff_multiplier}) must be from 1 to 1000000"));
+        }
+        let threads = self.strategy == Strategy::Thread;
+        let can_come = |kind: &RetryOn| match kind {
+            RetryOn::Crash => !threads,
+            RetryOn::Timeout => self.is_limited(),
+            RetryOn::Error | RetryOn::Panic => true,
+        };
+        if *max_retries > 0 && !retry_on.iter().any(can_come) {
+            let why = if retry_on.contains(&RetryOn::Crash) {
+                "a crash on a thread ends the program"
+            } else {
+                "nothing can time out without a `timeout`"
+            };
+            return Err(format!("`retry_on` names nothing that can happen: {why}"));
         }
         let process_only = [
             ("memory_limit", self.memory_limit.is_some()),
@@ -187,13 +201,18 @@ pub struct CircuitBreakerConfig {
     pub half_open_max_calls: u32,
 }
 
+impl CircuitBreakerConfig {
+    /// The defaults of what a `circuit_breaker` leaves out.
+    pub const DEFAULT: Self =
+        Self { failure_threshold: 5, reset_timeout: Duration::from_secs(30), half_open_max_calls: 1 };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const PROCESS: ParallelConfig = ParallelConfig { strategy: Strategy::Process, ..ParallelConfig::DEFAULT };
-    const BREAKER: CircuitBreakerConfig =
-        CircuitBreakerConfig { failure_threshold: 5, reset_timeout: Duration::from_secs(30), half_open_max_calls: 1 };
+    const BREAKER: CircuitBreakerConfig = CircuitBreakerConfig::DEFAULT;
 
     #[track_caller]
     fn refused(config: &ParallelConfig, says: &str) {

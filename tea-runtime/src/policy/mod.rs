@@ -3,6 +3,8 @@
 pub mod breaker;
 pub mod config;
 mod retry;
+pub(crate) mod settings;
+pub(crate) mod text;
 
 pub use self::breaker::CircuitBreaker;
 pub use self::config::{CircuitBreakerConfig, ParallelConfig, RetryOn, RetryPolicy, Strategy};

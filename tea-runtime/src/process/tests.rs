@@ -116,11 +116,13 @@ static REGION: Region = Region {
         reads: &[TaskRead { key: 0, after: 0 }],
         writes: &[TaskWrite { key: 1, combine: false }],
         config: &CONFIG,
+        written: Some(&[]),
     }],
     dataflow: false,
     join: None,
     max_workers: None,
     fail_fast: false,
+    written: &[],
 };
 
 fn act(view: &View, context: &Context) -> Result<String, NodeError> {
@@ -206,6 +208,7 @@ static MAP: Map = Map {
     max_workers: None,
     fail_fast: false,
     config: &CONFIG,
+    written: &[],
 };
 
 /// Some items are the end of their worker, or an error.

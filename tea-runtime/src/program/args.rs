@@ -68,6 +68,12 @@ pub(super) struct Options {
     pub(super) pool: Option<PathBuf>,
     /// `--until`.
     pub(super) until: Option<String>,
+    /// `--settings`.
+    pub(super) settings: Vec<PathBuf>,
+    /// `--set`.
+    pub(super) set: Vec<(String, String)>,
+    /// `--explain-settings`.
+    pub(super) explain_settings: bool,
     /// What is said about records, if the workflow has any.
     pub(super) records: Option<records::Asked>,
     /// What the user would type again to start the program.
@@ -204,6 +210,9 @@ fn options(flags: &[Flag], matches: &ArgMatches) -> Options {
         #[cfg(all(unix, feature = "remote"))]
         pool: None,
         until: matches.get_one("until").cloned(),
+        settings: matches.get_many("settings").into_iter().flatten().cloned().collect(),
+        set: matches.get_many("set").into_iter().flatten().cloned().collect(),
+        explain_settings: matches.get_flag("explain-settings"),
         records: None,
         program: String::new(),
     }
@@ -374,7 +383,7 @@ fn shown_default(flag: &Flag, default: fn() -> Value) -> Option<String> {
     (text.len() <= 40 && !text.contains('\n')).then_some(text)
 }
 
-fn built_in() -> [Arg; 14] {
+fn built_in() -> [Arg; 17] {
     let file = |id: &'static str| Arg::new(id).long(id).value_name("FILE").value_parser(value_parser!(PathBuf));
     let count = |id: &'static str, short| Arg::new(id).long(id).short(short).action(ArgAction::Count);
     [
@@ -419,8 +428,28 @@ fn built_in() -> [Arg; 14] {
             .long("until")
             .value_name("NODE")
             .help("Stops after this node, which must be outside of branches"),
+        Arg::new("set")
+            .long("set")
+            .value_name("NODE.SETTING=VALUE")
+            .action(ArgAction::Append)
+            .value_parser(setting)
+            .help("Changes a parallel setting of a node, or of everything: `parallel.timeout=20s`"),
+        file("settings")
+            .value_hint(ValueHint::FilePath)
+            .action(ArgAction::Append)
+            .help("Changes the settings in a JSON object, such as `{\"NODE\": {\"timeout\": \"20s\"}}`"),
+        Arg::new("explain-settings")
+            .long("explain-settings")
+            .action(ArgAction::SetTrue)
+            .help("Prints which settings hold where, and why, instead of running"),
         Arg::new("help").long("help").short('h').action(ArgAction::Help).global(true).help("Prints this"),
     ]
+}
+
+/// `NODE.SETTING=VALUE`.
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write `NODE.SETTING=VALUE`, as in `each.timeout=20s`")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn version() -> Arg {

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Flags that every program has; an input of the same name is moved out of their way.
-pub(super) const BUILT_IN: [&str; 15] = [
+pub(super) const BUILT_IN: [&str; 18] = [
     "input",
     "output",
     "output-on-failure",
@@ -21,6 +21,9 @@ pub(super) const BUILT_IN: [&str; 15] = [
     "error-format",
     "timing",
     "until",
+    "set",
+    "settings",
+    "explain-settings",
     "help",
     "version",
 ];

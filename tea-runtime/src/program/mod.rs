@@ -39,7 +39,7 @@ use self::{
 use crate::{
     builder::Builder,
     cancel::CancellationToken,
-    engine::records::Outlook,
+    engine::{records::Outlook, settings::Wanted},
     error::Error,
     event::Listener,
     plan::{Plan, Workflow},
@@ -78,6 +78,10 @@ pub fn start<W: Workflow>(
         if let Some(until) = asked.until {
             builder = builder.until_node(until);
         }
+        builder = builder.wanted(asked.wanted);
+        if asked.explain_settings {
+            return builder.explain_settings().map(Launched::Settings);
+        }
         let builder = asked.listeners.into_iter().fold(builder, Builder::listener);
         if asked.records.dry_run {
             builder.outlook_with(&inputs).map(Launched::Outlook)
@@ -98,6 +102,8 @@ struct Asked {
     #[cfg(all(unix, feature = "remote"))]
     pool: Option<std::path::PathBuf>,
     until: Option<String>,
+    wanted: Vec<Result<Wanted, String>>,
+    explain_settings: bool,
 }
 
 /// The result of a run.
@@ -106,6 +112,8 @@ enum Launched {
     Ran(View),
     /// What the run would do, if only that was requested.
     Outlook(Outlook),
+    /// What settings hold, if only that was requested.
+    Settings(String),
 }
 
 /// Runs the workflow with these values of its inputs.

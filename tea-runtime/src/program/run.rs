@@ -17,6 +17,7 @@ use super::{
     history::{Historian, History},
     human, input, log,
     output::{self, Stdout},
+    print,
     progress::Progress,
     records,
     report::{Failed, Report},
@@ -24,6 +25,7 @@ use super::{
 };
 use crate::{
     cancel::CancellationToken,
+    engine::settings::Wanted,
     error::Error,
     event::{Listener, timing::Timing, tracing::Tracing},
     panic::guard,
@@ -34,10 +36,40 @@ use crate::{
 /// Runs the workflow, and reports the result.
 pub(super) fn run(plan: &'static Plan, flags: &[Flag], options: &Options, launch: Launch<'_>) -> ExitCode {
     let console = if shows_bars(options) { Console::with_bars() } else { Console::plain() };
+    if options.explain_settings {
+        return explain_settings(options, &console, launch);
+    }
     match prepare(plan, flags, options, &console) {
         Ok(prepared) => prepared.run(plan, options, &console, launch),
         Err(refusal) => refusal,
     }
+}
+
+/// Prints which settings would hold, and why.
+fn explain_settings(options: &Options, console: &Console, launch: Launch<'_>) -> ExitCode {
+    let asked = Asked {
+        max_workers: None,
+        all_on_threads: false,
+        listeners: Vec::new(),
+        cancel: CancellationToken::new(),
+        records: options.records.clone().unwrap_or_default(),
+        #[cfg(all(unix, feature = "remote"))]
+        pool: None,
+        until: None,
+        wanted: wanted(options),
+        explain_settings: true,
+    };
+    match launch(Vec::new(), asked) {
+        Ok(Launched::Settings(text)) => print(&text),
+        Ok(_) => unreachable!("nothing runs"),
+        Err(error) => usage::refuse(console, options.error_format, &error.to_string()),
+    }
+}
+
+/// The settings that the command line changes. What it says itself wins over its files.
+fn wanted(options: &Options) -> Vec<Result<Wanted, String>> {
+    let set = options.set.iter().map(|(name, value)| Ok(Wanted::text(name, value, "--set")));
+    options.settings.iter().flat_map(|path| Wanted::file(path)).chain(set).collect()
 }
 
 /// Everything that can be refused before anything runs.
@@ -112,6 +144,8 @@ impl Prepared {
             #[cfg(all(unix, feature = "remote"))]
             pool: options.pool.clone(),
             until: options.until.clone(),
+            wanted: wanted(options),
+            explain_settings: false,
         };
         let outcome = launch(std::mem::take(&mut self.inputs), asked);
         let elapsed = started.elapsed();
@@ -141,6 +175,7 @@ impl Prepared {
                     }
                 }
             }
+            Ok(Launched::Settings(_)) => unreachable!("they are not explained here"),
             Ok(Launched::Ran(view)) => {
                 if self.output.is_standard_output() {
                     // The reader may take any amount of time.

@@ -130,6 +130,7 @@ static BRANCHES: Region = Region {
     join: None,
     max_workers: Some(4),
     fail_fast: true,
+    written: &[],
 };
 
 static INNER: Region = Region {
@@ -144,6 +145,7 @@ static INNER: Region = Region {
     join: None,
     max_workers: None,
     fail_fast: false,
+    written: &[],
 };
 
 static EACH: Map = Map {
@@ -159,6 +161,7 @@ static EACH: Map = Map {
     max_workers: Some(8),
     fail_fast: false,
     config: &PROCESS,
+    written: &[],
 };
 
 /// A dataflow file: `a` and `b`, then `c` after both, then `d`.
@@ -198,6 +201,7 @@ static NEEDS: Region = Region {
     join: None,
     max_workers: None,
     fail_fast: false,
+    written: &[],
 };
 
 const COUNT: Block = Block { entry: Next::Go(Target::Step(0)), steps: &[node("count", 12)], keys: &[] };
@@ -219,6 +223,7 @@ const fn task(name: &'static str, block: &'static Block) -> Task {
         reads: &[],
         writes: &[],
         config: &ParallelConfig::DEFAULT,
+        written: Some(&[]),
     }
 }
 

@@ -136,6 +136,7 @@ impl Kit {
             join: None,
             max_workers: None,
             fail_fast: false,
+            written: &[],
         };
         with(&mut region);
         let region = leak(region);
@@ -164,6 +165,7 @@ impl Kit {
             max_workers: None,
             fail_fast: false,
             config: leak(config),
+            written: &[],
         };
         with(&mut map);
         let map = leak(map);
@@ -281,6 +283,7 @@ pub(crate) fn task(name: &'static str, block: Block) -> Task {
         reads: &[],
         writes: &[],
         config: THREAD,
+        written: Some(&[]),
     }
 }
 

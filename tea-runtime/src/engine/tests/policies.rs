@@ -13,7 +13,7 @@ use crate::{
     builder,
     cancel::CancellationToken,
     context::Context,
-    engine::{Options, Settings},
+    engine::{Options, Settings, settings::Changes},
     error::Error,
     failure::FailureKind,
     plan::{Plan, Task},
@@ -292,8 +292,12 @@ fn the_caller_says_whether_it_fails_fast_and_what_may_fail() {
         });
         let root = kit.block(vec![fan_out(region)]);
         let plan = kit.plan(root);
-        let settings =
-            Settings::changed(plan, Some(&|_, config| config.allow_failure = false), Some(fail_fast)).unwrap();
+        let changes = Changes {
+            change: Some(&|_, config| config.allow_failure = false),
+            fail_fast: Some(fail_fast),
+            wanted: &[],
+        };
+        let settings = Settings::changed(plan, changes).unwrap();
         let error = builder::run(plan, Vec::new(), Options { settings, ..Options::default() }).unwrap_err();
         assert_eq!(error.failures()[0].failure.message, "first");
         assert_eq!(never.load(Ordering::SeqCst), usize::from(!fail_fast));

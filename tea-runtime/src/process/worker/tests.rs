@@ -97,11 +97,13 @@ static REGION: Region = Region {
         reads: &[TaskRead { key: 0, after: 0 }],
         writes: &[TaskWrite { key: 1, combine: false }],
         config: &ParallelConfig::DEFAULT,
+        written: Some(&[]),
     }],
     dataflow: false,
     join: None,
     max_workers: None,
     fail_fast: false,
+    written: &[],
 };
 
 #[expect(clippy::unnecessary_wraps, reason = "the signature of nodes")]
@@ -122,6 +124,7 @@ static MAP: Map = Map {
     max_workers: None,
     fail_fast: false,
     config: &ParallelConfig::DEFAULT,
+    written: &[],
 };
 
 fn double(n: usize) -> Result<usize, NodeError> {
