@@ -187,6 +187,50 @@ edges:
         report: "4 3 2",
     },
     Case {
+        name: "values_after_failures",
+        yaml: r#"
+state_schema:
+  words: Vec<String>
+  count: { type: u32, reduce: "|a, b| a + b" }
+  call: u32
+  report: String
+nodes:
+  - { name: start, run: "10", output: count, goto: one }
+  - name: one
+    run: Err("no")?
+    output: words
+    allow_failure:
+      words: |
+        { let mut words = vec!["a".to_owned()]; words.push("b".into()); words } // Statements.
+  - { name: two, run: '{ assert!(words.len() > 2); 1 }', output: count, allow_failure: { count: "if true { 5 } else { 6 }" } }
+  - name: three
+    workflow: { state_schema: { inner: u32 }, nodes: [{ name: fails, run: 'Err("no")?', output: inner }] }
+    output: { inner: call }
+    allow_failure: { call: given()? }
+  - { name: show, run: 'format!("{words:?} {count} {call}")', output: report }
+"#,
+        beside: r#"fn given() -> Result<u32, String> { Ok(3) }"#,
+        report: r#"["a", "b"] 15 3"#,
+    },
+    Case {
+        name: "the_only_one_that_succeeds",
+        yaml: r#"
+state_schema: { word: String, all: { type: String, reduce: "|a: String, b: String| a + &b" }, report: String }
+nodes:
+  - { name: begin, run: '"-".into()', output: all }
+  - { name: one, run: '("1".into(), Err("no")?)', output: [all, word] }
+  - { name: two, run: '("2".into(), "two".into())', output: [all, word] }
+  - { name: three, run: '(panic!("no"), "three".into())', output: [all, word] }
+  - name: show
+    run: 'format!("{word} {all} {}", parallel_results.iter().filter(|result| result.success).count())'
+    output: report
+edges:
+  - { from: begin, to: [one, two, three], parallel: true, fan_in: show, join: first, parallel_strategy: process }
+"#,
+        beside: "",
+        report: "two -2 1",
+    },
+    Case {
         name: "letters_written_in_two_ways",
         yaml: "
 state_schema:

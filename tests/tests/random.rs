@@ -18,7 +18,7 @@ use tests::{
     program::Program,
     project::Project,
     random::{
-        State, compile, file,
+        FINALLY, State, compile, file,
         file::File,
         generate, number,
         outcome::{self, SHOW},
@@ -100,7 +100,7 @@ fn plans_agree_with_the_files() {
             assert_eq!(in_plan.collect::<BTreeSet<_>>(), output, "the keys of the plan's output, and the file's");
             let seen = |ended: Result<State, Failed>| {
                 ended.map(|mut state| {
-                    state.retain(|key, _| output.contains(key.as_str()));
+                    state.retain(|key, _| output.contains(key.as_str()) || key == FINALLY);
                     state
                 })
             };
@@ -227,7 +227,9 @@ fn count(mode: usize, event: &tea_runtime::event::Event<'_>) {
 }
 
 fn report(name: &str, n: u64, mode: usize, output: Option<String>) {
-    println!("{name} on {n}|{}|{}", MODES[mode], output.as_deref().unwrap_or("failed"));
+    let told = LAST.swap(0, Ordering::Relaxed);
+    let told = if told > 0 { format!(" finally={told}") } else { String::new() };
+    println!("{name} on {n}|{}|{}{told}", MODES[mode], output.as_deref().unwrap_or("failed"));
 }
 
 fn at_last() {

@@ -30,6 +30,8 @@ struct Writer<'r> {
     bold: bool,
     /// Branches and items may fail, where they do not say otherwise.
     allow_failure: bool,
+    /// Keys that are written here must outlive their branch.
+    outlives: bool,
 }
 
 /// Where something is generated.
@@ -66,12 +68,9 @@ pub fn bold(rng: &mut Rng, name: &str) -> String {
 fn write(rng: &mut Rng, name: &str, bold: bool) -> String {
     let (keys, nodes, edges) = (String::new(), String::new(), String::new());
     let (budget, allow_failure) = (rng.u32(3..16), rng.u32(..10) == 0);
-    let mut writer = Writer { rng, keys, nodes, edges, names: 0, budget, bold, allow_failure };
-    if writer.one_in(5) {
-        writer.dataflow();
-    } else {
-        writer.sequential();
-    }
+    let mut writer = Writer { rng, keys, nodes, edges, names: 0, budget, bold, allow_failure, outlives: false };
+    let scope = if writer.one_in(5) { writer.dataflow() } else { writer.sequential() };
+    let finally = if writer.one_in(3) { writer.finally(&scope) } else { String::new() };
     let mut settings = format!("strategy: {}", ["thread", "process", "remote"][writer.rng.usize(..3)]);
     if allow_failure {
         settings.push_str(", allow_failure: true");
@@ -88,7 +87,7 @@ fn write(rng: &mut Rng, name: &str, bold: bool) -> String {
     if !edges.is_empty() {
         write!(text, "edges:\n{edges}").expect("memory");
     }
-    text
+    text + &finally
 }
 
 impl Writer<'_> {
@@ -102,10 +101,25 @@ impl Writer<'_> {
         format!("{stem}{}", self.names)
     }
 
-    fn sequential(&mut self) {
+    fn sequential(&mut self) -> Scope {
         let mut place = Place { scope: vec![("n".to_owned(), Kind::Number)], maybe: false, depth: 0, parallel: false };
         let first = self.name("start");
         self.sequence(&first, "__end__", &mut place);
+        place.scope
+    }
+
+    /// What runs at the end: keys that are no inputs are an `Option` there.
+    fn finally(&mut self, scope: &Scope) -> String {
+        let mut values = vec!["n".to_owned(), "sum(all)".to_owned()];
+        for _ in 0..self.rng.usize(..4) {
+            let (key, kind) = &scope[self.rng.usize(..scope.len())];
+            values.push(match kind {
+                _ if key == "n" => key.clone(),
+                Kind::Number | Kind::OptionalNumber => format!("{key}.unwrap_or({})", self.rng.u32(..9)),
+                Kind::List | Kind::OptionalList => format!("sum_or({key})"),
+            });
+        }
+        format!("finally:\n  - {{ name: at-last, run: \"last(outcome, &[{}])\" }}\n", values.join(", "))
     }
 
     /// Some constructs one after the other, from the node `entry` on to `to`.
@@ -127,8 +141,9 @@ impl Writer<'_> {
         if place.depth >= 3 || self.budget == 0 {
             return self.plain(entry, to, place);
         }
-        match self.rng.u32(..9) {
+        match self.rng.u32(..10) {
             0 => self.choice(entry, to, place),
+            9 => self.race(entry, to, place),
             1 => self.turns(entry, to, place),
             2..=4 => self.fan_out(entry, to, place),
             5 => self.graph(entry, to, place),
@@ -180,7 +195,8 @@ impl Writer<'_> {
         let optional = place.maybe && !self.bold;
         let mut more = String::from(if optional { ", optional: true" } else { "" });
         if self.one_in(12) {
-            more.push_str(["", ", transient: true", ", output: false"][self.rng.usize(..3)]);
+            let entry = ["", ", transient: true", ", output: false"][self.rng.usize(..3)];
+            more.push_str(if self.outlives && entry.contains("transient") { "" } else { entry });
         }
         self.declare(&key, if list { "Vec<u64>" } else { "u64" }, &more);
         let kind = match (list, optional) {
@@ -383,6 +399,69 @@ impl Writer<'_> {
         settings
     }
 
+    /// `allow_failure` with values for keys that are written since: those that were added to the scope, and perhaps the list
+    /// that everything writes.
+    fn fallback(&mut self, scope: &[(String, Kind)], nodes: &str) -> String {
+        let mut values = Vec::new();
+        for (key, kind) in scope {
+            let seed = self.rng.u32(..1000);
+            values.extend(match kind {
+                Kind::Number => Some(format!("{key}: \"mix({seed}, &[])\"")),
+                Kind::List => Some(format!("{key}: \"vec![{seed}]\"")),
+                Kind::OptionalNumber | Kind::OptionalList if self.one_in(2) => None,
+                Kind::OptionalNumber => Some(format!("{key}: \"{seed}\"")),
+                Kind::OptionalList => Some(format!("{key}: \"list({seed}, &[])\"")),
+            });
+        }
+        if nodes.contains(": all") && self.one_in(2) {
+            values.push(format!("all: \"vec![{}]\"", self.rng.u32(..1000)));
+        }
+        let none = values.is_empty();
+        if none { ", allow_failure: true".to_owned() } else { format!(", allow_failure: {{ {} }}", values.join(", ")) }
+    }
+
+    /// A fan-out of which some branches are enough. Which ones succeed does not depend on the timing: just so many do.
+    fn race(&mut self, entry: &str, to: &str, place: &mut Place) {
+        let work = self.work(place);
+        self.node(entry, &work);
+        let fan_in = self.name("won");
+        self.names += 1;
+        let won = format!("w{}", self.names);
+        let optional = place.maybe && !self.bold;
+        self.declare(&won, "u64", if optional { ", optional: true" } else { "" });
+        let count = self.rng.u32(2..5);
+        // One, or all but one.
+        let one = count == 2 || self.rng.bool();
+        let join = if one { ["first", "1"][self.rng.usize(..2)].to_owned() } else { (count - 1).to_string() };
+        let number = self.number(&place.scope);
+        let mut after = place.scope.clone();
+        for own in 0..count {
+            let (head, last) = (self.name("racer"), self.name("last"));
+            let mut inside = Place { depth: place.depth + 1, parallel: true, maybe: true, ..place.clone() };
+            let mut edge = self.settings();
+            if self.allow_failure {
+                edge.push_str(", allow_failure: false");
+            }
+            if own == 0 {
+                write!(edge, ", join: {join}").expect("memory");
+            }
+            if self.one_in(8) {
+                write!(edge, ", when: \"{}\"", self.condition(&place.scope)).expect("memory");
+            }
+            writeln!(self.edges, "  - {{ from: {entry}, to: {head}, parallel: true, fan_in: {fan_in}{edge} }}")
+                .expect("memory");
+            let (key, next) = (self.fresh(&mut inside, false), self.name("n"));
+            self.node(&head, &format!("run: \"turn({own}, {count}, {one}, {number})?\", output: {key}, goto: {next}"));
+            self.sequence(&next, &last, &mut inside);
+            let number = self.number(&inside.scope);
+            self.node(&last, &format!("run: \"{number}\", output: {won}, goto: {fan_in}"));
+            after.extend(inside.scope.into_iter().skip(place.scope.len()));
+        }
+        place.scope = after;
+        place.scope.push((won, if optional { Kind::OptionalNumber } else { Kind::Number }));
+        self.plain(&fan_in, to, place);
+    }
+
     fn fan_out(&mut self, entry: &str, to: &str, place: &mut Place) {
         let work = self.work(place);
         self.node(entry, &work);
@@ -395,15 +474,18 @@ impl Writer<'_> {
             let head = self.name("branch");
             let mut inside = Place { depth: place.depth + 1, parallel: true, ..place.clone() };
             let mut edge = self.settings();
+            // Keys that have a value after a failure need not be optional.
+            let mut has_values = false;
             if self.allow_failure {
                 if self.one_in(3) {
                     edge.push_str(", allow_failure: false");
                 } else {
                     inside.maybe = true;
                 }
-            } else if !fail_fast && self.one_in(4) {
-                inside.maybe = true;
-                edge.push_str(", allow_failure: true");
+            } else if !fail_fast && self.one_in(3) {
+                has_values = self.rng.bool();
+                inside.maybe |= !has_values;
+                edge.push_str(if has_values { "" } else { ", allow_failure: true" });
             }
             if number == 0 && fail_fast {
                 edge.push_str(", fail_fast: true");
@@ -415,8 +497,15 @@ impl Writer<'_> {
             if number == 0 && self.one_in(4) {
                 edge.push_str(", max_workers: 2");
             }
-            edges.push(format!("  - {{ from: {entry}, to: {head}, parallel: true, fan_in: {fan_in}{edge} }}\n"));
+            let (nodes, outlived) = (self.nodes.len(), self.outlives);
+            self.outlives |= has_values;
             self.sequence(&head, &fan_in, &mut inside);
+            self.outlives = outlived;
+            if has_values {
+                let nodes = self.nodes[nodes..].to_owned();
+                edge += &self.fallback(&inside.scope[place.scope.len()..], &nodes);
+            }
+            edges.push(format!("  - {{ from: {entry}, to: {head}, parallel: true, fan_in: {fan_in}{edge} }}\n"));
             after.extend(inside.scope.into_iter().skip(place.scope.len()));
         }
         // The order of the branches is that of the edges, not of the nodes.
@@ -518,7 +607,7 @@ impl Writer<'_> {
         self.node(entry, &format!("{work}, goto: {to}"));
     }
 
-    fn dataflow(&mut self) {
+    fn dataflow(&mut self) -> Scope {
         let count = self.rng.usize(2..10);
         // What each node may read: what it needs, and what that may read.
         let mut scopes: Vec<(String, Scope)> = Vec::new();
@@ -545,14 +634,23 @@ impl Writer<'_> {
             } else {
                 let mut settings = self.settings();
                 place.maybe = self.allow_failure;
-                if !self.allow_failure && self.one_in(4) {
+                let has_values = !self.allow_failure && self.one_in(6);
+                if !self.allow_failure && !has_values && self.one_in(4) {
                     place.maybe = true;
                     settings.push_str(", allow_failure: true");
                 }
-                self.work(&mut place) + &settings
+                let before = place.scope.len();
+                self.outlives = has_values;
+                let work = self.work(&mut place);
+                self.outlives = false;
+                if has_values {
+                    settings += &self.fallback(&place.scope[before..], &work);
+                }
+                work + &settings
             };
             self.node(&name, &format!("{work}, needs: [{}]", needs.join(", ")));
             scopes.push((name, place.scope));
         }
+        scopes.into_iter().flat_map(|(_, scope)| scope).collect()
     }
 }

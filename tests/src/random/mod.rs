@@ -23,6 +23,9 @@ use tea_build::{
     source::Sources,
 };
 
+/// What a state holds besides keys: what `finally` told after a success.
+pub const FINALLY: &str = "finally";
+
 /// A state, by the names of its keys.
 pub type State = BTreeMap<String, rust::Value>;
 

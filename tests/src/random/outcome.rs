@@ -2,7 +2,7 @@
 
 use tea_build::plan::Plan;
 
-use super::{State, rust::Failed, rust::Value};
+use super::{FINALLY, State, rust::Failed, rust::Value};
 
 /// How a program shows the values of its keys, as Rust source.
 pub const SHOW: &str = r#"
@@ -42,7 +42,9 @@ impl<T: Show> Show for Option<T> {
 /// If a key is unset that is always set.
 #[must_use]
 pub fn shown(plan: &Plan, ended: &Result<State, Failed>) -> String {
-    let Ok(state) = ended else { return "failed".to_owned() };
+    let Ok(state) = ended else {
+        return if plan.finally.is_empty() { "failed".to_owned() } else { "failed finally=1".to_owned() };
+    };
     let values = plan.keys.iter().filter(|key| key.output).map(|key| {
         let value = state.get(&key.name.value).map(|value| match value {
             Value::Number(number) => format!("{number}"),
@@ -53,7 +55,11 @@ pub fn shown(plan: &Plan, ended: &Result<State, Failed>) -> String {
         assert!(value.is_some() || !key.always_set, "`{}` is unset", key.name.value);
         format!("{}={}", key.name.value, value.unwrap_or_else(|| "-".to_owned()))
     });
-    values.collect::<Vec<_>>().join(" ")
+    let finally = state.get(FINALLY).map(|told| match told {
+        Value::Number(number) => format!("finally={number}"),
+        other => panic!("{other:?} of `finally`"),
+    });
+    values.chain(finally).collect::<Vec<_>>().join(" ")
 }
 
 /// The names of the keys of a plan's output.

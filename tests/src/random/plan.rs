@@ -10,8 +10,8 @@ use tea_build::plan::{
 };
 
 use super::{
-    Memory, State, Write,
-    rust::{Ended, Failed, Locals, Value, attempts, evaluate, holds},
+    FINALLY, Memory, State, Write,
+    rust::{Ended, Failed, Locals, Value, at_end, attempts, evaluate, holds},
 };
 
 /// The state at the end of a run on `n`.
@@ -26,7 +26,15 @@ pub fn run(plan: &Plan, n: u64) -> Result<State, Failed> {
     for key in plan.keys.iter().filter(|key| key.input && key.default.is_none()) {
         memory.state.insert(key.name.value.clone(), Value::Number(n));
     }
-    Interpreter { plan, called: &plan.called }.run(memory, 1)
+    let mut state = Interpreter { plan, called: &plan.called }.run(memory, 1)?;
+    for block in &plan.finally {
+        let Work::Run(node) = &block.steps[0].work else { panic!("what runs at the end is a node") };
+        let code = node.action.code().next().expect("its Rust");
+        let key = |name: &str| plan.keys.iter().find(|key| key.name.value == name).expect("a key");
+        let told = evaluate(&code.rust.text, &|name| at_end(name, &state, |name| key(name).input))?;
+        state.insert(FINALLY.to_owned(), told);
+    }
+    Ok(state)
 }
 
 struct Interpreter<'p> {
@@ -148,7 +156,8 @@ impl Interpreter<'_> {
                         led_to.extend(end);
                         written
                     }
-                    Err(Failed) if task.policy.allow_failure == Some(true) => Vec::new(),
+                    Err(Failed) if region.join.is_some() => Vec::new(),
+                    Err(Failed) if task.policy.allow_failure == Some(true) => self.fallback(task)?,
                     Err(Failed) => return Err(Failed),
                 });
             } else {
@@ -157,10 +166,27 @@ impl Interpreter<'_> {
             }
             results.push(ended);
         }
+        if let Some(join) = region.join {
+            let succeeded = results.iter().filter(|ended| ended.success).count();
+            assert!(succeeded <= join as usize, "it depends on the timing which of {succeeded} are the first {join}");
+            if succeeded < join as usize {
+                return Err(Failed);
+            }
+        }
         for written in &writes {
             memory.join(written);
         }
         Ok(results)
+    }
+
+    /// What a task leaves that has failed.
+    fn fallback(&self, task: &Task) -> Result<Vec<Write>, Failed> {
+        let write = |(key, code): &(KeyId, Code)| {
+            let value = evaluate(&code.rust.text, &|name| panic!("`{name}` in a fallback"))?;
+            let key = &self.plan.keys[key.0 as usize];
+            Ok(Write { key: key.name.value.clone(), value, reduce: key.reduce.is_some() })
+        };
+        task.fallback.iter().map(write).collect()
     }
 
     /// Whether others see what a task wrote.

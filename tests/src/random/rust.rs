@@ -59,6 +59,16 @@ pub fn holds(text: &str, name: &dyn Fn(&str) -> Value) -> Result<bool, Failed> {
     Ok(evaluate(text, name)? == Value::Number(1))
 }
 
+/// What a name stands for in `finally`, after a success.
+#[must_use]
+pub fn at_end(name: &str, state: &State, is_input: impl Fn(&str) -> bool) -> Value {
+    match name {
+        "outcome" => Value::Number(1),
+        _ if is_input(name) => state[name].clone(),
+        _ => Value::Maybe(state.get(name).cloned().map(Box::new)),
+    }
+}
+
 /// What Rust may name besides keys.
 #[derive(Debug, Clone, Copy)]
 pub struct Locals<'a> {
@@ -121,6 +131,7 @@ impl Evaluation<'_> {
         let number = |expr: &Expr| self.number(expr);
         Ok(match expr {
             Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => Value::Number(int.base10_parse().expect("a number")),
+            Expr::Lit(ExprLit { lit: Lit::Bool(bool), .. }) => Value::Number(u64::from(bool.value)),
             Expr::Path(path) => (self.name)(&path.path.require_ident().expect("a name").to_string()),
             Expr::Reference(inner) => eval(&inner.expr)?,
             Expr::Cast(inner) => eval(&inner.expr)?,
@@ -184,6 +195,17 @@ fn sure(seed: u64, values: &[u64]) -> u64 {
     assert!(value % 8 != 0, "{value} is no good");
     value
 }
+/// Fails unless it is this one's turn, or if it is.
+fn turn(own: u64, of: u64, is: bool, number: u64) -> Result<u64, String> {
+    if (number % of == own) == is { Ok(number) } else { Err("not its turn".to_owned()) }
+}
+/// What `finally` told last.
+static LAST: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+/// Tells how the run ended. After a failure, what keys are may depend on the timing.
+fn last(outcome: &tea_runtime::RunOutcome, values: &[u64]) {
+    let told = if outcome.is_success() { mix(4, values) + 2 } else { 1 };
+    LAST.store(told, std::sync::atomic::Ordering::Relaxed);
+}
 /// None to three numbers.
 fn list(seed: u64, values: &[u64]) -> Vec<u64> {
     let first = mix(seed, values);
@@ -226,6 +248,10 @@ fn call_prelude(name: &str, arguments: &[Value]) -> Result<Value, Failed> {
         ("mix", [seed, values]) => Value::Number(mixed(seed, values)),
         ("shaky", [seed, values]) => fails(mixed(seed, values), 3)?,
         ("sure", [seed, values]) => fails(mixed(seed, values), 8)?,
+        ("turn", [Value::Number(own), Value::Number(of), Value::Number(is), Value::Number(number)]) => {
+            if (number % of == *own) == (*is == 1) { Value::Number(*number) } else { return Err(Failed) }
+        }
+        ("last", [Value::Number(1), Value::List(values)]) => Value::Number(mix(4, values) + 2),
         ("list", [seed, values]) => {
             let first = mixed(seed, values);
             Value::List((0..first % 4).map(|index| mix(index, &[first])).collect())

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use super::{
-    kit::{Kit, appends, chain, fan_out, kinds, leak, node, puts, run, run_with, task},
+    kit::{Kit, appends, chain, fan_out, kinds, leak, node, put, puts, run, run_with, task},
     records::Scratch,
 };
 use crate::{
@@ -106,6 +106,35 @@ fn several_winners_join_in_declared_order() {
         let list = view.get(list);
         assert!(list.len() == 2 && list[0] < list[1], "{list:?}");
     }
+}
+
+/// The last winner in declared order gives the value, also if it was not the last to succeed.
+#[test]
+fn the_order_of_winners_does_not_depend_on_who_was_first() {
+    let mut kit = Kit::default();
+    let number = kit.key::<i64>("number");
+    let is_done = leak(AtomicUsize::new(0));
+    let waits = node("waits", move |view, _| {
+        while is_done.load(Ordering::Relaxed) == 0 {
+            std::thread::yield_now();
+        }
+        put(view, number, 1)
+    });
+    let tasks = vec![
+        task("waits", kit.block(vec![waits])).writes(number, false),
+        task("second", kit.block(vec![puts("writes", number, 2)])).writes(number, false),
+        task("stubborn", kit.block(vec![stubborn()])),
+    ];
+    let (plan, _) = joined(kit, (2, 3), tasks);
+    let listener = |event: &Event<'_>| {
+        if let Event::BranchFinished { result, .. } = event
+            && result.branch == "second"
+        {
+            is_done.store(1, Ordering::Relaxed);
+        }
+    };
+    let options = Options { events: Events::new(vec![Arc::new(listener)]), ..Options::default() };
+    assert_eq!(*builder::run(plan, Vec::new(), options).unwrap().get(number), 2);
 }
 
 #[test]
@@ -247,7 +276,7 @@ fn retries_and_fallbacks_of_others_do_not_matter() {
     let tries = leak(AtomicUsize::new(0));
     let flaky = node("flaky", move |view, _| match tries.fetch_add(1, Ordering::Relaxed) {
         0 => Err("not yet".into()),
-        _ => super::kit::put(view, number, 1),
+        _ => put(view, number, 1),
     });
     let flaky = task("flaky", kit.block(vec![flaky])).writes(number, false).config(config);
     let tasks = vec![flaky, task("never", kit.block(vec![never()]))];

@@ -40,6 +40,8 @@ pub(super) struct FanOut {
     heads: Vec<Head>,
     /// In the order in which their values are combined.
     pub(super) parts: Vec<Part>,
+    /// How many parts have to succeed, if not all.
+    pub(super) join: Option<usize>,
     /// A part runs when what it needs has ended, whatever it ended with.
     pub(super) dataflow: bool,
 }
@@ -49,6 +51,7 @@ struct Head {
     node: NodeIndex,
     when: Option<String>,
     policy: Policy,
+    fallback: BTreeMap<String, String>,
 }
 
 /// What runs, is retried and fails by itself.
@@ -60,6 +63,8 @@ pub(super) struct Part {
     /// The parts that lead to it.
     pub(super) needs: BTreeSet<usize>,
     pub(super) policy: Policy,
+    /// What keys are after a failure.
+    pub(super) fallback: BTreeMap<String, String>,
 }
 
 /// The order of a workflow.
@@ -103,8 +108,9 @@ impl Order {
                 Some(_) => Policy::default(),
                 None => file.policy(file.nodes[first].written_policy()),
             },
+            fallback: file.nodes[first].fallback(),
         });
-        let fan_out = FanOut { fan_in: Place::End, heads: Vec::new(), parts: parts.collect(), dataflow: true };
+        let fan_out = FanOut { fan_in: Place::End, heads: Vec::new(), parts: parts.collect(), join: None, dataflow: true };
         let mut ways = vec![Ways { choices: Vec::new(), rest: Rest::To(vec![Place::End]) }; needs.len()];
         ways.push(Ways { choices: Vec::new(), rest: Rest::FanOut(0) });
         Self { ways, fan_outs: vec![fan_out] }
@@ -154,15 +160,19 @@ impl Order {
         }
         let mut always = Vec::new();
         let mut heads = Vec::new();
-        let mut fan_in = None;
+        let (mut fan_in, mut join) = (None, None);
         for edge in file.edges.iter().filter(|edge| edge.from == name) {
             let targets = edge.to().map(|to| place(file, &to[0]));
             if edge.parallel {
                 fan_in = edge.fan_in.as_ref().map(|name| place(file, name));
+                join = join.or(edge.join());
                 heads.extend(targets.map(|to| match to {
-                    Place::Node(node) => {
-                        Head { node, when: edge.when.clone(), policy: file.policy(edge.written_policy()) }
-                    }
+                    Place::Node(node) => Head {
+                        node,
+                        when: edge.when.clone(),
+                        policy: file.policy(edge.written_policy()),
+                        fallback: edge.fallback(),
+                    },
                     Place::End => panic!("`__end__` is no branch"),
                 }));
             } else if let Some(when) = &edge.when {
@@ -176,7 +186,7 @@ impl Order {
         }
         if let Some(fan_in) = fan_in {
             ways.rest = Rest::FanOut(self.fan_outs.len());
-            self.fan_outs.push(FanOut { fan_in, heads, parts: Vec::new(), dataflow: false });
+            self.fan_outs.push(FanOut { fan_in, heads, parts: Vec::new(), join, dataflow: false });
         }
         ways
     }
@@ -298,12 +308,15 @@ impl Order {
                 .iter()
                 .map(|need| order.iter().position(|other| other == need).expect("all are in order"))
                 .collect();
-            let (when, policy) = match head(*first).map(|head| &fan_out.heads[head]) {
-                Some(head) => (head.when.clone(), head.policy),
-                None => (None, parts[*needs.first().expect("something leads to it")].policy),
+            let (when, policy, fallback) = match head(*first).map(|head| &fan_out.heads[head]) {
+                Some(head) => (head.when.clone(), head.policy, head.fallback.clone()),
+                None => {
+                    let before = &parts[*needs.first().expect("something leads to it")];
+                    (None, before.policy, before.fallback.clone())
+                }
             };
             let nodes = members.iter().copied().filter(|node| part_of(*node) == *first).collect();
-            parts.push(Part { first: *first, nodes, when, needs, policy });
+            parts.push(Part { first: *first, nodes, when, needs, policy, fallback });
         }
         parts
     }

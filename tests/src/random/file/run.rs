@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{
     super::{
-        Memory, State, Write,
-        rust::{Ended, Failed, Locals, Value, attempts, evaluate, holds},
+        FINALLY, Memory, State, Write,
+        rust::{Ended, Failed, Locals, Value, at_end, attempts, evaluate, holds},
     },
     order::{FanOut, NodeIndex, Order, Part, Place, Rest},
     text::{File, Node},
@@ -29,6 +29,11 @@ pub fn run(file: &File, n: u64) -> Result<State, Failed> {
     }
     let order = Order::new(file);
     Run { file, order: &order }.block(None, &mut memory, 1)?;
+    for node in &file.finally {
+        let is_input = |name: &str| file.state_schema[name].input;
+        let told = evaluate(&node.run, &|name| at_end(name, &memory.state, is_input))?;
+        memory.state.insert(FINALLY.to_owned(), told);
+    }
     Ok(memory.state)
 }
 
@@ -40,22 +45,23 @@ struct Run<'f> {
 /// How a part ended.
 enum End {
     Skipped,
-    Failed,
+    /// With what it leaves.
+    Failed(Vec<Write>),
     Done { written: Vec<Write>, read: BTreeSet<String>, led_to: Vec<NodeIndex> },
 }
 
 impl End {
     fn written(&self) -> &[Write] {
         match self {
-            Self::Done { written, .. } => written,
-            Self::Skipped | Self::Failed => &[],
+            Self::Done { written, .. } | Self::Failed(written) => written,
+            Self::Skipped => &[],
         }
     }
 
     fn read(&self) -> impl Iterator<Item = &String> {
         let read = match self {
             Self::Done { read, .. } => Some(read),
-            Self::Skipped | Self::Failed => None,
+            Self::Skipped | Self::Failed(_) => None,
         };
         read.into_iter().flatten()
     }
@@ -71,7 +77,10 @@ impl Run<'_> {
                 let pair = [&ends[earlier], &ends[later]];
                 for (one, other) in [(pair[0], pair[1]), (pair[1], pair[0])] {
                     let (writes, also) = (keys(one), keys(other));
-                    let both = also.iter().filter(|key| self.file.state_schema[*key].reduce.is_none());
+                    // With `join`, the last of those that count gives the value.
+                    let both = also
+                        .iter()
+                        .filter(|key| fan_out.join.is_none() && self.file.state_schema[*key].reduce.is_none());
                     if let Some(key) = both.chain(other.read()).find(|key| writes.contains(*key)) {
                         panic!(
                             "`{key}` is used by parts {earlier} and {later} of a fan-out, which run at the same time"
@@ -225,7 +234,7 @@ impl Run<'_> {
         for (part, starts) in fan_out.parts.iter().zip(starts) {
             let led_to = |need: &usize| match &ends[*need] {
                 End::Done { led_to, .. } => led_to.contains(&part.first),
-                End::Skipped | End::Failed => false,
+                End::Skipped | End::Failed(_) => false,
             };
             let runs = starts && (fan_out.dataflow || part.needs.is_empty() || part.needs.iter().any(led_to));
             let (end, attempts) = if runs {
@@ -237,7 +246,10 @@ impl Run<'_> {
                 });
                 match tried {
                     (Ok(end), attempts) => (end, attempts),
-                    (Err(Failed), attempts) if part.policy.allows_failure() => (End::Failed, attempts),
+                    (Err(Failed), attempts) if fan_out.join.is_some() => (End::Failed(Vec::new()), attempts),
+                    (Err(Failed), attempts) if part.policy.allows_failure() => {
+                        (End::Failed(self.fallback(part)?), attempts)
+                    }
                     (Err(Failed), _) => return Err(Failed),
                 }
             } else {
@@ -251,12 +263,28 @@ impl Run<'_> {
             });
             ends.push(end);
         }
+        if let Some(join) = fan_out.join {
+            let succeeded = ends.iter().filter(|end| matches!(end, End::Done { .. })).count();
+            assert!(succeeded <= join, "it depends on the timing which of {succeeded} branches are the first {join}");
+            if succeeded < join {
+                return Err(Failed);
+            }
+        }
         self.assert_no_race(fan_out, &ends);
         for end in &ends {
             memory.join(end.written());
             memory.read.borrow_mut().extend(end.read().cloned());
         }
         Ok(results)
+    }
+
+    /// What a part leaves that has failed.
+    fn fallback(&self, part: &Part) -> Result<Vec<Write>, Failed> {
+        let write = |(key, value): (&String, &String)| {
+            let value = evaluate(value, &|name| panic!("`{name}` in a fallback"))?;
+            Ok(Write { key: key.clone(), value, reduce: self.file.state_schema[key].reduce.is_some() })
+        };
+        part.fallback.iter().map(write).collect()
     }
 
     fn write(&self, memory: &mut Memory, key: &str, value: Value) {

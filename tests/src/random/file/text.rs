@@ -13,6 +13,8 @@ pub struct File {
     pub(super) nodes: Vec<Node>,
     #[serde(default)]
     pub(super) edges: Vec<Edge>,
+    #[serde(default)]
+    pub(super) finally: Vec<Finally>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -52,8 +54,36 @@ pub(super) struct Node {
     pub(super) item_var: Option<String>,
     pub(super) index_var: Option<String>,
     pub(super) failures: Option<String>,
-    allow_failure: Option<bool>,
+    allow_failure: Option<Allow>,
     retry: Option<Retry>,
+}
+
+/// `allow_failure`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Allow {
+    Bool(bool),
+    /// What keys are after a failure.
+    Values(BTreeMap<String, String>),
+}
+
+impl Allow {
+    fn holds(allow: Option<&Self>) -> Option<bool> {
+        allow.map(|allow| !matches!(allow, Self::Bool(false)))
+    }
+
+    fn values(allow: Option<&Self>) -> BTreeMap<String, String> {
+        match allow {
+            Some(Self::Values(values)) => values.clone(),
+            _ => BTreeMap::new(),
+        }
+    }
+}
+
+/// A node of `finally`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Finally {
+    pub(super) run: String,
 }
 
 /// A workflow that is written in a node: nodes in a row, each with one output. The generator writes no other.
@@ -99,8 +129,17 @@ pub(super) struct Edge {
     #[serde(default)]
     pub(super) parallel: bool,
     pub(super) fan_in: Option<String>,
-    allow_failure: Option<bool>,
+    join: Option<Join>,
+    allow_failure: Option<Allow>,
     retry: Option<Retry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Join {
+    Count(usize),
+    /// `first`.
+    Word(String),
 }
 
 #[derive(Debug, Deserialize)]
@@ -196,11 +235,32 @@ impl Node {
     }
 
     pub(super) fn written_policy(&self) -> Policy {
-        Policy { allow_failure: self.allow_failure, retry: self.retry }
+        Policy { allow_failure: Allow::holds(self.allow_failure.as_ref()), retry: self.retry }
+    }
+
+    /// What keys are after a failure.
+    pub(super) fn fallback(&self) -> BTreeMap<String, String> {
+        Allow::values(self.allow_failure.as_ref())
     }
 }
 
 impl Edge {
+    /// How many branches have to succeed, if not all.
+    pub(super) fn join(&self) -> Option<usize> {
+        self.join.as_ref().map(|join| match join {
+            Join::Count(count) => *count,
+            Join::Word(word) => {
+                assert_eq!(word, "first");
+                1
+            }
+        })
+    }
+
+    /// What keys are after a failure.
+    pub(super) fn fallback(&self) -> BTreeMap<String, String> {
+        Allow::values(self.allow_failure.as_ref())
+    }
+
     /// What it leads to: nodes, or of branches that are written as lists all of their nodes.
     pub(super) fn to(&self) -> impl Iterator<Item = &[String]> {
         let (node, branches) = match &self.to {
@@ -211,6 +271,6 @@ impl Edge {
     }
 
     pub(super) fn written_policy(&self) -> Policy {
-        Policy { allow_failure: self.allow_failure, retry: self.retry }
+        Policy { allow_failure: Allow::holds(self.allow_failure.as_ref()), retry: self.retry }
     }
 }
