@@ -209,7 +209,7 @@ nodes:
     allow_failure: { call: given()? }
   - { name: show, run: 'format!("{words:?} {count} {call}")', output: report }
 "#,
-        beside: r#"fn given() -> Result<u32, String> { Ok(3) }"#,
+        beside: "fn given() -> Result<u32, String> { Ok(3) }",
         report: r#"["a", "b"] 15 3"#,
     },
     Case {

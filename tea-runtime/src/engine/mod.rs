@@ -12,7 +12,7 @@
 //! | `run`, `settings`, `site` | what is shared in a run, or computed once per run |
 //! | `cache` | results of nodes and items, which all runs share |
 //! | `records` | what a run records, and what it takes from earlier records |
-//! | `serve` | units from another process |
+//! | `serve`, `planned` | units from another process |
 
 mod attempt;
 mod block;
@@ -22,6 +22,8 @@ mod call;
 mod fan_out;
 mod finally;
 mod items;
+#[cfg(feature = "remote")]
+mod planned;
 pub(crate) mod records;
 mod root;
 mod run;
@@ -33,7 +35,7 @@ mod site;
 mod tests;
 
 #[cfg(feature = "remote")]
-pub(crate) use self::serve::Planned;
+pub(crate) use self::planned::Planned;
 pub use self::{
     records::{Outlook, Prospect},
     root::{Failed, run},

@@ -144,44 +144,6 @@ impl Server {
     }
 }
 
-/// A run of another process, for who passes its units on without reading them.
-#[cfg(feature = "remote")]
-pub(crate) struct Planned {
-    plan: &'static Plan,
-    settings: Settings,
-}
-
-#[cfg(feature = "remote")]
-impl Planned {
-    /// A run of the workflow with this name, with the caller's changes of settings.
-    ///
-    /// # Errors
-    /// If this program does not contain the workflow.
-    pub(crate) fn received(module: &str, workflow: &str, settings: &[u8]) -> Result<Self, Box<Failure>> {
-        let plan = plan(module, workflow)?;
-        let (settings, _) = Settings::received(settings).map_err(transport)?;
-        Ok(Self { plan, settings })
-    }
-
-    /// Its workflow.
-    pub(crate) fn plan(&self) -> &'static Plan {
-        self.plan
-    }
-
-    /// The name and the settings of the branch or map of a unit; `None` if there is none.
-    pub(crate) fn site(&self, head: &UnitHead<'_>) -> Option<(&'static str, &'static crate::policy::ParallelConfig)> {
-        let (name, index, planned) = match self.plan.sites.get(head.site as usize)? {
-            Site::Region(region) => {
-                let index = usize::try_from(head.first).ok()?;
-                let task = region.tasks.get(index)?;
-                (task.name, index, task.config)
-            }
-            Site::Map(map) => (map.name, 0, map.config),
-        };
-        Some((name, self.settings.of(head.site, index, planned)))
-    }
-}
-
 fn read_view(
     specs: &'static [KeySpec],
     keys: &'static [u32],
@@ -195,7 +157,7 @@ fn read_view(
     Ok(view)
 }
 
-fn plan(module: &str, name: &str) -> Result<&'static Plan, Box<Failure>> {
+pub(super) fn plan(module: &str, name: &str) -> Result<&'static Plan, Box<Failure>> {
     let plans = inventory::iter::<Registered>().map(|registered| registered.0);
     let mut plans = plans.filter(|plan| plan.module == module && plan.name == name);
     match (plans.next(), plans.next()) {

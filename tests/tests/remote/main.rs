@@ -1,6 +1,7 @@
 //! Branches with `remote`, through agents that a command line starts on this machine.
 
 mod lost;
+mod rows;
 mod same;
 mod ssh;
 mod wrong;

@@ -8,8 +8,8 @@ use super::*;
 /// A pool of these hosts.
 fn stage(names: &[&str], slots: u32) -> Stage {
     let stage = Stage::new(1, 1);
-    let hosts: String = names.iter().map(|name| format!("[[ssh.host]]\nname = {name:?}\n")).collect();
-    fs::write(stage.path("pool.toml"), format!("engine = \"ssh\"\nslots = {slots}\n{hosts}")).unwrap();
+    let hosts: Vec<_> = names.iter().map(|name| format!("[[ssh.host]]\nname = {name:?}\n")).collect();
+    fs::write(stage.path("pool.toml"), format!("engine = \"ssh\"\nslots = {slots}\n{}", hosts.concat())).unwrap();
     stage
 }
 

@@ -56,7 +56,6 @@ fn unrecorded(plan: &'static Plan) -> &'static Plan {
         finally,
         sites,
         workflows,
-        finally: &[],
         max_workers,
         checkpoint,
         identities,

@@ -49,8 +49,12 @@ const ENDING: Duration = Duration::from_secs(1);
 /// How often it is looked for the end of a process where the system does not report it.
 const ENDED_LOOK: Duration = Duration::from_millis(50);
 
-/// How often it is said that an agent has not come: the command that starts it may have to wait for a machine.
-const STILL_STARTING: Duration = Duration::from_secs(30);
+/// How long an agent that has nothing to say is left alone.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// How often it is said that nothing is heard of an agent. The command that starts it may have to wait for a machine, and one that
+/// is there may be stopped for a while: neither is an error.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// Runs agents on a host, one after the other, until the host is not needed or cannot be used.
 pub(super) fn run(pool: &Arc<Pool>, at: usize) {
@@ -191,6 +195,38 @@ enum Greeting {
     Done,
 }
 
+/// For how long nothing has been heard of an agent.
+struct Silence {
+    since: Instant,
+    /// When it is asked, or this is told, next.
+    due: Instant,
+    told: Instant,
+}
+
+impl Silence {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { since: now, due: now + HEARTBEAT, told: now }
+    }
+
+    fn due(&self) -> Instant {
+        self.due
+    }
+
+    fn ends(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Nothing was heard until `now`. Returns for how many seconds, if that is to be told.
+    fn goes_on(&mut self, now: Instant) -> Option<u64> {
+        self.due = now + HEARTBEAT;
+        (now - self.told >= SILENCE).then(|| {
+            self.told = now;
+            (now - self.since).as_secs()
+        })
+    }
+}
+
 /// The streams of an agent.
 struct Link<'a> {
     pool: &'a Arc<Pool>,
@@ -208,8 +244,8 @@ struct Link<'a> {
 impl Link<'_> {
     /// Serves the agent until it ends. Returns why, if its end does not say so.
     fn serve(&mut self, group: &Group, ended: Option<&OwnedFd>) -> Option<String> {
-        let (mut goodbye, mut remind) = (None, Instant::now() + STILL_STARTING);
-        let started = Instant::now();
+        let mut goodbye = None;
+        let mut silence = Silence::new();
         loop {
             if goodbye.is_none() && self.is_over() {
                 if !self.greeted() {
@@ -233,14 +269,15 @@ impl Link<'_> {
             if self.outbox.is_waiting() {
                 fds.push(PollFd::from_borrowed_fd(self.outbox.stream(), PollFlags::OUT));
             }
-            let until = goodbye.or((!self.greeted()).then_some(remind));
-            wait(&fds, until.map(|until| until.saturating_duration_since(Instant::now())));
+            let until = goodbye.unwrap_or_else(|| silence.due());
+            wait(&fds, Some(until.saturating_duration_since(Instant::now())));
             wake.clear();
             self.print();
             match self.receive() {
                 // A command that has ended may have left its streams to others: what it started is not served.
                 Ok(Received::Nothing) if group.has_ended() => return None,
-                Ok(Received::Something | Received::Nothing) => {}
+                Ok(Received::Something) => silence.ends(),
+                Ok(Received::Nothing) => {}
                 Ok(Received::End) => return None,
                 Err(why) => return Some(why),
             }
@@ -248,10 +285,15 @@ impl Link<'_> {
             if goodbye.is_some_and(|goodbye| goodbye <= now) {
                 return Some("it did not end when it was told to".to_owned());
             }
-            if !self.greeted() && remind <= now {
-                remind = now + STILL_STARTING;
-                let waited = started.elapsed().as_secs();
-                self.warn(&format!("its agent has not come yet, {waited} s after it was started"));
+            if goodbye.is_none() && silence.due() <= now {
+                if self.greeted() {
+                    self.outbox.add(&ToAgent::Ping);
+                }
+                if let Some(seconds) = silence.goes_on(now) {
+                    let what = if self.greeted() { "nothing was heard of it" } else { "its agent has not come" };
+                    let way_out = "if its machine is gone, end the process that leads there";
+                    self.warn(&format!("{what} for {seconds} s: {way_out}, which is {}", group.pid()));
+                }
             }
         }
     }

@@ -15,7 +15,9 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tea_runtime::{CancellationToken, ItemFailure, event::Event, include_workflow, result::ParallelFlowResult};
+use tea_runtime::{
+    Builder, CancellationToken, ItemFailure, event::Event, include_workflow, plan::Workflow, result::ParallelFlowResult,
+};
 use tests::behave::{behave, gate};
 
 use self::{
@@ -65,6 +67,14 @@ fn join(mut all: Vec<(usize, String)>, more: Vec<(usize, String)>) -> Vec<(usize
     all
 }
 
+/// The run, with the pool that the variable `TEA_TESTS_POOL` names.
+fn pooled<W: Workflow>(run: Builder<W>) -> Builder<W> {
+    match std::env::var_os("TEA_TESTS_POOL") {
+        Some(pool) => run.pool(pool),
+        None => run,
+    }
+}
+
 fn main() -> ExitCode {
     gate();
     // With a command line of its own, and its signals.
@@ -98,7 +108,7 @@ fn run(flow: &str, input: &str) -> Result<Value, Box<dyn Error>> {
         ($($name:ident)*) => {
             match flow {
                 $(stringify!($name) => {
-                    let output = $name::run($name::Input::new(serde_json::from_str(input)?))?;
+                    let output = pooled($name::builder()).run($name::Input::new(serde_json::from_str(input)?))?;
                     let done = output.done.map(|done| done.into_iter().map(brief).collect::<Vec<_>>());
                     return Ok(json!({ "results": output.results, "done": done }));
                 })*

@@ -110,7 +110,8 @@ impl Order {
             },
             fallback: file.nodes[first].fallback(),
         });
-        let fan_out = FanOut { fan_in: Place::End, heads: Vec::new(), parts: parts.collect(), join: None, dataflow: true };
+        let fan_out =
+            FanOut { fan_in: Place::End, heads: Vec::new(), parts: parts.collect(), join: None, dataflow: true };
         let mut ways = vec![Ways { choices: Vec::new(), rest: Rest::To(vec![Place::End]) }; needs.len()];
         ways.push(Ways { choices: Vec::new(), rest: Rest::FanOut(0) });
         Self { ways, fan_outs: vec![fan_out] }
@@ -308,12 +309,11 @@ impl Order {
                 .iter()
                 .map(|need| order.iter().position(|other| other == need).expect("all are in order"))
                 .collect();
-            let (when, policy, fallback) = match head(*first).map(|head| &fan_out.heads[head]) {
-                Some(head) => (head.when.clone(), head.policy, head.fallback.clone()),
-                None => {
-                    let before = &parts[*needs.first().expect("something leads to it")];
-                    (None, before.policy, before.fallback.clone())
-                }
+            let (when, policy, fallback) = if let Some(head) = head(*first).map(|head| &fan_out.heads[head]) {
+                (head.when.clone(), head.policy, head.fallback.clone())
+            } else {
+                let before = &parts[*needs.first().expect("something leads to it")];
+                (None, before.policy, before.fallback.clone())
             };
             let nodes = members.iter().copied().filter(|node| part_of(*node) == *first).collect();
             parts.push(Part { first: *first, nodes, when, needs, policy, fallback });

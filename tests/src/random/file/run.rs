@@ -47,7 +47,11 @@ enum End {
     Skipped,
     /// With what it leaves.
     Failed(Vec<Write>),
-    Done { written: Vec<Write>, read: BTreeSet<String>, led_to: Vec<NodeIndex> },
+    Done {
+        written: Vec<Write>,
+        read: BTreeSet<String>,
+        led_to: Vec<NodeIndex>,
+    },
 }
 
 impl End {
