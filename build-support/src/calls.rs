@@ -181,7 +181,7 @@ fn outer_names(workflow: &Workflow) -> Vec<Spanned<String>> {
             body.extend(outer_names(inner));
         }
         if let Work::Map(map) = &node.work {
-            names.extend(map.items.names.iter().cloned());
+            names.extend(map.items().flat_map(|items| items.names.iter().cloned()));
             let item = resolve::hidden(map);
             body.retain(|name| !item.contains(&name.value.as_str()));
         }

@@ -118,9 +118,9 @@ fn is_passed_on(graph: &Graph<'_>, node: usize, name: &str) -> bool {
     let Some(work) = graph.workflow.nodes.get(node).map(|node| &node.work) else { return false };
     let items = match work {
         Work::Run(_) => None,
-        Work::Map(map) => Some(&map.items),
+        Work::Map(map) => Some(map.items()),
     };
-    work.action().rust().chain(items).any(|rust| rust.text.contains(&format!("({name})")))
+    work.action().rust().chain(items.into_iter().flatten()).any(|rust| rust.text.contains(&format!("({name})")))
 }
 
 /// The branch around a write, but not around the read, that may not start or may fail.

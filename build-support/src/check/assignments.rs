@@ -28,7 +28,7 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
         let own = match &node.work {
             Work::Run(_) => Vec::new(),
             Work::Map(map) => {
-                refuse(&map.items, &[]);
+                map.items().for_each(|items| refuse(items, &[]));
                 resolve::hidden(map)
             }
         };

@@ -40,12 +40,13 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
     flags(graph, found);
     for node in &graph.workflow.nodes {
         let Work::Map(map) = &node.work else { continue };
-        let written = [&map.item_var, &map.index_var].into_iter().flatten();
+        let written = map.variables.iter().filter_map(|variable| variable.name.as_ref()).chain(&map.index_var);
         let hidden = written.map(|name| (name.value.as_str(), name.span));
         // The name that an item has by default hides a key only where it is used.
         let unnamed = map
-            .item_var
-            .is_none()
+            .variables
+            .iter()
+            .any(|variable| variable.name.is_none())
             .then(|| map.run.rust().flat_map(|rust| &rust.names).find(|name| name.value == resolve::ITEM));
         let unnamed = unnamed.flatten().map(|name| (resolve::ITEM, name.span));
         for (name, span) in hidden.chain(unnamed) {

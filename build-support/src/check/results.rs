@@ -41,7 +41,7 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
             }
             Work::Map(map) => {
                 if let Some(why) = why {
-                    refuse(&map.items, &[], why);
+                    map.items().for_each(|items| refuse(items, &[], why));
                 }
                 map.run.rust().for_each(|rust| refuse(rust, &resolve::hidden(map), "items may run elsewhere"));
             }

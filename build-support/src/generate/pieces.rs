@@ -221,7 +221,11 @@ impl<'a> Pieces<'a> {
         let constant = self.take(&snake(name));
         let index = map.index_var.as_deref().map(variable).unwrap_or_default();
         let separator = if index.is_empty() { "" } else { ", " };
-        let own = format!("({}{separator}{index})", variable(&map.item_var));
+        let own = match &map.variables[..] {
+            [one] => variable(&one.name),
+            several => format!("({})", join(several, " ", |one| variable(&one.name))),
+        };
+        let own = format!("({own}{separator}{index})");
         let mut body = Vec::new();
         match &map.body {
             Action::Rust(code) => {
@@ -251,17 +255,28 @@ impl<'a> Pieces<'a> {
         let wire = wire(name, span, map, plan, sources);
         let head = format!("__tea::map_node! {{ {} {constant} {output} {failures} {wire}", self.module);
         let mut items = Vec::new();
-        if let Some(key) = map.items_key {
-            items.push(Part::Glue(format!("items(in_place {})", constant_of(key))));
-        } else {
-            items.push(Part::Glue(format!("items(given {} =>", scope([&map.items], plan, names))));
-            items.push(Part::Rust(&map.items.rust));
-            items.push(Part::Glue(")".to_owned()));
+        let is_sweep = map.variables.len() > 1;
+        items.push(Part::Glue(if is_sweep { "items(sweep" } else { "items" }.to_owned()));
+        for one in &map.variables {
+            let head = if is_sweep { format!("({} ", variable(&one.name)) } else { String::new() };
+            let tail = if is_sweep { "))" } else { ")" };
+            match one.key {
+                Some(key) => push_glue(&mut items, &format!("{head}(in_place {}{tail}", constant_of(key))),
+                None => {
+                    push_glue(&mut items, &format!("{head}(given {} =>", scope([&one.items], plan, names)));
+                    items.push(Part::Rust(&one.items.rust));
+                    items.push(Part::Glue(tail.to_owned()));
+                }
+            }
+        }
+        if is_sweep {
+            push_glue(&mut items, ")");
         }
         let first_of = |code: &mut dyn Iterator<Item = &Code>| code.map(|code| code.rust.span).min();
         let body_span = first_of(&mut map.body.code());
         // In the order in which they are written, so that each can be put at its place.
-        let order = if map.items_key.is_some() || body_span.is_none_or(|body| map.items.rust.span < body) {
+        let items_span = first_of(&mut map.variables.iter().filter(|one| one.key.is_none()).map(|one| &one.items));
+        let order = if items_span.is_none_or(|items| body_span.is_none_or(|body| items < body)) {
             [items, body]
         } else {
             [body, items]
@@ -274,10 +289,9 @@ impl<'a> Pieces<'a> {
             }
         }
         push_glue(&mut parts, " }");
-        let mut bound: Vec<_> = bound(&map.items, names).collect();
+        let mut bound: Vec<_> = map.items().flat_map(|code| bound(code, names)).collect();
         bound.extend(map.body.code().flat_map(|code| self::bound(code, names)));
-        bound.push(variable(&map.item_var));
-        bound.extend(map.index_var.as_deref().map(variable));
+        bound.extend(map.own_names().into_iter().map(variable));
         self.list.push(Piece { name: constant.clone(), place: span, parts, bound });
         constant
     }
@@ -398,7 +412,7 @@ fn wire(name: &str, span: Span, map: &Map, plan: &Plan, sources: &Sources) -> St
                 .to_owned(),
         ],
     );
-    if map.items_key.is_some() {
+    if map.items_key().is_some() {
         // They are identified by their index.
         return format!("((local) (wired {results}))");
     }

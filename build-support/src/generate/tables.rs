@@ -146,7 +146,7 @@ impl<'a> Writer<'a, '_> {
             step.max_visits,
             match &step.work {
                 Work::Run(node) => reads(node.action.code()),
-                Work::Map(map) => reads(map.body.code().chain([&map.items])),
+                Work::Map(map) => reads(map.body.code().chain(map.items())),
                 Work::FanOut(_) => "[]".to_owned(),
             },
             step.rerun,

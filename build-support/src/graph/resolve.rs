@@ -163,7 +163,7 @@ pub(super) fn accesses(node: &syntax::Node, keys: &Keys<'_>, found: &mut Diagnos
     let own = match &node.work {
         Work::Run(_) => Vec::new(),
         Work::Map(map) => {
-            access.reads = keys.uses(&map.items, &[]).keys;
+            access.reads = map.items().flat_map(|items| keys.uses(items, &[]).keys).collect();
             hidden(map)
         }
     };
@@ -209,8 +209,8 @@ fn written_again(span: Span, first: &NodeWrite, message: String) -> Diagnostic {
 
 /// The names of the item and its index in a map's body.
 pub(crate) fn hidden(map: &syntax::Map) -> Vec<&str> {
-    let item = map.item_var.as_ref().map_or(ITEM, |name| &name.value);
-    std::iter::once(item).chain(map.index_var.as_ref().map(|name| name.value.as_str())).collect()
+    let items = map.variables.iter().map(|variable| variable.name.as_ref().map_or(ITEM, |name| &name.value));
+    items.chain(map.index_var.as_ref().map(|name| name.value.as_str())).collect()
 }
 
 /// A place in the flow.

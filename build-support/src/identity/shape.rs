@@ -48,7 +48,7 @@ fn shape_of(block: &Block, text: &mut String) {
             Work::Map(map) => {
                 let output = map.output.map(|output| (output.key, output.reduce));
                 let _ = writeln!(text, "{:?}", calls(&map.body));
-                writeln!(text, "map {} {output:?} {:?} {:?} {}", map.id, map.failures, map.items_key, map.recorded)
+                writeln!(text, "map {} {output:?} {:?} {:?} {}", map.id, map.failures, map.items_key(), map.recorded)
             }
             Work::FanOut(region) => {
                 let _ = writeln!(text, "fan-out {} {}", region.id, region.dataflow);

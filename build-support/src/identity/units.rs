@@ -244,8 +244,8 @@ impl<'a> Writer<'a> {
             Work::FanOut(_) => return None,
             Work::Run(run) => self.action(&run.action, &[], &mut said),
             Work::Map(map) => {
-                let own: Vec<&str> = [map.item_var.as_str()].into_iter().chain(map.index_var.as_deref()).collect();
-                self.code(&map.items, &[], &mut said);
+                let own = map.own_names();
+                map.items().for_each(|items| self.code(items, &[], &mut said));
                 self.action(&map.body, &own, &mut said);
                 said.text.extend(own.join(" ").into_bytes());
             }
@@ -264,9 +264,7 @@ impl<'a> Writer<'a> {
         let reads: BTreeSet<KeyId> = match &step.work {
             Work::FanOut(_) => return None,
             Work::Run(run) => run.action.code().flat_map(|code| &code.reads).copied().collect(),
-            Work::Map(map) => {
-                map.items.reads.iter().chain(map.body.code().flat_map(|code| &code.reads)).copied().collect()
-            }
+            Work::Map(map) => map.items().chain(map.body.code()).flat_map(|code| &code.reads).copied().collect(),
         };
         said.text.extend((version.len() as u64).to_le_bytes());
         said.text.extend_from_slice(version.as_bytes());

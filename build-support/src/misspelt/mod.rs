@@ -10,7 +10,7 @@ use crate::{
     codes,
     diagnostic::Diagnostic,
     graph::resolve,
-    plan::{Arm, Block, Code, Next, Plan, Work},
+    plan::{Arm, Block, Code, Map, Next, Plan, Work},
     suggest,
     syntax::Rust,
 };
@@ -138,9 +138,11 @@ fn each_code(block: &mut Block, see: &mut impl FnMut(&mut Code, &[&str])) {
         match &mut step.work {
             Work::Run(run) => run.action.code_mut().for_each(|code| see(code, &[])),
             Work::Map(map) => {
-                see(&mut map.items, &[]);
-                let hidden: Vec<_> = std::iter::once(map.item_var.as_str()).chain(map.index_var.as_deref()).collect();
-                map.body.code_mut().for_each(|code| see(code, &hidden));
+                map.variables.iter_mut().for_each(|variable| see(&mut variable.items, &[]));
+                let Map { variables, index_var, body, .. } = &mut **map;
+                let names = variables.iter().map(|variable| variable.name.as_str());
+                let hidden: Vec<_> = names.chain(index_var.as_deref()).collect();
+                body.code_mut().for_each(|code| see(code, &hidden));
             }
             Work::FanOut(region) => {
                 for task in &mut region.tasks {

@@ -142,9 +142,11 @@ impl Dump<'_> {
     fn map(&self, map: &Map) -> Value {
         json!({
             "id": map.id,
-            "items": self.code(&map.items),
-            "items_key": map.items_key.map(|key| self.name(key)),
-            "item_var": map.item_var,
+            "variables": map.variables.iter().map(|variable| json!({
+                "name": variable.name,
+                "items": self.code(&variable.items),
+                "key": variable.key.map(|key| self.name(key)),
+            })).collect::<Vec<_>>(),
             "index_var": map.index_var,
             "body": self.action(&map.body),
             "output": map.output.map(|output| json!({ "key": self.name(output.key), "reduce": output.reduce })),

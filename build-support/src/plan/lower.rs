@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     Action, Arm, Block, Call, Code, CodeId, Input, Key, KeyId, Level, Map, MapOutput, Next, Origin, Output, Outside,
-    Plan, Region, Run, Step, Task, Work,
+    Plan, Region, Run, Step, Task, Variable, Work,
 };
 use crate::{
     graph::{self, Graph, access::Access, copying, crossing, resolve, settings},
@@ -248,14 +248,17 @@ impl Lower<'_, '_> {
             }
             syntax::Work::Map(map) => {
                 let settings = node.parallel.or(&self.graph.workflow.parallel);
-                let items = self.code(&map.items, &[]);
+                let variables = map.variables.iter().map(|variable| {
+                    let items = self.code(&variable.items, &[]);
+                    let name = variable.name.as_ref().map_or(resolve::ITEM, |name| &name.value).to_owned();
+                    Variable { name, key: self.just_a_key(&items), items }
+                });
+                let variables = variables.collect();
                 let output = self.graph.map_output(index);
                 let is_transient = |key| self.graph.keys.entry(key).transient.is_some();
                 Work::Map(Box::new(Map {
                     id: self.site(),
-                    items_key: self.just_a_key(&items),
-                    items,
-                    item_var: map.item_var.as_ref().map_or(resolve::ITEM, |name| &name.value).to_owned(),
+                    variables,
                     index_var: map.index_var.as_ref().map(|name| name.value.clone()),
                     body: self.action(&map.run, &resolve::hidden(map)),
                     recorded: self.graph.workflow.checkpoint.is_some() && !output.is_some_and(is_transient),

@@ -347,12 +347,8 @@ pub enum Level {
 pub struct Map {
     /// Its number in the plan.
     pub id: u32,
-    /// What gives the items.
-    pub items: Code,
-    /// If `items` is just a key (`key`, `&key`, `key.iter()`): items are read in place, without a copy.
-    pub items_key: Option<KeyId>,
-    /// The item's name in `body`.
-    pub item_var: String,
+    /// What the body sees of an item: one variable, or several, of whose values each combination is an item.
+    pub variables: Vec<Variable>,
     /// The index's name in `body`.
     pub index_var: Option<String>,
     /// What is run for each item; what it reads are keys only, not the item and index.
@@ -373,6 +369,39 @@ pub struct Map {
     pub fail_fast: bool,
     /// Where its settings are written.
     pub written: Vec<Origin>,
+}
+
+impl Map {
+    /// The Rust that gives the items.
+    pub fn items(&self) -> impl Iterator<Item = &Code> {
+        self.variables.iter().map(|variable| &variable.items)
+    }
+
+    /// The key whose elements the items are, in place and known by their index.
+    #[must_use]
+    pub fn items_key(&self) -> Option<KeyId> {
+        match &self.variables[..] {
+            [one] => one.key,
+            _ => None,
+        }
+    }
+
+    /// The names of the variables and of the index in the body.
+    #[must_use]
+    pub fn own_names(&self) -> Vec<&str> {
+        self.variables.iter().map(|variable| variable.name.as_str()).chain(self.index_var.as_deref()).collect()
+    }
+}
+
+/// A variable in the body of a map.
+#[derive(Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// What gives its values.
+    pub items: Code,
+    /// If that is just a key (`key`, `&key`, `key.iter()`): values are read in place, without a copy.
+    pub key: Option<KeyId>,
 }
 
 /// Where a map's results go.

@@ -51,6 +51,8 @@ pub(crate) enum Shape {
     Outputs,
     /// A mapping from names to Rust expressions, or a list of names.
     Passes,
+    /// Rust that gives items, or a mapping from variables to such.
+    Items,
     /// The same, with lists in the list.
     Branches,
     /// Rust of the given kind.
@@ -364,8 +366,8 @@ pub(crate) static NODE: Table = Table {
         entry("env", Shape::Texts, "Environment variables that the node reads: their values count as its code, too."),
         entry(
             "items",
-            Shape::Rust(Piece::Expression),
-            "What `dynamic_parallel` runs over: a key or any `IntoIterator`.",
+            Shape::Items,
+            "What `dynamic_parallel` runs over: a key or any `IntoIterator`; or a mapping from variables to such, of which each combination is run.",
         ),
         entry("item_var", Shape::Name, "The item's name in `run`; `item` if not given."),
         entry("index_var", Shape::Name, "The name of the item's index in `run`."),

@@ -72,7 +72,7 @@ impl Workflow {
         }
         for node in &self.nodes {
             if let Work::Map(map) = &node.work {
-                see(false, &map.items);
+                map.items().for_each(|items| see(false, items));
             }
             let action = node.work.action();
             action.rust().for_each(|rust| see(false, rust));
@@ -286,16 +286,30 @@ pub enum Callee {
 /// `type: dynamic_parallel`.
 #[derive(Debug)]
 pub struct Map {
-    /// `items`.
-    pub items: Rust,
-    /// `item_var`; `None` means `item`.
-    pub item_var: Option<Spanned<String>>,
+    /// What the body sees of an item: one variable, or several, of whose values each combination is an item.
+    pub variables: Vec<Variable>,
     /// `index_var`.
     pub index_var: Option<Spanned<String>>,
     /// What is run for each item.
     pub run: Action,
     /// `failures`: the key that holds what failed.
     pub failures: Option<Spanned<String>>,
+}
+
+impl Map {
+    /// The Rust that gives the items.
+    pub fn items(&self) -> impl Iterator<Item = &Rust> {
+        self.variables.iter().map(|variable| &variable.items)
+    }
+}
+
+/// A variable of a `dynamic_parallel` node.
+#[derive(Debug)]
+pub struct Variable {
+    /// `item_var`, or the name in the mapping of `items`; `None` means `item`.
+    pub name: Option<Spanned<String>>,
+    /// What gives its values.
+    pub items: Rust,
 }
 
 /// What a node writes.

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, hash_map};
 
 use super::{
-    Action, Arm, Finally, Fingerprint, Goto, Map, Node, Output, Work, language,
+    Action, Arm, Finally, Fingerprint, Goto, Map, Node, Output, Variable, Work,
+    language::{self, Piece},
     naming::{self, Role},
     reader::{Fields, Reader},
     rust,
@@ -140,19 +141,18 @@ impl<'a> Reader<'a, '_> {
                 return Work::Run(run);
             }
         }
-        let items = self.rust(fields, "items");
         if is_map && fields.written("items").is_none() {
             self.missing(fields.place, "a `dynamic_parallel` node", "items");
         }
-        let items = items.unwrap_or_else(|| rust::nothing(fields.place));
-        let item_var = self.name(fields, "item_var", Role::Variable);
+        let variables = self.variables(fields);
         let index_var = self.name(fields, "index_var", Role::Variable);
-        let item_name = item_var.as_ref().map_or("item", |name| &name.value);
-        if let Some(index) = index_var.as_ref().filter(|index| index.value == item_name) {
-            let message = format!("`{item_name}` is both the item and its index");
+        for variable in &variables {
+            let name = variable.name.as_ref().map_or("item", |name| &name.value);
+            let Some(index) = index_var.as_ref().filter(|index| index.value == name) else { continue };
+            let message = format!("`{name}` is both the item and its index");
             let error = Diagnostic::error(codes::DUPLICATE_NAME, index.span, message).label("the index");
             self.error(
-                match &item_var {
+                match &variable.name {
                     Some(item) => error.also(item.span, "the item"),
                     None => error.note("`item_var` is `item` if not given"),
                 }
@@ -160,7 +160,40 @@ impl<'a> Reader<'a, '_> {
             );
         }
         let failures = self.reference(fields, "failures");
-        Work::Map(Box::new(Map { items, item_var, index_var, run, failures }))
+        Work::Map(Box::new(Map { variables, index_var, run, failures }))
+    }
+
+    /// `items` and `item_var`: one variable, or the names of several, each with its values.
+    fn variables(&mut self, fields: &Fields<'_, 'a>) -> Vec<Variable> {
+        let item_var = self.name(fields, "item_var", Role::Variable);
+        let entry = fields.any("items").filter(|_| !fields.is_empty("items"));
+        let Some((entry, Value::Map(entries))) = entry.map(|entry| (entry, &entry.value.value)) else {
+            let items = entry.map(|entry| self.rust_value("`items`", entry, Piece::Expression));
+            return vec![Variable { name: item_var, items: items.unwrap_or_else(|| rust::nothing(fields.place)) }];
+        };
+        if let Some(one) = item_var {
+            let message = "`item_var` on a node whose `items` have names";
+            let error = Diagnostic::error(codes::ENTRY_CONFLICT, one.span, message);
+            self.error(error.also(entry.key.span, "each of these is a variable").help("remove `item_var`"));
+        }
+        let mut variables = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if entry.bare {
+                self.bare_entry(entry);
+                continue;
+            }
+            let Some(name) = self.variable_name(entry) else { continue };
+            let items = self.rust_value(&format!("the value of `{}`", name.value), entry, Piece::Expression);
+            variables.push(Variable { name: Some(name), items });
+        }
+        if entries.is_empty() {
+            let error = Diagnostic::error(codes::WRONG_SHAPE, entry.value.span, "`items` names no variable");
+            self.error(error.help("write the items, or a variable for each list: `{ k: ks, mode: modes }`"));
+        }
+        if variables.is_empty() {
+            variables.push(Variable { name: None, items: rust::nothing(fields.place) });
+        }
+        variables
     }
 
     fn output(&mut self, fields: &Fields<'_, 'a>, node: &str) -> Output {

@@ -70,6 +70,11 @@ fn shape(shape: Shape, tables: &mut Map<String, Value>) -> Value {
         }
         Shape::Passes => json!({ "oneOf": [{ "type": "array", "items": name }, values()] }),
         Shape::BoolOrValues => json!({ "oneOf": [{ "type": "boolean" }, values()] }),
+        Shape::Items => {
+            let rust = json!({ "type": ["string", "number", "boolean"] });
+            let variables = json!({ "type": "object", "minProperties": 1, "additionalProperties": rust });
+            json!({ "oneOf": [rust, variables] })
+        }
         Shape::Branches => {
             let list = json!({ "type": "array", "items": name, "minItems": 1 });
             json!({ "oneOf": [name, { "type": "array", "items": { "oneOf": [name, list] } }] })

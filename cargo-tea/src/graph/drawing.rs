@@ -162,7 +162,7 @@ impl<'a> Drawing<'a> {
             let (map, action, reads, writes) = match work {
                 Work::Run(Run { action, output }) => (None, action, reads(action.code()), written(output)),
                 Work::Map(map) => {
-                    let reads = reads(map.body.code().chain([&map.items]));
+                    let reads = reads(map.body.code().chain(map.items()));
                     let writes = map.output.iter().map(|output| output.key).chain(map.failures).collect();
                     (Some(&**map), &map.body, reads, writes)
                 }

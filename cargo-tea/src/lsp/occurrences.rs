@@ -98,10 +98,9 @@ impl<'a> Occurrences<'a> {
             match &node.work {
                 Work::Run(action) => self.action(action, &[], of),
                 Work::Map(map) => {
-                    self.rust(&map.items, &[], of);
-                    let item = map.item_var.as_ref().map_or("item", |name| &name.value);
-                    let hidden: Vec<_> =
-                        std::iter::once(item).chain(map.index_var.as_ref().map(|name| &*name.value)).collect();
+                    map.items().for_each(|items| self.rust(items, &[], of));
+                    let names = map.variables.iter().map(|one| one.name.as_ref().map_or("item", |name| &name.value));
+                    let hidden: Vec<_> = names.chain(map.index_var.as_ref().map(|name| &*name.value)).collect();
                     self.action(&map.run, &hidden, of);
                     map.failures.iter().for_each(|key| self.add(Kind::Key, Role::Writes, key, of));
                 }

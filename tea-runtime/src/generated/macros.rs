@@ -299,12 +299,56 @@ macro_rules! __map {
                     $crate::__compare!($($item)*),
                     $crate::__compare!($($result)*),
                 )
-                .shown(|item| {
+                .shown(|item, label| {
                     use $crate::__private::{ByDisplay as _, NotShown as _};
-                    (&&$crate::__private::Item(item)).show()
+                    $crate::__label!(item label $items);
                 })
             };
         }
+    };
+}
+
+/// The label of an item, or of each of its variables.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __label {
+    ($item:ident $label:ident (sweep $(($var:ident $how:tt))+)) => {
+        let $crate::__combination!($($var)+) = $item;
+        $($label.part(::core::stringify!($var), &**$var, (&&$crate::__private::Item(&**$var)).show());)+
+    };
+    ($item:ident $label:ident $items:tt) => {
+        $label.whole($item, (&&$crate::__private::Item($item)).show())
+    };
+}
+
+/// The variables of a sweep, as a pattern: `(k, (mode, ()))`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __combination {
+    () => { () };
+    ($var:ident $($rest:ident)*) => { ($var, $crate::__combination!($($rest)*)) };
+}
+
+/// The values of the variables of a sweep, in pairs.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __axes {
+    ($flow:ident $view:ident $context:ident) => { () };
+    ($flow:ident $view:ident $context:ident ($var:ident (in_place $KEY:ident)) $($rest:tt)*) => {
+        (
+            $crate::__private::listed($view.share($flow::key::$KEY)),
+            $crate::__axes!($flow $view $context $($rest)*),
+        )
+    };
+    ($flow:ident $view:ident $context:ident ($var:ident (given $reads:tt $more:tt => $($items:tt)*)) $($rest:tt)*) => {
+        (
+            $crate::__private::collected(|| {
+                $crate::__bind!($flow $view $context $reads $more);
+                let items = $($items)*;
+                ::core::result::Result::Ok(items)
+            })?,
+            $crate::__axes!($flow $view $context $($rest)*),
+        )
     };
 }
 
@@ -339,6 +383,26 @@ macro_rules! __items {
             ::core::result::Result::Ok(items)
         })
     };
+    ($flow:ident (sweep $($variables:tt)+)) => {
+        $crate::__private::sweep(|view, context| {
+            let _ = (view, context);
+            ::core::result::Result::Ok($crate::__axes!($flow view context $($variables)+))
+        })
+    };
+}
+
+/// The variables of a map's body: the item, or those of a sweep.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __variables {
+    ($item:ident ($($var:ident)+)) => {
+        let $crate::__combination!($($var)+) = $item;
+        $(let $var = &**$var; let _ = $var;)+
+    };
+    ($item:ident $var:ident) => {
+        let $var = $item;
+        let _ = $var;
+    };
 }
 
 /// A map's body: the user's Rust, or a call of a workflow, with its number and the key that it gives.
@@ -347,11 +411,12 @@ macro_rules! __items {
 macro_rules! __body {
     (
         $flow:ident
-        (calls $called:ident $number:literal ($($gives:ident)?) ($item:ident $(, $index:ident)?) $reads:tt $more:tt =>
+        (calls $called:ident $number:literal ($($gives:ident)?) ($item:tt $(, $index:ident)?) $reads:tt $more:tt =>
         $($how:ident($($what:tt)*))*)
     ) => {
-        |view, context, $item, index| {
-            let _ = (view, context, $item, index);
+        |view, context, item, index| {
+            let _ = (view, context, index);
+            $crate::__variables!(item $item);
             $(let $index: usize = index; let _ = $index;)?
             $crate::__bind!($flow view context $reads $more);
             #[allow(unused_mut)]
@@ -364,9 +429,10 @@ macro_rules! __body {
             ::core::result::Result::Ok(given)
         }
     };
-    ($flow:ident (($item:ident $(, $index:ident)?) $reads:tt $more:tt => $($body:tt)*)) => {
-        |view, context, $item, index| {
-            let _ = (view, context, $item, index);
+    ($flow:ident (($item:tt $(, $index:ident)?) $reads:tt $more:tt => $($body:tt)*)) => {
+        |view, context, item, index| {
+            let _ = (view, context, index);
+            $crate::__variables!(item $item);
             $(let $index: usize = index; let _ = $index;)?
             $crate::__bind!($flow view context $reads $more);
             let result = { $($body)* };

@@ -27,7 +27,7 @@ pub use crate::{
     context::Context,
     error::Error,
     failure::{Failure, NodeError},
-    map::{Codec, Hashed, Local, MapSpec, Wired, given, in_place, map_compared, reduced},
+    map::{Codec, Hashed, Local, MapSpec, Wired, collected, given, in_place, listed, map_compared, reduced, sweep},
     plan::{
         Arm, Block, Call, Checkpoint, CodeId, Fallback, Identities, Level, Map, Next, Origin, Outside, Part, Place,
         Plan, RESULTS, Region, Registered, Run, Site, Step, Subworkflow, Target, Task, TaskRead, TaskWrite, Work,

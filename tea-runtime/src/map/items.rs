@@ -1,6 +1,13 @@
 //! The origin of a map's items: a key that is read in place, or an iterator that yields owned items as they are needed.
 
-use std::{collections::VecDeque, iter::Fuse, marker::PhantomData, sync::Arc};
+use std::{
+    any::{Any, TypeId},
+    collections::VecDeque,
+    iter::Fuse,
+    marker::PhantomData,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
     context::Context,
@@ -94,6 +101,23 @@ pub trait Origin: Send + Sync + 'static {
 
     #[doc(hidden)]
     fn open(&self, view: &View, context: &Context) -> Result<Box<dyn Supply<Self::Item>>, NodeError>;
+
+    /// Whether items are paths, or contain some.
+    #[must_use]
+    fn has_paths() -> bool {
+        TypeId::of::<Self::Item>() == TypeId::of::<PathBuf>()
+    }
+
+    /// The paths in an item.
+    #[must_use]
+    fn paths(item: &Self::Item) -> Vec<&Path> {
+        path_of(item).into_iter().collect()
+    }
+}
+
+/// A value, if it is a path.
+pub(super) fn path_of<T: 'static>(value: &T) -> Option<&Path> {
+    (value as &dyn Any).downcast_ref::<PathBuf>().map(|path| &**path)
 }
 
 /// Items that are handed out in order.

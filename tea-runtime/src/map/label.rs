@@ -15,16 +15,37 @@ const LONGEST: usize = 60;
 
 /// The label of an item: the end of a path, or the start of what `Display` shows. The index alone is no label, nor is
 /// nothing at all.
-pub(super) fn of<T: 'static>(item: &T, show: Show<T>, index: usize) -> Option<String> {
-    let any = item as &dyn Any;
+pub(super) fn of<T>(item: &T, show: Show<T>, index: usize) -> Option<String> {
+    let mut label = Label::default();
+    // The user's `Display` may panic.
+    guard(|| show(item, &mut label)).ok()?;
+    Some(label.0).filter(|label| !label.is_empty() && *label != index.to_string())
+}
+
+/// The label of an item, while it is written.
+#[derive(Default)]
+pub struct Label(String);
+
+impl Label {
+    /// An item that is a single value.
+    pub fn whole<T: 'static>(&mut self, item: &T, shown: Option<&dyn Display>) {
+        self.0 = text_of(item, shown).unwrap_or_default();
+    }
+
+    /// The value of a variable, if it can be shown.
+    pub fn part<T: 'static>(&mut self, name: &str, value: &T, shown: Option<&dyn Display>) {
+        let Some(text) = text_of(value, shown) else { return };
+        let before = if self.0.is_empty() { "" } else { ", " };
+        let whole = format!("{}{before}{}={text}", self.0, name.trim_start_matches("r#"));
+        self.0 = start(&whole);
+    }
+}
+
+fn text_of<T: 'static>(value: &T, shown: Option<&dyn Display>) -> Option<String> {
+    let any = value as &dyn Any;
     let path =
         any.downcast_ref().map(PathBuf::as_path).or_else(|| any.downcast_ref().map(|text: &OsString| text.as_ref()));
-    let label = match path {
-        Some(path) => end(path),
-        // The user's `Display` may panic.
-        None => guard(|| show(item).map(start)).ok()??,
-    };
-    Some(label).filter(|label| !label.is_empty() && *label != index.to_string())
+    path.map(end).or_else(|| shown.map(start))
 }
 
 /// The start of the first line.
@@ -72,11 +93,11 @@ mod tests {
     use super::*;
 
     fn of<T: Display + 'static>(item: &T, index: usize) -> Option<String> {
-        super::of(item, |item| Some(item), index)
+        super::of(item, |item, label| label.whole(item, Some(item)), index)
     }
 
     fn of_path<T: 'static>(path: &T) -> Option<String> {
-        super::of(path, |_| None, 0)
+        super::of(path, |path, label| label.whole(path, None), 0)
     }
 
     struct Job(&'static str, fn() -> &'static str);
@@ -95,6 +116,24 @@ mod tests {
         assert_eq!(of(&40u64, 1).as_deref(), Some("40"));
         assert_eq!(of(&Job("scan", || "b.csv"), 1).as_deref(), Some("scan of b.csv"));
         assert_eq!((of(&1u64, 1), of(&String::new(), 1), of_path(&vec![1u8])), (None, None, None));
+    }
+
+    #[test]
+    fn a_combination_has_a_label_of_all_its_values() {
+        let both = |show: Show<(u8, String)>| super::of(&(7, "fast".to_owned()), show, 0);
+        let label = both(|(k, mode), label| {
+            label.part("k", k, Some(k));
+            label.part("r#type", mode, Some(mode));
+        });
+        assert_eq!(label.as_deref(), Some("k=7, type=fast"));
+        assert_eq!(
+            both(|(k, mode), label| {
+                label.part("k", k, None);
+                label.part("mode", mode, Some(mode));
+            })
+            .as_deref(),
+            Some("mode=fast")
+        );
     }
 
     #[test]

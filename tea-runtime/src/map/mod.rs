@@ -14,19 +14,16 @@ mod codec;
 mod items;
 mod label;
 mod output;
+mod sweep;
 
-use std::{
-    any::{Any, TypeId},
-    fmt::Display,
-    marker::PhantomData,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{any::Any, marker::PhantomData, path::Path, sync::Arc};
 
 pub use self::{
     codec::{Codec, Hashed, Local, Wired},
     items::{Given, InPlace, List, Origin, given, in_place},
+    label::Label,
     output::{MapOutput, Reduced, reduced},
+    sweep::{Axes, Axis, Coordinate, Sweep, Swept, collected, listed, sweep},
 };
 use self::{items::Supply, output::Gather};
 use crate::{
@@ -48,8 +45,8 @@ pub trait MapSpec: Sync + Send {
     /// Whether the items are those of a key, so that evaluating `items` reads nothing else.
     fn is_in_place(&self) -> bool;
 
-    /// Whether the items are paths, whose files may change while the paths do not.
-    fn are_paths(&self) -> bool;
+    /// Whether the items are paths, or contain some, whose files may change while the paths do not.
+    fn has_paths(&self) -> bool;
 
     /// Decodes the items that another process sent, each as written by [`Batch::encode_item`]. The first has index
     /// `start`.
@@ -104,8 +101,8 @@ pub trait Batch: Send {
     /// The label of item `at`, counted from 0 in the batch: a short text by which people recognize it.
     fn label(&self, at: usize) -> Option<String>;
 
-    /// Item `at`, counted from 0 in the batch, if it is a path.
-    fn path(&self, at: usize) -> Option<&Path>;
+    /// The paths in item `at`, counted from 0 in the batch: the item itself, or the values of variables in it.
+    fn paths(&self, at: usize) -> Vec<&Path>;
 
     /// Appends the bytes of item `at`, counted from 0 in the batch.
     ///
@@ -168,8 +165,8 @@ pub struct MapOf<S: Origin, B, R, O, W, V> {
     marker: PhantomData<fn(W, V) -> R>,
 }
 
-/// An item as people should see it, if its type is `Display`.
-type Show<T> = fn(&T) -> Option<&dyn Display>;
+/// Writes the label of an item, as far as its type is `Display`.
+type Show<T> = fn(&T, &mut Label);
 
 /// A map over the items of `origin` ([`in_place`] or [`given`]). Its results go to `output` (a key of a `Vec`, a
 /// [`reduced`] key, or `()`), and its failures to `failures`. The last two arguments say how items and results are
@@ -211,13 +208,13 @@ where
     W: Copy,
     V: Copy,
 {
-    MapOf { origin, body, output, failures, compare_items, compare_results, show_item: |_| None, marker: PhantomData }
+    MapOf { origin, body, output, failures, compare_items, compare_results, show_item: |_, _| (), marker: PhantomData }
 }
 
 impl<S: Origin, B, R, O, W, V> MapOf<S, B, R, O, W, V> {
     /// The same, with a way to show items, of which their labels are made.
     #[must_use]
-    pub const fn shown(mut self, show_item: fn(&S::Item) -> Option<&dyn Display>) -> Self {
+    pub const fn shown(mut self, show_item: fn(&S::Item, &mut Label)) -> Self {
         self.show_item = show_item;
         self
     }
@@ -300,8 +297,8 @@ where
         S::IN_PLACE
     }
 
-    fn are_paths(&self) -> bool {
-        TypeId::of::<S::Item>() == TypeId::of::<PathBuf>()
+    fn has_paths(&self) -> bool {
+        S::has_paths()
     }
 
     fn decode(&'static self, start: usize, items: &[&[u8]]) -> Result<Box<dyn Batch>, String> {
@@ -406,9 +403,8 @@ impl<M: Types> Batch for Part<M> {
         label::of(item, self.spec.show_item(), self.start + at)
     }
 
-    fn path(&self, at: usize) -> Option<&Path> {
-        let item: &dyn Any = self.list.item(self.from + at);
-        item.downcast_ref::<PathBuf>().map(|path| &**path)
+    fn paths(&self, at: usize) -> Vec<&Path> {
+        M::Origin::paths(self.list.item(self.from + at))
     }
 
     fn encode_item(&self, at: usize, into: &mut Vec<u8>) -> Result<(), String> {

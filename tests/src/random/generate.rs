@@ -261,7 +261,11 @@ impl Writer<'_> {
         let (run, after) = rest[start + "run: \"".len()..].split_once("\", output: ")?;
         let end = after.find([',', '}']).unwrap_or(after.len());
         let (output, after) = after.split_at(end);
-        if output.starts_with('[') || run.contains("parallel_results") || run.starts_with("list") {
+        if output.starts_with('[')
+            || run.contains("parallel_results")
+            || run.contains("*more")
+            || run.starts_with("list")
+        {
             return None;
         }
         self.names += 1;
@@ -571,7 +575,13 @@ impl Writer<'_> {
             },
             _ => format!("list{}", &self.number(&place.scope)[3..]),
         };
-        let number = self.number(&place.scope).replacen("&[", "&[*item + at as u64, ", 1);
+        let (items, values) = if self.one_in(4) {
+            let more = ["[3u64, 5]", "[7u64]", "list(2, &[n])"][self.rng.usize(..3)];
+            (format!("{{ item: \"{items}\", more: \"{more}\" }}"), "&[*more, *item + at as u64, ")
+        } else {
+            (format!("\"{items}\""), "&[*item + at as u64, ")
+        };
+        let number = self.number(&place.scope).replacen("&[", values, 1);
         let mut settings = self.settings();
         let shaky = self.one_in(2);
         let run = if shaky { self.shaky(&number) } else { number };
@@ -599,7 +609,7 @@ impl Writer<'_> {
             }
             _ => (run, self.fresh(place, true)),
         };
-        format!("type: dynamic_parallel, items: \"{items}\", index_var: at, run: \"{run}\", output: {output}{settings}")
+        format!("type: dynamic_parallel, items: {items}, index_var: at, run: \"{run}\", output: {output}{settings}")
     }
 
     fn map(&mut self, entry: &str, to: &str, place: &mut Place) {

@@ -11,7 +11,7 @@ use tea_build::plan::{
 
 use super::{
     FINALLY, Memory, State, Write,
-    rust::{Ended, Failed, Locals, Value, at_end, attempts, evaluate, holds},
+    rust::{Ended, Failed, Locals, Value, at_end, attempts, combinations, evaluate, holds},
 };
 
 /// The state at the end of a run on `n`.
@@ -213,11 +213,15 @@ impl Interpreter<'_> {
     }
 
     fn map(&self, map: &Map, memory: &mut Memory, locals: &Locals<'_>) -> Result<(), Failed> {
-        let Value::List(items) = self.code(&map.items, &memory.state, locals)? else { panic!("items are a list") };
+        let mut variables = Vec::new();
+        for variable in &map.variables {
+            let values = self.code(&variable.items, &memory.state, locals)?;
+            let Value::List(values) = values else { panic!("items are a list") };
+            variables.push((variable.name.as_str(), values));
+        }
         let mut results = Vec::new();
         let mut failures = Vec::new();
-        for (index, item) in (0..).zip(items) {
-            let mut named = vec![(map.item_var.as_str(), Value::Number(item))];
+        for (index, mut named) in (0..).zip(combinations(&variables)) {
             named.extend(map.index_var.as_deref().map(|name| (name, Value::Number(index))));
             match attempts(most(&map.policy), |attempt| {
                 self.action(&map.body, &memory.state, &Locals { named: &named, results: locals.results, attempt })

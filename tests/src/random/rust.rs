@@ -121,6 +121,19 @@ pub fn written(there: Option<Value>, new: Value, reduce: bool) -> Value {
     }
 }
 
+/// All combinations of the values of several variables, the last one fastest.
+#[must_use]
+pub fn combinations<'n>(variables: &[(&'n str, Vec<u64>)]) -> Vec<Vec<(&'n str, Value)>> {
+    variables.iter().fold(vec![Vec::new()], |before, (name, values)| {
+        let with = |before: &Vec<(&'n str, Value)>, value: u64| {
+            let mut all = before.clone();
+            all.push((*name, Value::Number(value)));
+            all
+        };
+        before.iter().flat_map(|before| values.iter().map(move |value| with(before, *value))).collect()
+    })
+}
+
 struct Evaluation<'a> {
     name: &'a dyn Fn(&str) -> Value,
 }

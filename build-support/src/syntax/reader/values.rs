@@ -84,6 +84,18 @@ impl<'a> Reader<'a, '_> {
         Some(name)
     }
 
+    /// The name of an entry, as that of a variable.
+    pub(in crate::syntax) fn variable_name(&mut self, entry: &Entry<'a>) -> Option<Spanned<String>> {
+        let name = Spanned::new(naming::normal(&entry.key.value), entry.key.span);
+        match naming::check(&name, Role::Variable) {
+            Some(error) => {
+                self.error(error);
+                None
+            }
+            None => Some(name),
+        }
+    }
+
     /// A name of something defined elsewhere.
     pub(in crate::syntax) fn reference(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<String>> {
         let entry = fields.get(name, |shape| shape == Shape::Reference)?;

@@ -72,7 +72,7 @@ impl Caching {
         if payload::guarded(|| batch.encode_item(at, &mut self.buffer)).is_err() {
             return false;
         }
-        if let Some(FileState(state)) = batch.path(at).and_then(FileState::of_path) {
+        for FileState(state) in batch.paths(at).into_iter().filter_map(FileState::of_path) {
             self.buffer.extend(state);
         }
         if self.map.indexed {

@@ -145,7 +145,7 @@ impl Recording {
     /// that was possible.
     pub(super) fn restore_all(&mut self, found: &StepRecord, block: &mut BlockRun<'_>) -> Result<bool, Box<Failure>> {
         // Files may have changed that belong to items of an expression, so those are asked for.
-        if self.map.spec.are_paths() && !self.map.spec.is_in_place() {
+        if self.map.spec.has_paths() && !self.map.spec.is_in_place() {
             return Ok(false);
         }
         let MapDone { items, moved, .. } = found.done.map;

@@ -235,7 +235,7 @@ pub(in crate::engine) fn hashes(batch: &dyn Batch, buffer: &mut Vec<u8>) -> Opti
 fn unguarded_hash(batch: &dyn Batch, at: usize, buffer: &mut Vec<u8>) -> Result<u64, String> {
     buffer.clear();
     batch.encode_item(at, buffer)?;
-    if let Some(FileState(state)) = batch.path(at).and_then(FileState::of_path) {
+    for FileState(state) in batch.paths(at).into_iter().filter_map(FileState::of_path) {
         buffer.extend(state);
     }
     Ok(XxHash3_64::oneshot(buffer))

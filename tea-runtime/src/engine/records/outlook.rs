@@ -197,7 +197,7 @@ impl<'a> Walk<'a> {
         match found.filter(|found| found.done.asks == Some(asks)) {
             Some(found) if found.done.map.items == done => {
                 let mut prospect = Prospect::done(step.name);
-                if map.spec.are_paths() && !map.spec.is_in_place() {
+                if map.spec.has_paths() && !map.spec.is_in_place() {
                     "it is done, except for items whose files have changed".clone_into(&mut prospect.why);
                 }
                 prospect

@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use super::{
     super::{
         FINALLY, Memory, State, Write,
-        rust::{Ended, Failed, Locals, Value, at_end, attempts, evaluate, holds},
+        rust::{Ended, Failed, Locals, Value, at_end, attempts, combinations, evaluate, holds},
     },
     order::{FanOut, NodeIndex, Order, Part, Place, Rest},
-    text::{File, Node},
+    text::{File, Items, Node},
 };
 
 /// The state at the end of a run on `n`.
@@ -189,13 +189,16 @@ impl Run<'_> {
         Ok(node.gives().and_then(|key| own.remove(key)).expect("the workflow gives it"))
     }
 
-    fn map(&self, node: &Node, items: &str, memory: &mut Memory, locals: Locals<'_>) -> Result<(), Failed> {
-        let items = evaluate(items, &|name| self.named(name, memory, locals))?;
-        let Value::List(items) = items else { panic!("items are a list") };
+    fn map(&self, node: &Node, items: &Items, memory: &mut Memory, locals: Locals<'_>) -> Result<(), Failed> {
+        let mut variables = Vec::new();
+        for (name, items) in items.variables(node.item_var.as_deref()) {
+            let values = evaluate(items, &|name| self.named(name, memory, locals))?;
+            let Value::List(values) = values else { panic!("items are a list") };
+            variables.push((name, values));
+        }
         let policy = self.file.policy(node.written_policy());
         let (mut results, mut failures) = (Vec::new(), Vec::new());
-        for (index, item) in (0..).zip(items) {
-            let mut named = vec![(node.item_var.as_deref().unwrap_or("item"), Value::Number(item))];
+        for (index, mut named) in (0..).zip(combinations(&variables)) {
             named.extend(node.index_var.as_deref().map(|name| (name, Value::Number(index))));
             let tried = attempts(policy.attempts(), |attempt| {
                 self.value(node, memory, Locals { named: &named, attempt, ..locals })

@@ -50,7 +50,7 @@ pub(super) struct Node {
     pub(super) goto: Option<Goto>,
     pub(super) max_visits: Option<u64>,
     pub(super) needs: Option<Vec<String>>,
-    pub(super) items: Option<String>,
+    pub(super) items: Option<Items>,
     pub(super) item_var: Option<String>,
     pub(super) index_var: Option<String>,
     pub(super) failures: Option<String>,
@@ -164,6 +164,25 @@ impl Names {
             Self::One(one) => std::slice::from_ref(one),
             Self::Many(many) => many,
             Self::Pair(pair) => std::slice::from_ref(pair.values().next().expect("a pair")),
+        }
+    }
+}
+
+/// What gives the items of a map.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Items {
+    One(String),
+    /// By variable. The generator writes them in the order of their names.
+    Sweep(BTreeMap<String, String>),
+}
+
+impl Items {
+    /// The variables, each with what gives its values.
+    pub(super) fn variables<'f>(&'f self, item_var: Option<&'f str>) -> Vec<(&'f str, &'f str)> {
+        match self {
+            Self::One(items) => vec![(item_var.unwrap_or("item"), items)],
+            Self::Sweep(variables) => variables.iter().map(|(name, items)| (name.as_str(), items.as_str())).collect(),
         }
     }
 }
