@@ -5,19 +5,19 @@
 
 mod caching;
 mod collect;
+mod ended;
 mod recording;
 mod supply;
 mod work;
 
 use std::{
     borrow::Cow,
-    ops::Range,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 pub(super) use self::work::{ItemsWork, Shared};
-use self::{caching::Caching, collect::Collect, recording::Recording, supply::Supply};
+use self::{caching::Caching, collect::Collect, ended::Ended, recording::Recording, supply::Supply};
 use super::{
     Run,
     block::BlockRun,
@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     event::{Event, Scope},
-    executor::{message::Pulled, outcome::Received},
+    executor::message::Pulled,
     failure::{Failure, cancelled},
     map::Batch,
     panic::guard,
@@ -196,18 +196,6 @@ struct Items<'a> {
     ended: Vec<Ended>,
 }
 
-/// An attempt at a batch that has ended.
-struct Ended {
-    key: BatchKey,
-    parts: usize,
-    batch: Option<Box<dyn Batch>>,
-    received: Vec<Received>,
-    failing: Vec<usize>,
-    /// Those of the failures that are its.
-    failed: Range<usize>,
-    again: usize,
-}
-
 /// A batch, or an item of one that is tried again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BatchKey {
@@ -315,13 +303,7 @@ impl Source for Items<'_> {
     }
 
     fn started(&mut self, driver: &Driver<'_>) -> bool {
-        let ended = std::mem::take(&mut self.ended);
-        let any = !ended.is_empty();
-        for ended in ended {
-            self.keep(&ended, driver);
-            let Ended { key, parts, batch, again, .. } = ended;
-            self.collect.landed(key.start, parts, key.home, batch, again);
-        }
+        let any = self.keep_ended(driver);
         if any {
             self.settle(driver);
         }
@@ -354,22 +336,6 @@ impl Source for Items<'_> {
 }
 
 impl Items<'_> {
-    /// Records and caches the results of a batch. Other items do not follow from it.
-    fn keep(&mut self, ended: &Ended, driver: &Driver<'_>) {
-        let Ended { batch: Some(batch), received, failing, failed, .. } = ended else { return };
-        if let Some(recording) = &mut self.recording {
-            let kept = if self.site.config(0).allow_failure { &self.failures[failed.clone()] } else { &[] };
-            // What was only told to end has not failed.
-            let kept: Vec<_> = kept.iter().filter(|(_, result)| !result.is_cancelled()).collect();
-            let recorded = recording.record(&**batch, received, failing, &kept, driver.outer);
-            self.error = self.error.take().or(recorded.err());
-        }
-        if let Some(caching) = &mut self.caching {
-            let kept = caching.keep(&**batch, received, failing);
-            self.error = self.error.take().or(kept.err());
-        }
-    }
-
     /// How many items are taken at once: items of before cost little.
     fn wanted(&self, wanted: usize) -> usize {
         let has = self.recording.as_ref().is_some_and(|recording| recording.has(self.given));
