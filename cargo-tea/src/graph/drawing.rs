@@ -58,6 +58,8 @@ pub(super) struct Node<'a> {
     pub(super) reads: Vec<&'a str>,
     /// The keys that it writes.
     pub(super) writes: Vec<&'a str>,
+    /// It runs when the run ends.
+    pub(super) finally: bool,
 }
 
 impl Node<'_> {
@@ -69,7 +71,8 @@ impl Node<'_> {
             (None, Some(policy)) => Some(title("by itself", Some(policy.strategy), None, false)),
             (None, None) => None,
         };
-        calls.into_iter().chain(settings).collect()
+        let finally = self.finally.then(|| "finally".to_owned());
+        calls.into_iter().chain(settings).chain(finally).collect()
     }
 }
 
@@ -122,8 +125,32 @@ impl<'a> Drawing<'a> {
         let frame = Frame { block: &plan.root, within: None };
         drawing.arrows_to(End::Start, &frame, &plan.root.entry);
         drawing.root = drawing.block(&frame);
+        drawing.finally();
         enumerate(&drawing.root, &mut drawing.order);
         drawing
+    }
+
+    /// What runs when the run ends: one node after the other, to which nothing leads.
+    fn finally(&mut self) {
+        let mut before = None;
+        for step in self.plan.finally.iter().flat_map(|block| &block.steps) {
+            let Work::Run(Run { action, .. }) = &step.work else { continue };
+            let name = step.name.as_str();
+            self.root.push(Item::Node(Node {
+                name,
+                place: self.locate(step.span),
+                max_visits: step.max_visits,
+                map: None,
+                calls: None,
+                attempt: None,
+                reads: self.names(&reads(action.code())),
+                writes: Vec::new(),
+                finally: true,
+            }));
+            let arrow = |from| Arrow { from: End::Node(from), to: End::Node(name), label: String::new() };
+            self.arrows.extend(before.map(arrow));
+            before = Some(name);
+        }
     }
 
     /// Whether an arrow leads to a node that comes before the one it starts from.
@@ -183,6 +210,7 @@ impl<'a> Drawing<'a> {
                 attempt,
                 reads: self.names(&reads),
                 writes: self.names(&writes),
+                finally: false,
             }));
             self.arrows_to(End::Node(&step.name), frame, &step.next);
         }

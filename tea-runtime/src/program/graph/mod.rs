@@ -69,6 +69,8 @@ struct DrawnNode {
     calls: Option<&'static Subworkflow>,
     /// Its settings, if it has some of its own.
     attempt: Option<&'static ParallelConfig>,
+    /// It runs when the run ends.
+    finally: bool,
 }
 
 impl DrawnNode {
@@ -80,7 +82,8 @@ impl DrawnNode {
             (None, Some(config)) => Some(title("by itself", Some(config.strategy), None, false)),
             (None, None) => None,
         };
-        calls.into_iter().chain(settings).collect()
+        let finally = self.finally.then(|| "finally".to_owned());
+        calls.into_iter().chain(settings).chain(finally).collect()
     }
 }
 
@@ -109,15 +112,15 @@ enum End {
 
 impl Drawing {
     fn of(plan: &'static Plan) -> Self {
-        let called = |of: &&'static Subworkflow| Self::new((of.name, of.file), of.keys, of.root, Some(of.id));
+        let called = |of: &&'static Subworkflow| Self::new((of.name, of.file), of.keys, (of.root, &[]), Some(of.id));
         let called = plan.workflows.iter().rev().map(called).collect();
-        Self { called, ..Self::new((plan.name, plan.file), plan.keys, plan.root, None) }
+        Self { called, ..Self::new((plan.name, plan.file), plan.keys, (plan.root, plan.finally), None) }
     }
 
     fn new(
         (name, file): (&'static str, &'static str),
         keys: &'static [KeySpec],
-        block: &'static Block,
+        (block, finally): (&'static Block, &'static [Block]),
         number: Option<u32>,
     ) -> Self {
         let (root, arrows, calls, order, called) = Default::default();
@@ -125,8 +128,22 @@ impl Drawing {
         let frame = Frame { block, within: None };
         drawing.arrows_to(End::Start, &frame, &block.entry);
         drawing.root = drawing.block(&frame);
+        drawing.finally(finally);
         enumerate(&drawing.root, &mut drawing.order);
         drawing
+    }
+
+    /// What runs when the run ends: one node after the other, to which nothing leads.
+    fn finally(&mut self, blocks: &'static [Block]) {
+        let mut before = None;
+        for step in blocks.iter().flat_map(|block| block.steps) {
+            let (name, place, max_visits) = (step.name, step.place, step.max_visits);
+            let (map, calls, attempt) = (None, None, None);
+            self.root.push(Item::Node(DrawnNode { name, place, max_visits, map, calls, attempt, finally: true }));
+            let arrow = |from| Arrow { from: End::Node(from), to: End::Node(name), label: String::new() };
+            self.arrows.extend(before.map(arrow));
+            before = Some(name);
+        }
     }
 
     /// Whether an arrow leads to a node that stands before the one it comes from.
@@ -155,7 +172,7 @@ impl Drawing {
             };
             let (name, place, max_visits) = (step.name, step.place, step.max_visits);
             self.calls.extend(calls.map(|workflow| (name, workflow.id)));
-            items.push(Item::Node(DrawnNode { name, place, max_visits, map, calls, attempt }));
+            items.push(Item::Node(DrawnNode { name, place, max_visits, map, calls, attempt, finally: false }));
             self.arrows_to(End::Node(step.name), frame, &step.next);
         }
         items
