@@ -75,11 +75,13 @@ impl Project {
         self.write("../Cargo.toml", &without);
     }
 
-    /// Adds a line to its dependencies.
+    /// Adds a line to its dependencies: a package that the workspace knows, too, but may not have downloaded.
     ///
     /// # Panics
     /// If it cannot be written.
     pub fn depend(&self, line: &str) {
+        // Where that fails, the build says what is missing.
+        let _ = Command::new(env!("CARGO")).args(["fetch", "--quiet", "--locked"]).current_dir(workspace()).status();
         let manifest = fs::read_to_string(self.path("../Cargo.toml")).expect("the manifest");
         self.write("../Cargo.toml", &manifest.replace("[dependencies]\n", &format!("[dependencies]\n{line}\n")));
     }

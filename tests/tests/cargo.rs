@@ -163,7 +163,7 @@ fn remote_without_its_feature_is_an_error_with_the_line_to_add() {
     let project = Project::new("user-away", &[("main.rs", main), ("flow.yaml", flow)]);
     let built = project.build();
     assert!(!built.success);
-    let says = "flow.yaml:8:87 needs the feature `remote` of tea-runtime: add `features = [\"remote\"]` to `tea-runtime` in \
+    let says = "flow.yaml:8:89 needs the feature `remote` of tea-runtime: add `features = [\"remote\"]` to `tea-runtime` in \
                 Cargo.toml, or run `cargo add tea-runtime --features remote`";
     assert!(built.output.contains(says), "{}", built.output);
     assert_eq!(

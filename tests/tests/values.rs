@@ -308,3 +308,29 @@ fn a_secret_has_no_flag_and_stands_in_no_message_and_no_output() {
     let told = "Secrets:\n  pin: of four digits [optional], in the environment variable `KINDS_PIN`, or as `pin` in the object";
     assert!(help.contains(told), "{help}");
 }
+
+#[test]
+fn inputs_with_choices_take_nothing_else() {
+    let out = |args: &str| kinds(&[]).args(args).run();
+    assert!(out("--pace careful --way fast --often 2").json().is_object());
+    let help = out("--help").stdout;
+    assert!(help.contains("--pace <fast|careful>") && help.contains("--way <fast|very-exact>"), "{help}");
+    let completions = out("completions bash").stdout;
+    assert!(completions.contains("fast careful"), "{completions}");
+    for (args, says) in [
+        ("--pace carefull", "did you mean `careful`?"),
+        ("--pace slow", "one of `fast`, `careful`"),
+        // A variant of its type, but not one of the choices.
+        ("--way within", "one of `fast`, `very-exact`"),
+        ("--often 3", "one of `1`, `2`"),
+    ] {
+        let finished = out(args);
+        assert!(finished.failure(2).contains(says), "{args}: {}", finished.stderr);
+    }
+    let json = |text: &str| kinds(&["--input", "-"]).stdin(text).run();
+    assert!(json(r#"{"pace": "careful", "often": null, "way": "fast"}"#).json().is_object());
+    assert!(json(r#"{"pace": "slow"}"#).failure(2).contains("it is none of them"));
+    assert!(json(r#"{"often": 3}"#).failure(2).contains("it is none of them"));
+    assert!(json(r#"{"dedupe": "yes"}"#).failure(2).contains("without quotes"));
+    assert!(json(r#"{"zone": 5}"#).failure(2).contains("write it in quotes: `\"5\"`"));
+}

@@ -118,6 +118,54 @@ fn bare_words<'r>(key: &Key, default: &'r Rust) -> Option<&'r str> {
     (is_text && is_words && starts_lower && !default.names.is_empty()).then_some(text)
 }
 
+/// Reports choices that mean nothing, and a default that is none of them.
+fn choices(key: &Key, found: &mut Diagnostics) {
+    let Some(one) = key.choices.first() else { return };
+    let ty: String = key.ty.text.split_whitespace().collect();
+    if ty == "bool" || ty.starts_with("Vec<") || ty.starts_with("Option<Vec<") {
+        let message = format!("`choices` for a `{}`", key.ty.text.trim());
+        let error = Diagnostic::error(codes::ENTRY_CONFLICT, one.span, message).label("are for single texts");
+        found.push(
+            error.help("remove `choices`, or make the element's type an enum: its variants are all that can be given"),
+        );
+    }
+    for (at, choice) in key.choices.iter().enumerate() {
+        let Some(first) = key.choices[..at].iter().find(|other| other.value == choice.value) else { continue };
+        let message = format!("the choice `{}` is written twice", choice.value);
+        let error = Diagnostic::error(codes::DUPLICATE_NAME, choice.span, message);
+        found.push(error.also(first.span, "the other one").help("remove one of them"));
+    }
+    let Some(default) = &key.default else { return };
+    let text = syn::parse_str(&default.text).ok().and_then(|default| literal(&default));
+    let Some(text) = text.filter(|text| key.choices.iter().all(|choice| choice.value != *text)) else { return };
+    let known = key.choices.iter().map(|choice| choice.value.as_str()).collect::<Vec<_>>().join("`, `");
+    found.push(
+        Diagnostic::error(
+            codes::ENTRY_CONFLICT,
+            default.span,
+            format!("the default `{text}` is not one of the choices"),
+        )
+        .also(one.span, "the choices")
+        .help(format!("take one of `{known}`, or add `{text}` to `choices`")),
+    );
+}
+
+/// The text that a default is made of: `"fast".into()`, `String::from("fast")`.
+fn literal(default: &syn::Expr) -> Option<String> {
+    match default {
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text.value()),
+        syn::Expr::MethodCall(call) if call.args.is_empty() => literal(&call.receiver),
+        syn::Expr::Call(call) => match &*call.func {
+            syn::Expr::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "from") => {
+                call.args.first().and_then(literal)
+            }
+            syn::Expr::Path(path) if path.path.is_ident("Some") => call.args.first().and_then(literal),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Whether every shell can set an environment variable of this name.
 fn is_variable(name: &str) -> bool {
     !name.starts_with(|first: char| first.is_ascii_digit())
@@ -137,6 +185,7 @@ fn flags(graph: &Graph<'_>, found: &mut Diagnostics) {
         let texts = [("short", &key.short), ("value_name", &key.value_name), ("env", &key.env)];
         let texts = texts.into_iter().filter_map(|(entry, text)| Some((entry, text.as_ref()?.span)));
         let entries = texts.chain(key.positional.map(|span| ("positional", span)));
+        let entries = entries.chain(key.choices.first().map(|choice| ("choices", choice.span)));
         if key.input.is_none() {
             for (entry, span) in entries {
                 found.push(
@@ -182,6 +231,7 @@ fn flags(graph: &Graph<'_>, found: &mut Diagnostics) {
                 );
             }
         }
+        choices(key, found);
         let Some(short) = &key.short else { continue };
         let (letter, span) = (short.value.as_str(), short.span);
         let error = if letter.len() != 1 || !letter.starts_with(|letter: char| letter.is_ascii_alphanumeric()) {

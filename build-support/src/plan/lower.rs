@@ -41,6 +41,7 @@ pub fn lower(graph: &Graph<'_>, access: &Access, number: Option<usize>, first_si
         positional: key.positional.is_some(),
         value_name: key.value_name.as_ref().map(|name| name.value.clone()),
         env: key.env.as_ref().map(|name| name.value.clone()),
+        choices: key.choices.iter().map(|choice| choice.value.clone()).collect(),
         always_set: access.blocks[0].sets.binary_search(&id).is_ok(),
         crosses: crosses.remove(&id).unwrap_or_default(),
         recorded: workflow.checkpoint.is_some() && key.transient.is_none() && key.secret.is_none(),

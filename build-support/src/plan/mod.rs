@@ -80,6 +80,8 @@ pub struct Key {
     pub value_name: Option<String>,
     /// `env`.
     pub env: Option<String>,
+    /// `choices`.
+    pub choices: Vec<String>,
     /// Set on every path to the end (inputs included); else `Output` holds an `Option`.
     pub always_set: bool,
     /// The places that send it over a process edge (`parallel_strategy: process` or `remote`, or what resolved to it);

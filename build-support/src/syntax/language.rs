@@ -250,6 +250,7 @@ pub(crate) static KEY: Table = Table {
         entry("description", Shape::Text, "What it holds; shown in the program's help."),
         entry("short", Shape::Text, "Of an input: the letter or digit of a short flag, such as `k` for `-k`."),
         entry("env", Shape::Text, "Of an input: the environment variable that gives it where no flag does."),
+        entry("choices", Shape::Texts, "Of an input: the only texts that a caller may give."),
         entry("secret", Shape::Bool, "Of an input: shown nowhere and never recorded; it has no flag."),
         entry("positional", Shape::Bool, "Of an input: it is given on the command line without a flag."),
         entry("value_name", Shape::Text, "Of an input: what the program's help calls the value, such as `FILE`."),

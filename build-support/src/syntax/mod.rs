@@ -121,6 +121,8 @@ pub struct Key {
     pub value_name: Option<Spanned<String>>,
     /// `env`.
     pub env: Option<Spanned<String>>,
+    /// `choices`.
+    pub choices: Vec<Spanned<String>>,
 }
 
 impl Key {
@@ -141,6 +143,7 @@ impl Key {
             positional: None,
             value_name: None,
             env: None,
+            choices: Vec::new(),
         }
     }
 

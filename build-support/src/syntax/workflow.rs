@@ -174,6 +174,7 @@ impl<'a> Reader<'a, '_> {
                     positional: self.flag(&fields, "positional"),
                     value_name: self.placed_text(&fields, "value_name"),
                     env: self.placed_text(&fields, "env"),
+                    choices: self.texts(&fields, "choices", "text that the caller may give"),
                     ty: self.rust(&fields, "type")?,
                 })
             }),
@@ -192,6 +193,7 @@ impl<'a> Reader<'a, '_> {
                 positional: None,
                 value_name: None,
                 env: None,
+                choices: Vec::new(),
             }),
         }
     }

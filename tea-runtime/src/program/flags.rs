@@ -177,7 +177,10 @@ pub(super) fn of(plan: &Plan) -> Vec<Flag> {
         while name.is_empty() || taken(&name) || flags.iter().any(|flag| flag.name == name) {
             name = format!("input-{name}");
         }
-        let shape = spec.kind.parse.map_or(Shape::Own, Parse::shape);
+        let shape = match spec.flag.choices {
+            [] => spec.kind.parse.map_or(Shape::Own, Parse::shape),
+            choices => Shape::Words(choices),
+        };
         flags.push(Flag { key, spec, name, shape });
     }
     flags

@@ -82,6 +82,8 @@ fn values_around(
             }
         }
     }
+    let by_default = flags.iter().zip(&tried).filter(|(_, tried)| !**tried).map(|(flag, _)| flag);
+    wrong.extend(by_default.filter_map(default_is_no_choice));
     // Those of a run that goes on are known; what is never recorded is not.
     let resumes = options.records.as_ref().is_some_and(Asked::resumes);
     let known = |flag: &Flag| resumes && flag.spec.is_recorded();
@@ -108,7 +110,8 @@ fn from_texts(flag: &Flag, texts: &[OsString], variable: Option<&str>) -> Result
         texts
     };
     let given = Given { texts, each: flag.spec.flag.positional && variable.is_none() };
-    guarded(|| (parse.texts)(given)).map_err(|why| {
+    let chosen = texts.iter().try_for_each(|text| chosen(flag, &text.to_string_lossy()));
+    chosen.and_then(|()| guarded(|| (parse.texts)(given))).map_err(|why| {
         let shown: Vec<_> = texts.iter().map(|text| format!("`{}`", shortened(&text.to_string_lossy()))).collect();
         let found = match (variable, flag.usage()) {
             (Some(variable), _) => format!("{} in the environment variable `{variable}`", shown.join(" ")),
@@ -122,6 +125,30 @@ fn from_texts(flag: &Flag, texts: &[OsString], variable: Option<&str>) -> Result
         let unfit = unfit(flag, found, why);
         Box::new(BadInput { help: unfit.help.or(help), ..unfit })
     })
+}
+
+/// A default that is none of the choices, which the compiler cannot know of all Rust.
+fn default_is_no_choice(flag: &Flag) -> Option<BadInput> {
+    let default = flag.spec.default.filter(|_| !flag.spec.flag.choices.is_empty())?;
+    let mut json = Vec::new();
+    let written =
+        guarded(|| flag.spec.kind.to_json.map(|write| write(&default(), &mut json).is_ok()).ok_or_else(String::new));
+    let text: String = written.ok().filter(|written| *written).and_then(|_| serde_json::from_slice(&json).ok())?;
+    chosen(flag, &text).err().map(|why| BadInput {
+        help: Some("this is a mistake in the workflow file: its `default` must be one of its `choices`".to_owned()),
+        ..unfit(flag, format!("`{}`, its default", shortened(&text)), why)
+    })
+}
+
+/// Refuses a text that is none of the choices.
+fn chosen(flag: &Flag, text: &str) -> Result<(), String> {
+    let choices = flag.spec.flag.choices;
+    if choices.is_empty() || choices.contains(&text) {
+        return Ok(());
+    }
+    let near = nearest(text, choices.iter().copied());
+    Err(near
+        .map_or_else(|| "it is none of them".to_owned(), |near| format!("it is none of them; did you mean `{near}`?")))
 }
 
 /// What `bool` itself takes for what people write.
@@ -146,9 +173,30 @@ fn from_json(flag: &Flag, json: &RawValue, path: &Path) -> Result<Option<Value>,
         return Ok(None);
     }
     let parse = flag.spec.kind.parse.ok_or_else(|| Box::new(unparsable(flag)))?;
-    guarded(|| (parse.json)(json.get()))
-        .map(Some)
-        .map_err(|why| Box::new(unfit(flag, format!("`{}` in {}", shortened(json.get()), source_name(path)), why)))
+    let text = serde_json::from_str::<String>(json.get());
+    // An `Option` may be left out by `null`, too.
+    let chosen = if json.get() == "null" { Ok(()) } else { chosen(flag, text.as_deref().unwrap_or(json.get())) };
+    chosen.and_then(|()| guarded(|| (parse.json)(json.get()))).map(Some).map_err(|why| {
+        let unfit = unfit(flag, format!("`{}` in {}", shortened(json.get()), source_name(path)), why);
+        Box::new(BadInput { help: unfit.help.or_else(|| json_help(flag, json.get(), text.ok())), ..unfit })
+    })
+}
+
+/// What was probably meant by a JSON value that is of another type than it looks like.
+fn json_help(flag: &Flag, json: &str, text: Option<String>) -> Option<String> {
+    match (&flag.shape, text) {
+        (Shape::Unsigned | Shape::Signed | Shape::Number, Some(text)) if text.parse::<f64>().is_ok() => {
+            Some(format!("write the number without quotes: `{text}`"))
+        }
+        (Shape::Bool, Some(text)) if text::truth(&text).is_some() => {
+            Some("write `true` or `false` without quotes".to_owned())
+        }
+        _ if json == "null" => Some("`null` is no value: leave the entry out, or give it one".to_owned()),
+        (Shape::Text | Shape::Path | Shape::Words(_), None) if !json.starts_with(['{', '[']) => {
+            Some(format!("write it in quotes: `\"{json}\"`"))
+        }
+        _ => None,
+    }
 }
 
 fn unfit(flag: &Flag, found: String, why: String) -> BadInput {
@@ -368,7 +416,7 @@ mod tests {
             [
                 format!(
                     "input `k` has a bad value; a whole number, not below zero: length of a k-mer; `\"31\"` in {path}; \
-                     invalid type: string \"31\", expected usize at line 1 column 4"
+                     invalid type: string \"31\", expected usize at line 1 column 4; write the number without quotes: `31`"
                 ),
                 "input `reads` is missing; a path: FASTQ file; \
                  give it as `--reads <PATH>`, or as `reads` in the object of `--input`"

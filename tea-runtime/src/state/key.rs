@@ -139,11 +139,13 @@ pub struct FlagSpec {
     pub value_name: &'static str,
     /// `env`: the environment variable that supplies it if no flag does.
     pub env: Option<&'static str>,
+    /// `choices`: the only texts that are taken; empty for any.
+    pub choices: &'static [&'static str],
 }
 
 impl FlagSpec {
     /// A flag with the name of the key, and nothing else.
-    pub const PLAIN: Self = Self { short: None, positional: false, value_name: "", env: None };
+    pub const PLAIN: Self = Self { short: None, positional: false, value_name: "", env: None, choices: &[] };
 }
 
 /// Combines the existing value (first) with the written one (second).

@@ -170,5 +170,8 @@ fn flag(key: &Key) -> Option<String> {
     if let Some(name) = &key.env {
         let _ = write!(fields, "env: tea::Some({name:?}), ");
     }
+    if !key.choices.is_empty() {
+        let _ = write!(fields, "choices: &{:?}, ", key.choices);
+    }
     (!fields.is_empty()).then(|| format!("tea::FlagSpec {{ {fields}..tea::FlagSpec::PLAIN }}"))
 }

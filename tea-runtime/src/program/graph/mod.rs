@@ -120,7 +120,7 @@ impl Drawing {
     fn new(
         (name, file): (&'static str, &'static str),
         keys: &'static [KeySpec],
-        (block, finally): (&'static Block, &'static [Block]),
+        (block, finally): (&'static Block, &'static [&'static Block]),
         number: Option<u32>,
     ) -> Self {
         let (root, arrows, calls, order, called) = Default::default();
@@ -134,7 +134,7 @@ impl Drawing {
     }
 
     /// What runs when the run ends: one node after the other, to which nothing leads.
-    fn finally(&mut self, blocks: &'static [Block]) {
+    fn finally(&mut self, blocks: &'static [&'static Block]) {
         let mut before = None;
         for step in blocks.iter().flat_map(|block| block.steps) {
             let (name, place, max_visits) = (step.name, step.place, step.max_visits);
