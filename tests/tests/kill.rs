@@ -172,10 +172,12 @@ macro_rules! run {
             Err(error) if error.is_input() => run(false),
             outcome => outcome,
         };
+        let told = LAST.swap(0, std::sync::atomic::Ordering::Relaxed);
+        let told = if told > 0 { format!(" finally={told}") } else { String::new() };
         match outcome {
-            Ok(output) => println!("{}", [$(output.$key.show(stringify!($key))),*].join(" ")),
+            Ok(output) => println!("{}{told}", [$(output.$key.show(stringify!($key))),*].join(" ")),
             Err(error) if error.is_input() => panic!("{error}"),
-            Err(_) => println!("failed"),
+            Err(_) => println!("failed{told}"),
         }
     }};
 }
