@@ -260,13 +260,12 @@ impl<'a> Pieces<'a> {
         for one in &map.variables {
             let head = if is_sweep { format!("({} ", variable(&one.name)) } else { String::new() };
             let tail = if is_sweep { "))" } else { ")" };
-            match one.key {
-                Some(key) => push_glue(&mut items, &format!("{head}(in_place {}{tail}", constant_of(key))),
-                None => {
-                    push_glue(&mut items, &format!("{head}(given {} =>", scope([&one.items], plan, names)));
-                    items.push(Part::Rust(&one.items.rust));
-                    items.push(Part::Glue(tail.to_owned()));
-                }
+            if let Some(key) = one.key {
+                push_glue(&mut items, &format!("{head}(in_place {}{tail}", constant_of(key)));
+            } else {
+                push_glue(&mut items, &format!("{head}(given {} =>", scope([&one.items], plan, names)));
+                items.push(Part::Rust(&one.items.rust));
+                items.push(Part::Glue(tail.to_owned()));
             }
         }
         if is_sweep {

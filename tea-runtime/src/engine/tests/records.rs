@@ -239,7 +239,7 @@ fn a_branch_that_has_ended_is_recorded_while_others_run() {
     let session = Session { state_dir: scratch.0.clone(), ..Session::default() };
     // No listener has to be told of the end at once.
     let options = Options { max_workers: Some(4), ..Options::default() };
-    builder::run_recorded(kit.plan(root), Vec::new(), options, Some(session)).unwrap();
+    builder::run_recorded(kit.plan(root), Vec::new(), options, Some(session), None).unwrap();
 }
 
 #[test]
