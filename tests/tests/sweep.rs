@@ -24,6 +24,10 @@ impl fmt::Display for Mode {
 static MULTIPLIED: AtomicUsize = AtomicUsize::new(0);
 static SIZED: AtomicUsize = AtomicUsize::new(0);
 
+fn length(mode: &Mode) -> u32 {
+    u32::try_from(mode.0.len()).unwrap()
+}
+
 fn multiply(k: u32, length: u32) -> u32 {
     MULTIPLIED.fetch_add(1, Ordering::SeqCst);
     k * length
