@@ -11,8 +11,7 @@ use crate::{
 pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
     for (region, doubtful) in graph.regions.iter().zip(&graph.doubtful) {
         let Some(join) = region.join.as_ref().filter(|_| !doubtful) else { continue };
-        let error = contradicted(region, join).or_else(|| bad(graph, region, join));
-        if let Some(error) = error {
+        if let Some(error) = contradicted(region, join).or_else(|| bad(graph, region, join)) {
             found.push(error);
         }
     }
