@@ -22,10 +22,11 @@ fn told(flow: &str, acts: &[&str], pool: Option<&Stage>) -> Value {
         for volatile in ["elapsed", "pid", "worker"] {
             branch.as_object_mut().unwrap().remove(volatile);
         }
-        // It names threads by their numbers, and depends on what the worker had printed for other branches.
-        if let Some(error) = branch["error"].as_object_mut() {
-            error.remove("output");
-        }
+        let errors = branch["attempt_errors"].as_array().unwrap().len();
+        // Names of threads and processes are in it.
+        let mut forget = |at: &str| branch.pointer_mut(at).into_iter().for_each(|output| *output = Value::Null);
+        forget("/error/output");
+        (0..errors).for_each(|error| forget(&format!("/attempt_errors/{error}/output")));
     }
     output.take()
 }

@@ -59,7 +59,7 @@ pub(crate) struct Connection {
 
 /// Starts a command that leads to a host, in its own process group: a Ctrl-C is for the program alone. It reads from `input`, or
 /// else from a pipe.
-fn spawn(mut command: Command, input: Option<Stdio>) -> io::Result<Connection> {
+pub(super) fn spawn(mut command: Command, input: Option<Stdio>) -> io::Result<Connection> {
     let program = command.get_program().to_string_lossy().into_owned();
     let mut child = command
         .stdin(input.unwrap_or_else(Stdio::piped))

@@ -24,6 +24,8 @@ mod lost;
 mod outbox;
 mod queued;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap},
