@@ -13,6 +13,8 @@ use crate::{event::Scope, failure::Failure, place::Place};
 
 pub(super) struct Attempt {
     pub(super) scope: Scope,
+    name: String,
+    number: u32,
     pub(super) started: Duration,
     /// The number of bytes sent for it.
     pub(super) sent: u64,
@@ -39,8 +41,13 @@ pub(super) struct Slice {
 }
 
 impl Attempt {
-    pub(super) fn new(scope: Scope, started: Duration, sent: u64) -> Self {
-        Self { scope, started, sent, nodes: Vec::new() }
+    pub(super) fn new(scope: Scope, name: &str, number: u32, started: Duration, sent: u64) -> Self {
+        Self { scope, name: name.to_owned(), number, started, sent, nodes: Vec::new() }
+    }
+
+    /// Whether both are the same attempt at the same branch or items.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        (self.scope, self.number, &self.name) == (other.scope, other.number, &other.name)
     }
 
     pub(super) fn node_started(&mut self, name: &str, place: Place, pid: u32, started: Duration) {
@@ -102,7 +109,7 @@ mod tests {
     /// An attempt whose start this process saw after 100 ms, and its nodes: name, process, start relative to that,
     /// duration.
     fn attempt(nodes: &[(&str, u32, u64, Option<u64>)]) -> Attempt {
-        let mut attempt = Attempt::new(Scope::ROOT, ms(100), 0);
+        let mut attempt = Attempt::new(Scope::ROOT, "count", 1, ms(100), 0);
         for &(name, pid, since, elapsed) in nodes {
             attempt.node_started(name, PLACE, pid, ms(100 + since));
             if let Some(elapsed) = elapsed {

@@ -131,10 +131,12 @@ impl Listener for Timing {
                 let args = json!({ "line": place.line, "column": place.column, "failure": told(failure) });
                 log.slice(node, "node", at, &Span { end: self.time(started) + elapsed, elapsed }, &args);
             }
-            Event::AttemptStarted { scope, worker: Some(_), pid, started, sent, .. } => {
+            Event::AttemptStarted { scope, name, attempt, worker: Some(_), pid, started, sent } => {
                 log.workers.insert(scope, pid);
-                let attempt = Attempt::new(scope, self.time(started), sent);
-                log.begun.entry(pid).or_default().push_back(attempt);
+                let begun = Attempt::new(scope, name, attempt, self.time(started), sent);
+                // A worker may give back what it was about to run, and another one, or the same, starts it again.
+                log.begun.values_mut().for_each(|others| others.retain(|other| !other.is_same(&begun)));
+                log.begun.entry(pid).or_default().push_back(begun);
             }
             Event::AttemptFinished { scope: _, name, attempt, worker, pid, elapsed, received, failure } => {
                 let at = if worker.is_some() { Track::worker(pid) } else { log.this_thread() };
@@ -272,7 +274,31 @@ fn microseconds(duration: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::FailureKind;
+    use crate::{failure::FailureKind, place::Place};
+
+    /// A worker gave it back, and another one ran it.
+    #[test]
+    fn nodes_stand_in_the_attempt_that_ran_and_not_in_one_that_was_about_to() {
+        let timing = Timing::new();
+        let (scope, name, node, started, place) =
+            (Scope::ROOT, "count", "load", Instant::now(), Place { line: 1, column: 1 });
+        let (attempt, elapsed, failure) = (1, Duration::from_millis(1), None);
+        for (worker, pid) in [(3, 4242), (4, 4343), (3, 4242)] {
+            let worker = Some(worker);
+            timing.on_event(&Event::AttemptStarted { scope, name, attempt, worker, pid, started, sent: 100 });
+        }
+        let (worker, pid, cached) = (Some(3), 4242, false);
+        timing.on_event(&Event::NodeStarted { scope, node, place, worker, pid, started });
+        timing.on_event(&Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure, cached });
+        let (received, elapsed) = (1, Duration::from_millis(2));
+        timing.on_event(&Event::AttemptFinished { scope, name, attempt, worker, pid, elapsed, received, failure });
+        let mut json = Vec::new();
+        timing.write(&mut json).unwrap();
+        let trace: Value = serde_json::from_slice(&json).unwrap();
+        let slices = trace["traceEvents"].as_array().unwrap().iter().filter(|entry| entry["ph"] == "X");
+        let names: Vec<_> = slices.map(|entry| entry["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["load", "count"]);
+    }
 
     #[test]
     fn attempts_stand_on_the_track_of_their_worker() {
