@@ -88,6 +88,26 @@ fn a_killed_run_goes_on_with_the_files_that_it_had_not_done() {
     assert!(resumed.stderr.contains(" restored)"), "{}", resumed.stderr);
 }
 
+/// Also what its nodes had done in a worker, by itself, before it changed.
+#[test]
+fn a_file_that_has_changed_is_parsed_again_and_the_others_are_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let [invoices, state] = ["invoices", "state"].map(|name| directory.path().join(name));
+    folder(&invoices, 5);
+    let run = || program("invoices").arg("--state-dir").arg(&state);
+    let before = run().arg(&invoices).run().json();
+    assert_eq!(before["owed"], expected(5).0);
+    let mut names = fs::read_dir(state.join("runs")).unwrap();
+    let name = names.next().unwrap().unwrap().file_name();
+    fs::write(invoices.join("0001.invoice"), "(invoice (customer c1) (line 2 50.00 EUR))").unwrap();
+    let resumed = run().arg("--resume").arg(name).arg("-vv").run();
+    let mut owed = before["owed"].clone();
+    owed["c1"] = json!(owed["c1"].as_f64().unwrap() - 1.5 + 100.0);
+    assert_eq!(resumed.json()["owed"], owed, "{}", resumed.stderr);
+    let parsed = resumed.stderr.lines().filter(|line| line.ends_with("/parse` starts") && line.contains("node"));
+    assert_eq!(parsed.count(), 1, "{}", resumed.stderr);
+}
+
 #[test]
 fn messages_name_a_step_by_the_items_and_nodes_that_lead_to_it() {
     let directory = tempfile::tempdir().unwrap();

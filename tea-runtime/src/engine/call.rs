@@ -53,8 +53,7 @@ impl Caller for CallSite {
         };
         let recorded = self.recorded.as_ref().map(|Recorded { records, asks, renewed }| {
             let item = context.item.as_ref().and_then(Item::name);
-            let keys = inputs.iter().map(|input| input.0);
-            (records, Names::of_call((*asks, item), keys, *renewed))
+            (records, Names::of_call((*asks, item), &inputs, *renewed))
         });
         let view = root::view(workflow.keys, workflow.root.keys, inputs)?;
         let origin = Arc::new(Place { run: self.run.info.id, position: position.clone() });

@@ -273,7 +273,7 @@ impl Prepared {
         let written = matches!(written, Written::Whole) && traced;
         summarize(plan, elapsed, &history.counts(), written);
         if let Some(resume) = way_on(run.as_deref(), options) {
-            tracing::info!(target: log::SUMMARY, "to write the output again, without running anything again: {resume}");
+            tracing::info!(target: log::SUMMARY, "to write the output: {resume}");
         }
         if written && !refused && dropped.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }

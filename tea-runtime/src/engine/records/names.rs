@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::FileState;
 use crate::{
-    state::KeySpec,
+    state::{KeySpec, Value},
     store::{Hash, SMALL},
 };
 
@@ -67,13 +67,11 @@ pub(in crate::engine) struct Names {
 }
 
 impl Names {
-    /// The names of the inputs of a workflow that a node, or an item of a map, calls: they follow from what that reads.
-    pub(in crate::engine) fn of_call(
-        reads: (Name, Option<[u8; 16]>),
-        keys: impl Iterator<Item = u32>,
-        renewed: bool,
-    ) -> Self {
-        Self { of: keys.map(|key| (key, Name::of(&(reads, key)))).collect(), renewed }
+    /// The names of the inputs of a workflow that a node, or an item of a map, calls: they follow from what that reads, and
+    /// from the state of the files that they name.
+    pub(in crate::engine) fn of_call(reads: (Name, Option<[u8; 16]>), inputs: &[(u32, Value)], renewed: bool) -> Self {
+        let name = |(key, value): &(u32, Value)| (*key, Name::of(&(reads, key, FileState::of(value))));
+        Self { of: inputs.iter().map(name).collect(), renewed }
     }
 
     /// The name of a key's value; `None` if it is unset.
