@@ -153,6 +153,21 @@ fn the_pieces_in_the_guide_are_a_workflow() {
     assert_eq!((&output["comments"][0], &output["code"][0]), (&"# Index".into(), &"162 small".into()), "{output}");
 }
 
+/// Keys of one type that the file writes in several ways.
+#[test]
+fn a_type_may_be_written_in_several_ways() {
+    let main = "use std::path::PathBuf;\ntype Count = u32;\ntea_runtime::include_workflow!(\"flow.yaml\");\n";
+    let flow = "name: spelled\nstate_schema:\n  a: { type: PathBuf, input: true, default: \"PathBuf::from(\\\"x\\\")\" }\n  \
+                b: std::path::PathBuf\n  c: u32\n  d: Count\n  e: \"Vec<u32>\"\n  f: \"Vec<Count>\"\nnodes:\n  \
+                - { name: b, run: a.clone(), output: b }\n  - { name: c, run: \"1\", output: c }\n  - { name: d, run: c, output: d }\n  \
+                - { name: e, run: \"vec![*d]\", output: e }\n  - { name: f, run: e.clone(), output: f }\n";
+    let project = Project::new("user-spelled", &[("main.rs", main), ("flow.yaml", flow)]);
+    let built = project.build();
+    assert_eq!((built.success, built.output.as_str()), (true, ""));
+    let output = Program::new(project.program()).run().json();
+    assert_eq!(output, serde_json::json!({ "a": "x", "b": "x", "c": 1, "d": 1, "e": [1], "f": [1] }));
+}
+
 /// `remote` needs a feature: without it, the error says which line to add, and with it, the program runs.
 #[test]
 fn remote_without_its_feature_is_an_error_with_the_line_to_add() {

@@ -81,8 +81,7 @@ fn an_output_that_could_not_be_written_is_written_by_resuming_and_nothing_runs_a
     let mut command = Command::new(env!("CARGO_BIN_EXE_stored"));
     let failed = command.args(["--file", "text"]).current_dir(scratch.0.path()).stdout(full).output().expect("a run");
     let stderr = String::from_utf8_lossy(&failed.stderr);
-    let resume =
-        format!("to write the output: `stored --resume {}`", scratch.only_run());
+    let resume = format!("to write the output: `stored --resume {}`", scratch.only_run());
     assert_eq!(failed.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("cannot write to standard output") && stderr.contains(&resume), "{stderr}");
     let resumed = scratch.run("", "--resume");

@@ -84,21 +84,22 @@ pub fn taken<T>(end: &mut View, key: Key<T>) -> Result<T, NodeError> {
     end.take(key).map_err(NodeError::from_failure)
 }
 
-/// `Clone`, as a bound that may not hold: rustc refuses a bound without a generic parameter that does not.
-pub trait IfClone<'a>: Sized {
+/// `Clone`, as a bound that may not hold: rustc refuses a bound without a generic parameter that does not. The types of a
+/// workflow are numbered, because it also refuses the same bound twice, and a type may be written in several ways.
+pub trait IfClone<'a, const N: usize>: Sized {
     /// `Clone::clone`.
     #[must_use]
     fn cloned(&self) -> Self;
 }
 
-impl<T: Clone> IfClone<'_> for T {
+impl<T: Clone, const N: usize> IfClone<'_, N> for T {
     fn cloned(&self) -> Self {
         self.clone()
     }
 }
 
 /// `Serialize`, as a bound that may not hold.
-pub trait IfSerialize<'a> {
+pub trait IfSerialize<'a, const N: usize> {
     /// `Serialize::serialize`.
     ///
     /// # Errors
@@ -106,7 +107,7 @@ pub trait IfSerialize<'a> {
     fn write<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error>;
 }
 
-impl<T: Serialize> IfSerialize<'_> for T {
+impl<T: Serialize, const N: usize> IfSerialize<'_, N> for T {
     fn write<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         self.serialize(to)
     }
@@ -127,19 +128,19 @@ impl<S: SerializeStruct> Fields<S> {
     }
 
     /// Writes a field.
-    pub fn field<T>(&mut self, name: &'static str, value: &T)
+    pub fn field<const N: usize, T>(&mut self, name: &'static str, value: &T)
     where
-        for<'a> T: IfSerialize<'a>,
+        for<'a> T: IfSerialize<'a, N>,
     {
-        self.write(name, &Written(value));
+        self.write(name, &Written::<N, T>(value));
     }
 
     /// Writes a field that may be unset.
-    pub fn optional<T>(&mut self, name: &'static str, value: &Option<T>)
+    pub fn optional<const N: usize, T>(&mut self, name: &'static str, value: &Option<T>)
     where
-        for<'a> T: IfSerialize<'a>,
+        for<'a> T: IfSerialize<'a, N>,
     {
-        self.write(name, &value.as_ref().map(Written));
+        self.write(name, &value.as_ref().map(Written::<N, T>));
     }
 
     fn write(&mut self, name: &'static str, value: &impl Serialize) {
@@ -160,11 +161,11 @@ impl<S: SerializeStruct> Fields<S> {
 }
 
 /// A value of a type that is [`IfSerialize`].
-struct Written<'v, T>(&'v T);
+struct Written<'v, const N: usize, T>(&'v T);
 
-impl<T> Serialize for Written<'_, T>
+impl<const N: usize, T> Serialize for Written<'_, N, T>
 where
-    for<'a> T: IfSerialize<'a>,
+    for<'a> T: IfSerialize<'a, N>,
 {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         self.0.write(to)

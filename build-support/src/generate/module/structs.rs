@@ -107,27 +107,33 @@ pub(super) fn output(
 ) {
     let (mut fields, mut debug) = (String::new(), String::new());
     let (mut cloned, mut written) = (String::new(), String::new());
+    let numbers = types.iter().enumerate().flat_map(|(number, ty)| ty.keys.iter().map(move |key| (*key, number)));
+    let numbers: HashMap<KeyId, usize> = numbers.collect();
     for (id, key) in numbered(plan).filter(|(_, key)| key.output) {
-        let own = names.key(id);
+        let (own, number) = (names.key(id), numbers[&id]);
         let (open, close) = if key.always_set { ("", "") } else { ("::core::option::Option<", ">") };
         let _ = writeln!(fields, "        #[doc = {:?}]", doc(key));
         let _ = writeln!(fields, "        {vis} {}: {open}types::{}{close},", own.variable, own.alias);
         let (variable, name) = (&own.variable, &key.name.value);
         let (copy, write, debugged) = if key.always_set {
             let value = format!("&self.{variable}");
-            (format!("tea::IfClone::cloned({value})"), "field", shows.field((id, key), &value))
+            (format!("tea::IfClone::<'_, {number}>::cloned({value})"), "field", shows.field((id, key), &value))
         } else {
             let option = format!("self.{variable}.as_ref()");
-            (format!("{option}.map(tea::IfClone::cloned)"), "optional", shows.optional((id, key), &option))
+            (
+                format!("{option}.map(tea::IfClone::<'_, {number}>::cloned)"),
+                "optional",
+                shows.optional((id, key), &option),
+            )
         };
         let _ = writeln!(cloned, "                {variable}: {copy},");
-        let _ = writeln!(written, "            to.{write}({name:?}, &self.{variable});");
+        let _ = writeln!(written, "            to.{write}::<{number}, _>({name:?}, &self.{variable});");
         let _ = writeln!(debug, "            f.field({name:?}, {debugged});");
     }
     let bounds = |capability: &str| {
         let first = |ty: &KeyType| names.key(in_output(plan, ty)).alias.clone();
-        join(types.iter().filter(|ty| ty.output), "", |ty| {
-            format!("for<'a> types::{}: tea::{capability}<'a>, ", first(ty))
+        join(types.iter().enumerate().filter(|(_, ty)| ty.output), "", |(number, ty)| {
+            format!("for<'a> types::{}: tea::{capability}<'a, {number}>, ", first(ty))
         })
     };
     let count = numbered(plan).filter(|(_, key)| key.output).count();
