@@ -152,10 +152,9 @@ impl Loader<'_> {
         workflow.checkpoint.clone_from(&self.checkpoint);
         let read = outer_names(&workflow);
         for name in item {
-            read.iter()
-                .filter(|read| read.value == *name)
-                .take(1)
-                .for_each(|read| refuse_item(&workflow, read, self.found));
+            if let Some(read) = read.iter().find(|read| read.value == *name) {
+                refuse_item(&workflow, read, self.found);
+            }
         }
         capture(&mut workflow, &read, keys, &mut call.with);
         self.calls(&mut workflow);
@@ -177,9 +176,7 @@ fn outer_names(workflow: &Workflow) -> Vec<Spanned<String>> {
     for node in &workflow.nodes {
         let action = node.work.action();
         let mut body: Vec<_> = action.rust().flat_map(|rust| rust.names.iter().cloned()).collect();
-        if let Action::Call(Call { callee: Callee::Inline(inner), .. }) = action {
-            body.extend(outer_names(inner));
-        }
+        body.extend(action.inline().map(outer_names).unwrap_or_default());
         if let Work::Map(map) = &node.work {
             names.extend(map.items().flat_map(|items| items.names.iter().cloned()));
             let item = resolve::hidden(map);

@@ -76,7 +76,7 @@ impl Workflow {
             }
             let action = node.work.action();
             action.rust().for_each(|rust| see(false, rust));
-            if let Action::Call(Call { callee: Callee::Inline(workflow), .. }) = action {
+            if let Some(workflow) = action.inline() {
                 workflow.visit_rust(see);
             }
             let arms = node.goto.iter().flat_map(|goto| &goto.arms);
@@ -258,6 +258,15 @@ impl Action {
         match self {
             Self::Rust(_) => None,
             Self::Call(call) => Some(call),
+        }
+    }
+
+    /// The workflow that is written in the node.
+    #[must_use]
+    pub fn inline(&self) -> Option<&Workflow> {
+        match &self.call()?.callee {
+            Callee::File(_) => None,
+            Callee::Inline(workflow) => Some(workflow),
         }
     }
 }

@@ -107,7 +107,7 @@ fn symbols(document: &Document, workflow: &Workflow) -> Vec<DocumentSymbol> {
             Work::Map(_) => SymbolKind::ARRAY,
         };
         let whole = node.span.to(node.name.span);
-        let children = occurrences::inline(node.work.action()).map(|workflow| symbols(document, workflow));
+        let children = node.work.action().inline().map(|workflow| symbols(document, workflow));
         let symbol = symbol(document, &node.name.value, None, kind, node.name.span, whole);
         DocumentSymbol { children, ..symbol }
     });

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use tea_build::{
     source::{Span, Spanned},
-    syntax::{Action, Call, Callee, Rust, Work, Workflow},
+    syntax::{Action, Rust, Work, Workflow},
 };
 
 /// What a name is of.
@@ -42,16 +42,8 @@ pub(super) struct Occurrence<'a> {
 
 /// A workflow and those that are written in its nodes, in the order in which they begin.
 pub(super) fn workflows(workflow: &Workflow) -> Vec<&Workflow> {
-    let inner = workflow.nodes.iter().filter_map(|node| inline(node.work.action()));
+    let inner = workflow.nodes.iter().filter_map(|node| node.work.action().inline());
     std::iter::once(workflow).chain(inner.flat_map(workflows)).collect()
-}
-
-/// The workflow that is written in a node.
-pub(super) fn inline(action: &Action) -> Option<&Workflow> {
-    match action {
-        Action::Call(Call { callee: Callee::Inline(workflow), .. }) => Some(workflow),
-        _ => None,
-    }
 }
 
 /// All names of nodes and keys, in no order.
@@ -125,7 +117,7 @@ impl<'a> Occurrences<'a> {
 
     fn action(&mut self, action: &'a Action, hidden: &[&str], node: Option<usize>) {
         action.rust().for_each(|rust| self.rust(rust, hidden, node));
-        let (Action::Call(call), Some(inner)) = (action, inline(action)) else { return };
+        let Some((call, inner)) = action.call().zip(action.inline()) else { return };
         let (given, number) = (call.with.iter().map(|(name, _)| name), self.count);
         let given = given.map(|name| (Role::Writes, name)).chain(call.gives.iter().map(|name| (Role::Reads, name)));
         self.list.extend(given.map(|(role, name)| Occurrence {
