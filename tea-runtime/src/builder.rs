@@ -150,8 +150,22 @@ impl<W: Workflow> Builder<W> {
     /// # Errors
     /// If the settings are invalid.
     pub fn explain_settings(&self) -> Result<String, Error> {
-        with_changes(&self.change, self.fail_fast, &self.wanted, |changes| Settings::explained(W::PLAN, changes))
-            .map_err(|wrong| Error::input(W::PLAN, wrong))
+        self.with_changes(|changes| Settings::explained(W::PLAN, changes))
+    }
+
+    /// The settings of the run, with the caller's changes.
+    fn settings(&self) -> Result<Settings, Error> {
+        self.with_changes(|changes| Settings::changed(W::PLAN, changes))
+    }
+
+    /// Gives the caller's changes of settings to `then`.
+    fn with_changes<T>(&self, then: impl FnOnce(Changes<'_>) -> Result<T, String>) -> Result<T, Error> {
+        let Self { change, fail_fast, wanted, .. } = self;
+        let wrong = |wrong| Error::input(W::PLAN, wrong);
+        let wanted = wanted.iter().cloned().collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+        let all = |name: &str, config: &mut ParallelConfig| change.iter().for_each(|change| change(name, config));
+        let some = (!change.is_empty()).then_some(&all as settings::Change<'_>);
+        then(Changes { change: some, fail_fast: *fail_fast, wanted: &wanted }).map_err(wrong)
     }
 
     /// Runs every branch and item of this run on `executor`, whatever strategy the workflow file says. It can be your
@@ -302,22 +316,8 @@ impl<W: Workflow> Builder<W> {
 
     /// Like [`run`](Self::run), with the values of input keys by number, and the view of the root block.
     pub(crate) fn finish_with(self, inputs: Vec<(u32, Value)>) -> Result<View, Error> {
-        let remote = self.remote()?;
-        let Self {
-            session,
-            until,
-            max_workers,
-            all_on_threads,
-            executor,
-            change,
-            fail_fast,
-            wanted,
-            cancel,
-            listeners,
-            ..
-        } = self;
-        let settings = with_changes(&change, fail_fast, &wanted, |changes| Settings::changed(W::PLAN, changes))
-            .map_err(|wrong| Error::input(W::PLAN, wrong))?;
+        let (remote, settings) = (self.remote()?, self.settings()?);
+        let Self { session, until, max_workers, all_on_threads, executor, cancel, listeners, .. } = self;
         let events = Events::new(listeners);
         let options = Options { max_workers, all_on_threads, executor, settings, events, cancel, until };
         run_recorded(W::PLAN, inputs, options, session, remote)
@@ -351,25 +351,12 @@ impl Context {
     /// If it fails or is cancelled, or its settings are invalid.
     pub fn run<W: Workflow>(&self, builder: Builder<W>, input: W::Input) -> Result<W::Output, Error> {
         let remote = builder.remote()?;
-        let Builder {
-            max_workers,
-            all_on_threads,
-            executor,
-            change,
-            fail_fast,
-            wanted,
-            cancel,
-            listeners,
-            session,
-            until,
-            ..
-        } = builder;
-        if session.is_some() || until.is_some() {
+        if builder.session.is_some() || builder.until.is_some() {
             let message = "a run within a node can be neither recorded nor stopped by itself".to_owned();
             return Err(Error::input(W::PLAN, message));
         }
-        let settings = with_changes(&change, fail_fast, &wanted, |changes| Settings::changed(W::PLAN, changes))
-            .map_err(|wrong| Error::input(W::PLAN, wrong))?;
+        let settings = builder.settings()?;
+        let Builder { max_workers, all_on_threads, executor, cancel, listeners, .. } = builder;
         let events = self.events.with(listeners);
         let token = self.token().child();
         let also = token.clone();
@@ -386,19 +373,6 @@ impl Context {
             .map_err(|failed| failed_as(W::PLAN, failed))?;
         W::output(view).map_err(|failure| Error::failed(W::PLAN, failure, Vec::new()))
     }
-}
-
-/// Gives the caller's changes of settings to `then`.
-fn with_changes<T>(
-    change: &[Change],
-    fail_fast: Option<bool>,
-    wanted: &[Result<Wanted, String>],
-    then: impl FnOnce(Changes<'_>) -> Result<T, String>,
-) -> Result<T, String> {
-    let wanted = wanted.iter().cloned().collect::<Result<Vec<_>, _>>()?;
-    let all = |name: &str, config: &mut ParallelConfig| change.iter().for_each(|change| change(name, config));
-    let some = (!change.is_empty()).then_some(&all as settings::Change<'_>);
-    then(Changes { change: some, fail_fast, wanted: &wanted })
 }
 
 fn failed_as(plan: &'static Plan, failed: Failed) -> Error {
