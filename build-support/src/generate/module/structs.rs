@@ -1,6 +1,9 @@
 //! `Input`, `Output` and `State`, and how a run takes and gives them.
 
-use std::{collections::HashMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write,
+};
 
 use super::{Seen, doc, in_output, numbered};
 use crate::{
@@ -109,6 +112,8 @@ pub(super) fn output(
     let (mut cloned, mut written) = (String::new(), String::new());
     let numbers = types.iter().enumerate().flat_map(|(number, ty)| ty.keys.iter().map(move |key| (*key, number)));
     let numbers: HashMap<KeyId, usize> = numbers.collect();
+    // The functions of a type are named once: rustc would resolve them anew for each key.
+    let (mut cloning, mut writing) = (BTreeMap::new(), BTreeMap::new());
     for (id, key) in numbered(plan).filter(|(_, key)| key.output) {
         let (own, number) = (names.key(id), numbers[&id]);
         let (open, close) = if key.always_set { ("", "") } else { ("::core::option::Option<", ">") };
@@ -117,19 +122,23 @@ pub(super) fn output(
         let (variable, name) = (&own.variable, &key.name.value);
         let (copy, write, debugged) = if key.always_set {
             let value = format!("&self.{variable}");
-            (format!("tea::IfClone::<'_, {number}>::cloned({value})"), "field", shows.field((id, key), &value))
+            (format!("clone_{number}({value})"), "field", shows.field((id, key), &value))
         } else {
             let option = format!("self.{variable}.as_ref()");
-            (
-                format!("{option}.map(tea::IfClone::<'_, {number}>::cloned)"),
-                "optional",
-                shows.optional((id, key), &option),
-            )
+            (format!("{option}.map(clone_{number})"), "optional", shows.optional((id, key), &option))
         };
+        cloning.entry(number).or_insert(&own.alias);
+        writing.entry((number, write)).or_insert(&own.alias);
         let _ = writeln!(cloned, "                {variable}: {copy},");
-        let _ = writeln!(written, "            to.{write}::<{number}, _>({name:?}, &self.{variable});");
+        let _ = writeln!(written, "            {write}_{number}(&mut to, {name:?}, &self.{variable});");
         let _ = writeln!(debug, "            f.field({name:?}, {debugged});");
     }
+    let cloning = join(cloning, "", |(number, alias)| {
+        format!("            let clone_{number} = <types::{alias} as tea::IfClone<'_, {number}>>::cloned;\n")
+    });
+    let writing = join(writing, "", |((number, write), alias)| {
+        format!("            let {write}_{number} = tea::Fields::{write}::<{number}, types::{alias}>;\n")
+    });
     let bounds = |capability: &str| {
         let first = |ty: &KeyType| names.key(in_output(plan, ty)).alias.clone();
         join(types.iter().enumerate().filter(|(_, ty)| ty.output), "", |(number, ty)| {
@@ -141,11 +150,11 @@ pub(super) fn output(
         text,
         "    /// What a run gives: the state at its end, without the keys that are kept out of it. It is `Clone` and `Serialize` where all \
          its types are.\n    {vis} struct Output {{\n{fields}    }}\n\n    \
-         impl ::core::clone::Clone for Output where {} {{\n        fn clone(&self) -> Self {{\n            \
+         impl ::core::clone::Clone for Output where {} {{\n        fn clone(&self) -> Self {{\n{cloning}            \
          Self {{\n{cloned}            }}\n        }}\n    }}\n\n    \
          impl tea::Serialize for Output where {} {{\n        \
          fn serialize<S: tea::Serializer>(&self, to: S) -> ::core::result::Result<S::Ok, S::Error> {{\n            \
-         let {}to = tea::Fields::new(to, \"Output\", {count});\n{written}            to.end()\n        }}\n    }}\n\n",
+         let {}to = tea::Fields::new(to, \"Output\", {count});\n{writing}{written}            to.end()\n        }}\n    }}\n\n",
         bounds("IfClone"),
         bounds("IfSerialize"),
         if count == 0 { "" } else { "mut " },
