@@ -38,6 +38,9 @@ const OUTPUT: &str = r#"{
   "offset": 0,
   "path": null,
   "zone": "here",
+  "note": "kept",
+  "level": 1,
+  "any": 1,
   "bytes": [],
   "twice": 0,
   "first": 0,
@@ -265,6 +268,17 @@ fn json_inputs_are_exact_and_may_have_a_byte_order_mark() {
     let text = format!("\u{feff}{{\"limit\": {weight}, \"label\": null}}");
     let finished = kinds(&["-q", "--input", "-"]).stdin(text).run();
     assert!(finished.stdout.contains(&format!("\"limit\": {weight},")), "{}\n{}", finished.stdout, finished.stderr);
+}
+
+/// Whatever it is called: it counts what the type itself makes of it.
+#[test]
+fn null_is_a_value_to_the_types_that_have_it_and_none_to_all_others() {
+    let object = r#"{"note": null, "level": null, "any": null, "label": null, "offset": null, "extra": null}"#;
+    let output = kinds(&["-q", "--input", "-"]).stdin(object).run().json();
+    for key in ["note", "level", "any", "label"] {
+        assert_eq!(output.get(key), Some(&Value::Null), "{key}");
+    }
+    assert_eq!((&output["offset"], output.get("extra")), (&json!(0), None), "as if they were left out");
 }
 
 /// A flag wins over the variable, and that over `--input`.

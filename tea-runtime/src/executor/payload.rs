@@ -121,8 +121,7 @@ mod tests {
     use super::*;
     use crate::state::{Kind, Wire};
 
-    static TEXT: Kind =
-        Kind { name: "String", clone: None, to_json: None, wire: Some(const { &Wire::new::<String>() }), parse: None };
+    static TEXT: Kind = Kind { wire: Some(const { &Wire::new::<String>() }), ..Kind::of::<String>("String") };
 
     const fn spec(name: &'static str) -> KeySpec {
         KeySpec { optional: true, ..KeySpec::new(name, &TEXT) }

@@ -72,7 +72,6 @@ macro_rules! __kind {
     ($name:literal, $json:ident, $wire:ident, $parse:ident, $key:ty) => {{
         use $crate::__private::Cannot as _;
         $crate::__private::Kind {
-            name: $name,
             clone: $crate::__private::Ready::clone(
                 <$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::READY,
                 &<$crate::__private::Probe<<$key as $crate::__private::KeyType>::Value>>::CLONE,
@@ -80,6 +79,7 @@ macro_rules! __kind {
             to_json: $crate::__to_json!($json $key),
             wire: $crate::__codec!($wire $key),
             parse: $crate::__parse!($parse $key),
+            ..$crate::__private::Kind::of::<<$key as $crate::__private::KeyType>::Value>($name)
         }
     }};
 }

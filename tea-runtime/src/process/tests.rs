@@ -53,8 +53,7 @@ inventory::submit!(Registered(&DOUBLES));
 const DO: Key<String> = Key::new(0);
 const DONE: Key<String> = Key::new(1);
 
-static TEXT: Kind =
-    Kind { name: "String", clone: None, to_json: None, wire: Some(const { &Wire::new::<String>() }), parse: None };
+static TEXT: Kind = Kind { wire: Some(const { &Wire::new::<String>() }), ..Kind::of::<String>("String") };
 
 pub(super) const fn key(name: &'static str) -> KeySpec {
     KeySpec { optional: true, ..KeySpec::new(name, &TEXT) }

@@ -169,14 +169,17 @@ fn guarded<T>(parse: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
 }
 
 fn from_json(flag: &Flag, json: &RawValue, path: &Path) -> Result<Option<Value>, Box<BadInput>> {
-    if json.get() == "null" && !flag.required() && !flag.spec.kind.name.starts_with("Option<") {
-        return Ok(None);
-    }
+    let is_null = json.get() == "null";
     let parse = flag.spec.kind.parse.ok_or_else(|| Box::new(unparsable(flag)))?;
     let text = serde_json::from_str::<String>(json.get());
-    // An `Option` may be left out by `null`, too.
-    let chosen = if json.get() == "null" { Ok(()) } else { chosen(flag, text.as_deref().unwrap_or(json.get())) };
-    chosen.and_then(|()| guarded(|| (parse.json)(json.get()))).map(Some).map_err(|why| {
+    let chosen = if is_null { Ok(()) } else { chosen(flag, text.as_deref().unwrap_or(json.get())) };
+    match chosen.and_then(|()| guarded(|| (parse.json)(json.get()))) {
+        // To a type that has no such value, `null` says that there is none.
+        Err(_) if is_null && !flag.required() => return Ok(None),
+        value => value,
+    }
+    .map(Some)
+    .map_err(|why| {
         let unfit = unfit(flag, format!("`{}` in {}", shortened(json.get()), source_name(path)), why);
         Box::new(BadInput { help: unfit.help.or_else(|| json_help(flag, json.get(), text.ok())), ..unfit })
     })

@@ -17,10 +17,7 @@ use crate::{
 macro_rules! kinds {
     ($($name:ident: $type:ty = $text:literal;)*) => {
         $(static $name: Kind = Kind {
-            name: $text,
-            clone: None,
             to_json: Probe::<$type>::TO_JSON.as_ref(),
-            wire: None,
             parse: const { &Parse::best(
                 [
                     Probe::<$type>::FROM_PATH,
@@ -32,6 +29,7 @@ macro_rules! kinds {
                 ],
                 [Probe::<$type>::FROM_JSON, Probe::<$type>::FROM_JSON_STR],
             ) }.as_ref(),
+            ..Kind::of::<$type>($text)
         };)*
     };
 }

@@ -4,6 +4,7 @@
 //! found by [`Probe`] at compile time.
 
 use std::{
+    any::TypeId,
     ffi::{OsStr, OsString},
     fmt::{Debug, Display},
     io::Write,
@@ -39,6 +40,8 @@ pub type FromJson = fn(&str) -> Result<Value, String>;
 pub struct Kind {
     /// The type as the workflow file writes it.
     pub name: &'static str,
+    /// Identifies the type.
+    pub id: fn() -> TypeId,
     /// Copies a value, where the type is `Clone`.
     pub clone: Option<&'static CloneValue>,
     /// Writes a value as JSON on one line, where the type is `Serialize`; for types of keys that are part of the output.
@@ -47,6 +50,14 @@ pub struct Kind {
     pub wire: Option<&'static Wire>,
     /// From what a caller writes; for types of inputs, where they are `FromStr` or `Deserialize`.
     pub parse: Option<&'static Parse>,
+}
+
+impl Kind {
+    /// The type `T`, of which nothing else is known.
+    #[must_use]
+    pub const fn of<T: 'static>(name: &'static str) -> Self {
+        Self { name, id: TypeId::of::<T>, clone: None, to_json: None, wire: None, parse: None }
+    }
 }
 
 /// To and from bytes.

@@ -1,8 +1,9 @@
 //! Files: a value that is a path stands for what is in the file, too.
 
 use std::{
+    any::TypeId,
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs, iter,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -10,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    state::{self, Value},
+    state::{self, Kind, Value},
     store::Hash,
 };
 
@@ -35,21 +36,30 @@ impl FileState {
     }
 }
 
-/// The paths of which a value consists.
-fn paths(value: &Value) -> Vec<&Path> {
-    if let Some(path) = value.downcast_ref::<PathBuf>() {
-        vec![path]
-    } else if let Some(paths) = value.downcast_ref::<Vec<PathBuf>>() {
-        paths.iter().map(|path| &**path).collect()
-    } else if let Some(path) = value.downcast_ref::<Option<PathBuf>>() {
-        path.iter().map(|path| &**path).collect()
-    } else if let Some(paths) = value.downcast_ref::<BTreeSet<PathBuf>>() {
-        paths.iter().map(|path| &**path).collect()
-    } else if let Some(paths) = value.downcast_ref::<BTreeMap<String, PathBuf>>() {
-        paths.values().map(|path| &**path).collect()
-    } else {
-        Vec::new()
-    }
+/// The types of values that are paths, or consist of them, and how to get these.
+macro_rules! path_types {
+    ($($ty:ty: $value:ident => $paths:expr;)*) => {
+        /// The paths of which a value consists.
+        fn paths(value: &Value) -> Vec<&Path> {
+            $(if let Some($value) = value.downcast_ref::<$ty>() {
+                return $paths.map(AsRef::as_ref).collect();
+            })*
+            Vec::new()
+        }
+
+        /// Whether values of a type consist of paths.
+        pub(super) fn has_paths(kind: &Kind) -> bool {
+            [$(TypeId::of::<$ty>()),*].contains(&(kind.id)())
+        }
+    };
+}
+
+path_types! {
+    PathBuf: path => iter::once(path);
+    Option<PathBuf>: path => path.iter();
+    Vec<PathBuf>: paths => paths.iter();
+    BTreeSet<PathBuf>: paths => paths.iter();
+    BTreeMap<String, PathBuf>: paths => paths.values();
 }
 
 /// Size, time of change and inode of a file. A directory has only the latter: the others say nothing about its contents.

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Name, Names, Records, Surroundings, build,
-    files::{FileState, file_of},
+    files::{FileState, file_of, has_paths},
     is_recorded, node_names, stored,
 };
 use crate::{
@@ -282,8 +282,7 @@ pub(super) fn begun(
         let (hash, file) = (span.hash(), file_of(&files, key));
         let Some((_, value)) = stored(plan.keys, (key, span)) else { continue };
         // No other values need to be read.
-        let is_path = file.is_some() || spec.kind.name.contains("PathBuf");
-        let now = if is_path { FileState::of(&value) } else { None };
+        let now = if has_paths(spec.kind) { FileState::of(&value) } else { None };
         if now != file {
             begun.changed.push((key, format!("the file of input `{}` has changed", spec.name)));
         }

@@ -38,15 +38,12 @@ pub(crate) struct Kit {
 impl Kit {
     pub(crate) fn key<T: Clone + Send + Sync + 'static>(&mut self, name: &'static str) -> Key<T> {
         let clone: CloneValue = |value| Arc::new(value.downcast_ref::<T>().unwrap().clone());
-        self.kind(
-            name,
-            Kind { name: std::any::type_name::<T>(), clone: Some(leak(clone)), to_json: None, wire: None, parse: None },
-        )
+        self.kind(name, Kind { clone: Some(leak(clone)), ..Kind::of::<T>(std::any::type_name::<T>()) })
     }
 
     /// A key whose type cannot be copied.
     pub(crate) fn unique<T: Send + Sync + 'static>(&mut self, name: &'static str) -> Key<T> {
-        self.kind(name, Kind { name: std::any::type_name::<T>(), clone: None, to_json: None, wire: None, parse: None })
+        self.kind(name, Kind::of::<T>(std::any::type_name::<T>()))
     }
 
     fn kind<T: Send + Sync + 'static>(&mut self, name: &'static str, kind: Kind) -> Key<T> {

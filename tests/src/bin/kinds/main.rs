@@ -10,6 +10,13 @@ tea_runtime::include_workflow!("flow.yaml");
 #[derive(Serialize, Deserialize)]
 struct Name(String);
 
+/// Another name, which does not say that it may be absent.
+type Maybe<T> = Option<T>;
+
+/// The same within a newtype.
+#[derive(Serialize, Deserialize)]
+struct Level(Option<u8>);
+
 /// Words, one with something in it.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
