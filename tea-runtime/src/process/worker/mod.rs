@@ -112,19 +112,23 @@ pub(crate) fn serve() -> ! {
     }
 }
 
-/// Gives workers a name of their own in `ps`, `top` and the like: `thumbnai:worker`.
+/// Gives workers a name of their own in `ps`, `top` and the like.
 fn show_in_ps() {
     #[cfg(target_os = "linux")]
     {
         let program = std::env::args_os().next().map(std::path::PathBuf::from).unwrap_or_default();
-        let name = program.file_name().unwrap_or_default().as_encoded_bytes();
-        // The system takes 15 bytes.
-        let name = [&name[..name.len().min(8)], b":worker"].concat();
+        let name = name_in_ps(&program.file_name().unwrap_or_default().to_string_lossy());
         if let Ok(name) = std::ffi::CString::new(name) {
             // This is only for people, and nothing depends on it.
             let _ = rustix::thread::set_name(&name);
         }
     }
+}
+
+/// `thumbnai:worker`: the system takes 15 bytes, and the start of a character is none.
+#[cfg(target_os = "linux")]
+fn name_in_ps(program: &str) -> String {
+    format!("{}:worker", &program[..program.floor_char_boundary(8)])
 }
 
 /// Limits what the process may allocate: its heap and the stacks of its threads. Files that it maps do not count.

@@ -356,6 +356,13 @@ fn answers_of_breakers_go_to_who_asked() {
     assert!(worker.inbox.take(to_bytes(&ToWorker::Breaker { ask, answer })).is_err(), "it was answered");
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn the_name_in_ps_has_whole_characters() {
+    let names = ["words", "thumbnails", "grüße-an", "größere", "日本語のプログラム"].map(super::name_in_ps);
+    assert_eq!(names, ["words:worker", "thumbnai:worker", "grüße-:worker", "größer:worker", "日本:worker"]);
+}
+
 proptest! {
     #[test]
     fn row_24_a_message_of_soup_is_no_panic(bytes in vec(any::<u8>(), 0..300)) {
