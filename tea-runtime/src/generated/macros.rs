@@ -531,12 +531,11 @@ macro_rules! test_workers {
         #[cfg(test)]
         #[::core::prelude::v1::test]
         fn tea_worker() {
+            // Here, since it is to be registered where the test is: there are none without a harness.
+            $crate::__private::inventory::submit! {
+                $crate::__private::TestEntry(::core::concat!(::core::module_path!(), "::tea_worker"))
+            }
             $crate::test_entry();
-        }
-
-        #[cfg(test)]
-        $crate::__private::inventory::submit! {
-            $crate::__private::TestEntry(::core::concat!(::core::module_path!(), "::tea_worker"))
         }
     };
 }
