@@ -47,11 +47,6 @@ impl ParallelFlowResult {
         self.error.as_ref().is_some_and(|error| error.kind == FailureKind::Cancelled)
     }
 
-    /// The label in brackets, to follow the name; empty if there is none.
-    pub(crate) fn shown_label(&self) -> String {
-        self.label.as_ref().map(|label| format!(" ({label})")).unwrap_or_default()
-    }
-
     /// What does not differ from run to run.
     pub(crate) fn lasting(&self) -> Self {
         Self { restored: false, elapsed: Duration::ZERO, pid: 0, worker: None, ..self.clone() }

@@ -79,11 +79,32 @@ fn items_that_failed_have_labels() {
     let lines = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let labels: Vec<_> = lines.filter(|line| line["item"] == "read[1]").map(|line| line["label"].clone()).collect();
     assert_eq!(labels, ["table b.csv"], "{told}");
+    let retried = failing(&["--set", "read.retry.max_retries=1"]).run().stderr;
+    assert!(retried.contains("`read[1]` (table b.csv) failed and is tried again in "), "{retried}");
     let late = failing(&["--how", "late"]).run();
     assert!(late.failure(1).contains("= in: branch `late[0]` (slow.csv), after "), "{}", late.stderr);
     let json = failing(&["--how", "late", "--error-format", "json", "-q"]).run();
     let report: Value = serde_json::from_str(json.failure(1).lines().next().unwrap()).unwrap();
     assert_eq!(report["failures"][0]["label"], "slow.csv", "{report}");
+}
+
+/// In a trace and at `-vv`, where items may be together: then the first and the last.
+#[test]
+fn attempts_at_items_have_their_labels() {
+    let trace = failing(&["--output", "/dev/null", "--timing", "-"]).run().json();
+    let entries = trace["traceEvents"].as_array().unwrap();
+    let attempts = entries.iter().filter(|entry| entry["cat"] == "attempt");
+    let labels = |of: &str| -> Vec<&Value> {
+        let own = attempts.clone().filter(|entry| entry["name"].as_str().unwrap().starts_with(of));
+        own.map(|entry| &entry["args"]["label"]).collect()
+    };
+    let mut read: Vec<_> = labels("read").iter().map(|label| label.as_str().unwrap()).collect();
+    read.sort_unstable();
+    assert_eq!(read.join(" … "), "table a.csv … table b.csv");
+    assert_eq!(labels("late"), ["slow.csv"]);
+    assert!(labels("square").iter().all(|label| label.is_null()), "an index is no label");
+    let told = failing(&["-vv"]).run().stderr;
+    assert!(told.contains("`late[0]` (slow.csv) ended after ") && told.contains("table b.csv) ended after "), "{told}");
 }
 
 #[test]

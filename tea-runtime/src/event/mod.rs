@@ -353,6 +353,8 @@ pub enum Event<'a> {
         scope: Scope,
         /// The name, as in the event of its start.
         name: &'a str,
+        /// By what people recognize its items, the first and the last: only for listeners that want to know about nodes.
+        label: Option<&'a str>,
         /// The number of the attempt, counted from 1.
         attempt: u32,
         /// The worker; `None` on a thread.
@@ -372,6 +374,8 @@ pub enum Event<'a> {
         scope: Scope,
         /// The name, as in the event of the attempt's start.
         name: &'a str,
+        /// By what people recognize the item.
+        label: Option<&'a str>,
         /// The number of the next attempt.
         attempt: u32,
         /// The wait before it.

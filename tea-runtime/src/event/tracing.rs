@@ -172,10 +172,10 @@ impl Tracing {
                 let (item, attempts) = (format!("{map}[{index}]"), result.attempts);
                 let Some(failure) = &result.error else { return };
                 let (kind, message) = (failure.kind, failure.with_causes());
-                let (label, shown) = (result.label.as_deref(), result.shown_label());
+                let label = result.label.as_deref();
                 info!(
                     target: "tea", parent: self.span(scope), item, index, label, attempts,
-                    elapsed_seconds = result.elapsed.as_secs_f64(), ?kind, "item `{item}`{shown} failed: {message}"
+                    elapsed_seconds = result.elapsed.as_secs_f64(), ?kind, "item `{item}`{} failed: {message}", shown(label)
                 );
             }
             Event::MapFinished { scope, elapsed, done, failed, restored, cached } => {
@@ -195,14 +195,14 @@ impl Tracing {
             Event::AttemptStarted { scope, name, attempt, worker, pid, sent, .. } => {
                 debug!(target: "tea", parent: self.span(scope), attempt, worker, pid, sent, "`{name}` runs");
             }
-            Event::AttemptFinished { scope, name, attempt, worker, pid, elapsed, received, failure } => {
+            Event::AttemptFinished { scope, name, label, attempt, worker, pid, elapsed, received, failure } => {
                 let kind = failure.map(|failure| tracing::field::debug(failure.kind));
                 debug!(
-                    target: "tea", parent: self.span(scope), attempt, worker, pid, elapsed_seconds = elapsed.as_secs_f64(), received, kind,
-                    "`{name}` ended after {elapsed:.1?}"
+                    target: "tea", parent: self.span(scope), label, attempt, worker, pid, elapsed_seconds = elapsed.as_secs_f64(),
+                    received, kind, "`{name}`{} ended after {elapsed:.1?}", shown(label)
                 );
             }
-            Event::RetryScheduled { scope, name, attempt, delay, failure } => {
+            Event::RetryScheduled { scope, name, label, attempt, delay, failure } => {
                 let mut retries = self.retries.lock().unwrap_or_else(PoisonError::into_inner);
                 let Some(hidden) = retries.next(Instant::now()) else { return };
                 drop(retries);
@@ -211,8 +211,9 @@ impl Tracing {
                     _ => format!(" (and {} since the last line)", counted(hidden, "other", "others")),
                 };
                 warn!(
-                    target: "tea", parent: self.span(scope), attempt, delay_seconds = delay.as_secs_f64(), kind = ?failure.kind, hidden,
-                    "`{name}` failed and is tried again in {delay:.1?}: {}{more}", failure.message
+                    target: "tea", parent: self.span(scope), label, attempt, delay_seconds = delay.as_secs_f64(),
+                    kind = ?failure.kind, hidden,
+                    "`{name}`{} failed and is tried again in {delay:.1?}: {}{more}", shown(label), failure.message
                 );
             }
             _ => {}
@@ -254,6 +255,11 @@ impl Tracing {
             _ => {}
         }
     }
+}
+
+/// A label, to follow the name.
+fn shown(label: Option<&str>) -> String {
+    label.map(|label| format!(" ({label})")).unwrap_or_default()
 }
 
 /// How many items are from the cache, if there are any.

@@ -14,6 +14,7 @@ use crate::{
         breakers::{BreakerAnswer, BreakerCall},
         message::Completion,
         outcome::{Outcome, Ran},
+        unit::Work,
     },
     failure::{Failure, FailureKind},
     result::{CircuitState, ParallelFlowResult},
@@ -27,13 +28,21 @@ impl Driver<'_> {
         let mut outcome = completion.outcome;
         outcome.decode();
         if self.run.info.events.is_active() {
-            let InFlight { scope, ref label, ref attempts, .. } = in_flight;
+            let InFlight { scope, ref label, ref attempts, ref item_label, .. } = in_flight;
+            let name = self.fan_out.path.shown(label);
+            let label = if self.run.info.events.wants().nodes {
+                outcome.work.as_deref().map_or_else(|| item_label.clone(), label_of)
+            } else {
+                None
+            };
+            let (name, label) = (&*name, label.as_deref());
             let Ran { pid, worker, elapsed, received, .. } = outcome.ran;
             let failure = outcome.failures.first().map(|(_, failure)| &**failure);
-            let (name, attempt) = (&*self.fan_out.path.shown(label), attempts.started);
+            let attempt = attempts.started;
             self.run.info.events.emit(|| Event::AttemptFinished {
                 scope,
                 name,
+                label,
                 attempt,
                 worker,
                 pid,
@@ -110,7 +119,9 @@ impl Driver<'_> {
                         if !failure.kind.is_loss() {
                             source.starts_over(key);
                         }
-                        self.tell_retry(&source.label(key, at), &end, &attempts, delay, &failure);
+                        let label = if self.run.info.events.is_active() { work.item_label(0) } else { None };
+                        let named = (&*source.label(key, at), label.as_deref());
+                        self.tell_retry(named, &end, &attempts, delay, &failure);
                         let (key, part) = (source.part_key(key, at), part + at as u64);
                         table.wait(delay, Trial { start: Start { key, work, scope, part }, attempts });
                     }
@@ -148,10 +159,26 @@ impl Driver<'_> {
         answer
     }
 
-    fn tell_retry(&self, name: &str, end: &End, attempts: &Attempts, delay: Duration, failure: &Failure) {
+    fn tell_retry(
+        &self,
+        (name, label): (&str, Option<&str>),
+        end: &End,
+        attempts: &Attempts,
+        delay: Duration,
+        failure: &Failure,
+    ) {
         let (scope, attempt) = (end.scope, attempts.started + 1);
         let name = &*self.fan_out.path.shown(name);
-        self.run.info.events.emit(|| Event::RetryScheduled { scope, name, attempt, delay, failure });
+        self.run.info.events.emit(|| Event::RetryScheduled { scope, name, label, attempt, delay, failure });
+    }
+}
+
+/// By what people recognize the items of a unit: the first and the last.
+fn label_of(work: &dyn Work) -> Option<String> {
+    let first = work.item_label(0)?;
+    match work.parts() {
+        1 => Some(first),
+        parts => Some(format!("{first} … {}", work.item_label(parts - 1)?)),
     }
 }
 

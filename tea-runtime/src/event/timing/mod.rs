@@ -138,9 +138,9 @@ impl Listener for Timing {
                 log.begun.values_mut().for_each(|others| others.retain(|other| !other.is_same(&begun)));
                 log.begun.entry(pid).or_default().push_back(begun);
             }
-            Event::AttemptFinished { scope: _, name, attempt, worker, pid, elapsed, received, failure } => {
+            Event::AttemptFinished { scope: _, name, label, attempt, worker, pid, elapsed, received, failure } => {
                 let at = if worker.is_some() { Track::worker(pid) } else { log.this_thread() };
-                let mut args = json!({ "attempt": attempt, "failure": told(failure) });
+                let mut args = json!({ "label": label, "attempt": attempt, "failure": told(failure) });
                 let mut span = Span { end: now, elapsed };
                 if let Some(worker) = worker {
                     let begun = log.begun.entry(pid).or_default();
@@ -156,10 +156,11 @@ impl Listener for Timing {
                 }
                 log.slice(name, "attempt", at, &span, &args);
             }
-            Event::RetryScheduled { scope: _, name, attempt, delay, failure } => {
+            Event::RetryScheduled { scope: _, name, label, attempt, delay, failure } => {
                 let at = log.this_thread();
                 let delay = delay.as_secs_f64();
-                let args = json!({ "attempt": attempt, "delay_seconds": delay, "failure": told(Some(failure)) });
+                let failure = told(Some(failure));
+                let args = json!({ "label": label, "attempt": attempt, "delay_seconds": delay, "failure": failure });
                 log.mark(&format!("retry {name}"), at, now, &args);
             }
             Event::CircuitChanged { name, state, .. } => {
@@ -291,7 +292,7 @@ mod tests {
         timing.on_event(&Event::NodeStarted { scope, node, place, worker, pid, started });
         timing.on_event(&Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure, cached });
         let (received, elapsed) = (1, Duration::from_millis(2));
-        timing.on_event(&Event::AttemptFinished { scope, name, attempt, worker, pid, elapsed, received, failure });
+        timing.on_event(&Event::AttemptFinished { scope, name, label: None, attempt, worker, pid, elapsed, received, failure });
         let mut json = Vec::new();
         timing.write(&mut json).unwrap();
         let trace: Value = serde_json::from_slice(&json).unwrap();
@@ -312,6 +313,7 @@ mod tests {
         timing.on_event(&Event::AttemptFinished {
             scope,
             name,
+            label: Some("a.csv"),
             attempt: 1,
             worker: Some(3),
             pid,
@@ -319,7 +321,7 @@ mod tests {
             received: 7,
             failure: Some(&failure),
         });
-        timing.on_event(&Event::RetryScheduled { scope, name, attempt: 2, delay: second, failure: &failure });
+        timing.on_event(&Event::RetryScheduled { scope, name, label: Some("a.csv"), attempt: 2, delay: second, failure: &failure });
         timing.on_event(&Event::RunFinished { elapsed: second, success: false });
         let mut text = Vec::new();
         timing.write(&mut text).unwrap();
@@ -335,6 +337,7 @@ mod tests {
         assert_eq!(attempt["args"]["received_bytes"], 7);
         assert_eq!(attempt["args"]["failure"]["kind"], "crash");
         assert_eq!(find("retry count")["ph"], "i");
+        assert_eq!([&attempt["args"]["label"], &find("retry count")["args"]["label"]], ["a.csv"; 2]);
         assert_eq!(find("run")["pid"], std::process::id());
         let labels: Vec<_> =
             entries.iter().filter(|entry| entry["ph"] == "M").map(|entry| &entry["args"]["name"]).collect();
@@ -352,7 +355,7 @@ mod tests {
         let end = |name| {
             let elapsed = Duration::from_secs(1);
             let (attempt, received, failure) = (1, 1, None);
-            timing.on_event(&Event::AttemptFinished { scope, name, attempt, worker, pid, elapsed, received, failure });
+            timing.on_event(&Event::AttemptFinished { scope, name, label: None, attempt, worker, pid, elapsed, received, failure });
         };
         begin("a");
         // The worker continues at once; the end of the first attempt is reported later.
