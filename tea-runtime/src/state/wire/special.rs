@@ -23,18 +23,18 @@ use try_specialize::{Specialization, TrySpecialize, type_eq};
 
 /// A value in the form that it has here.
 pub(in crate::state) enum Special<'a> {
-    /// As `OsString` has it: `{"Unix": [99, 97, 102, 233]}`.
-    Path(&'a Path),
-    Paths(Vec<&'a Path>),
+    One(Part<'a>),
+    List(Vec<Part<'a>>),
     Map(Vec<(Part<'a>, Part<'a>)>),
-    Time(Time),
 }
 
-/// A key or a value of a map.
+/// A value by itself, an element of a list, or a key or value of a map.
 pub(in crate::state) enum Part<'a> {
     Text(&'a str),
+    /// As `OsString` has it, if it is not UTF-8: `{"Unix": [99, 97, 102, 233]}`.
     Path(&'a Path),
-    Paths(Vec<&'a Path>),
+    Paths(&'a [PathBuf]),
+    Time(SystemTime),
     Unsigned(u64),
     Float(f64),
     Bool(bool),
@@ -64,16 +64,19 @@ pub(in crate::state) fn special<T: ?Sized>(value: &T) -> Option<Special<'_>> {
         };
     }
     if const { !is_thin::<T>() } {
-        find!(path: Path);
+        find!(one: Path);
         return None;
     }
     if const { !needs_drop::<T>() } {
-        find!(before_1970: SystemTime);
+        find!(one: SystemTime);
         return None;
     }
-    find!(path: PathBuf Box<Path>);
-    find!(paths: Vec<PathBuf> VecDeque<PathBuf> BTreeSet<PathBuf> HashSet<PathBuf> Box<[PathBuf]>);
+    find!(one: PathBuf Box<Path>);
+    find!(list: Vec<PathBuf> VecDeque<PathBuf> BTreeSet<PathBuf> HashSet<PathBuf> Box<[PathBuf]>);
+    find!(list: Vec<SystemTime> VecDeque<SystemTime> BTreeSet<SystemTime> HashSet<SystemTime> Box<[SystemTime]>);
     maps! {
+        String => SystemTime
+        PathBuf => SystemTime
         String => PathBuf
         String => Vec<PathBuf>
         PathBuf => String
@@ -102,22 +105,13 @@ fn is_special(path: &Path) -> bool {
     path.to_str().is_none()
 }
 
-fn path(path: &(impl AsRef<Path> + ?Sized)) -> Option<Special<'_>> {
-    let path = path.as_ref();
-    is_special(path).then_some(Special::Path(path))
+fn one<T: AsPart + ?Sized>(value: &T) -> Option<Special<'_>> {
+    Some(value.part()).filter(Part::is_special).map(Special::One)
 }
 
-fn paths<'a>(list: impl IntoIterator<Item = &'a PathBuf> + Copy) -> Option<Special<'a>> {
-    list.into_iter().any(|path| is_special(path)).then(|| Special::Paths(all(list)))
-}
-
-fn before_1970(time: &SystemTime) -> Option<Special<'_>> {
-    let before = time.duration_since(SystemTime::UNIX_EPOCH).err()?.duration();
-    Time::before_1970(before).map(Special::Time)
-}
-
-fn all<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<&'a Path> {
-    paths.into_iter().map(PathBuf::as_path).collect()
+fn list<'a, T: AsPart + 'a>(list: impl IntoIterator<Item = &'a T> + Copy) -> Option<Special<'a>> {
+    let parts = || list.into_iter().map(T::part);
+    parts().any(|part| part.is_special()).then(|| Special::List(parts().collect()))
 }
 
 fn entries<'a, K: AsPart + 'a, V: AsPart + 'a>(map: impl IntoIterator<Item = (&'a K, &'a V)>) -> Option<Special<'a>> {
@@ -126,7 +120,7 @@ fn entries<'a, K: AsPart + 'a, V: AsPart + 'a>(map: impl IntoIterator<Item = (&'
     special.then_some(Special::Map(entries))
 }
 
-/// A key or a value of a map.
+/// What can be a part.
 trait AsPart {
     fn part(&self) -> Part<'_>;
 }
@@ -144,8 +138,11 @@ macro_rules! parts {
 
 parts! {
     String: text => Part::Text(text);
+    Path: path => Part::Path(path);
+    Box<Path>: path => Part::Path(path);
     PathBuf: path => Part::Path(path);
-    Vec<PathBuf>: paths => Part::Paths(all(paths));
+    Vec<PathBuf>: paths => Part::Paths(paths);
+    SystemTime: time => Part::Time(*time);
     u32: number => Part::Unsigned((*number).into());
     u64: number => Part::Unsigned(*number);
     usize: number => Part::Unsigned(*number as u64);
@@ -157,7 +154,8 @@ impl Part<'_> {
     fn is_special(&self) -> bool {
         match self {
             Self::Path(path) => is_special(path),
-            Self::Paths(paths) => paths.iter().copied().any(is_special),
+            Self::Paths(paths) => paths.iter().any(|path| is_special(path)),
+            Self::Time(time) => Time::before_1970(*time).is_some(),
             _ => false,
         }
     }
@@ -166,10 +164,9 @@ impl Part<'_> {
 impl Serialize for Special<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Path(path) => Part::Path(path).serialize(serializer),
-            Self::Paths(paths) => serializer.collect_seq(paths.iter().copied().map(Part::Path)),
+            Self::One(part) => part.serialize(serializer),
+            Self::List(parts) => serializer.collect_seq(parts),
             Self::Map(entries) => serializer.collect_map(entries.iter().map(|(key, value)| (key, value))),
-            Self::Time(time) => time.serialize(serializer),
         }
     }
 }
@@ -182,7 +179,11 @@ impl Serialize for Part<'_> {
                 Some(text) => serializer.serialize_str(text),
                 None => path.as_os_str().serialize(serializer),
             },
-            Self::Paths(paths) => serializer.collect_seq(paths.iter().copied().map(Part::Path)),
+            Self::Paths(paths) => serializer.collect_seq(paths.iter().map(|path| Part::Path(path))),
+            Self::Time(time) => match Time::before_1970(*time) {
+                Some(time) => time.serialize(serializer),
+                None => time.serialize(serializer),
+            },
             Self::Unsigned(number) => serializer.serialize_u64(*number),
             Self::Float(number) => serializer.serialize_f64(*number),
             Self::Bool(truth) => serializer.serialize_bool(*truth),
@@ -191,7 +192,8 @@ impl Serialize for Part<'_> {
 }
 
 impl Time {
-    fn before_1970(before: Duration) -> Option<Self> {
+    fn before_1970(time: SystemTime) -> Option<Self> {
+        let before = time.duration_since(SystemTime::UNIX_EPOCH).err()?.duration();
         let seconds = i64::try_from(before.as_secs()).ok()?;
         Some(match before.subsec_nanos() {
             0 => Self { secs_since_epoch: -seconds, nanos_since_epoch: 0 },

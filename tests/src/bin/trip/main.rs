@@ -61,6 +61,13 @@ impl Loose {
     }
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Visit {
+    at: SystemTime,
+    path: PathBuf,
+    ratio: f32,
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Cached {
     id: u32,

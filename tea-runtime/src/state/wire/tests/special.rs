@@ -57,6 +57,14 @@ fn times_before_1970_and_addresses_with_all_their_parts_make_the_trip() {
     let visit = Visit { at: time, before: Some(time), from: flow.into(), to: scoped };
     named(&time);
     named(&(time, SystemTime::UNIX_EPOCH, SystemTime::now()));
+    named(&vec![time, SystemTime::UNIX_EPOCH]);
+    named(&vec![Some(time), None]);
+    named(&std::collections::BTreeSet::from([time, SystemTime::UNIX_EPOCH]));
+    named(&HashMap::from([(PathBuf::from("a"), time), (bad_path(), SystemTime::UNIX_EPOCH)]));
+    named(&BTreeMap::from([("a".to_owned(), time)]));
+    // Of a collection that is not known, the reason is told.
+    let error = encode(&std::collections::LinkedList::from([time]), &mut Vec::new()).unwrap_err();
+    assert_eq!(error, "its `Serialize` says: SystemTime must be later than UNIX_EPOCH");
     named(&SocketAddr::from(scoped));
     named(&vec![visit]);
     plain(&(SystemTime::UNIX_EPOCH, Some(1)));

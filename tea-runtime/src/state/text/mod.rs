@@ -10,6 +10,9 @@ use serde::{
         value::{Error, MapDeserializer, SeqDeserializer},
     },
 };
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::json;
 
 /// What is given for an input: one text, or several.
 #[derive(Debug)]
@@ -34,7 +37,25 @@ impl<T> Copy for Given<'_, T> {}
 /// # Errors
 /// If the texts are not those of a value: a sentence that says why.
 pub(crate) fn parse<T: DeserializeOwned>(given: Given<'_, &str>) -> Result<T, String> {
-    T::deserialize(given).map_err(|error| error.to_string())
+    T::deserialize(given).or_else(|error| in_own_form(given).ok_or_else(|| error.to_string()))
+}
+
+/// Reads JSON in which values have the forms of [`json`], which serde does not know.
+fn in_own_form<T: DeserializeOwned>(given: Given<'_, &str>) -> Option<T> {
+    let is_json = |text: &str| text.trim_start().starts_with(['{', '[']);
+    let element = |text: &&str| {
+        let json = if is_json(text) { RawValue::from_string((*text).to_owned()) } else { to_raw_value(text) };
+        json.ok()
+    };
+    match given.texts {
+        [text] if !given.each || !matches!(shape::<T>(), Shape::List(_)) => {
+            is_json(text).then(|| json::read(text).ok()).flatten()
+        }
+        texts => {
+            let list: Option<Vec<_>> = texts.iter().map(element).collect();
+            json::read(&serde_json::to_string(&list?).ok()?).ok()
+        }
+    }
 }
 
 /// The only text, for a type that expects one.
@@ -55,13 +76,12 @@ pub(crate) fn paths<T: From<OsString>, C: FromIterator<T>>(given: Given<'_>) -> 
     list.unwrap_or_else(|| given.texts.to_vec()).into_iter().map(T::from).collect()
 }
 
-/// The elements of a JSON list of texts, or of nothing.
+/// The elements of a JSON list of paths, or of nothing.
 fn whole_list(text: &str) -> Option<Vec<OsString>> {
     if text.is_empty() {
         return Some(Vec::new());
     }
-    let list: Vec<String> = serde_json::from_str(text).ok()?;
-    Some(list.into_iter().map(OsString::from).collect())
+    json::read(text).ok()
 }
 
 type Json<'a> = serde_json::Deserializer<serde_json::de::IoRead<&'a [u8]>>;
@@ -381,138 +401,4 @@ impl<'de> Deserializer<'de> for Asked<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        collections::{BTreeMap, BTreeSet},
-        path::PathBuf,
-        time::Duration,
-    };
-
-    use serde::Deserialize;
-
-    use super::*;
-
-    #[derive(Debug, Deserialize, PartialEq)]
-    struct Name(String);
-
-    #[derive(Debug, Deserialize, PartialEq)]
-    enum Mode {
-        Fast,
-        Sized(u32),
-    }
-
-    #[derive(Debug, Deserialize, PartialEq)]
-    struct Row {
-        a: u8,
-    }
-
-    fn parse<T: DeserializeOwned>(texts: &[&str]) -> Result<T, String> {
-        super::parse(Given { texts, each: false })
-    }
-
-    fn from<T: DeserializeOwned>(text: &str) -> T {
-        parse(&[text]).unwrap_or_else(|error| panic!("{text}: {error}"))
-    }
-
-    #[test]
-    fn text_is_taken_as_it_is_typed() {
-        for text in ["abc", "2024", "null", "nul", "true", "\"x\"", "[1]", "{", "", " a,b "] {
-            assert_eq!(from::<Option<String>>(text), Some(text.to_owned()));
-            assert_eq!(from::<Option<PathBuf>>(text), Some(text.into()));
-            assert_eq!(from::<Name>(text), Name(text.to_owned()));
-        }
-        assert_eq!(from::<Option<char>>("5"), Some('5'));
-    }
-
-    #[test]
-    fn numbers_are_what_their_own_from_str_takes() {
-        assert_eq!([from::<Option<u32>>("007"), from("+5")], [Some(7), Some(5)]);
-        assert!(from::<Option<f64>>("NaN").unwrap().is_nan());
-        assert_eq!([from::<Option<f64>>("inf"), from(".5")], [Some(f64::INFINITY), Some(0.5)]);
-        assert_eq!(from::<Option<u128>>("1267650600228229401496703205376"), Some(1 << 100));
-        assert_eq!(parse::<Option<u8>>(&["256"]).unwrap_err(), "number too large to fit in target type");
-    }
-
-    #[test]
-    fn lists_have_commas_or_repeat_their_flag_or_are_json() {
-        assert_eq!(from::<Vec<u32>>("1,2,3"), [1, 2, 3]);
-        assert_eq!(from::<Option<Vec<String>>>("[\"a,b\"]").unwrap(), ["a,b"]);
-        assert_eq!(parse::<Vec<String>>(&["a,b", "c"]).unwrap(), ["a,b", "c"]);
-        assert_eq!(from::<Vec<String>>(""), [""; 0]);
-        assert_eq!(from::<BTreeSet<char>>("a,b,a").len(), 2);
-        assert_eq!(from::<(u32, f64)>("3,0.5"), (3, 0.5));
-        assert!(parse::<(u32, f64)>(&["3"]).is_err() && parse::<(u32, f64)>(&["3,4,5"]).is_err());
-        assert_eq!(parse::<u32>(&["1", "2"]).unwrap_err(), "it takes one value, and is given 2");
-    }
-
-    #[test]
-    fn an_argument_without_a_flag_is_one_element() {
-        fn each<T: DeserializeOwned>(texts: &[&str]) -> Result<T, String> {
-            super::parse(Given { texts, each: true })
-        }
-        assert_eq!(each::<Vec<String>>(&["a,b"]).unwrap(), ["a,b"]);
-        assert_eq!(each::<Option<Vec<String>>>(&["[1]"]).unwrap().unwrap(), ["[1]"]);
-        assert_eq!(each::<Vec<u32>>(&["1", "2"]).unwrap(), [1, 2]);
-        assert!(each::<Vec<u32>>(&["1,2"]).is_err());
-        // What is in it has the text that it has everywhere.
-        assert_eq!(each::<Vec<Vec<u32>>>(&["1,2", "[3]"]).unwrap(), [vec![1, 2], vec![3]]);
-    }
-
-    #[test]
-    fn a_comma_is_part_of_a_path() {
-        let paths = |texts: &[&str], each| -> Vec<PathBuf> {
-            let texts: Vec<OsString> = texts.iter().map(OsString::from).collect();
-            paths(Given { texts: &texts, each })
-        };
-        for each in [false, true] {
-            assert_eq!(paths(&["a,b.txt"], each), [PathBuf::from("a,b.txt")]);
-            assert_eq!(paths(&["a", "[\"b\"]"], each), [PathBuf::from("a"), "[\"b\"]".into()]);
-            assert_eq!(paths(&["[1].txt"], each), [PathBuf::from("[1].txt")]);
-        }
-        assert_eq!(paths(&["[\"a,b\", \"c\"]"], false), [PathBuf::from("a,b"), "c".into()]);
-        assert_eq!(paths(&["[\"a\"]"], true), [PathBuf::from("[\"a\"]")]);
-        assert_eq!([paths(&[""], false).len(), paths(&[""], true).len(), paths(&[], true).len()], [0, 1, 0]);
-    }
-
-    #[test]
-    fn times_have_units_and_variants_no_quotes() {
-        assert_eq!(from::<Option<Duration>>("1m 30s"), Some(Duration::from_secs(90)));
-        assert_eq!(from::<Duration>("{\"secs\":1,\"nanos\":0}"), Duration::from_secs(1));
-        assert!(parse::<Duration>(&["90"]).unwrap_err().contains("unit"));
-        assert_eq!([from::<Mode>("Fast"), from("{\"Sized\":3}")], [Mode::Fast, Mode::Sized(3)]);
-        assert_eq!(from::<Vec<Mode>>("Fast,Fast").len(), 2);
-        assert!(parse::<Mode>(&["fast"]).unwrap_err().contains("expected `Fast` or `Sized`"));
-    }
-
-    #[test]
-    fn what_has_no_plain_form_is_json() {
-        assert_eq!(from::<Row>("{\"a\":1}"), Row { a: 1 });
-        assert_eq!(from::<BTreeMap<String, u128>>("{\"a\":1267650600228229401496703205376}")["a"], 1 << 100);
-        assert_eq!([from::<serde_json::Value>("[1]"), from("word")], [serde_json::json!([1]), "word".into()]);
-        assert!(parse::<Row>(&["{\"a\":1} x"]).is_err());
-    }
-
-    /// Whoever wants no value leaves the flag out: in every type, `null` is read as its text is.
-    #[test]
-    fn null_is_the_absence_of_a_value_in_no_type() {
-        assert_eq!(from::<Option<String>>("null"), Some("null".to_owned()));
-        assert!(parse::<Option<u32>>(&["null"]).is_err() && parse::<Option<bool>>(&["null"]).is_err());
-        assert!(parse::<Option<Row>>(&["null"]).is_err() && parse::<Option<Mode>>(&["null"]).is_err());
-        assert!(parse::<Option<Vec<u32>>>(&["null"]).is_err() && parse::<Option<Duration>>(&["null"]).is_err());
-    }
-
-    #[test]
-    fn types_say_what_their_texts_look_like() {
-        assert_eq!(
-            [shape::<Option<u8>>(), shape::<i64>(), shape::<Option<f32>>()],
-            [Shape::Unsigned, Shape::Signed, Shape::Number]
-        );
-        assert_eq!(
-            [shape::<Name>(), shape::<bool>(), shape::<Duration>()],
-            [Shape::Text, Shape::Bool, Shape::Duration]
-        );
-        assert_eq!(shape::<Mode>(), Shape::Words(&["Fast", "Sized"]));
-        assert_eq!(shape::<Vec<Option<u8>>>(), Shape::List(Box::new(Shape::Unsigned)));
-        assert_eq!([shape::<Row>(), shape::<serde_json::Value>()], [Shape::Json, Shape::Json]);
-    }
-}
+mod tests;
