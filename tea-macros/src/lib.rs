@@ -50,6 +50,30 @@ pub fn include_workflow(arguments: TokenStream) -> TokenStream {
     }
 }
 
+/// Gives the items in the attribute `items`. The compiler puts the user's Rust there.
+#[proc_macro_derive(Items, attributes(items))]
+pub fn items(carrier: TokenStream) -> TokenStream {
+    let groups = |tokens: TokenStream| {
+        tokens.into_iter().filter_map(|token| match token {
+            TokenTree::Group(group) => Some(group.stream()),
+            _ => None,
+        })
+    };
+    placed(groups(carrier).flat_map(groups).collect())
+}
+
+/// The same at the place of the call, to rustc in the macro that is expanded.
+fn placed(tokens: TokenStream) -> TokenStream {
+    let tokens = tokens.into_iter().map(|mut token| {
+        if let TokenTree::Group(group) = token {
+            token = Group::new(group.delimiter(), placed(group.stream())).into();
+        }
+        token.set_span(Span::call_site());
+        token
+    });
+    tokens.collect()
+}
+
 /// Stands for `$crate`, which has no text that could be read again, on the way through the compiler.
 const DOLLAR_CRATE: &str = "__tea_dollar_crate";
 

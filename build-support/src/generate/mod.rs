@@ -155,17 +155,16 @@ impl Generated<'_> {
                     Part::Rust(rust) => item = item + " " + &rust.text + "\n",
                 }
             }
-            if piece.holds_a_macro() {
-                // It contains a macro, and cannot be part of another.
-                let _ = writeln!(text, "{item}");
-            } else {
-                // All of this has the place of `include_workflow!`. But rustc names the innermost macro that an error
-                // comes from: so that is what tells the user where to look.
-                let name = names.take(&self.place_name(piece));
-                // In a block of its own, since rustc looks through all macros in scope for each that is called.
-                let _ =
-                    writeln!(text, "const _: () = {{ macro_rules! {name} {{ () => {{\n{item}\n}} }} {name}! {{}} }};");
-            }
+            // All of this has the place of `include_workflow!`. But rustc names the innermost macro that an error comes
+            // from: so that is what tells the user where to look. It is a derive macro, since rustc would offer to change
+            // the text at that place, which is the call, to mend what comes from any other.
+            let (name, runtime) = (names.take(&self.place_name(piece)), &self.surface.runtime);
+            // In a block of its own, since rustc looks through all macros in scope for each that is called.
+            let _ = writeln!(
+                text,
+                "const _: () = {{ use {runtime}::__private::Items as {name};\n#[derive({name})]\n#[items(\n{item}\n)]\n\
+                 struct _Items; }};"
+            );
         }
         text + "}\n"
     }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use proc_macro2::{TokenStream, TokenTree};
-
 use super::{
     identifiers::{Names, Unique, snake, variable},
     join,
@@ -60,21 +58,6 @@ impl Piece<'_> {
             Part::Rust(rust) => Some(rust.span),
         });
         spans.min().unwrap_or(self.place)
-    }
-
-    /// Whether it has a `$`, outside of string literals: then it cannot be part of a macro.
-    pub(super) fn holds_a_macro(&self) -> bool {
-        fn has_dollar(tokens: TokenStream) -> bool {
-            tokens.into_iter().any(|token| match token {
-                TokenTree::Group(group) => has_dollar(group.stream()),
-                TokenTree::Punct(punct) => punct.as_char() == '$',
-                TokenTree::Ident(_) | TokenTree::Literal(_) => false,
-            })
-        }
-        self.parts.iter().any(|part| match part {
-            Part::Glue(_) => false,
-            Part::Rust(rust) => rust.text.contains('$') && rust.text.parse().is_ok_and(has_dollar),
-        })
     }
 }
 

@@ -15,6 +15,7 @@ use serde::ser::SerializeStruct;
 
 pub use inventory;
 pub use serde::{Serialize, Serializer, de::DeserializeOwned};
+pub use tea_macros::Items;
 
 pub use self::{
     compare::{ByBoth, ByDebug, ByEqual, ByNothing, Comparing},
