@@ -101,6 +101,17 @@ fn what_an_item_changes_in_its_process_does_not_reach_the_next() {
     }
 }
 
+/// Items that a worker got together find what the first of them found.
+#[test]
+fn an_item_sees_no_change_that_another_one_of_its_batch_made_in_the_process() {
+    let output = pool("batches", &["-q"]).run().json();
+    let seen = output["seen"].as_array().unwrap();
+    let folder = std::env::current_dir().unwrap();
+    assert_eq!((seen.len(), &seen[0][1]), (2000, &folder.to_str().unwrap().into()));
+    let other = seen.iter().position(|found| *found != seen[0]);
+    assert_eq!(other, None, "{:?}", other.map(|at| &seen[at]));
+}
+
 /// A limit of a worker is not that of the workers that it starts.
 #[test]
 fn a_limit_of_memory_is_not_inherited() {

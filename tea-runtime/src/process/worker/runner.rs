@@ -153,6 +153,9 @@ impl Runner {
                     let end = end(at, &result, encoded);
                     if at + 1 < parts {
                         outbox.send_end(&end, &result);
+                        if let Err(error) = self.surroundings.go_back() {
+                            super::give_up(&format!("there is no way back to the program's folder: {error}"));
+                        }
                     } else {
                         last = Some(end);
                     }

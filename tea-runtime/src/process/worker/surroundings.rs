@@ -63,15 +63,23 @@ impl Surroundings {
         Ok(())
     }
 
+    /// Restores what one item of many has changed and the next one would see: the directory and the umask.
+    ///
+    /// # Errors
+    /// If there is no way back to the directory.
+    pub(crate) fn go_back(&self) -> io::Result<()> {
+        umask(self.mask);
+        match &self.folder {
+            Some(folder) if env::current_dir().ok().as_ref() != Some(folder) => env::set_current_dir(folder),
+            _ => Ok(()),
+        }
+    }
+
     /// Restores what a unit, which took this long, has changed. Returns what cannot be restored.
     pub(crate) fn restore(&mut self, took: Duration) -> Option<String> {
-        if let Some(folder) = &self.folder
-            && env::current_dir().ok().as_ref() != Some(folder)
-            && let Err(error) = env::set_current_dir(folder)
-        {
+        if let Err(error) = self.go_back() {
             return Some(format!("it changed the current folder, and there is no way back: {error}"));
         }
-        umask(self.mask);
         let changed = |&((limit, _), now, before): &((Resource, _), Rlimit, Rlimit)| {
             // A pool for a fan-out inside the unit has raised the limit of descriptors.
             let raised = matches!(limit, Resource::Nofile) && now.maximum == before.maximum && is_above(now, before);

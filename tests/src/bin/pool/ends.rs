@@ -46,6 +46,13 @@ pub(crate) struct Seen {
     caught: String,
 }
 
+/// The umask and the folder that it finds, of which it leaves others.
+pub(crate) fn leave_here() -> std::io::Result<(u32, String)> {
+    let (found, folder) = (umask(Mode::from_raw_mode(0o777)), std::env::current_dir()?);
+    std::env::set_current_dir("/")?;
+    Ok((found.as_raw_mode(), folder.display().to_string()))
+}
+
 /// Looks at its process, then changes something in it.
 pub(crate) fn change(what: &str) -> std::io::Result<Seen> {
     let file = std::env::temp_dir().join(format!("tea-tests-mode-{}", std::process::id()));

@@ -16,13 +16,14 @@ use tea_runtime::{ItemFailure, event::Event, include_workflow};
 use tests::trace;
 
 use self::{
-    ends::{Seen, change, is_stopped_once, kinds, says_and_ends},
+    ends::{Seen, change, is_stopped_once, kinds, leave_here, says_and_ends},
     nodes::{
         aborts_once, deep, files_in, floods, last_of_many, leaf, measure, says, trunk, wait_for_leaves, with_helper,
     },
     values::{Bomb, Number, Sum, Table, Tally, call, list},
 };
 
+include_workflow!("batches.yaml", main = false);
 include_workflow!("cancels.yaml", main = false);
 include_workflow!("chatty.yaml", main = false);
 include_workflow!("encodes.yaml", main = false);
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
         "pins" => pins::main(),
         "refused" => refused::cli(|builder| builder.on_event(note_warnings)),
         "shown" => shown::main(),
+        "batches" => batches::main(),
         "surroundings" => surroundings::main(),
         "threads" => threads::main(),
         "tokens" => tokens::main(),
