@@ -1,6 +1,6 @@
 //! `ctx`: what the Rust of a node can learn about the branch that it runs in.
 
-use std::{any::Any, borrow::Cow, fmt, sync::Arc};
+use std::{any::Any, borrow::Cow, fmt, path::Path, sync::Arc};
 
 use crate::{
     cancel::{CancellationToken, Cancelled},
@@ -91,8 +91,14 @@ impl CallPath {
     }
 }
 
-/// Gives the hash of the item with an index.
-pub(crate) type ItemHash = dyn Fn(usize) -> Option<Hash> + Send + Sync;
+/// Tells items apart that are identified by their content.
+pub(crate) trait Identity: Send + Sync {
+    /// The hash of the item with an index; `None` if it cannot be written as bytes.
+    fn hash(&self, index: usize) -> Option<Hash>;
+
+    /// The paths in it.
+    fn paths(&self, index: usize) -> Vec<&Path>;
+}
 
 /// The running item of a map.
 #[derive(Clone)]
@@ -100,8 +106,8 @@ pub(crate) struct Item {
     pub(crate) index: usize,
     /// Whether its index is a part of its identity.
     pub(crate) by_index: bool,
-    /// The hash of the item with an index, for items that are identified by it.
-    pub(crate) hash: Option<Arc<ItemHash>>,
+    /// Of items that are identified by their content.
+    pub(crate) identity: Option<Arc<dyn Identity>>,
 }
 
 impl fmt::Debug for Item {
@@ -113,7 +119,7 @@ impl fmt::Debug for Item {
 impl Item {
     /// What identifies it among the items of its map; `None` if that is its index alone.
     pub(crate) fn name(&self) -> Option<[u8; 16]> {
-        self.hash.as_ref()?(self.index).map(Hash::first::<16>)
+        self.identity.as_ref()?.hash(self.index).map(Hash::first::<16>)
     }
 }
 

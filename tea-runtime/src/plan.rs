@@ -179,6 +179,11 @@ impl Block {
         })
     }
 
+    /// Whether its steps are recorded one by one where it is a branch: some of them run other blocks.
+    pub(crate) fn is_by_steps(&self) -> bool {
+        self.steps.iter().any(|step| !matches!(step.work, Work::Run(_)))
+    }
+
     /// Whether it has nodes with `cache`, at any depth.
     fn has_cache(&self) -> bool {
         self.steps.iter().any(|step| match step.work {
@@ -214,8 +219,25 @@ pub struct Call {
     pub workflow: &'static Subworkflow,
     /// Gives the values of its input keys.
     pub inputs: fn(&View, &Context) -> Result<Inputs, NodeError>,
+    /// What determines these values, if the run is recorded.
+    pub passed: &'static [Passed],
     /// The keys of the workflow whose values are passed on, and the keys of the caller that receive them.
     pub outputs: &'static [(u32, u32)],
+}
+
+/// What determines the value of an input of a workflow that is called.
+#[derive(Debug)]
+pub struct Passed {
+    /// The input key of the workflow.
+    pub key: u32,
+    /// What its Rust reads, like [`Step::reads`], and the key whose items are passed.
+    pub reads: &'static [u32],
+    /// Whether the Rust makes a value, which may be the path of a file. Otherwise, a key's value is shared.
+    pub made: bool,
+    /// Whether the Rust mentions the item of the map that calls.
+    pub of_item: bool,
+    /// The identity of the Rust.
+    pub code: CodeId,
 }
 
 impl Body for Call {
@@ -482,6 +504,8 @@ pub struct Map {
     pub spec: &'static dyn MapSpec,
     /// The workflow that the body calls, if it does.
     pub workflow: Option<&'static Subworkflow>,
+    /// What determines its inputs, if the run is recorded.
+    pub passed: &'static [Passed],
     /// The keys that the body reads, ascending. Besides the items, a worker is sent only these.
     pub reads: &'static [u32],
     /// The keys that it writes (output and failures).

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     plan::{
-        self, Action, Arm, Block, Call, Code, CodeId, Identities, KeyId, Map, Next, Origin, Output, Outside, Plan,
-        Policy, Region, Step, Target, Task, Work,
+        self, Action, Arm, Block, Call, Code, CodeId, Identities, Input, KeyId, Map, Next, Origin, Output, Outside,
+        Plan, Policy, Region, Step, Target, Task, Work,
     },
     source::{Sources, Span},
     syntax::{Checkpoint, CircuitBreaker, Retry, RetryOn, Strategy, parallel_settings},
@@ -124,10 +124,32 @@ impl<'a> Writer<'a, '_> {
         };
         let outputs = join(call.gives.iter().zip(to), ", ", |(from, to)| format!("({}, {})", from.0, to.0));
         let work = format!(
-            "Call(&tea::Call {{ workflow: {}, inputs: nodes::{function}::inputs, outputs: &[{outputs}] }})",
-            self.workflow(call.number)
+            "Call(&tea::Call {{ workflow: {}, inputs: nodes::{function}::inputs, passed: &[{}], outputs: &[{outputs}] }})",
+            self.workflow(call.number),
+            self.passed(call, None)
         );
         self.written(step, &work)
+    }
+
+    /// How the inputs of a call come about, if that is recorded. Items may be those of a key.
+    fn passed(&self, call: &Call, items: Option<KeyId>) -> String {
+        if self.plan.checkpoint.is_none() {
+            return String::new();
+        }
+        let passed = |key: KeyId, reads: String, made: bool, of_item: bool, code: &CodeId| {
+            let (key, code) = (key.0, code_id(code));
+            format!("tea::Passed {{ key: {key}, reads: &{reads}, made: {made}, of_item: {of_item}, code: {code} }}, ")
+        };
+        let given: String = call
+            .inputs
+            .iter()
+            .map(|Input { key, value, shared, of_item, code }| {
+                let items = items.filter(|_| *of_item);
+                passed(*key, reads_with([value], items), shared.is_none(), *of_item, code)
+            })
+            .collect();
+        let defaults = call.defaults.iter().map(|(key, code)| passed(*key, "[]".to_owned(), true, false, code));
+        given + &defaults.collect::<String>()
     }
 
     /// A workflow that nodes call.
@@ -242,14 +264,15 @@ impl<'a> Writer<'a, '_> {
         let vis = self.visibility();
         let text = format!(
             "    {vis}static MAP_{id}: tea::Map = tea::Map {{ id: {id}, name: {:?}, place: {}, keys: &KEYS, workflow: {}, \
-             spec: nodes::{constant}::MAP, reads: &{}, writes: &{}, indexed: {}, max_workers: {}, fail_fast: {}, config: &{}, \
-             written: &{} }};\n",
+             passed: &[{}], spec: nodes::{constant}::MAP, reads: &{}, writes: &{}, indexed: {}, max_workers: {}, fail_fast: {}, \
+             config: &{}, written: &{} }};\n",
             step.name,
             self.place(step.span),
             option(match &map.body {
                 Action::Rust(_) => None,
                 Action::Call(call) => Some(self.workflow(call.number)),
             }),
+            step.work.call().map(|call| self.passed(call, map.items_key())).unwrap_or_default(),
             ids(&body_reads),
             ids(&writes),
             map.index_var.is_some(),
@@ -306,7 +329,12 @@ fn target(target: Target) -> String {
 
 /// What some Rust reads: keys, ascending, and `parallel_results`.
 fn reads<'c>(code: impl IntoIterator<Item = &'c Code>) -> String {
-    let (mut keys, mut uses_results) = (BTreeSet::new(), false);
+    reads_with(code, None)
+}
+
+/// The same, with another key that is read.
+fn reads_with<'c>(code: impl IntoIterator<Item = &'c Code>, more: Option<KeyId>) -> String {
+    let (mut keys, mut uses_results) = (BTreeSet::from_iter(more.map(|key| key.0)), false);
     for code in code {
         keys.extend(code.reads.iter().map(|key| key.0));
         uses_results |= code.uses_results;

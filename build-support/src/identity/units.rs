@@ -35,7 +35,9 @@ pub(super) fn identify(plan: &mut Plan, code: &Code, module: Option<usize>, sour
         module,
         sources,
         keys: Vec::new(),
+        workflows: &plan.called,
         called: Vec::new(),
+        pinned: Vec::new(),
         scope,
         parts: BTreeMap::new(),
         base: OnceCell::new(),
@@ -53,6 +55,9 @@ pub(super) fn identify(plan: &mut Plan, code: &Code, module: Option<usize>, sour
         writer.enter(inner);
         let all = writer.block(root);
         writer.called.push(all);
+        let mut pinned = Vec::new();
+        writer.add_pinned(root, &mut pinned);
+        writer.pinned.push(pinned);
     }
     writer.enter(plan);
     writer.block(&mut root);
@@ -87,19 +92,19 @@ pub(super) fn unknown(plan: &mut Plan, why: String) {
     plan.identities = Some(Identities { shape: shape(plan), keys, parts: Vec::new(), notice: Some(why) });
 }
 
-/// Adds the identities of the nodes in a block that have a `version`.
-fn add_pinned(block: &Block, id: &mut CodeId) {
-    for step in &block.steps {
-        if let Work::FanOut(region) = &step.work {
-            region.tasks.iter().for_each(|task| add_pinned(&task.block, id));
-        } else if step.version.is_some() && id.hash != 0 {
-            let mut hasher = Hasher::default();
-            hasher.number(id.hash);
-            hasher.number(step.code.hash);
-            id.hash = hasher.finish();
-            id.parts.extend(&step.code.parts);
-        }
+/// Adds the identities of nodes that have a `version`.
+fn with_pinned(mut id: CodeId, pinned: &[CodeId]) -> CodeId {
+    if id.hash == 0 {
+        return id;
     }
+    for pinned in pinned {
+        let mut hasher = Hasher::default();
+        hasher.number(id.hash);
+        hasher.number(pinned.hash);
+        id.hash = hasher.finish();
+        id.parts.extend(&pinned.parts);
+    }
+    id
 }
 
 /// The keys that a step writes by itself.
@@ -119,6 +124,10 @@ fn each(block: &mut Block, change: &impl Fn(&mut CodeId)) {
     arms(&mut block.entry, change);
     for step in &mut block.steps {
         change(&mut step.code);
+        if let Some(call) = step.work.call_mut() {
+            call.inputs.iter_mut().for_each(|input| change(&mut input.code));
+            call.defaults.iter_mut().for_each(|default| change(&mut default.1));
+        }
         arms(&mut step.next, change);
         if let Work::FanOut(region) = &mut step.work {
             for task in &mut region.tasks {
@@ -145,8 +154,12 @@ struct Writer<'a> {
     sources: &'a Sources,
     /// What the types of keys say.
     keys: Vec<Said>,
-    /// What the workflows that nodes call say as a whole, by their numbers.
+    /// The workflows that nodes call, by their numbers.
+    workflows: &'a [Plan],
+    /// What they say as a whole, apart from nodes with a `version`.
     called: Vec<Said>,
+    /// The identities of their nodes with a `version`.
+    pinned: Vec<Vec<CodeId>>,
     scope: CodeScope,
     /// With their numbers, in the order in which they were found.
     parts: BTreeMap<Part, u32>,
@@ -175,7 +188,10 @@ impl<'a> Writer<'a> {
         for step in &mut block.steps {
             if let Some(said) = self.step(step) {
                 let id = self.id(&said, &format!("node `{}`", step.name), step.span);
+                let call = step.work.call().filter(|_| step.version.is_none());
+                let id = with_pinned(id, call.map_or(&[], |call| &self.pinned[call.number]));
                 step.code = CodeId { outside: std::mem::take(&mut step.code.outside), ..id };
+                self.inputs(step);
                 // Those with a `version` are added as a whole.
                 if said.version.is_none() {
                     all.add(&said);
@@ -192,8 +208,9 @@ impl<'a> Writer<'a> {
                 }
                 let mut said = self.block(&mut task.block);
                 self.fallback(&task.fallback, &mut said);
-                let mut id = self.id(&said, &name, task.span);
-                add_pinned(&task.block, &mut id);
+                let mut pinned = Vec::new();
+                self.add_pinned(&task.block, &mut pinned);
+                let id = with_pinned(self.id(&said, &name, task.span), &pinned);
                 task.code = CodeId { outside: std::mem::take(&mut task.code.outside), ..id };
                 if !said.is_empty() {
                     all.add(&said);
@@ -217,6 +234,48 @@ impl<'a> Writer<'a> {
             } else {
                 arm.code = CodeId { hash: 1, ..CodeId::default() };
             }
+        }
+    }
+
+    /// Collects the identities of the nodes in a block that have a `version`.
+    fn add_pinned(&self, block: &Block, pinned: &mut Vec<CodeId>) {
+        for step in &block.steps {
+            if let Work::FanOut(region) = &step.work {
+                region.tasks.iter().for_each(|task| self.add_pinned(&task.block, pinned));
+            } else if step.version.is_some() {
+                pinned.push(step.code.clone());
+            } else if let Some(call) = step.work.call() {
+                pinned.extend_from_slice(&self.pinned[call.number]);
+            }
+        }
+    }
+
+    /// Gives what is passed to a call identities of its own: an edit of a node in the workflow does not change them.
+    fn inputs(&mut self, step: &mut Step) {
+        let (node, pinned) = (&step.name, step.version.is_some().then(|| step.code.clone()));
+        let own: Vec<String> = match &step.work {
+            Work::Map(map) => map.own_names().into_iter().map(str::to_owned).collect(),
+            _ => Vec::new(),
+        };
+        let own: Vec<&str> = own.iter().map(String::as_str).collect();
+        let Some(call) = step.work.call_mut() else { return };
+        let workflows = self.workflows;
+        let keys = &workflows[call.number].keys;
+        let name = |key: KeyId| format!("input `{}` of node `{node}`", keys[key.0 as usize].name.value);
+        for input in &mut call.inputs {
+            let mut said = Said::default();
+            match input.shared {
+                // Its value has a name already.
+                Some(key) => self.reducer(key, &mut said),
+                None => self.code(&input.value, &own, &mut said),
+            }
+            let id = self.id(&said, &name(input.key), input.value.rust.span);
+            input.code = CodeId { outside: std::mem::take(&mut input.code.outside), ..pinned.clone().unwrap_or(id) };
+        }
+        for (key, code) in &mut call.defaults {
+            let Some(default) = &keys[key.0 as usize].default else { continue };
+            let id = self.id(&Said::of(default, &[], self.code), &name(*key), default.span);
+            *code = CodeId { outside: std::mem::take(&mut code.outside), ..pinned.clone().unwrap_or(id) };
         }
     }
 
@@ -305,6 +364,10 @@ impl<'a> Writer<'a> {
                 said.text.extend(ours.map_or(u32::MAX, |ours| ours.0).to_le_bytes());
             }
             call.gives.iter().for_each(|key| said.text.extend(key.0.to_le_bytes()));
+            for (key, _) in &call.defaults {
+                let default = self.workflows[call.number].keys[key.0 as usize].default.as_ref();
+                default.iter().for_each(|default| said.add(&Said::of(default, &[], self.code)));
+            }
         }
     }
 

@@ -117,7 +117,7 @@ impl Dump<'_> {
     fn action(&self, action: &Action) -> Value {
         match action {
             Action::Rust(code) => self.code(code),
-            Action::Call(Call { number, inputs, gives }) => json!({
+            Action::Call(Call { number, inputs, gives, .. }) => json!({
                 "calls": number,
                 "with": inputs.iter().map(|input| json!([input.key.0, self.code(&input.value)])).collect::<Vec<_>>(),
                 "gives": gives.iter().map(|key| key.0).collect::<Vec<_>>(),

@@ -159,7 +159,7 @@ impl Lower<'_, '_> {
                 .flatten()
                 .map(|version| version.value.clone()),
             code: CodeId {
-                outside: node.filter(|_| step.region.is_none()).map(outside).unwrap_or_default(),
+                outside: node.filter(|_| step.region.is_none()).map(|node| self.outside(node)).unwrap_or_default(),
                 ..CodeId::default()
             },
         }
@@ -202,8 +202,8 @@ impl Lower<'_, '_> {
         values.collect()
     }
 
-    fn action(&self, action: &syntax::Action, hidden: &[&str]) -> Action {
-        let call = match action {
+    fn action(&self, node: &syntax::Node, hidden: &[&str]) -> Action {
+        let call = match node.work.action() {
             syntax::Action::Rust(rust) => return Action::Rust(self.code(rust, hidden)),
             syntax::Action::Call(call) => call,
         };
@@ -212,13 +212,23 @@ impl Lower<'_, '_> {
             let (number, _) = self.graph.called[number].key(&name.value).expect("unknown keys are errors");
             KeyId(u32::try_from(number).expect("a file has fewer than 2^32 keys"))
         };
+        let code = || CodeId { outside: outside(node), ..CodeId::default() };
         let input = |(name, value): &(Spanned<String>, Rust)| Input {
             key: key(name),
             value: self.code(value, hidden),
             shared: self.graph.keys.just_a_key(value, hidden),
+            of_item: value.names.iter().any(|name| hidden.contains(&name.value.as_str())),
+            code: code(),
         };
-        let gives = call.gives.iter().map(key).collect();
-        Action::Call(Call { number, inputs: call.with.iter().map(input).collect(), gives })
+        let is_given = |key: &syntax::Key| call.with.iter().any(|(name, _)| name.value == key.name.value);
+        let keys = self.graph.called[number].workflow.keys.iter();
+        let defaults = keys.filter(|of| of.input.is_some() && of.default.is_some() && !is_given(of));
+        Action::Call(Call {
+            number,
+            inputs: call.with.iter().map(input).collect(),
+            defaults: defaults.map(|of| (key(&of.name), code())).collect(),
+            gives: call.gives.iter().map(key).collect(),
+        })
     }
 
     /// Keys that names which are no keys may be meant for.
@@ -244,8 +254,8 @@ impl Lower<'_, '_> {
 
     fn node(&mut self, index: usize, node: &syntax::Node) -> Work {
         match &node.work {
-            syntax::Work::Run(action) => {
-                Work::Run(Run { action: self.action(action, &[]), output: self.output(&node.output) })
+            syntax::Work::Run(_) => {
+                Work::Run(Run { action: self.action(node, &[]), output: self.output(&node.output) })
             }
             syntax::Work::Map(map) => {
                 let settings = node.parallel.or(&self.graph.workflow.parallel);
@@ -261,7 +271,7 @@ impl Lower<'_, '_> {
                     id: self.site(),
                     variables,
                     index_var: map.index_var.as_ref().map(|name| name.value.clone()),
-                    body: self.action(&map.run, &resolve::hidden(map)),
+                    body: self.action(node, &resolve::hidden(map)),
                     recorded: self.graph.workflow.checkpoint.is_some() && !output.is_some_and(is_transient),
                     cached: node.cache,
                     output: output.map(|key| MapOutput { key, reduce: self.graph.keys.entry(key).reduce.is_some() }),
@@ -273,6 +283,14 @@ impl Lower<'_, '_> {
                 }))
             }
         }
+    }
+
+    /// What counts as the code of a node and is only known when the program runs.
+    fn outside(&self, node: &syntax::Node) -> Vec<Outside> {
+        let mut all: BTreeSet<Outside> = outside(node).into_iter().collect();
+        let called = node.work.action().call().and_then(|call| self.graph.called.get(call.number?));
+        all.extend(called.into_iter().flat_map(|called| &called.workflow.nodes).flat_map(|node| self.outside(node)));
+        all.into_iter().collect()
     }
 
     fn output(&self, output: &syntax::Output) -> Output {
@@ -356,7 +374,7 @@ impl Lower<'_, '_> {
     }
 }
 
-/// What counts as the code of a node and is only known when the program runs.
+/// What counts as the code of a node and is only known when the program runs, without what it calls.
 fn outside(node: &syntax::Node) -> Vec<Outside> {
     let files = node.fingerprint.sources.iter().map(|path| Outside::File(path.value.clone()));
     let variables = node.fingerprint.env.iter().map(|name| Outside::Variable(name.value.clone()));

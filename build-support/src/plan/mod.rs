@@ -141,6 +141,33 @@ pub enum Work {
     FanOut(Box<Region>),
 }
 
+impl Work {
+    /// The call in it, if it is one or its items are.
+    #[must_use]
+    pub fn call(&self) -> Option<&Call> {
+        match self {
+            Self::Run(Run { action: Action::Call(call), .. }) => Some(call),
+            Self::Map(map) => match &map.body {
+                Action::Call(call) => Some(call),
+                Action::Rust(_) => None,
+            },
+            Self::Run(_) | Self::FanOut(_) => None,
+        }
+    }
+
+    /// The same, to change it.
+    pub fn call_mut(&mut self) -> Option<&mut Call> {
+        match self {
+            Self::Run(Run { action: Action::Call(call), .. }) => Some(call),
+            Self::Map(map) => match &mut map.body {
+                Action::Call(call) => Some(call),
+                Action::Rust(_) => None,
+            },
+            Self::Run(_) | Self::FanOut(_) => None,
+        }
+    }
+}
+
 /// A node's Rust and what it writes.
 #[derive(Debug)]
 pub struct Run {
@@ -193,6 +220,8 @@ pub struct Call {
     pub number: usize,
     /// The inputs that it is given.
     pub inputs: Vec<Input>,
+    /// The inputs that it is not given and that have a default, with the identities of that.
+    pub defaults: Vec<(KeyId, CodeId)>,
     /// Its keys whose values are passed on, in the order of the node's output.
     pub gives: Vec<KeyId>,
 }
@@ -206,6 +235,10 @@ pub struct Input {
     pub value: Code,
     /// The key of the caller that this is, if it is nothing else: its value is shared, not copied.
     pub shared: Option<KeyId>,
+    /// Whether it mentions what is different for each item of the map that calls.
+    pub of_item: bool,
+    /// The identity of what it is given.
+    pub code: CodeId,
 }
 
 /// What a node writes.

@@ -14,7 +14,7 @@ use crate::{
     event::Event,
     failure::{Failure, FailureKind, cancelled},
     panic::guard,
-    plan::{Arm, Block, Body, CodeId, Condition, Next, Step, Target, Work},
+    plan::{Arm, Block, Body, Call, CodeId, Condition, Next, Step, Target, Work},
     position::Position,
     result::pid,
     state::View,
@@ -165,7 +165,7 @@ impl<'a> BlockRun<'a> {
                 }
                 if !restored {
                     self.view.start_journal();
-                    let outcome = self.node(step, asks.map(|asks| (records, asks)));
+                    let outcome = self.node(step, Some(records));
                     journal = self.view.take_journal();
                     outcome?;
                 }
@@ -255,17 +255,19 @@ impl<'a> BlockRun<'a> {
         self.context.token.reason().map_or(Ok(()), |reason| Err(cancelled(reason).at(step.name, step.place)))
     }
 
-    fn node(&mut self, step: &'static Step, recorded: Option<(&Arc<Records>, Name)>) -> Result<(), Box<Failure>> {
+    fn node(&mut self, step: &'static Step, recorded: Option<&Arc<Records>>) -> Result<(), Box<Failure>> {
         let body: &dyn Body = match step.work {
             Work::Run(body) => body,
             Work::Call(call) => call,
             Work::Map(_) | Work::FanOut(_) => return Ok(()),
         };
         self.context.node = step.name;
-        if matches!(step.work, Work::Call(_)) {
-            let renewed = self.names.renewed;
-            let recorded = recorded.map(|(records, asks)| Recorded { records: Arc::clone(records), asks, renewed });
+        if let Work::Call(Call { passed, .. }) = step.work {
             let (run, node, position) = (Arc::clone(self.run), Some(step.name), self.position());
+            let recorded = recorded.map(|records| {
+                let names = self.names.passed(passed, records, &self.view);
+                Arc::new(Recorded { records: Arc::clone(records), passed, names, position: position.clone() })
+            });
             self.context.caller = Some(Arc::new(CallSite { run, node, position, recorded }));
         }
         let (scope, node, place) = (self.context.scope, self.context.shown(step.name), step.place);

@@ -6,13 +6,14 @@ use std::{fmt, sync::Arc};
 use super::{
     Run,
     block::{BlockEnd, BlockFailed, BlockRun},
-    records::{Name, Names, Records},
+    records::{Names, Records},
     root,
 };
 use crate::{
-    context::{Caller, Context, Item, Place},
+    context::{Caller, Context, Place},
     failure::Failure,
     panic::guard,
+    plan::Passed,
     position::Position,
     state::{Value, View},
 };
@@ -25,17 +26,25 @@ pub(super) struct CallSite {
     /// The node, or the map of which an item calls.
     pub(super) position: Position,
     /// If the steps of the workflow are recorded.
-    pub(super) recorded: Option<Recorded>,
+    pub(super) recorded: Option<Arc<Recorded>>,
 }
 
 /// With what the steps of a workflow are recorded that some code calls.
-#[derive(Clone)]
 pub(super) struct Recorded {
     pub(super) records: Arc<Records>,
-    /// The name of what the code reads.
-    pub(super) asks: Name,
-    /// Whether everything is to run again.
-    pub(super) renewed: bool,
+    /// What determines the inputs of the workflow.
+    pub(super) passed: &'static [Passed],
+    /// Their names, as far as these do not depend on the item that calls.
+    pub(super) names: Names,
+    /// The node or map that calls.
+    pub(super) position: Position,
+}
+
+impl Recorded {
+    /// The same as bytes, for a worker that runs an item of the map.
+    pub(super) fn to_send(&self, item: u64) -> Vec<u8> {
+        self.records.to_send(&self.position.at_part(item), &self.names)
+    }
 }
 
 impl fmt::Debug for CallSite {
@@ -51,9 +60,8 @@ impl Caller for CallSite {
             Some(item) => self.position.at_part(item.index as u64),
             None => self.position.clone(),
         };
-        let recorded = self.recorded.as_ref().map(|Recorded { records, asks, renewed }| {
-            let item = context.item.as_ref().and_then(Item::name);
-            (records, Names::of_call((*asks, item), &inputs, *renewed))
+        let recorded = self.recorded.as_deref().map(|Recorded { records, passed, names, .. }| {
+            (records, names.for_call(passed, &inputs, context.item.as_ref()))
         });
         let view = root::view(workflow.keys, workflow.root.keys, inputs)?;
         let origin = Arc::new(Place { run: self.run.info.id, position: position.clone() });

@@ -6,8 +6,9 @@ use super::{
     MakeProcesses, Means, Options, Run, Settings,
     branches::BranchWork,
     cache::Cache,
+    call::Recorded,
     items::{ItemsWork, Shared},
-    records::Records,
+    records::{Names, Records},
 };
 use crate::{
     cancel::CancellationToken,
@@ -108,9 +109,7 @@ impl Server {
                 let view = read_view(region.keys, region.tasks[index].block.keys, heads, values)?;
                 let position = Position::decode(&head.position);
                 let position = position.ok_or_else(|| transport("the position of the branch is damaged"))?;
-                let send = send.filter(|_| !head.records.is_empty());
-                let recorded =
-                    send.map(|send| Records::received(&head.records, send)).transpose().map_err(transport)?;
+                let recorded = received(head, send)?;
                 Ok(Box::new(BranchWork::new(run, region, index, view, (position, head.reads), recorded)))
             }
             Site::Map(map) => {
@@ -122,7 +121,7 @@ impl Server {
                     // If the view cannot be decoded, the following units must not get the previous one.
                     self.view = None;
                     let view = read_view(map.keys, map.reads, heads, values)?;
-                    self.view = Some((head.site, Arc::new(Shared::new(map, view, head.reads, None))));
+                    self.view = Some((head.site, Arc::new(Shared::new(map, view, head.reads))));
                 }
                 let shared = self.view.as_ref().filter(|(site, _)| *site == head.site).map(|(_, shared)| shared);
                 let shared = shared.ok_or_else(|| transport("the state that these items read was not received"))?;
@@ -138,10 +137,21 @@ impl Server {
                 let start = usize::try_from(head.first).map_err(|_| transport("an item's index is too large"))?;
                 let batch = payload::guarded(|| map.spec.decode(start, &items))
                     .map_err(|error| transport(format!("an item of `{}` cannot be decoded: {error}", map.name)))?;
-                Ok(Box::new(ItemsWork::new(run, shared, batch)))
+                let recorded = received(head, send)?;
+                let recorded = recorded.map(|(records, names)| {
+                    let position = Position::decode(&head.position).unwrap_or_default().fan_out();
+                    Arc::new(Recorded { records, passed: map.passed, names, position })
+                });
+                Ok(Box::new(ItemsWork::new(run, shared, recorded.as_ref(), batch)))
             }
         }
     }
+}
+
+/// The records of a unit, and the names of what it reads, if its steps are recorded.
+fn received(head: &UnitHead<'_>, send: Option<SendRecord>) -> Result<Option<(Arc<Records>, Names)>, Box<Failure>> {
+    let send = send.filter(|_| !head.records.is_empty());
+    send.map(|send| Records::received(&head.records, send)).transpose().map_err(transport)
 }
 
 fn read_view(

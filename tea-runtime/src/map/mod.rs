@@ -27,7 +27,7 @@ pub use self::{
 };
 use self::{items::Supply, output::Gather};
 use crate::{
-    context::{Context, ItemHash},
+    context::{Context, Identity},
     failure::{Failure, NodeError},
     result::ItemFailure,
     state::{Compare, Key, KeySpec, View},
@@ -357,15 +357,29 @@ impl<M: Types> Part<M> {
     }
 }
 
-impl<M: Types> Part<M> {
-    /// The hashes of the items, by index.
-    fn hashes(&self) -> Arc<ItemHash> {
-        let (spec, list, from, start) = (self.spec, Arc::clone(&self.list), self.from, self.start);
-        Arc::new(move |index| {
-            let mut bytes = Vec::new();
-            M::Items::encode(list.item(from + index - start), spec.compare_items(), &mut bytes).ok()?;
-            Some(Hash::of(&bytes))
-        })
+/// The items of a batch, which are identified by their content.
+struct Identified<M: Types> {
+    spec: &'static M,
+    list: Arc<dyn List<Item = Item<M>>>,
+    from: usize,
+    start: usize,
+}
+
+impl<M: Types> Identified<M> {
+    fn item(&self, index: usize) -> &Item<M> {
+        self.list.item(self.from + index - self.start)
+    }
+}
+
+impl<M: Types> Identity for Identified<M> {
+    fn hash(&self, index: usize) -> Option<Hash> {
+        let mut bytes = Vec::new();
+        M::Items::encode(self.item(index), self.spec.compare_items(), &mut bytes).ok()?;
+        Some(Hash::of(&bytes))
+    }
+
+    fn paths(&self, index: usize) -> Vec<&Path> {
+        M::Origin::paths(self.item(index))
     }
 }
 
@@ -384,7 +398,8 @@ impl<M: Types> Batch for Part<M> {
 
     fn run(&mut self, view: &View, context: &mut Context, count: usize) -> Result<(), NodeError> {
         if let (Some(item), false) = (&mut context.item, M::Origin::IN_PLACE) {
-            item.hash = Some(self.hashes());
+            let (spec, list, from, start) = (self.spec, Arc::clone(&self.list), self.from, self.start);
+            item.identity = Some(Arc::new(Identified { spec, list, from, start }));
         }
         let end = self.results.len().min(self.position.saturating_add(count));
         while self.position < end {

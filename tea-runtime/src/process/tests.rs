@@ -200,6 +200,7 @@ static MAP: Map = Map {
     place: HERE,
     keys: &[],
     workflow: None,
+    passed: &[],
     spec: &map(given(|_, _| Ok(0..2000_usize)), |_, _, n, _| double(*n).map(drop), (), None, Wired, Wired),
     reads: &[],
     writes: &[],

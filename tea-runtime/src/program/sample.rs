@@ -152,6 +152,7 @@ static EACH: Map = Map {
     place: place(24),
     keys: &[],
     workflow: None,
+    passed: &[],
     spec: &map(in_place(Key::<Vec<u8>>::new(4)), |_, _, _: &u8, _| Ok(()), (), None, Local, Local),
     reads: &[],
     writes: &[],

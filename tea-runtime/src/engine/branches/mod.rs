@@ -156,10 +156,10 @@ impl Source for Branches<'_> {
                 if driver.cancel().is_cancelled() { Ok(self.run.empty_view()) } else { self.base.view(task, self.run) };
             match view {
                 Ok(view) => {
-                    let position = if self.region.tasks[task].block.is_flat() {
-                        Position::ROOT
-                    } else {
+                    let position = if self.region.tasks[task].block.is_by_steps() {
                         self.position.at_part(task as u64)
+                    } else {
+                        Position::ROOT
                     };
                     let recorded = self.recording.as_ref().filter(|_| !position.is_root());
                     let recorded = recorded.map(|recording| recording.of_steps(task));

@@ -157,7 +157,7 @@ impl<'a> Recording<'a> {
 
     /// Forgets what workers have recorded of a task in this session.
     pub(super) fn forget(&self, task: usize, position: &Position) {
-        if !self.region.tasks[task].block.is_flat() {
+        if self.region.tasks[task].block.is_by_steps() {
             self.records.forget(&position.at_part(task as u64));
         }
     }
@@ -184,7 +184,7 @@ impl<'a> Recording<'a> {
         let (head, mut bytes);
         let came = outcome::results(received).next();
         // The records of its steps do not tell what it wrote when it failed.
-        let by_steps = result.success && !of.block.is_flat() && self.records.is_for_output();
+        let by_steps = result.success && of.block.is_by_steps() && self.records.is_for_output();
         let is_left_out = |key: u32| by_steps && !is_needed(self.plan, self.region, of, key);
         let written = match (work, &came) {
             (None, _) => {

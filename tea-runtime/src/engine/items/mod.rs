@@ -22,6 +22,7 @@ use super::{
     Run,
     block::BlockRun,
     branches::summary,
+    call::Recorded,
     fan_out::{Driver, End, Next, Source, Start},
     records::{MapDone, Name, StepRecord},
     site::Site,
@@ -87,17 +88,19 @@ pub(super) fn run(
     let started = Instant::now();
     let driver = Driver::new(run, site, map.id, block.context, position);
     let reads = recording.as_ref().map(Recording::read);
-    let recorded = recording.as_ref().and_then(|recording| recording.of_steps(block.names.renewed));
+    let recorded = recording.as_ref().and_then(|recording| recording.of_steps(block));
+    let sent = recorded.is_some() && strategy != Strategy::Thread;
     let counted = config.circuit_breaker.is_some() || config.max_tasks_per_worker.is_some();
     let mut items = Items {
         run,
         map,
         site,
         scope,
-        shared: Arc::new(Shared::new(map, block.view.take_all(), reads, recorded)),
+        shared: Arc::new(Shared::new(map, block.view.take_all(), reads)),
+        recorded,
         supply: Supply::new(source, &driver),
         collect: Collect::new(map.spec.collector(map.keys)),
-        alone: site.fail_fast || config.is_limited() || counted,
+        alone: site.fail_fast || config.is_limited() || counted || sent,
         chunk: 1,
         total,
         given: 0,
@@ -167,9 +170,11 @@ struct Items<'a> {
     scope: Scope,
     /// What all its units share.
     shared: Arc<Shared>,
+    /// If the steps of a workflow that each item calls are recorded.
+    recorded: Option<Arc<Recorded>>,
     supply: Supply,
     collect: Collect,
-    /// Items run one by one, since something counts or limits each attempt.
+    /// Items run one by one, since something counts or limits each attempt, or a worker is sent the records of each.
     alone: bool,
     /// How many items the next batch holds.
     chunk: usize,
@@ -237,7 +242,7 @@ impl Source for Items<'_> {
             };
             self.given += batch.len();
             let (start, scope) = (batch.start(), self.scope);
-            let work = Box::new(ItemsWork::new(self.run, &self.shared, batch));
+            let work = Box::new(ItemsWork::new(self.run, &self.shared, self.recorded.as_ref(), batch));
             return Next::Start(Start { key: BatchKey { start, home: None }, work, scope, part: start as u64 });
         }
     }
@@ -271,6 +276,9 @@ impl Source for Items<'_> {
         if let (Some(elapsed), None, false) = (elapsed, key.home, self.alone) {
             self.pace(parts, elapsed);
         }
+        if again == 0 {
+            self.starts_over(key);
+        }
         self.done += parts - again;
         self.failed += failed.len();
         let batch = work.and_then(|work| work.into_any().downcast::<ItemsWork>().ok()).map(|work| work.into_batch());
@@ -289,10 +297,16 @@ impl Source for Items<'_> {
         }
     }
 
-    // Items have no fan-outs of their own.
-    fn recorded(&mut self, _: &Driver<'_>, _: BatchKey, _: RawRecord) {}
+    fn recorded(&mut self, driver: &Driver<'_>, key: BatchKey, raw: RawRecord) {
+        let relayed = self.recording.as_ref().map_or(Ok(()), |recording| recording.relay(key.start, raw, driver.outer));
+        self.error = self.error.take().or(relayed.err());
+    }
 
-    fn starts_over(&mut self, _: BatchKey) {}
+    fn starts_over(&mut self, key: BatchKey) {
+        if let (Some(recording), Some(_)) = (&self.recording, &self.recorded) {
+            recording.forget(key.start);
+        }
+    }
 
     fn pulled(&mut self, pulled: Pulled) {
         self.error = self.error.take().or(self.supply.pulled(pulled));

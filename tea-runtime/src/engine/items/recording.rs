@@ -22,6 +22,7 @@ use crate::{
     plan::{CodeId, Map},
     position::Position,
     result::{ItemFailure, ParallelFlowResult},
+    store::RawRecord,
 };
 
 /// What a map records.
@@ -73,11 +74,25 @@ impl Recording {
         self.records.read(self.asks, &[self.code])
     }
 
-    /// With what the steps of a workflow are recorded that each item calls. Without fan-outs in it, items are recorded as a
-    /// whole.
-    pub(super) fn of_steps(&self, renewed: bool) -> Option<Recorded> {
-        let is_flat = self.map.workflow?.root.is_flat();
-        (!is_flat).then(|| Recorded { records: Arc::clone(&self.records), asks: self.asks, renewed })
+    /// With what the steps of a workflow are recorded that each item calls.
+    pub(super) fn of_steps(&self, block: &BlockRun<'_>) -> Option<Arc<Recorded>> {
+        self.map.workflow?;
+        let (records, passed) = (Arc::clone(&self.records), self.map.passed);
+        let names = block.names.passed(passed, &records, &block.view);
+        Some(Arc::new(Recorded { records, passed, names, position: self.position.clone() }))
+    }
+
+    /// Records what a worker has sent that runs an item, if it still counts.
+    ///
+    /// # Errors
+    /// If it cannot be recorded, and the run must not go on without.
+    pub(super) fn relay(&self, index: usize, raw: RawRecord, token: &CancellationToken) -> Result<(), Box<Failure>> {
+        self.records.relay(&self.position.at_part(index as u64), raw, token, &self.events)
+    }
+
+    /// Forgets what workers have recorded of an item in this session.
+    pub(super) fn forget(&self, index: usize) {
+        self.records.forget(&self.position.at_part(index as u64));
     }
 
     /// What is recorded about the map as a whole after its end.

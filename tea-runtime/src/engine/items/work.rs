@@ -33,21 +33,14 @@ pub(in crate::engine) struct Shared {
     encoded: OnceLock<Result<Arc<EncodedView>, Box<Failure>>>,
     /// The name of what the body reads, if the run is recorded.
     reads: Option<[u8; 16]>,
-    /// If the steps of a workflow that the body calls are recorded.
-    recorded: Option<Recorded>,
     /// Some key is secret, and what is in it may have become an item.
     has_secrets: bool,
 }
 
 impl Shared {
-    pub(in crate::engine) fn new(
-        map: &'static Map,
-        view: View,
-        reads: Option<[u8; 16]>,
-        recorded: Option<Recorded>,
-    ) -> Self {
+    pub(in crate::engine) fn new(map: &'static Map, view: View, reads: Option<[u8; 16]>) -> Self {
         let has_secrets = view.specs().iter().any(|key| key.secret);
-        Self { map, view, encoded: OnceLock::new(), reads, recorded, has_secrets }
+        Self { map, view, encoded: OnceLock::new(), reads, has_secrets }
     }
 
     /// The view, for the node after the map. The values are its own, unless a unit that was left behind has them too.
@@ -72,12 +65,24 @@ impl Shared {
 pub(in crate::engine) struct ItemsWork {
     run: Arc<Run>,
     shared: Arc<Shared>,
+    /// If the steps of a workflow that the body calls are recorded.
+    recorded: Option<Arc<Recorded>>,
     batch: Box<dyn Batch>,
 }
 
 impl ItemsWork {
-    pub(in crate::engine) fn new(run: &Arc<Run>, shared: &Arc<Shared>, batch: Box<dyn Batch>) -> Self {
-        Self { run: Arc::clone(run), shared: Arc::clone(shared), batch }
+    pub(in crate::engine) fn new(
+        run: &Arc<Run>,
+        shared: &Arc<Shared>,
+        recorded: Option<&Arc<Recorded>>,
+        batch: Box<dyn Batch>,
+    ) -> Self {
+        Self { run: Arc::clone(run), shared: Arc::clone(shared), recorded: recorded.cloned(), batch }
+    }
+
+    /// Some of the items.
+    fn slice(&self, at: usize, len: usize) -> Self {
+        Self::new(&self.run, &self.shared, self.recorded.as_ref(), self.batch.slice(at, len))
     }
 
     pub(super) fn into_batch(self) -> Box<dyn Batch> {
@@ -125,10 +130,10 @@ impl Work for ItemsWork {
         context.run = Some(Arc::clone(&self.run) as Arc<dyn Running>);
         if shared.map.workflow.is_some() {
             let position = context.origin().position().clone();
-            let (run, recorded) = (Arc::clone(&self.run), shared.recorded.clone());
+            let (run, recorded) = (Arc::clone(&self.run), self.recorded.clone());
             context.caller = Some(Arc::new(CallSite { run, node: None, position, recorded }));
         }
-        context.item = Some(Item { index: batch.start(), by_index, hash: None });
+        context.item = Some(Item { index: batch.start(), by_index, identity: None });
         let outcome = guard(|| batch.run(&shared.view, context, to - from).map_err(Into::into)).flatten();
         let failure = outcome.err().map(|failure| failure.at(shared.map.name, shared.map.place));
         (batch.position() - from, failure)
@@ -157,29 +162,32 @@ impl Work for ItemsWork {
                 }
             }
         }
+        // Items whose steps are recorded are sent one by one.
+        let index = self.batch.start() as u64;
+        let records = self.recorded.as_ref().map(|recorded| recorded.to_send(index));
         let head = UnitHead {
             module: Cow::Borrowed(self.run.plan.module),
             workflow: Cow::Borrowed(self.run.plan.name),
             site: self.map().id,
-            first: self.batch.start() as u64,
+            first: index,
             attempt,
             max_payload,
             items: lengths,
             position: Cow::default(),
             reads: None,
-            records: Cow::default(),
+            records: Cow::Owned(records.unwrap_or_default()),
         };
         Ok(Encoded { head, view, items })
     }
 
     fn part(&self, at: usize) -> Box<dyn Work> {
-        Box::new(Self::new(&self.run, &self.shared, self.batch.slice(at, 1)))
+        Box::new(self.slice(at, 1))
     }
 
     fn split_off(&mut self, at: usize) -> Box<dyn Work> {
-        let rest = self.batch.slice(at, self.batch.len() - at);
+        let rest = self.slice(at, self.batch.len() - at);
         self.batch = self.batch.slice(0, at);
-        Box::new(Self::new(&self.run, &self.shared, rest))
+        Box::new(rest)
     }
 
     fn encode_result(&self, at: usize, max_payload: u64, into: &mut Bytes) -> Result<ResultHead, Box<Failure>> {

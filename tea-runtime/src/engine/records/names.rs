@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::files::FileState;
+use super::{Records, files::FileState};
 use crate::{
-    state::{KeySpec, Value},
+    context::Item,
+    plan::Passed,
+    state::{KeySpec, Value, View},
     store::{Hash, SMALL},
 };
 
@@ -67,11 +69,26 @@ pub(in crate::engine) struct Names {
 }
 
 impl Names {
-    /// The names of the inputs of a workflow that a node, or an item of a map, calls: they follow from what that reads, and
-    /// from the state of the files that they name.
-    pub(in crate::engine) fn of_call(reads: (Name, Option<[u8; 16]>), inputs: &[(u32, Value)], renewed: bool) -> Self {
-        let name = |(key, value): &(u32, Value)| (*key, Name::of(&(reads, key, FileState::of(value))));
-        Self { of: inputs.iter().map(name).collect(), renewed }
+    /// The names of the inputs of a workflow that a block calls, as far as they do not depend on the item that does. Each
+    /// follows from its own Rust and what that reads.
+    pub(in crate::engine) fn passed(&self, passed: &[Passed], records: &Records, view: &View) -> Self {
+        let name = |of: &Passed| (of.key, records.asks(&[of.code], self, of.reads, view));
+        Self { of: passed.iter().map(name).collect(), renewed: self.renewed }
+    }
+
+    /// The names of these inputs in one call: with the item that calls, and with the state of the files that they name.
+    pub(in crate::engine) fn for_call(&self, passed: &[Passed], inputs: &[(u32, Value)], item: Option<&Item>) -> Self {
+        let mut names = self.clone();
+        let item = item.filter(|_| passed.iter().any(|of| of.of_item)).map(item_name);
+        for of in passed.iter().filter(|of| of.made) {
+            let value = inputs.iter().find(|input| input.0 == of.key);
+            let file = value.and_then(|(_, value)| FileState::of(value));
+            let item = item.filter(|_| of.of_item);
+            if let Some(name) = self.get(of.key) {
+                names.set(of.key, Name::of(&(name, item, file)));
+            }
+        }
+        names
     }
 
     /// The name of a key's value; `None` if it is unset.
@@ -94,6 +111,13 @@ impl Names {
     pub(in crate::engine) fn only(&self, keys: impl Iterator<Item = u32>) -> Self {
         Self { of: keys.filter_map(|key| Some((key, self.get(key)?))).collect(), renewed: self.renewed }
     }
+}
+
+/// The name of an item, whose index is part of the position of what it calls. The items of a key follow from the key.
+fn item_name(item: &Item) -> Name {
+    let Some(identity) = &item.identity else { return Name::of(&()) };
+    let files = identity.paths(item.index).iter().map(|path| FileState::of_path(path)).collect::<Vec<_>>();
+    identity.hash(item.index).map_or_else(Name::unknown, |hash| Name::of(&(hash.first::<16>(), files)))
 }
 
 /// The name of what a map gave, in the making. It does not depend on the order in which items end.

@@ -27,7 +27,7 @@ fn collect(block: &Block, caller: &str, path: &[u64], into: &mut Vec<(Vec<u64>, 
             let path = [&below(at)[..], &[number]].concat();
             into.push((path.clone(), format!("{caller}{}", task.name)));
             // Nodes of other branches are not recorded one by one.
-            if !task.block.is_flat() {
+            if task.block.is_by_steps() {
                 collect(task.block, caller, &path, into);
             }
         }

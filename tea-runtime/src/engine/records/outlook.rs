@@ -249,7 +249,7 @@ impl<'a> Walk<'a> {
             } else if starts {
                 let mut inner = Walk::new(self.plan, self.records, task.block, &at, names, changed);
                 let why = inner.why(had, &[task.code], &task.reads.iter().map(|read| read.key).collect::<Vec<_>>());
-                if !task.block.is_flat() {
+                if task.block.is_by_steps() {
                     inner.run();
                 }
                 parts.push(Prospect { parts: inner.nodes, ..Prospect::running(task.name, why) });

@@ -24,7 +24,8 @@ impl Surroundings {
     /// If a file cannot be read.
     pub(in crate::engine) fn read(plan: &Plan) -> Result<Self, StoreError> {
         let mut nodes = BTreeMap::new();
-        names(plan.root, &mut nodes);
+        let called = plan.workflows.iter().map(|workflow| workflow.root);
+        called.chain([plan.root]).for_each(|block| names(block, &mut nodes));
         let mut found = BTreeMap::new();
         for (outside, node) in nodes {
             let hash = match outside {

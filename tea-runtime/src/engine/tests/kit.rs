@@ -156,6 +156,7 @@ impl Kit {
             keys: self.specs(),
             spec,
             workflow: None,
+            passed: &[],
             reads: &[],
             writes: &[],
             indexed: false,

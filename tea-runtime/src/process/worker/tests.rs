@@ -117,6 +117,7 @@ static MAP: Map = Map {
     place: HERE,
     keys: &KEYS,
     workflow: None,
+    passed: &[],
     spec: &map(given(|_, _| Ok(0..usize::MAX)), |_, _, n, _| double(*n).map(drop), (), None, Wired, Wired),
     reads: &[],
     writes: &[],

@@ -1,5 +1,7 @@
 //! A program that is edited between two runs: what the edit can reach runs again, and nothing else.
 
+mod calls;
+
 use std::fs;
 
 use tests::{
@@ -113,14 +115,17 @@ struct Edited {
 }
 
 impl Edited {
-    fn new() -> Self {
-        let files = [("main.rs", MAIN), ("weights.rs", WEIGHTS), ("flow.yaml", FLOW)];
-        let project = Project::new("user-edited", &files);
-        let scratch = tempfile::tempdir().unwrap();
-        fs::write(scratch.path().join("text"), "one three").unwrap();
-        fs::write(scratch.path().join("model"), "small").unwrap();
-        let files = files.map(|(file, text)| (file, text.to_owned())).to_vec();
-        Self { project, files, scratch }
+    fn new(name: &str, files: &[(&'static str, &str)], inputs: &[(&str, &str)]) -> Self {
+        let project = Project::new(name, files);
+        let files = files.iter().map(|(file, text)| (*file, (*text).to_owned())).collect();
+        let edited = Self { project, files, scratch: tempfile::tempdir().unwrap() };
+        inputs.iter().for_each(|(file, text)| edited.input(file, text));
+        edited
+    }
+
+    /// Writes a file that the program reads.
+    fn input(&self, file: &str, text: &str) {
+        fs::write(self.scratch.path().join(file), text).unwrap();
     }
 
     /// Builds the program after one text in a file was replaced.
@@ -173,13 +178,14 @@ fn units(finished: &Finished) -> Vec<String> {
 
 #[test]
 fn after_an_edit_what_it_can_reach_runs_again_and_nothing_else() {
-    let mut edited = Edited::new();
+    let files = [("main.rs", MAIN), ("weights.rs", WEIGHTS), ("flow.yaml", FLOW)];
+    let mut edited = Edited::new("user-edited", &files, &[("text", "one three"), ("model", "small")]);
     edited.build();
     let all = ["count", "last", "one", "rate", "read", "three", "weigh"];
     assert_eq!(units(&edited.run("--file text")), all);
     assert_eq!(edited.resumed(), ["last"], "the same program");
 
-    fs::write(edited.scratch.path().join("model"), "large").unwrap();
+    edited.input("model", "large");
     let outlook = edited.run("--resume --dry-run").stdout;
     assert!(line(&outlook, "rate").ends_with("would run: source `model` changed"), "{outlook}");
     let again = edited.run("--resume");
@@ -198,7 +204,7 @@ fn after_an_edit_what_it_can_reach_runs_again_and_nothing_else() {
     fs::remove_file(edited.scratch.path().join("model")).unwrap();
     let refused = edited.run("--resume");
     assert!(refused.stderr.contains("is among the `sources` of node `rate`, cannot be read"), "{}", refused.stderr);
-    fs::write(edited.scratch.path().join("model"), "small").unwrap();
+    edited.input("model", "small");
     assert_eq!(edited.resumed(), ["last", "rate"], "as it was");
 
     edited.edit("weights.rs", "// What a word weighs.\nfn", "// A word.\n\n\nfn");

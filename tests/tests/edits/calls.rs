@@ -1,0 +1,239 @@
+//! Edits of workflows that nodes call: of each call, only the nodes run again that an edit can reach.
+
+use std::fs;
+
+use super::Edited;
+
+const FLOW: &str = r#"name: calling
+settings: { checkpoint: true }
+state_schema:
+  files: { type: Vec<PathBuf>, input: true }
+  factor: { type: u64, input: true, default: "2" }
+  one: u64
+  threads: Vec<u64>
+  workers: Vec<u64>
+  left: u64
+  right: u64
+  round: u64
+  lengths: Vec<u64>
+nodes:
+  - { name: one, use: inner.yaml, with: { tag: '"one".to_owned()', file: "files[0].clone()", factor: factor }, output: { total: one } }
+  - name: threads
+    type: dynamic_parallel
+    items: files.clone()
+    use: inner.yaml
+    with: { tag: 'tag("thread", item)', file: item.clone(), factor: scaled(factor) }
+    output: { total: threads }
+  - name: workers
+    type: dynamic_parallel
+    items: files
+    use: inner.yaml
+    with: { tag: 'tag("worker", item)', file: item.clone(), factor: factor }
+    output: { total: workers }
+    parallel_strategy: process
+  - { name: left, use: inner.yaml, with: { tag: '"left".to_owned()', file: "files[0].clone()", factor: factor }, output: { total: left } }
+  - { name: beside, run: "()" }
+  - { name: apart, run: "()" }
+  - { name: right, use: inner.yaml, with: { tag: '"right".to_owned()', file: "files[0].clone()", factor: factor }, output: { total: right } }
+  - { name: more, run: "()" }
+  - { name: start, run: "0", output: round }
+  - { name: turn, use: turn.yaml, with: { from: round }, output: { to: round } }
+  - name: lengths
+    type: dynamic_parallel
+    items: files.clone()
+    use: turn.yaml
+    with: { from: "fs::metadata(item)?.len()" }
+    output: { to: lengths }
+  - { name: last, run: "last()?" }
+edges:
+  - { from: __start__, to: one }
+  - { from: one, to: threads }
+  - { from: threads, to: workers }
+  - { from: workers, to: [left, beside], parallel: true, fan_in: apart }
+  - { from: apart, to: [right, more], parallel: true, parallel_strategy: process, fan_in: start }
+  - { from: start, to: turn }
+  - { from: turn, to: turn, when: "round < 2" }
+  - { from: turn, to: lengths }
+  - { from: lengths, to: last }
+"#;
+
+const INNER: &str = r#"name: inner
+state_schema:
+  tag: { type: String, input: true }
+  file: { type: PathBuf, input: true }
+  factor: { type: u64, input: true }
+  least: { type: u64, input: true, default: "least()" }
+  text: String
+  words: u64
+  letters: u64
+  total: u64
+nodes:
+  - { name: read, run: "read(tag, file)?", output: text }
+  - { name: words, run: "words(tag, text)", output: words, sources: [list], timeout: 60s }
+  - { name: letters, run: "letters(tag, text)", output: letters, version: "1" }
+  - { name: add, use: deep.yaml, with: { tag: tag, parts: "words + letters", factor: factor, least: least }, output: [total] }
+"#;
+
+const DEEP: &str = r#"name: deep
+state_schema:
+  tag: { type: String, input: true }
+  parts: { type: u64, input: true }
+  factor: { type: u64, input: true }
+  least: { type: u64, input: true }
+  weight: u64
+  total: u64
+nodes:
+  - { name: weigh, run: "weigh(tag, parts, factor)", output: weight }
+  - { name: top, run: "top(tag, weight, least)", output: total }
+"#;
+
+const TURN: &str = r#"name: turn
+state_schema:
+  from: { type: u64, input: true }
+  next: u64
+  to: u64
+nodes:
+  - { name: plan, run: "plan(from)", output: next }
+  - { name: walk, run: "walk(next)", output: to }
+"#;
+
+const MAIN: &str = r#"use std::{fs::{self, OpenOptions}, io::{self, Write}, path::{Path, PathBuf}};
+
+tea_runtime::include_workflow!("flow.yaml");
+
+/// Says that a node runs, also in a worker.
+fn runs(what: &str) {
+    let mut log = OpenOptions::new().append(true).create(true).open("log").unwrap();
+    log.write_all(format!("{what}\n").as_bytes()).unwrap();
+}
+
+fn tag(of: &str, file: &Path) -> String {
+    format!("{of}-{}", file.display())
+}
+
+fn scaled(factor: u64) -> u64 {
+    factor + 1
+}
+
+fn least() -> u64 {
+    1
+}
+
+fn read(tag: &str, file: &Path) -> io::Result<String> {
+    runs(&format!("read {tag}"));
+    fs::read_to_string(file)
+}
+
+fn words(tag: &str, text: &str) -> u64 {
+    runs(&format!("words {tag}"));
+    text.split_whitespace().count() as u64
+}
+
+fn letters(tag: &str, text: &str) -> u64 {
+    runs(&format!("letters {tag}"));
+    text.chars().count() as u64
+}
+
+fn weigh(tag: &str, parts: u64, factor: u64) -> u64 {
+    runs(&format!("weigh {tag}"));
+    parts * factor
+}
+
+fn top(tag: &str, weight: u64, least: u64) -> u64 {
+    runs(&format!("top {tag}"));
+    weight.max(least)
+}
+
+fn plan(from: u64) -> u64 {
+    runs(&format!("plan {from}"));
+    from + 1
+}
+
+fn walk(next: u64) -> u64 {
+    runs(&format!("walk {next}"));
+    next
+}
+
+fn last() -> Result<(), String> {
+    if std::env::var_os("FAIL").is_some() { Err("not yet".to_owned()) } else { Ok(()) }
+}
+"#;
+
+impl Edited {
+    /// What ran since this was asked last, sorted.
+    fn ran(&self) -> Vec<String> {
+        let log = self.scratch.path().join("log");
+        let text = fs::read_to_string(&log).unwrap_or_default();
+        let _ = fs::remove_file(log);
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    }
+
+    /// What runs when the run is resumed, which fails once more at its end.
+    fn resumes(&self) -> Vec<String> {
+        let finished = self.run("--resume");
+        assert!(finished.stderr.contains("not yet"), "{}", finished.stderr);
+        self.ran()
+    }
+}
+
+const NONE: [&str; 0] = [];
+
+/// These nodes in all calls of `inner.yaml`, sorted.
+fn in_all(nodes: &[&str]) -> Vec<String> {
+    of(nodes, &["one", "thread-a", "thread-b", "worker-a", "worker-b", "left", "right"])
+}
+
+/// These nodes in these calls of `inner.yaml`, sorted.
+fn of(nodes: &[&str], calls: &[&str]) -> Vec<String> {
+    let mut all: Vec<_> =
+        nodes.iter().flat_map(|node| calls.iter().map(move |call| format!("{node} {call}"))).collect();
+    all.sort_unstable();
+    all
+}
+
+#[test]
+fn of_each_call_only_the_nodes_run_again_that_an_edit_can_reach() {
+    const ALL: [&str; 5] = ["read", "words", "letters", "weigh", "top"];
+    let files =
+        [("main.rs", MAIN), ("flow.yaml", FLOW), ("inner.yaml", INNER), ("deep.yaml", DEEP), ("turn.yaml", TURN)];
+    let inputs = [("a", "one two"), ("b", "three"), ("list", "1")];
+    let mut edited = Edited::new("user-calling", &files, &inputs);
+    edited.build();
+    let first = edited.run("--files a --files b");
+    let turns = ["plan 0", "plan 1", "plan 5", "plan 7", "walk 1", "walk 2", "walk 6", "walk 8"].map(str::to_owned);
+    let mut all = [in_all(&ALL), turns.to_vec()].concat();
+    all.sort_unstable();
+    assert_eq!(edited.ran(), all, "{}", first.stderr);
+    assert_eq!(edited.resumes(), NONE, "the same program");
+
+    let mut after = |file, from, to| {
+        edited.edit(file, from, to);
+        edited.resumes()
+    };
+    assert_eq!(after("main.rs", "/// Says", "// Tells\n/// Says"), NONE, "a comment");
+    assert_eq!(after("inner.yaml", "name: words, run", "name: counted, run"), NONE, "the name of a node");
+    assert_eq!(after("inner.yaml", "timeout: 60s", "timeout: 50s"), NONE, "a policy");
+    assert_eq!(after("main.rs", "text.split_whitespace()", "text.split(' ')"), in_all(&["words"]), "the same output");
+    let other = after("main.rs", "text.split(' ').count() as u64", "text.len() as u64");
+    assert_eq!(other, in_all(&["words", "weigh", "top"]), "another output");
+    assert_eq!(after("main.rs", "parts * factor", "factor * parts"), in_all(&["weigh"]), "in a call in a call");
+    assert_eq!(after("inner.yaml", "words + letters", "letters + words"), in_all(&["weigh"]), "a value of `with`");
+    assert_eq!(after("main.rs", "factor + 1", "1 + factor"), of(&["weigh"], &["thread-a", "thread-b"]), "of a map");
+    assert_eq!(after("inner.yaml", "\"least()\"", "\"1 + least()\""), in_all(&["top"]), "a default");
+    assert_eq!(after("inner.yaml", "version: \"1\"", "version: \"2\""), in_all(&["letters"]), "a version");
+    assert_eq!(after("main.rs", "from + 1", "1 + from"), turns[..4], "in a loop");
+    assert_eq!(after("turn.yaml", "walk(next)", "walk(next).min(9)"), turns[4..], "in a loop, its end");
+
+    edited.input("list", "2");
+    assert_eq!(edited.resumes(), in_all(&["words"]), "a source of a node");
+    // The key `files` has changed, and the calls that read it look into their file again. Items of the key run again, and
+    // of those of an expression, the one of this file.
+    edited.input("b", "four five");
+    let looked = of(&["read"], &["one", "left", "right"]);
+    let length = ["plan 9", "walk 10"].map(str::to_owned).to_vec();
+    let mut changed = [of(&ALL, &["thread-b", "worker-a", "worker-b"]), looked, length].concat();
+    changed.sort_unstable();
+    assert_eq!(edited.resumes(), changed, "a file");
+}
