@@ -12,7 +12,7 @@ use proc_macro2::TokenStream;
 use super::{
     Hasher, attributes, files,
     import::Import,
-    item::{Item, Items, Role},
+    item::{Included, Item, Items, Role},
     packages::Package,
     words::{self, Name, Names, Words},
 };
@@ -38,7 +38,7 @@ pub(super) struct Index {
     /// The paths of what is imported as a whole from other crates.
     foreign_globs: BTreeSet<String>,
     modules: Vec<String>,
-    workflows: Vec<(usize, String)>,
+    workflows: Vec<Included>,
     /// The name of the package itself.
     name: String,
     /// The names of packages whose items are here.
@@ -79,8 +79,12 @@ impl Index {
                 let file = if number == 0 { relative.clone() } else { format!("{name}/{relative}") };
                 let folder = source.parent().unwrap_or(Path::new("")).to_owned();
                 let module = module_of(&format!("{name}/{relative}"));
+                let before = items.workflows.len();
                 if let Ok(tokens) = text.parse::<TokenStream>() {
                     items.add_file(module, tokens);
+                    for included in items.workflows[before..].to_vec() {
+                        items.add_workflow(&included, &folder);
+                    }
                 } else {
                     whole = Some(format!("`{file}` cannot be read as Rust"));
                     let module = items.module(module);
@@ -167,6 +171,7 @@ impl Index {
                 }
             }
         }
+        index.name_workflows(&imports);
         index.alias(imports);
         if index.whole.is_none() {
             index.whole = index.impostor();
@@ -246,7 +251,7 @@ impl Index {
     pub(super) fn module_of_workflow(&self, path: &str, within: &str) -> Option<usize> {
         let own = module_of(&format!("{}/{within}", self.name));
         let of_file = self.modules.iter().position(|module| *module == own);
-        let mut named = self.workflows.iter().filter(|(_, of)| of == path).map(|(module, _)| *module);
+        let mut named = self.workflows.iter().filter(|of| of.path == path).map(|of| of.module);
         let first = named.next();
         if named.next().is_some() { of_file.or(first) } else { first.or(of_file) }
     }

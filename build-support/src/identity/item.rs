@@ -42,6 +42,19 @@ pub(super) enum Role {
     Always,
 }
 
+/// A workflow that a module includes.
+#[derive(Debug, Clone)]
+pub(super) struct Included {
+    /// The number of the module.
+    pub(super) module: usize,
+    /// The path as it is written.
+    pub(super) path: String,
+    /// The name of what is generated, if it is given one.
+    pub(super) named: Option<String>,
+    /// The line.
+    pub(super) line: u32,
+}
+
 /// The items of sources.
 #[derive(Debug, Default)]
 pub(super) struct Items {
@@ -51,7 +64,7 @@ pub(super) struct Items {
     /// The paths of modules.
     pub(super) modules: Vec<String>,
     /// The workflows that modules include.
-    pub(super) workflows: Vec<(usize, String)>,
+    pub(super) workflows: Vec<Included>,
     /// Other sources, by their paths relative to the file at hand.
     pub(super) sources: Vec<String>,
     /// Whether what is only compiled for tests counts.
@@ -209,10 +222,14 @@ impl Items {
         let name = bang.checked_sub(1).and_then(|at| all.get(at)).map(ToString::to_string).unwrap_or_default();
         if name == "include_workflow" {
             if let Some(TokenTree::Group(group)) = all.get(bang + 1)
-                && let Some(first) = group.stream().into_iter().next()
-                && let Some(path) = words::string(&first.to_string())
+                && let arguments = group.stream().into_iter().collect::<Vec<_>>()
+                && let Some(path) = arguments.first().and_then(|first| words::string(&first.to_string()))
             {
-                self.workflows.push((module, path));
+                let is_module = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "module");
+                let option = arguments.iter().position(is_module);
+                let named = option.and_then(|at| arguments.get(at + 2)).map(ToString::to_string);
+                let line = u32::try_from(all[0].span().start().line).unwrap_or(u32::MAX);
+                self.workflows.push(Included { module, path, named, line });
             }
             return length;
         }

@@ -14,6 +14,7 @@ mod closure;
 mod files;
 mod head;
 mod import;
+mod included;
 mod index;
 mod item;
 mod layout;

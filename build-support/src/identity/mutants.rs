@@ -74,6 +74,8 @@ struct Crate {
     macros: Vec<Expr>,
     /// The functions that the nodes call.
     nodes: Vec<usize>,
+    /// Nodes that call a workflow: the functions that give an input and the default of another, and those of its two nodes.
+    calls: Vec<[usize; 4]>,
 }
 
 const MODULES: usize = 4;
@@ -93,6 +95,7 @@ impl Crate {
             provided: 2,
             macros: Vec::new(),
             nodes: Vec::new(),
+            calls: Vec::new(),
         };
         // What these call has smaller numbers, so nothing calls itself.
         made.macros = (0..3).map(|_| expr(random, 2, 0, Level::Plain)).collect();
@@ -101,6 +104,7 @@ impl Crate {
         made.operators = (0..TYPES).map(|_| expr(random, 1, 0, Level::Plain)).collect();
         made.functions = (0..FUNCTIONS).map(|number| expr(random, 3, number, Level::All)).collect();
         made.nodes = (0..5).map(|_| random.below(FUNCTIONS)).collect();
+        made.calls = (0..2).map(|_| std::array::from_fn(|_| random.below(FUNCTIONS))).collect();
         made
     }
 
@@ -157,11 +161,29 @@ impl Crate {
         }
     }
 
-    /// What the nodes give for a few inputs.
-    fn outputs(&self) -> Vec<Vec<i64>> {
+    /// What gives something, and what it gives for a few inputs.
+    fn outputs(&self) -> Vec<(String, Vec<i64>)> {
         let mut known = HashMap::new();
-        let of = |node: &usize| (-3..12).map(|n| self.call(*node, n, &mut known)).collect();
-        self.nodes.iter().map(of).collect()
+        let mut of = |function: usize, n: i64| self.call(function, n, &mut known);
+        let mut outputs = Vec::new();
+        for (number, function) in self.nodes.iter().enumerate() {
+            outputs.push((format!("node{number}"), (-3..12).map(|n| of(*function, n)).collect()));
+        }
+        for (number, [given, default, first, second]) in self.calls.iter().copied().enumerate() {
+            let extra = of(default, 3);
+            outputs.push((format!("call{number}.extra"), vec![extra]));
+            for (name, function) in [("call{}.m", given), ("first{}", first), ("second{}", second)] {
+                let name = name.replace("{}", &number.to_string());
+                outputs.push((name, (-3..12).map(|n| of(function, n)).collect()));
+            }
+            let whole = (-3..12).map(|n| {
+                let inner = of(given, n).wrapping_add(extra) % 100;
+                let inner = of(first, inner) % 100;
+                of(second, inner)
+            });
+            outputs.push((format!("call{number}"), whole.collect()));
+        }
+        outputs
     }
 
     /// The crate as a project.
@@ -177,7 +199,7 @@ impl Crate {
             let _ = writeln!(modules[number % MODULES].0, "pub const C{number}: i64 = {value};");
         }
         let mut project = Project::empty();
-        let mut types = String::from("use std::ops::Add;\npub trait Measure { fn measure(&self) -> i64;\n");
+        let mut types = String::from("use std::ops::Add;\nuse crate::{m0::*, m1::*, m2::*, m3::*};\npub trait Measure { fn measure(&self) -> i64;\n");
         let _ = writeln!(types, "fn doubled(&self) -> i64 {{ self.measure().wrapping_mul({}) }} }}", self.provided);
         let mut none = BTreeSet::new();
         for (number, value) in self.statics.iter().enumerate() {
@@ -221,10 +243,24 @@ impl Crate {
         for node in 0..self.nodes.len() {
             let _ = writeln!(flow, "  out{node}: {{ type: i64 }}");
         }
+        for number in 0..self.calls.len() {
+            let _ = writeln!(flow, "  sum{number}: {{ type: i64 }}");
+        }
         flow += "nodes:\n";
         for (node, function) in self.nodes.iter().enumerate() {
             let path = format!("m{}::{}", module(*function), name(*function));
             let _ = writeln!(flow, "  - {{ name: node{node}, run: \"{path}(n)\", output: out{node} }}");
+        }
+        for (number, functions) in self.calls.iter().enumerate() {
+            let [given, default, first, second] = functions.map(|of| format!("m{}::{}", module(of), name(of)));
+            let _ = writeln!(
+                flow,
+                "  - name: call{number}\n    with: {{ m: {given}(n) }}\n    output: {{ b: sum{number} }}\n    workflow:\n      \
+                 state_schema:\n        m: {{ type: i64, input: true }}\n        extra: {{ type: i64, input: true, default: \
+                 \"{default}(3)\" }}\n        a: {{ type: i64 }}\n        b: {{ type: i64 }}\n      nodes:\n        - {{ name: \
+                 first{number}, run: \"{first}(m.wrapping_add(extra) % 100)\", output: a }}\n        - {{ name: \
+                 second{number}, run: {second}(a % 100), output: b }}"
+            );
         }
         main += "tea_runtime::include_workflow!(\"flow.yaml\");\n";
         project.with("src/main.rs", &main).with("src/types.rs", &types).with("src/flow.yaml", &flow)
@@ -392,19 +428,21 @@ fn where_a_mutant_changes_what_a_node_gives_its_identity_changes() {
     while tried < most {
         let base = Crate::new(&mut random);
         let (project, outputs) = (base.project(), base.outputs());
-        let before = project.nodes();
+        let before = project.all();
         for _ in 0..20 {
             tried += 1;
             let mut mutant = base.clone();
             mutant.mutate(&mut random);
             let (project_of, outputs_of) = (mutant.project(), mutant.outputs());
-            let after = project_of.nodes();
-            for node in 0..outputs.len() {
-                let (same_output, same_identity) = (outputs[node] == outputs_of[node], before[node].1 == after[node].1);
+            let after = project_of.all();
+            for (one, other) in outputs.iter().zip(&outputs_of) {
+                let node = &one.0;
+                let identity = |of: &[(String, u128)]| of.iter().find(|of| of.0 == *node).unwrap().1;
+                let (same_output, same_identity) = (one.1 == other.1, identity(&before) == identity(&after));
                 changed += usize::from(!same_output);
                 needless += usize::from(same_output && !same_identity);
                 if !same_output && same_identity {
-                    misses.push(format!("node {node}: {}", project.differences(&project_of)));
+                    misses.push(format!("{node}: {}", project.differences(&project_of)));
                 }
             }
         }

@@ -6,7 +6,7 @@ use super::{built::Call, read_code, units};
 use crate::{
     diagnostic::Diagnostics,
     generate::join,
-    plan::{Block, Outside, Plan, Work},
+    plan::{Block, KeyId, Outside, Plan, Work},
     source::Sources,
 };
 
@@ -161,6 +161,19 @@ impl Project {
     /// The identities of the nodes in this build.
     pub(super) fn nodes(&self) -> Vec<(String, u128)> {
         nodes(&self.plan(&call(&[])))
+    }
+
+    /// The same, with those of what is passed to calls: `node.input`.
+    pub(super) fn all(&self) -> Vec<(String, u128)> {
+        let plan = self.plan(&call(&[]));
+        let mut all = nodes(&plan);
+        for (step, call) in plan.root.steps.iter().filter_map(|step| Some((step, step.work.call()?))) {
+            let name = |key: KeyId| &plan.called[call.number].keys[key.0 as usize].name.value;
+            let inputs = call.inputs.iter().map(|input| (input.key, &input.code));
+            let passed = inputs.chain(call.defaults.iter().map(|(key, code)| (*key, code)));
+            all.extend(passed.map(|(key, code)| (format!("{}.{}", step.name, name(key)), code.hash)));
+        }
+        all
     }
 }
 
@@ -371,6 +384,31 @@ fn an_edit_of_what_a_called_workflow_reaches_affects_its_nodes_and_those_that_ca
     let shape = |project: &Project| project.plan(&call(&[])).identities.unwrap().shape;
     let moved = project.clone().edit("src/flow.yaml", "a: u64, b: f64", "b: f64, a: u64");
     assert_ne!(shape(&project), shape(&moved));
+}
+
+#[test]
+fn a_workflow_that_the_rust_of_a_node_runs_counts_for_this_node() {
+    const TOTALS: &str = "name: totals\nstate_schema:\n  m: { type: u64, input: true }\n  a: u64\nnodes:\n  \
+                          - { name: first, run: \"m + 1\", output: a }\n  - { name: second, use: more.yaml }\n";
+    const MORE: &str = "name: more\nnodes:\n  - { name: only, run: \"println!(\\\"{}\\\", counting::count(1, 2))\" }\n";
+    for (import, run) in [
+        ("", "ctx.run(totals::builder(), totals::Input::new(n))?.a"),
+        ("use totals::builder as totals_of;\n", "ctx.run(totals_of(), totals::Input::new(n))?.a"),
+        ("use totals::*;\n", "ctx.run(builder(), Input::new(n))?.a"),
+    ] {
+        let project = Project::new()
+            .with("src/totals.yaml", TOTALS)
+            .with("src/more.yaml", MORE)
+            .edit("src/main.rs", "tea_runtime", &format!("{import}tea_runtime::include_workflow!(\"totals.yaml\");\ntea_runtime"))
+            .edit("src/flow.yaml", "run: \"counting::count(n, LIMIT)\"", &format!("run: \"{run}\""));
+        let before = project.nodes();
+        let after = |file, from, to| affected(&before, &project.clone().edit(file, from, to).nodes());
+        assert_eq!(after("src/totals.yaml", "m + 1", "m + 2"), ["count"], "{run}");
+        assert_eq!(after("src/more.yaml", "(1, 2)", "(2, 2)"), ["count"], "{run}");
+        assert_eq!(after("src/counting.rs", "MOST: u64 = 3", "MOST: u64 = 4"), ["count"], "{run}");
+        assert_eq!(after("src/main.rs", "fn unrelated() {}", "fn unrelated() { println!() }"), NONE, "{run}");
+        assert_eq!(after("src/flow.yaml", "point.shown()", "point.shown().len()"), ["last"], "{run}");
+    }
 }
 
 #[test]
