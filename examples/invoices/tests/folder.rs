@@ -108,6 +108,34 @@ fn a_file_that_has_changed_is_parsed_again_and_the_others_are_not() {
     assert_eq!(parsed.count(), 1, "{}", resumed.stderr);
 }
 
+/// A node of a file is named by the file that it is a node of.
+#[test]
+fn a_report_names_what_failed_by_its_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let invoices = directory.path().join("invoices");
+    folder(&invoices, 14);
+    let strict = ["--no-state", "--set", "each.allow_failure=false"];
+    let finished = strict.iter().fold(program("invoices").arg(&invoices), Program::arg).run();
+    let report = finished.failure(1);
+    for told in ["= in: branch `each[9]/parse`", "= in: branch `each[6]` (", "= done: `list`\n"] {
+        assert_eq!(report.matches(told).count(), 1, "{told}: {report}");
+    }
+    assert!(report.contains("= in all: 14 branches (1 failed), 14 items (3 failed)"), "{report}");
+}
+
+/// With one worker, files do not pile up between their nodes.
+#[test]
+fn the_first_file_is_added_up_before_the_last_one_is_parsed() {
+    let directory = tempfile::tempdir().unwrap();
+    let invoices = directory.path().join("invoices");
+    folder(&invoices, 6);
+    let finished = program("invoices").arg(&invoices).args("--no-state -vv --max-workers 1").run();
+    let at = |what: &str| {
+        finished.stderr.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{}", finished.stderr))
+    };
+    assert!(at("node `each[0]/add` ended") < at("node `each[5]/parse` starts"), "{}", finished.stderr);
+}
+
 #[test]
 fn messages_name_a_step_by_the_items_and_nodes_that_lead_to_it() {
     let directory = tempfile::tempdir().unwrap();

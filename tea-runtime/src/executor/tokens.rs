@@ -5,8 +5,10 @@
 //! token for what is waited for. A worker process has its own token, which its parent counts, and any others that the
 //! parent grants on request. These are returned as soon as nobody in the worker waits for one.
 //!
-//! A token that is returned is handed to whoever has waited longest. If it is no longer needed there, it is dropped,
-//! which hands it to the next in line. So a token is free only while nobody waits.
+//! A token that is returned is handed to a thread that has lent its own and wants to continue, or else to something that
+//! is to begin; of each, to whoever has waited longest. So what has begun is ended before more is begun. Nobody starves: what
+//! has begun is finite, holds a token only while it runs, and waits for one only if others run. If a token is no longer needed
+//! where it arrives, it is dropped, which hands it to the next in line. So a token is free only while nobody waits.
 
 use std::{cell::RefCell, collections::VecDeque, fmt, sync::Arc};
 
@@ -22,11 +24,32 @@ pub(crate) struct Tokens {
 struct State {
     /// Free tokens; there are none while somebody waits.
     free: usize,
+    /// Threads that have lent their tokens and want to continue.
+    returning: VecDeque<Waiting>,
+    /// What is to begin.
     waiting: VecDeque<Waiting>,
     /// Tokens that have been requested upstream and not yet granted.
     requested: usize,
     /// Tokens that upstream has granted and that have not been returned.
     granted: usize,
+}
+
+impl State {
+    fn line(&mut self, turn: Turn) -> &mut VecDeque<Waiting> {
+        match turn {
+            Turn::Continues => &mut self.returning,
+            Turn::Begins => &mut self.waiting,
+        }
+    }
+}
+
+/// What a token is wanted for.
+#[derive(Clone, Copy)]
+enum Turn {
+    /// Something that has begun, and lent its token.
+    Continues,
+    /// Something new.
+    Begins,
 }
 
 /// Something that waits for a token.
@@ -79,15 +102,15 @@ impl Tokens {
     }
 
     /// Takes a token, and waits if none is free.
-    pub(crate) fn acquire(self: &Arc<Self>) -> Token {
-        let turn = Arc::new(Condvar::new());
-        if let Some(token) = self.take_or_wait(|| Waiting::Thread(Arc::clone(&turn))) {
+    fn acquire(self: &Arc<Self>, turn: Turn) -> Token {
+        let called = Arc::new(Condvar::new());
+        if let Some(token) = self.take_or_wait(turn, || Waiting::Thread(Arc::clone(&called))) {
             return token;
         }
         let mut state = self.lock();
-        let is_this = |waiting: &Waiting| matches!(waiting, Waiting::Thread(other) if Arc::ptr_eq(other, &turn));
-        while state.waiting.iter().any(is_this) {
-            state = turn.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let is_this = |waiting: &Waiting| matches!(waiting, Waiting::Thread(other) if Arc::ptr_eq(other, &called));
+        while state.line(turn).iter().any(is_this) {
+            state = called.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         Token(Arc::clone(self))
     }
@@ -102,7 +125,7 @@ impl Tokens {
     /// Calls `take` with a token: at once if one is free, otherwise when it is its turn.
     pub(crate) fn acquire_later(self: &Arc<Self>, take: Taker) {
         let mut take = Some(take);
-        let token = self.take_or_wait(|| Waiting::Later(take.take().expect("it waits once")));
+        let token = self.take_or_wait(Turn::Begins, || Waiting::Later(take.take().expect("it waits once")));
         if let (Some(token), Some(take)) = (token, take) {
             take(token);
         }
@@ -116,17 +139,17 @@ impl Tokens {
         self.hand_on(state);
     }
 
-    /// Takes a token if one is free. Otherwise adds `waiting` to the queue, and requests a token from upstream if fewer
+    /// Takes a token if one is free. Otherwise adds `waiting` to its line, and requests a token from upstream if fewer
     /// have been requested than are waited for.
-    fn take_or_wait(self: &Arc<Self>, waiting: impl FnOnce() -> Waiting) -> Option<Token> {
+    fn take_or_wait(self: &Arc<Self>, turn: Turn, waiting: impl FnOnce() -> Waiting) -> Option<Token> {
         let mut state = self.lock();
         if let Some(left) = state.free.checked_sub(1) {
             state.free = left;
             return Some(Token(Arc::clone(self)));
         }
-        state.waiting.push_back(waiting());
+        state.line(turn).push_back(waiting());
         if let Some(upstream) = &self.upstream
-            && state.requested < state.waiting.len()
+            && state.requested < state.returning.len() + state.waiting.len()
         {
             state.requested += 1;
             drop(state);
@@ -135,9 +158,10 @@ impl Tokens {
         None
     }
 
-    /// Passes on a token that nobody holds: to whoever has waited longest, or else back upstream if it came from there.
+    /// Passes on a token that nobody holds: to what continues, or to what begins, or else back upstream if it came from there.
     fn hand_on(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        match (state.waiting.pop_front(), &self.upstream) {
+        let next = state.returning.pop_front().or_else(|| state.waiting.pop_front());
+        match (next, &self.upstream) {
             (Some(Waiting::Thread(turn)), _) => {
                 drop(state);
                 turn.notify_one();
@@ -153,6 +177,13 @@ impl Tokens {
             }
             (None, _) => state.free += 1,
         }
+    }
+
+    /// How many threads have lent their tokens and want to continue.
+    #[cfg(test)]
+    #[allow(dead_code, reason = "the model checks ask for it")]
+    pub(crate) fn returning(&self) -> usize {
+        self.lock().returning.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -193,7 +224,7 @@ enum LeaseState {
 impl Lease {
     /// Waits for a token and holds it.
     pub(crate) fn acquire(tokens: Arc<Tokens>, place: Option<Arc<dyn Place>>) -> Arc<Self> {
-        let state = LeaseState::Held(tokens.acquire());
+        let state = LeaseState::Held(tokens.acquire(Turn::Begins));
         Arc::new(Self { tokens, state: Mutex::new(state), place })
     }
 
@@ -220,7 +251,7 @@ impl Lease {
         if self.is_revoked() {
             return;
         }
-        let token = self.tokens.acquire();
+        let token = self.tokens.acquire(Turn::Continues);
         let mut state = self.lock();
         if matches!(*state, LeaseState::Revoked) {
             // The lease was taken away while this thread waited. The token must not be dropped under the lock.

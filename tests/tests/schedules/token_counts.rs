@@ -185,6 +185,70 @@ fn whoever_asks_for_a_token_gets_one() {
     });
 }
 
+/// What has begun, and has lent its token, continues before anything else begins, however long that has waited.
+#[test]
+fn what_has_begun_is_ended_before_more_is_begun() {
+    check(|| {
+        let tokens = Tokens::new(1, None);
+        let lease = Lease::acquire(Arc::clone(&tokens), None);
+        let lent = lend_this(&lease);
+        let part = Lease::acquire(Arc::clone(&tokens), None);
+        // These wait to begin, the one as a thread does and the other as the supervisor of workers does.
+        let asked = ask(&tokens);
+        let continued = Arc::new(AtomicUsize::new(0));
+        let unit = {
+            let (tokens, continued) = (Arc::clone(&tokens), Arc::clone(&continued));
+            thread::spawn(move || {
+                let _lease = Lease::acquire(tokens, None);
+                assert_eq!(continued.load(Ordering::SeqCst), 1);
+            })
+        };
+        let outer = {
+            let continued = Arc::clone(&continued);
+            thread::spawn(move || {
+                drop(lent);
+                continued.fetch_add(1, Ordering::SeqCst);
+                drop(lease);
+            })
+        };
+        while tokens.returning() == 0 {
+            thread::yield_now();
+        }
+        drop(part);
+        let token = asked.recv().unwrap();
+        assert_eq!(continued.load(Ordering::SeqCst), 1);
+        drop(token);
+        outer.join().unwrap();
+        unit.join().unwrap();
+        assert_free(&tokens, 1);
+    });
+}
+
+/// Those that begin are not kept waiting for ever by those that continue: each of these runs on until it lends its token or ends.
+#[test]
+fn whoever_begins_gets_a_token_beside_units_that_lend_theirs_again_and_again() {
+    check(|| {
+        let (tokens, running) = (Tokens::new(1, None), Arc::new(Running::default()));
+        let lenders = (0..2).map(|_| {
+            let (tokens, running) = (Arc::clone(&tokens), Arc::clone(&running));
+            thread::spawn(move || {
+                let lease = Lease::acquire(Arc::clone(&tokens), None);
+                for _ in 0..2 {
+                    let lent = lend_this(&lease);
+                    run(&tokens, &running, 1, 0);
+                    drop(lent);
+                }
+            })
+        });
+        let lenders: Vec<_> = lenders.collect();
+        drop(ask(&tokens).recv().unwrap());
+        for lender in lenders {
+            lender.join().unwrap();
+        }
+        assert_free(&tokens, 1);
+    });
+}
+
 /// Two tokens become free at once: neither must lie idle while somebody waits.
 #[test]
 fn each_token_that_comes_back_serves_somebody() {
