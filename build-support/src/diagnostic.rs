@@ -2,7 +2,7 @@
 
 use crate::{
     doubt::{self, Facts},
-    source::Span,
+    source::{FileId, Span},
 };
 
 /// How bad it is.
@@ -114,9 +114,13 @@ impl Diagnostic {
         self
     }
 
-    /// What to write where in the file's `text` to follow one of the helps; `None` if it does not say so word for word.
+    /// What to write where in the `text` of `file` to follow one of the helps; `None` if it does not say so word for word, or is
+    /// about another file.
     #[must_use]
-    pub fn edit(&self, text: &str, help: &str) -> Option<(Span, String)> {
+    pub fn edit(&self, file: FileId, text: &str, help: &str) -> Option<(Span, String)> {
+        if self.span.file != file {
+            return None;
+        }
         let (start, end) = (self.span.start as usize, self.span.end as usize);
         let help = help.strip_prefix("or ").unwrap_or(help);
         if let Some(quoted) = help.strip_prefix("put it in quotes: ") {

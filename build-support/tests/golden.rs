@@ -11,6 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use tea_build::source::FileId;
+
 /// The workflow files, each with its name.
 fn files() -> Vec<(String, PathBuf)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -59,7 +61,7 @@ fn a_help_that_quotes_a_replacement_mends_the_file() {
         let Ok(text) = fs::read_to_string(&path) else { continue };
         for finding in &support::compile(&name, text.clone().into_bytes()).findings {
             for help in &finding.helps {
-                let Some((span, new)) = finding.edit(&text, help) else { continue };
+                let Some((span, new)) = finding.edit(FileId(0), &text, help) else { continue };
                 applied += 1;
                 let mut mended = text.clone();
                 mended.replace_range(span.start as usize..span.end as usize, &new);

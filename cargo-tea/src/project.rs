@@ -80,6 +80,15 @@ pub(crate) fn shown(path: &Path) -> PathBuf {
 
 /// All Rust files below `root`, without those that Cargo or a version control system made.
 pub(crate) fn rust_files(root: &Path) -> Vec<PathBuf> {
+    files_below(root, &["rs"])
+}
+
+/// All YAML files, likewise.
+pub(crate) fn yaml_files(root: &Path) -> Vec<PathBuf> {
+    files_below(root, &["yaml", "yml"])
+}
+
+fn files_below(root: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut directories = vec![root.to_owned()];
     while let Some(directory) = directories.pop() {
@@ -94,7 +103,7 @@ pub(crate) fn rust_files(root: &Path) -> Vec<PathBuf> {
                 if !hidden && !made_by_cargo {
                     directories.push(path);
                 }
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|of| extensions.iter().any(|extension| of == *extension)) {
                 files.push(path);
             }
         }

@@ -332,6 +332,34 @@ fn names_of_workflows_that_nodes_call_are_known() {
     client.end();
 }
 
+/// A key of a file has its name also where other files call that one.
+#[test]
+fn a_key_is_renamed_in_the_files_that_call_its_own() {
+    let package = package(OTHER);
+    let path = package.path().join("src/caller.yaml");
+    let called = CALLS.replace("other.yaml", "flow.yaml");
+    fs::write(&path, &called).unwrap();
+    let mut client = Client::new(package.path(), OTHER);
+    let uri = client.uri.clone();
+    let other = uri.replace("flow.yaml", "caller.yaml");
+    let length = OTHER.replace("  size:", "  length:").replace("2 * size", "2 * length");
+    for (word, new, renamed) in
+        [("size: {", "length", length), ("twice: usize", "doubled", OTHER.replace("twice", "doubled"))]
+    {
+        let edit = client.at("textDocument/rename", OTHER, word, 1, &json!({ "newName": new }));
+        let old = word.split(':').next().unwrap();
+        assert_eq!(edited(OTHER, &edit["changes"][&uri]), renamed, "{edit}");
+        let expected = called.replace(&format!("{old}: "), &format!("{new}: "));
+        assert_eq!(edited(&called, &edit["changes"][&other]), expected, "{edit}");
+    }
+    // In a list, it is the name of the caller's key, too.
+    fs::write(&path, called.replace("with: { size: count }", "with: [size]")).unwrap();
+    let params = client.place(OTHER, "size: {", 1, &json!({ "newName": "length" }));
+    let answer = client.answer("textDocument/rename", &params);
+    assert!(answer["error"]["message"].as_str().unwrap().contains("`other` in"), "{answer}");
+    client.end();
+}
+
 #[test]
 fn outline_formatting_and_colors() {
     let package = package(WORKFLOW);

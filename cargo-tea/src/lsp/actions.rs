@@ -10,11 +10,14 @@ use super::{document::Document, publish};
 /// The actions for the findings that touch a range of bytes.
 #[allow(clippy::mutable_key_type, reason = "the type of the protocol")]
 pub(super) fn actions(document: &Document, start: usize, end: usize) -> Vec<CodeActionOrCommand> {
-    let touches = |finding: &&Diagnostic| finding.span.start as usize <= end && start <= finding.span.end as usize;
+    let touches = |finding: &&Diagnostic| {
+        let Span { file, start: first, end: last } = finding.span;
+        file == document.file && first as usize <= end && start <= last as usize
+    };
     let mut actions = Vec::new();
     for finding in document.findings.iter().filter(touches) {
         for help in &finding.helps {
-            let Some((span, new)) = finding.edit(document.text(), help) else { continue };
+            let Some((span, new)) = finding.edit(document.file, document.text(), help) else { continue };
             // A help that does not help is not offered.
             if still_there(document, finding, span, &new) {
                 continue;

@@ -134,7 +134,7 @@ impl Server {
             }),
             "textDocument/rename" => with(params, |params: RenameParams| {
                 let (document, offset) = self.place(&params.text_document_position)?;
-                navigation::rename(document, offset, &params.new_name)
+                navigation::rename(document, offset, &params.new_name, &self.documents)
                     .map_err(|error| (ErrorCode::InvalidRequest, error))
             }),
             "textDocument/documentSymbol" => with(params, |params: DocumentSymbolParams| {

@@ -11,7 +11,7 @@ use tea_build::{
 
 use super::{
     document::{self, Document},
-    occurrences::{self, Occurrence, Role},
+    occurrences::{self, Kind, Occurrence, Role},
 };
 use crate::project;
 
@@ -64,12 +64,17 @@ pub(super) fn renamable(document: &Document, offset: usize) -> Option<Span> {
     occurrences::at(&all, offset).filter(|name| !name.text.starts_with("__")).map(|name| name.span)
 }
 
-/// The edits that give the name at `offset` another name.
+/// The edits that give the name at `offset` another name, also in the files that call this one. `open` are the open files.
 ///
 /// # Errors
 /// If the name is taken, or no name.
 #[allow(clippy::mutable_key_type, reason = "the type of the protocol")]
-pub(super) fn rename(document: &Document, offset: usize, new: &str) -> Result<Option<WorkspaceEdit>, String> {
+pub(super) fn rename(
+    document: &Document,
+    offset: usize,
+    new: &str,
+    open: &HashMap<String, Document>,
+) -> Result<Option<WorkspaceEdit>, String> {
     let Some(places) = renamable(document, offset).and_then(|_| places(document, offset)) else { return Ok(None) };
     let mut text = document.text().to_owned();
     for (_, span) in places.iter().rev() {
@@ -82,12 +87,69 @@ pub(super) fn rename(document: &Document, offset: usize, new: &str) -> Result<Op
     if let Some(finding) = renamed.findings.iter().find(|finding| !known(finding)) {
         return Err(format!("`{new}` cannot be the name: {}", finding.message));
     }
-    let edits = places.into_iter().map(|(_, span)| TextEdit { range: document.range(span), new_text: new.to_owned() });
-    let edits = edits.collect();
-    Ok(Some(WorkspaceEdit {
-        changes: Some(HashMap::from([(document.uri.clone(), edits)])),
-        ..WorkspaceEdit::default()
-    }))
+    let edit = |document: &Document, span| TextEdit { range: document.range(span), new_text: new.to_owned() };
+    let edits = places.into_iter().map(|(_, span)| edit(document, span)).collect();
+    let mut changes = HashMap::from([(document.uri.clone(), edits)]);
+    let all = document.workflow.as_ref().map(occurrences::all).unwrap_or_default();
+    if let Some(key) = occurrences::at(&all, offset).filter(|name| name.kind == Kind::Key && name.workflow == 0) {
+        for (caller, places) in callers(document, key.text, open)? {
+            changes.insert(caller.uri.clone(), places.into_iter().map(|span| edit(&caller, span)).collect());
+        }
+    }
+    Ok(Some(WorkspaceEdit { changes: Some(changes), ..WorkspaceEdit::default() }))
+}
+
+/// The files of the package that call this one and name this key of it, and where they do.
+///
+/// # Errors
+/// If one of them names it in a list, where the key has the same name on both sides.
+fn callers(
+    document: &Document,
+    key: &str,
+    open: &HashMap<String, Document>,
+) -> Result<Vec<(Document, Vec<Span>)>, String> {
+    let known = |path: &Path| path.canonicalize().ok();
+    let path = document::path(&document.uri);
+    let (Some(own), Some(Ok(root))) =
+        (path.as_deref().and_then(known), path.as_ref().and_then(|path| path.parent()).map(project::root))
+    else {
+        return Ok(Vec::new());
+    };
+    let mut callers = Vec::new();
+    for path in project::yaml_files(&root) {
+        let Some(uri) = document::uri(&path) else { continue };
+        let unsaved = open.get(uri.as_str()).map(|open| open.text().to_owned());
+        let Some(text) = unsaved.or_else(|| fs::read_to_string(&path).ok()).filter(|text| text.contains("use")) else {
+            continue;
+        };
+        let caller = Document::new(uri, 0, text);
+        let Some(workflow) = &caller.workflow else { continue };
+        let mut places = Vec::new();
+        for node in occurrences::workflows(workflow).into_iter().flat_map(|workflow| &workflow.nodes) {
+            let Some(call) = node.work.action().call() else { continue };
+            let Callee::File(file) = &call.callee else { continue };
+            if path.parent().and_then(|folder| known(&folder.join(&file.value))).as_ref() != Some(&own) {
+                continue;
+            }
+            let with = call.with.iter().map(|(name, value)| (name, value.span));
+            let gives = call.gives.iter().zip(node.output.keys()).map(|(name, ours)| (name, ours.span));
+            for (name, ours) in with.chain(gives).filter(|(name, _)| name.value == key) {
+                if name.span == ours {
+                    let (shown, node) = (project::shown(&path), &node.name.value);
+                    let message = "names it in a list, where it has the same name on both sides";
+                    return Err(format!(
+                        "`{node}` in `{}` {message}: write `{{ {key}: {key} }}` there first",
+                        shown.display()
+                    ));
+                }
+                places.push(name.span);
+            }
+        }
+        if !places.is_empty() {
+            callers.push((caller, places));
+        }
+    }
+    Ok(callers)
 }
 
 /// The keys and nodes, as an outline.
