@@ -189,6 +189,8 @@ codes! {
     NO_RECORDS = 509, "settings of records where runs are not recorded";
     /// `cache` on a node that reads or writes what is never written down.
     NOT_CACHED = 510, "a node that cannot be cached";
+    /// `ask` where a worker process would run it.
+    ASKS_IN_WORKER = 511, "a question in a worker process";
 
     // 09xx: warnings.
     /// A key that no node reads or writes, or that is written for nobody.
@@ -203,6 +205,8 @@ codes! {
     LISTED_IN_BRANCH = 905, "a node that joins a branch by its place in the list";
     /// A `transient` key of a standard type under `checkpoint`.
     TRANSIENT_DATA = 906, "plain data that is made again on resume";
+    /// `ask` without `checkpoint`.
+    UNRECORDED_QUESTION = 907, "a question in a run that is not recorded";
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ pub(crate) fn needed(code: Code) -> Facts {
         NEVER_JOINS => Facts::NODES.and(Facts::ORDER).and(Facts::ENDS),
         SEVERAL_WAYS | BAD_FAN_IN | BAD_BRANCH | LEAVES_FAN_OUT | ENTERS_FAN_OUT | DEPENDENCY_CYCLE | NO_RESULTS
         | BAD_JOIN => Facts::NODES.and(Facts::ORDER),
-        NOT_HONORED | DISAGREEING_EDGES => Facts::ORDER.and(Facts::SETTINGS),
+        NOT_HONORED | DISAGREEING_EDGES | ASKS_IN_WORKER => Facts::ORDER.and(Facts::SETTINGS),
         CONCURRENT_WRITES | READ_RACE => Facts::NODES.and(Facts::KEYS).and(Facts::ORDER),
         MAYBE_UNSET | NEVER_WRITTEN | UNSET_OUTPUT | UNUSED_FALLBACK => {
             Facts::NODES.and(Facts::KEYS).and(Facts::ORDER).and(Facts::WRITES)

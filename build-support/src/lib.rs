@@ -46,28 +46,29 @@ pub fn check(workflow: &mut syntax::Workflow, sources: &mut Sources, found: &mut
     let (mut called, mut plans, mut sites) = (Vec::new(), Vec::new(), 0);
     let defaults = workflow.parallel.clone();
     for (workflow, number) in calls::load(workflow, sources, found).into_iter().zip(0..) {
-        let (plan, always_set) = check_one(&workflow, &called, (Some(number), sites), &defaults, found);
+        let (plan, always_set, asks) = check_one(&workflow, &called, (Some(number), sites), &defaults, found);
         sites = plan.as_ref().map_or(sites, |plan| plan.sites);
         plans.extend(plan);
-        called.push(graph::Called { workflow, always_set });
+        called.push(graph::Called { workflow, always_set, asks });
     }
-    let (plan, _) = check_one(workflow, &called, (None, sites), &defaults, found);
+    let (plan, ..) = check_one(workflow, &called, (None, sites), &defaults, found);
     plan.map(|plan| plan::Plan { called: plans, ..plan })
 }
 
-/// The plan of one workflow, given those that it calls and the `settings.parallel` of the program, and which of its keys are
-/// always set at its end.
+/// The plan of one workflow, given those that it calls and the `settings.parallel` of the program; which of its keys are
+/// always set at its end; and whether it asks a person.
 fn check_one(
     workflow: &syntax::Workflow,
     called: &[graph::Called],
     (number, first_site): (Option<usize>, u32),
     defaults: &syntax::Parallel,
     found: &mut Diagnostics,
-) -> (Option<plan::Plan>, Vec<bool>) {
+) -> (Option<plan::Plan>, Vec<bool>, bool) {
     let graph = graph::build(workflow, called, found);
     let access = graph::access::analyse(&graph);
     check::check(&graph, &access, number.is_some(), found);
     let set = &access.blocks[0].sets;
     let always_set = graph.keys.iter().map(|(key, _)| set.binary_search(&key).is_ok()).collect();
-    ((!found.has_errors()).then(|| plan::lower(&graph, &access, number, first_site, defaults)), always_set)
+    let asks = workflow.nodes.iter().any(|node| graph.asks(node));
+    ((!found.has_errors()).then(|| plan::lower(&graph, &access, number, first_site, defaults)), always_set, asks)
 }

@@ -16,7 +16,9 @@ fn run_of(yaml: String) -> (Sources, Rust) {
     assert!(findings.is_empty(), "{}", tea_build::render::render(&sources, &findings, false));
     match workflow.nodes.into_iter().next().expect("a node").work {
         Work::Run(Action::Rust(rust)) => (sources, rust),
-        Work::Run(Action::Call(_)) | Work::Map(_) => unreachable!("neither a map nor a call was written"),
+        Work::Run(Action::Call(_) | Action::Ask(_)) | Work::Map(_) => {
+            unreachable!("neither a map nor a call was written")
+        }
     }
 }
 

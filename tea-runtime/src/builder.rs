@@ -23,6 +23,7 @@ use crate::{
     plan::{Plan, Workflow},
     policy::ParallelConfig,
     process,
+    question::{Answers, Question},
     state::{Value, View},
 };
 
@@ -43,6 +44,7 @@ pub struct Builder<W> {
     listeners: Vec<Arc<dyn Listener>>,
     session: Option<Session>,
     until: Option<String>,
+    answers: Answers,
     workflow: PhantomData<fn() -> W>,
 }
 
@@ -75,6 +77,7 @@ impl<W: Workflow> Builder<W> {
             listeners: Vec::new(),
             session: None,
             until: None,
+            answers: Answers::default(),
             workflow: PhantomData,
         }
     }
@@ -150,7 +153,12 @@ impl<W: Workflow> Builder<W> {
     /// # Errors
     /// If the settings are invalid.
     pub fn explain_settings(&self) -> Result<String, Error> {
-        self.with_changes(|changes| Settings::explained(W::PLAN, changes))
+        self.explained_settings(true)
+    }
+
+    /// The same, or only for settings that are written somewhere.
+    pub(crate) fn explained_settings(&self, all: bool) -> Result<String, Error> {
+        self.with_changes(|changes| Settings::explained(W::PLAN, changes, all))
     }
 
     /// The settings of the run, with the caller's changes.
@@ -237,6 +245,32 @@ impl<W: Workflow> Builder<W> {
         self
     }
 
+    /// Answers a question of the workflow, as `--answer` of the program does: `.answer("approve", "yes")`, or
+    /// `.answer("each[3]/approve", "yes")` for one of a workflow that an item calls. It is checked when the run starts. An answer holds
+    /// for one time that the question is asked.
+    #[must_use]
+    pub fn answer(mut self, question: &str, answer: &str) -> Self {
+        self.answers.given.push((question.to_owned(), answer.to_owned()));
+        self
+    }
+
+    /// Calls `ask` with each question that has no [`answer`](Self::answer), on the thread of the node that asks, so perhaps on several
+    /// at once. It returns the answer, or `None` to leave the question open: then the run ends and
+    /// [waits](Error::is_waiting). An answer that does not [fit](Question::check) fails the node.
+    #[must_use]
+    pub fn on_question(mut self, ask: impl Fn(&Question<'_>) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.answers.asker = Some(Arc::new(ask));
+        self
+    }
+
+    /// Adds answers, and who is asked if nobody else is.
+    #[cfg(feature = "cli")]
+    pub(crate) fn answers(mut self, answers: Answers) -> Self {
+        self.answers.given.extend(answers.given);
+        self.answers.asker = self.answers.asker.or(answers.asker);
+        self
+    }
+
     /// Fails the run if it can no longer be recorded, instead of continuing without records.
     #[must_use]
     pub fn require_state(mut self) -> Self {
@@ -317,10 +351,11 @@ impl<W: Workflow> Builder<W> {
     /// Like [`run`](Self::run), with the values of input keys by number, and the view of the root block.
     pub(crate) fn finish_with(self, inputs: Vec<(u32, Value)>) -> Result<View, Error> {
         let (remote, settings) = (self.remote()?, self.settings()?);
-        let Self { session, until, max_workers, all_on_threads, executor, cancel, listeners, .. } = self;
+        self.answers.check(W::PLAN).map_err(|wrong| Error::input(W::PLAN, wrong))?;
+        let Self { session, until, max_workers, all_on_threads, executor, cancel, listeners, answers, .. } = self;
         let events = Events::new(listeners);
         let options = Options { max_workers, all_on_threads, executor, settings, events, cancel, until };
-        run_recorded(W::PLAN, inputs, options, session, remote)
+        run_recorded(W::PLAN, inputs, options, session, Means { remote, answers, ..Means::default() })
     }
 
     /// The executor of the remote strategy, if there is a pool.
@@ -343,7 +378,7 @@ impl<W: Workflow> Builder<W> {
 
 impl Context {
     /// Runs another workflow in this node, and returns its output: `ctx.run(thumbnail::builder(), input)?`. The run's cancellation,
-    /// ceilings (`max_workers`) and listeners hold for it, and the builder's own as well. It is not recorded: if this node runs
+    /// ceilings (`max_workers`) and listeners hold for it, and the builder's own as well, and whoever answers questions of the run answers its. It is not recorded: if this node runs
     /// again when a run is resumed, so does all of the workflow. To have its nodes recorded, call it with `use` in the workflow
     /// file.
     ///
@@ -356,7 +391,9 @@ impl Context {
             return Err(Error::input(W::PLAN, message));
         }
         let settings = builder.settings()?;
-        let Builder { max_workers, all_on_threads, executor, cancel, listeners, .. } = builder;
+        builder.answers.check(W::PLAN).map_err(|wrong| Error::input(W::PLAN, wrong))?;
+        let Builder { max_workers, all_on_threads, executor, cancel, listeners, mut answers, .. } = builder;
+        answers.asker = answers.asker.or_else(|| Run::of(self)?.questions().asker());
         let events = self.events.with(listeners);
         let token = self.token().child();
         let also = token.clone();
@@ -367,6 +404,7 @@ impl Context {
             may_have_processes: Some(process::may_have_workers),
             remote,
             tokens: Run::of(self).map(|run| Arc::clone(run.tokens())),
+            answers,
             ..Means::default()
         };
         let view = engine::run_within(W::PLAN, W::inputs(input), options, means, self)
@@ -386,7 +424,7 @@ fn failed_as(plan: &'static Plan, failed: Failed) -> Error {
 /// Runs a plan, with worker processes where the plan requires them.
 #[cfg(test)]
 pub(crate) fn run(plan: &'static Plan, inputs: Vec<(u32, Value)>, options: Options) -> Result<View, Error> {
-    run_recorded(plan, inputs, options, None, None)
+    run_recorded(plan, inputs, options, None, Means::default())
 }
 
 /// Runs a plan, with worker processes where the plan requires them. The run is recorded if there is a session.
@@ -395,14 +433,13 @@ pub(crate) fn run_recorded(
     mut inputs: Vec<(u32, Value)>,
     options: Options,
     session: Option<Session>,
-    remote: Option<Arc<dyn ParallelExecutor>>,
+    means: Means,
 ) -> Result<View, Error> {
     process::refuse_unserved_worker();
     let mut means = Means {
         processes: Some(process::executor::for_run),
         may_have_processes: Some(process::may_have_workers),
-        remote,
-        ..Means::default()
+        ..means
     };
     if let Some(until) = options.until.as_deref().filter(|until| plan.root.steps.iter().all(|step| step.name != *until))
     {

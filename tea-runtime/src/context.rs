@@ -79,7 +79,7 @@ impl Origin for Place {
     }
 }
 
-/// The nodes and items that called a workflow, outermost first, if there are listeners. They know a node of the workflow as
+/// The nodes and items that called a workflow, outermost first, if there are listeners or questions. They know a node of the workflow as
 /// `thumbnails[17]/decode`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CallPath(Option<Arc<str>>);
@@ -152,10 +152,11 @@ impl Context {
         }
     }
 
-    /// A context for a workflow that this code calls, which has this origin.
-    pub(crate) fn within(&self, origin: Arc<dyn Origin>) -> Self {
+    /// A context for a workflow that this code calls, which has this origin. Its nodes are `named` by what calls it, also if there are
+    /// no listeners.
+    pub(crate) fn within(&self, origin: Arc<dyn Origin>, named: bool) -> Self {
         let (events, token) = (self.events.clone(), self.token.clone());
-        let path = events.is_active().then(|| match &self.item {
+        let path = (named || events.is_active()).then(|| match &self.item {
             Some(item) => self.shown(&format!("{}[{}]", self.branch, item.index)).into(),
             None => self.shown(self.node).into(),
         });

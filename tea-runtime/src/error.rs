@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    failure::{Failure, FailureKind},
+    failure::{Failure, FailureKind, OpenQuestion},
     plan::Plan,
     result::ParallelFlowResult,
     state::View,
@@ -136,6 +136,13 @@ impl Error {
     /// Every node, branch and item that failed, in declared order, with at most the first 1,000 items of a map.
     #[must_use]
     pub fn failures(&self) -> Vec<BranchFailure<'_>> {
+        let mut failures = self.told();
+        failures.retain(|failed| failed.failure.branches.is_empty());
+        failures
+    }
+
+    /// The same with fan-outs about which there is more to say than that their branches failed.
+    pub(crate) fn told(&self) -> Vec<BranchFailure<'_>> {
         let mut failures = Vec::new();
         if let Some(failure) = &self.0.failure {
             collect(failure, None, &mut Vec::new(), &mut failures);
@@ -154,6 +161,19 @@ impl Error {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.failure().is_some_and(|failure| failure.kind == FailureKind::Cancelled)
+    }
+
+    /// Whether the run waits for answers to [`questions`](Self::questions), and nothing failed. If it is recorded, it goes on
+    /// when it is [resumed](crate::Builder::resume) with them.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.failure().is_some_and(|failure| failure.kind == FailureKind::Waiting && failure.also.is_empty())
+    }
+
+    /// The questions that nobody has answered, in declared order.
+    #[must_use]
+    pub fn questions(&self) -> Vec<&OpenQuestion> {
+        self.failures().iter().filter_map(|of| of.failure.question.as_deref()).collect()
     }
 
     /// Whether the run stopped after the node that [`until_node`](crate::Builder::until_node) names. It was not
@@ -193,9 +213,12 @@ fn collect<'a>(
 }
 
 fn message(workflow: &str, failure: &Failure, leaves: &[BranchFailure<'_>]) -> String {
-    let first = leaves.iter().find(|leaf| leaf.failure.kind != FailureKind::Cancelled).or(leaves.first());
+    let first = leaves.iter().find(|leaf| !leaf.failure.kind.is_unfinished());
+    let first =
+        first.or_else(|| leaves.iter().find(|leaf| leaf.failure.kind != FailureKind::Cancelled)).or(leaves.first());
     let Some(first) = first else { return format!("workflow `{workflow}` failed: {}", failure.message) };
-    let mut message = format!("workflow `{workflow}` failed: {first}");
+    let failed = if failure.kind == FailureKind::Waiting { "is not done" } else { "failed" };
+    let mut message = format!("workflow `{workflow}` {failed}: {first}");
     let more = leaves.len() as u64 - 1 + untold(failure);
     if more > 0 {
         _ = write!(message, " (and {more} more)");

@@ -26,12 +26,19 @@ pub enum FailureKind {
     CircuitOpen,
     /// A value could not be encoded, decoded or transferred.
     Transport,
+    /// It did not fail, but asks a person who has not answered yet.
+    Waiting,
 }
 
 impl FailureKind {
     /// Whether the attempt was ended from outside, so that what it had done by then is as good as before.
     pub(crate) fn is_loss(self) -> bool {
         matches!(self, Self::Crash | Self::OutOfMemory | Self::Timeout)
+    }
+
+    /// Whether that is no failure: it was told to end, or is to go on when somebody has answered.
+    pub(crate) fn is_unfinished(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Waiting)
     }
 }
 
@@ -47,6 +54,7 @@ impl fmt::Display for FailureKind {
             Self::Cancelled => "cancelled",
             Self::CircuitOpen => "circuit_open",
             Self::Transport => "transport",
+            Self::Waiting => "waiting",
         })
     }
 }
@@ -59,6 +67,17 @@ pub enum ExitStatus {
     Code(i32),
     /// This signal ended it.
     Signal(i32),
+}
+
+/// A question that nobody has answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenQuestion {
+    /// The name of the node that asks, after the nodes and items that lead to it: `each[3]/approve`.
+    pub name: String,
+    /// What it asks.
+    pub text: String,
+    /// What is expected, for people.
+    pub expected: String,
 }
 
 /// Why a node, branch or item failed.
@@ -91,6 +110,9 @@ pub struct Failure {
     /// The last lines that the worker printed, if it was lost.
     #[serde(default)]
     pub output: Vec<String>,
+    /// What it waits for, if it waits for an answer.
+    #[serde(default)]
+    pub question: Option<Box<OpenQuestion>>,
     /// For a fan-out or a map: the branches or items that failed, in declared order, with at most the first 1,000
     /// items.
     #[serde(default)]
@@ -122,6 +144,7 @@ impl Failure {
             panicked_at: None,
             exit: None,
             output: Vec::new(),
+            question: None,
             branches: Vec::new(),
             further: 0,
             also: Vec::new(),

@@ -35,6 +35,7 @@ pub mod process;
 pub mod process;
 #[cfg(feature = "cli")]
 pub mod program;
+pub mod question;
 #[cfg(all(unix, feature = "remote"))]
 pub mod remote;
 pub mod result;
@@ -59,6 +60,7 @@ pub use self::{
     node_error::{Permanent, permanent},
     policy::{CircuitBreaker, ParallelConfig, RetryPolicy},
     process::{ProcessExecutor, get_executor},
+    question::Question,
     result::{ItemFailure, ParallelFlowResult, RunOutcome},
 };
 pub use tea_macros::include_workflow;

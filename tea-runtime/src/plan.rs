@@ -57,6 +57,12 @@ impl Plan {
         self.root.has_cache()
     }
 
+    /// Whether it has nodes that ask.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.root.asks()
+    }
+
     /// Whether it has branches or items with `parallel_strategy: remote`.
     #[must_use]
     pub fn has_remote(&self) -> bool {
@@ -170,12 +176,13 @@ impl Site {
 }
 
 impl Block {
-    /// Whether none of its steps is a fan-out or map, so that it runs on one thread from start to end.
+    /// Whether none of its steps is a fan-out, a map or a question, so that it runs on one thread from start to end without
+    /// waiting for anything.
     pub(crate) fn is_flat(&self) -> bool {
         self.steps.iter().all(|step| match step.work {
             Work::Run(_) => true,
             Work::Call(call) => call.workflow.root.is_flat(),
-            Work::Map(_) | Work::FanOut(_) => false,
+            Work::Map(_) | Work::FanOut(_) | Work::Ask(_) => false,
         })
     }
 
@@ -190,7 +197,18 @@ impl Block {
             Work::FanOut(region) => region.tasks.iter().any(|task| task.block.has_cache()),
             Work::Call(call) => step.cached || call.workflow.root.has_cache(),
             Work::Map(map) => step.cached || map.workflow.is_some_and(|workflow| workflow.root.has_cache()),
-            Work::Run(_) => step.cached,
+            Work::Run(_) | Work::Ask(_) => step.cached,
+        })
+    }
+
+    /// Whether it asks a person, at any depth.
+    fn asks(&self) -> bool {
+        self.steps.iter().any(|step| match step.work {
+            Work::Ask(_) => true,
+            Work::Run(_) => false,
+            Work::FanOut(region) => region.tasks.iter().any(|task| task.block.asks()),
+            Work::Call(call) => call.workflow.root.asks(),
+            Work::Map(map) => map.workflow.is_some_and(|workflow| workflow.root.asks()),
         })
     }
 }
@@ -303,6 +321,8 @@ pub struct Step {
 pub enum Work {
     /// The Rust of a node.
     Run(&'static dyn Body),
+    /// A question.
+    Ask(&'static Ask),
     /// Another workflow.
     Call(&'static Call),
     /// A `dynamic_parallel` node.
@@ -315,6 +335,7 @@ impl std::fmt::Debug for Work {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Run(_) => f.write_str("Run"),
+            Self::Ask(_) => f.write_str("Ask"),
             Self::Call(call) => f.debug_tuple("Call").field(&call.workflow.name).finish(),
             Self::Map(map) => f.debug_tuple("Map").field(&map.id).finish(),
             Self::FanOut(region) => f.debug_tuple("FanOut").field(&region.id).finish(),
@@ -541,6 +562,20 @@ impl<K: Output> Body for Run<K> {
     fn run(&self, view: &mut View, context: &Context) -> Result<(), Box<Failure>> {
         let value = (self.0)(view, context)?;
         self.1.put(value, view)
+    }
+}
+
+/// A node that asks a person.
+pub struct Ask {
+    /// Gives the text of the question.
+    pub question: fn(&View, &Context) -> Result<String, NodeError>,
+    /// The key that gets the answer.
+    pub key: u32,
+}
+
+impl std::fmt::Debug for Ask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ask").field("key", &self.key).finish_non_exhaustive()
     }
 }
 

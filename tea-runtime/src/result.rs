@@ -47,6 +47,16 @@ impl ParallelFlowResult {
         self.error.as_ref().is_some_and(|error| error.kind == FailureKind::Cancelled)
     }
 
+    /// Whether it failed, and was not only told to end or waits for an answer.
+    pub(crate) fn is_failure(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| !error.kind.is_unfinished())
+    }
+
+    /// Whether it did not fail, but waits for an answer.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.kind == FailureKind::Waiting)
+    }
+
     /// What does not differ from run to run.
     pub(crate) fn lasting(&self) -> Self {
         Self { restored: false, elapsed: Duration::ZERO, pid: 0, worker: None, ..self.clone() }
@@ -84,6 +94,8 @@ pub enum RunOutcome {
     },
     /// It was cancelled, for example by Ctrl-C, or was told to stop after a node (`--until`).
     Cancelled,
+    /// It waits for answers to questions, and goes on when it is resumed with them.
+    Waiting,
 }
 
 impl RunOutcome {
@@ -99,23 +111,30 @@ impl RunOutcome {
         *self == Self::Cancelled
     }
 
+    /// Whether the run waits for answers to questions.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        *self == Self::Waiting
+    }
+
     /// Why the run failed, if it did.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         match self {
             Self::Failed { message } => Some(message),
-            Self::Success | Self::Cancelled => None,
+            Self::Success | Self::Cancelled | Self::Waiting => None,
         }
     }
 }
 
 impl std::fmt::Display for RunOutcome {
-    /// `success`, `cancelled`, or `failed: ` and why.
+    /// `success`, `cancelled`, `waiting`, or `failed: ` and why.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Success => f.write_str("success"),
             Self::Failed { message } => write!(f, "failed: {message}"),
             Self::Cancelled => f.write_str("cancelled"),
+            Self::Waiting => f.write_str("waiting"),
         }
     }
 }
@@ -176,6 +195,9 @@ pub struct ItemFailure {
     /// The position of the node in the workflow file.
     #[serde(default)]
     pub place: Option<Place>,
+    /// The workflow file of that position, if it is not that of the map but of a workflow that the item calls.
+    #[serde(default)]
+    pub file: Option<String>,
     /// The position of the panic in the Rust source: `file:line:column`.
     #[serde(default)]
     pub panicked_at: Option<String>,
@@ -206,7 +228,7 @@ impl ItemFailure {
     pub(crate) fn of(index: usize, result: ParallelFlowResult) -> Self {
         let ParallelFlowResult { label, error, attempts, attempt_errors, elapsed, pid, worker, .. } = result;
         let failure = error.map_or_else(|| Failure::new(FailureKind::Error, ""), |failure| *failure);
-        let Failure { kind, message, causes, permanent, place, panicked_at, exit, output, .. } = failure;
+        let Failure { kind, message, causes, permanent, place, file, panicked_at, exit, output, .. } = failure;
         Self {
             index,
             label,
@@ -215,6 +237,7 @@ impl ItemFailure {
             causes,
             permanent,
             place,
+            file,
             panicked_at,
             exit,
             output,
@@ -271,6 +294,8 @@ struct Reported<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<&'a Place>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     panicked_at: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exit: Option<&'a ExitStatus>,
@@ -319,6 +344,7 @@ impl<'a> From<&'a ItemFailure> for Reported<'a> {
             causes: &failure.causes,
             permanent: failure.permanent,
             place: failure.place.as_ref(),
+            file: failure.file.as_deref(),
             panicked_at: failure.panicked_at.as_deref(),
             exit: failure.exit.as_ref(),
             output: &failure.output,

@@ -24,6 +24,7 @@ const LAYERS: &[&[&str]] = &[
     &["engine"],
     &["executor"],
     &["error"],
+    &["question"],
     &["plan"],
     &["map"],
     &["context"],

@@ -11,6 +11,7 @@ pub mod project;
 pub mod random;
 pub mod simulate;
 pub mod sshd;
+pub mod terminal;
 pub mod trace;
 pub mod wfformat;
 pub mod work;

@@ -14,7 +14,10 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::process::{self, DEADLINE};
+use crate::{
+    process::{self, DEADLINE},
+    terminal::Terminal,
+};
 
 /// The variable that marks a program and all that it starts.
 const MARK: &str = "TEA_TESTS_RUN";
@@ -106,6 +109,33 @@ impl Program {
         });
         let child = self.command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.command));
         Running { child, output, mark: self.mark, started: Instant::now(), deadline: self.deadline }
+    }
+
+    /// Starts it at a terminal, which is all that it has but for its standard output.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn start_at_terminal(mut self) -> (Running, Terminal) {
+        let output = tempfile::tempdir().expect("a temporary directory");
+        let to = |name: &str| File::create(output.path().join(name)).expect("a temporary file");
+        let (terminal, side) = Terminal::new();
+        _ = to("stderr");
+        // A session of its own, whose signals come from that terminal.
+        let mut command = Command::new("setsid");
+        command.arg("--ctty").arg(self.command.get_program()).args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        self.command = command;
+        self.command
+            .env("TERM", "xterm")
+            .stdout(to("stdout"))
+            .stdin(side.try_clone().expect("a descriptor"))
+            .stderr(side);
+        let child = self.command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.command));
+        let started = Instant::now();
+        (Running { child, output, mark: self.mark, started, deadline: self.deadline }, terminal)
     }
 
     /// Runs it to its end and makes sure that it leaves no process behind.

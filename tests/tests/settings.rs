@@ -389,7 +389,7 @@ fn every_setting_of_every_example_can_be_changed_and_is_checked_as_in_the_file()
     for (example, program) in EXAMPLES {
         let files = Files::of(&examples.join(example));
         let run = |args: &[&str]| {
-            let program = Program::new(target.join("debug").join(program)).arg("--explain-settings");
+            let program = Program::new(target.join("debug").join(program)).arg("--explain-settings=all");
             args.iter().fold(program, Program::arg).run()
         };
         let explained = run(&[]).stdout;

@@ -42,6 +42,8 @@ fn row_14_a_signal_ends_the_run_and_its_workers() {
         running.signal(signal);
         let finished = running.finish();
         assert_eq!((finished.code, finished.stdout.as_str()), (Some(code), ""), "{}", finished.stderr);
+        // None of them has failed.
+        assert!(finished.stderr.contains("= in all: 3 branches (3 not done)"), "{}", finished.stderr);
     }
 }
 

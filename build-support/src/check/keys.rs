@@ -180,12 +180,13 @@ const BUILT_IN: &str = "hqvV";
 fn flags(graph: &Graph<'_>, found: &mut Diagnostics) {
     let mut taken: HashMap<&str, Span> = HashMap::new();
     let mut variables: HashMap<&str, Span> = HashMap::new();
-    for (_, key) in graph.keys.iter() {
+    for (id, key) in graph.keys.iter() {
         let name = &key.name.value;
         let texts = [("short", &key.short), ("value_name", &key.value_name), ("env", &key.env)];
         let texts = texts.into_iter().filter_map(|(entry, text)| Some((entry, text.as_ref()?.span)));
         let entries = texts.chain(key.positional.map(|span| ("positional", span)));
-        let entries = entries.chain(key.choices.first().map(|choice| ("choices", choice.span)));
+        let of_choices = key.choices.first().filter(|_| key.input.is_some() || !graph.is_answer(id));
+        let entries = entries.chain(of_choices.map(|choice| ("choices", choice.span)));
         if key.input.is_none() {
             for (entry, span) in entries {
                 found.push(

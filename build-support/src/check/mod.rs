@@ -3,6 +3,7 @@
 //! What an earlier finding may have caused is not reported again: nodes that are never reached and regions whose
 //! shape is in doubt say nothing certain about the keys that they touch.
 
+mod ask;
 mod assigned;
 mod assignments;
 mod cached;
@@ -36,6 +37,7 @@ pub(crate) fn check(graph: &Graph<'_>, access: &Access, is_called: bool, found: 
     secrets::check(graph, found);
     records::check(graph, found);
     cached::check(graph, found);
+    ask::check(graph, found);
     assignments::check(graph, found);
     settings::check(graph, found);
     fallback::check(graph, access, found);
@@ -50,6 +52,7 @@ pub(crate) fn check(graph: &Graph<'_>, access: &Access, is_called: bool, found: 
         unused::check(graph, found);
         settings::check_use(graph, found);
         records::check_use(graph, found);
+        ask::check_use(graph, found);
         visits::check(graph, found);
     }
 }

@@ -107,6 +107,12 @@ impl<'a> Pieces<'a> {
         let function = self.take(&snake(&step.name));
         let code = match &node.action {
             Action::Rust(code) => code,
+            Action::Ask(question) => {
+                let scope = scope([question], plan, names);
+                let head = format!("__tea::ask! {{ {} {function} {scope} =>", self.module);
+                self.function(&function, step.span, head, question, names);
+                return function;
+            }
             Action::Call(call) => {
                 self.call(&function, step.span, (call, &node.output), plan, names);
                 return function;
@@ -211,7 +217,7 @@ impl<'a> Pieces<'a> {
         let own = format!("({own}{separator}{index})");
         let mut body = Vec::new();
         match &map.body {
-            Action::Rust(code) => {
+            Action::Rust(code) | Action::Ask(code) => {
                 body.push(Part::Glue(format!("body({own} {} =>", scope([code], plan, names))));
                 body.push(Part::Rust(&code.rust));
             }

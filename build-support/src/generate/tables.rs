@@ -86,8 +86,13 @@ impl<'a> Writer<'a, '_> {
         let work = match &step.work {
             Work::Run(node) => {
                 let function = self.pieces.node(step, node, self.plan, self.names);
-                if let Action::Call(call) = &node.action {
-                    return self.call(step, &function, call, &node.output);
+                match (&node.action, &node.output) {
+                    (Action::Call(call), output) => return self.call(step, &function, call, output),
+                    (Action::Ask(_), Output::One(key)) => {
+                        let work = format!("Ask(&tea::Ask {{ question: nodes::{function}::run, key: {} }})", key.0);
+                        return self.written(step, &work);
+                    }
+                    _ => {}
                 }
                 let key = |key: &KeyId| format!("key::{}", self.names.key(*key).constant);
                 let output = match &node.output {
@@ -269,7 +274,7 @@ impl<'a> Writer<'a, '_> {
             step.name,
             self.place(step.span),
             option(match &map.body {
-                Action::Rust(_) => None,
+                Action::Rust(_) | Action::Ask(_) => None,
                 Action::Call(call) => Some(self.workflow(call.number)),
             }),
             step.work.call().map(|call| self.passed(call, map.items_key())).unwrap_or_default(),

@@ -60,7 +60,7 @@ pub(super) fn distinct(workflow: &Plan) -> Vec<KeyType> {
         let ty = &mut types[at];
         ty.keys.push(KeyId(id));
         ty.output |= key.output;
-        ty.input |= key.input && workflow.number.is_none();
+        ty.input |= key.input && workflow.number.is_none() || key.asked;
         ty.crosses |= !key.crosses.is_empty();
         ty.recorded |= key.recorded;
         ty.cached = ty.cached.or(key.cached);

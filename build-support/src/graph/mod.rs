@@ -75,6 +75,8 @@ pub struct Called {
     pub workflow: Workflow,
     /// By key: whether it is set wherever the workflow ends.
     pub always_set: Vec<bool>,
+    /// Whether it asks a person, itself or in a workflow that it calls.
+    pub asks: bool,
 }
 
 impl Called {
@@ -246,6 +248,22 @@ impl Graph<'_> {
     pub fn map_output(&self, node: usize) -> Option<KeyId> {
         let name = self.workflow.nodes[node].output.keys().first()?;
         self.nodes[node].writes.iter().find(|write| write.span == name.span).map(|write| write.key)
+    }
+
+    /// Whether a node asks a person, itself or in the workflow that it calls.
+    #[must_use]
+    pub fn asks(&self, node: &syntax::Node) -> bool {
+        let action = node.work.action();
+        let called = action.call().and_then(|call| self.called.get(call.number?));
+        action.question().is_some() || called.is_some_and(|called| called.asks)
+    }
+
+    /// Whether a key gets the answer to a question.
+    #[must_use]
+    pub fn is_answer(&self, key: KeyId) -> bool {
+        let writes = |access: &NodeAccess| access.writes.iter().any(|write| write.key == key);
+        let mut nodes = self.workflow.nodes.iter().zip(&self.nodes);
+        nodes.any(|(node, access)| node.work.action().question().is_some() && writes(access))
     }
 
     /// A node's name.

@@ -68,7 +68,7 @@ fn shape_of(block: &Block, text: &mut String) {
 /// The workflow that is called, if one is.
 fn calls(action: &Action) -> Option<usize> {
     match action {
-        Action::Rust(_) => None,
+        Action::Rust(_) | Action::Ask(_) => None,
         Action::Call(call) => Some(call.number),
     }
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     plan::{self, Action, Block, CodeId, Identities, KeyId, Next, Output, Part, Plan, Step, Work},
     source::{Sources, Span},
-    syntax::CodeScope,
+    syntax::{CodeScope, Rust},
 };
 
 /// Gives everything in a plan that is recorded the identity of its code, as seen from a module.
@@ -356,6 +356,12 @@ impl<'a> Writer<'a> {
     }
 
     fn action(&self, action: &Action, own: &[&str], said: &mut Said) {
+        if let Action::Ask(question) = action {
+            // As a whole it is a call of `format!`, which says what the text names.
+            let text = format!("format!({})", question.rust.text);
+            let code = plan::Code { rust: Rust { text, ..question.rust.clone() }, ..question.clone() };
+            return self.code(&code, own, said);
+        }
         action.code().for_each(|code| self.code(code, own, said));
         if let Action::Call(call) = action {
             said.add(&self.called[call.number]);

@@ -117,6 +117,7 @@ impl Dump<'_> {
     fn action(&self, action: &Action) -> Value {
         match action {
             Action::Rust(code) => self.code(code),
+            Action::Ask(question) => json!({ "asks": self.code(question) }),
             Action::Call(Call { number, inputs, gives, .. }) => json!({
                 "calls": number,
                 "with": inputs.iter().map(|input| json!([input.key.0, self.code(&input.value)])).collect::<Vec<_>>(),

@@ -42,6 +42,7 @@ pub fn lower(graph: &Graph<'_>, access: &Access, number: Option<usize>, first_si
         value_name: key.value_name.as_ref().map(|name| name.value.clone()),
         env: key.env.as_ref().map(|name| name.value.clone()),
         choices: key.choices.iter().map(|choice| choice.value.clone()).collect(),
+        asked: graph.is_answer(id),
         always_set: access.blocks[0].sets.binary_search(&id).is_ok(),
         crosses: crosses.remove(&id).unwrap_or_default(),
         recorded: workflow.checkpoint.is_some() && key.transient.is_none() && key.secret.is_none(),
@@ -205,6 +206,7 @@ impl Lower<'_, '_> {
     fn action(&self, node: &syntax::Node, hidden: &[&str]) -> Action {
         let call = match node.work.action() {
             syntax::Action::Rust(rust) => return Action::Rust(self.code(rust, hidden)),
+            syntax::Action::Ask(question) => return Action::Ask(self.code(question, hidden)),
             syntax::Action::Call(call) => call,
         };
         let number = call.number.expect("what cannot be loaded is an error");

@@ -82,6 +82,8 @@ pub struct Key {
     pub env: Option<String>,
     /// `choices`.
     pub choices: Vec<String>,
+    /// It is the answer to a question.
+    pub asked: bool,
     /// Set on every path to the end (inputs included); else `Output` holds an `Option`.
     pub always_set: bool,
     /// The places that send it over a process edge (`parallel_strategy: process` or `remote`, or what resolved to it);
@@ -149,7 +151,7 @@ impl Work {
             Self::Run(Run { action: Action::Call(call), .. }) => Some(call),
             Self::Map(map) => match &map.body {
                 Action::Call(call) => Some(call),
-                Action::Rust(_) => None,
+                Action::Rust(_) | Action::Ask(_) => None,
             },
             Self::Run(_) | Self::FanOut(_) => None,
         }
@@ -161,7 +163,7 @@ impl Work {
             Self::Run(Run { action: Action::Call(call), .. }) => Some(call),
             Self::Map(map) => match &mut map.body {
                 Action::Call(call) => Some(call),
-                Action::Rust(_) => None,
+                Action::Rust(_) | Action::Ask(_) => None,
             },
             Self::Run(_) | Self::FanOut(_) => None,
         }
@@ -182,6 +184,8 @@ pub struct Run {
 pub enum Action {
     /// The user's Rust.
     Rust(Code),
+    /// A question to a person, whose text this is as a format string.
+    Ask(Code),
     /// Another workflow.
     Call(Call),
 }
@@ -197,7 +201,7 @@ impl Action {
     /// The Rust of this workflow in it.
     pub fn code(&self) -> impl Iterator<Item = &Code> {
         let (one, passed) = match self {
-            Self::Rust(code) => (Some(code), None),
+            Self::Rust(code) | Self::Ask(code) => (Some(code), None),
             Self::Call(call) => (None, Some(call.inputs.iter().map(|input| &input.value))),
         };
         one.into_iter().chain(passed.into_iter().flatten())
@@ -206,7 +210,7 @@ impl Action {
     /// The same, to change it.
     pub fn code_mut(&mut self) -> impl Iterator<Item = &mut Code> {
         let (one, passed) = match self {
-            Self::Rust(code) => (Some(code), None),
+            Self::Rust(code) | Self::Ask(code) => (Some(code), None),
             Self::Call(call) => (None, Some(call.inputs.iter_mut().map(|input| &mut input.value))),
         };
         one.into_iter().chain(passed.into_iter().flatten())
@@ -253,7 +257,7 @@ pub enum Output {
 }
 
 /// Rust with what it needs in scope.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Code {
     /// The Rust.
     pub rust: Rust,

@@ -35,7 +35,8 @@ impl<'a> Reader<'a, '_> {
                 self.error(error.also(at, "the other one").help("remove one of them, or make two nodes"));
             }
         }
-        let callee = match written.iter().find(|(name, _)| *name != "run") {
+        let call = written.iter().find(|(name, _)| matches!(*name, "use" | "workflow"));
+        let callee = match call {
             None => {
                 self.refuse_with(fields);
                 return None;
@@ -43,7 +44,7 @@ impl<'a> Reader<'a, '_> {
             Some(("use", _)) => Callee::File(self.placed_text(fields, "use")?),
             Some(_) => Callee::Inline(Box::new(self.inline(fields, node)?)),
         };
-        let span = written.iter().find(|(name, _)| *name != "run").map_or(fields.place, |(_, span)| *span);
+        let span = call.map_or(fields.place, |(_, span)| *span);
         let with = self.passes(fields);
         let (gives, output) = self.given(fields, node);
         Some((Action::Call(Call { callee, number: None, with, gives, span }), output))

@@ -147,8 +147,8 @@ pub(crate) static TABLES: [&Table; 12] = [
     &INLINE,
 ];
 
-/// What a node does: its own Rust, or another workflow.
-pub(crate) const WORKS: &[&str] = &["run", "use", "workflow"];
+/// What a node does: its own Rust, a question, or another workflow.
+pub(crate) const WORKS: &[&str] = &["run", "ask", "use", "workflow"];
 
 /// Words of `type` on a node.
 pub(crate) const NODE_TYPES: &[&str] = &["dynamic_parallel"];
@@ -250,7 +250,7 @@ pub(crate) static KEY: Table = Table {
         entry("description", Shape::Text, "What it holds; shown in the program's help."),
         entry("short", Shape::Text, "Of an input: the letter or digit of a short flag, such as `k` for `-k`."),
         entry("env", Shape::Text, "Of an input: the environment variable that gives it where no flag does."),
-        entry("choices", Shape::Texts, "Of an input: the only texts that a caller may give."),
+        entry("choices", Shape::Texts, "Of an input or an answer: the only texts that may be given."),
         entry("secret", Shape::Bool, "Of an input: shown nowhere and never recorded; it has no flag."),
         entry("positional", Shape::Bool, "Of an input: it is given on the command line without a flag."),
         entry("value_name", Shape::Text, "Of an input: what the program's help calls the value, such as `FILE`."),
@@ -328,6 +328,11 @@ pub(crate) static NODE: Table = Table {
         required("name", Shape::Name, "The node's name."),
         entry("type", Shape::Word(NODE_TYPES), "`dynamic_parallel` runs the node once for each item."),
         entry("run", Shape::Rust(Piece::Body), "A Rust expression, or statements below a `|`."),
+        entry(
+            "ask",
+            Shape::Text,
+            "In place of `run`: a question to a person, in which `{key}` shows a key; `output` gets the answer.",
+        ),
         entry("use", Shape::Text, "In place of `run`: the file of a workflow that it calls, relative to this file."),
         entry("workflow", Shape::Mapping(&INLINE), "In place of `run`: a workflow, written here."),
         entry(

@@ -1,5 +1,6 @@
 //! The workflow file as written: every name and setting with its place, nothing resolved yet.
 
+mod ask;
 mod calls;
 mod checkpoint;
 mod fallback;
@@ -238,6 +239,8 @@ impl Work {
 pub enum Action {
     /// `run`.
     Rust(Rust),
+    /// `ask`: a format string that gives the question.
+    Ask(Rust),
     /// `use` or `workflow`.
     Call(Call),
 }
@@ -246,7 +249,7 @@ impl Action {
     /// The Rust of this workflow in it.
     pub fn rust(&self) -> impl Iterator<Item = &Rust> {
         let (one, passed) = match self {
-            Self::Rust(rust) => (Some(rust), None),
+            Self::Rust(rust) | Self::Ask(rust) => (Some(rust), None),
             Self::Call(call) => (None, Some(call.with.iter().map(|(_, rust)| rust))),
         };
         one.into_iter().chain(passed.into_iter().flatten())
@@ -256,8 +259,17 @@ impl Action {
     #[must_use]
     pub fn call(&self) -> Option<&Call> {
         match self {
-            Self::Rust(_) => None,
+            Self::Rust(_) | Self::Ask(_) => None,
             Self::Call(call) => Some(call),
+        }
+    }
+
+    /// The question, if it is one.
+    #[must_use]
+    pub fn question(&self) -> Option<&Rust> {
+        match self {
+            Self::Ask(question) => Some(question),
+            Self::Rust(_) | Self::Call(_) => None,
         }
     }
 

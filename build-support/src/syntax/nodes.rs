@@ -80,8 +80,10 @@ impl<'a> Reader<'a, '_> {
         let name = self.name(fields, "name", Role::Node);
         let name = name.unwrap_or_else(unnamed);
         let (run, output) = self.call(fields, &name.value).unwrap_or_else(|| {
-            let run = self.rust(fields, "run").unwrap_or_else(|| rust::nothing(fields.place));
-            (Action::Rust(run), self.output(fields, &name.value))
+            let run = self.question(fields, &name.value).unwrap_or_else(|| {
+                Action::Rust(self.rust(fields, "run").unwrap_or_else(|| rust::nothing(fields.place)))
+            });
+            (run, self.output(fields, &name.value))
         });
         let goto = self.goto(fields);
         let needs = self.references(fields, "needs").map(|(names, _)| names);

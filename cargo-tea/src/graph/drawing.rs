@@ -58,6 +58,8 @@ pub(super) struct Node<'a> {
     pub(super) reads: Vec<&'a str>,
     /// The keys that it writes.
     pub(super) writes: Vec<&'a str>,
+    /// It asks a person.
+    pub(super) asks: bool,
     /// It runs when the run ends.
     pub(super) finally: bool,
 }
@@ -71,8 +73,9 @@ impl Node<'_> {
             (None, Some(policy)) => Some(title("by itself", Some(policy.strategy), None, false)),
             (None, None) => None,
         };
+        let asks = self.asks.then(|| "asks a person".to_owned());
         let finally = self.finally.then(|| "finally".to_owned());
-        calls.into_iter().chain(settings).chain(finally).collect()
+        calls.into_iter().chain(settings).chain(asks).chain(finally).collect()
     }
 }
 
@@ -145,6 +148,7 @@ impl<'a> Drawing<'a> {
                 attempt: None,
                 reads: self.names(&reads(action.code())),
                 writes: Vec::new(),
+                asks: false,
                 finally: true,
             }));
             let arrow = |from| Arrow { from: End::Node(from), to: End::Node(name), label: String::new() };
@@ -196,7 +200,7 @@ impl<'a> Drawing<'a> {
                 Work::FanOut(_) => unreachable!("a node by itself is no fan-out"),
             };
             let number = match action {
-                Action::Rust(_) => None,
+                Action::Rust(_) | Action::Ask(_) => None,
                 Action::Call(call) => Some(call.number),
             };
             self.calls.extend(number.and_then(|number| Some((&*step.name, u32::try_from(number).ok()?))));
@@ -210,6 +214,7 @@ impl<'a> Drawing<'a> {
                 attempt,
                 reads: self.names(&reads),
                 writes: self.names(&writes),
+                asks: matches!(action, Action::Ask(_)),
                 finally: false,
             }));
             self.arrows_to(End::Node(&step.name), frame, &step.next);

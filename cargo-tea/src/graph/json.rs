@@ -67,6 +67,7 @@ fn collect(
                 "writes": node.writes,
                 "calls": node.calls.map(|plan| json!({ "name": plan.name.value, "file": drawing.file_of(plan) })),
                 "attempt": node.attempt.map(limits),
+                "asks": node.asks,
                 "finally": node.finally,
                 "map": node.map.map(|map| {
                     let mut settings = limits(&map.policy);

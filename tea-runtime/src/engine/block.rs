@@ -4,7 +4,9 @@
 use std::{sync::Arc, time::Instant};
 
 use super::{
-    Run, branches,
+    Run,
+    ask::Asking,
+    branches,
     call::{CallSite, Recorded},
     items,
     records::{Done, MapDone, Name, Names, Onward, Records},
@@ -158,7 +160,7 @@ impl<'a> BlockRun<'a> {
         let valid = found.as_ref().filter(|found| found.done.asks == asks);
         let (mut journal, mut map, mut restored) = (Vec::new(), MapDone::default(), false);
         match step.work {
-            Work::Run(_) | Work::Call(_) => {
+            Work::Run(_) | Work::Ask(_) | Work::Call(_) => {
                 if let Some(valid) = valid.filter(|_| !step.rerun) {
                     let outcome = guard(|| valid.restore(&mut self.view, &mut self.names)).flatten();
                     restored = outcome.map_err(|failure| self.here(failure))?;
@@ -212,7 +214,7 @@ impl<'a> BlockRun<'a> {
     /// Runs the work of a step.
     fn work(&mut self, step: &'static Step) -> Result<(), Box<Failure>> {
         match step.work {
-            Work::Run(_) | Work::Call(_) => self.node(step, None),
+            Work::Run(_) | Work::Ask(_) | Work::Call(_) => self.node(step, None),
             Work::Map(map) => items::run(self, map, None, None).map(drop),
             Work::FanOut(region) => branches::run(self, region),
         }
@@ -256,8 +258,13 @@ impl<'a> BlockRun<'a> {
     }
 
     fn node(&mut self, step: &'static Step, recorded: Option<&Arc<Records>>) -> Result<(), Box<Failure>> {
+        let asking;
         let body: &dyn Body = match step.work {
             Work::Run(body) => body,
+            Work::Ask(ask) => {
+                asking = Asking { run: self.run, ask };
+                &asking
+            }
             Work::Call(call) => call,
             Work::Map(_) | Work::FanOut(_) => return Ok(()),
         };

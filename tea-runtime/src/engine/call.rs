@@ -65,7 +65,7 @@ impl Caller for CallSite {
         });
         let view = root::view(workflow.keys, workflow.root.keys, inputs)?;
         let origin = Arc::new(Place { run: self.run.info.id, position: position.clone() });
-        let mut inner = context.within(origin);
+        let mut inner = context.within(origin, self.run.questions().are_asked());
         let block = BlockRun::new(&self.run, &mut inner, workflow.root, view, &position, recorded);
         match block.run() {
             Ok(BlockEnd { view, .. }) => Ok(view),

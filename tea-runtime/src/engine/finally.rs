@@ -22,6 +22,7 @@ pub(super) fn finally(run: &Arc<Run>, failure: Option<&Failure>, scope: Scope, m
         return (view, failures);
     }
     let outcome = Arc::new(match failure {
+        Some(failure) if failure.kind == FailureKind::Waiting => RunOutcome::Waiting,
         Some(failure) if failure.kind != FailureKind::Cancelled => {
             RunOutcome::Failed { message: failure.with_causes() }
         }

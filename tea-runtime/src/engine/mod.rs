@@ -8,12 +8,14 @@
 //! | `fan_out` | the driver: starts units, receives their outcomes, retries, cancels |
 //! | `branches`, `items` | the sources of a driver: the tasks of a fan-out, the items of a map |
 //! | `call` | a workflow that a node of another one calls |
+//! | `ask` | a node that asks a person |
 //! | `attempt` | what follows a failed attempt |
 //! | `run`, `settings`, `site` | what is shared in a run, or computed once per run |
 //! | `cache` | results of nodes and items, which all runs share |
 //! | `records` | what a run records, and what it takes from earlier records |
 //! | `serve`, `planned` | units from another process |
 
+mod ask;
 mod attempt;
 mod block;
 mod branches;

@@ -117,6 +117,9 @@ fn run_from(
     }
     let (elapsed, success) = (started.elapsed(), failed.is_none());
     if around.is_none() {
+        for name in run.questions().unused().iter().filter(|_| success) {
+            events.warn(&format!("`{name}` was not asked, so the answer that was given has not been used"));
+        }
         events.emit(|| Event::RunFinished { elapsed, success });
     }
     match (failed.or_else(|| events.panic()), stopped) {

@@ -15,6 +15,7 @@ use crate::{
     panic,
     plan::{self, Map, Plan, Region},
     policy::{ParallelConfig, Strategy},
+    question::{Answers, Questions},
     state::View,
 };
 
@@ -62,6 +63,8 @@ pub(crate) struct Means {
     pub(crate) records: Option<Arc<Records>>,
     /// The cache, if the run uses one.
     pub(crate) cache: Option<Arc<Cache>>,
+    /// The answers to its questions.
+    pub(crate) answers: Answers,
 }
 
 impl std::fmt::Debug for Options {
@@ -99,6 +102,7 @@ pub(crate) struct Run {
     sites: Box<[OnceLock<Site>]>,
     records: Option<Arc<Records>>,
     cache: Option<Arc<Cache>>,
+    questions: Questions,
     until: Option<String>,
     /// If the run has stopped after that node: the nodes outside of branches that were done.
     pub(super) stopped: OnceLock<Vec<&'static str>>,
@@ -115,7 +119,7 @@ impl Run {
     pub(super) fn new(plan: &'static Plan, options: Options, means: Means) -> Arc<Self> {
         panic::set_hook(plan.panics_abort);
         let Options { max_workers, all_on_threads, executor, settings, events, cancel, until } = options;
-        let Means { processes, remote, part_of, tokens, id, records, cache, .. } = means;
+        let Means { processes, remote, part_of, tokens, id, records, cache, answers, .. } = means;
         let id = id.or_else(|| Some(records.as_ref()?.run_id())).unwrap_or_else(|| fastrand::u128(..));
         let resolved = Resolved { plan, max_workers, all_on_threads, has_pool: remote.is_some(), settings };
         let new = || Tokens::new(resolved.pool_size(None), None);
@@ -137,6 +141,7 @@ impl Run {
             sites: plan.sites.iter().map(|_| OnceLock::new()).collect(),
             records,
             cache,
+            questions: Questions::new(plan, answers),
             until,
             stopped: OnceLock::new(),
         })
@@ -150,6 +155,11 @@ impl Run {
     /// Its tokens.
     pub(crate) fn tokens(&self) -> &Arc<Tokens> {
         &self.info.tokens
+    }
+
+    /// Its questions.
+    pub(crate) fn questions(&self) -> &Questions {
+        &self.questions
     }
 
     /// The executor of a strategy, which is created when it is first needed.

@@ -321,10 +321,12 @@ pub enum Event<'a> {
         scope: Scope,
         /// The time since its start.
         elapsed: Duration,
-        /// The number of items that have ended, including those that failed.
+        /// The number of items that have ended, including those that failed or are unfinished.
         done: u64,
         /// The number of items that have failed.
         failed: u64,
+        /// The number of items that were told to end before they were done, or wait for an answer.
+        unfinished: u64,
         /// The number of items that have ended according to the records of an earlier session, instead of running.
         restored: u64,
         /// The number of items whose results were taken from the cache.

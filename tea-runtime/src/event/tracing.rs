@@ -142,7 +142,10 @@ impl Tracing {
                 // A branch that is skipped has not started.
                 let branch = if name.is_empty() { &*result.branch } else { &*name };
                 let (attempts, elapsed) = (result.attempts, result.elapsed);
-                if let Some(failure) = &result.error {
+                if let Some(failure) = result.error.as_ref().filter(|_| !result.is_failure()) {
+                    let (kind, message) = (failure.kind, failure.with_causes());
+                    info!(target: "tea", parent: &span, branch, attempts, ?kind, "branch `{branch}` is not done: {message}");
+                } else if let Some(failure) = &result.error {
                     let (kind, message) = (failure.kind, failure.with_causes());
                     warn!(
                         target: "tea", parent: &span, branch, attempts, elapsed_seconds = elapsed.as_secs_f64(), ?kind,
@@ -178,12 +181,16 @@ impl Tracing {
                     elapsed_seconds = result.elapsed.as_secs_f64(), ?kind, "item `{item}`{} failed: {message}", shown(label)
                 );
             }
-            Event::MapFinished { scope, elapsed, done, failed, restored, cached } => {
+            Event::MapFinished { scope, elapsed, done, failed, unfinished, restored, cached } => {
                 let (name, span) = self.close(scope);
                 let items = counted(done, "item", "items");
+                let (is_done, others) = match unfinished {
+                    0 => ("is done", String::new()),
+                    _ => ("has ended", format!(", {unfinished} not done")),
+                };
                 info!(
-                    target: "tea", parent: &span, elapsed_seconds = elapsed.as_secs_f64(), done, failed, restored, cached,
-                    "map `{name}` is done: {items}, {failed} failed{}", from_cache(cached)
+                    target: "tea", parent: &span, elapsed_seconds = elapsed.as_secs_f64(), done, failed, unfinished, restored, cached,
+                    "map `{name}` {is_done}: {items}, {failed} failed{others}{}", from_cache(cached)
                 );
             }
             _ => {}

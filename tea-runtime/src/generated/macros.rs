@@ -184,6 +184,15 @@ macro_rules! __condition {
     };
 }
 
+/// The text of a question. It is a format string.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __ask {
+    ($flow:ident $name:ident $reads:tt $more:tt => $($text:tt)*) => {
+        $crate::__function!($flow $name (::std::string::String) $reads $more ::std::format!($($text)*));
+    };
+}
+
 /// A node that calls a workflow: the values of its inputs. The keys of the workflow (`$called`) have the types of the keys
 /// that they are passed on to.
 #[doc(hidden)]

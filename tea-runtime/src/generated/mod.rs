@@ -22,15 +22,15 @@ pub use self::{
     show::{ByDisplay, Item, NotShown},
 };
 pub use crate::{
-    __call as call, __condition as condition, __entries as entries, __entry as entry, __key as key, __kind as kind,
-    __map as map_node, __node as node, __remote as remote, __show as show, __stub as stub,
+    __ask as ask, __call as call, __condition as condition, __entries as entries, __entry as entry, __key as key,
+    __kind as kind, __map as map_node, __node as node, __remote as remote, __show as show, __stub as stub,
     builder::Builder,
     context::Context,
     error::Error,
     failure::{Failure, NodeError},
     map::{Codec, Hashed, Local, MapSpec, Wired, collected, given, in_place, listed, map_compared, reduced, sweep},
     plan::{
-        Arm, Block, Call, Checkpoint, CodeId, Fallback, Identities, Level, Map, Next, Origin, Outside, Part, Passed,
+        Arm, Ask, Block, Call, Checkpoint, CodeId, Fallback, Identities, Level, Map, Next, Origin, Outside, Part, Passed,
         Place, Plan, RESULTS, Region, Registered, Run, Site, Step, Subworkflow, Target, Task, TaskRead, TaskWrite,
         Work, Workflow,
     },

@@ -14,7 +14,9 @@ impl RetryPolicy {
             FailureKind::Panic => RetryOn::Panic,
             FailureKind::Timeout => RetryOn::Timeout,
             FailureKind::Crash | FailureKind::OutOfMemory => RetryOn::Crash,
-            FailureKind::Cancelled | FailureKind::CircuitOpen | FailureKind::Transport => return false,
+            FailureKind::Cancelled | FailureKind::CircuitOpen | FailureKind::Transport | FailureKind::Waiting => {
+                return false;
+            }
         };
         self.retry_on.contains(&kind)
     }

@@ -14,7 +14,7 @@ use clap::{
 
 #[cfg(all(unix, feature = "remote"))]
 use super::pool;
-use super::{flags::Flag, graph, records};
+use super::{flags::Flag, graph, questions, records};
 use crate::{
     plan::Plan,
     state::{Shape, Value},
@@ -72,8 +72,10 @@ pub(super) struct Options {
     pub(super) settings: Vec<PathBuf>,
     /// `--set`.
     pub(super) set: Vec<(String, String)>,
-    /// `--explain-settings`.
-    pub(super) explain_settings: bool,
+    /// `--explain-settings`, and whether with `=all`.
+    pub(super) explain_settings: Option<bool>,
+    /// `--answer`.
+    pub(super) answers: Vec<(String, String)>,
     /// What is said about records, if the workflow has any.
     pub(super) records: Option<records::Asked>,
     /// What the user would type again to start the program.
@@ -212,7 +214,8 @@ fn options(flags: &[Flag], matches: &ArgMatches) -> Options {
         until: matches.get_one("until").cloned(),
         settings: matches.get_many("settings").into_iter().flatten().cloned().collect(),
         set: matches.get_many("set").into_iter().flatten().cloned().collect(),
-        explain_settings: matches.get_flag("explain-settings"),
+        explain_settings: matches.get_one("explain-settings").map(|which: &String| which == ALL),
+        answers: questions::answers(matches),
         records: None,
         program: String::new(),
     }
@@ -262,6 +265,7 @@ pub(super) fn command(plan: &'static Plan, flags: &[Flag], name: &str, help: boo
     } else {
         command
     };
+    let command = if plan.asks() { command.arg(questions::flag().help_heading("Options")) } else { command };
     if plan.checkpoint.is_none() && !plan.has_cache() {
         return command;
     }
@@ -440,11 +444,19 @@ fn built_in() -> [Arg; 17] {
             .help("Changes the settings in a JSON object, such as `{\"NODE\": {\"timeout\": \"20s\"}}`"),
         Arg::new("explain-settings")
             .long("explain-settings")
-            .action(ArgAction::SetTrue)
-            .help("Prints which settings hold where, and why, instead of running"),
+            .value_name(ALL)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("")
+            .value_parser([ALL, ""])
+            .hide_possible_values(true)
+            .help("Prints which settings hold where, and why, instead of running; with `=all`, also the defaults"),
         Arg::new("help").long("help").short('h').action(ArgAction::Help).global(true).help("Prints this"),
     ]
 }
+
+/// Of `--explain-settings`: also the defaults.
+const ALL: &str = "all";
 
 /// `NODE.SETTING=VALUE`.
 fn setting(text: &str) -> Result<(String, String), String> {

@@ -16,18 +16,35 @@ use super::terminal::Terminal;
 #[derive(Debug, Clone)]
 pub(super) struct Console {
     bars: MultiProgress,
+    has_bars: bool,
 }
 
 impl Console {
     /// Standard error without bars.
     pub(super) fn plain() -> Self {
-        Self { bars: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()) }
+        Self { bars: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()), has_bars: false }
     }
 
     /// Standard error, a terminal, with room for bars.
     pub(super) fn with_bars() -> Self {
-        let terminal = Box::new(Terminal::new(size, write));
-        Self { bars: MultiProgress::with_draw_target(ProgressDrawTarget::term_like_with_hz(terminal, 10)) }
+        Self { bars: MultiProgress::with_draw_target(terminal()), has_bars: true }
+    }
+
+    /// Takes the bars away until the returned value is dropped, so that they do not meet what somebody types.
+    pub(super) fn without_bars(&self) -> impl Drop + '_ {
+        struct Silent<'a>(&'a Console);
+        impl Drop for Silent<'_> {
+            fn drop(&mut self) {
+                if self.0.has_bars {
+                    self.0.bars.set_draw_target(terminal());
+                }
+            }
+        }
+        if self.has_bars {
+            let _ = self.bars.clear();
+            self.bars.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        Silent(self)
     }
 
     /// The bars.
@@ -41,6 +58,11 @@ impl Console {
             let _ = write(text);
         });
     }
+}
+
+/// Where bars are drawn.
+fn terminal() -> ProgressDrawTarget {
+    ProgressDrawTarget::term_like_with_hz(Box::new(Terminal::new(size, write)), 10)
 }
 
 #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! The flag of each input key.
 
-use super::records;
+use super::{questions, records};
 use crate::{
     plan::Plan,
     state::{KeySpec, Parse, Shape},
@@ -103,9 +103,9 @@ impl Flag {
             Shape::Own => format!("`{}`", self.spec.kind.name),
             Shape::Json => format!("`{}`, as JSON", self.spec.kind.name),
             Shape::List(element) if self.spec.flag.positional => {
-                format!("one or more arguments, each {}", expected(element))
+                format!("one or more arguments, each {}", element.expected())
             }
-            shape => expected(shape),
+            shape => shape.expected(),
         };
         match self.spec.description {
             "" => what,
@@ -134,31 +134,6 @@ fn value_name(shape: &Shape) -> String {
     word.to_owned()
 }
 
-fn expected(shape: &Shape) -> String {
-    let words = match shape {
-        Shape::Bool => "`true` or `false`",
-        Shape::Unsigned => "a whole number, not below zero",
-        Shape::Signed => "a whole number",
-        Shape::Number => "a number",
-        Shape::Text => "text",
-        Shape::Path => "a path",
-        Shape::Duration => "a time with its unit, such as `1m30s`",
-        Shape::Words(words) => {
-            let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
-            return format!("one of {}", words.join(", "));
-        }
-        Shape::List(element) if **element == Shape::Path => {
-            "a path each time that it is given, or a JSON list of paths"
-        }
-        Shape::List(element) => {
-            return format!("a list with commas, or as JSON, each {}", expected(element));
-        }
-        Shape::Json => "JSON",
-        Shape::Own => "a value",
-    };
-    words.to_owned()
-}
-
 #[cfg(all(unix, feature = "remote"))]
 use super::pool::has_flag as is_of_pools;
 
@@ -168,12 +143,17 @@ fn is_of_pools(_: &Plan, _: &str) -> bool {
     false
 }
 
+/// Whether some programs have this flag, and this is one of them.
+fn is_of_plan(plan: &Plan, name: &str) -> bool {
+    records::has_flag(plan, name) || questions::has_flag(plan, name) || is_of_pools(plan, name)
+}
+
 /// The flags of a plan's inputs in schema order: `_` becomes `-`, and a name that is taken gets `input-` in front.
 pub(super) fn of(plan: &Plan) -> Vec<Flag> {
     let mut flags: Vec<Flag> = Vec::new();
     for (key, spec) in (0..).zip(plan.keys).filter(|(_, spec)| spec.input) {
         let mut name = spec.name.trim_start_matches("r#").trim_matches('_').replace('_', "-");
-        let taken = |name: &str| BUILT_IN.contains(&name) || records::has_flag(plan, name) || is_of_pools(plan, name);
+        let taken = |name: &str| BUILT_IN.contains(&name) || is_of_plan(plan, name);
         while name.is_empty() || taken(&name) || flags.iter().any(|flag| flag.name == name) {
             name = format!("input-{name}");
         }

@@ -22,6 +22,8 @@ struct Known {
     done: HashSet<String>,
     /// The maps that run: their names, and how many of their items failed with each kind of failure.
     running: HashMap<Scope, (String, Kinds)>,
+    /// The branches that run, by their names in calls.
+    branches: HashMap<Scope, String>,
 }
 
 /// How many failures there were of each kind.
@@ -45,10 +47,15 @@ pub(super) struct History {
     pub(super) done: Vec<String>,
     /// The number of branch runs that succeeded.
     pub(super) branches_done: u64,
-    /// Results of branches that failed, whether that is allowed or not, at most [`MOST_FAILED`].
-    pub(super) failed: Vec<ParallelFlowResult>,
+    /// How many runs of each branch failed with each kind of failure, whether that is allowed or not. Branches of all items of a map
+    /// count together.
+    pub(super) failed: BTreeMap<(String, String), u64>,
     /// The number of branch runs that failed.
     pub(super) branches_failed: u64,
+    /// The number of branch runs that were told to end, or wait for an answer.
+    pub(super) branches_unfinished: u64,
+    /// The number of items that were.
+    pub(super) items_unfinished: u64,
     /// The number of items that succeeded.
     pub(super) items_done: u64,
     /// The number of items that failed.
@@ -67,9 +74,6 @@ pub(super) struct History {
     /// The number of worker processes that were lost.
     pub(super) workers_lost: u64,
 }
-
-/// The maximum number of results that are kept, because a loop may produce failures without end.
-const MOST_FAILED: usize = 1000;
 
 impl Historian {
     /// What happened so far.
@@ -92,7 +96,8 @@ impl Listener for Historian {
                     known.done(node);
                 }
             }
-            Event::BranchFinished { result, .. } => self.lock().branch(result),
+            Event::BranchStarted { scope, name, .. } => _ = self.lock().branches.insert(scope, name.to_owned()),
+            Event::BranchFinished { scope, result } => self.lock().branch(scope, result),
             Event::MapStarted { scope, name, .. } => {
                 self.lock().running.insert(scope, (of_all_items(name), Kinds::new()));
             }
@@ -101,9 +106,10 @@ impl Listener for Historian {
                     *kinds.entry(failure.kind.to_string()).or_default() += 1;
                 }
             }
-            Event::MapFinished { scope, done, failed, restored, cached, .. } => {
+            Event::MapFinished { scope, done, failed, unfinished, restored, cached, .. } => {
                 let mut known = self.lock();
-                known.map(scope, done, failed);
+                known.map(scope, done - unfinished, failed);
+                known.history.items_unfinished += unfinished;
                 known.history.items_cached += cached;
                 known.history.items_restored += restored;
             }
@@ -141,15 +147,19 @@ impl Known {
         }
     }
 
-    fn branch(&mut self, result: &ParallelFlowResult) {
+    fn branch(&mut self, scope: Scope, result: &ParallelFlowResult) {
+        let name = self.branches.remove(&scope).unwrap_or_else(|| result.branch.clone().into_owned());
         if result.success {
             self.history.branches_done += 1;
-            self.done(&result.branch);
-        } else if !result.skipped {
-            self.history.branches_failed += 1;
-            if self.history.failed.len() < MOST_FAILED {
-                self.history.failed.push(result.clone());
+            // What is a part of an item is not done before the item is.
+            if !name.contains('[') {
+                self.done(&name);
             }
+        } else if let Some(failure) = result.error.as_ref().filter(|_| result.is_failure()) {
+            self.history.branches_failed += 1;
+            *self.history.failed.entry((of_all_items(&name), failure.kind.to_string())).or_default() += 1;
+        } else if !result.skipped {
+            self.history.branches_unfinished += 1;
         }
     }
 
@@ -169,13 +179,8 @@ impl History {
 
     /// Describes the allowed failures of a run that succeeded.
     pub(super) fn allowed(&self) -> Vec<String> {
-        let mut branches: BTreeMap<(&str, String), u64> = BTreeMap::new();
-        for result in &self.failed {
-            let kind = result.error.as_ref().map(|failure| failure.kind.to_string()).unwrap_or_default();
-            *branches.entry((&result.branch, kind)).or_default() += 1;
-        }
-        let branch = |((name, kind), count): ((&str, String), u64)| {
-            let times = if count == 1 { String::new() } else { format!(" {count} times") };
+        let branch = |((name, kind), count): (&(String, String), &u64)| {
+            let times = if *count == 1 { String::new() } else { format!(" {count} times") };
             format!("branch `{name}` failed{times} ({kind}), which the workflow allows")
         };
         let map = |(name, MapHistory { done, failed, kinds }): (&String, &MapHistory)| {
@@ -186,7 +191,7 @@ impl History {
             let (items, kinds) = (counted(*done, "item", "items"), kinds.join(", "));
             format!("{failed} of {items} of `{name}` failed ({kinds}), which the workflow allows")
         };
-        branches.into_iter().map(branch).chain(self.maps.iter().map(map)).collect()
+        self.failed.iter().map(branch).chain(self.maps.iter().map(map)).collect()
     }
 
     /// What was done: `finished` from the error of the run, including maps, then everything else that succeeded.
@@ -204,19 +209,21 @@ impl History {
     /// The counts that are not 0, in words: `3 branches, 120 items (3 failed, 50 restored), 1 retry`.
     pub(super) fn counts(&self) -> String {
         let mut parts = Vec::new();
-        let with_failed = |done: u64, failed: u64, [restored, cached]: [u64; 2], one: &str, many: &str| {
-            let all = counted(done + failed, one, many);
-            let some = [(failed, "failed"), (restored, "restored"), (cached, "from the cache")];
+        let with_failed = |[done, failed, unfinished, restored, cached]: [u64; 5], one: &str, many: &str| {
+            let all = counted(done + failed + unfinished, one, many);
+            let some =
+                [(failed, "failed"), (unfinished, "not done"), (restored, "restored"), (cached, "from the cache")];
             let some = some.into_iter().filter(|(count, _)| *count > 0);
             let some: Vec<_> = some.map(|(count, what)| format!("{count} {what}")).collect();
             if some.is_empty() { all } else { format!("{all} ({})", some.join(", ")) }
         };
-        if self.branches_done + self.branches_failed > 0 {
-            parts.push(with_failed(self.branches_done, self.branches_failed, [0, 0], "branch", "branches"));
-        }
-        if self.items_done + self.items_failed > 0 {
-            let (done, failed, known) = (self.items_done, self.items_failed, [self.items_restored, self.items_cached]);
-            parts.push(with_failed(done, failed, known, "item", "items"));
+        let branches = [self.branches_done, self.branches_failed, self.branches_unfinished, 0, 0];
+        let known = [self.items_restored, self.items_cached];
+        let items = [self.items_done, self.items_failed, self.items_unfinished, known[0], known[1]];
+        for (counts, one, many) in [(branches, "branch", "branches"), (items, "item", "items")] {
+            if counts[..3].iter().sum::<u64>() > 0 {
+                parts.push(with_failed(counts, one, many));
+            }
         }
         if self.nodes_cached > 0 {
             parts.push(format!("{} from the cache", counted(self.nodes_cached, "node", "nodes")));
@@ -234,6 +241,34 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::FailureKind;
+
+    #[test]
+    fn what_was_only_told_to_end_has_not_failed() {
+        let historian = Historian::default();
+        let scope = Scope::ROOT;
+        let result = |kind| ParallelFlowResult {
+            error: Some(Box::new(crate::failure::Failure::new(kind, "no"))),
+            ..ParallelFlowResult::new("parse")
+        };
+        for (name, kind) in [
+            ("each[3]/parse", FailureKind::Crash),
+            ("each[4]/parse", FailureKind::Crash),
+            ("each[5]/parse", FailureKind::Cancelled),
+            ("approve", FailureKind::Waiting),
+        ] {
+            let (place, strategy) = (crate::place::Place { line: 1, column: 1 }, crate::policy::Strategy::Thread);
+            historian.on_event(&Event::BranchStarted { scope, parent: scope, name, place, strategy });
+            historian.on_event(&Event::BranchFinished { scope, result: &result(kind) });
+        }
+        let (place, strategy) = (crate::place::Place { line: 1, column: 1 }, crate::policy::Strategy::Thread);
+        historian.on_event(&Event::MapStarted { scope, parent: scope, name: "each", place, total: None, strategy });
+        let (elapsed, restored, cached) = (std::time::Duration::ZERO, 0, 0);
+        historian.on_event(&Event::MapFinished { scope, elapsed, done: 6, failed: 1, unfinished: 2, restored, cached });
+        let history = historian.history();
+        assert_eq!(history.counts(), "4 branches (2 failed, 2 not done), 6 items (1 failed, 2 not done)");
+        assert_eq!(history.allowed()[0], "branch `each/parse` failed 2 times (crash), which the workflow allows");
+    }
 
     #[test]
     fn a_map_that_runs_in_items_is_counted_once() {

@@ -20,6 +20,7 @@ mod pool;
 #[cfg(unix)]
 mod prints;
 mod progress;
+mod questions;
 mod records;
 mod report;
 mod run;
@@ -43,6 +44,7 @@ use crate::{
     error::Error,
     event::Listener,
     plan::{Plan, Workflow},
+    question::Answers,
     state::{Value, View},
 };
 
@@ -50,8 +52,8 @@ use crate::{
 /// exit code. `change` can change how it is run, for example with listeners, policies or an executor. The command line
 /// applies in addition.
 ///
-/// The exit code is 0 if the run succeeded, 1 if it failed, 2 for wrong usage or invalid input, and 128 + *n* if signal
-/// *n* ended it.
+/// The exit code is 0 if the run succeeded, 1 if it failed, 2 for wrong usage or invalid input, 75 if it waits for an
+/// answer, and 128 + *n* if signal *n* ended it.
 #[must_use]
 pub fn start<W: Workflow>(
     args: impl IntoIterator<Item = impl Into<OsString>>,
@@ -78,9 +80,9 @@ pub fn start<W: Workflow>(
         if let Some(until) = asked.until {
             builder = builder.until_node(until);
         }
-        builder = builder.wanted(asked.wanted);
-        if asked.explain_settings {
-            return builder.explain_settings().map(Launched::Settings);
+        builder = builder.wanted(asked.wanted).answers(asked.answers);
+        if let Some(all) = asked.explain_settings {
+            return builder.explained_settings(all).map(Launched::Settings);
         }
         let builder = asked.listeners.into_iter().fold(builder, Builder::listener);
         if asked.records.dry_run {
@@ -103,7 +105,9 @@ struct Asked {
     pool: Option<std::path::PathBuf>,
     until: Option<String>,
     wanted: Vec<Result<Wanted, String>>,
-    explain_settings: bool,
+    /// Whether all settings are to be explained and nothing is to run, or only those that are written somewhere.
+    explain_settings: Option<bool>,
+    answers: Answers,
 }
 
 /// The result of a run.

@@ -180,7 +180,7 @@ impl Listener for Watcher {
                 table.rows.remove(&scope);
                 if table.branches.remove(&scope).is_some() {
                     table.done += 1;
-                    table.failed += usize::from(result.error.is_some());
+                    table.failed += usize::from(result.is_failure());
                 }
             }
             Event::MapStarted { scope, parent, name, total, .. } => {

@@ -210,10 +210,10 @@ impl Asked {
         })
     }
 
-    /// How a run that did not succeed can be resumed.
-    pub(super) fn way_on(&self, program: &str, run: &str) -> String {
+    /// How a run that did not succeed can be resumed, with more to be written after that.
+    pub(super) fn way_on(&self, program: &str, run: &str, more: &str) -> String {
         let folder = self.state_dir.as_ref().map(|folder| format!(" --state-dir {}", folder.display()));
-        format!("`{program} --resume {run}{}`", folder.unwrap_or_default())
+        format!("`{program} --resume {run}{}{more}`", folder.unwrap_or_default())
     }
 }
 
@@ -361,6 +361,7 @@ fn state(run: &RunFolder, status: &Status) -> String {
         Status::Cancelled => "was cancelled; can be resumed".to_owned(),
         Status::Stopped => "stopped where it was told to; can be resumed".to_owned(),
         Status::Failed(why) => format!("failed; can be resumed: {}", why.lines().next().unwrap_or_default()),
+        Status::Waiting => "waits for an answer; can be resumed".to_owned(),
         Status::Done => "succeeded".to_owned(),
     }
 }

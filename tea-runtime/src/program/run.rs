@@ -19,6 +19,7 @@ use super::{
     output::{self, Stdout},
     print,
     progress::Progress,
+    questions::{Person, WAITS, Waits},
     records,
     report::{Failed, Report},
     signals, usage,
@@ -30,13 +31,14 @@ use crate::{
     event::{Listener, timing::Timing, tracing::Tracing},
     panic::guard,
     plan::Plan,
+    question::{Answers, Asker, Question},
     state::{Value, View},
 };
 
 /// Runs the workflow, and reports the result.
 pub(super) fn run(plan: &'static Plan, flags: &[Flag], options: &Options, launch: Launch<'_>) -> ExitCode {
     let console = if shows_bars(options) { Console::with_bars() } else { Console::plain() };
-    if options.explain_settings {
+    if options.explain_settings.is_some() {
         return explain_settings(options, &console, launch);
     }
     match prepare(plan, flags, options, &console) {
@@ -57,7 +59,8 @@ fn explain_settings(options: &Options, console: &Console, launch: Launch<'_>) ->
         pool: None,
         until: None,
         wanted: wanted(options),
-        explain_settings: true,
+        explain_settings: options.explain_settings,
+        answers: Answers::default(),
     };
     match launch(Vec::new(), asked) {
         Ok(Launched::Settings(text)) => print(&text),
@@ -145,7 +148,8 @@ impl Prepared {
             pool: options.pool.clone(),
             until: options.until.clone(),
             wanted: wanted(options),
-            explain_settings: false,
+            explain_settings: None,
+            answers: answers(plan, options, console),
         };
         let outcome = launch(std::mem::take(&mut self.inputs), asked);
         let elapsed = started.elapsed();
@@ -191,6 +195,15 @@ impl Prepared {
                 let written = written.is_none_or(|written| matches!(written, Written::Whole));
                 if written && traced { ExitCode::SUCCESS } else { ExitCode::FAILURE }
             }
+            Err(error) if error.is_waiting() => {
+                if let (true, Some(view)) = (options.output_on_failure, error.state()) {
+                    self.write(plan, view, options, console);
+                }
+                let way_on = |more: &str| way_on(error.run(), options, more);
+                let waits = Waits { plan, questions: error.questions(), run: error.run(), way_on: &way_on };
+                console.print(&waits.render(options.error_format));
+                ExitCode::from(WAITS)
+            }
             Err(error) => {
                 if let (true, Some(view)) = (options.output_on_failure, error.state()) {
                     self.write(plan, view, options, console);
@@ -198,11 +211,11 @@ impl Prepared {
                 let report = Report {
                     plan,
                     done: history.done(error.finished()),
-                    failures: error.failures().iter().map(Failed::of).collect(),
+                    failures: error.told().iter().map(Failed::of).collect(),
                     history: &history,
                     elapsed,
                     signal: interrupt.signal(),
-                    way_on: way_on(error.run(), options),
+                    way_on: way_on(error.run(), options, ""),
                     run: error.run(),
                 };
                 console.print(&report.render(options.error_format));
@@ -216,7 +229,7 @@ impl Prepared {
 fn tell_stop(plan: &Plan, error: &Error, elapsed: Duration, options: &Options) {
     let (name, after) = (plan.name, human::time(elapsed));
     let last = error.finished().last().map_or("", String::as_str);
-    let resume = way_on(error.run(), options).map(|resume| format!("; to resume: {resume}")).unwrap_or_default();
+    let resume = way_on(error.run(), options, "").map(|resume| format!("; to resume: {resume}")).unwrap_or_default();
     tracing::info!(
         target: log::SUMMARY,
         workflow = name,
@@ -225,9 +238,16 @@ fn tell_stop(plan: &Plan, error: &Error, elapsed: Duration, options: &Options) {
     );
 }
 
-/// How a recorded run can be resumed.
-fn way_on(run: Option<&str>, options: &Options) -> Option<String> {
-    run.zip(options.records.as_ref()).map(|(run, asked)| asked.way_on(&options.program, run))
+/// Who answers the questions of the run.
+fn answers(plan: &Plan, options: &Options, console: &Console) -> Answers {
+    let person = if plan.asks() { Person::at(console) } else { None };
+    let asker = person.map(|person| Arc::new(move |question: &Question<'_>| person.ask(question)) as Arc<Asker>);
+    Answers { given: options.answers.clone(), asker }
+}
+
+/// How a recorded run can be resumed, with more to be written after that.
+fn way_on(run: Option<&str>, options: &Options, more: &str) -> Option<String> {
+    run.zip(options.records.as_ref()).map(|(run, asked)| asked.way_on(&options.program, run, more))
 }
 
 /// What became of the final state.
@@ -272,7 +292,7 @@ impl Prepared {
         });
         let written = matches!(written, Written::Whole) && traced;
         summarize(plan, elapsed, &history.counts(), written);
-        if let Some(resume) = way_on(run.as_deref(), options) {
+        if let Some(resume) = way_on(run.as_deref(), options, "") {
             tracing::info!(target: log::SUMMARY, "to write the output: {resume}");
         }
         if written && !refused && dropped.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

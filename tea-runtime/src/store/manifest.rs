@@ -76,6 +76,8 @@ pub(crate) enum Status {
     Failed(String),
     /// It succeeded.
     Done,
+    /// It waits for answers.
+    Waiting,
 }
 
 impl Manifest {

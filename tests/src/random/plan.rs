@@ -254,6 +254,7 @@ impl Interpreter<'_> {
     fn action(&self, action: &Action, state: &State, locals: &Locals<'_>) -> Result<Value, Failed> {
         match action {
             Action::Rust(code) => self.code(code, state, locals),
+            Action::Ask(_) => unreachable!("random workflows ask nobody"),
             Action::Call(call) => {
                 let mut given = self.call(call, state, locals)?;
                 Ok(if given.len() == 1 { given.remove(0) } else { Value::Tuple(given) })

@@ -3,7 +3,77 @@
 use std::ops::Range;
 
 use super::Name;
-use crate::syntax::naming::normal;
+use crate::{
+    source::{Span, Spanned},
+    syntax::{Rust, naming::normal},
+    yaml::{Scalar, Style, Tree},
+};
+
+/// The text in `scalar` as a string literal of Rust, whose names are those in braces.
+pub(in crate::syntax) fn format_string(scalar: &Scalar<'_>, node: &Tree<'_>, file: &str) -> Rust {
+    let text = scalar.text.trim_end();
+    // A raw literal holds the text as it is. It may not hold a carriage return.
+    let hashes = "#".repeat(text.split('"').skip(1).map(|after| 1 + leading(after, '#')).max().unwrap_or_default());
+    let (before, literal) = if text.contains('\r') {
+        (1, format!("{text:?}"))
+    } else {
+        (2 + hashes.len(), format!("r{hashes}\"{text}\"{hashes}"))
+    };
+    let shift = u32::try_from(before).unwrap_or_default();
+    let mut map: Vec<_> = scalar.place_map(node, file).into_iter().map(|(at, place)| (at + shift, place)).collect();
+    // What comes before its first letter is put before that, so that rustc's columns are right.
+    map.insert(0, (0, map.first().map_or(node.span.start, |(_, place)| *place).saturating_sub(shift)));
+    let quote = u32::from(matches!(scalar.style, Style::Single | Style::Double));
+    let span = Span { start: node.span.start + quote, end: node.span.end.saturating_sub(quote), ..node.span };
+    let mut rust = Rust { text: literal, span, map, names: Vec::new(), assigned: Vec::new() };
+    for Name { word, place, .. } in names(&rust.text, 0) {
+        rust.names.push(Spanned::new(word, rust.locate(place.start, place.end)));
+    }
+    rust
+}
+
+fn leading(text: &str, char: char) -> usize {
+    text.chars().take_while(|first| *first == char).count()
+}
+
+/// What is wrong with a format string that shows keys.
+pub(in crate::syntax) struct Fault {
+    /// In the text of the literal.
+    pub(in crate::syntax) place: Range<usize>,
+    pub(in crate::syntax) message: String,
+    pub(in crate::syntax) help: &'static str,
+}
+
+/// What is wrong with what [`format_string`] gave.
+pub(in crate::syntax) fn faults(literal: &Rust) -> Vec<Fault> {
+    let (mut faults, text) = (Vec::new(), &*literal.text);
+    let Some(content) = content(text) else { return faults };
+    let mut at = content.start;
+    while let Some(found) = text[at..content.end].find(['{', '}']) {
+        let start = at + found;
+        let rest = &text[start..content.end];
+        at = start + 2;
+        if rest.starts_with("{{") || rest.starts_with("}}") {
+            continue;
+        }
+        at = start + 1;
+        let end = rest[1..].find(['{', '}']).map(|end| start + 1 + end);
+        let Some(end) = end.filter(|end| rest.starts_with('{') && text[*end..].starts_with('}')) else {
+            let brace = &rest[..1];
+            let message = format!("a `{brace}` without its other half");
+            faults.push(Fault { place: start..at, message, help: "write the name of a key between braces: `{count}`" });
+            continue;
+        };
+        at = end + 1;
+        let argument = text[start + 1..end].split(':').next().unwrap_or_default().trim();
+        if !is_name(argument) {
+            let message = format!("`{}` does not name a key", &text[start..at]);
+            let help = "compute what is to be shown in a node before this one, and name its key here: `{count}`";
+            faults.push(Fault { place: start..at, message, help });
+        }
+    }
+    faults
+}
 
 /// Which argument of a macro is its format string, if any is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,6 +20,7 @@ use syn::{
     visit::Visit,
 };
 
+pub(super) use self::format::{faults, format_string};
 use super::{Rust, language::Piece};
 use crate::{
     codes,

@@ -79,6 +79,13 @@ impl Ends {
             return cancelled.clone();
         }
         let succeeded = self.ends.iter().filter(|end| end.is_success()).count();
+        let waiting = self.ends.iter().filter_map(TaskEnd::failed).filter(|result| result.is_waiting()).cloned();
+        let waiting: Vec<_> = waiting.collect();
+        if succeeded + waiting.len() >= join as usize
+            && let Some(waits) = summary(waiting, 0, self.tasks.len(), "branches")
+        {
+            return waits;
+        }
         let (total, ran) = (self.tasks.len(), self.ends.len() - self.skipped().count());
         let skipped = if ran < total { format!(" ({} skipped)", total - ran) } else { String::new() };
         let branches = counted(total as u64, "branch", "branches");
@@ -94,8 +101,9 @@ impl Ends {
     pub(super) fn failure(&self, allowed: impl Fn(usize) -> bool) -> Option<Box<Failure>> {
         // What `fail_fast` or a cancellation kept from starting is no news.
         let started = |result: &&ParallelFlowResult| result.attempts > 0 || kind(result) != FailureKind::Cancelled;
-        let failed = self.ends.iter().enumerate().filter(|(index, _)| !allowed(*index));
-        let failed: Vec<_> = failed.filter_map(|(_, end)| end.failed()).collect();
+        let failed = self.ends.iter().enumerate().filter_map(|(index, end)| Some((index, end.failed()?)));
+        let failed: Vec<_> =
+            failed.filter_map(|(index, result)| (!allowed(index) || result.is_waiting()).then_some(result)).collect();
         let any_started = failed.iter().any(started);
         let news = failed.into_iter().filter(|result| !any_started || started(result));
         let mut failure = summary(news.cloned().collect(), 0, self.tasks.len(), "branches")?;
@@ -118,9 +126,13 @@ pub(in crate::engine) fn summary(
     total: usize,
     what: &str,
 ) -> Option<Box<Failure>> {
-    // One that was cancelled is the consequence of another.
-    let first = branches.iter().find(|branch| kind(branch) != FailureKind::Cancelled).or(branches.first())?;
+    // One that was cancelled is the consequence of another, and one that waits says nothing of those that failed.
+    let found = |is: &dyn Fn(FailureKind) -> bool| branches.iter().find(|branch| is(kind(branch)));
+    let failed = found(&|kind| !kind.is_unfinished());
+    let first = failed.or_else(|| found(&|kind| kind == FailureKind::Waiting)).or(branches.first())?;
     let message = match branches.len() + further {
+        1 if first.is_waiting() => format!("`{}` waits for an answer", first.branch),
+        waiting if first.is_waiting() => format!("{waiting} of {total} {what} wait for answers"),
         1 => format!("`{}` failed", first.branch),
         failed => format!("{failed} of {total} {what} failed, `{}` first", first.branch),
     };

@@ -9,7 +9,9 @@ impl Branches<'_> {
         if self.join.is_enough() && result.is_cancelled() {
             return self.not_needed(task, Some((scope, result)));
         }
-        if self.site.config(task).allow_failure || self.region.join.is_some() {
+        // What waits for an answer has not failed, and is not done.
+        let may_fail = self.site.config(task).allow_failure || self.region.join.is_some();
+        if may_fail && !result.is_waiting() {
             let written = match self.fallback(task) {
                 Ok(written) => written,
                 Err(failure) => {

@@ -91,7 +91,7 @@ impl Ready {
 
     /// Records that a task has ended, which releases or skips the tasks that waited for it.
     pub(super) fn end(&mut self, task: usize, end: TaskEnd, goes_to: &[u32], site: &Site) {
-        let bars = end.failed().is_some() && !site.config(task).allow_failure;
+        let bars = end.failed().is_some_and(|result| result.is_waiting() || !site.config(task).allow_failure);
         self.ends[task] = end;
         self.remaining -= 1;
         let (Some(graph), Queue::Graph { free, waiting }) = (&site.graph, &mut self.queue) else { return };

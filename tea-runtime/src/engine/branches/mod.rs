@@ -66,8 +66,12 @@ pub(super) fn run(block: &mut BlockRun<'_>, region: &'static Region) -> Result<(
         block.names = recording.join(region.keys);
     }
     let ends = ready.into_ends();
-    for result in ends.skipped() {
-        run.info.events.emit(|| Event::BranchFinished { scope: run.info.events.scope(), result });
+    if run.info.events.is_active() {
+        for result in ends.skipped() {
+            let branch = block.context.shown(&result.branch).into_owned().into();
+            let result = &ParallelFlowResult { branch, ..result.clone() };
+            run.info.events.emit(|| Event::BranchFinished { scope: run.info.events.scope(), result });
+        }
     }
     let failure = match (join, region.join) {
         (Join::Missing(0), _) => None,

@@ -72,7 +72,7 @@ impl Driver<'_> {
         let circuit = config.circuit_breaker.is_some().then(|| {
             let calls = failures.iter().map(|(_, failure)| match failure.kind {
                 FailureKind::CircuitOpen => None,
-                FailureKind::Cancelled => Some(BreakerCall::Withdrawn),
+                FailureKind::Cancelled | FailureKind::Waiting => Some(BreakerCall::Withdrawn),
                 _ => Some(BreakerCall::Failed),
             });
             let calls = calls.chain(failures.is_empty().then_some(Some(BreakerCall::Succeeded)));
@@ -134,7 +134,7 @@ impl Driver<'_> {
             }
         }
         let fails_fast = self.site.fail_fast && (!config.allow_failure || self.site.all_may_fail);
-        if fails_fast && !end.failed.is_empty() {
+        if fails_fast && end.failed.iter().any(|(_, result)| !result.is_waiting()) {
             self.cancel().cancel_for(CancelReason::Sibling);
         }
         end.work = work;

@@ -35,8 +35,9 @@ impl Items<'_> {
         let Ended { batch: Some(batch), received, failing, failed, .. } = ended else { return };
         if let Some(recording) = &mut self.recording {
             let kept = if self.site.config(0).allow_failure { &self.failures[failed.clone()] } else { &[] };
-            // What was only told to end has not failed.
-            let kept: Vec<_> = kept.iter().filter(|(_, result)| !result.is_cancelled()).collect();
+            // What was only told to end, or waits for an answer, has not failed.
+            let kept: Vec<_> =
+                kept.iter().filter(|(_, result)| !result.is_cancelled() && !result.is_waiting()).collect();
             let recorded = recording.record(&**batch, received, failing, &kept, driver.outer);
             self.error = self.error.take().or(recorded.err());
         }

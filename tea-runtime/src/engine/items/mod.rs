@@ -106,6 +106,7 @@ pub(super) fn run(
         given: 0,
         done: 0,
         failed: 0,
+        unfinished: 0,
         restored: 0,
         failures: Vec::new(),
         told: Instant::now(),
@@ -118,7 +119,8 @@ pub(super) fn run(
     };
     let refused = driver.drive(&mut items).err();
     drop(driver);
-    let Items { shared, collect, done, failed, restored, cached, mut failures, error, recording, .. } = items;
+    let Items { shared, collect, done, failed, unfinished, restored, cached, mut failures, error, recording, .. } =
+        items;
     run.info.events.emit(|| Event::MapProgress {
         scope,
         done: done as u64,
@@ -131,6 +133,7 @@ pub(super) fn run(
         elapsed,
         done: done as u64,
         failed: failed as u64,
+        unfinished: unfinished as u64,
         restored: restored as u64,
         cached: cached as u64,
     });
@@ -138,8 +141,12 @@ pub(super) fn run(
     block.view = Shared::into_view(shared);
     failures.sort_by_key(|failure| failure.0);
     let allowed = config.allow_failure && refused.is_none();
+    let waits = failures.iter().any(|(_, result)| result.is_waiting());
+    if allowed && waits {
+        failures.retain(|(_, result)| result.is_waiting());
+    }
     let failed = || {
-        if allowed {
+        if allowed && !waits {
             return None;
         }
         let told = failures.iter().take(TOLD).map(|(_, result)| result.clone()).collect();
@@ -183,6 +190,8 @@ struct Items<'a> {
     given: usize,
     done: usize,
     failed: usize,
+    /// How many were only told to end, or wait for an answer.
+    unfinished: usize,
     restored: usize,
     /// What failed for good, by index.
     failures: Vec<(usize, ParallelFlowResult)>,
@@ -280,13 +289,17 @@ impl Source for Items<'_> {
             self.starts_over(key);
         }
         self.done += parts - again;
-        self.failed += failed.len();
+        let failures = failed.iter().filter(|(_, result)| result.is_failure()).count();
+        self.failed += failures;
+        self.unfinished += failed.len() - failures;
         let batch = work.and_then(|work| work.into_any().downcast::<ItemsWork>().ok()).map(|work| work.into_batch());
         let from = self.failures.len();
         for (at, mut result) in failed {
             result.error = result.error.map(|failure| failure.at(self.map.name, self.map.place));
             let (scope, index) = (self.scope, key.start + at);
-            self.run.info.events.emit(|| Event::ItemFailed { scope, index: index as u64, result: &result });
+            if result.is_failure() {
+                self.run.info.events.emit(|| Event::ItemFailed { scope, index: index as u64, result: &result });
+            }
             self.failures.push((index, result));
         }
         let ended = Ended { key, parts, batch, received, failing, failed: from..self.failures.len(), again };

@@ -22,7 +22,7 @@ fn is_read(block: &Block, except: &Block, key: u32) -> bool {
     decides(block.entry)
         || block.steps.iter().any(|step| {
             let works = match step.work {
-                Work::Run(_) | Work::Call(_) => false,
+                Work::Run(_) | Work::Ask(_) | Work::Call(_) => false,
                 Work::Map(map) => map.reads.contains(&key),
                 Work::FanOut(region) => {
                     let reads = |task: &Task| task.when_reads.contains(&key) || is_read(task.block, except, key);

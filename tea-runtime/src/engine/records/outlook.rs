@@ -153,11 +153,13 @@ impl<'a> Walk<'a> {
         let prospect = match step.work {
             Work::FanOut(region) => self.fan_out(step.name, region, position, found.is_some()),
             Work::Map(map) => self.map(step, map, position, found.as_ref(), asks),
-            Work::Run(_) | Work::Call(_) if step.rerun => Prospect::running(step.name, "it has `resume: rerun`"),
-            Work::Run(_) | Work::Call(_) if !is_same => {
+            Work::Run(_) | Work::Ask(_) | Work::Call(_) if step.rerun => {
+                Prospect::running(step.name, "it has `resume: rerun`")
+            }
+            Work::Run(_) | Work::Ask(_) | Work::Call(_) if !is_same => {
                 Prospect::running(step.name, self.why(found.is_some(), &code, step.reads))
             }
-            Work::Run(_) | Work::Call(_) => {
+            Work::Run(_) | Work::Ask(_) | Work::Call(_) => {
                 missing.map_or_else(|| Prospect::done(step.name), |it| Prospect::running(step.name, it.to_string()))
             }
         };

@@ -352,6 +352,7 @@ impl Records {
             None if stopped => Status::Stopped,
             None => Status::Done,
             Some(failure) if failure.kind == FailureKind::Cancelled => Status::Cancelled,
+            Some(failure) if failure.kind == FailureKind::Waiting => Status::Waiting,
             Some(failure) => Status::Failed(failure.message.clone()),
         };
         // There is nothing to resume in a run that succeeded.

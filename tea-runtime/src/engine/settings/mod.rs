@@ -71,14 +71,15 @@ impl Settings {
         Ok(Self { changed: configs.into_iter().map(|(at, config)| (at, kept(config))).collect(), wholes })
     }
 
-    /// What holds where with the caller's changes, and why: a line for each setting, with its name as the caller would set it.
+    /// What holds where with the caller's changes, and why: a line for each setting, with its name as the caller would set it. Not
+    /// `all`: for each that is written somewhere, and how many others there are.
     ///
     /// # Errors
     /// As for [`changed`](Self::changed).
-    pub(crate) fn explained(plan: &Plan, changes: Changes<'_>) -> Result<String, String> {
+    pub(crate) fn explained(plan: &Plan, changes: Changes<'_>, all: bool) -> Result<String, String> {
         let resolved = changes.resolved(plan);
         resolved.changed(plan)?;
-        Ok(resolved.explained())
+        Ok(resolved.explained(all))
     }
 
     /// The settings of a branch of a region, or of a map (0), which are `planned` in the plan.

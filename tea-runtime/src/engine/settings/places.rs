@@ -94,7 +94,7 @@ impl Names {
     fn block(&mut self, block: &'static Block) {
         for step in block.steps {
             match step.work {
-                Work::Run(_) => self.nodes.push(step.name),
+                Work::Run(_) | Work::Ask(_) => self.nodes.push(step.name),
                 Work::Call(call) => {
                     self.nodes.push(step.name);
                     self.call(step.name, call.workflow);

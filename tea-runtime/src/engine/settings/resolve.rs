@@ -16,6 +16,7 @@ use crate::{
         ParallelConfig, RetryPolicy,
         settings::{SETTINGS, SHARED, Shared},
     },
+    words::counted,
 };
 
 /// Why a setting holds, by its name.
@@ -305,9 +306,16 @@ impl Resolved {
         if wrong.is_empty() { Ok((changed, wholes)) } else { Err(wrong.join("\n")) }
     }
 
-    /// What holds where, and why: a line for each setting.
-    pub(super) fn explained(&self) -> String {
+    /// What holds where, and why: a line for each setting, or only for those that somebody has written.
+    pub(super) fn explained(&self, all: bool) -> String {
         let mut lines: Vec<[String; 3]> = Vec::new();
+        let mut count = 0;
+        let mut line = |name: String, value: String, why: String| {
+            count += 1;
+            if all || why != DEFAULT {
+                lines.push([name, value, why]);
+            }
+        };
         for (names, prefix) in self.places.0.iter().zip(self.places.prefixes()) {
             for holder in names.holders.iter().filter(|holder| !matches!(holder.what, What::Driver)) {
                 // A name in `edges` starts with that word.
@@ -322,16 +330,17 @@ impl Resolved {
                 for setting in SETTINGS {
                     let why = match holder.what {
                         What::Part(_) if !held.reasons.contains_key(setting.name) => {
-                            "the branches before it".to_owned()
+                            let is_default = setting.show(&held.config) == setting.show(&ParallelConfig::DEFAULT);
+                            if is_default && !all { DEFAULT } else { "the branches before it" }.to_owned()
                         }
                         _ => reason(&held.reasons, setting.name, setting.entry(), holder.written),
                     };
-                    lines.push([format!("{name}.{}", setting.name), setting.show(&held.config), why]);
+                    line(format!("{name}.{}", setting.name), setting.show(&held.config), why);
                 }
                 if site.several && !site.dataflow && !matches!(holder.what, What::Part(_)) {
                     for shared in SHARED {
                         let why = reason(&whole.reasons, shared, shared, site.written);
-                        lines.push([format!("{name}.{shared}"), whole.shared.show(shared), why]);
+                        line(format!("{name}.{shared}"), whole.shared.show(shared), why);
                     }
                 }
             }
@@ -340,17 +349,26 @@ impl Resolved {
             let whole = &self.wholes[site];
             for shared in SHARED {
                 let why = reason(&whole.reasons, shared, shared, planned.written);
-                lines.push([format!("parallel.{shared}"), whole.shared.show(shared), why]);
+                line(format!("parallel.{shared}"), whole.shared.show(shared), why);
             }
         }
         let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
         let (first, second) = (width(0), width(1));
-        lines.iter().fold(String::new(), |mut text, [name, value, why]| {
+        let mut text = lines.iter().fold(String::new(), |mut text, [name, value, why]| {
             let _ = writeln!(text, "{name:first$}  {value:second$}  {why}");
             text
-        })
+        });
+        let rest = count - lines.len();
+        if rest > 0 {
+            let held = counted(rest as u64, "setting holds", "settings hold");
+            let _ = writeln!(text, "{held} by default; `--explain-settings=all` shows them, too");
+        }
+        text
     }
 }
+
+/// Why a setting holds that nobody has written.
+const DEFAULT: &str = "default";
 
 fn reason(reasons: &Reasons, name: &str, entry: &str, written: &[Origin]) -> String {
     if let Some(reason) = reasons.get(name) {
@@ -361,7 +379,7 @@ fn reason(reasons: &Reasons, name: &str, entry: &str, written: &[Origin]) -> Str
             let far = if *level == Level::Own { "" } else { ", `settings.parallel`" };
             format!("{file}:{}:{}{far}", place.line, place.column)
         }
-        None => "default".to_owned(),
+        None => DEFAULT.to_owned(),
     }
 }
 

@@ -62,6 +62,7 @@ fn collect(items: &[Item], within: Option<u32>, nodes: &mut Vec<Value>, fan_outs
                 "fan_out": within,
                 "calls": node.calls.map(|workflow| json!({ "name": workflow.name, "file": workflow.file })),
                 "attempt": node.attempt.map(limits),
+                "asks": node.asks,
                 "finally": node.finally,
                 "map": node.map.map(|map| {
                     let mut map_json = limits(map.config);

@@ -69,6 +69,8 @@ struct DrawnNode {
     calls: Option<&'static Subworkflow>,
     /// Its settings, if it has some of its own.
     attempt: Option<&'static ParallelConfig>,
+    /// It asks a person.
+    asks: bool,
     /// It runs when the run ends.
     finally: bool,
 }
@@ -82,8 +84,9 @@ impl DrawnNode {
             (None, Some(config)) => Some(title("by itself", Some(config.strategy), None, false)),
             (None, None) => None,
         };
+        let asks = self.asks.then(|| "asks a person".to_owned());
         let finally = self.finally.then(|| "finally".to_owned());
-        calls.into_iter().chain(settings).chain(finally).collect()
+        calls.into_iter().chain(settings).chain(asks).chain(finally).collect()
     }
 }
 
@@ -139,7 +142,16 @@ impl Drawing {
         for step in blocks.iter().flat_map(|block| block.steps) {
             let (name, place, max_visits) = (step.name, step.place, step.max_visits);
             let (map, calls, attempt) = (None, None, None);
-            self.root.push(Item::Node(DrawnNode { name, place, max_visits, map, calls, attempt, finally: true }));
+            self.root.push(Item::Node(DrawnNode {
+                name,
+                place,
+                max_visits,
+                map,
+                calls,
+                attempt,
+                asks: false,
+                finally: true,
+            }));
             let arrow = |from| Arrow { from: End::Node(from), to: End::Node(name), label: String::new() };
             self.arrows.extend(before.map(arrow));
             before = Some(name);
@@ -166,13 +178,14 @@ impl Drawing {
                 (work, attempt) = (inner.work, Some(task.config));
             }
             let (map, calls) = match work {
-                Work::Run(_) | Work::FanOut(_) => (None, None),
+                Work::Run(_) | Work::Ask(_) | Work::FanOut(_) => (None, None),
                 Work::Call(call) => (None, Some(call.workflow)),
                 Work::Map(map) => (Some(map), map.workflow),
             };
             let (name, place, max_visits) = (step.name, step.place, step.max_visits);
+            let asks = matches!(work, Work::Ask(_));
             self.calls.extend(calls.map(|workflow| (name, workflow.id)));
-            items.push(Item::Node(DrawnNode { name, place, max_visits, map, calls, attempt, finally: false }));
+            items.push(Item::Node(DrawnNode { name, place, max_visits, map, calls, attempt, asks, finally: false }));
             self.arrows_to(End::Node(step.name), frame, &step.next);
         }
         items
@@ -262,7 +275,9 @@ impl Frame<'_> {
             (Target::Step(index), _) => {
                 let step = &self.block.steps[index as usize];
                 match step.work {
-                    Work::Run(_) | Work::Call(_) | Work::Map(_) => ends.push((End::Node(step.name), labels.clone())),
+                    Work::Run(_) | Work::Ask(_) | Work::Call(_) | Work::Map(_) => {
+                        ends.push((End::Node(step.name), labels.clone()));
+                    }
                     Work::FanOut(region) if region.attempt().is_some() => {
                         ends.push((End::Node(step.name), labels.clone()));
                     }

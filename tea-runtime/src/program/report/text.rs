@@ -145,7 +145,11 @@ fn help(kind: FailureKind) -> Option<&'static str> {
         FailureKind::OutOfMemory => Some("raise `memory_limit`, lower `max_workers`, or give it less at a time"),
         FailureKind::Timeout => Some("raise the limit, or give it less to do at once"),
         FailureKind::CircuitOpen => Some("earlier failures opened the circuit breaker; they are what went wrong"),
-        FailureKind::Error | FailureKind::Panic | FailureKind::Cancelled | FailureKind::Transport => None,
+        FailureKind::Error
+        | FailureKind::Panic
+        | FailureKind::Cancelled
+        | FailureKind::Transport
+        | FailureKind::Waiting => None,
     }
 }
 

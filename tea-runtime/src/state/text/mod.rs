@@ -305,6 +305,34 @@ pub enum Shape {
     Own,
 }
 
+impl Shape {
+    /// What is expected, for people who know no Rust.
+    pub(crate) fn expected(&self) -> String {
+        let words = match self {
+            Shape::Bool => "`true` or `false`",
+            Shape::Unsigned => "a whole number, not below zero",
+            Shape::Signed => "a whole number",
+            Shape::Number => "a number",
+            Shape::Text => "text",
+            Shape::Path => "a path",
+            Shape::Duration => "a time with its unit, such as `1m30s`",
+            Shape::Words(words) => {
+                let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+                return format!("one of {}", words.join(", "));
+            }
+            Shape::List(element) if **element == Shape::Path => {
+                "a path each time that it is given, or a JSON list of paths"
+            }
+            Shape::List(element) => {
+                return format!("a list with commas, or as JSON, each {}", element.expected());
+            }
+            Shape::Json => "JSON",
+            Shape::Own => "a value",
+        };
+        words.to_owned()
+    }
+}
+
 /// The form of the texts of a type that is read by its `Deserialize`.
 pub(crate) fn shape<T: DeserializeOwned>() -> Shape {
     let mut shape = Shape::Json;
