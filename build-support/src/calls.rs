@@ -47,8 +47,9 @@ impl Loader<'_> {
         path.canonicalize().unwrap_or_else(|_| path.clone())
     }
 
-    /// Loads what the nodes of a workflow call.
+    /// Loads what the nodes of a workflow call, once all of its nodes are there.
     fn calls(&mut self, workflow: &mut Workflow) {
+        workflow.gather_failures(self.found);
         let Workflow { nodes, keys, parallel, .. } = workflow;
         for node in nodes {
             let item = match &node.work {

@@ -22,6 +22,9 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
             joined[node] |= graph.block_of[node] == Some(region.block);
         }
     }
+    let gathering = &graph.workflow.nodes[count - graph.workflow.gathering..];
+    let goto = gathering.iter().flat_map(|node| &node.goto).flat_map(|goto| &goto.arms);
+    let gathered: HashSet<&str> = goto.map(|arm| arm.to.value.as_str()).collect();
     let mut refuse = |rust: &Rust, hidden: &[&str], why: &str| {
         if let Some(span) = graph.keys.uses(rust, hidden).results {
             found.push(error(span, why));
@@ -31,6 +34,9 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
         let why = match (fan_in[index], joined[index]) {
             (true, true) => None,
             (true, false) => Some("this fan-in waits for other branches too, and runs apart from its fan-out"),
+            (false, _) if gathered.contains(node.name.value.as_str()) => {
+                Some("`failures` of the fan-out has gathered before this node what failed: read that key")
+            }
             (false, _) => Some("this node is not the `fan_in` of any fan-out"),
         };
         match &node.work {

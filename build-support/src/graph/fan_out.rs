@@ -268,7 +268,8 @@ pub(super) fn refuse_settings(edge: &Edge, found: &mut Diagnostics) {
     }
     let fan_in = edge.fan_in.as_ref().map(|fan_in| ("fan_in", fan_in.span));
     let join = edge.join.as_ref().map(|join| ("join", join.span));
-    if let Some((name, span)) = fan_in.or(join).or_else(|| settings::first_written(&edge.settings)) {
+    let failures = edge.failures.as_ref().map(|failures| ("failures", failures.span));
+    if let Some((name, span)) = fan_in.or(join).or(failures).or_else(|| settings::first_written(&edge.settings)) {
         found.push(
             Diagnostic::error(codes::NOT_PARALLEL, span, format!("`{name}` on an edge that is not parallel"))
                 .label("has no meaning here")

@@ -194,7 +194,7 @@ impl<'a> Walk<'a, '_> {
                 || self.head_of[next].is_some()
                 || self.regions.owner[next].is_some_and(|other| other != owner)
         };
-        if next == start || (owner.is_some() && outside(next)) {
+        if next + self.workflow.gathering >= start || (owner.is_some() && outside(next)) {
             return end;
         }
         let mut to = To { place: Place::Node(next), span };
@@ -216,6 +216,11 @@ impl<'a> Walk<'a, '_> {
         }
         let end = self.end(owner, to.span);
         if to.place == end.place {
+            return;
+        }
+        if self.after_failures(end.place).is_some_and(|name| self.is(to.place, name)) {
+            // On the way to its fan-in, it passes what gathers the failures.
+            to.place = end.place;
             return;
         }
         match to.place {
@@ -242,6 +247,23 @@ impl<'a> Walk<'a, '_> {
         }
         *to = end;
         self.doubt(owner);
+    }
+
+    /// The fan-in as it is written, if it is a node that gathers failures.
+    fn after_failures(&self, fan_in: Place) -> Option<&'a str> {
+        let Place::Node(node) = fan_in else { return None };
+        let gathers = node + self.workflow.gathering >= self.workflow.nodes.len();
+        let goto = self.workflow.nodes[node].goto.as_ref().filter(|_| gathers)?;
+        goto.arms.first().map(|arm| arm.to.value.as_str())
+    }
+
+    /// Whether that is what has this name.
+    fn is(&self, place: Place, name: &str) -> bool {
+        match place {
+            Place::Node(node) => self.workflow.nodes[node].name.value == name,
+            Place::End => name == "__end__",
+            Place::Start => false,
+        }
     }
 
     /// Back to `__start__` means to where it leads.

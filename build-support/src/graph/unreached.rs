@@ -29,7 +29,7 @@ pub(super) fn report(
             Place::Node(next) => Some(next),
             Place::Start | Place::End => None,
         }));
-        if matches!(flows[node].rest, super::flow::Rest::Listed) && node + 1 < count {
+        if matches!(flows[node].rest, super::flow::Rest::Listed) && node + 1 < count - workflow.gathering {
             next.push(node + 1);
         }
         next.retain(|next| *next != node && !reached(*next));

@@ -79,6 +79,7 @@ impl<'a> Reader<'a, '_> {
             parallel,
             checkpoint: None,
             nodes,
+            gathering: 0,
             edges,
             finally: Vec::new(),
             broken: false,

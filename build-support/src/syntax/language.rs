@@ -417,6 +417,7 @@ pub(crate) static EDGE: Table = Table {
             Shape::WordOrCount(JOIN),
             "How many branches have to succeed: the others are cancelled then, and the result may depend on timing. `first` is 1.",
         ),
+        entry("failures", Shape::Reference, "The key that gets what failed, with `allow_failure` or `join`."),
         STRATEGY,
     ],
     more: settings::ENTRIES,

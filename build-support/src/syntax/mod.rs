@@ -3,6 +3,7 @@
 mod ask;
 mod calls;
 mod checkpoint;
+mod failures;
 mod fallback;
 mod language;
 mod naming;
@@ -38,8 +39,10 @@ pub struct Workflow {
     pub parallel: Parallel,
     /// `settings.checkpoint`, unless that is `false`.
     pub checkpoint: Option<Spanned<Checkpoint>>,
-    /// `nodes`, in written order.
+    /// `nodes`, in written order. Then those that gather failures, to which nothing leads but their fan-outs.
     pub nodes: Vec<Node>,
+    /// How many there are of these.
+    pub gathering: usize,
     /// `edges`, in written order.
     pub edges: Vec<Edge>,
     /// `finally`, in written order.
@@ -58,6 +61,7 @@ impl Workflow {
             parallel: Parallel::default(),
             checkpoint: None,
             nodes: Vec::new(),
+            gathering: 0,
             edges: Vec::new(),
             finally: Vec::new(),
             broken: false,
@@ -392,6 +396,8 @@ pub struct Edge {
     pub fan_in: Option<Spanned<String>>,
     /// `join`: how many branches have to succeed, if not all.
     pub join: Option<Spanned<u32>>,
+    /// `failures`: the key that gets what failed.
+    pub failures: Option<Spanned<String>>,
     /// Parallel settings written on the edge.
     pub settings: Parallel,
     /// The values in `allow_failure`: what these keys are if a branch fails.

@@ -86,6 +86,7 @@ fn read(root: &yaml::Tree<'_>, text: &str, diagnostics: &mut Diagnostics) -> Opt
         parallel,
         checkpoint,
         nodes: nodes?,
+        gathering: 0,
         edges,
         finally,
         broken: false,
@@ -222,6 +223,7 @@ impl<'a> Reader<'a, '_> {
         let parallel = self.flag(fields, "parallel");
         let fan_in = self.reference(fields, "fan_in");
         let join = self.first_or_count(fields, "join");
+        let failures = self.reference(fields, "failures");
         let settings = self.parallel(fields, "parallel_strategy");
         let fallback = self.fallback(fields);
         let to = to?;
@@ -229,6 +231,17 @@ impl<'a> Reader<'a, '_> {
             self.empty_list(to.span, "to", "name at least one node");
             return None;
         }
-        Some(Edge { from: from?, to: to.value, when, parallel, fan_in, join, settings, fallback, span: fields.span })
+        Some(Edge {
+            from: from?,
+            to: to.value,
+            when,
+            parallel,
+            fan_in,
+            join,
+            failures,
+            settings,
+            fallback,
+            span: fields.span,
+        })
     }
 }

@@ -33,8 +33,9 @@ impl Document {
         let mut found = Diagnostics::default();
         let mut workflow = syntax::parse(&sources, file, &mut found);
         let plan = workflow.as_mut().and_then(|workflow| tea_build::check(workflow, &mut sources, &mut found));
-        // The check has taken workflows out of the nodes that they are written in.
-        if workflow.as_ref().is_some_and(|workflow| occurrences::workflows(workflow).len() > 1) {
+        // The check has taken workflows out of the nodes that they are written in, and added nodes that are not written.
+        let differs = |workflow: &Workflow| workflow.gathering > 0 || occurrences::workflows(workflow).len() > 1;
+        if workflow.as_ref().is_some_and(differs) {
             workflow = syntax::parse(&sources, file, &mut Diagnostics::default());
         }
         Self { uri, version, sources, file, workflow, plan, findings: found.into_sorted() }

@@ -109,6 +109,7 @@ impl<'a> Occurrences<'a> {
                 .flat_map(|branch| &branch.nodes)
                 .for_each(|node| self.add(Kind::Node, Role::Refers, node, None));
             edge.fan_in.iter().for_each(|node| self.add(Kind::Node, Role::Refers, node, None));
+            edge.failures.iter().for_each(|key| self.add(Kind::Key, Role::Writes, key, None));
             edge.when.iter().for_each(|rust| self.rust(rust, &[], None));
             edge.fallback.iter().for_each(|(key, _)| self.add(Kind::Key, Role::Writes, key, None));
         }

@@ -36,7 +36,7 @@ pub use crate::{
     },
     policy::{CircuitBreakerConfig, ParallelConfig, RetryOn, RetryPolicy, Strategy},
     process::TestEntry,
-    result::RunOutcome,
+    result::{ItemFailure, ParallelFlowResult, RunOutcome},
     state::{
         Compare, FlagSpec, Key, KeySpec, Kind, Parse, Value, View, Wire,
         key::reduce as combine,
@@ -61,6 +61,16 @@ pub trait KeyType {
 #[must_use]
 pub fn outcome(context: &Context) -> &RunOutcome {
     context.outcome.as_deref().unwrap_or(&RunOutcome::Success)
+}
+
+/// The branches that failed, by their numbers and names.
+#[must_use]
+pub fn failed(results: &[ParallelFlowResult]) -> Vec<ItemFailure> {
+    let failed = results.iter().enumerate().filter(|(_, result)| result.is_failure());
+    let named = |result: &ParallelFlowResult| Some(result.branch.clone().into_owned());
+    failed
+        .map(|(at, result)| ItemFailure::of(at, ParallelFlowResult { label: named(result), ..result.clone() }))
+        .collect()
 }
 
 /// Proves that the value of a key of a workflow that is called can be passed on to a key of the caller.
