@@ -135,9 +135,20 @@ fn choices(key: &Key, found: &mut Diagnostics) {
         let error = Diagnostic::error(codes::DUPLICATE_NAME, choice.span, message);
         found.push(error.also(first.span, "the other one").help("remove one of them"));
     }
+    for choice in &key.choices {
+        let Some(expected) = misfit(&ty, &choice.value) else { continue };
+        let message = format!("the choice `{}` is not {expected}", choice.value);
+        let error = Diagnostic::error(codes::ENTRY_CONFLICT, choice.span, message)
+            .also(key.ty.span, "the type of what is chosen");
+        found.push(error.help("write values of the type, or another type"));
+    }
     let Some(default) = &key.default else { return };
     let text = syn::parse_str(&default.text).ok().and_then(|default| literal(&default));
-    let Some(text) = text.filter(|text| key.choices.iter().all(|choice| choice.value != *text)) else { return };
+    let is = |choice: &str, text: &str| match (choice.parse::<f64>(), text.parse::<f64>()) {
+        (Ok(choice), Ok(text)) if is_number(&ty) => choice.total_cmp(&text).is_eq(),
+        _ => choice == text,
+    };
+    let Some(text) = text.filter(|text| !key.choices.iter().any(|choice| is(&choice.value, text))) else { return };
     let known = key.choices.iter().map(|choice| choice.value.as_str()).collect::<Vec<_>>().join("`, `");
     found.push(
         Diagnostic::error(
@@ -150,10 +161,48 @@ fn choices(key: &Key, found: &mut Diagnostics) {
     );
 }
 
-/// The text that a default is made of: `"fast".into()`, `String::from("fast")`.
+/// Whether a type, without spaces, is a number, or may be one.
+fn is_number(ty: &str) -> bool {
+    let ty = within_option(ty);
+    misfit(ty, "").is_some() && ty != "char"
+}
+
+fn within_option(ty: &str) -> &str {
+    ty.strip_prefix("Option<").and_then(|inner| inner.strip_suffix('>')).unwrap_or(ty)
+}
+
+/// What is expected of a type, without spaces, whose values are known here, if this text is none of them.
+fn misfit(ty: &str, text: &str) -> Option<String> {
+    fn number<T: std::str::FromStr>(text: &str) -> bool {
+        text.parse::<T>().is_ok()
+    }
+    let ty = within_option(ty);
+    let fits = match ty {
+        "u8" => number::<u8>(text),
+        "u16" => number::<u16>(text),
+        "u32" => number::<u32>(text),
+        "u64" | "usize" => number::<u64>(text),
+        "u128" => number::<u128>(text),
+        "i8" => number::<i8>(text),
+        "i16" => number::<i16>(text),
+        "i32" => number::<i32>(text),
+        "i64" | "isize" => number::<i64>(text),
+        "i128" => number::<i128>(text),
+        "f32" | "f64" => number::<f64>(text),
+        "char" => number::<char>(text),
+        _ => true,
+    };
+    (!fits).then(|| format!("a `{ty}`"))
+}
+
+/// The text that a default is made of: `"fast".into()`, `String::from("fast")`, `-2`.
 fn literal(default: &syn::Expr) -> Option<String> {
     match default {
         syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text.value()),
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Char(char), .. }) => Some(char.value().to_string()),
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(number), .. }) => Some(number.base10_digits().to_owned()),
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Float(number), .. }) => Some(number.base10_digits().to_owned()),
+        syn::Expr::Unary(syn::ExprUnary { op: syn::UnOp::Neg(_), expr, .. }) => Some(format!("-{}", literal(expr)?)),
         syn::Expr::MethodCall(call) if call.args.is_empty() => literal(&call.receiver),
         syn::Expr::Call(call) => match &*call.func {
             syn::Expr::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "from") => {

@@ -82,8 +82,8 @@ fn values_around(
             }
         }
     }
-    let by_default = flags.iter().zip(&tried).filter(|(_, tried)| !**tried).map(|(flag, _)| flag);
-    wrong.extend(by_default.filter_map(default_is_no_choice));
+    wrong.extend(flags.iter().flat_map(choices_are_no_values));
+    wrong.extend(flags.iter().filter_map(default_is_no_choice));
     // Those of a run that goes on are known; what is never recorded is not.
     let resumes = options.records.as_ref().is_some_and(Asked::resumes);
     let known = |flag: &Flag| resumes && flag.spec.is_recorded();
@@ -127,13 +127,33 @@ fn from_texts(flag: &Flag, texts: &[OsString], variable: Option<&str>) -> Result
     })
 }
 
+/// Choices that are no values of the type, which the compiler does not know of all types.
+fn choices_are_no_values(flag: &Flag) -> Vec<BadInput> {
+    let (choices, Some(parse)) = (flag.spec.flag.choices, flag.spec.kind.parse) else { return Vec::new() };
+    let refused = |choice: &&&str| guarded(|| (parse.texts)(Given { texts: &[choice.into()], each: false })).err();
+    let wrong = choices.iter().filter_map(|choice| Some((choice, refused(&choice)?)));
+    let told = wrong.map(|(choice, why)| BadInput {
+        message: format!("input `{}` has a choice that is no `{}`", flag.spec.name, flag.spec.kind.name),
+        input: Some(flag.spec.name.to_owned()),
+        found: Some(format!("`{choice}`, one of its `choices`")),
+        why: Some(why),
+        help: Some("this is a mistake in the workflow file: each of `choices` must be a value of the type".to_owned()),
+        ..BadInput::default()
+    });
+    told.collect()
+}
+
 /// A default that is none of the choices, which the compiler cannot know of all Rust.
 fn default_is_no_choice(flag: &Flag) -> Option<BadInput> {
     let default = flag.spec.default.filter(|_| !flag.spec.flag.choices.is_empty())?;
     let mut json = Vec::new();
     let written =
         guarded(|| flag.spec.kind.to_json.map(|write| write(&default(), &mut json).is_ok()).ok_or_else(String::new));
-    let text: String = written.ok().filter(|written| *written).and_then(|_| serde_json::from_slice(&json).ok())?;
+    let json = written.ok().filter(|written| *written).and_then(|_| String::from_utf8(json).ok())?;
+    let text = serde_json::from_str::<String>(&json).unwrap_or(json);
+    if text == "null" {
+        return None;
+    }
     chosen(flag, &text).err().map(|why| BadInput {
         help: Some("this is a mistake in the workflow file: its `default` must be one of its `choices`".to_owned()),
         ..unfit(flag, format!("`{}`, its default", shortened(&text)), why)
