@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tea_runtime::ItemFailure;
 
 tea_runtime::include_workflow!("sweep.yaml", main = false);
+tea_runtime::include_workflow!("sweep_calls.yaml", main = false);
 
 /// Not `Clone`.
 #[derive(Serialize, Deserialize)]
@@ -21,6 +22,7 @@ impl fmt::Display for Mode {
     }
 }
 
+static COMBINED: AtomicUsize = AtomicUsize::new(0);
 static MULTIPLIED: AtomicUsize = AtomicUsize::new(0);
 static SIZED: AtomicUsize = AtomicUsize::new(0);
 
@@ -31,6 +33,15 @@ fn length(mode: &Mode) -> u32 {
 fn multiply(k: u32, length: u32) -> u32 {
     MULTIPLIED.fetch_add(1, Ordering::SeqCst);
     k * length
+}
+
+fn product_of(k: u32, length: u32) -> u32 {
+    k * length
+}
+
+fn combined(k: u32, mode: &Mode) -> String {
+    COMBINED.fetch_add(1, Ordering::SeqCst);
+    format!("{k}{mode}")
 }
 
 fn size(path: &Path, factor: u64) -> std::io::Result<u64> {
@@ -73,4 +84,21 @@ fn every_combination_is_an_item_and_is_known_by_its_values() {
     assert_eq!((got.all.len(), got.counted.len(), got.nested.len()), (0, 0, 0));
     let got = sweep::builder().all_on_threads().run(sweep::Input::new(vec![1], modes(&["a"]))).unwrap();
     assert_eq!(got.all, ["0:1a0", "1:1a1"]);
+}
+
+/// Each combination may run a workflow, and the cache knows it by its values, wherever it is in the list.
+#[test]
+fn combinations_run_workflows_and_are_kept_in_the_cache() {
+    let state = tempfile::tempdir().unwrap();
+    let run = |ks: Vec<u32>, names: &[&str]| {
+        let input = sweep_calls::Input::new(ks, modes(names));
+        let output = sweep_calls::builder().state_dir(state.path()).run(input).unwrap();
+        (output.called, output.cached, output.kept, COMBINED.swap(0, Ordering::SeqCst))
+    };
+    let (called, cached, kept, combined) = run(vec![1, 2], &["a", "bb"]);
+    assert_eq!((&called, &kept, combined), (&vec![1, 2, 2, 4], &called, 4));
+    assert_eq!(cached, ["1a", "1bb", "2a", "2bb"]);
+    let (called, cached, kept, combined) = run(vec![2, 3], &["bb", "a"]);
+    assert_eq!((&called, &kept, combined), (&vec![4, 2, 6, 3], &called, 2), "(3, bb) and (3, a)");
+    assert_eq!(cached, ["2bb", "2a", "3bb", "3a"]);
 }
