@@ -6,6 +6,7 @@
 //! | `executor` | the strategy as the engine sees it |
 //! | `frame`, `message` | the protocol between parent and worker |
 //! | `spawn`, `group`, `loss` | starting a process, ending it with its group, and interpreting its end |
+//! | `remains` | telling when nothing is left of an agent and its workers |
 //! | `pause` | stopping workers with the program |
 //! | `worker` | the worker's side, from its start to its end |
 //! | `pool` | the parent's side: queue, workers, deadlines |
@@ -22,6 +23,7 @@ pub(crate) mod message;
 pub(crate) mod pacing;
 mod pause;
 pub(crate) mod pool;
+pub(crate) mod remains;
 mod spawn;
 pub(crate) mod worker;
 

@@ -17,6 +17,7 @@ use rustix::{io::ioctl_fionbio, net::sockopt::set_socket_send_buffer_size};
 use super::{
     group::Group,
     identity::{self, Entry},
+    remains,
 };
 
 /// The program that is started as a worker.
@@ -95,6 +96,7 @@ impl Program {
             .args(&self.arguments)
             .env(identity::MARK, identity::child_mark())
             .env_remove(identity::AGENT_MARK)
+            .envs(remains::variable())
             .env("RAYON_NUM_THREADS", self.threads.to_string())
             .stdin(theirs.try_clone()?)
             .stdout(their_answers)

@@ -55,7 +55,7 @@ fn start(file: &PoolFile, most: Option<usize>) -> Result<Arc<Pool>, Box<Failure>
         }
     };
     let failed = |error: io::Error| Box::new(Failure::new(FailureKind::Error, error.to_string()));
-    Pool::new(&slots, launcher, most).map_err(failed)
+    Pool::new(&slots, launcher, most, file.terms).map_err(failed)
 }
 
 impl std::fmt::Debug for RemoteExecutor {

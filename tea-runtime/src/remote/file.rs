@@ -4,6 +4,7 @@ use std::{
     fmt, fs, io,
     num::NonZeroU32,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use toml::{
@@ -11,12 +12,16 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+use super::lease::Terms;
+
 /// A pool of hosts, as a pool file describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolFile {
     pub(crate) engine: Engine,
     /// The number of units that a host runs at once; as many as it has processors if it is not given.
     pub(crate) slots: Option<NonZeroU32>,
+    /// How long a host may be silent.
+    pub(crate) terms: Terms,
 }
 
 /// What starts agents.
@@ -116,7 +121,7 @@ impl PoolFile {
             }
             _ => return Err(Wrong(at, format!("there is no engine `{name}`{}", nearest(&name, &["ssh", "command"])))),
         };
-        Ok(Self { engine, slots: slots(&top)? })
+        Ok(Self { engine, slots: slots(&top)?, terms: terms(&top)? })
     }
 }
 
@@ -147,7 +152,7 @@ fn command(top: &Entries<'_>) -> Result<Engine, Wrong> {
         return Err(Wrong(value.span().start, message.to_owned()));
     }
     entries.only(&["launch"])?;
-    top.only(&["engine", "hosts", "slots", "command"])?;
+    top.only(&["engine", "hosts", "slots", "network", "command"])?;
     Ok(Engine::Command { hosts, launch })
 }
 
@@ -181,7 +186,7 @@ fn ssh(top: &Entries<'_>) -> Result<Engine, Wrong> {
         Some(value) => binary(value)?,
         None => true,
     };
-    top.only(&["engine", "slots", "ssh", "host"])?;
+    top.only(&["engine", "slots", "network", "ssh", "host"])?;
     Ok(Engine::Ssh { hosts, stage })
 }
 
@@ -202,6 +207,23 @@ fn binary(value: &Spanned<DeValue<'_>>) -> Result<bool, Wrong> {
     };
     entries.only(&["binary"])?;
     Ok(stage)
+}
+
+/// How long a host may be silent: `heartbeat` and `lease` of `[network]`.
+fn terms(top: &Entries<'_>) -> Result<Terms, Wrong> {
+    let Some(value) = top.get("network") else { return Ok(Terms::default()) };
+    let not_table = || Wrong(value.span().start, "`network` is a table: `[network]`".to_owned());
+    let entries = Entries::of(value.get_ref().as_table().ok_or_else(not_table)?, value.span().start, "[network]");
+    let time = |name: &str, otherwise: Duration| match entries.text(name)? {
+        None => Ok(otherwise),
+        Some((text, at)) => humantime::parse_duration(&text)
+            .map_err(|_| Wrong(at, format!("`{name}` is a time, as \"5s\" or \"2m\", and not \"{text}\""))),
+    };
+    let default = Terms::default();
+    let terms = Terms { heartbeat: time("heartbeat", default.heartbeat)?, lease: time("lease", default.lease)? };
+    entries.only(&["heartbeat", "lease"])?;
+    terms.check().map_err(|wrong| Wrong(value.span().start, wrong))?;
+    Ok(terms)
 }
 
 /// `slots`, if that is a number.
@@ -229,8 +251,7 @@ struct Entries<'a> {
 }
 
 /// Entries of the design that this version does not have.
-const NOT_YET: &[&str] =
-    &["idle", "slurm", "network", "cancel", "walltime", "binary", "before", "env", "files", "heartbeat"];
+const NOT_YET: &[&str] = &["idle", "slurm", "listen", "cancel", "walltime", "binary", "before", "env", "files"];
 
 impl<'a> Entries<'a> {
     fn of(table: &'a DeTable<'a>, at: usize, name: &'static str) -> Self {
@@ -296,7 +317,8 @@ mod tests {
         let file = PoolFile::parse(GOOD).ok().unwrap();
         let [hosts, slots] = [2, 3].map(|number| NonZeroU32::new(number).unwrap());
         let launch = ["sh", "-c", "{agent}"].map(str::to_owned).to_vec();
-        assert_eq!(file, PoolFile { engine: Engine::Command { hosts, launch }, slots: Some(slots) });
+        let terms = Terms::default();
+        assert_eq!(file, PoolFile { engine: Engine::Command { hosts, launch }, slots: Some(slots), terms });
         assert_eq!(PoolFile::parse(&GOOD.replace("slots = 3", "slots = \"cpus\"")).ok().unwrap().slots, None);
     }
 
@@ -324,6 +346,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn times_of_the_network_are_read_and_must_fit() {
+        let read = |network: &str| PoolFile::parse(&format!("{GOOD}[network]\n{network}\n")).map(|file| file.terms);
+        let seconds = |heartbeat, lease| {
+            let [heartbeat, lease] = [heartbeat, lease].map(Duration::from_secs);
+            Terms { heartbeat, lease }
+        };
+        assert_eq!(read("heartbeat = \"1s\"\nlease = \"2m\"").ok(), Some(seconds(1, 120)));
+        assert_eq!(read("lease = \"1h\"").ok(), Some(seconds(5, 3600)));
+        for (network, says) in [
+            ("lease = \"9s\"", "`lease` is 9s, which is less than three times the `heartbeat` of 5s"),
+            ("heartbeat = 5", "`heartbeat` is a text in quotes"),
+            ("lease = \"long\"", "`lease` is a time, as \"5s\" or \"2m\", and not \"long\""),
+            ("lease = \"20ms\"\nheartbeat = \"1ms\"", "`heartbeat` is 1ms, which is too short: at least 10ms"),
+            ("leese = \"9s\"", "there is no entry `leese` in `[network]`: did you mean `lease`?"),
+            ("listen = \"auto\"", "`listen` in `[network]` is not supported yet"),
+        ] {
+            let Err(Wrong(_, wrong)) = read(network) else { panic!("{network}") };
+            assert!(wrong.contains(says), "{network}\n{wrong}\n{says}");
+        }
+    }
+
     const SSH: &str =
         "engine = \"ssh\"\nslots = 4\n[[ssh.host]]\nname = \"n1\"\n[[ssh.host]]\nname = \"n2\"\nslots = 8\n";
 
@@ -332,7 +376,8 @@ mod tests {
         let host = |name: &str, slots| SshHost { name: name.to_owned(), slots: NonZeroU32::new(slots) };
         let engine = |stage| Engine::Ssh { hosts: vec![host("n1", 0), host("n2", 8)], stage };
         let read = |text: &str| PoolFile::parse(text).ok().unwrap();
-        assert_eq!(read(SSH), PoolFile { engine: engine(true), slots: NonZeroU32::new(4) });
+        let terms = Terms::default();
+        assert_eq!(read(SSH), PoolFile { engine: engine(true), slots: NonZeroU32::new(4), terms });
         assert_eq!(read(&format!("{SSH}[host]\nbinary = \"shared\"\n")).engine, engine(false));
     }
 

@@ -17,12 +17,14 @@ use crate::{
     },
     failure::{ExitStatus, Failure},
     plan::Place,
-    process::message::Run,
+    process::{message::Run, remains::PipeId},
     timer::nanos,
 };
 
+use super::lease::Terms;
+
 /// The version of the protocol, incremented with every change of a message or of the frames.
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 
 /// A message to an agent.
 #[derive(Debug, Serialize, Deserialize)]
@@ -42,6 +44,8 @@ pub(crate) enum ToAgent<'a> {
     Cancel { unit: u64, sibling: bool },
     /// The answer to [`FromAgent::Breaker`] number `ask`.
     Breaker { ask: u64, answer: BreakerAnswer },
+    /// The lease is granted that was asked for with [`FromAgent::Lease`].
+    Lease { asked: Duration },
     /// Answer at once.
     Ping,
     /// There will be no more units. The agent ends its workers and itself.
@@ -57,6 +61,8 @@ pub(crate) struct Setup {
     pub(crate) most: Option<u32>,
     /// The program's current directory, which must be there.
     pub(crate) folder: Vec<u8>,
+    /// For how long it may run what it is given, without being heard of.
+    pub(crate) terms: Terms,
 }
 
 /// A unit to run. It is followed by the values that it reads, and then by its items.
@@ -87,6 +93,8 @@ pub(crate) enum FromAgent {
     Ready { slots: u32 },
     /// The answer to [`Setup`]: it cannot run anything, for this reason.
     Unable { why: String },
+    /// It asks for its lease, at this moment by its own clock.
+    Lease { asked: Duration },
     /// The answer to [`ToAgent::Ping`].
     Pong,
     /// Something happened in a run, or on the way of this unit.
@@ -104,6 +112,8 @@ pub(crate) struct Hello {
     /// [`identity::fingerprint`](crate::process::identity::fingerprint), which is the same only for the same file.
     pub(crate) fingerprint: u64,
     pub(crate) pid: u32,
+    /// Its standard error, which its workers hold too.
+    pub(crate) stderr: Option<PipeId>,
 }
 
 /// The end of a unit. It is followed by the messages of its workers about the ends of its parts.

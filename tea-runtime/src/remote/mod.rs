@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `file`, `example` | the pool file, and how one may look |
 //! | `executor` | the strategy as the engine sees it |
+//! | `lease` | how long an agent may run what it was given |
 //! | `message` | the protocol between a program and its agents |
 //! | `launch` | starting an agent: its command line, and the process that leads to it |
 //! | `pool` | the program's side: queue, hosts, which unit goes where |
@@ -20,6 +21,7 @@ pub(crate) mod example;
 mod executor;
 mod file;
 mod launch;
+mod lease;
 mod message;
 mod pool;
 

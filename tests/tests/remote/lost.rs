@@ -73,19 +73,3 @@ fn a_program_that_is_interrupted_ends_its_hosts() {
     running.signal(Signal::INT);
     assert_eq!(running.finish().code, Some(130));
 }
-
-#[test]
-fn an_agent_that_is_stopped_is_told_of_and_goes_on_later() {
-    let stage = Stage::new(1, 1);
-    stage.hold(0);
-    let running = stage.items(3).start();
-    let agent = stage.begun(&running, &[0])[0].agent;
-    process::signal(agent, Signal::STOP).unwrap();
-    stage.release(0);
-    wait_for("the warning", || {
-        running.stderr().contains("host `host 1`: nothing was heard of it for 30 s").then_some(())
-    });
-    process::signal(agent, Signal::CONT).unwrap();
-    assert_eq!(running.finish().json()["out"], serde_json::json!(squares(3)));
-    assert_eq!(stage.noted("end").len(), 3);
-}

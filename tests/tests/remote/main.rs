@@ -1,6 +1,8 @@
 //! Branches with `remote`, through agents that a command line starts on this machine.
 
+mod leases;
 mod lost;
+mod network;
 mod rows;
 mod same;
 mod ssh;
@@ -37,11 +39,31 @@ impl Stage {
 
     /// The same, with agents that a script starts.
     fn with(hosts: u32, slots: u32, script: &str) -> Self {
+        Self::launching(hosts, slots, |_| ["sh", "-c", script].map(str::to_owned).into())
+    }
+
+    /// The same, with agents behind a network that can be disturbed.
+    fn behind_a_network(hosts: u32, slots: u32) -> Self {
+        Self::launching(hosts, slots, |folder| {
+            [env!("CARGO_BIN_EXE_proxy"), folder, "sh", "-c", "{agent}"].map(str::to_owned).into()
+        })
+    }
+
+    /// The same, with agents that a command starts which may know this folder.
+    fn launching(hosts: u32, slots: u32, command: impl FnOnce(&str) -> Vec<String>) -> Self {
         let stage = Self(tempfile::tempdir().unwrap());
-        let launch = format!("[\"sh\", \"-c\", {script:?}]");
-        let text = format!("engine = \"command\"\nhosts = {hosts}\nslots = {slots}\n[command]\nlaunch = {launch}\n");
+        let launch = command(stage.0.path().to_str().unwrap());
+        let text = format!("engine = \"command\"\nhosts = {hosts}\nslots = {slots}\n[command]\nlaunch = {launch:?}\n");
         fs::write(stage.path("pool.toml"), text).unwrap();
         stage
+    }
+
+    /// The same with these times.
+    fn times(self, heartbeat: &str, lease: &str) -> Self {
+        let text = fs::read_to_string(self.path("pool.toml")).unwrap();
+        let network = format!("[network]\nheartbeat = \"{heartbeat}\"\nlease = \"{lease}\"\n");
+        fs::write(self.path("pool.toml"), text + &network).unwrap();
+        self
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -58,12 +80,22 @@ impl Stage {
         self.program("items").arg("--folder").arg(self.0.path()).arg(format!("--count={count}"))
     }
 
+    /// Gives this order.
+    fn order(&self, name: &str) {
+        fs::write(self.path(name), "").unwrap();
+    }
+
+    /// Takes an order back.
+    fn withdraw(&self, name: &str) {
+        fs::remove_file(self.path(name)).unwrap();
+    }
+
     fn hold(&self, item: u64) {
-        fs::write(self.path(&format!("hold-{item}")), "").unwrap();
+        self.order(&format!("hold-{item}"));
     }
 
     fn release(&self, item: u64) {
-        fs::remove_file(self.path(&format!("hold-{item}"))).unwrap();
+        self.withdraw(&format!("hold-{item}"));
     }
 
     fn notes(&self) -> Vec<Note> {
@@ -79,6 +111,28 @@ impl Stage {
     /// The items of which there is such a note, in order.
     fn noted(&self, what: &str) -> Vec<u64> {
         self.notes().into_iter().filter(|note| note.what == what).map(|note| note.item).collect()
+    }
+
+    /// Checks that no two attempts at an item were ever alive at once: when another one has said something, the one before it says
+    /// nothing more. Gives how many there were of each.
+    fn attempts(&self, count: u64) -> Vec<usize> {
+        let mut attempts = vec![Vec::new(); usize::try_from(count).unwrap()];
+        for note in self.notes() {
+            let attempts: &mut Vec<(u32, u32)> = &mut attempts[usize::try_from(note.item).unwrap()];
+            let attempt = (note.agent, note.worker);
+            if attempts.last() != Some(&attempt) {
+                assert!(!attempts.contains(&attempt), "{note:?} was alive beside {attempts:?}");
+                attempts.push(attempt);
+            }
+        }
+        attempts.iter().map(Vec::len).collect()
+    }
+
+    /// Waits until an item has begun under another agent than this.
+    fn begun_elsewhere(&self, running: &Running, item: u64, than: u32) -> Note {
+        wait_for(&format!("another attempt at item {item}\n{}", running.stderr()), || {
+            self.notes().into_iter().find(|note| note.what == "begin" && note.item == item && note.agent != than)
+        })
     }
 
     /// Waits until these items have begun. Gives where they run.

@@ -65,7 +65,7 @@ fn a_host_that_sees_the_same_files_is_sent_no_program() {
 #[test]
 fn a_connection_that_is_cut_ends_the_agent_and_its_work_goes_on_elsewhere() {
     let Some(hosts) = Hosts::start(&[Host::new("n1"), Host::new("n2")]) else { return };
-    let stage = stage(&["n1", "n2"], 2);
+    let stage = stage(&["n1", "n2"], 2).times("100ms", "1s");
     (0..4).for_each(|item| stage.hold(item));
     let running = items(&stage, &hosts, 100).start();
     let notes = stage.begun(&running, &[0, 1, 2, 3]);

@@ -113,6 +113,9 @@ impl FrameReader {
 
     /// Drops bytes up to the first frame, unless a frame has already been read. Returns the dropped bytes.
     pub(crate) fn skip_noise(&mut self) -> Vec<u8> {
+        if self.arriving.is_some() {
+            return Vec::new();
+        }
         let waiting = &self.buffer[self.start..];
         let found = waiting.windows(MAGIC.len()).position(|window| window == MAGIC);
         // The start of a magic at the end must be kept.

@@ -121,6 +121,23 @@ fn row_24_a_large_frame_is_cut_or_damaged() {
     assert_eq!(read(&damaged, 9_000), Err(Some(FrameError::Payload)));
 }
 
+#[test]
+fn noise_before_a_frame_that_comes_in_pieces_is_skipped_and_the_frame_is_not() {
+    let bytes = [b"welcome\n".to_vec(), frame(3, 0, b"hello\xf7TEhello")].concat();
+    for split in 0..bytes.len() {
+        let mut reader = FrameReader::new(u64::MAX);
+        let mut noise = Vec::new();
+        let (first, rest) = bytes.split_at(split);
+        reader.push(first);
+        noise.extend(reader.skip_noise());
+        assert_eq!(reader.next(), Ok(None), "{split}");
+        reader.push(rest);
+        noise.extend(reader.skip_noise());
+        let found = reader.next().unwrap().expect("it is complete");
+        assert_eq!((noise.as_slice(), &*found.payload), (&b"welcome\n"[..], &b"hello\xf7TEhello"[..]), "{split}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read(payloads in vec(vec(any::<u8>(), 0..300), 0..8), chunk in 1..200_usize) {

@@ -34,6 +34,7 @@ use self::{
 use super::{
     identity,
     message::{FromWorker, Hello, PROTOCOL, Setup},
+    remains,
 };
 use crate::{
     executor::{
@@ -81,6 +82,7 @@ pub(crate) fn serve_on_a_thread() -> ! {
 pub(crate) fn serve() -> ! {
     SERVING.store(true, Ordering::Relaxed);
     show_in_ps();
+    remains::hold().unwrap_or_else(|error| give_up(&format!("its agent is gone: {error}")));
     let streams =
         stdio::take().unwrap_or_else(|error| give_up(&format!("it has no connection to its parent: {error}")));
     let parent = Arc::new(Parent::new(streams));

@@ -4,9 +4,11 @@
 //! gone. It runs none of the user's Rust and decodes no value.
 
 mod breakers;
+mod lease;
 mod outbox;
 mod relayed;
 mod runs;
+mod watchdog;
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use self::{breakers::Asks, outbox::Outbox, runs::Relay};
+use self::{breakers::Asks, lease::Lease, outbox::Outbox, runs::Relay};
 use super::{
     build,
     message::{FromAgent, Hello, PROTOCOL, Setup, ToAgent},
@@ -30,6 +32,7 @@ use crate::{
         frame::FrameReader,
         identity,
         pool::{Options, Pool},
+        remains,
         worker::stdio,
     },
     stderr, user_code,
@@ -67,11 +70,14 @@ pub(crate) fn refuse_unserved_agent() {
 
 fn serve() -> ! {
     user_code::forbid();
+    let lease = Lease::start();
+    let lease = lease.unwrap_or_else(|error| give_up(&format!("it cannot end itself at a given time: {error}")));
     let streams = stdio::take_blocking();
     let (input, output) =
         streams.unwrap_or_else(|error| give_up(&format!("it has no connection to its program: {error}")));
     let outbox = Outbox::start(File::from(output), || end(0));
-    let hello = Hello { protocol: PROTOCOL, fingerprint: identity::fingerprint(), pid: std::process::id() };
+    let (fingerprint, stderr) = (identity::fingerprint(), remains::offer());
+    let hello = Hello { protocol: PROTOCOL, fingerprint, pid: std::process::id(), stderr };
     outbox.send(&FromAgent::Hello(hello), Vec::new());
     let mut frames = FrameReader::new(u64::MAX >> 1);
     let mut agent: Option<Agent> = None;
@@ -88,7 +94,10 @@ fn serve() -> ! {
             };
             let (message, values) = wire::read::<ToAgent<'_>>(&frame.payload).unwrap_or_else(|error| give_up(&error));
             match (message, &mut agent) {
-                (ToAgent::Setup(setup), None) => agent = Some(Agent::new(&setup, &outbox)),
+                (ToAgent::Setup(setup), None) => agent = Some(Agent::new(&setup, &outbox, &lease)),
+                (ToAgent::Lease { asked }, _) => {
+                    lease.granted(asked).unwrap_or_else(|error| give_up(&format!("its lease cannot go on: {error}")));
+                }
                 (ToAgent::Identify, _) => {
                     let build = build::id();
                     let build = build.unwrap_or_else(|error| give_up(&format!("its own file cannot be read: {error}")));
@@ -124,7 +133,7 @@ struct Agent {
 }
 
 impl Agent {
-    fn new(setup: &Setup, outbox: &Arc<Outbox>) -> Self {
+    fn new(setup: &Setup, outbox: &Arc<Outbox>, lease: &Arc<Lease>) -> Self {
         let slots = setup.slots.map_or_else(parallelism, |slots| slots as usize);
         let slots = slots.min(setup.most.map_or(usize::MAX, |most| most as usize)).max(1);
         let unable = |why: String| -> ! {
@@ -141,6 +150,8 @@ impl Agent {
         let pool = Pool::new(Options { max_workers: slots, program: None, handshake: HANDSHAKE })
             .unwrap_or_else(|error| unable(error.to_string()));
         let _ = POOL.set(Arc::clone(&pool));
+        // This comes first: from then on, the program counts.
+        lease.begin(setup.terms, outbox).unwrap_or_else(|error| unable(format!("it cannot keep a lease: {error}")));
         outbox.send(&FromAgent::Ready { slots: u32::try_from(slots).unwrap_or(u32::MAX) }, Vec::new());
         Self {
             pool,
@@ -175,7 +186,7 @@ impl Agent {
                 self.runs.values().for_each(|relay| relay.cancel(unit, reason));
             }
             ToAgent::Breaker { ask, answer } => self.asks.answered(ask, answer),
-            ToAgent::Goodbye | ToAgent::Identify | ToAgent::Ping => {}
+            ToAgent::Goodbye | ToAgent::Identify | ToAgent::Ping | ToAgent::Lease { .. } => {}
         }
         Ok(())
     }

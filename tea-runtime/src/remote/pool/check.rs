@@ -95,7 +95,7 @@ impl Pool {
     }
 
     fn check_host(self: &Arc<Self>, at: usize) -> Result<Found, String> {
-        let (_, why) = host::life(self, at);
+        let host::End { why, .. } = host::life(self, at);
         let inner = self.lock();
         let host = &inner.hosts[at];
         match (&host.load.stage, &host.check) {

@@ -1,6 +1,9 @@
 //! Handles messages of agents.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{Pool, outbox::Outbox, state::Stage};
 use crate::{
@@ -34,6 +37,7 @@ impl Pool {
         match message {
             FromAgent::Hello(_) | FromAgent::Build(_) => return Err("it said hello twice".to_owned()),
             FromAgent::Ready { slots } => self.ready(at, slots as usize),
+            FromAgent::Lease { asked } => self.grant(at, asked),
             FromAgent::Pong => {
                 let outbox = self.lock().look(at);
                 if let Some(outbox) = outbox {
@@ -52,15 +56,43 @@ impl Pool {
 
     fn ready(self: &Arc<Self>, at: usize, slots: usize) {
         let mut inner = self.lock();
-        if inner.closing {
+        if inner.closing || inner.hosts[at].side.is_none() {
             return;
         }
-        (inner.hosts[at].load.stage, inner.hosts[at].load.slots) = (Stage::Ready, slots.max(1));
+        let host = &mut inner.hosts[at];
+        (host.load.stage, host.load.slots) = (Stage::Ready, slots.max(1));
+        // Its first lease has started already.
+        host.over = Some(self.terms.over(Instant::now()));
         let look = inner.look(at);
         self.more(inner);
         if let Some(outbox) = look {
             self.flush(&[(at, outbox)]);
         }
+    }
+
+    /// An agent asks for its lease.
+    fn grant(&self, at: usize, asked: Duration) {
+        let mut inner = self.lock();
+        let host = &mut inner.hosts[at];
+        // Nothing is granted to an agent that cannot be told so.
+        let Some(side) = &host.side else { return };
+        host.over = Some(self.terms.over(Instant::now()));
+        let outbox = Arc::clone(&side.outbox);
+        drop(inner);
+        outbox.add(&ToAgent::Lease { asked });
+        self.flush(&[(at, outbox)]);
+    }
+
+    /// A host has been silent for a while, or is not any more.
+    pub(super) fn silent(self: &Arc<Self>, at: usize, silent: bool) {
+        let mut inner = self.lock();
+        let stage = &mut inner.hosts[at].load.stage;
+        match (&*stage, silent) {
+            (Stage::Ready, true) => *stage = Stage::Silent,
+            (Stage::Silent, false) => *stage = Stage::Ready,
+            _ => return,
+        }
+        self.more(inner);
     }
 
     /// Gives out what waits, and starts further hosts for what is left.

@@ -14,10 +14,11 @@ use rustix::{
     process::Signal,
 };
 
-use super::{Pool, Side, check::Check, dials::Dial, outbox::Outbox, state::Stage};
+use super::{Pool, Side, check::Check, dials::Dial, outbox::Outbox};
 use crate::{
     executor::{message::Note, wire},
     failure::ExitStatus,
+    panic::guard,
     process::{
         frame::FrameReader,
         group::Group,
@@ -25,10 +26,12 @@ use crate::{
         loss::signal_name,
         pacing::{KILLED, start_delay},
         pool::output::Output,
+        remains::PipeId,
     },
     remote::{
         build,
         launch::{Connection, NOT_THERE, way_out},
+        lease::Terms,
         message::{FromAgent, Hello, PROTOCOL, Setup, ToAgent},
     },
     user_code,
@@ -49,54 +52,72 @@ const ENDING: Duration = Duration::from_secs(1);
 /// How often it is looked for the end of a process where the system does not report it.
 const ENDED_LOOK: Duration = Duration::from_millis(50);
 
-/// How long an agent that has nothing to say is left alone.
-const HEARTBEAT: Duration = Duration::from_secs(5);
-
-/// How often it is said that nothing is heard of an agent. The command that starts it may have to wait for a machine, and one that
-/// is there may be stopped for a while: neither is an error.
-const SILENCE: Duration = Duration::from_secs(30);
+/// How often it is said that an agent has not come yet. The command that starts it may have to wait for a machine.
+const NOT_YET: Duration = Duration::from_secs(30);
 
 /// Runs agents on a host, one after the other, until the host is not needed or cannot be used.
 pub(super) fn run(pool: &Arc<Pool>, at: usize) {
-    user_code::forbid();
+    let outcome = guard(|| {
+        user_code::forbid();
+        lives(pool, at);
+    });
+    if let Err(panic) = outcome {
+        // Everything that it held has been dropped: the connection is closed, and the command is killed.
+        let why = format!("the thread that looks after it panicked: {}", panic.message);
+        pool.unfenced(at);
+        while let Some(over) = pool.unfenced_until(at) {
+            pause(pool, at, over);
+        }
+        pool.lock().unusable(at, why.clone());
+        pool.gone(at, &End::unserved(why));
+    }
+}
+
+fn lives(pool: &Arc<Pool>, at: usize) {
     let mut failed = 0;
     loop {
-        let (served, why) = life(pool, at);
-        failed = if served { 0 } else { failed + 1 };
+        let end = life(pool, at);
+        failed = if end.served { 0 } else { failed + 1 };
         if failed >= FAILED_STARTS {
-            pool.lock().unusable(at, why.clone());
+            pool.lock().unusable(at, end.why.clone());
         }
-        if !pool.gone(at, served, &why) {
+        if !pool.gone(at, &end) {
             return;
         }
         // Until then, it may be closed.
         let until = Instant::now() + start_delay(failed);
-        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        while Instant::now() < until {
             if pool.lock().closing {
                 return;
             }
-            wait(&[PollFd::from_borrowed_fd(pool.wakes[at].read.as_fd(), PollFlags::IN)], Some(left));
-            pool.wakes[at].clear();
+            pause(pool, at, until);
         }
     }
 }
 
-/// The life of an agent. Returns whether it was ready at some time, and why it ended.
-pub(super) fn life(pool: &Arc<Pool>, at: usize) -> (bool, String) {
+/// Waits until then, or until it is woken.
+fn pause(pool: &Pool, at: usize, until: Instant) {
+    let left = until.saturating_duration_since(Instant::now());
+    wait(&[PollFd::from_borrowed_fd(pool.wakes[at].read.as_fd(), PollFlags::IN)], Some(left));
+    pool.wakes[at].clear();
+}
+
+/// The life of an agent, until nothing that it was given can be running there any more.
+pub(super) fn life(pool: &Arc<Pool>, at: usize) -> End {
     let mut staged = false;
     loop {
-        let Some(dial) = pool.dials.dial() else { return (false, String::new()) };
+        let Some(dial) = pool.dials.dial() else { return End::unserved(String::new()) };
         match pool.launcher.start(at).map(|connection| agent(pool, at, connection, dial)) {
-            Err(error) => return (false, error.to_string()),
+            Err(error) => return End::unserved(error.to_string()),
             Ok(End { served: false, exit: Some(ExitStatus::Code(NOT_THERE)), .. }) if !staged => staged = true,
-            Ok(End { served, why, .. }) => return (served, why),
+            Ok(end) => return end,
         }
         match pool.launcher.stage(at) {
-            None => return (false, "its program is not there".to_owned()),
-            Some(Err(error)) => return (false, error.to_string()),
+            None => return End::unserved("its program is not there".to_owned()),
+            Some(Err(error)) => return End::unserved(error.to_string()),
             Some(Ok(connection)) => {
                 if let Err(why) = stage(pool, at, connection) {
-                    return (false, why);
+                    return End::unserved(why);
                 }
             }
         }
@@ -133,11 +154,19 @@ fn stage(pool: &Arc<Pool>, at: usize, connection: Connection) -> Result<(), Stri
 }
 
 /// How the life of an agent ended.
-struct End {
+pub(super) struct End {
     /// Whether it was ready at some time.
-    served: bool,
-    why: String,
+    pub(super) served: bool,
+    pub(super) why: String,
+    /// Whether the program itself was away for so long that this may be the reason.
+    pub(super) by_us: bool,
     exit: Option<ExitStatus>,
+}
+
+impl End {
+    fn unserved(why: String) -> Self {
+        Self { served: false, why, by_us: false, exit: None }
+    }
 }
 
 /// The life of an agent on this connection.
@@ -155,8 +184,12 @@ fn agent<'a>(pool: &'a Arc<Pool>, at: usize, connection: Connection, dial: Dial<
         noise: Vec::new(),
         stage: Greeting::Hello,
         dial: Some(dial),
+        provable: false,
+        heard: Instant::now(),
+        woke: None,
     };
     let why = link.serve(&group, ended.as_ref());
+    let served = pool.unfenced(at);
     if why.is_none() {
         // Its exit status says more than its end.
         group.wait(ENDING);
@@ -166,8 +199,10 @@ fn agent<'a>(pool: &'a Arc<Pool>, at: usize, connection: Connection, dial: Dial<
     group.wait(KILLED);
     let exit = group.reap();
     link.drain();
-    let served = pool.lock().hosts[at].load.stage != Stage::Starting;
-    End { served, why: link.tell_end(why, exit, &group), exit }
+    let why = link.tell_end(why, exit, &group);
+    let by_us = link.woke.is_some_and(|woke| woke.elapsed() < pool.terms.lease);
+    link.fence(&why);
+    End { served, why, by_us, exit }
 }
 
 /// `status 3`, or the signal.
@@ -195,38 +230,6 @@ enum Greeting {
     Done,
 }
 
-/// For how long nothing has been heard of an agent.
-struct Silence {
-    since: Instant,
-    /// When it is asked, or this is told, next.
-    due: Instant,
-    told: Instant,
-}
-
-impl Silence {
-    fn new() -> Self {
-        let now = Instant::now();
-        Self { since: now, due: now + HEARTBEAT, told: now }
-    }
-
-    fn due(&self) -> Instant {
-        self.due
-    }
-
-    fn ends(&mut self) {
-        *self = Self::new();
-    }
-
-    /// Nothing was heard until `now`. Returns for how many seconds, if that is to be told.
-    fn goes_on(&mut self, now: Instant) -> Option<u64> {
-        self.due = now + HEARTBEAT;
-        (now - self.told >= SILENCE).then(|| {
-            self.told = now;
-            (now - self.since).as_secs()
-        })
-    }
-}
-
 /// The streams of an agent.
 struct Link<'a> {
     pool: &'a Arc<Pool>,
@@ -239,13 +242,18 @@ struct Link<'a> {
     stage: Greeting,
     /// Until it has come.
     dial: Option<Dial<'a>>,
+    /// Whether the agent and its workers hold the pipe of `lines`, so that the end of all of them shows there.
+    provable: bool,
+    /// When something was heard of it last.
+    heard: Instant,
+    /// When this thread ran again after it had not for too long: the program was stopped, or its machine was.
+    woke: Option<Instant>,
 }
 
 impl Link<'_> {
     /// Serves the agent until it ends. Returns why, if its end does not say so.
     fn serve(&mut self, group: &Group, ended: Option<&OwnedFd>) -> Option<String> {
-        let mut goodbye = None;
-        let mut silence = Silence::new();
+        let (mut goodbye, mut told, mut silent) = (None, 0, false);
         loop {
             if goodbye.is_none() && self.is_over() {
                 if !self.greeted() {
@@ -269,32 +277,81 @@ impl Link<'_> {
             if self.outbox.is_waiting() {
                 fds.push(PollFd::from_borrowed_fd(self.outbox.stream(), PollFlags::OUT));
             }
-            let until = goodbye.unwrap_or_else(|| silence.due());
+            let over = self.over();
+            let until = match (goodbye, over) {
+                (Some(goodbye), _) => goodbye,
+                (None, Some(over)) if silent => over,
+                (None, Some(_)) => self.heard + self.pool.terms.patience(),
+                (None, None) => self.heard + NOT_YET * (told + 1),
+            };
             wait(&fds, Some(until.saturating_duration_since(Instant::now())));
             wake.clear();
+            let now = Instant::now();
+            if now > until + self.pool.terms.heartbeat {
+                self.woke = Some(now);
+            }
             self.print();
             match self.receive() {
                 // A command that has ended may have left its streams to others: what it started is not served.
                 Ok(Received::Nothing) if group.has_ended() => return None,
-                Ok(Received::Something) => silence.ends(),
+                Ok(Received::Something) => {
+                    (self.heard, told) = (now, 0);
+                    if std::mem::take(&mut silent) {
+                        self.pool.silent(self.at, false);
+                    }
+                    // What it has said is heard before it is given up.
+                    continue;
+                }
                 Ok(Received::Nothing) => {}
                 Ok(Received::End) => return None,
                 Err(why) => return Some(why),
             }
-            let now = Instant::now();
             if goodbye.is_some_and(|goodbye| goodbye <= now) {
                 return Some("it did not end when it was told to".to_owned());
             }
-            if goodbye.is_none() && silence.due() <= now {
-                if self.greeted() {
-                    self.outbox.add(&ToAgent::Ping);
+            let silence = now - self.heard;
+            match over {
+                Some(over) if over <= now => {
+                    return Some(expired(silence));
                 }
-                if let Some(seconds) = silence.goes_on(now) {
-                    let what = if self.greeted() { "nothing was heard of it" } else { "its agent has not come" };
+                Some(_) if !silent && silence >= self.pool.terms.patience() => {
+                    silent = true;
+                    self.pool.silent(self.at, true);
+                }
+                None if silence >= NOT_YET * (told + 1) => {
+                    told += 1;
                     let way_out = "if its machine is gone, end the process that leads there";
-                    self.warn(&format!("{what} for {seconds} s: {way_out}, which is {}", group.pid()));
+                    let (seconds, pid) = (silence.as_secs(), group.pid());
+                    self.warn(&format!("its agent has not come for {seconds} s: {way_out}, which is {pid}"));
                 }
+                _ => {}
             }
+        }
+    }
+
+    /// When the lease of the agent is over, if it was granted one.
+    fn over(&self) -> Option<Instant> {
+        self.pool.lock().hosts[self.at].over
+    }
+
+    /// Waits until nothing that the agent was given can be running any more: its lease is over, or that is proved before.
+    fn fence(&mut self, why: &str) {
+        let mut told = self.provable;
+        while let Some(over) = self.pool.unfenced_until(self.at) {
+            self.print();
+            if self.provable && self.lines.pipe().is_none() {
+                return;
+            }
+            let left = over.saturating_duration_since(Instant::now());
+            if !std::mem::replace(&mut told, true) {
+                let seconds = tenths(left);
+                self.warn(&format!("{why}; what it had begun runs elsewhere when its lease is over, in {seconds} s"));
+            }
+            let wake = &self.pool.wakes[self.at];
+            let mut fds = vec![PollFd::from_borrowed_fd(wake.read.as_fd(), PollFlags::IN)];
+            fds.extend(self.lines.pipe().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
+            wait(&fds, Some(left));
+            wake.clear();
         }
     }
 
@@ -338,7 +395,8 @@ impl Link<'_> {
         };
         let another = || "another build of this program runs there: put this one in its place".to_owned();
         match (wire::read(&frame.payload).map(|(message, _)| message), self.stage) {
-            (Ok(FromAgent::Hello(Hello { protocol, fingerprint, .. })), Greeting::Hello) => {
+            (Ok(FromAgent::Hello(Hello { protocol, fingerprint, stderr, .. })), Greeting::Hello) => {
+                self.provable = stderr.is_some() && stderr == self.lines.pipe().and_then(PipeId::of);
                 if protocol != PROTOCOL {
                     return Err(another());
                 }
@@ -362,7 +420,8 @@ impl Link<'_> {
         let mut inner = self.pool.lock();
         let folder = inner.folder.clone();
         let host = &mut inner.hosts[self.at];
-        let setup = Setup { slots: host.slots, most: host.share, folder: folder.clone() };
+        let terms = self.pool.terms;
+        let setup = Setup { slots: host.slots, most: host.share, folder: folder.clone(), terms };
         self.outbox.add(&ToAgent::Setup(setup));
         let outbox = Arc::clone(&self.outbox);
         host.side = Some(Side { outbox, known: Vec::new(), views: HashMap::new(), folder });
@@ -392,7 +451,12 @@ impl Link<'_> {
 
     /// Why the agent ended, in words.
     fn tell_end(&mut self, why: Option<String>, exit: Option<ExitStatus>, group: &Group) -> String {
-        let mut said = why.unwrap_or_else(|| {
+        let silence = self.heard.elapsed();
+        let killed = exit == Some(ExitStatus::Signal(Signal::KILL.as_raw()));
+        // The lease started when it was asked for, which was a little before that was heard.
+        let Terms { heartbeat, .. } = self.pool.terms;
+        let expired = (killed && silence + heartbeat >= self.pool.terms.held()).then(|| expired(silence));
+        let mut said = why.or(expired).unwrap_or_else(|| {
             let what = if self.greeted() { "its agent" } else { "the command that starts its agent" };
             match exit {
                 Some(ExitStatus::Code(code)) => format!("{what} ended with status {code}"),
@@ -422,6 +486,16 @@ fn wait(fds: &[PollFd<'_>], limit: Option<Duration>) {
     });
     // What is wrong shows when it is read.
     let _ = poll(&mut fds, limit.as_ref());
+}
+
+/// Why an agent ends that was silent for so long.
+fn expired(silence: Duration) -> String {
+    format!("nothing was heard of it for {} s: its lease is over", tenths(silence))
+}
+
+/// A time in seconds.
+fn tenths(time: Duration) -> String {
+    format!("{:.1}", time.as_secs_f64())
 }
 
 /// The start of what arrived instead of a hello.

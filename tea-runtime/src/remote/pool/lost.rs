@@ -1,19 +1,41 @@
 //! Handles hosts that are lost, and the units that they had.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
-use super::{Pool, state::Stage};
+use super::{Pool, host::End, state::Stage};
 use crate::{cancel::CancelReason, executor::message::Note, failure::cancelled, words::counted};
 
 impl Pool {
-    /// Handles the end of a host's agent: units that had not begun there go to other hosts, and so do those that had, which run
-    /// again. Returns whether the host is needed again.
-    pub(super) fn gone(self: &Arc<Self>, at: usize, served: bool, why: &str) -> bool {
+    /// Until when units of a host whose agent is lost may still be running there. `None` if that time is over, there are none, or
+    /// nobody wants to know.
+    pub(super) fn unfenced_until(&self, at: usize) -> Option<Instant> {
+        let inner = self.lock();
+        let host = &inner.hosts[at];
+        host.over.filter(|over| !inner.closing && !host.in_flight.is_empty() && Instant::now() < *over)
+    }
+
+    /// The connection to a host's agent has ended. What it was given may still be running there, and what waits goes to other hosts.
+    /// Returns whether it was ready at some time.
+    pub(super) fn unfenced(self: &Arc<Self>, at: usize) -> bool {
+        let mut inner = self.lock();
+        let host = &mut inner.hosts[at];
+        host.side.take().iter().for_each(|side| side.outbox.close());
+        let served = host.load.stage != Stage::Starting;
+        if let Stage::Ready | Stage::Silent = host.load.stage {
+            host.load.stage = Stage::Unfenced;
+        }
+        self.start_hosts(&mut inner);
+        served
+    }
+
+    /// Handles the end of a host's agent and of all that it was given: units that had not begun there go to other hosts, and so do
+    /// those that had, which run again. Returns whether the host is needed again.
+    pub(super) fn gone(self: &Arc<Self>, at: usize, end: &End) -> bool {
+        let End { served, why, by_us, .. } = end;
         let mut inner = self.lock();
         let closing = inner.closing;
         let host = &mut inner.hosts[at];
-        host.side.iter().for_each(|side| side.outbox.close());
-        host.side = None;
+        host.over = None;
         let unusable = match &host.load.stage {
             Stage::Unusable(why) => Some(why.clone()),
             _ => None,
@@ -33,7 +55,7 @@ impl Pool {
                 ended.push((queued, cancelled(reason)));
             } else if closing {
                 ended.push((queued, cancelled(CancelReason::Requested)));
-            } else if let Some(failure) = queued.host_lost(&name) {
+            } else if let Some(failure) = queued.host_lost(&name, *by_us) {
                 ended.push((queued, Box::new(failure)));
             } else {
                 (begun, moved) = (begun + u32::from(ran), moved + u32::from(!ran));

@@ -32,6 +32,7 @@ use std::{
     os::unix::ffi::OsStrExt as _,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread::{self, JoinHandle},
+    time::Instant,
 };
 
 pub use self::check::{Found, HostCheck};
@@ -43,7 +44,7 @@ use self::{
     queued::Queued,
     state::{Load, Numbers, Stage, shares, starts},
 };
-use super::{launch::Launcher, message::ToAgent};
+use super::{launch::Launcher, lease::Terms, message::ToAgent};
 use crate::{
     cancel::CancelReason,
     executor::{Unit, UnitId, message::Note, parallelism, run_info::RunInfo},
@@ -54,6 +55,7 @@ use crate::{
 /// Hosts, and the units that they will run.
 pub(crate) struct Pool {
     launcher: Box<dyn Launcher>,
+    terms: Terms,
     dials: Dials,
     inner: Mutex<Inner>,
     /// Wakes the thread of each host.
@@ -90,6 +92,8 @@ struct Host {
     /// By their numbers.
     in_flight: HashMap<u64, Box<Queued>>,
     side: Option<Side>,
+    /// When the lease is over that was granted to its agent last. Until then, its units may be running.
+    over: Option<Instant>,
     /// If it is only looked at.
     check: Option<Check>,
     thread: Option<JoinHandle<()>>,
@@ -112,6 +116,7 @@ impl Pool {
         slots: &[Option<u32>],
         launcher: Box<dyn Launcher>,
         most: Option<usize>,
+        terms: Terms,
     ) -> std::io::Result<Arc<Self>> {
         let host = |(at, share): (usize, Option<u32>)| Host {
             name: launcher.name(at),
@@ -128,6 +133,7 @@ impl Pool {
             life: 0,
             in_flight: HashMap::new(),
             side: None,
+            over: None,
             check: None,
             thread: None,
         };
@@ -145,7 +151,7 @@ impl Pool {
             closing: false,
         };
         let dials = Dials::new(launcher.dials());
-        Ok(Arc::new(Self { launcher, dials, inner: Mutex::new(inner), wakes }))
+        Ok(Arc::new(Self { launcher, terms, dials, inner: Mutex::new(inner), wakes }))
     }
 
     /// The number of units that all hosts together run at once, as far as is known.
@@ -231,13 +237,18 @@ impl Pool {
             drop(inner);
             return queued.fail(&cancelled(reason));
         }
-        let host = inner.hosts.iter().enumerate().find(|(_, host)| host.in_flight.contains_key(&id.get()));
-        let outbox = host.and_then(|(at, host)| Some((at, Arc::clone(&host.side.as_ref()?.outbox))));
+        let host = inner.hosts.iter_mut().enumerate().find(|(_, host)| host.in_flight.contains_key(&id.get()));
+        let Some((at, host)) = host else { return };
+        let Some(side) = &host.side else {
+            // Nobody can be told, and it will not be given to another host.
+            let queued = host.in_flight.remove(&id.get());
+            drop(inner);
+            return queued.into_iter().for_each(|queued| queued.fail(&cancelled(reason)));
+        };
+        let outbox = Arc::clone(&side.outbox);
         drop(inner);
-        if let Some((at, outbox)) = outbox {
-            outbox.add(&ToAgent::Cancel { unit: id.get(), sibling: reason == CancelReason::Sibling });
-            self.flush(&[(at, outbox)]);
-        }
+        outbox.add(&ToAgent::Cancel { unit: id.get(), sibling: reason == CancelReason::Sibling });
+        self.flush(&[(at, outbox)]);
     }
 
     /// Ends all agents and waits for them, with whatever they are running.

@@ -139,7 +139,10 @@ mod tests {
     use std::io::Read as _;
 
     use super::*;
-    use crate::{process::frame::FrameReader, remote::message::Setup};
+    use crate::{
+        process::frame::FrameReader,
+        remote::{lease::Terms, message::Setup},
+    };
 
     #[test]
     fn what_does_not_fit_is_sent_later_and_in_order() {
@@ -148,7 +151,7 @@ mod tests {
         let outbox = Outbox::new(write.into());
         let folders = [vec![1; 10], vec![2; 3 << 20], vec![3; 5]];
         for folder in &folders {
-            let setup = Setup { slots: None, most: None, folder: folder.clone() };
+            let setup = Setup { slots: None, most: None, folder: folder.clone(), terms: Terms::default() };
             outbox.add_with(&ToAgent::Setup(setup), vec![Piece::Written(folder.clone())]);
         }
         let reader = std::thread::spawn(move || {

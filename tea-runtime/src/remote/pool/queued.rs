@@ -122,9 +122,9 @@ impl Queued {
         self.unit.refuse(failure);
     }
 
-    /// Its host is lost. Returns the failure of a unit under which too many were.
-    pub(super) fn host_lost(&mut self, host: &str) -> Option<Failure> {
-        if !std::mem::take(&mut self.begun) {
+    /// Its host is lost, maybe because the program itself was stopped. Returns the failure of a unit under which too many were.
+    pub(super) fn host_lost(&mut self, host: &str, by_us: bool) -> Option<Failure> {
+        if !std::mem::take(&mut self.begun) || by_us {
             return None;
         }
         self.lost.push(host.to_owned());

@@ -11,6 +11,10 @@ pub(crate) enum Stage {
     Starting,
     /// It accepts units.
     Ready,
+    /// Nothing has been heard of it for a while. It gets no units until that changes.
+    Silent,
+    /// Its agent is lost, and what it had been given may still be running there.
+    Unfenced,
     /// It cannot be used, for this reason.
     Unusable(String),
 }

@@ -17,6 +17,7 @@ use crate::{
     },
     remote::{
         launch::{Connection, spawn},
+        lease::Terms,
         message::{Done, FromAgent, Hello, News, PROTOCOL},
     },
 };
@@ -40,7 +41,7 @@ impl Launcher for Says {
 fn found(bytes: &[u8]) -> Result<Found, String> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
-    let pool = Pool::new(&[Some(3)], Box::new(Says(file)), None).unwrap();
+    let pool = Pool::new(&[Some(3)], Box::new(Says(file)), None, Terms::default()).unwrap();
     let found = pool.check().remove(0).found;
     pool.close();
     found
@@ -64,7 +65,7 @@ fn message(message: &FromAgent) -> (u8, Vec<u8>) {
 }
 
 fn hello(protocol: u32) -> (u8, Vec<u8>) {
-    message(&FromAgent::Hello(Hello { protocol, fingerprint: identity::fingerprint(), pid: 1 }))
+    message(&FromAgent::Hello(Hello { protocol, fingerprint: identity::fingerprint(), pid: 1, stderr: None }))
 }
 
 /// An agent that says this after its hello, and answers twenty times.

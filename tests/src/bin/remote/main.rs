@@ -4,7 +4,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    process::ExitCode,
+    process::{Command, ExitCode},
     time::Duration,
 };
 
@@ -12,6 +12,7 @@ use tea_runtime::include_workflow;
 use tests::trace;
 
 include_workflow!("items.yaml", main = false);
+include_workflow!("large.yaml", main = false);
 include_workflow!("nested.yaml", main = false);
 include_workflow!("refused.yaml", main = false);
 
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     tea_runtime::init();
     match std::env::var("FLOW").unwrap_or_default().as_str() {
         "items" => items::main(),
+        "large" => large::main(),
         "nested" => nested::main(),
         other => panic!("no workflow {other}"),
     }
@@ -51,11 +53,32 @@ fn visit(folder: &Path, item: u64) -> io::Result<u64> {
     let note =
         |what: &str| trace::note(&folder.join("log"), &format!("{what} {item} {} {}", above(), std::process::id()));
     note("begin")?;
-    while folder.join(format!("hold-{item}")).exists() || folder.join("hold").exists() {
+    // A program that the item runs may be what works.
+    let child = folder.join("child").exists().then(|| {
+        let script = "while :; do echo \"alive $1 $2 $3\" >> \"$0\"; sleep 0.01; done";
+        let mut child = Command::new("sh");
+        child.arg("-c").arg(script).arg(folder.join("log"));
+        child.args([item.to_string(), above().to_string(), std::process::id().to_string()]).spawn()
+    });
+    let ticks = folder.join("ticks").exists();
+    while folder.join(format!("hold-{item}")).exists() {
+        if ticks {
+            note("alive")?;
+        }
         std::thread::sleep(Duration::from_millis(2));
+    }
+    if let Some(mut child) = child.transpose()? {
+        child.kill()?;
+        child.wait()?;
     }
     note("end")?;
     Ok(item * item)
+}
+
+/// As many bytes as an item of that size gives.
+fn many(folder: &Path, item: u64, megabytes: usize) -> io::Result<Vec<u8>> {
+    visit(folder, item)?;
+    Ok(vec![u8::try_from(item % 251).unwrap_or_default(); megabytes << 20])
 }
 
 /// Notes when an item begins and ends, with its process.

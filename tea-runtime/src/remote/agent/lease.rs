@@ -1,0 +1,73 @@
+//! The lease of this agent. When it is over, the system ends the agent, even if it is stopped, and its workers end with it.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use super::{
+    outbox::Outbox,
+    watchdog::{self, Watchdog},
+};
+use crate::{
+    remote::{
+        lease::{Held, Terms},
+        message::FromAgent,
+    },
+    user_code,
+};
+
+/// How long an agent waits until its program tells it how to work.
+const UNTOLD: Terms = Terms { heartbeat: Duration::from_secs(10), lease: Duration::from_mins(2) };
+
+/// The lease of this agent.
+pub(super) struct Lease(Mutex<(Held, Watchdog)>);
+
+impl Lease {
+    /// A lease that lasts until the program has told this agent how to work.
+    ///
+    /// # Errors
+    /// If the system cannot end this process at a given time.
+    pub(super) fn start() -> io::Result<Arc<Self>> {
+        let held = Held::start(&UNTOLD, watchdog::now()?);
+        let mut watchdog = Watchdog::new()?;
+        watchdog.set(held.until())?;
+        Ok(Arc::new(Self(Mutex::new((held, watchdog)))))
+    }
+
+    /// Starts the lease on these terms, and asks for it from now on. Nothing runs yet.
+    ///
+    /// # Errors
+    /// If there is no clock, timer or thread.
+    pub(super) fn begin(self: &Arc<Self>, terms: Terms, outbox: &Arc<Outbox>) -> io::Result<()> {
+        self.change(|held, now| *held = Held::start(&terms, now))?;
+        let outbox = Arc::clone(outbox);
+        let ask = move || {
+            user_code::forbid();
+            // Without a clock it cannot ask, and its lease ends.
+            while let Ok(asked) = watchdog::now() {
+                outbox.send(&FromAgent::Lease { asked }, Vec::new());
+                thread::sleep(terms.heartbeat);
+            }
+        };
+        thread::Builder::new().name("tea-lease".into()).stack_size(256 << 10).spawn(ask)?;
+        Ok(())
+    }
+
+    /// The program has granted what was asked for at this moment.
+    ///
+    /// # Errors
+    /// If there is no clock or timer.
+    pub(super) fn granted(&self, asked: Duration) -> io::Result<()> {
+        self.change(|held, now| held.granted(asked, now))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Held, Duration)) -> io::Result<()> {
+        let mut this = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (held, watchdog) = &mut *this;
+        change(held, watchdog::now()?);
+        watchdog.set(held.until())
+    }
+}
