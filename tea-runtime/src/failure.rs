@@ -20,6 +20,8 @@ pub enum FailureKind {
     Crash,
     /// The worker ran out of memory.
     OutOfMemory,
+    /// Its host was lost, and it may have run there although it must not run twice (`idempotent: false`).
+    Lost,
     /// The branch was cancelled.
     Cancelled,
     /// The circuit breaker was open.
@@ -33,7 +35,7 @@ pub enum FailureKind {
 impl FailureKind {
     /// Whether the attempt was ended from outside, so that what it had done by then is as good as before.
     pub(crate) fn is_loss(self) -> bool {
-        matches!(self, Self::Crash | Self::OutOfMemory | Self::Timeout)
+        matches!(self, Self::Crash | Self::OutOfMemory | Self::Lost | Self::Timeout)
     }
 
     /// Whether that is no failure: it was told to end, or is to go on when somebody has answered.
@@ -51,6 +53,7 @@ impl fmt::Display for FailureKind {
             Self::Timeout => "timeout",
             Self::Crash => "crash",
             Self::OutOfMemory => "out_of_memory",
+            Self::Lost => "lost",
             Self::Cancelled => "cancelled",
             Self::CircuitOpen => "circuit_open",
             Self::Transport => "transport",

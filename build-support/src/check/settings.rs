@@ -84,11 +84,14 @@ impl Sites<'_, '_, '_> {
     /// Kinds of failure none of which can come.
     fn retry_on(&mut self, settings: &Parallel, place: Span, what: &str) {
         let Some(retry) = &settings.retry else { return };
-        let threads = settings::strategy(settings) == Strategy::Thread;
+        let strategy = settings::strategy(settings);
+        let threads = strategy == Strategy::Thread;
+        let runs_again = settings.idempotent.as_ref().is_none_or(|idempotent| idempotent.value);
         let no_timeout = settings.timeout.is_none() && settings.timeout_total.is_none();
         let never = |kind: &RetryOn| match kind {
             RetryOn::Crash => threads,
             RetryOn::Timeout => no_timeout,
+            RetryOn::Lost => runs_again || strategy != Strategy::Remote,
             RetryOn::Error | RetryOn::Panic => false,
         };
         let kinds = &retry.value.retry_on;
@@ -108,6 +111,10 @@ impl Sites<'_, '_, '_> {
             error
                 .note("a crash on a thread ends the program")
                 .help("run it in a worker process: `parallel_strategy: process`")
+        } else if kinds.contains(&RetryOn::Lost) {
+            error
+                .note("what was lost with its host runs again by itself, unless it is not `idempotent`; and only `remote` has hosts")
+                .help("add `idempotent: false`, and `parallel_strategy: remote`")
         } else {
             error.note("nothing can time out without a `timeout`").help("add a `timeout`")
         };

@@ -423,6 +423,7 @@ impl Written for Retry {
                 RetryOn::Panic => "tea::RetryOn::Panic, ",
                 RetryOn::Timeout => "tea::RetryOn::Timeout, ",
                 RetryOn::Crash => "tea::RetryOn::Crash, ",
+                RetryOn::Lost => "tea::RetryOn::Lost, ",
             })
             .collect();
         format!(

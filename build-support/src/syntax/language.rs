@@ -155,7 +155,7 @@ pub(crate) const NODE_TYPES: &[&str] = &["dynamic_parallel"];
 /// Words of `strategy` and `parallel_strategy`.
 pub(crate) const STRATEGIES: &[&str] = &["thread", "process", "remote"];
 /// Words of `retry_on`.
-pub(crate) const RETRY_ON: &[&str] = &["error", "panic", "timeout", "crash"];
+pub(crate) const RETRY_ON: &[&str] = &["error", "panic", "timeout", "crash", "lost"];
 /// Words of `code` in `checkpoint`.
 pub(crate) const CODE_SCOPES: &[&str] = &["source", "crate", "build"];
 /// Words of `join`.
@@ -441,7 +441,7 @@ pub(crate) static RETRY: Table = Table {
         entry("max_delay", Shape::Duration { zero: true }, "The longest wait; `60s` if not given."),
         entry("backoff_multiplier", Shape::Factor, "Growth of the wait from one retry to the next; 2 if not given."),
         entry("jitter", Shape::Bool, "Whether waits are varied at random; `true` if not given."),
-        entry("retry_on", Shape::Words(RETRY_ON), "The kinds of failure that are tried again; all if not given."),
+        entry("retry_on", Shape::Words(RETRY_ON), "The kinds of failure that are tried again; all but `lost` if not given."),
     ],
     more: &[],
     one_of: &[],

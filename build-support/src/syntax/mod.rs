@@ -517,6 +517,8 @@ pub enum RetryOn {
     Timeout,
     /// Its worker was lost, out of memory included.
     Crash,
+    /// Its host was lost, and it is not `idempotent`.
+    Lost,
 }
 
 /// `circuit_breaker`, defaults filled in.

@@ -95,6 +95,7 @@ impl<'a> Reader<'a, '_> {
                 "error" => RetryOn::Error,
                 "panic" => RetryOn::Panic,
                 "timeout" => RetryOn::Timeout,
+                "lost" => RetryOn::Lost,
                 _ => RetryOn::Crash,
             };
             words.into_iter().map(kind).collect()

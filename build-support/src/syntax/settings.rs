@@ -34,6 +34,8 @@ macro_rules! parallel_settings {
                     "The most that is sent to or from a worker at once; `1GiB` if not given.";
                 max_tasks_per_worker: u32, count, Shape::Count(1), optional, process,
                     "A worker process is replaced after so many.";
+                idempotent: bool, bool, Shape::Bool, plain, any,
+                    "Whether a branch or item may run again because its host was lost; `true` if not given.";
                 retry: Retry, retry, Shape::Mapping(&RETRY), plain, any, "What is tried again, and when.";
                 circuit_breaker: CircuitBreaker, circuit_breaker, Shape::Mapping(&CIRCUIT_BREAKER), optional, any,
                     "When to stop trying.";

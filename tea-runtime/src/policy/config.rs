@@ -35,6 +35,8 @@ pub struct ParallelConfig {
     pub max_payload: u64,
     /// The number of branches or items after which a worker is replaced; process only.
     pub max_tasks_per_worker: Option<u32>,
+    /// Whether the branch or item may run again because its host was lost; remote only.
+    pub idempotent: bool,
     /// What is retried, and when.
     pub retry: RetryPolicy,
     /// When to stop making attempts.
@@ -52,6 +54,7 @@ impl ParallelConfig {
         memory_limit: None,
         max_payload: 1 << 30,
         max_tasks_per_worker: None,
+        idempotent: true,
         retry: RetryPolicy::DEFAULT,
         circuit_breaker: None,
     };
@@ -111,11 +114,14 @@ impl ParallelConfig {
         let can_come = |kind: &RetryOn| match kind {
             RetryOn::Crash => !threads,
             RetryOn::Timeout => self.is_limited(),
+            RetryOn::Lost => self.strategy == Strategy::Remote && !self.idempotent,
             RetryOn::Error | RetryOn::Panic => true,
         };
         if *max_retries > 0 && !retry_on.iter().any(can_come) {
             let why = if retry_on.contains(&RetryOn::Crash) {
                 "a crash on a thread ends the program"
+            } else if retry_on.contains(&RetryOn::Lost) {
+                "only what runs on hosts and is not `idempotent` fails when a host is lost"
             } else {
                 "nothing can time out without a `timeout`"
             };
@@ -188,6 +194,8 @@ pub enum RetryOn {
     Timeout,
     /// The worker was lost, which includes running out of memory.
     Crash,
+    /// The host was lost, and the branch or item is not `idempotent`.
+    Lost,
 }
 
 /// When a circuit breaker opens and closes again.

@@ -17,6 +17,7 @@ impl RetryPolicy {
             FailureKind::Cancelled | FailureKind::CircuitOpen | FailureKind::Transport | FailureKind::Waiting => {
                 return false;
             }
+            FailureKind::Lost => RetryOn::Lost,
         };
         self.retry_on.contains(&kind)
     }
@@ -67,6 +68,8 @@ mod tests {
     fn kinds() {
         let crash = RetryPolicy { retry_on: &[RetryOn::Crash], ..POLICY };
         assert!(crash.covers(FailureKind::Crash) && crash.covers(FailureKind::OutOfMemory));
+        let lost = RetryPolicy { retry_on: &[RetryOn::Lost], ..POLICY };
+        assert!(lost.covers(FailureKind::Lost) && !POLICY.covers(FailureKind::Lost), "only by its name");
         assert!(!crash.covers(FailureKind::Error) && !crash.covers(FailureKind::Timeout));
         assert!(POLICY.covers(FailureKind::Panic) && !POLICY.covers(FailureKind::Cancelled));
     }

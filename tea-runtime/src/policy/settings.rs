@@ -31,8 +31,13 @@ impl Setting {
 }
 
 const STRATEGIES: &[(&str, Strategy)] = &[("thread", Strategy::Thread), ("process", Strategy::Process)];
-const KINDS: &[(&str, RetryOn)] =
-    &[("error", RetryOn::Error), ("panic", RetryOn::Panic), ("timeout", RetryOn::Timeout), ("crash", RetryOn::Crash)];
+const KINDS: &[(&str, RetryOn)] = &[
+    ("error", RetryOn::Error),
+    ("panic", RetryOn::Panic),
+    ("timeout", RetryOn::Timeout),
+    ("crash", RetryOn::Crash),
+    ("lost", RetryOn::Lost),
+];
 
 /// A setting with a value in any case.
 macro_rules! plain {
@@ -93,6 +98,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
     optional!("memory_limit", memory_limit, text::size, text::show_size),
     plain!("max_payload", max_payload, text::size, text::show_size),
     optional!("max_tasks_per_worker", max_tasks_per_worker, at_least_one, |value: u32| value.to_string()),
+    plain!("idempotent", idempotent, text::truth, |value: bool| value.to_string()),
     plain!("retry.max_retries", retry.max_retries, |given| text::count(given, 0), |value: u32| value.to_string()),
     plain!("retry.base_delay", retry.base_delay, text::duration, text::show_duration),
     plain!("retry.backoff_multiplier", retry.backoff_multiplier, text::factor, |value: f64| value.to_string()),

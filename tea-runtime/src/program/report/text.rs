@@ -144,6 +144,7 @@ fn help(kind: FailureKind) -> Option<&'static str> {
         FailureKind::Crash => Some("under a debugger it crashes in this process with `--parallel-strategy thread`"),
         FailureKind::OutOfMemory => Some("raise `memory_limit`, lower `max_workers`, or give it less at a time"),
         FailureKind::Timeout => Some("raise the limit, or give it less to do at once"),
+        FailureKind::Lost => Some("look at what it has done; if it may run again, write `retry_on: [lost]`, or `idempotent: true`"),
         FailureKind::CircuitOpen => Some("earlier failures opened the circuit breaker; they are what went wrong"),
         FailureKind::Error
         | FailureKind::Panic

@@ -52,9 +52,11 @@ impl Queued {
         self.unit.scope
     }
 
-    /// Whether it must not wait behind others: it would start even if a circuit has opened in the meantime.
+    /// Whether it must not wait behind others: it would start even if a circuit has opened in the meantime, or be taken for begun
+    /// if its host is lost.
     pub(super) fn alone(&self) -> bool {
-        self.unit.config().circuit_breaker.is_some()
+        let config = self.unit.config();
+        config.circuit_breaker.is_some() || !config.idempotent
     }
 
     /// The site whose units share a view, and the view's number; `None` for a branch.
@@ -122,8 +124,14 @@ impl Queued {
         self.unit.refuse(failure);
     }
 
-    /// Its host is lost, maybe because the program itself was stopped. Returns the failure of a unit under which too many were.
+    /// Its host is lost, maybe because the program itself was stopped. Returns the failure of a unit under which too many were, or
+    /// that must not run twice.
     pub(super) fn host_lost(&mut self, host: &str, by_us: bool) -> Option<Failure> {
+        if !self.unit.config().idempotent {
+            // Its start may not have been told any more.
+            let message = format!("host `{host}` was lost, and it may have run there; it must not run twice");
+            return Some(Failure::new(FailureKind::Lost, message));
+        }
         if !std::mem::take(&mut self.begun) || by_us {
             return None;
         }

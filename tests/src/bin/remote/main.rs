@@ -14,6 +14,7 @@ use tests::trace;
 include_workflow!("items.yaml", main = false);
 include_workflow!("large.yaml", main = false);
 include_workflow!("nested.yaml", main = false);
+include_workflow!("once.yaml", main = false);
 include_workflow!("refused.yaml", main = false);
 
 fn main() -> ExitCode {
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         "items" => items::main(),
         "large" => large::main(),
         "nested" => nested::main(),
+        "once" => once::main(),
         other => panic!("no workflow {other}"),
     }
 }
