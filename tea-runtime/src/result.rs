@@ -39,6 +39,8 @@ pub struct ParallelFlowResult {
     pub pid: u32,
     /// The worker that ran the last attempt, from 0; `None` under `thread`.
     pub worker: Option<u32>,
+    /// The host of the pool that ran the last attempt; `None` on this machine.
+    pub host: Option<String>,
 }
 
 impl ParallelFlowResult {
@@ -59,7 +61,7 @@ impl ParallelFlowResult {
 
     /// What does not differ from run to run.
     pub(crate) fn lasting(&self) -> Self {
-        Self { restored: false, elapsed: Duration::ZERO, pid: 0, worker: None, ..self.clone() }
+        Self { restored: false, elapsed: Duration::ZERO, pid: 0, worker: None, host: None, ..self.clone() }
     }
 
     /// The result of a branch or item that was not started.
@@ -77,6 +79,7 @@ impl ParallelFlowResult {
             circuit: None,
             pid: pid(),
             worker: None,
+            host: None,
         }
     }
 }
@@ -171,7 +174,7 @@ impl CircuitState {
 /// An item of a `dynamic_parallel` node that failed, where that is allowed, with everything that is known about the
 /// failure.
 ///
-/// In JSON, fields that are empty or differ from run to run (`elapsed`, `pid`, `worker`) are left out, so that the
+/// In JSON, fields that are empty or differ from run to run (`elapsed`, `pid`, `worker`, `host`) are left out, so that the
 /// output of a program is the same in every run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(remote = "Self")]
@@ -221,12 +224,15 @@ pub struct ItemFailure {
     /// The worker of the last attempt, from 0; `None` under `thread`.
     #[serde(default)]
     pub worker: Option<u32>,
+    /// The host of the pool that ran the last attempt; `None` on this machine.
+    #[serde(default)]
+    pub host: Option<String>,
 }
 
 impl ItemFailure {
     /// Creates the entry for an item that failed.
     pub(crate) fn of(index: usize, result: ParallelFlowResult) -> Self {
-        let ParallelFlowResult { label, error, attempts, attempt_errors, elapsed, pid, worker, .. } = result;
+        let ParallelFlowResult { label, error, attempts, attempt_errors, elapsed, pid, worker, host, .. } = result;
         let failure = error.map_or_else(|| Failure::new(FailureKind::Error, ""), |failure| *failure);
         let Failure { kind, message, causes, permanent, place, file, panicked_at, exit, output, .. } = failure;
         Self {
@@ -246,6 +252,7 @@ impl ItemFailure {
             elapsed,
             pid,
             worker,
+            host,
         }
     }
 }
@@ -365,14 +372,14 @@ mod tests {
         result.attempts = 2;
         result.attempt_errors = vec![Failure::new(FailureKind::Error, "first")];
         result.elapsed = Duration::from_secs(3);
-        result.worker = Some(7);
+        (result.worker, result.host) = (Some(7), Some("n1".to_owned()));
         ItemFailure::of(4, result)
     }
 
     #[test]
     fn an_item_failure_in_json_is_the_same_in_every_run_and_can_be_read_back() {
         let json = serde_json::to_value(failure()).unwrap();
-        for key in ["elapsed", "pid", "worker", "causes", "exit"] {
+        for key in ["elapsed", "pid", "worker", "host", "causes", "exit"] {
             assert!(json.get(key).is_none(), "{key}: {json}");
         }
         assert_eq!(json["attempt_errors"], serde_json::json!([{ "kind": "error", "message": "first" }]));

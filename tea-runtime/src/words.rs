@@ -1,4 +1,4 @@
-//! Numbers of things in messages.
+//! Words of messages.
 
 /// So many of them, in words: `1 item`, `2 items`.
 pub(crate) fn counted(count: impl Into<u64>, one: &str, many: &str) -> String {
@@ -9,6 +9,27 @@ pub(crate) fn counted(count: impl Into<u64>, one: &str, many: &str) -> String {
 /// So many bytes, in words.
 pub(crate) fn bytes(count: u64) -> String {
     counted(count, "byte", "bytes")
+}
+
+/// A name that is kept for the rest of the program's life, once.
+#[cfg(feature = "remote")]
+pub(crate) fn kept(name: &str) -> &'static str {
+    use std::{
+        collections::BTreeSet,
+        sync::{Mutex, PoisonError},
+    };
+    static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.get(name).copied().unwrap_or_else(|| {
+        let name = &*Box::leak(name.to_owned().into_boxed_str());
+        kept.insert(name);
+        name
+    })
+}
+
+/// Where something ran, to follow what it was: ` on host ...`; nothing without a host.
+pub(crate) fn on_host(host: Option<&str>) -> String {
+    host.map(|host| format!(" on host `{host}`")).unwrap_or_default()
 }
 
 #[cfg(test)]

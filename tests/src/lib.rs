@@ -5,6 +5,7 @@
 pub mod behave;
 pub mod logged;
 pub mod misplaced;
+pub mod network;
 pub mod process;
 pub mod program;
 pub mod project;

@@ -11,7 +11,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::process;
+use crate::{network::Network, process};
 
 const SSHD: &str = "/usr/sbin/sshd";
 
@@ -51,6 +51,15 @@ impl Hosts {
     /// If one cannot be started.
     #[must_use]
     pub fn start(hosts: &[Host<'_>]) -> Option<Self> {
+        Self::on(None, hosts)
+    }
+
+    /// The same with hosts of a network.
+    ///
+    /// # Panics
+    /// If one cannot be started.
+    #[must_use]
+    pub fn on(network: Option<&Network>, hosts: &[Host<'_>]) -> Option<Self> {
         if !Path::new(SSHD).exists() {
             eprintln!("not run: a test with ssh, of which there is no server on this machine (openssh-server)");
             return None;
@@ -67,10 +76,11 @@ impl Hosts {
         let host_key = fs::read_to_string(at("host.pub")).expect("a key");
         let (mut config, mut known, mut servers) = (String::new(), String::new(), Vec::new());
         for host in hosts {
-            let (child, port) = serve(directory.path(), host);
+            let (child, port) = serve(directory.path(), network, host);
             servers.push(Server { name: host.name.to_owned(), child });
             let Host { name, .. } = host;
-            writeln!(config, "Host {name}\n  HostName 127.0.0.1\n  Port {port}\n  HostKeyAlias {name}")
+            let address = address(network, name);
+            writeln!(config, "Host {name}\n  HostName {address}\n  Port {port}\n  HostKeyAlias {name}")
                 .expect("memory");
             write!(known, "{name} {host_key}").expect("memory");
         }
@@ -119,24 +129,37 @@ impl Hosts {
     }
 }
 
+fn address(network: Option<&Network>, name: &str) -> String {
+    network.map_or_else(|| "127.0.0.1".to_owned(), |network| network.address_of(name))
+}
+
 /// Starts a server for a host. Gives its port.
-fn serve(directory: &Path, host: &Host<'_>) -> (Child, u16) {
+fn serve(directory: &Path, network: Option<&Network>, host: &Host<'_>) -> (Child, u16) {
     let place = directory.display();
     let Host { name, runs, cache } = host;
     let cache = if cache.is_empty() { format!("{place}/cache-{name}") } else { (*cache).to_owned() };
     fs::write(directory.join(format!("run-{name}")), format!("{runs}\n")).expect("a writable file");
+    let address = address(network, name);
     loop {
         // Somebody else may take it in between.
         let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port();
         let config = format!(
-            "ListenAddress 127.0.0.1:{port}\nHostKey {place}/host\nAuthorizedKeysFile {place}/authorized\nStrictModes no\n\
+            "ListenAddress {address}:{port}\nHostKey {place}/host\nAuthorizedKeysFile {place}/authorized\nStrictModes no\n\
              UsePAM no\nPidFile none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
              PermitRootLogin prohibit-password\nSetEnv XDG_CACHE_HOME={cache}\nForceCommand sh {place}/run-{name}\n"
         );
         fs::write(directory.join(format!("sshd-{name}")), config).expect("a writable file");
         let log = directory.join(format!("log-{name}"));
         let _ = fs::remove_file(&log);
-        let mut child = Command::new(SSHD)
+        let mut server = match network {
+            None => Command::new(SSHD),
+            Some(network) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", &network.namespace(name), SSHD]);
+                command
+            }
+        };
+        let mut child = server
             .args(["-D", "-f"])
             .arg(directory.join(format!("sshd-{name}")))
             .arg("-E")

@@ -72,7 +72,9 @@ impl Index {
     /// Notes by which names imports make known what leads to a run of a workflow: `use totals::builder;`
     pub(super) fn name_workflows(&mut self, imports: &[Import]) {
         let mut found: Vec<(Name, usize)> = Vec::new();
-        for (number, entry) in self.items.iter().enumerate().filter(|(_, entry)| entry.item.label.starts_with("workflow ")) {
+        for (number, entry) in
+            self.items.iter().enumerate().filter(|(_, entry)| entry.item.label.starts_with("workflow "))
+        {
             let Role::Member { types, name: way } = &entry.item.role else { continue };
             let is_within = |import: &&Import| {
                 let generated = types.iter().map(|name| self.names.word(*name));

@@ -199,7 +199,9 @@ impl Crate {
             let _ = writeln!(modules[number % MODULES].0, "pub const C{number}: i64 = {value};");
         }
         let mut project = Project::empty();
-        let mut types = String::from("use std::ops::Add;\nuse crate::{m0::*, m1::*, m2::*, m3::*};\npub trait Measure { fn measure(&self) -> i64;\n");
+        let mut types = String::from(
+            "use std::ops::Add;\nuse crate::{m0::*, m1::*, m2::*, m3::*};\npub trait Measure { fn measure(&self) -> i64;\n",
+        );
         let _ = writeln!(types, "fn doubled(&self) -> i64 {{ self.measure().wrapping_mul({}) }} }}", self.provided);
         let mut none = BTreeSet::new();
         for (number, value) in self.statics.iter().enumerate() {

@@ -399,7 +399,11 @@ fn a_workflow_that_the_rust_of_a_node_runs_counts_for_this_node() {
         let project = Project::new()
             .with("src/totals.yaml", TOTALS)
             .with("src/more.yaml", MORE)
-            .edit("src/main.rs", "tea_runtime", &format!("{import}tea_runtime::include_workflow!(\"totals.yaml\");\ntea_runtime"))
+            .edit(
+                "src/main.rs",
+                "tea_runtime",
+                &format!("{import}tea_runtime::include_workflow!(\"totals.yaml\");\ntea_runtime"),
+            )
             .edit("src/flow.yaml", "run: \"counting::count(n, LIMIT)\"", &format!("run: \"{run}\""));
         let before = project.nodes();
         let after = |file, from, to| affected(&before, &project.clone().edit(file, from, to).nodes());

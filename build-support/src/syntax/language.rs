@@ -441,7 +441,11 @@ pub(crate) static RETRY: Table = Table {
         entry("max_delay", Shape::Duration { zero: true }, "The longest wait; `60s` if not given."),
         entry("backoff_multiplier", Shape::Factor, "Growth of the wait from one retry to the next; 2 if not given."),
         entry("jitter", Shape::Bool, "Whether waits are varied at random; `true` if not given."),
-        entry("retry_on", Shape::Words(RETRY_ON), "The kinds of failure that are tried again; all but `lost` if not given."),
+        entry(
+            "retry_on",
+            Shape::Words(RETRY_ON),
+            "The kinds of failure that are tried again; all but `lost` if not given.",
+        ),
     ],
     more: &[],
     one_of: &[],

@@ -342,6 +342,8 @@ pub enum Event<'a> {
         attempt: u32,
         /// The worker; `None` on a thread.
         worker: Option<u32>,
+        /// The host of the pool; `None` on this machine.
+        host: Option<&'a str>,
         /// The process.
         pid: u32,
         /// The time of the start; in a worker, an estimate of this process.
@@ -361,6 +363,8 @@ pub enum Event<'a> {
         attempt: u32,
         /// The worker; `None` on a thread.
         worker: Option<u32>,
+        /// The host of the pool; `None` on this machine.
+        host: Option<&'a str>,
         /// The process.
         pid: u32,
         /// The time since its start on the thread or worker.
@@ -409,6 +413,8 @@ pub enum Event<'a> {
     WorkerStarted {
         /// The number of the worker, counted from 0; each number is used only once in a run.
         worker: u32,
+        /// The host of the pool; `None` on this machine.
+        host: Option<&'a str>,
         /// Its process.
         pid: u32,
         /// The time from its start until it reported ready.
@@ -418,6 +424,8 @@ pub enum Event<'a> {
     WorkerEnded {
         /// The worker.
         worker: u32,
+        /// The host of the pool; `None` on this machine.
+        host: Option<&'a str>,
         /// Its process.
         pid: u32,
     },
@@ -425,6 +433,8 @@ pub enum Event<'a> {
     WorkerLost {
         /// The worker.
         worker: u32,
+        /// The host of the pool; `None` on this machine.
+        host: Option<&'a str>,
         /// Its process.
         pid: u32,
         /// How it ended, if known.
@@ -436,6 +446,8 @@ pub enum Event<'a> {
     WorkerOutput {
         /// The worker.
         worker: u32,
+        /// The host of the pool; `None` on this machine.
+        host: Option<&'a str>,
         /// Its process.
         pid: u32,
         /// The branch or items that were running; empty if there were none.

@@ -10,7 +10,7 @@ use std::{
 use tracing::{Span, debug, debug_span, info, info_span, span::EnteredSpan, trace, warn};
 
 use super::{Detail, Event, Listener, Scope};
-use crate::words::counted;
+use crate::words::{counted, on_host};
 
 /// Passes every event to `tracing`, with the target `tea`. Runs, branches and maps are spans. So are nodes that run on
 /// a thread of this process, and what they log is inside their span. The output of workers has the target
@@ -154,10 +154,10 @@ impl Tracing {
                 } else if result.skipped {
                     info!(target: "tea", parent: &span, branch, "branch `{branch}` is skipped");
                 } else {
-                    let pid = result.pid;
+                    let (pid, host) = (result.pid, result.host.as_deref());
                     info!(
-                        target: "tea", parent: &span, branch, attempts, elapsed_seconds = elapsed.as_secs_f64(), pid,
-                        "branch `{branch}` is done after {elapsed:.1?}"
+                        target: "tea", parent: &span, branch, attempts, elapsed_seconds = elapsed.as_secs_f64(), pid, host,
+                        "branch `{branch}` is done after {elapsed:.1?}{}", on_host(host)
                     );
                 }
             }
@@ -199,14 +199,16 @@ impl Tracing {
 
     fn attempt(&self, event: &Event<'_>) {
         match *event {
-            Event::AttemptStarted { scope, name, attempt, worker, pid, sent, .. } => {
-                debug!(target: "tea", parent: self.span(scope), attempt, worker, pid, sent, "`{name}` runs");
+            Event::AttemptStarted { scope, name, attempt, worker, host, pid, sent, .. } => {
+                let on = on_host(host);
+                debug!(target: "tea", parent: self.span(scope), attempt, worker, host, pid, sent, "`{name}` runs{on}");
             }
-            Event::AttemptFinished { scope, name, label, attempt, worker, pid, elapsed, received, failure } => {
+            Event::AttemptFinished { scope, name, label, attempt, worker, host, pid, elapsed, received, failure } => {
                 let kind = failure.map(|failure| tracing::field::debug(failure.kind));
                 debug!(
-                    target: "tea", parent: self.span(scope), label, attempt, worker, pid, elapsed_seconds = elapsed.as_secs_f64(),
-                    received, kind, "`{name}`{} ended after {elapsed:.1?}", shown(label)
+                    target: "tea", parent: self.span(scope), label, attempt, worker, host, pid,
+                    elapsed_seconds = elapsed.as_secs_f64(), received, kind,
+                    "`{name}`{} ended after {elapsed:.1?}", shown(label)
                 );
             }
             Event::RetryScheduled { scope, name, label, attempt, delay, failure } => {
@@ -289,15 +291,19 @@ fn other(event: &Event<'_>) {
             warn!(target: "tea", name, state, "the circuit breaker of `{name}` is {state}");
         }
         Event::Progress { node, done, total, .. } => trace!(target: "tea", node, done, total, "progress"),
-        Event::WorkerStarted { worker, pid, elapsed } => {
-            debug!(target: "tea", worker, pid, elapsed_seconds = elapsed.as_secs_f64(), "worker {worker} is ready");
+        Event::WorkerStarted { worker, host, pid, elapsed } => {
+            let (elapsed_seconds, on) = (elapsed.as_secs_f64(), on_host(host));
+            debug!(target: "tea", worker, host, pid, elapsed_seconds, "worker {worker}{on} is ready");
         }
-        Event::WorkerEnded { worker, pid } => debug!(target: "tea", worker, pid, "worker {worker} ended"),
-        Event::WorkerLost { worker, pid, exit, running } => {
-            info!(target: "tea", worker, pid, ?exit, running, "worker {worker} (process {pid}) is lost");
+        Event::WorkerEnded { worker, host, pid } => {
+            debug!(target: "tea", worker, host, pid, "worker {worker}{} ended", on_host(host));
         }
-        Event::WorkerOutput { worker, pid, label, line } => {
-            info!(target: "tea::output", worker, pid, label, "{line}");
+        Event::WorkerLost { worker, host, pid, exit, running } => {
+            let on = on_host(host);
+            info!(target: "tea", worker, host, pid, ?exit, running, "worker {worker} (process {pid}){on} is lost");
+        }
+        Event::WorkerOutput { worker, host, pid, label, line } => {
+            info!(target: "tea::output", worker, host, pid, label, "{line}");
         }
         Event::Warning { message } => warn!(target: "tea", "{message}"),
         _ => {}

@@ -55,16 +55,63 @@ pub(crate) struct Completion {
 /// An [`Event`] from a thread that may not run listeners, which are user code. The driver reports it.
 #[derive(Debug)]
 pub(crate) enum Note {
-    AttemptStarted { scope: Scope, name: String, attempt: u32, worker: u32, pid: u32, started: Instant, sent: u64 },
-    NodeStarted { scope: Scope, node: String, place: Place, worker: u32, pid: u32, started: Instant },
+    AttemptStarted {
+        scope: Scope,
+        name: String,
+        attempt: u32,
+        worker: u32,
+        host: Host,
+        pid: u32,
+        started: Instant,
+        sent: u64,
+    },
+    NodeStarted {
+        scope: Scope,
+        node: String,
+        place: Place,
+        worker: u32,
+        pid: u32,
+        started: Instant,
+    },
     NodeFinished(Box<NodeFinished>),
-    Progress { scope: Scope, node: String, done: u64, total: u64 },
-    WorkerStarted { worker: u32, pid: u32, elapsed: Duration },
-    WorkerEnded { worker: u32, pid: u32 },
-    WorkerLost { worker: u32, pid: u32, exit: Option<ExitStatus>, running: String },
-    Output { worker: u32, pid: u32, label: String, line: String },
-    Warning { message: String },
+    Progress {
+        scope: Scope,
+        node: String,
+        done: u64,
+        total: u64,
+    },
+    WorkerStarted {
+        worker: u32,
+        host: Host,
+        pid: u32,
+        elapsed: Duration,
+    },
+    WorkerEnded {
+        worker: u32,
+        host: Host,
+        pid: u32,
+    },
+    WorkerLost {
+        worker: u32,
+        host: Host,
+        pid: u32,
+        exit: Option<ExitStatus>,
+        running: String,
+    },
+    Output {
+        worker: u32,
+        host: Host,
+        pid: u32,
+        label: String,
+        line: String,
+    },
+    Warning {
+        message: String,
+    },
 }
+
+/// The name of a host of a pool; `None` on this machine.
+pub(crate) type Host = Option<&'static str>;
 
 /// A node in a worker ended.
 #[derive(Debug)]
@@ -106,8 +153,8 @@ impl Note {
 
     fn event<'a>(&'a self, node: &'a str) -> Event<'a> {
         match self {
-            &Self::AttemptStarted { scope, ref name, attempt, worker, pid, started, sent } => {
-                Event::AttemptStarted { scope, name, attempt, worker: Some(worker), pid, started, sent }
+            &Self::AttemptStarted { scope, ref name, attempt, worker, host, pid, started, sent } => {
+                Event::AttemptStarted { scope, name, attempt, worker: Some(worker), host, pid, started, sent }
             }
             &Self::NodeStarted { scope, node: _, place, worker, pid, started } => {
                 Event::NodeStarted { scope, node, place, worker: Some(worker), pid, started }
@@ -119,10 +166,14 @@ impl Note {
                 Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure, cached }
             }
             &Self::Progress { scope, node: _, done, total } => Event::Progress { scope, node, done, total },
-            &Self::WorkerStarted { worker, pid, elapsed } => Event::WorkerStarted { worker, pid, elapsed },
-            &Self::WorkerEnded { worker, pid } => Event::WorkerEnded { worker, pid },
-            &Self::WorkerLost { worker, pid, exit, ref running } => Event::WorkerLost { worker, pid, exit, running },
-            &Self::Output { worker, pid, ref label, ref line } => Event::WorkerOutput { worker, pid, label, line },
+            &Self::WorkerStarted { worker, host, pid, elapsed } => Event::WorkerStarted { worker, host, pid, elapsed },
+            &Self::WorkerEnded { worker, host, pid } => Event::WorkerEnded { worker, host, pid },
+            &Self::WorkerLost { worker, host, pid, exit, ref running } => {
+                Event::WorkerLost { worker, host, pid, exit, running }
+            }
+            &Self::Output { worker, host, pid, ref label, ref line } => {
+                Event::WorkerOutput { worker, host, pid, label, line }
+            }
             Self::Warning { message } => Event::Warning { message },
         }
     }

@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::{
+    message::Host,
     unit::Work,
     wire::{self, PartEnd, ResultHead},
 };
@@ -38,6 +39,8 @@ pub(crate) struct Ran {
     pub(crate) pid: u32,
     /// The worker that ran it; `None` on a thread.
     pub(crate) worker: Option<u32>,
+    /// The host of that worker; `None` on this machine.
+    pub(crate) host: Host,
     /// From its start on a thread or worker to its end; waiting for one does not count.
     pub(crate) elapsed: Duration,
     /// Bytes received for it.
@@ -50,7 +53,7 @@ pub(crate) struct Ran {
 impl Ran {
     /// In this process.
     pub(crate) fn here(elapsed: Duration) -> Self {
-        Self { pid: pid(), worker: None, elapsed, received: 0, cpu: None, peak_memory: None }
+        Self { pid: pid(), worker: None, host: None, elapsed, received: 0, cpu: None, peak_memory: None }
     }
 }
 

@@ -309,9 +309,10 @@ impl Attempt {
         let token = cancel.unwrap_or_else(|| fan_out.cancel.clone());
         let events = fan_out.run.events.clone();
         if events.is_active() {
-            let (name, worker, started) = (work.label(0, work.parts()), None, Instant::now());
-            let (name, pid) = (fan_out.path.shown(&name), crate::result::pid());
-            events.emit(|| Event::AttemptStarted { scope, name: &name, attempt, worker, pid, started, sent: 0 });
+            let (name, started) = (work.label(0, work.parts()), Instant::now());
+            let (name, pid) = (&*fan_out.path.shown(&name), crate::result::pid());
+            let (worker, host, sent) = (None, None, 0);
+            events.emit(|| Event::AttemptStarted { scope, name, attempt, worker, host, pid, started, sent });
         }
         let path = fan_out.path.clone();
         let context = Context::new(events, work.name(), scope, attempt, token, fan_out).called_by(path);

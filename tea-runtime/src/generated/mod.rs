@@ -30,9 +30,9 @@ pub use crate::{
     failure::{Failure, NodeError},
     map::{Codec, Hashed, Local, MapSpec, Wired, collected, given, in_place, listed, map_compared, reduced, sweep},
     plan::{
-        Arm, Ask, Block, Call, Checkpoint, CodeId, Fallback, Identities, Level, Map, Next, Origin, Outside, Part, Passed,
-        Place, Plan, RESULTS, Region, Registered, Run, Site, Step, Subworkflow, Target, Task, TaskRead, TaskWrite,
-        Work, Workflow,
+        Arm, Ask, Block, Call, Checkpoint, CodeId, Fallback, Identities, Level, Map, Next, Origin, Outside, Part,
+        Passed, Place, Plan, RESULTS, Region, Registered, Run, Site, Step, Subworkflow, Target, Task, TaskRead,
+        TaskWrite, Work, Workflow,
     },
     policy::{CircuitBreakerConfig, ParallelConfig, RetryOn, RetryPolicy, Strategy},
     process::TestEntry,

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     event::{Detail, Event, Listener, Scope},
-    words::counted,
+    words::{counted, on_host},
 };
 
 const REDRAW: Duration = Duration::from_millis(100);
@@ -161,11 +161,11 @@ impl Listener for Watcher {
             Event::BranchStarted { scope, name, .. } => {
                 table.branches.insert(scope, name.to_owned());
             }
-            Event::AttemptStarted { scope, attempt, worker, .. } => {
+            Event::AttemptStarted { scope, attempt, worker, host, .. } => {
                 let Some(name) = table.branches.get(&scope) else { return };
                 let mut row = Row::new(name);
                 if let Some(worker) = worker {
-                    row.note = format!("worker {worker}");
+                    row.note = format!("worker {worker}{}", on_host(host));
                 }
                 if attempt > 1 {
                     write!(row.note, "{}attempt {attempt}", if row.note.is_empty() { "" } else { ", " })
@@ -334,8 +334,9 @@ mod tests {
             events.emit(|| Event::BranchStarted { scope, parent, name, place, strategy });
         }
         let start = |attempt| {
-            let (scope, name, worker, pid, started, sent) = (count, "count", Some(3), 4242, Instant::now(), 0);
-            events.emit(|| Event::AttemptStarted { scope, name, attempt, worker, pid, started, sent });
+            let (scope, name, worker, host, pid, started, sent) =
+                (count, "count", Some(3), None, 4242, Instant::now(), 0);
+            events.emit(|| Event::AttemptStarted { scope, name, attempt, worker, host, pid, started, sent });
         };
         start(1);
         assert_eq!(line(&shared.lock()), "count; 1 waiting");

@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(held.until(), Duration::from_secs(5 + 27));
         // Nor does one that comes out of order, or from a clock that is wrong.
         held.granted(Duration::from_secs(1), Duration::from_secs(26));
-        held.granted(Duration::from_secs(900), Duration::from_secs(10));
+        held.granted(Duration::from_mins(15), Duration::from_secs(10));
         assert_eq!(held.until(), Duration::from_secs(10 + 27));
     }
 }

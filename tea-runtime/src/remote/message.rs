@@ -134,9 +134,9 @@ pub(crate) struct Done {
 
 impl Done {
     /// Where the unit ran and what it took; `worker` is its worker's number in this process.
-    pub(crate) fn ran(&self, worker: Option<u32>) -> Ran {
+    pub(crate) fn ran(&self, worker: Option<u32>, host: &'static str) -> Ran {
         let elapsed = Duration::from_nanos(self.elapsed);
-        Ran { pid: self.pid, worker, received: self.received_bytes, ..Ran::here(elapsed) }
+        Ran { pid: self.pid, worker, host: Some(host), received: self.received_bytes, ..Ran::here(elapsed) }
     }
 }
 
@@ -172,7 +172,7 @@ impl News {
     pub(crate) fn of(note: Note) -> (Option<Scope>, Self) {
         let ago = |started: Instant| nanos(started.elapsed());
         match note {
-            Note::AttemptStarted { scope, name, attempt, worker, pid, started, sent } => {
+            Note::AttemptStarted { scope, name, attempt, worker, host: _, pid, started, sent } => {
                 (Some(scope), Self::AttemptStarted { name, attempt, worker, pid, ago: ago(started), sent })
             }
             Note::NodeStarted { scope, node, place, worker, pid, started } => {
@@ -185,12 +185,14 @@ impl News {
                 (Some(scope), Self::NodeFinished(Box::new(news)))
             }
             Note::Progress { scope, node, done, total } => (Some(scope), Self::Progress { node, done, total }),
-            Note::WorkerStarted { worker, pid, elapsed } => {
+            Note::WorkerStarted { worker, host: _, pid, elapsed } => {
                 (None, Self::WorkerStarted { worker, pid, elapsed: nanos(elapsed) })
             }
-            Note::WorkerEnded { worker, pid } => (None, Self::WorkerEnded { worker, pid }),
-            Note::WorkerLost { worker, pid, exit, running } => (None, Self::WorkerLost { worker, pid, exit, running }),
-            Note::Output { worker, pid, label, line } => (None, Self::Output { worker, pid, label, line }),
+            Note::WorkerEnded { worker, host: _, pid } => (None, Self::WorkerEnded { worker, pid }),
+            Note::WorkerLost { worker, host: _, pid, exit, running } => {
+                (None, Self::WorkerLost { worker, pid, exit, running })
+            }
+            Note::Output { worker, host: _, pid, label, line } => (None, Self::Output { worker, pid, label, line }),
             Note::Warning { message } => (None, Self::Warning { message }),
         }
     }
@@ -210,14 +212,15 @@ impl News {
     }
 
     /// The note here, for something in this scope. `worker` is the worker's number in this process.
-    pub(crate) fn note(self, scope: Scope, worker: u32, host: &str) -> Note {
+    pub(crate) fn note(self, scope: Scope, worker: u32, name: &'static str) -> Note {
+        let host = Some(name);
         let started = |ago: u64| {
             let now = Instant::now();
             now.checked_sub(Duration::from_nanos(ago)).unwrap_or(now)
         };
         match self {
             Self::AttemptStarted { name, attempt, pid, ago, sent, .. } => {
-                Note::AttemptStarted { scope, name, attempt, worker, pid, started: started(ago), sent }
+                Note::AttemptStarted { scope, name, attempt, worker, host, pid, started: started(ago), sent }
             }
             Self::NodeStarted { node, place, pid, ago, .. } => {
                 Note::NodeStarted { scope, node, place, worker, pid, started: started(ago) }
@@ -230,12 +233,12 @@ impl News {
             }
             Self::Progress { node, done, total } => Note::Progress { scope, node, done, total },
             Self::WorkerStarted { pid, elapsed, .. } => {
-                Note::WorkerStarted { worker, pid, elapsed: Duration::from_nanos(elapsed) }
+                Note::WorkerStarted { worker, host, pid, elapsed: Duration::from_nanos(elapsed) }
             }
-            Self::WorkerEnded { pid, .. } => Note::WorkerEnded { worker, pid },
-            Self::WorkerLost { pid, exit, running, .. } => Note::WorkerLost { worker, pid, exit, running },
-            Self::Output { pid, label, line, .. } => Note::Output { worker, pid, label, line },
-            Self::Warning { message } => Note::Warning { message: format!("host `{host}`: {message}") },
+            Self::WorkerEnded { pid, .. } => Note::WorkerEnded { worker, host, pid },
+            Self::WorkerLost { pid, exit, running, .. } => Note::WorkerLost { worker, host, pid, exit, running },
+            Self::Output { pid, label, line, .. } => Note::Output { worker, host, pid, label, line },
+            Self::Warning { message } => Note::Warning { message: format!("host `{name}`: {message}") },
         }
     }
 }

@@ -27,6 +27,7 @@ use std::{
     time::Duration,
 };
 
+#[expect(clippy::zombie_processes, reason = "the far process may live longer than the near one")]
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
     let first = args.next().expect("a folder");
@@ -40,7 +41,6 @@ fn main() -> ExitCode {
     // As from a machine that cannot be reached, what the agent writes on its standard error does not reach the program.
     far.arg("far").arg(&first).args(args).process_group(0).stdin(OwnedFd::from(theirs));
     far.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("this program starts");
-    drop(far);
     let (mut there, mut back) = (ours.try_clone().expect("a descriptor"), ours);
     thread::spawn(move || {
         pass(&mut std::io::stdin(), &mut there, |_| {});

@@ -76,17 +76,22 @@ fn a_program_that_is_interrupted_ends_its_hosts() {
 
 #[test]
 fn what_must_not_run_twice_fails_with_its_host_unless_it_may_be_tried_again() {
-    for (args, kinds, attempts) in [("", vec!["lost"], 1), ("--set each.retry.max_retries=1 --set each.retry.retry_on=lost", vec![], 2)] {
+    for (args, kinds, attempts) in
+        [("", vec!["lost"], 1), ("--set each.retry.max_retries=1 --set each.retry.retry_on=lost", vec![], 2)]
+    {
         let stage = Stage::new(1, 1);
         stage.hold(0);
         let running = stage.program("once").arg("--folder").arg(stage.0.path()).args(args).start();
         let agent = stage.begun(&running, &[0])[0].agent;
         process::signal(agent, Signal::KILL).unwrap();
-        wait_for("the end of its worker", || stage.notes().iter().all(|note| process::is_ended(note.worker)).then_some(()));
+        wait_for("the end of its worker", || {
+            stage.notes().iter().all(|note| process::is_ended(note.worker)).then_some(())
+        });
         stage.release(0);
         let finished = running.finish();
         let json = finished.json();
-        let found: Vec<_> = json["failed"].as_array().unwrap().iter().map(|failed| failed["kind"].as_str().unwrap()).collect();
+        let found: Vec<_> =
+            json["failed"].as_array().unwrap().iter().map(|failed| failed["kind"].as_str().unwrap()).collect();
         assert_eq!(found, kinds, "{}", finished.stderr);
         assert_eq!(stage.attempts(4), [attempts, 1, 1, 1], "what waited was not given to it");
     }

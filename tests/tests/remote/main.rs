@@ -3,6 +3,7 @@
 mod leases;
 mod lost;
 mod network;
+mod partition;
 mod rows;
 mod same;
 mod ssh;

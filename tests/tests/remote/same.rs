@@ -57,7 +57,34 @@ fn nested_fan_outs_share_the_slots_of_their_host() {
 #[test]
 fn events_tell_of_nodes_and_workers_on_hosts() {
     let stage = Stage::new(2, 1);
-    let finished = stage.program("items").args("--count 6 -vv").run();
-    assert!(finished.stderr.contains("worker 0 is ready"), "{}", finished.stderr);
+    stage.hold(0);
+    stage.hold(1);
+    let timing = stage.path("timing.json");
+    let running = stage.items(6).args("-vv").arg("--timing").arg(&timing).start();
+    stage.begun(&running, &[0, 1]);
+    stage.release(0);
+    stage.release(1);
+    let finished = running.finish();
     assert_eq!(finished.json()["out"], serde_json::json!(squares(6)));
+    let trace: serde_json::Value = serde_json::from_slice(&fs::read(timing).unwrap()).unwrap();
+    let entries = trace["traceEvents"].as_array().unwrap();
+    for host in ["host 1", "host 2"] {
+        assert!(finished.stderr.contains(&format!(" on host `{host}` is ready")), "{}", finished.stderr);
+        let label = format!("host {host}");
+        let group = entries.iter().find(|entry| entry["args"]["name"] == label.as_str()).expect("a group a host");
+        let drawn = entries.iter().filter(|entry| entry["cat"] == "attempt" && entry["pid"] == group["pid"]);
+        assert!(drawn.count() > 0, "{trace}");
+    }
+}
+
+#[test]
+fn a_failure_tells_its_host() {
+    let stage = Stage::new(1, 1);
+    let said = |format: &str| {
+        let program = stage.items(1).args("--set each.timeout=50ms --error-format").arg(format);
+        stage.hold(0);
+        program.run().failure(1).to_owned()
+    };
+    assert!(said("text").contains(") on host `host 1`"), "{}", said("text"));
+    assert!(said("json").contains("\"host\":\"host 1\""), "{}", said("json"));
 }

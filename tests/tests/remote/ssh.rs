@@ -6,7 +6,7 @@ use tests::sshd::{Host, Hosts};
 use super::*;
 
 /// A pool of these hosts.
-fn stage(names: &[&str], slots: u32) -> Stage {
+pub(crate) fn stage(names: &[&str], slots: u32) -> Stage {
     let stage = Stage::new(1, 1);
     let hosts: Vec<_> = names.iter().map(|name| format!("[[ssh.host]]\nname = {name:?}\n")).collect();
     fs::write(stage.path("pool.toml"), format!("engine = \"ssh\"\nslots = {slots}\n{}", hosts.concat())).unwrap();
@@ -14,7 +14,7 @@ fn stage(names: &[&str], slots: u32) -> Stage {
 }
 
 /// Items that leave notes, on these hosts.
-fn items(stage: &Stage, hosts: &Hosts, count: u64) -> Program {
+pub(crate) fn items(stage: &Stage, hosts: &Hosts, count: u64) -> Program {
     stage.items(count).env("PATH", hosts.search_path())
 }
 
@@ -24,7 +24,7 @@ fn copied(hosts: &Hosts, name: &str) -> Vec<PathBuf> {
     folders.flat_map(|folder| fs::read_dir(folder).unwrap().map(|file| file.unwrap().path())).collect()
 }
 
-fn nothing_left(hosts: &Hosts, names: &[&str]) {
+pub(crate) fn nothing_left(hosts: &Hosts, names: &[&str]) {
     wait_for("the end of everything on the hosts", || {
         names.iter().all(|name| hosts.running(name).is_empty()).then_some(())
     });

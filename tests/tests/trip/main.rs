@@ -52,11 +52,19 @@ fn values_are_the_same_from_threads_and_processes_and_from_json_and_flags_to_jso
         ("raw", &[r#"{"a":[1,-1,1.5,"x",{}],"b":18446744073709551615}"#]),
         ("time", &[r#"{"secs_since_epoch":-2,"nanos_since_epoch":999999999}"#]),
         ("name", &[r#"{"Unix":[99,97,102,233]}"#]),
-        ("times", &[r#"[{"secs_since_epoch":-2,"nanos_since_epoch":999999999},{"secs_since_epoch":1,"nanos_since_epoch":2}]"#]),
+        (
+            "times",
+            &[
+                r#"[{"secs_since_epoch":-2,"nanos_since_epoch":999999999},{"secs_since_epoch":1,"nanos_since_epoch":2}]"#,
+            ],
+        ),
         ("ratios", &[r#"["NaN",0.5,"-Infinity"]"#]),
         ("tables", &[r#"[[[[1,2],"[fe80::1%2]:80"]],{}]"#]),
         ("names", &[r#"[{"Unix":[99,97,102,233]},{"Unix":[120]}]"#]),
-        ("visit", &[r#"{"at":{"secs_since_epoch":-2,"nanos_since_epoch":0},"path":{"Unix":[233]},"ratio":"Infinity"}"#]),
+        (
+            "visit",
+            &[r#"{"at":{"secs_since_epoch":-2,"nanos_since_epoch":0},"path":{"Unix":[233]},"ratio":"Infinity"}"#],
+        ),
     ] {
         for value in values {
             assert_eq!(one(key, value), json(value), "{key}");
@@ -68,9 +76,15 @@ fn values_are_the_same_from_threads_and_processes_and_from_json_and_flags_to_jso
         }
     }
     // The flag may also be given for each element.
-    let flags = [r#"--times={"secs_since_epoch":-2,"nanos_since_epoch":1}"#, r#"--times={"secs_since_epoch":1,"nanos_since_epoch":2}"#];
+    let flags = [
+        r#"--times={"secs_since_epoch":-2,"nanos_since_epoch":1}"#,
+        r#"--times={"secs_since_epoch":1,"nanos_since_epoch":2}"#,
+    ];
     let times = same(&flags, "{}")["times2"].to_string();
-    assert_eq!(times, r#"[{"nanos_since_epoch":1,"secs_since_epoch":-2},{"nanos_since_epoch":2,"secs_since_epoch":1}]"#);
+    assert_eq!(
+        times,
+        r#"[{"nanos_since_epoch":1,"secs_since_epoch":-2},{"nanos_since_epoch":2,"secs_since_epoch":1}]"#
+    );
     assert_eq!(same(&["--ratios=inf", "--ratios=NaN"], "{}")["ratios2"], json(r#"["Infinity","NaN"]"#));
     let weight = "\"weight2\": 1267650600228229401496703205376,";
     let finished = trip(&["--input", "-"]).stdin(r#"{"weight": 1267650600228229401496703205376}"#).run();

@@ -36,7 +36,7 @@ impl Driver<'_> {
                 None
             };
             let (name, label) = (&*name, label.as_deref());
-            let Ran { pid, worker, elapsed, received, .. } = outcome.ran;
+            let Ran { pid, worker, host, elapsed, received, .. } = outcome.ran;
             let failure = outcome.failures.first().map(|(_, failure)| &**failure);
             let attempt = attempts.started;
             self.run.info.events.emit(|| Event::AttemptFinished {
@@ -45,6 +45,7 @@ impl Driver<'_> {
                 label,
                 attempt,
                 worker,
+                host,
                 pid,
                 elapsed,
                 received,
@@ -184,7 +185,7 @@ fn label_of(work: &dyn Work) -> Option<String> {
 
 fn result(name: Cow<'static, str>, attempts: Attempts, ran: Ran, circuit: Option<CircuitState>) -> ParallelFlowResult {
     let mut result = ParallelFlowResult::new(name);
-    (result.pid, result.worker) = (ran.pid, ran.worker);
+    (result.pid, result.worker, result.host) = (ran.pid, ran.worker, ran.host.map(str::to_owned));
     attempts.report(ran.elapsed, circuit, &mut result);
     result
 }

@@ -39,6 +39,7 @@ struct About<'a> {
     circuit: Option<CircuitState>,
     pid: u32,
     worker: Option<u32>,
+    host: Cow<'a, Option<String>>,
 }
 
 /// Several answers in one byte.
@@ -78,6 +79,7 @@ impl About<'_> {
             circuit: self.circuit,
             pid: self.pid,
             worker: self.worker,
+            host: self.host.into_owned(),
         }
     }
 }
@@ -168,6 +170,7 @@ impl Records {
             circuit: result.circuit,
             pid: result.pid,
             worker: result.worker,
+            host: Cow::Borrowed(&result.host),
         });
         let entry = Entry { kind: Kind::Branch, asks: None, items: (0, 0), about: &about, values: &values };
         let Some(hashes) = self.append(position, &entry, (token, events))? else { return Ok(unknown(task)) };

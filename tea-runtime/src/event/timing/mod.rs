@@ -17,7 +17,8 @@ use self::attempt::{Attempt, Slice};
 use super::{Event, Listener, Scope};
 use crate::failure::Failure;
 
-/// Collects a trace in the Trace Event Format. Each process is a group, and each thread and worker a track. Attempts
+/// Collects a trace in the Trace Event Format. Each process is a group, and each thread and worker a track; a host of a pool is
+/// one group, with a track for each process there. Attempts
 /// and nodes are slices, with the bytes sent and received, and retries are marks.
 pub struct Timing {
     start: Instant,
@@ -32,9 +33,11 @@ struct Trace {
     threads: HashMap<ThreadId, u64>,
     /// The attempts that have started on a worker and not ended, oldest first. The next one may start before the end of
     /// the last one is reported.
-    begun: HashMap<u32, VecDeque<Attempt>>,
-    /// The process that runs the branch, if it is a worker.
-    workers: HashMap<Scope, u32>,
+    begun: HashMap<Track, VecDeque<Attempt>>,
+    /// The worker that runs the branch, if one does.
+    workers: HashMap<Scope, Track>,
+    /// The hosts of a pool, by the order in which they were first heard of.
+    hosts: Vec<String>,
     /// The processes and tracks of workers that have a name.
     labelled: HashSet<Track>,
     /// The names of maps that are running.
@@ -131,19 +134,31 @@ impl Listener for Timing {
                 let args = json!({ "line": place.line, "column": place.column, "failure": told(failure) });
                 log.slice(node, "node", at, &Span { end: self.time(started) + elapsed, elapsed }, &args);
             }
-            Event::AttemptStarted { scope, name, attempt, worker: Some(_), pid, started, sent } => {
-                log.workers.insert(scope, pid);
+            Event::AttemptStarted { scope, name, attempt, worker: Some(_), host, pid, started, sent } => {
+                let at = log.worker(host, pid);
+                log.workers.insert(scope, at);
                 let begun = Attempt::new(scope, name, attempt, self.time(started), sent);
                 // A worker may give back what it was about to run, and another one, or the same, starts it again.
                 log.begun.values_mut().for_each(|others| others.retain(|other| !other.is_same(&begun)));
-                log.begun.entry(pid).or_default().push_back(begun);
+                log.begun.entry(at).or_default().push_back(begun);
             }
-            Event::AttemptFinished { scope: _, name, label, attempt, worker, pid, elapsed, received, failure } => {
-                let at = if worker.is_some() { Track::worker(pid) } else { log.this_thread() };
+            Event::AttemptFinished {
+                scope: _,
+                name,
+                label,
+                attempt,
+                worker,
+                host,
+                pid,
+                elapsed,
+                received,
+                failure,
+            } => {
+                let at = if worker.is_some() { log.worker(host, pid) } else { log.this_thread() };
                 let mut args = json!({ "label": label, "attempt": attempt, "failure": told(failure) });
                 let mut span = Span { end: now, elapsed };
                 if let Some(worker) = worker {
-                    let begun = log.begun.entry(pid).or_default();
+                    let begun = log.begun.entry(at).or_default();
                     let attempt = begun.pop_front();
                     let (start, sent) = attempt.as_ref().map(|attempt| (attempt.started, attempt.sent)).unzip();
                     // The slices of a track must not overlap.
@@ -152,7 +167,7 @@ impl Listener for Timing {
                     args["worker"] = worker.into();
                     args["sent_bytes"] = sent.into();
                     args["received_bytes"] = received.into();
-                    log.nodes(attempt, worker, &span);
+                    log.nodes(attempt, (worker, at), &span);
                 }
                 log.slice(name, "attempt", at, &span, &args);
             }
@@ -182,23 +197,37 @@ impl Listener for Timing {
                 let (name, at) = (log.maps.remove(&scope).unwrap_or_default(), log.this_thread());
                 log.slice(&name, "map", at, &Span { end: now, elapsed }, &json!({ "items": done, "failed": failed }));
             }
-            Event::WorkerStarted { worker, pid, elapsed } => {
-                log.label_once("process_name", Track::worker(pid), || format!("worker {worker}"));
-                log.slice("starts", "worker", Track::worker(pid), &Span { end: now, elapsed }, &Value::Null);
+            Event::WorkerStarted { worker, host, pid, elapsed } => {
+                let at = log.worker(host, pid);
+                log.label_once(at.names(), at, || format!("worker {worker}"));
+                log.slice("starts", "worker", at, &Span { end: now, elapsed }, &Value::Null);
             }
-            Event::WorkerLost { worker: _, pid, exit, running } => {
-                log.mark("lost", Track::worker(pid), now, &json!({ "exit": exit, "running": running }));
+            Event::WorkerLost { worker: _, host, pid, exit, running } => {
+                let at = log.worker(host, pid);
+                log.mark("lost", at, now, &json!({ "exit": exit, "running": running }));
             }
-            Event::WorkerEnded { worker: _, pid } => log.mark("ended", Track::worker(pid), now, &Value::Null),
+            Event::WorkerEnded { worker: _, host, pid } => {
+                let at = log.worker(host, pid);
+                log.mark("ended", at, now, &Value::Null);
+            }
             _ => {}
         }
     }
 }
 
+/// The groups of hosts, above the numbers of processes.
+const HOSTS: u32 = 1 << 30;
+
 impl Track {
-    /// The track of a worker. There is only one, because a worker runs one attempt at a time.
-    fn worker(pid: u32) -> Self {
-        Self { pid, tid: u64::from(pid) }
+    /// The track of a process in the same place.
+    fn beside(self, pid: u32) -> Self {
+        let group = if self.pid < HOSTS { pid } else { self.pid };
+        Self { pid: group, tid: u64::from(pid) }
+    }
+
+    /// What its name is that of: a process is a group of its own on this machine, and a track of its host elsewhere.
+    fn names(self) -> &'static str {
+        if self.pid < HOSTS { "process_name" } else { "thread_name" }
     }
 }
 
@@ -216,6 +245,19 @@ impl Trace {
         Track { pid, tid }
     }
 
+    /// The track of a worker. There is only one, because a worker runs one attempt at a time.
+    fn worker(&mut self, host: Option<&str>, pid: u32) -> Track {
+        let Some(host) = host else { return Track { pid, tid: u64::from(pid) } };
+        let known = self.hosts.iter().position(|known| known == host);
+        let at = known.unwrap_or(self.hosts.len());
+        let group = HOSTS + u32::try_from(at).unwrap_or_default();
+        if known.is_none() {
+            self.hosts.push(host.to_owned());
+            self.label("process_name", Track { pid: group, tid: 0 }, &format!("host {host}"));
+        }
+        Track { pid: group, tid: u64::from(pid) }
+    }
+
     /// The attempt on a worker that belongs to `scope`.
     fn attempt(&mut self, scope: Scope) -> Option<&mut Attempt> {
         let begun = self.begun.get_mut(self.workers.get(&scope)?)?;
@@ -223,10 +265,10 @@ impl Trace {
     }
 
     /// Draws the nodes of an attempt that has ended. Nodes that ran at the same time get separate tracks.
-    fn nodes(&mut self, attempt: Option<Attempt>, worker: u32, span: &Span) {
+    fn nodes(&mut self, attempt: Option<Attempt>, (worker, track): (u32, Track), span: &Span) {
         for Slice { name, pid, lane, span, args } in attempt.into_iter().flat_map(|attempt| attempt.slices(span)) {
-            self.label_once("process_name", Track::worker(pid), || format!("process {pid} of worker {worker}"));
-            let mut at = Track::worker(pid);
+            let mut at = track.beside(pid);
+            self.label_once(at.names(), at, || format!("process {pid} of worker {worker}"));
             if lane > 0 {
                 at.tid = lane;
                 self.label_once("thread_name", at, || format!("at the same time, {}", lane + 1));
@@ -285,14 +327,26 @@ mod tests {
             (Scope::ROOT, "count", "load", Instant::now(), Place { line: 1, column: 1 });
         let (attempt, elapsed, failure) = (1, Duration::from_millis(1), None);
         for (worker, pid) in [(3, 4242), (4, 4343), (3, 4242)] {
-            let worker = Some(worker);
-            timing.on_event(&Event::AttemptStarted { scope, name, attempt, worker, pid, started, sent: 100 });
+            let (worker, host) = (Some(worker), None);
+            timing.on_event(&Event::AttemptStarted { scope, name, attempt, worker, host, pid, started, sent: 100 });
         }
         let (worker, pid, cached) = (Some(3), 4242, false);
         timing.on_event(&Event::NodeStarted { scope, node, place, worker, pid, started });
         timing.on_event(&Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure, cached });
         let (received, elapsed) = (1, Duration::from_millis(2));
-        timing.on_event(&Event::AttemptFinished { scope, name, label: None, attempt, worker, pid, elapsed, received, failure });
+        let host = None;
+        timing.on_event(&Event::AttemptFinished {
+            scope,
+            name,
+            label: None,
+            attempt,
+            worker,
+            host,
+            pid,
+            elapsed,
+            received,
+            failure,
+        });
         let mut json = Vec::new();
         timing.write(&mut json).unwrap();
         let trace: Value = serde_json::from_slice(&json).unwrap();
@@ -305,23 +359,32 @@ mod tests {
     fn attempts_stand_on_the_track_of_their_worker() {
         let timing = Timing::new();
         let failure = Failure::new(FailureKind::Crash, "lost \"it\"");
-        let (scope, name, pid) = (Scope::ROOT, "count", 4242);
+        let (scope, name, host, pid) = (Scope::ROOT, "count", None, 4242);
         let second = Duration::from_secs(1);
-        timing.on_event(&Event::WorkerStarted { worker: 3, pid, elapsed: Duration::ZERO });
+        timing.on_event(&Event::WorkerStarted { worker: 3, host, pid, elapsed: Duration::ZERO });
         let started = Instant::now();
-        timing.on_event(&Event::AttemptStarted { scope, name, attempt: 1, worker: Some(3), pid, started, sent: 100 });
+        let worker = Some(3);
+        timing.on_event(&Event::AttemptStarted { scope, name, attempt: 1, worker, host, pid, started, sent: 100 });
         timing.on_event(&Event::AttemptFinished {
             scope,
             name,
             label: Some("a.csv"),
             attempt: 1,
-            worker: Some(3),
+            worker,
+            host,
             pid,
             elapsed: second,
             received: 7,
             failure: Some(&failure),
         });
-        timing.on_event(&Event::RetryScheduled { scope, name, label: Some("a.csv"), attempt: 2, delay: second, failure: &failure });
+        timing.on_event(&Event::RetryScheduled {
+            scope,
+            name,
+            label: Some("a.csv"),
+            attempt: 2,
+            delay: second,
+            failure: &failure,
+        });
         timing.on_event(&Event::RunFinished { elapsed: second, success: false });
         let mut text = Vec::new();
         timing.write(&mut text).unwrap();
@@ -344,18 +407,66 @@ mod tests {
         assert!(labels.contains(&&json!("worker 3")), "{labels:?}");
     }
 
+    /// Processes of two hosts may have the same number.
+    #[test]
+    fn each_host_is_a_group_of_tracks() {
+        let timing = Timing::new();
+        let (scope, pid, elapsed) = (Scope::ROOT, 4242, Duration::from_millis(1));
+        for (worker, host) in [(0, Some("n1")), (1, Some("n2")), (2, None)] {
+            timing.on_event(&Event::WorkerStarted { worker, host, pid, elapsed });
+            let (name, attempt, worker, started) = (host.unwrap_or("here"), 1, Some(worker), Instant::now());
+            timing.on_event(&Event::AttemptStarted { scope, name, attempt, worker, host, pid, started, sent: 0 });
+        }
+        for (worker, host) in [(0, Some("n1")), (1, Some("n2")), (2, None)] {
+            let (name, attempt, worker) = (host.unwrap_or("here"), 1, Some(worker));
+            let (received, failure) = (0, None);
+            timing.on_event(&Event::AttemptFinished {
+                scope,
+                name,
+                label: None,
+                attempt,
+                worker,
+                host,
+                pid,
+                elapsed,
+                received,
+                failure,
+            });
+        }
+        let mut text = Vec::new();
+        timing.write(&mut text).unwrap();
+        let trace: Value = serde_json::from_slice(&text).unwrap();
+        let entries = trace["traceEvents"].as_array().unwrap();
+        let group = |name: &str| entries.iter().find(|entry| entry["name"] == name).unwrap()["pid"].as_u64().unwrap();
+        let named =
+            |name: &str| entries.iter().find(|entry| entry["args"]["name"] == name).unwrap()["pid"].as_u64().unwrap();
+        assert_eq!([group("n1"), group("n2"), group("here")], [named("host n1"), named("host n2"), named("worker 2")]);
+        assert!(group("n1") != group("n2") && group("here") == u64::from(pid), "{trace}");
+    }
+
     #[test]
     fn slices_of_a_worker_do_not_overlap() {
         let timing = Timing::new();
-        let (scope, worker, pid) = (Scope::ROOT, Some(0), 4242);
+        let (scope, worker, host, pid) = (Scope::ROOT, Some(0), None, 4242);
         let begin = |name| {
             let (attempt, started, sent) = (1, Instant::now(), 1);
-            timing.on_event(&Event::AttemptStarted { scope, name, attempt, worker, pid, started, sent });
+            timing.on_event(&Event::AttemptStarted { scope, name, attempt, worker, host, pid, started, sent });
         };
         let end = |name| {
             let elapsed = Duration::from_secs(1);
             let (attempt, received, failure) = (1, 1, None);
-            timing.on_event(&Event::AttemptFinished { scope, name, label: None, attempt, worker, pid, elapsed, received, failure });
+            timing.on_event(&Event::AttemptFinished {
+                scope,
+                name,
+                label: None,
+                attempt,
+                worker,
+                host,
+                pid,
+                elapsed,
+                received,
+                failure,
+            });
         };
         begin("a");
         // The worker continues at once; the end of the first attempt is reported later.

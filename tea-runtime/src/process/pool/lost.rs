@@ -119,9 +119,9 @@ fn tell_end(link: &Link, why: &Why, exit: Option<ExitStatus>, running: Option<&Q
         return;
     }
     match (why, running) {
-        (Why::Goodbye, None) => tell(&run, Note::WorkerEnded { worker, pid }),
-        (_, None) => tell(&run, Note::WorkerLost { worker, pid, exit, running: String::new() }),
-        (_, Some(queued)) => queued.note(Note::WorkerLost { worker, pid, exit, running: queued.running() }),
+        (Why::Goodbye, None) => tell(&run, Note::WorkerEnded { worker, host: None, pid }),
+        (_, None) => tell(&run, Note::WorkerLost { worker, host: None, pid, exit, running: String::new() }),
+        (_, Some(queued)) => queued.note(Note::WorkerLost { worker, host: None, pid, exit, running: queued.running() }),
     }
 }
 

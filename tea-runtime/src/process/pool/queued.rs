@@ -180,7 +180,7 @@ impl Queued {
             let started = Instant::now();
             let (scope, attempt, sent) = (self.scope(), self.unit.attempt(), self.sent_bytes);
             let name = fan_out.path.shown(&self.unit.work.label(self.ended, self.parts())).into_owned();
-            self.note(Note::AttemptStarted { scope, name, attempt, worker, pid, started, sent });
+            self.note(Note::AttemptStarted { scope, name, attempt, worker, host: None, pid, started, sent });
             self.began_by_clock = Some(started);
         }
     }

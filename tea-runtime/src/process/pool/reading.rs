@@ -86,7 +86,7 @@ impl Supervisor<'_> {
         link.phase = Phase::Serving;
         let (pid, elapsed) = (link.pid(), link.started.elapsed());
         if let Some(run) = link.run.upgrade().filter(|run| run.events.is_active()) {
-            run.note(Note::WorkerStarted { worker: number, pid, elapsed });
+            run.note(Note::WorkerStarted { worker: number, host: None, pid, elapsed });
         }
         let mut inner = self.pool.lock();
         if let Some(worker) = inner.state.workers.get_mut(&number)
@@ -303,7 +303,7 @@ impl Supervisor<'_> {
         let Some(orphan) = self.orphans.get_mut(at) else { return };
         let (worker, pid, run) = (orphan.number, orphan.pid, orphan.run.clone());
         orphan.output.read(|line| {
-            tell(&run, Note::Output { worker, pid, label: String::new(), line: line.to_owned() });
+            tell(&run, Note::Output { worker, host: None, pid, label: String::new(), line: line.to_owned() });
         });
     }
 
@@ -339,8 +339,8 @@ pub(super) fn read(frame: Frame<'_>) -> Result<Said, String> {
 /// Leaves a note about a line that a worker printed, for its unit or for a run.
 pub(super) fn line_note(worker: u32, pid: u32, line: String, running: Option<&Queued>, run: &Weak<RunInfo>) {
     match running {
-        Some(queued) => queued.note(Note::Output { worker, pid, label: queued.running(), line }),
-        None => tell(run, Note::Output { worker, pid, label: String::new(), line }),
+        Some(queued) => queued.note(Note::Output { worker, host: None, pid, label: queued.running(), line }),
+        None => tell(run, Note::Output { worker, host: None, pid, label: String::new(), line }),
     }
 }
 

@@ -41,6 +41,9 @@ struct Entry<'a> {
     elapsed_seconds: Option<f64>,
     pid: Option<u32>,
     worker: Option<u32>,
+    /// The host of that worker, if it is one of a pool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -86,6 +89,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         elapsed_seconds: failed.elapsed.map(|elapsed| elapsed.as_secs_f64()),
         pid: failed.pid,
         worker: failed.worker,
+        host: failed.host,
     });
     let history = report.history;
     let line = Line {

@@ -45,6 +45,8 @@ pub(super) struct Failed<'a> {
     pub(super) pid: Option<u32>,
     /// The worker of the last attempt.
     pub(super) worker: Option<u32>,
+    /// The host of that worker, if it is one of a pool.
+    pub(super) host: Option<&'a str>,
 }
 
 impl<'a> Failed<'a> {
@@ -60,6 +62,7 @@ impl<'a> Failed<'a> {
             elapsed: result.map(|result| result.elapsed),
             pid: result.map(|result| result.pid),
             worker: result.and_then(|result| result.worker),
+            host: result.and_then(|result| result.host.as_deref()),
         }
     }
 }
@@ -110,6 +113,7 @@ mod tests {
             elapsed: None,
             pid: None,
             worker: None,
+            host: None,
         }
     }
 

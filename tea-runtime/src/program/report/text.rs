@@ -7,7 +7,7 @@ use crate::{
     failure::FailureKind,
     plan::{Place, Plan, Site},
     program::{human, page::Page},
-    words::counted,
+    words::{counted, on_host},
 };
 
 /// The maximum number of failures that are shown; the others are only counted.
@@ -131,7 +131,7 @@ fn place_in_run(failed: &Failed<'_>) -> String {
         write!(text, ", after {}", human::time(elapsed)).expect("a string takes everything");
     }
     match (failed.worker, failed.pid) {
-        (Some(worker), Some(pid)) => write!(text, ", worker {worker} (process {pid})"),
+        (Some(worker), Some(pid)) => write!(text, ", worker {worker} (process {pid}){}", on_host(failed.host)),
         _ => Ok(()),
     }
     .expect("a string takes everything");
@@ -144,7 +144,9 @@ fn help(kind: FailureKind) -> Option<&'static str> {
         FailureKind::Crash => Some("under a debugger it crashes in this process with `--parallel-strategy thread`"),
         FailureKind::OutOfMemory => Some("raise `memory_limit`, lower `max_workers`, or give it less at a time"),
         FailureKind::Timeout => Some("raise the limit, or give it less to do at once"),
-        FailureKind::Lost => Some("look at what it has done; if it may run again, write `retry_on: [lost]`, or `idempotent: true`"),
+        FailureKind::Lost => {
+            Some("look at what it has done; if it may run again, write `retry_on: [lost]`, or `idempotent: true`")
+        }
         FailureKind::CircuitOpen => Some("earlier failures opened the circuit breaker; they are what went wrong"),
         FailureKind::Error
         | FailureKind::Panic

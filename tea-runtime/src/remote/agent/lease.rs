@@ -1,11 +1,6 @@
 //! The lease of this agent. When it is over, the system ends the agent, even if it is stopped, and its workers end with it.
 
-use std::{
-    io,
-    sync::{Arc, Mutex, PoisonError},
-    thread,
-    time::Duration,
-};
+use std::{io, sync::Arc, thread, time::Duration};
 
 use super::{
     outbox::Outbox,
@@ -23,26 +18,30 @@ use crate::{
 const UNTOLD: Terms = Terms { heartbeat: Duration::from_secs(10), lease: Duration::from_mins(2) };
 
 /// The lease of this agent.
-pub(super) struct Lease(Mutex<(Held, Watchdog)>);
+pub(super) struct Lease {
+    held: Held,
+    watchdog: Watchdog,
+}
 
 impl Lease {
     /// A lease that lasts until the program has told this agent how to work.
     ///
     /// # Errors
     /// If the system cannot end this process at a given time.
-    pub(super) fn start() -> io::Result<Arc<Self>> {
+    pub(super) fn start() -> io::Result<Self> {
         let held = Held::start(&UNTOLD, watchdog::now()?);
         let mut watchdog = Watchdog::new()?;
         watchdog.set(held.until())?;
-        Ok(Arc::new(Self(Mutex::new((held, watchdog)))))
+        Ok(Self { held, watchdog })
     }
 
     /// Starts the lease on these terms, and asks for it from now on. Nothing runs yet.
     ///
     /// # Errors
     /// If there is no clock, timer or thread.
-    pub(super) fn begin(self: &Arc<Self>, terms: Terms, outbox: &Arc<Outbox>) -> io::Result<()> {
-        self.change(|held, now| *held = Held::start(&terms, now))?;
+    pub(super) fn begin(&mut self, terms: Terms, outbox: &Arc<Outbox>) -> io::Result<()> {
+        self.held = Held::start(&terms, watchdog::now()?);
+        self.watchdog.set(self.held.until())?;
         let outbox = Arc::clone(outbox);
         let ask = move || {
             user_code::forbid();
@@ -60,14 +59,8 @@ impl Lease {
     ///
     /// # Errors
     /// If there is no clock or timer.
-    pub(super) fn granted(&self, asked: Duration) -> io::Result<()> {
-        self.change(|held, now| held.granted(asked, now))
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Held, Duration)) -> io::Result<()> {
-        let mut this = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (held, watchdog) = &mut *this;
-        change(held, watchdog::now()?);
-        watchdog.set(held.until())
+    pub(super) fn granted(&mut self, asked: Duration) -> io::Result<()> {
+        self.held.granted(asked, watchdog::now()?);
+        self.watchdog.set(self.held.until())
     }
 }

@@ -71,7 +71,7 @@ pub(crate) fn refuse_unserved_agent() {
 fn serve() -> ! {
     user_code::forbid();
     let lease = Lease::start();
-    let lease = lease.unwrap_or_else(|error| give_up(&format!("it cannot end itself at a given time: {error}")));
+    let mut lease = lease.unwrap_or_else(|error| give_up(&format!("it cannot end itself at a given time: {error}")));
     let streams = stdio::take_blocking();
     let (input, output) =
         streams.unwrap_or_else(|error| give_up(&format!("it has no connection to its program: {error}")));
@@ -94,7 +94,7 @@ fn serve() -> ! {
             };
             let (message, values) = wire::read::<ToAgent<'_>>(&frame.payload).unwrap_or_else(|error| give_up(&error));
             match (message, &mut agent) {
-                (ToAgent::Setup(setup), None) => agent = Some(Agent::new(&setup, &outbox, &lease)),
+                (ToAgent::Setup(setup), None) => agent = Some(Agent::new(&setup, &outbox, &mut lease)),
                 (ToAgent::Lease { asked }, _) => {
                     lease.granted(asked).unwrap_or_else(|error| give_up(&format!("its lease cannot go on: {error}")));
                 }
@@ -133,7 +133,7 @@ struct Agent {
 }
 
 impl Agent {
-    fn new(setup: &Setup, outbox: &Arc<Outbox>, lease: &Arc<Lease>) -> Self {
+    fn new(setup: &Setup, outbox: &Arc<Outbox>, lease: &mut Lease) -> Self {
         let slots = setup.slots.map_or_else(parallelism, |slots| slots as usize);
         let slots = slots.min(setup.most.map_or(usize::MAX, |most| most as usize)).max(1);
         let unable = |why: String| -> ! {

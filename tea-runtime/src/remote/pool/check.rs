@@ -81,7 +81,7 @@ impl Pool {
         let folder = std::env::current_dir().map(|folder| folder.as_os_str().as_bytes().to_vec()).unwrap_or_default();
         let mut inner = self.lock();
         inner.folder = folder;
-        let names: Vec<_> = inner.hosts.iter().map(|host| host.name.clone()).collect();
+        let names: Vec<_> = inner.hosts.iter().map(|host| host.name.to_owned()).collect();
         for host in &mut inner.hosts {
             (host.load.stage, host.check) = (Stage::Starting, Some(Check::new()));
         }

@@ -10,8 +10,10 @@ use crate::{
     event::Scope,
     executor::{
         breakers::{BreakerAt, BreakerCall},
+        message::Note,
         wire,
     },
+    failure::FailureKind,
     process::{
         frame::Frame,
         message::{RECORD, RecordHead},
@@ -117,12 +119,22 @@ impl Pool {
             self.more(inner);
             return Ok(());
         }
-        let life = host.life;
+        host.ended += 1;
+        let (life, name) = (host.life, host.name);
+        let fault = |kind| !matches!(kind, FailureKind::Cancelled | FailureKind::CircuitOpen | FailureKind::Timeout);
+        let failed = done.failures.iter().any(|(_, failure)| fault(failure.kind));
+        let others = inner.hosts.iter().enumerate().any(|(other, host)| other != at && host.load.stage == Stage::Ready);
+        if inner.health.ended(at, queued.kind(), failed) && others && inner.hosts[at].load.stage == Stage::Ready {
+            let last = done.failures.first().map_or_else(String::new, |(_, failure)| failure.message.clone());
+            let message = format!("host `{name}` gets no more units, because it fails what other hosts do: {last}");
+            inner.unusable(at, message.clone());
+            queued.unit.fan_out().run.note(Note::Warning { message });
+        }
         let worker = done.worker.map(|worker| inner.numbers.of(at, life, worker));
         let bytes = values.len() as u64;
         inner.paces.add(queued.kind(), Duration::from_nanos(done.elapsed), queued.unit.work.parts(), bytes);
         self.more(inner);
-        queued.done(done, values, worker)
+        queued.done(done, values, worker, name)
     }
 
     fn news(&self, at: usize, run: u64, unit: Option<u64>, news: News) {
@@ -134,13 +146,13 @@ impl Pool {
             let Some(queued) = host.in_flight.get_mut(&unit) else { return };
             queued.begun |= matches!(news, News::AttemptStarted { .. });
             if queued.unit.fan_out().run.events.is_active() {
-                queued.unit.ticket.note(news.note(queued.scope(), worker, &host.name));
+                queued.unit.ticket.note(news.note(queued.scope(), worker, host.name));
             }
             return;
         }
         let known = host.side.as_ref().and_then(|side| side.known.iter().find(|(known, _)| *known == run));
         if let Some(info) = known.and_then(|(_, info)| info.upgrade()) {
-            info.note(news.note(Scope::ROOT, worker, &host.name));
+            info.note(news.note(Scope::ROOT, worker, host.name));
         }
     }
 

@@ -37,7 +37,7 @@ use crate::{
     user_code,
 };
 
-/// How many agents in a row may end before they are ready, until the host is not used any more.
+/// How many agents in a row may end before they have done anything, until the host is not used any more.
 const FAILED_STARTS: u32 = 3;
 
 /// The maximum number of bytes before the hello, which a shell or a test harness may print.
@@ -77,7 +77,7 @@ fn lives(pool: &Arc<Pool>, at: usize) {
     let mut failed = 0;
     loop {
         let end = life(pool, at);
-        failed = if end.served { 0 } else { failed + 1 };
+        failed = if end.useful || end.by_us { 0 } else { failed + 1 };
         if failed >= FAILED_STARTS {
             pool.lock().unusable(at, end.why.clone());
         }
@@ -157,6 +157,8 @@ fn stage(pool: &Arc<Pool>, at: usize, connection: Connection) -> Result<(), Stri
 pub(super) struct End {
     /// Whether it was ready at some time.
     pub(super) served: bool,
+    /// Whether it has done something, or had nothing to do.
+    useful: bool,
     pub(super) why: String,
     /// Whether the program itself was away for so long that this may be the reason.
     pub(super) by_us: bool,
@@ -165,7 +167,7 @@ pub(super) struct End {
 
 impl End {
     fn unserved(why: String) -> Self {
-        Self { served: false, why, by_us: false, exit: None }
+        Self { served: false, useful: false, why, by_us: false, exit: None }
     }
 }
 
@@ -189,7 +191,7 @@ fn agent<'a>(pool: &'a Arc<Pool>, at: usize, connection: Connection, dial: Dial<
         woke: None,
     };
     let why = link.serve(&group, ended.as_ref());
-    let served = pool.unfenced(at);
+    let (served, useful) = pool.unfenced(at);
     if why.is_none() {
         // Its exit status says more than its end.
         group.wait(ENDING);
@@ -202,7 +204,7 @@ fn agent<'a>(pool: &'a Arc<Pool>, at: usize, connection: Connection, dial: Dial<
     let why = link.tell_end(why, exit, &group);
     let by_us = link.woke.is_some_and(|woke| woke.elapsed() < pool.terms.lease);
     link.fence(&why);
-    End { served, why, by_us, exit }
+    End { served, useful, why, by_us, exit }
 }
 
 /// `status 3`, or the signal.
@@ -445,7 +447,7 @@ impl Link<'_> {
     }
 
     fn warn(&self, text: &str) {
-        let name = self.pool.lock().hosts[self.at].name.clone();
+        let name = self.pool.lock().hosts[self.at].name;
         self.pool.tell(Note::Warning { message: format!("host `{name}`: {text}") });
     }
 

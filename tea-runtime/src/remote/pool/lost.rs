@@ -15,17 +15,18 @@ impl Pool {
     }
 
     /// The connection to a host's agent has ended. What it was given may still be running there, and what waits goes to other hosts.
-    /// Returns whether it was ready at some time.
-    pub(super) fn unfenced(self: &Arc<Self>, at: usize) -> bool {
+    /// Returns whether it was ready at some time, and whether it did something, or had nothing to do.
+    pub(super) fn unfenced(self: &Arc<Self>, at: usize) -> (bool, bool) {
         let mut inner = self.lock();
         let host = &mut inner.hosts[at];
         host.side.take().iter().for_each(|side| side.outbox.close());
         let served = host.load.stage != Stage::Starting;
+        let useful = served && (std::mem::take(&mut host.ended) > 0 || host.in_flight.is_empty());
         if let Stage::Ready | Stage::Silent = host.load.stage {
             host.load.stage = Stage::Unfenced;
         }
         self.start_hosts(&mut inner);
-        served
+        (served, useful)
     }
 
     /// Handles the end of a host's agent and of all that it was given: units that had not begun there go to other hosts, and so do
@@ -45,7 +46,7 @@ impl Pool {
         }
         host.load.in_flight = 0;
         host.life += 1;
-        let name = host.name.clone();
+        let name = host.name;
         let mut in_flight: Vec<_> = std::mem::take(&mut host.in_flight).into_values().collect();
         in_flight.sort_by_key(|queued| queued.age);
         let (mut begun, mut moved, mut ended) = (0_u32, 0_u32, Vec::new());
@@ -55,7 +56,7 @@ impl Pool {
                 ended.push((queued, cancelled(reason)));
             } else if closing {
                 ended.push((queued, cancelled(CancelReason::Requested)));
-            } else if let Some(failure) = queued.host_lost(&name, *by_us) {
+            } else if let Some(failure) = queued.host_lost(name, *by_us) {
                 ended.push((queued, Box::new(failure)));
             } else {
                 (begun, moved) = (begun + u32::from(ran), moved + u32::from(!ran));

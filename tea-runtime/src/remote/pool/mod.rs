@@ -42,7 +42,7 @@ use self::{
     dials::Dials,
     outbox::Outbox,
     queued::Queued,
-    state::{Load, Numbers, Stage, shares, starts},
+    state::{Health, Load, Numbers, Stage, shares, starts},
 };
 use super::{launch::Launcher, lease::Terms, message::ToAgent};
 use crate::{
@@ -50,6 +50,7 @@ use crate::{
     executor::{Unit, UnitId, message::Note, parallelism, run_info::RunInfo},
     failure::{Failure, FailureKind, cancelled},
     process::pool::{pace::Paces, wake::Wake},
+    words::kept,
 };
 
 /// Hosts, and the units that they will run.
@@ -70,6 +71,7 @@ struct Inner {
     hosts: Vec<Host>,
     paces: Paces,
     numbers: Numbers,
+    health: Health,
     /// The program's current directory when the last units were submitted. They run there.
     folder: Vec<u8>,
     /// The run of the units that were submitted last.
@@ -81,7 +83,7 @@ struct Inner {
 
 /// A host of the pool.
 struct Host {
-    name: String,
+    name: &'static str,
     load: Load,
     /// The number of units that it runs at once; as many as it has processors if it is not given.
     slots: Option<u32>,
@@ -94,6 +96,8 @@ struct Host {
     side: Option<Side>,
     /// When the lease is over that was granted to its agent last. Until then, its units may be running.
     over: Option<Instant>,
+    /// The units that have ended there since its agent was started.
+    ended: u64,
     /// If it is only looked at.
     check: Option<Check>,
     thread: Option<JoinHandle<()>>,
@@ -119,7 +123,7 @@ impl Pool {
         terms: Terms,
     ) -> std::io::Result<Arc<Self>> {
         let host = |(at, share): (usize, Option<u32>)| Host {
-            name: launcher.name(at),
+            name: kept(&launcher.name(at)),
             load: Load {
                 stage: Stage::Off,
                 slots: {
@@ -134,6 +138,7 @@ impl Pool {
             in_flight: HashMap::new(),
             side: None,
             over: None,
+            ended: 0,
             check: None,
             thread: None,
         };
@@ -145,6 +150,7 @@ impl Pool {
             hosts,
             paces: Paces::default(),
             numbers: Numbers::default(),
+            health: Health::default(),
             folder: Vec::new(),
             run: Weak::new(),
             refusal: None,

@@ -86,12 +86,12 @@ impl Queued {
         (ToAgent::Unit(message), values)
     }
 
-    /// Delivers the outcome that its agent told, followed by `values`. `worker` is the worker's number in this process.
+    /// Delivers the outcome that the agent of `host` told, followed by `values`. `worker` is the worker's number in this process.
     ///
     /// # Errors
     /// If that is not an outcome.
-    pub(super) fn done(self, done: Done, values: &[u8], worker: Option<u32>) -> Result<(), String> {
-        let ran = done.ran(worker);
+    pub(super) fn done(self, done: Done, values: &[u8], worker: Option<u32>, host: &'static str) -> Result<(), String> {
+        let ran = done.ran(worker, host);
         let (mut received, mut rest) = (Vec::with_capacity(done.received.len()), values);
         for (first, length) in &done.received {
             let split = usize::try_from(*length).ok().and_then(|length| rest.split_at_checked(length));

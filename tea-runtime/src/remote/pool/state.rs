@@ -62,6 +62,33 @@ pub(crate) fn shares(hosts: usize, most: Option<usize>) -> Vec<Option<u32>> {
     (0..used).map(|at| Some(share(at))).collect()
 }
 
+/// How many units of a kind a host may fail in a row, and how many of them others must have done.
+const STREAK: u32 = 10;
+
+/// Notices a host that fails what others do: its disk may be full, or it may lack a file.
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    /// The units that failed in a row, by host and kind.
+    failed: BTreeMap<(usize, usize), u32>,
+    /// The units that were done, by host and kind.
+    done: BTreeMap<(usize, usize), u32>,
+}
+
+impl Health {
+    /// A unit of this kind has ended on a host. Returns whether the host is given up.
+    pub(crate) fn ended(&mut self, host: usize, kind: usize, failed: bool) -> bool {
+        if !failed {
+            self.failed.remove(&(host, kind));
+            *self.done.entry((host, kind)).or_default() += 1;
+            return false;
+        }
+        let streak = self.failed.entry((host, kind)).or_default();
+        *streak += 1;
+        let others = self.done.iter().filter(|((other, of), _)| *other != host && *of == kind);
+        *streak >= STREAK && others.map(|(_, done)| done).sum::<u32>() >= STREAK
+    }
+}
+
 /// The numbers of workers in this process, by host, life of its agent, and number there.
 #[derive(Debug, Default)]
 pub(crate) struct Numbers(BTreeMap<(usize, u32, u32), u32>);
@@ -98,6 +125,19 @@ mod tests {
         assert_eq!(starts(2), [0_usize; 0]);
         assert_eq!(starts(3), [1]);
         assert_eq!(starts(9), [1, 2]);
+    }
+
+    #[test]
+    fn a_host_that_fails_what_others_do_is_given_up_and_no_other() {
+        let mut health = Health::default();
+        let ends = |health: &mut Health, host, kind, failed| (0..STREAK).any(|_| health.ended(host, kind, failed));
+        assert!(!ends(&mut health, 0, 7, true), "all may fail so");
+        assert!(!ends(&mut health, 1, 8, false));
+        assert!(!ends(&mut health, 0, 7, true), "others do something else");
+        assert!(!ends(&mut health, 1, 7, false));
+        assert!(!health.ended(1, 7, true), "one is no streak");
+        assert!(health.ended(0, 7, true));
+        assert!(!health.ended(0, 7, false) && !health.ended(0, 7, true), "it has done one");
     }
 
     proptest! {

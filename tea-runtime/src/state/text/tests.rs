@@ -113,7 +113,8 @@ fn what_has_no_plain_form_is_json() {
 /// What JSON has no form for, by itself, in a list, and as one of several elements.
 #[test]
 fn values_may_have_the_form_that_they_have_in_the_output() {
-    let (before, text) = (SystemTime::UNIX_EPOCH - Duration::new(1, 1), r#"{"secs_since_epoch":-2,"nanos_since_epoch":999999999}"#);
+    let (before, text) =
+        (SystemTime::UNIX_EPOCH - Duration::new(1, 1), r#"{"secs_since_epoch":-2,"nanos_since_epoch":999999999}"#);
     let list = format!("[{text}]");
     assert_eq!([from::<SystemTime>(text), from::<Option<SystemTime>>(text).unwrap()], [before; 2]);
     assert_eq!(from::<Vec<SystemTime>>(&list), [before]);
@@ -145,10 +146,7 @@ fn types_say_what_their_texts_look_like() {
         [shape::<Option<u8>>(), shape::<i64>(), shape::<Option<f32>>()],
         [Shape::Unsigned, Shape::Signed, Shape::Number]
     );
-    assert_eq!(
-        [shape::<Name>(), shape::<bool>(), shape::<Duration>()],
-        [Shape::Text, Shape::Bool, Shape::Duration]
-    );
+    assert_eq!([shape::<Name>(), shape::<bool>(), shape::<Duration>()], [Shape::Text, Shape::Bool, Shape::Duration]);
     assert_eq!(shape::<Mode>(), Shape::Words(&["Fast", "Sized"]));
     assert_eq!(shape::<Vec<Option<u8>>>(), Shape::List(Box::new(Shape::Unsigned)));
     assert_eq!([shape::<Row>(), shape::<serde_json::Value>()], [Shape::Json, Shape::Json]);
