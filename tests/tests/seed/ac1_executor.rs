@@ -90,12 +90,13 @@ fn design_unit_004_parameters() {
         memory_limit,
         max_payload,
         max_tasks_per_worker,
+        idempotent,
         retry,
         circuit_breaker,
     } = ParallelConfig::default();
     assert_eq!((strategy, timeout, timeout_total, allow_failure), (Strategy::Thread, None, None, false));
     assert_eq!((grace, memory_limit, max_payload, max_tasks_per_worker), (Duration::from_secs(1), None, 1 << 30, None));
-    assert_eq!(circuit_breaker, None);
+    assert_eq!((circuit_breaker, idempotent), (None, true));
     let RetryPolicy { max_retries, base_delay, max_delay, backoff_multiplier, jitter, retry_on } = retry;
     assert_eq!((max_retries, base_delay, max_delay), (0, Duration::from_secs(1), Duration::from_mins(1)));
     assert!((backoff_multiplier - 2.0).abs() < f64::EPSILON && jitter);
