@@ -7,7 +7,7 @@ use crate::{
     diagnostic::{Diagnostic, Diagnostics},
     graph::{Graph, resolve},
     source::{Span, Spanned},
-    syntax::{Key, Rust, Work},
+    syntax::{Key, Node, Output, Rust, Work},
 };
 
 /// Reports defaults that are never used, and keys that an item or index hides.
@@ -40,6 +40,9 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
     flags(graph, found);
     for node in &graph.workflow.nodes {
         let Work::Map(map) = &node.work else { continue };
+        if let Some(error) = no_list(graph, node) {
+            found.push(error);
+        }
         let written = map.variables.iter().filter_map(|variable| variable.name.as_ref()).chain(&map.index_var);
         let hidden = written.map(|name| (name.value.as_str(), name.span));
         // The name that an item has by default hides a key only where it is used.
@@ -59,6 +62,32 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
             );
         }
     }
+}
+
+/// The error for a map whose results go to a key that cannot be a list of them, as far as the words of its type tell.
+fn no_list(graph: &Graph<'_>, node: &Node) -> Option<Diagnostic> {
+    #[rustfmt::skip]
+    const OTHERS: [&str; 24] = [
+        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
+        "usize", "String", "PathBuf", "Option", "VecDeque", "BTreeMap", "BTreeSet", "HashMap", "HashSet",
+    ];
+    let Output::One(output) = &node.output else { return None };
+    let key = graph.keys.entry(graph.keys.get(&output.value)?);
+    let ty = key.ty.text.trim();
+    let head = ty.split('<').next().unwrap_or(ty).trim_end();
+    if key.reduce.is_some() || !OTHERS.contains(&head) {
+        return None;
+    }
+    let (name, own) = (&node.name.value, &output.value);
+    let error =
+        Diagnostic::error(codes::ENTRY_CONFLICT, output.span, format!("`{own}` cannot take the results of `{name}`"));
+    Some(
+        error
+            .label("one result for each item")
+            .also(key.ty.span, "not a `Vec`")
+            .help(format!("make the type of `{own}` a `Vec` of what `run` gives"))
+            .help(format!("or combine the results into one, with a `reduce` on `{own}`")),
+    )
 }
 
 /// Whether a word means something of the state or the run in a node's Rust.

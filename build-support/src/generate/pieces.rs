@@ -237,8 +237,10 @@ impl<'a> Pieces<'a> {
         let constant_of = |key: KeyId| &names.key(key).constant;
         let output = match map.output {
             None => "()".to_owned(),
-            Some(output) if output.reduce => format!("(reduced {})", constant_of(output.key)),
-            Some(output) => format!("({})", constant_of(output.key)),
+            Some(output) => {
+                let (key, reduced) = (names.key(output.key), if output.reduce { "reduced " } else { "" });
+                format!("({reduced}{} {})", key.constant, key.alias)
+            }
         };
         let failures = map.failures.map(constant_of).map_or("()".to_owned(), |key| format!("({key})"));
         let wire = wire(name, span, map, plan, sources);

@@ -301,7 +301,7 @@ macro_rules! __map {
                 $crate::__wire!(TeaResult $($result)*);
                 &$crate::__private::map_compared(
                     $crate::__items!($flow $items),
-                    $crate::__body!($flow $body),
+                    $crate::__body!($flow $output $body),
                     $crate::__output!($flow $output),
                     $crate::__failures!($flow $failures),
                     (TeaItem, TeaResult),
@@ -414,12 +414,13 @@ macro_rules! __variables {
     };
 }
 
-/// A map's body: the user's Rust, or a call of a workflow, with its number and the key that it gives.
+/// A map's body: the user's Rust, or a call of a workflow, with its number and the key that it gives. Its result has the type
+/// that the output takes.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __body {
     (
-        $flow:ident
+        $flow:ident $output:tt
         (calls $called:ident $number:literal ($($gives:ident)?) ($item:tt $(, $index:ident)?) $reads:tt $more:tt =>
         $($how:ident($($what:tt)*))*)
     ) => {
@@ -434,17 +435,17 @@ macro_rules! __body {
             #[allow(unused_mut, unused_variables)]
             let mut end = context.call($number, inputs)?;
             #[allow(clippy::let_unit_value)]
-            let given = ($($crate::__private::taken(&mut end, $called::key::$gives)?)?);
+            let given: $crate::__result!($flow $output) = ($($crate::__private::taken(&mut end, $called::key::$gives)?)?);
             ::core::result::Result::Ok(given)
         }
     };
-    ($flow:ident (($item:tt $(, $index:ident)?) $reads:tt $more:tt => $($body:tt)*)) => {
+    ($flow:ident $output:tt (($item:tt $(, $index:ident)?) $reads:tt $more:tt => $($body:tt)*)) => {
         |view, context, item, index| {
             let _ = (view, context, index);
             $crate::__variables!(item $item);
             $(let $index: usize = index; let _ = $index;)?
             $crate::__bind!($flow view context $reads $more);
-            let result = { $($body)* };
+            let result: $crate::__result!($flow $output) = { $($body)* };
             ::core::result::Result::Ok(result)
         }
     };
@@ -457,11 +458,26 @@ macro_rules! __output {
     ($flow:ident ()) => {
         ()
     };
-    ($flow:ident ($KEY:ident)) => {
+    ($flow:ident ($KEY:ident $Type:ident)) => {
         $flow::key::$KEY
     };
-    ($flow:ident (reduced $KEY:ident)) => {
+    ($flow:ident (reduced $KEY:ident $Type:ident)) => {
         $crate::__private::reduced($flow::key::$KEY)
+    };
+}
+
+/// The type of a map's results, which is that of its output, or of the elements of that.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __result {
+    ($flow:ident ()) => {
+        ()
+    };
+    ($flow:ident ($KEY:ident $Type:ident)) => {
+        <$flow::types::$Type as $crate::__private::MapList>::Result
+    };
+    ($flow:ident (reduced $KEY:ident $Type:ident)) => {
+        $flow::types::$Type
     };
 }
 

@@ -28,7 +28,9 @@ pub use crate::{
     context::Context,
     error::Error,
     failure::{Failure, NodeError},
-    map::{Codec, Hashed, Local, MapSpec, Wired, collected, given, in_place, listed, map_compared, reduced, sweep},
+    map::{
+        Codec, Hashed, Local, MapList, MapSpec, Wired, collected, given, in_place, listed, map_compared, reduced, sweep,
+    },
     plan::{
         Arm, Ask, Block, Call, Checkpoint, CodeId, Fallback, Identities, Level, Map, Next, Origin, Outside, Part,
         Passed, Place, Plan, RESULTS, Region, Registered, Run, Site, Step, Subworkflow, Target, Task, TaskRead,

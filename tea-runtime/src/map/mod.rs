@@ -22,7 +22,7 @@ pub use self::{
     codec::{Codec, Hashed, Local, Wired},
     items::{Given, InPlace, List, Origin, given, in_place},
     label::Label,
-    output::{MapOutput, Reduced, reduced},
+    output::{MapList, MapOutput, Reduced, reduced},
     sweep::{Axes, Axis, Coordinate, Sweep, Swept, collected, listed, sweep},
 };
 use self::{items::Supply, output::Gather};

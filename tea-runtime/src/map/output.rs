@@ -7,12 +7,21 @@ use crate::{
     state::{Key, KeySpec, Value, View},
 };
 
+/// The type of an output that takes a map's results as a list.
 #[diagnostic::on_unimplemented(
-    message = "results of type `{R}` cannot go to the `output` of this map",
-    label = "its `output` is a `{Self}`",
-    note = "the `output` of a `dynamic_parallel` node is a `Vec` of its results, or a key with `reduce`, which combines them",
-    note = "without `output`, `run` gives `()`"
+    message = "the results of a map cannot go to a `{Self}`",
+    label = "the `output` of this map is not a `Vec`",
+    note = "the `output` of a `dynamic_parallel` node is a `Vec` of its results, or a key with `reduce`, which combines them"
 )]
+pub trait MapList {
+    /// The type of one of them.
+    type Result;
+}
+
+impl<R> MapList for Vec<R> {
+    type Result = R;
+}
+
 /// The output of a map with results of type `R`: the key of a `Vec`, a [`reduced`] key, or `()` if there is none.
 pub trait MapOutput<R>: Copy + Send + Sync + 'static {
     #[doc(hidden)]

@@ -1,0 +1,1 @@
+tea_runtime::include_workflow!("wrong_map_output.yaml");
