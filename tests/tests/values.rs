@@ -216,8 +216,10 @@ fn a_switch_takes_what_people_type() {
     }
     // What follows a switch is no value of it, unless it is such a word.
     assert_eq!(given("bytes", &["--dedupe", "file"]), Ok(json!([4])));
-    let refused = given("label", &["--label", "-x"]).unwrap_err();
-    assert!(refused.contains("write `--label=-x`"), "{refused}");
+    for value in ["-x", "-1s", "-qx", "-q", "--x"] {
+        let refused = given("label", &["--label", value]).unwrap_err();
+        assert!(refused.contains(&format!("write `--label={value}`")), "{refused}");
+    }
     for args in [&["--label", "--"][..], &["--label", "--", "-q"]] {
         let refused = given("label", args).unwrap_err();
         assert!(refused.contains("write `--label=--`"), "{refused}");
@@ -346,5 +348,13 @@ fn inputs_with_choices_take_nothing_else() {
     assert!(json(r#"{"pace": "slow"}"#).failure(2).contains("it is none of them"));
     assert!(json(r#"{"often": 3}"#).failure(2).contains("it is none of them"));
     assert!(json(r#"{"dedupe": "yes"}"#).failure(2).contains("without quotes"));
+    // What is expected is what is taken there.
+    for (object, says) in [
+        (r#"{"wait": "90s"}"#, r#"a time as in `{"secs": 90, "nanos": 0}`"#),
+        (r#"{"tags": "a,b"}"#, "= expected: a list, each text"),
+    ] {
+        assert!(json(object).failure(2).contains(says), "{object}: {}", json(object).stderr);
+    }
+    assert!(!json(r#"{"zone": "\ud800"}"#).failure(2).contains("in quotes"), "it is");
     assert!(json(r#"{"zone": 5}"#).failure(2).contains("write it in quotes: `\"5\"`"));
 }

@@ -156,15 +156,26 @@ fn spelled_out(flags: &[Flag], args: &[OsString]) -> Vec<OsString> {
 fn told(mut error: clap::Error, args: &[OsString]) -> clap::Error {
     use clap::error::{ContextKind, ContextValue, ErrorKind};
     let wrong = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(wrong)) if error.kind() == ErrorKind::UnknownArgument => wrong.clone(),
-        // Where a value is missing, or what follows does not fit.
-        _ if matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ArgumentConflict) => "--".to_owned(),
-        _ => return error,
+        Some(ContextValue::String(wrong)) => wrong,
+        _ => "",
     };
-    let before = args.windows(2).find(|pair| pair[1] == *wrong).map(|pair| pair[0].to_string_lossy());
-    let takes = |flag: &str| wrong.starts_with('-') && flag.starts_with("--") && !flag.contains('=') && flag != "--";
-    let Some(flag) = before.filter(|flag| takes(flag)) else { return error };
-    let tip = format!("if `{wrong}` is the value of `{flag}`, write `{flag}={wrong}`");
+    let pairs = args.windows(2).map(|pair| (pair[0].to_string_lossy(), pair[1].to_string_lossy()));
+    let mut pairs = pairs.filter(|(flag, value)| {
+        flag.starts_with("--") && !flag.contains('=') && flag != "--" && value.starts_with('-')
+    });
+    let is_meant = |flag: &str, value: &str| match error.kind() {
+        // One of several short flags, as in `-1s`.
+        ErrorKind::UnknownArgument if !value.starts_with("--") => {
+            wrong.strip_prefix('-').is_some_and(|short| value.contains(short))
+        }
+        ErrorKind::UnknownArgument => value == wrong,
+        // Where a value is missing, or what follows does not fit.
+        ErrorKind::InvalidValue => value == "--" || wrong.split(' ').next() == Some(flag),
+        ErrorKind::ArgumentConflict => value == "--",
+        _ => false,
+    };
+    let Some((flag, value)) = pairs.find(|(flag, value)| is_meant(flag, value)) else { return error };
+    let tip = format!("if `{value}` is the value of `{flag}`, write `{flag}={value}`");
     error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     error
 }

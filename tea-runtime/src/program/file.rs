@@ -45,6 +45,9 @@ impl Target {
         if path.as_os_str() == "-" {
             return Ok(Self::standard_output());
         }
+        if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
         let path = match follow(path) {
             Followed::Descriptor(1) => return Ok(Self::standard_output()),
             Followed::Descriptor(number) => {
@@ -53,7 +56,12 @@ impl Target {
             }
             Followed::File(path) => path,
         };
-        let metadata = fs::metadata(&path).ok();
+        let metadata = match fs::metadata(&path) {
+            Ok(metadata) => Some(metadata),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // Its name is too long, for example, or links lead in a circle.
+            Err(error) => return Err(error),
+        };
         if metadata.as_ref().is_some_and(fs::Metadata::is_dir) {
             return Err(io::ErrorKind::IsADirectory.into());
         }
@@ -117,7 +125,8 @@ impl Target {
     fn temporary(&self) -> io::Result<NamedTempFile> {
         let name = self.path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
         let mut builder = Builder::new();
-        let prefix = format!(".{name}.");
+        // Names may have 255 bytes.
+        let prefix = format!(".{}.", &name[..name.floor_char_boundary(100)]);
         builder.prefix(&prefix).suffix(".tmp");
         #[cfg(unix)]
         builder.permissions(self.permissions());
@@ -227,8 +236,32 @@ mod tests {
         let error = Target::new(&directory.path().join("absent/out.json")).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
         assert!(!error.to_string().contains(".tmp"), "{error}");
-        assert_eq!(Target::new(directory.path()).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        let within = |name: &str| Target::new(&directory.path().join(name)).map(drop).map_err(|error| error.kind());
+        for folder in ["", "new/"] {
+            assert_eq!(within(folder), Err(io::ErrorKind::IsADirectory));
+        }
+        assert!(within(&"x".repeat(256)).is_err());
         assert_eq!(names(directory.path()), [""; 0]);
+    }
+
+    #[test]
+    fn a_name_may_be_as_long_as_names_can_be() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["x".repeat(255), "ü".repeat(127)] {
+            let path = directory.path().join(&name);
+            write(&Target::new(&path).unwrap(), "text").unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "text");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_lead_in_a_circle_are_refused_and_left() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink("link", &link).unwrap();
+        assert!(Target::new(&link).is_err());
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     }
 
     #[cfg(unix)]

@@ -99,14 +99,25 @@ impl Flag {
 
     /// What is expected, for people who know no Rust; the type only where nothing else is known of it.
     pub(super) fn expected(&self) -> String {
-        let what = match &self.shape {
+        self.described(match &self.shape {
             Shape::Own => format!("`{}`", self.spec.kind.name),
             Shape::Json => format!("`{}`, as JSON", self.spec.kind.name),
             Shape::List(element) if self.spec.flag.positional => {
                 format!("one or more arguments, each {}", element.expected())
             }
             shape => shape.expected(),
-        };
+        })
+    }
+
+    /// The same for its entry in the object of `--input`.
+    pub(super) fn expected_in_json(&self) -> String {
+        self.described(match &self.shape {
+            Shape::Own | Shape::Json => format!("`{}`, as serde reads it", self.spec.kind.name),
+            shape => expected_in_json(shape),
+        })
+    }
+
+    fn described(&self, what: String) -> String {
         match self.spec.description {
             "" => what,
             description => format!("{what}: {description}"),
@@ -132,6 +143,14 @@ fn value_name(shape: &Shape) -> String {
         Shape::Own => "VALUE",
     };
     word.to_owned()
+}
+
+fn expected_in_json(shape: &Shape) -> String {
+    match shape {
+        Shape::Duration => "a time as in `{\"secs\": 90, \"nanos\": 0}`".to_owned(),
+        Shape::List(element) => format!("a list, each {}", expected_in_json(element)),
+        shape => shape.expected(),
+    }
 }
 
 #[cfg(all(unix, feature = "remote"))]

@@ -201,7 +201,8 @@ fn from_json(flag: &Flag, json: &RawValue, path: &Path) -> Result<Option<Value>,
     .map(Some)
     .map_err(|why| {
         let unfit = unfit(flag, format!("`{}` in {}", shortened(json.get()), source_name(path)), why);
-        Box::new(BadInput { help: unfit.help.or_else(|| json_help(flag, json.get(), text.ok())), ..unfit })
+        let help = unfit.help.or_else(|| json_help(flag, json.get(), text.ok()));
+        Box::new(BadInput { help, expected: Some(flag.expected_in_json()), ..unfit })
     })
 }
 
@@ -215,7 +216,7 @@ fn json_help(flag: &Flag, json: &str, text: Option<String>) -> Option<String> {
             Some("write `true` or `false` without quotes".to_owned())
         }
         _ if json == "null" => Some("`null` is no value: leave the entry out, or give it one".to_owned()),
-        (Shape::Text | Shape::Path | Shape::Words(_), None) if !json.starts_with(['{', '[']) => {
+        (Shape::Text | Shape::Path | Shape::Words(_), None) if !json.starts_with(['{', '[', '"']) => {
             Some(format!("write it in quotes: `\"{json}\"`"))
         }
         _ => None,
