@@ -57,6 +57,16 @@ fn units(finished: &Finished) -> Vec<&str> {
     units
 }
 
+/// There was none before, so that only the type says that the input is a path.
+#[test]
+fn a_file_that_appears_is_told_whatever_the_type_of_its_path_is_called() {
+    let scratch = Scratch::new();
+    assert_eq!(scratch.run("fail", "--file text").code, Some(1));
+    fs::write(scratch.path("marker"), "").unwrap();
+    let resumed = scratch.run("", "--resume");
+    assert!(resumed.stderr.contains("the file of input `marker` has changed"), "{}", resumed.stderr);
+}
+
 #[test]
 fn a_changed_file_is_told_and_only_what_depends_on_it_runs_again() {
     let scratch = Scratch::new();

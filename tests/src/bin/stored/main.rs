@@ -2,6 +2,9 @@
 
 tea_runtime::include_workflow!("flow.yaml");
 
+/// Another name for a path.
+type Marker = std::path::PathBuf;
+
 /// Says on standard error that a unit runs.
 fn shown<T>(unit: &str, value: T) -> T {
     eprintln!("{unit} runs");
