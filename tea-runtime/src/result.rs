@@ -230,6 +230,23 @@ pub struct ItemFailure {
 }
 
 impl ItemFailure {
+    /// The index of the item that gave result number `result`, both counted from 0. The results leave out the items that
+    /// failed, so a later node that maps over them counts otherwise; `failures` are those of the node that gave them.
+    ///
+    /// ```
+    /// # fn show(parse_failures: &[tea_runtime::ItemFailure], count_failures: &[tea_runtime::ItemFailure]) {
+    /// use tea_runtime::ItemFailure;
+    ///
+    /// for failure in count_failures {
+    ///     println!("item {} of `parse`: {}", ItemFailure::item_of(parse_failures, failure.index), failure.message);
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn item_of(failures: &[Self], result: usize) -> usize {
+        failures.iter().fold(result, |index, failure| index + usize::from(failure.index <= index))
+    }
+
     /// Creates the entry for an item that failed.
     pub(crate) fn of(index: usize, result: ParallelFlowResult) -> Self {
         let ParallelFlowResult { label, error, attempts, attempt_errors, elapsed, pid, worker, host, .. } = result;
@@ -385,6 +402,16 @@ mod tests {
         assert_eq!(json["attempt_errors"], serde_json::json!([{ "kind": "error", "message": "first" }]));
         let back: ItemFailure = serde_json::from_value(json.clone()).unwrap();
         assert_eq!(serde_json::to_value(back).unwrap(), json);
+    }
+
+    #[test]
+    fn a_result_is_of_an_item_that_did_not_fail() {
+        for failed in 0..1_u32 << 6 {
+            let (failed, kept): (Vec<usize>, Vec<usize>) = (0..7).partition(|index| failed & (1 << index) != 0);
+            let failures: Vec<_> = failed.into_iter().map(|index| ItemFailure { index, ..failure() }).collect();
+            let items: Vec<_> = (0..kept.len()).map(|result| ItemFailure::item_of(&failures, result)).collect();
+            assert_eq!(items, kept);
+        }
     }
 
     #[test]
