@@ -45,6 +45,7 @@ mod stderr;
 mod store;
 mod sync;
 mod timer;
+mod usage;
 mod user_code;
 mod words;
 

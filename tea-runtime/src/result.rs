@@ -41,6 +41,14 @@ pub struct ParallelFlowResult {
     pub worker: Option<u32>,
     /// The host of the pool that ran the last attempt; `None` on this machine.
     pub host: Option<String>,
+    /// The processor time of the last attempt, of the user and of the system. Under `process`, that of all threads of the
+    /// worker, of programs that it started and waited for, and of its own workers; under `thread`, that of the thread,
+    /// while the run has listeners. `None` if it is not known.
+    pub cpu: Option<Duration>,
+    /// The most memory in bytes that the worker had resident during the last attempt. `None` under `thread`, where memory
+    /// belongs to all branches; for attempts of less than a millisecond; if the worker was lost; and where the system does
+    /// not tell. Where the system does not let a worker reset the mark, it is the most since the worker started.
+    pub peak_memory: Option<u64>,
 }
 
 impl ParallelFlowResult {
@@ -61,7 +69,17 @@ impl ParallelFlowResult {
 
     /// What does not differ from run to run.
     pub(crate) fn lasting(&self) -> Self {
-        Self { restored: false, elapsed: Duration::ZERO, pid: 0, worker: None, host: None, ..self.clone() }
+        let (cpu, peak_memory) = (None, None);
+        Self {
+            restored: false,
+            elapsed: Duration::ZERO,
+            pid: 0,
+            worker: None,
+            host: None,
+            cpu,
+            peak_memory,
+            ..self.clone()
+        }
     }
 
     /// The result of a branch or item that was not started.
@@ -80,6 +98,8 @@ impl ParallelFlowResult {
             pid: pid(),
             worker: None,
             host: None,
+            cpu: None,
+            peak_memory: None,
         }
     }
 }
@@ -174,8 +194,8 @@ impl CircuitState {
 /// An item of a `dynamic_parallel` node that failed, where that is allowed, with everything that is known about the
 /// failure.
 ///
-/// In JSON, fields that are empty or differ from run to run (`elapsed`, `pid`, `worker`, `host`) are left out, so that the
-/// output of a program is the same in every run.
+/// In JSON, fields that are empty or differ from run to run (`elapsed`, `pid`, `worker`, `host`, `cpu`, `peak_memory`) are left
+/// out, so that the output of a program is the same in every run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct ItemFailure {
@@ -227,6 +247,12 @@ pub struct ItemFailure {
     /// The host of the pool that ran the last attempt; `None` on this machine.
     #[serde(default)]
     pub host: Option<String>,
+    /// The processor time of the last attempt, as in [`ParallelFlowResult::cpu`].
+    #[serde(default)]
+    pub cpu: Option<Duration>,
+    /// The most memory during the last attempt, as in [`ParallelFlowResult::peak_memory`].
+    #[serde(default)]
+    pub peak_memory: Option<u64>,
 }
 
 impl ItemFailure {
@@ -249,7 +275,19 @@ impl ItemFailure {
 
     /// Creates the entry for an item that failed.
     pub(crate) fn of(index: usize, result: ParallelFlowResult) -> Self {
-        let ParallelFlowResult { label, error, attempts, attempt_errors, elapsed, pid, worker, host, .. } = result;
+        let ParallelFlowResult {
+            label,
+            error,
+            attempts,
+            attempt_errors,
+            elapsed,
+            pid,
+            worker,
+            host,
+            cpu,
+            peak_memory,
+            ..
+        } = result;
         let failure = error.map_or_else(|| Failure::new(FailureKind::Error, ""), |failure| *failure);
         let Failure { kind, message, causes, permanent, place, file, panicked_at, exit, output, .. } = failure;
         Self {
@@ -270,6 +308,8 @@ impl ItemFailure {
             pid,
             worker,
             host,
+            cpu,
+            peak_memory,
         }
     }
 }
@@ -390,13 +430,14 @@ mod tests {
         result.attempt_errors = vec![Failure::new(FailureKind::Error, "first")];
         result.elapsed = Duration::from_secs(3);
         (result.worker, result.host) = (Some(7), Some("n1".to_owned()));
+        (result.cpu, result.peak_memory) = (Some(Duration::from_secs(2)), Some(1 << 20));
         ItemFailure::of(4, result)
     }
 
     #[test]
     fn an_item_failure_in_json_is_the_same_in_every_run_and_can_be_read_back() {
         let json = serde_json::to_value(failure()).unwrap();
-        for key in ["elapsed", "pid", "worker", "host", "causes", "exit"] {
+        for key in ["elapsed", "pid", "worker", "host", "cpu", "peak_memory", "causes", "exit"] {
             assert!(json.get(key).is_none(), "{key}: {json}");
         }
         assert_eq!(json["attempt_errors"], serde_json::json!([{ "kind": "error", "message": "first" }]));

@@ -36,6 +36,7 @@ const LAYERS: &[&[&str]] = &[
     &["panic"],
     &["failure", "result"],
     &["cancel"],
+    &["usage"],
     &["timer"],
     &["store"],
     &["position"],

@@ -206,7 +206,7 @@ pub fn serve(unit: &[u8], token: &CancellationToken) -> Result<Vec<u8>, String> 
             Ok((bytes, head)) => (bytes, Ok(head)),
             Err(failure) => (Bytes::default(), Err(failure)),
         };
-        let end = PartEnd { unit: 0, at: at as u64, nanos: 0, length: bytes.len() as u64, outcome };
+        let end = PartEnd { unit: 0, at: at as u64, nanos: 0, usage: None, length: bytes.len() as u64, outcome };
         wire::write(&end, &mut answer);
         answer.extend_from_slice(&bytes.start);
         bytes.rest.iter().for_each(|piece| answer.extend_from_slice(piece));

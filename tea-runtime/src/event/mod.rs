@@ -371,6 +371,10 @@ pub enum Event<'a> {
         elapsed: Duration,
         /// Bytes received from the worker; 0 on a thread.
         received: u64,
+        /// Its processor time, as in [`ParallelFlowResult::cpu`].
+        cpu: Option<Duration>,
+        /// The most memory, as in [`ParallelFlowResult::peak_memory`].
+        peak_memory: Option<u64>,
         /// Why it failed, if it did; for items, the failure of the first that failed.
         failure: Option<&'a Failure>,
     },

@@ -7,10 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytesize::ByteSize;
 use tracing::{Span, debug, debug_span, info, info_span, span::EnteredSpan, trace, warn};
 
 use super::{Detail, Event, Listener, Scope};
-use crate::words::{counted, on_host};
+use crate::{
+    result::ParallelFlowResult,
+    words::{counted, on_host},
+};
 
 /// Passes every event to `tracing`, with the target `tea`. Runs, branches and maps are spans. So are nodes that run on
 /// a thread of this process, and what they log is inside their span. The output of workers has the target
@@ -154,10 +158,12 @@ impl Tracing {
                 } else if result.skipped {
                     info!(target: "tea", parent: &span, branch, "branch `{branch}` is skipped");
                 } else {
-                    let (pid, host) = (result.pid, result.host.as_deref());
+                    let &ParallelFlowResult { pid, cpu, peak_memory, .. } = result;
+                    let (cpu_seconds, used) = (cpu.map(|cpu| cpu.as_secs_f64()), used(cpu, peak_memory));
+                    let host = result.host.as_deref();
                     info!(
                         target: "tea", parent: &span, branch, attempts, elapsed_seconds = elapsed.as_secs_f64(), pid, host,
-                        "branch `{branch}` is done after {elapsed:.1?}{}", on_host(host)
+                        cpu_seconds, peak_memory, "branch `{branch}` is done after {elapsed:.1?}{}{used}", on_host(host)
                     );
                 }
             }
@@ -203,12 +209,26 @@ impl Tracing {
                 let on = on_host(host);
                 debug!(target: "tea", parent: self.span(scope), attempt, worker, host, pid, sent, "`{name}` runs{on}");
             }
-            Event::AttemptFinished { scope, name, label, attempt, worker, host, pid, elapsed, received, failure } => {
+            Event::AttemptFinished {
+                scope,
+                name,
+                label,
+                attempt,
+                worker,
+                host,
+                pid,
+                elapsed,
+                received,
+                cpu,
+                peak_memory,
+                failure,
+            } => {
                 let kind = failure.map(|failure| tracing::field::debug(failure.kind));
+                let (cpu_seconds, used) = (cpu.map(|cpu| cpu.as_secs_f64()), used(cpu, peak_memory));
                 debug!(
                     target: "tea", parent: self.span(scope), label, attempt, worker, host, pid,
-                    elapsed_seconds = elapsed.as_secs_f64(), received, kind,
-                    "`{name}`{} ended after {elapsed:.1?}", shown(label)
+                    elapsed_seconds = elapsed.as_secs_f64(), received, cpu_seconds, peak_memory, kind,
+                    "`{name}`{} ended after {elapsed:.1?}{used}", shown(label)
                 );
             }
             Event::RetryScheduled { scope, name, label, attempt, delay, failure } => {
@@ -269,6 +289,16 @@ impl Tracing {
 /// A label, to follow the name.
 fn shown(label: Option<&str>) -> String {
     label.map(|label| format!(" ({label})")).unwrap_or_default()
+}
+
+/// What an attempt has used, as far as it is known.
+fn used(cpu: Option<Duration>, peak_memory: Option<u64>) -> String {
+    let cpu = cpu.map(|cpu| format!("{cpu:.1?} of processor time"));
+    let memory = peak_memory.map(|bytes| format!("up to {} of memory", ByteSize::b(bytes)));
+    match (cpu, memory) {
+        (None, None) => String::new(),
+        (cpu, memory) => format!(" ({})", cpu.into_iter().chain(memory).collect::<Vec<_>>().join(", ")),
+    }
 }
 
 /// How many items are from the cache, if there are any.

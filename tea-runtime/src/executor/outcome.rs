@@ -11,6 +11,7 @@ use crate::{
     failure::{Failure, FailureKind},
     panic::guard,
     result::pid,
+    usage::Usage,
 };
 
 /// What an attempt at a unit gave, and where.
@@ -45,15 +46,13 @@ pub(crate) struct Ran {
     pub(crate) elapsed: Duration,
     /// Bytes received for it.
     pub(crate) received: u64,
-    /// Processor time, and the most memory that its process has had so far, where they are known.
-    pub(crate) cpu: Option<Duration>,
-    pub(crate) peak_memory: Option<u64>,
+    pub(crate) usage: Usage,
 }
 
 impl Ran {
     /// In this process.
     pub(crate) fn here(elapsed: Duration) -> Self {
-        Self { pid: pid(), worker: None, host: None, elapsed, received: 0, cpu: None, peak_memory: None }
+        Self { pid: pid(), worker: None, host: None, elapsed, received: 0, usage: Usage::default() }
     }
 }
 
@@ -111,6 +110,7 @@ impl Outcome {
                 rest = after;
                 let at = usize::try_from(end.at).unwrap_or(usize::MAX - first) + first;
                 self.ran.elapsed = self.ran.elapsed.max(Duration::from_nanos(end.nanos));
+                self.ran.usage = end.usage.unwrap_or(self.ran.usage);
                 match ended.get_mut(at) {
                     Some(ended) if !*ended => *ended = true,
                     _ => continue,

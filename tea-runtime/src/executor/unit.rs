@@ -28,7 +28,9 @@ use crate::{
     policy::ParallelConfig,
     position::Position,
     store::RawRecord,
-    timer, user_code,
+    timer,
+    usage::{self, Usage},
+    user_code,
 };
 
 /// What a unit runs: a branch, or consecutive items of a map. Executors do not distinguish the two. They see parts that
@@ -308,7 +310,8 @@ impl Attempt {
         let Self { fan_out, scope, number: attempt, cancel, index, mut work } = self;
         let token = cancel.unwrap_or_else(|| fan_out.cancel.clone());
         let events = fan_out.run.events.clone();
-        if events.is_active() {
+        let is_heard = events.is_active();
+        if is_heard {
             let (name, started) = (work.label(0, work.parts()), Instant::now());
             let (name, pid) = (&*fan_out.path.shown(&name), crate::result::pid());
             let (worker, host, sent) = (None, None, 0);
@@ -318,12 +321,17 @@ impl Attempt {
         let context = Context::new(events, work.name(), scope, attempt, token, fan_out).called_by(path);
         let mut context = context.part(index, work.reads());
         let _in_run = InRun::enter();
-        let started = Instant::now();
+        // Reading a thread's clock takes half as long as a short branch.
+        let cpu = || if is_heard { usage::of_thread() } else { None };
+        let (started, before) = (Instant::now(), cpu());
         let mut failures = Vec::new();
         run_parts(&mut *work, &mut context, usize::MAX, &mut |_, parts, failure| {
             failures.extend(failure.map(|failure| (parts.end - 1, failure)));
         });
-        Outcome { work: Some(work), failures, ..Outcome::of(Ran::here(started.elapsed())) }
+        let used = cpu().zip(before).map(|(now, before)| now.saturating_sub(before));
+        let usage = Usage { cpu: used, peak_memory: None };
+        let ran = Ran { usage, ..Ran::here(started.elapsed()) };
+        Outcome { work: Some(work), failures, ..Outcome::of(ran) }
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{failure::Failure, state::Value};
+use crate::{failure::Failure, state::Value, usage::Usage};
 
 /// The head of a unit. It is followed by the values that the unit reads, and by its items.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -82,6 +82,8 @@ pub(crate) struct PartEnd {
     pub(crate) at: u64,
     /// How long the unit has been running.
     pub(crate) nanos: u64,
+    /// What the unit has used; told with its last part.
+    pub(crate) usage: Option<Usage>,
     /// The size of the result in bytes.
     pub(crate) length: u64,
     pub(crate) outcome: Result<ResultHead, Box<Failure>>,

@@ -76,6 +76,11 @@ fn leads_session() -> bool {
     getsid(None).is_ok_and(|session| session == getpgrp())
 }
 
+/// Whether this process has workers of its own.
+pub(super) fn has_pools() -> bool {
+    pools().iter().any(|pool| pool.strong_count() > 0)
+}
+
 /// Ends idle workers in all pools of this process.
 pub(super) fn end_idle() {
     pools().iter().filter_map(Weak::upgrade).for_each(|pool| pool.end_idle());

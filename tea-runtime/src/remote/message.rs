@@ -19,6 +19,7 @@ use crate::{
     plan::Place,
     process::{message::Run, remains::PipeId},
     timer::nanos,
+    usage::Usage,
 };
 
 use super::lease::Terms;
@@ -130,13 +131,14 @@ pub(crate) struct Done {
     pub(crate) worker: Option<u32>,
     pub(crate) elapsed: u64,
     pub(crate) received_bytes: u64,
+    pub(crate) usage: Usage,
 }
 
 impl Done {
     /// Where the unit ran and what it took; `worker` is its worker's number in this process.
     pub(crate) fn ran(&self, worker: Option<u32>, host: &'static str) -> Ran {
         let elapsed = Duration::from_nanos(self.elapsed);
-        Ran { pid: self.pid, worker, host: Some(host), received: self.received_bytes, ..Ran::here(elapsed) }
+        Ran { pid: self.pid, worker, host: Some(host), elapsed, received: self.received_bytes, usage: self.usage }
     }
 }
 

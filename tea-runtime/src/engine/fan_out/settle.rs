@@ -18,6 +18,7 @@ use crate::{
     },
     failure::{Failure, FailureKind},
     result::{CircuitState, ParallelFlowResult},
+    usage::{self, Usage},
 };
 
 impl Driver<'_> {
@@ -27,6 +28,9 @@ impl Driver<'_> {
         let Some(in_flight) = table.in_flight.remove(&completion.id) else { return };
         let mut outcome = completion.outcome;
         outcome.decode();
+        if let Ran { worker: Some(_), usage: Usage { cpu: Some(cpu), .. }, .. } = outcome.ran {
+            usage::of_nested(cpu);
+        }
         if self.run.info.events.is_active() {
             let InFlight { scope, ref label, ref attempts, ref item_label, .. } = in_flight;
             let name = self.fan_out.path.shown(label);
@@ -36,7 +40,7 @@ impl Driver<'_> {
                 None
             };
             let (name, label) = (&*name, label.as_deref());
-            let Ran { pid, worker, host, elapsed, received, .. } = outcome.ran;
+            let Ran { pid, worker, host, elapsed, received, usage: Usage { cpu, peak_memory } } = outcome.ran;
             let failure = outcome.failures.first().map(|(_, failure)| &**failure);
             let attempt = attempts.started;
             self.run.info.events.emit(|| Event::AttemptFinished {
@@ -49,6 +53,8 @@ impl Driver<'_> {
                 pid,
                 elapsed,
                 received,
+                cpu,
+                peak_memory,
                 failure,
             });
         }
@@ -186,6 +192,7 @@ fn label_of(work: &dyn Work) -> Option<String> {
 fn result(name: Cow<'static, str>, attempts: Attempts, ran: Ran, circuit: Option<CircuitState>) -> ParallelFlowResult {
     let mut result = ParallelFlowResult::new(name);
     (result.pid, result.worker, result.host) = (ran.pid, ran.worker, ran.host.map(str::to_owned));
+    (result.cpu, result.peak_memory) = (ran.usage.cpu, ran.usage.peak_memory);
     attempts.report(ran.elapsed, circuit, &mut result);
     result
 }

@@ -40,6 +40,8 @@ struct About<'a> {
     pid: u32,
     worker: Option<u32>,
     host: Cow<'a, Option<String>>,
+    cpu: Option<Duration>,
+    peak_memory: Option<u64>,
 }
 
 /// Several answers in one byte.
@@ -80,6 +82,8 @@ impl About<'_> {
             pid: self.pid,
             worker: self.worker,
             host: self.host.into_owned(),
+            cpu: self.cpu,
+            peak_memory: self.peak_memory,
         }
     }
 }
@@ -171,6 +175,8 @@ impl Records {
             pid: result.pid,
             worker: result.worker,
             host: Cow::Borrowed(&result.host),
+            cpu: result.cpu,
+            peak_memory: result.peak_memory,
         });
         let entry = Entry { kind: Kind::Branch, asks: None, items: (0, 0), about: &about, values: &values };
         let Some(hashes) = self.append(position, &entry, (token, events))? else { return Ok(unknown(task)) };

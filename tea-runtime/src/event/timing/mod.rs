@@ -152,10 +152,14 @@ impl Listener for Timing {
                 pid,
                 elapsed,
                 received,
+                cpu,
+                peak_memory,
                 failure,
             } => {
                 let at = if worker.is_some() { log.worker(host, pid) } else { log.this_thread() };
-                let mut args = json!({ "label": label, "attempt": attempt, "failure": told(failure) });
+                let cpu = cpu.map(|cpu| cpu.as_secs_f64());
+                let mut args =
+                    json!({ "label": label, "attempt": attempt, "cpu_seconds": cpu, "failure": told(failure) });
                 let mut span = Span { end: now, elapsed };
                 if let Some(worker) = worker {
                     let begun = log.begun.entry(at).or_default();
@@ -167,6 +171,7 @@ impl Listener for Timing {
                     args["worker"] = worker.into();
                     args["sent_bytes"] = sent.into();
                     args["received_bytes"] = received.into();
+                    args["peak_memory_bytes"] = peak_memory.into();
                     log.nodes(attempt, (worker, at), &span);
                 }
                 log.slice(name, "attempt", at, &span, &args);
@@ -345,6 +350,8 @@ mod tests {
             pid,
             elapsed,
             received,
+            cpu: None,
+            peak_memory: None,
             failure,
         });
         let mut json = Vec::new();
@@ -375,6 +382,8 @@ mod tests {
             pid,
             elapsed: second,
             received: 7,
+            cpu: Some(Duration::from_millis(1500)),
+            peak_memory: Some(1 << 20),
             failure: Some(&failure),
         });
         timing.on_event(&Event::RetryScheduled {
@@ -398,6 +407,8 @@ mod tests {
         assert!(attempt["dur"].as_f64().unwrap() < 1e6, "{attempt}");
         assert_eq!(attempt["args"]["sent_bytes"], 100);
         assert_eq!(attempt["args"]["received_bytes"], 7);
+        assert_eq!(attempt["args"]["cpu_seconds"], 1.5);
+        assert_eq!(attempt["args"]["peak_memory_bytes"], 1 << 20);
         assert_eq!(attempt["args"]["failure"]["kind"], "crash");
         assert_eq!(find("retry count")["ph"], "i");
         assert_eq!([&attempt["args"]["label"], &find("retry count")["args"]["label"]], ["a.csv"; 2]);
@@ -430,6 +441,8 @@ mod tests {
                 pid,
                 elapsed,
                 received,
+                cpu: None,
+                peak_memory: None,
                 failure,
             });
         }
@@ -465,6 +478,8 @@ mod tests {
                 pid,
                 elapsed,
                 received,
+                cpu: None,
+                peak_memory: None,
                 failure,
             });
         };

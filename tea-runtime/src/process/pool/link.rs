@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     io,
     sync::{Arc, Weak},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rustix::{fd::OwnedFd, io::Errno};
@@ -44,6 +44,8 @@ pub(super) struct Link {
     pub(super) granted: VecDeque<Token>,
     /// Whether its unit has changed the process for good, so that nothing else may run there.
     pub(super) spoilt: bool,
+    /// The processor time that it has told of.
+    pub(super) told_cpu: Duration,
     /// How many times in a row it was found stopped.
     pub(super) stopped: u32,
     /// Until when nothing is read from it, because it has enough to do.
@@ -116,6 +118,7 @@ impl Link {
             run,
             granted: VecDeque::new(),
             spoilt: false,
+            told_cpu: Duration::ZERO,
             stopped: 0,
             rests_until: None,
             looked: Instant::now(),
@@ -225,7 +228,7 @@ impl Link {
             Phase::Ending(ending) => {
                 let next = ending.kill_at.or(ending.give_up_at);
                 // If the system does not report the end of a process, it has to be checked for.
-                let soon = self.ended.is_none().then(|| Instant::now() + std::time::Duration::from_millis(2));
+                let soon = self.ended.is_none().then(|| Instant::now() + Duration::from_millis(2));
                 next.into_iter().chain(soon).min()
             }
         };

@@ -17,6 +17,7 @@ use crate::{
     failure::{ExitStatus, Failure, FailureKind, cancelled},
     process::{identity::no_entry, loss::Loss, message::FromWorker, worker::NO_ENTRY},
     timer,
+    usage::{self, Usage},
 };
 
 impl Supervisor<'_> {
@@ -27,6 +28,7 @@ impl Supervisor<'_> {
         // The processes that it started end with it.
         link.group.signal(Signal::KILL);
         let given_up = !link.group.has_ended();
+        let cpu = if given_up { None } else { usage::of_zombie(link.pid()) };
         let exit = link.group.reap();
         let serving = matches!(&link.phase, Phase::Ending(ending) if ending.serving);
         // Parts that ended before the worker did count. The remaining lines then belong to the part that ran last.
@@ -72,7 +74,9 @@ impl Supervisor<'_> {
             // Each other one would end in the same way.
             (_, None) if exit == Some(ExitStatus::Code(NO_ENTRY)) => self.start_failed(&no_entry(), true),
             (why, None) => self.start_failed(&loss(why), false),
-            (why, Some(queued)) => {
+            (why, Some(mut queued)) => {
+                let cpu = cpu.map(|cpu| cpu.saturating_sub(link.told_cpu));
+                queued.usage = Some(Usage { cpu, peak_memory: None });
                 let elapsed = queued.ran_for(timer::now());
                 let failure = queued.ending.failure(exit).unwrap_or_else(|| loss(why));
                 if let Some(rest) = queued.part_failed(failure, elapsed, number, pid) {

@@ -15,6 +15,7 @@ use crate::{
     },
     failure::Failure,
     process::message,
+    usage::Usage,
 };
 
 use super::{ending::Ending, state::Task};
@@ -35,6 +36,8 @@ pub(super) struct Queued {
     received: Vec<Received>,
     received_bytes: u64,
     failures: Vec<(usize, Box<Failure>)>,
+    /// What its worker has told of its use, or was found when that was lost.
+    pub(super) usage: Option<Usage>,
     /// Whether it was being sent to a worker when that was lost.
     excused: bool,
     /// Whether its worker has been asked to give it back.
@@ -109,6 +112,7 @@ impl Queued {
             received: Vec::new(),
             received_bytes: 0,
             failures: Vec::new(),
+            usage: None,
             excused: false,
             recalled: false,
             turn: 0,
@@ -216,6 +220,7 @@ impl Queued {
         }
         self.ended += 1;
         self.received_bytes += payload.len() as u64;
+        self.usage = end.usage.or(self.usage);
         if self.ending.was_signalled() {
             // Its time was over, and the signal may have changed its result.
             self.failures.extend(self.ending.failure(None).map(|failure| (at, failure)));
@@ -256,10 +261,11 @@ impl Queued {
 
     /// Delivers the outcome of the unit. All of its parts have ended.
     pub(super) fn finish(self: Box<Self>, elapsed: Duration, worker: u32, pid: u32) {
-        let Self { unit, encoded, received, received_bytes, failures, .. } = *self;
+        let Self { unit, encoded, received, received_bytes, failures, usage, .. } = *self;
         drop(encoded);
         let Unit { ticket, work, .. } = unit;
-        let ran = Ran { pid, worker: Some(worker), elapsed, received: received_bytes, ..Ran::here(elapsed) };
+        let usage = usage.unwrap_or_default();
+        let ran = Ran { pid, worker: Some(worker), host: None, elapsed, received: received_bytes, usage };
         ticket.finish(Outcome { work: Some(work), received, failures, ..Outcome::of(ran) });
     }
 

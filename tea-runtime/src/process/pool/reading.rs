@@ -258,6 +258,7 @@ impl Supervisor<'_> {
         };
         // The next lines belong to the next part.
         link.output.turn(|line| line_note(number, pid, line.to_owned(), front.unit(), &link.run));
+        link.told_cpu += end.usage.and_then(|usage| usage.cpu).unwrap_or_default();
         if !front.part_ended(end, payload.into())? {
             return Ok(());
         }

@@ -26,6 +26,7 @@ use crate::{
     },
     store::SendRecord,
     timer::nanos,
+    usage::Meter,
 };
 
 /// Runs units one after the other, on one thread.
@@ -38,6 +39,7 @@ pub(crate) struct Runner {
     surroundings: Surroundings,
     /// Whether a unit has changed the process for good, so that no other may run here.
     spoilt: bool,
+    meter: Meter,
     /// The buffer for results. It is reused because each page of a new buffer costs more than the bytes in it.
     buffer: Vec<u8>,
     /// The same for messages.
@@ -81,7 +83,8 @@ impl Runner {
         let keep = limit.map_or(KEEP, |limit| KEEP.min(limit / 16));
         let (server, surroundings) = (Server::new(), Surroundings::new());
         let (runs, buffer) = (HashMap::new(), Vec::new());
-        Self { outbox, tokens, breakers, server, runs, surroundings, spoilt: false, buffer, spare, keep }
+        let (spoilt, meter) = (false, Meter::new());
+        Self { outbox, tokens, breakers, server, runs, surroundings, spoilt, meter, buffer, spare, keep }
     }
 
     /// Adds a run whose units will be sent here.
@@ -133,7 +136,7 @@ impl Runner {
         let elapsed = || nanos(began.elapsed());
         let end = |at: usize, result: &Bytes, outcome| {
             let length = result.len() as u64;
-            PartEnd { unit: number, at: at as u64, nanos: elapsed(), length, outcome }
+            PartEnd { unit: number, at: at as u64, nanos: elapsed(), usage: None, length, outcome }
         };
         let mut result = Bytes { start: std::mem::take(&mut self.buffer), rest: Vec::new() };
         let mut last = None;
@@ -174,7 +177,8 @@ impl Runner {
             }
         }
         self.end_unit(run, began);
-        if let Some(end) = last {
+        if let Some(mut end) = last {
+            end.usage = Some(self.meter.take(began.elapsed(), pause::has_pools()));
             outbox.send_end(&end, &result);
         }
         result.clear();

@@ -44,6 +44,8 @@ struct Entry<'a> {
     /// The host of that worker, if it is one of a pool.
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<&'a str>,
+    cpu_seconds: Option<f64>,
+    peak_memory_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -90,6 +92,8 @@ pub(super) fn render(report: &Report<'_>) -> String {
         pid: failed.pid,
         worker: failed.worker,
         host: failed.host,
+        cpu_seconds: failed.cpu.map(|cpu| cpu.as_secs_f64()),
+        peak_memory_bytes: failed.peak_memory,
     });
     let history = report.history;
     let line = Line {

@@ -47,6 +47,10 @@ pub(super) struct Failed<'a> {
     pub(super) worker: Option<u32>,
     /// The host of that worker, if it is one of a pool.
     pub(super) host: Option<&'a str>,
+    /// Its processor time.
+    pub(super) cpu: Option<Duration>,
+    /// The most memory that it had.
+    pub(super) peak_memory: Option<u64>,
 }
 
 impl<'a> Failed<'a> {
@@ -63,6 +67,8 @@ impl<'a> Failed<'a> {
             pid: result.map(|result| result.pid),
             worker: result.and_then(|result| result.worker),
             host: result.and_then(|result| result.host.as_deref()),
+            cpu: result.and_then(|result| result.cpu),
+            peak_memory: result.and_then(|result| result.peak_memory),
         }
     }
 }
@@ -114,6 +120,8 @@ mod tests {
             pid: None,
             worker: None,
             host: None,
+            cpu: None,
+            peak_memory: None,
         }
     }
 
@@ -149,6 +157,7 @@ mod tests {
                     elapsed: Some(Duration::from_millis(2150)),
                     pid: Some(4242),
                     worker: Some(1),
+                    cpu: Some(Duration::from_millis(40)),
                     ..failed("count", &crash)
                 },
                 failed("gc", &error),
@@ -166,7 +175,7 @@ mod tests {
             "\
 error[crash]: the worker process was ended by signal 11 (SIGSEGV)
   --> src/flow.yaml:30:5
-   = in: branch `count`, attempt 2, after 2.1 s, worker 1 (process 4242)
+   = in: branch `count`, attempt 2, after 2.1 s (40 ms of processor time), worker 1 (process 4242)
    = last output:
        reading part 3
        assertion failed: x

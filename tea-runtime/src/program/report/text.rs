@@ -130,6 +130,9 @@ fn place_in_run(failed: &Failed<'_>) -> String {
     if let Some(elapsed) = failed.elapsed {
         write!(text, ", after {}", human::time(elapsed)).expect("a string takes everything");
     }
+    if let Some(cpu) = failed.cpu {
+        write!(text, " ({} of processor time)", human::time(cpu)).expect("a string takes everything");
+    }
     match (failed.worker, failed.pid) {
         (Some(worker), Some(pid)) => write!(text, ", worker {worker} (process {pid}){}", on_host(failed.host)),
         _ => Ok(()),

@@ -218,6 +218,7 @@ impl Teller {
             worker: ran.worker,
             elapsed: nanos(ran.elapsed),
             received_bytes: ran.received,
+            usage: ran.usage,
         };
         let values = received.into_iter().map(|received| received.bytes).collect();
         self.outbox.send(&FromAgent::Done(done), values);

@@ -20,6 +20,7 @@ use crate::{
         lease::Terms,
         message::{Done, FromAgent, Hello, News, PROTOCOL},
     },
+    usage::Usage,
 };
 
 /// Starts what says these bytes, and ends.
@@ -86,6 +87,7 @@ fn unasked() -> Vec<(u8, Vec<u8>)> {
         worker: Some(u32::MAX),
         elapsed: u64::MAX,
         received_bytes: 0,
+        usage: Usage::default(),
     };
     let news = |unit| FromAgent::News { run: 9, unit, news: News::Warning { message: "x".to_owned() } };
     let mut record = Vec::new();
