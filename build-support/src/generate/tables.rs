@@ -339,7 +339,7 @@ fn reads<'c>(code: impl IntoIterator<Item = &'c Code>) -> String {
 
 /// The same, with another key that is read.
 fn reads_with<'c>(code: impl IntoIterator<Item = &'c Code>, more: Option<KeyId>) -> String {
-    let (mut keys, mut uses_results) = (BTreeSet::from_iter(more.map(|key| key.0)), false);
+    let (mut keys, mut uses_results): (BTreeSet<u32>, _) = (more.iter().map(|key| key.0).collect(), false);
     for code in code {
         keys.extend(code.reads.iter().map(|key| key.0));
         uses_results |= code.uses_results;

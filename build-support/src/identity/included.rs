@@ -62,7 +62,8 @@ impl Items {
             said.unknown = Some("a macro in it reads what is outside".to_owned());
         }
         let surrounds = |char: char| char.is_whitespace() || matches!(char, '"' | '\'' | ',' | '{' | '}');
-        for called in text.split(surrounds).filter(|word| word.ends_with(".yaml") || word.ends_with(".yml")) {
+        let is_file = |word: &&str| Path::new(word).extension().is_some_and(|end| end == "yaml" || end == "yml");
+        for called in text.split(surrounds).filter(is_file) {
             self.read_workflow(&path.with_file_name(called), said, seen);
         }
     }
