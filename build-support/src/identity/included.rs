@@ -94,6 +94,6 @@ impl Index {
 fn name_of(path: &Path) -> Option<String> {
     let mut sources = Sources::default();
     let file = sources.add(path, fs::read_to_string(path).ok()?);
-    let workflow = syntax::parse(&mut sources, file, &mut Diagnostics::default())?;
+    let workflow = syntax::parse(&sources, file, &mut Diagnostics::default())?;
     Some(module_name(&workflow.name.value))
 }

@@ -82,7 +82,7 @@ impl Index {
                 let before = items.workflows.len();
                 if let Ok(tokens) = text.parse::<TokenStream>() {
                     items.add_file(module, tokens);
-                    for included in items.workflows[before..].to_vec() {
+                    for included in Vec::from(&items.workflows[before..]) {
                         items.add_workflow(&included, &folder);
                     }
                 } else {

@@ -371,8 +371,9 @@ impl<'a> Writer<'a> {
             }
             call.gives.iter().for_each(|key| said.text.extend(key.0.to_le_bytes()));
             for (key, _) in &call.defaults {
-                let default = self.workflows[call.number].keys[key.0 as usize].default.as_ref();
-                default.iter().for_each(|default| said.add(&Said::of(default, &[], self.code)));
+                if let Some(default) = &self.workflows[call.number].keys[key.0 as usize].default {
+                    said.add(&Said::of(default, &[], self.code));
+                }
             }
         }
     }
