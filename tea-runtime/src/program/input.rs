@@ -373,6 +373,7 @@ mod tests {
         flags,
         sample::READ_QC,
     };
+    use crate::state::{FlagSpec, KeySpec};
 
     fn given(args: &[&str]) -> Result<Vec<(u32, Value)>, Vec<BadInput>> {
         let flags = flags::of(&READ_QC);
@@ -409,6 +410,22 @@ mod tests {
         let values = given(&["--reads", "a.fq", "--all-reads=false"]).unwrap();
         assert_eq!(values.len(), 2);
         assert_eq!(values[1].1.downcast_ref(), Some(&false));
+    }
+
+    /// The compiler knows few types and literals.
+    #[test]
+    fn choices_and_defaults_that_mean_nothing_are_found_before_anything_runs() {
+        let with = |choices: &'static [&'static str]| {
+            let mut flag = flags::of(&READ_QC).swap_remove(1);
+            let plain = flag.spec;
+            flag.spec = Box::leak(Box::new(KeySpec { flag: FlagSpec { choices, ..plain.flag }, ..*plain }));
+            flag
+        };
+        let found = |bad: &BadInput| bad.found.clone().unwrap();
+        let wrong: Vec<_> = choices_are_no_values(&with(&["21", "many", "-1"])).iter().map(found).collect();
+        assert_eq!(wrong, ["`many`, one of its `choices`", "`-1`, one of its `choices`"]);
+        assert_eq!(default_is_no_choice(&with(&["31"])).as_ref().map(found).unwrap(), "`21`, its default");
+        assert_eq!(default_is_no_choice(&with(&["31", "21"])), None);
     }
 
     #[test]
