@@ -76,6 +76,13 @@ fn on_two_agents() {
 }
 
 #[test]
+fn on_two_agents_that_dial_back() {
+    for graph in GRAPHS {
+        graph.run_and_check(concat!("--pool ", env!("CARGO_MANIFEST_DIR"), "/pools/dial.toml"));
+    }
+}
+
+#[test]
 fn with_one_worker() {
     for graph in GRAPHS {
         graph.run_and_check("--max-workers 1");

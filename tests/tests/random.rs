@@ -30,8 +30,9 @@ use tests::{
 
 /// Workflows in one program.
 const BATCH: usize = 150;
-/// A pool of two agents on this machine.
-const POOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/pools/two.toml");
+/// Pools of two agents on this machine, for even and odd inputs: connected by their standard streams, or dialling back.
+const POOLS: [&str; 2] =
+    [concat!(env!("CARGO_MANIFEST_DIR"), "/pools/two.toml"), concat!(env!("CARGO_MANIFEST_DIR"), "/pools/dial.toml")];
 /// Values of the input.
 const INPUTS: [u64; 3] = [1, 2, 77];
 
@@ -129,7 +130,7 @@ fn runs_agree_with_the_interpreter() {
 /// Builds `count` workflows into one program, runs it, and compares line by line.
 fn batch(rng: &mut Rng, count: usize) {
     let mut main = String::from(PRELUDE);
-    writeln!(main, "const INPUTS: [u64; 3] = {INPUTS:?};\nconst MODES: [&str; 4] = {MODES:?};\nconst POOL: &str = {POOL:?};{MAIN}{SHOW}")
+    writeln!(main, "const INPUTS: [u64; 3] = {INPUTS:?};\nconst MODES: [&str; 4] = {MODES:?};\nconst POOLS: [&str; 2] = {POOLS:?};{MAIN}{SHOW}")
         .expect("memory");
     let mut calls = String::new();
     let mut expected = Vec::new();
@@ -208,7 +209,7 @@ macro_rules! runs {
                 let builder = match mode {
                     0 => builder,
                     1 => builder.max_workers(NonZero::<usize>::MIN),
-                    2 => builder.pool(POOL),
+                    2 => builder.pool(POOLS[usize::from(n % 2 == 1)]),
                     _ => builder.all_on_threads(),
                 };
                 report(stringify!($name), n, mode, builder.run($name::Input::new(n)).ok().map(|output| {

@@ -35,7 +35,7 @@ impl ProcessExecutor {
     #[must_use]
     pub fn with(max_workers: usize, program: Option<PathBuf>, handshake: Duration) -> Self {
         let max_workers = max_workers.max(1);
-        Self { pool: Pool::new(Options { max_workers, program, handshake }), max_workers }
+        Self { pool: Pool::new(Options { max_workers, program, handshake, env: Vec::new() }), max_workers }
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) struct Program {
     arguments: Vec<String>,
     first_argument: Option<OsString>,
     threads: usize,
+    env: Vec<(OsString, OsString)>,
 }
 
 /// A process that has just been started, and has not sent anything yet.
@@ -74,12 +75,19 @@ impl Program {
             arguments: entry.arguments(),
             first_argument: std::env::args_os().next(),
             threads,
+            env: Vec::new(),
         })
     }
 
     /// Another program.
     pub(crate) fn other(path: PathBuf, threads: usize) -> Self {
-        Self { path, arguments: Vec::new(), first_argument: None, threads }
+        Self { path, arguments: Vec::new(), first_argument: None, threads, env: Vec::new() }
+    }
+
+    /// The same, with further variables in its environment.
+    pub(crate) fn with_env(mut self, env: &[(OsString, OsString)]) -> Self {
+        self.env = env.to_vec();
+        self
     }
 
     /// Starts it in its own process group. There is no `pre_exec`: the worker sets up itself what it needs.
@@ -94,6 +102,7 @@ impl Program {
         }
         let mut child = command
             .args(&self.arguments)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
             .env(identity::MARK, identity::child_mark())
             .env_remove(identity::AGENT_MARK)
             .envs(remains::variable())

@@ -1,6 +1,6 @@
 //! Identifies the build of a program by the contents of its file, which are the same on every host.
 
-use std::{fs::File, io, sync::LazyLock};
+use std::{fs::File, io, path::Path, sync::LazyLock};
 
 use crate::process::identity;
 
@@ -15,9 +15,16 @@ pub(crate) fn id() -> io::Result<[u8; 32]> {
 }
 
 fn hash() -> io::Result<[u8; 32]> {
-    let path = identity::image()?;
+    of(&identity::image()?)
+}
+
+/// The hash of a program's file.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(crate) fn of(path: &Path) -> io::Result<[u8; 32]> {
     let file =
-        File::open(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        File::open(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(file)?;
     Ok(*hasher.finalize().as_bytes())

@@ -4,8 +4,8 @@ use std::{io, num::NonZero, path::Path, sync::Arc};
 
 use super::{
     file::{Engine, PoolError, PoolFile},
-    launch::{ByCommand, Launcher, Ssh},
-    pool::{HostCheck, Pool},
+    launch::{ByCommand, Launcher, Slurm, Ssh},
+    pool::{HostCheck, Pool, Settings},
 };
 use crate::{
     executor::{ParallelExecutor, Unit},
@@ -48,14 +48,27 @@ impl RemoteExecutor {
 fn start(file: &PoolFile, most: Option<usize>) -> Result<Arc<Pool>, Box<Failure>> {
     let slots = file.slots.map(NonZero::get);
     let (slots, launcher): (Vec<_>, Box<dyn Launcher>) = match &file.engine {
-        Engine::Command { hosts, launch } => (vec![slots; hosts.get() as usize], Box::new(ByCommand::new(launch)?)),
-        Engine::Ssh { hosts, stage } => {
+        Engine::Command { hosts, template } => {
+            (vec![slots; hosts.get() as usize], Box::new(ByCommand::new(template, &file.host, &file.listen)?))
+        }
+        Engine::Ssh(hosts) => {
             let own = hosts.iter().map(|host| host.slots.map(NonZero::get).or(slots));
-            (own.collect(), Box::new(Ssh::new(hosts, *stage)?))
+            (own.collect(), Box::new(Ssh::new(hosts, &file.host)?))
+        }
+        Engine::Slurm { hosts, job } => {
+            let slurm = Slurm::new(*hosts, job, &file.host, &file.listen)?;
+            (vec![slots; slurm.hosts()], Box::new(slurm))
         }
     };
     let failed = |error: io::Error| Box::new(Failure::new(FailureKind::Error, error.to_string()));
-    Pool::new(&slots, launcher, most, file.terms).map_err(failed)
+    let settings = Settings {
+        least: file.least as usize,
+        idle: file.idle,
+        env: file.host.env.clone(),
+        shared: file.host.shared,
+        terms: file.terms,
+    };
+    Pool::new(&slots, launcher, most, &settings).map_err(failed)
 }
 
 impl std::fmt::Debug for RemoteExecutor {

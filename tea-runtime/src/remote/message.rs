@@ -25,7 +25,7 @@ use crate::{
 use super::lease::Terms;
 
 /// The version of the protocol, incremented with every change of a message or of the frames.
-pub(crate) const PROTOCOL: u32 = 2;
+pub(crate) const PROTOCOL: u32 = 3;
 
 /// A message to an agent.
 #[derive(Debug, Serialize, Deserialize)]
@@ -64,6 +64,17 @@ pub(crate) struct Setup {
     pub(crate) folder: Vec<u8>,
     /// For how long it may run what it is given, without being heard of.
     pub(crate) terms: Terms,
+    /// A file there, which must be there on the host as well.
+    pub(crate) probe: Option<Probe>,
+    /// Further variables in the environment of workers.
+    pub(crate) env: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// A file with a text that nobody else knows: who sees it sees the same directory, and not one of the same name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Probe {
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
 /// A unit to run. It is followed by the values that it reads, and then by its items.

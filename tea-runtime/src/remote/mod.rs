@@ -10,6 +10,7 @@
 //! | `lease` | how long an agent may run what it was given |
 //! | `message` | the protocol between a program and its agents |
 //! | `launch` | starting an agent: its command line, and the process that leads to it |
+//! | `transport` | the connection between a program and an agent |
 //! | `pool` | the program's side: queue, hosts, which unit goes where |
 //! | `agent` | the agent's side, from its start to its end |
 //! | `build` | what tells whether two hosts run the same program |
@@ -24,6 +25,7 @@ mod launch;
 mod lease;
 mod message;
 mod pool;
+mod transport;
 
 pub(crate) use self::agent::{refuse_unserved_agent, serve_if_agent};
 pub use self::{

@@ -10,7 +10,9 @@ use super::*;
 /// As many items as there are slots run on two hosts, and others wait. Gives their notes, those of one agent first.
 fn under_load(stage: &Stage, slots: u32) -> (Running, Vec<Note>) {
     let held: Vec<u64> = (0..u64::from(2 * slots)).collect();
-    held.iter().for_each(|item| stage.hold(*item));
+    for item in &held {
+        stage.hold(*item);
+    }
     let running = stage.items(100).start();
     let mut notes = stage.begun(&running, &held);
     let first = notes[0].agent;
@@ -21,7 +23,9 @@ fn under_load(stage: &Stage, slots: u32) -> (Running, Vec<Note>) {
 
 /// Lets all items end, and checks that each gave what it should. Gives the number of attempts at each, which were never two at once.
 fn ends_well(stage: &Stage, running: Running, held: &[Note]) -> (Vec<usize>, String) {
-    held.iter().for_each(|note| stage.release(note.item));
+    for note in held {
+        stage.release(note.item);
+    }
     let finished = running.finish();
     assert_eq!(finished.json()["out"], serde_json::json!(squares(100)));
     (stage.attempts(100), finished.stderr)
@@ -33,7 +37,9 @@ fn an_agent_that_is_stopped_for_less_than_its_lease_goes_on() {
     let (running, notes) = under_load(&stage, 3);
     process::signal(notes[0].agent, Signal::STOP).unwrap();
     // What its workers are running goes on.
-    notes.iter().for_each(|note| stage.release(note.item));
+    for note in &notes {
+        stage.release(note.item);
+    }
     let ended = |note: &Note| stage.noted("end").contains(&note.item);
     wait_for("the end of what had begun", || notes.iter().all(ended).then_some(()));
     process::signal(notes[0].agent, Signal::CONT).unwrap();

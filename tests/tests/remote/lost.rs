@@ -81,7 +81,7 @@ fn what_must_not_run_twice_fails_with_its_host_unless_it_may_be_tried_again() {
     {
         let stage = Stage::new(1, 1);
         stage.hold(0);
-        let running = stage.program("once").arg("--folder").arg(stage.0.path()).args(args).start();
+        let running = stage.program("once").arg("--folder").arg(stage.path("")).args(args).start();
         let agent = stage.begun(&running, &[0])[0].agent;
         process::signal(agent, Signal::KILL).unwrap();
         wait_for("the end of its worker", || {

@@ -1,4 +1,5 @@
-//! Branches with `remote`, through agents that a command line starts on this machine.
+//! Branches with `remote`, through agents that a command line starts on this machine. `remote_dial` is the same for agents that dial
+//! back.
 
 mod leases;
 mod lost;
@@ -6,151 +7,12 @@ mod network;
 mod partition;
 mod rows;
 mod same;
+mod slurm;
 mod ssh;
+mod stage;
 mod wrong;
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use self::stage::*;
 
-use tempfile::TempDir;
-use tests::{
-    process::{self, wait_for},
-    program::{Program, Running},
-    trace,
-};
-
-const REMOTE: &str = env!("CARGO_BIN_EXE_remote");
-
-/// A folder with a pool file, in which items leave notes and find orders.
-struct Stage(TempDir);
-
-/// A note that an item left.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Note {
-    what: String,
-    item: u64,
-    agent: u32,
-    worker: u32,
-}
-
-impl Stage {
-    /// A pool of agents on this machine, each of which runs that many units at once.
-    fn new(hosts: u32, slots: u32) -> Self {
-        Self::with(hosts, slots, "{agent}")
-    }
-
-    /// The same, with agents that a script starts.
-    fn with(hosts: u32, slots: u32, script: &str) -> Self {
-        Self::launching(hosts, slots, |_| ["sh", "-c", script].map(str::to_owned).into())
-    }
-
-    /// The same, with agents behind a network that can be disturbed.
-    fn behind_a_network(hosts: u32, slots: u32) -> Self {
-        Self::launching(hosts, slots, |folder| {
-            [env!("CARGO_BIN_EXE_proxy"), folder, "sh", "-c", "{agent}"].map(str::to_owned).into()
-        })
-    }
-
-    /// The same, with agents that a command starts which may know this folder.
-    fn launching(hosts: u32, slots: u32, command: impl FnOnce(&str) -> Vec<String>) -> Self {
-        let stage = Self(tempfile::tempdir().unwrap());
-        let launch = command(stage.0.path().to_str().unwrap());
-        let text = format!("engine = \"command\"\nhosts = {hosts}\nslots = {slots}\n[command]\nlaunch = {launch:?}\n");
-        fs::write(stage.path("pool.toml"), text).unwrap();
-        stage
-    }
-
-    /// The same with these times.
-    fn times(self, heartbeat: &str, lease: &str) -> Self {
-        let text = fs::read_to_string(self.path("pool.toml")).unwrap();
-        let network = format!("[network]\nheartbeat = \"{heartbeat}\"\nlease = \"{lease}\"\n");
-        fs::write(self.path("pool.toml"), text + &network).unwrap();
-        self
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// A workflow of the program, with this pool.
-    fn program(&self, flow: &str) -> Program {
-        Program::new(REMOTE).env("FLOW", flow).env("RUST_BACKTRACE", "0").arg("--pool").arg(self.path("pool.toml"))
-    }
-
-    /// Items that leave notes here.
-    fn items(&self, count: u64) -> Program {
-        self.program("items").arg("--folder").arg(self.0.path()).arg(format!("--count={count}"))
-    }
-
-    /// Gives this order.
-    fn order(&self, name: &str) {
-        fs::write(self.path(name), "").unwrap();
-    }
-
-    /// Takes an order back.
-    fn withdraw(&self, name: &str) {
-        fs::remove_file(self.path(name)).unwrap();
-    }
-
-    fn hold(&self, item: u64) {
-        self.order(&format!("hold-{item}"));
-    }
-
-    fn release(&self, item: u64) {
-        self.withdraw(&format!("hold-{item}"));
-    }
-
-    fn notes(&self) -> Vec<Note> {
-        let note = |line: String| {
-            let words: Vec<_> = line.split(' ').collect();
-            let [what, item, agent, worker] = words[..] else { panic!("{line}") };
-            let number = |word: &str| word.parse().unwrap();
-            Note { what: what.to_owned(), item: item.parse().unwrap(), agent: number(agent), worker: number(worker) }
-        };
-        trace::lines(&self.path("log")).into_iter().map(note).collect()
-    }
-
-    /// The items of which there is such a note, in order.
-    fn noted(&self, what: &str) -> Vec<u64> {
-        self.notes().into_iter().filter(|note| note.what == what).map(|note| note.item).collect()
-    }
-
-    /// Checks that no two attempts at an item were ever alive at once: when another one has said something, the one before it says
-    /// nothing more. Gives how many there were of each.
-    fn attempts(&self, count: u64) -> Vec<usize> {
-        let mut attempts = vec![Vec::new(); usize::try_from(count).unwrap()];
-        for note in self.notes() {
-            let attempts: &mut Vec<(u32, u32)> = &mut attempts[usize::try_from(note.item).unwrap()];
-            let attempt = (note.agent, note.worker);
-            if attempts.last() != Some(&attempt) {
-                assert!(!attempts.contains(&attempt), "{note:?} was alive beside {attempts:?}");
-                attempts.push(attempt);
-            }
-        }
-        attempts.iter().map(Vec::len).collect()
-    }
-
-    /// Waits until an item has begun under another agent than this.
-    fn begun_elsewhere(&self, running: &Running, item: u64, than: u32) -> Note {
-        wait_for(&format!("another attempt at item {item}\n{}", running.stderr()), || {
-            self.notes().into_iter().find(|note| note.what == "begin" && note.item == item && note.agent != than)
-        })
-    }
-
-    /// Waits until these items have begun. Gives where they run.
-    fn begun(&self, running: &Running, items: &[u64]) -> Vec<Note> {
-        wait_for(&format!("items {items:?} to begin\n{}", running.stderr()), || {
-            let notes: Vec<_> = self.notes().into_iter().filter(|note| note.what == "begin").collect();
-            let of = |item: &u64| notes.iter().rev().find(|note| note.item == *item).cloned();
-            items.iter().map(of).collect()
-        })
-    }
-}
-
-/// What items give when nothing goes wrong.
-fn squares(count: u64) -> Vec<u64> {
-    (0..count).map(|item| item * item + item).collect()
-}
-
-fn agents(notes: &[Note]) -> BTreeSet<u32> {
-    notes.iter().map(|note| note.agent).collect()
-}
+/// What a pool file says of the connection.
+const TRANSPORT: &str = "";

@@ -4,6 +4,13 @@ use rustix::process::Signal;
 
 use super::*;
 
+/// A pool of agents on this machine, behind a network that can be disturbed.
+fn behind_a_network(hosts: u32, slots: u32) -> Stage {
+    Stage::launching(hosts, slots, |folder| {
+        [env!("CARGO_BIN_EXE_proxy"), folder, "sh", "-c", "{agent}"].map(str::to_owned).into()
+    })
+}
+
 /// Two hosts, on each of which an item is held. Gives the notes of both.
 fn two_hosts(stage: &Stage, count: u64) -> (Running, [Note; 2]) {
     stage.order("ticks");
@@ -22,7 +29,7 @@ fn ends_well(stage: &Stage, running: Running, count: u64) -> (Vec<usize>, String
 
 #[test]
 fn a_network_that_delays_loses_nothing() {
-    let stage = Stage::behind_a_network(2, 2).times("100ms", "50s");
+    let stage = behind_a_network(2, 2).times("100ms", "50s");
     fs::write(stage.path("delay"), "30").unwrap();
     assert_eq!(stage.items(100).run().json()["out"], serde_json::json!(squares(100)));
     assert_eq!(stage.attempts(100), [1; 100]);
@@ -31,7 +38,7 @@ fn a_network_that_delays_loses_nothing() {
 #[test]
 fn a_network_that_heals_before_the_lease_is_over_loses_nothing() {
     for way in ["", "in-", "out-"] {
-        let stage = Stage::behind_a_network(2, 1).times("50ms", "50s");
+        let stage = behind_a_network(2, 1).times("50ms", "50s");
         let (running, [one, _]) = two_hosts(&stage, 20);
         stage.order(&format!("stall-{way}{}", one.agent));
         // The result is on its way while nothing passes, or is on its way back.
@@ -47,7 +54,7 @@ fn a_network_that_heals_before_the_lease_is_over_loses_nothing() {
 #[test]
 fn a_network_that_stalls_for_longer_costs_the_host_that_is_behind_it() {
     for way in ["", "in-", "out-"] {
-        let stage = Stage::behind_a_network(2, 1).times("100ms", "1s");
+        let stage = behind_a_network(2, 1).times("100ms", "1s");
         let (running, [one, _]) = two_hosts(&stage, 20);
         stage.order(&format!("stall-{way}{}", one.agent));
         stage.release(1);
@@ -67,7 +74,7 @@ fn a_network_that_stalls_for_longer_costs_the_host_that_is_behind_it() {
 
 #[test]
 fn a_result_that_is_under_way_when_the_network_stalls_comes_once() {
-    let stage = Stage::behind_a_network(2, 1).times("100ms", "1s");
+    let stage = behind_a_network(2, 1).times("100ms", "1s");
     let (running, [one, _]) = two_hosts(&stage, 20);
     stage.order(&format!("stall-out-{}", one.agent));
     // It ends, and that cannot be told.
@@ -82,7 +89,7 @@ fn a_result_that_is_under_way_when_the_network_stalls_comes_once() {
 
 #[test]
 fn an_idle_host_that_is_cut_off_ends_by_itself_and_costs_nothing() {
-    let stage = Stage::behind_a_network(2, 1).times("100ms", "1s");
+    let stage = behind_a_network(2, 1).times("100ms", "1s");
     let (running, [one, _]) = two_hosts(&stage, 2);
     stage.release(0);
     wait_for("the end of its item", || stage.noted("end").contains(&0).then_some(()));
@@ -95,7 +102,7 @@ fn an_idle_host_that_is_cut_off_ends_by_itself_and_costs_nothing() {
 
 #[test]
 fn a_connection_that_is_cut_ends_its_agent_at_once_and_its_lease_is_waited_for() {
-    let stage = Stage::behind_a_network(2, 1).times("100ms", "2s");
+    let stage = behind_a_network(2, 1).times("100ms", "2s");
     let (running, [one, _]) = two_hosts(&stage, 20);
     fs::write(stage.path(&format!("cut-{}", one.agent)), "0").unwrap();
     wait_for("the end of its worker", || process::is_ended(one.worker).then_some(()));
@@ -109,9 +116,9 @@ fn a_connection_that_is_cut_ends_its_agent_at_once_and_its_lease_is_waited_for()
 
 #[test]
 fn a_connection_that_is_cut_in_the_middle_of_a_large_result_gives_it_once() {
-    let stage = Stage::behind_a_network(2, 1).times("100ms", "1s");
+    let stage = behind_a_network(2, 1).times("100ms", "1s");
     (0..2).for_each(|item| stage.hold(item));
-    let program = stage.program("large").arg("--folder").arg(stage.0.path()).args("--count 4 --megabytes 64");
+    let program = stage.program("large").arg("--folder").arg(stage.path("")).args("--count 4 --megabytes 64");
     let running = program.start();
     let notes = stage.begun(&running, &[0, 1]);
     fs::write(stage.path(&format!("cut-{}", notes[0].agent)), (20 << 20).to_string()).unwrap();
@@ -123,16 +130,20 @@ fn a_connection_that_is_cut_in_the_middle_of_a_large_result_gives_it_once() {
 
 #[test]
 fn a_program_that_is_gone_leaves_nothing_behind_a_network_that_is_cut_off() {
-    let stage = Stage::behind_a_network(2, 1).times("100ms", "1s");
+    let stage = behind_a_network(2, 1).times("100ms", "1s");
     let (running, notes) = two_hosts(&stage, 20);
-    notes.iter().for_each(|note| stage.order(&format!("stall-{}", note.agent)));
+    for note in &notes {
+        stage.order(&format!("stall-{}", note.agent));
+    }
     running.signal(Signal::KILL);
     for note in &notes {
         wait_for("the end of the agent and its worker", || {
             (process::is_ended(note.agent) && process::is_ended(note.worker)).then_some(())
         });
     }
-    notes.iter().for_each(|note| stage.withdraw(&format!("stall-{}", note.agent)));
+    for note in &notes {
+        stage.withdraw(&format!("stall-{}", note.agent));
+    }
     // This waits until no process is left.
     assert_eq!(running.finish().signal, Some(9));
 }

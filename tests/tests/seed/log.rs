@@ -19,6 +19,10 @@ pub(crate) fn edges(flow: &str) -> Program {
     Program::new(env!("CARGO_BIN_EXE_edges")).env("FLOW", flow)
 }
 
-/// The options for processes, since there is no pool, for threads, and for two agents.
-pub(crate) const STRATEGIES: [&str; 3] =
-    ["", "--parallel-strategy thread", concat!("--pool ", env!("CARGO_MANIFEST_DIR"), "/pools/two.toml")];
+/// The options for processes, since there is no pool, for threads, and for two agents over either transport.
+pub(crate) const STRATEGIES: [&str; 4] = [
+    "",
+    "--parallel-strategy thread",
+    concat!("--pool ", env!("CARGO_MANIFEST_DIR"), "/pools/two.toml"),
+    concat!("--pool ", env!("CARGO_MANIFEST_DIR"), "/pools/dial.toml"),
+];

@@ -30,6 +30,7 @@ pub(crate) mod wake;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
     io,
     os::unix::ffi::OsStrExt as _,
     path::PathBuf,
@@ -66,6 +67,8 @@ pub(crate) struct Options {
     pub(crate) program: Option<PathBuf>,
     /// How long a worker may take from its start to its hello.
     pub(crate) handshake: Duration,
+    /// Further variables in their environment.
+    pub(crate) env: Vec<(OsString, OsString)>,
 }
 
 /// Workers, and the units that they will run.

@@ -300,7 +300,7 @@ impl<'a> Supervisor<'a> {
         let threads = (crate::executor::parallelism() / options.max_workers.max(1)).max(1);
         match (&options.program, identity::entry()) {
             (Some(path), _) => Ok(Program::other(path.clone(), threads)),
-            (None, Some(entry)) => Program::current(&entry, threads),
+            (None, Some(entry)) => Program::current(&entry, threads).map(|program| program.with_env(&options.env)),
             (None, None) => Err(std::io::Error::other("no entry")),
         }
     }

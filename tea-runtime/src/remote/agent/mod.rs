@@ -13,7 +13,7 @@ mod watchdog;
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
-    fs::File,
+    fs,
     os::unix::ffi::OsStrExt as _,
     process::exit,
     sync::{Arc, OnceLock},
@@ -23,7 +23,8 @@ use std::{
 use self::{breakers::Asks, lease::Lease, outbox::Outbox, runs::Relay};
 use super::{
     build,
-    message::{FromAgent, Hello, PROTOCOL, Setup, ToAgent},
+    message::{FromAgent, Hello, PROTOCOL, Probe, Setup, ToAgent},
+    transport,
 };
 use crate::{
     cancel::CancelReason,
@@ -33,7 +34,6 @@ use crate::{
         identity,
         pool::{Options, Pool},
         remains,
-        worker::stdio,
     },
     stderr, user_code,
 };
@@ -70,19 +70,18 @@ pub(crate) fn refuse_unserved_agent() {
 
 fn serve() -> ! {
     user_code::forbid();
+    // Before it waits for anything: an agent that is never told how to work ends, too.
     let lease = Lease::start();
     let mut lease = lease.unwrap_or_else(|error| give_up(&format!("it cannot end itself at a given time: {error}")));
-    let streams = stdio::take_blocking();
-    let (input, output) =
-        streams.unwrap_or_else(|error| give_up(&format!("it has no connection to its program: {error}")));
-    let outbox = Outbox::start(File::from(output), || end(0));
+    let (output, mut input) = transport::agent_streams(|| end(0)).unwrap_or_else(|why| give_up(&why));
+    let outbox = Outbox::start(output, || end(0));
     let (fingerprint, stderr) = (identity::fingerprint(), remains::offer());
     let hello = Hello { protocol: PROTOCOL, fingerprint, pid: std::process::id(), stderr };
     outbox.send(&FromAgent::Hello(hello), Vec::new());
     let mut frames = FrameReader::new(u64::MAX >> 1);
     let mut agent: Option<Agent> = None;
     loop {
-        match frames.fill(&input) {
+        match input.fill(&mut frames) {
             Ok(0) | Err(_) => end(0),
             Ok(_) => {}
         }
@@ -134,20 +133,24 @@ struct Agent {
 
 impl Agent {
     fn new(setup: &Setup, outbox: &Arc<Outbox>, lease: &mut Lease) -> Self {
-        let slots = setup.slots.map_or_else(parallelism, |slots| slots as usize);
+        // Slurm may give a part of a machine without hiding the rest.
+        let given = std::env::var("SLURM_CPUS_ON_NODE").ok().and_then(|given| given.parse().ok());
+        let slots = setup.slots.map_or_else(|| given.unwrap_or_else(parallelism), |slots| slots as usize);
         let slots = slots.min(setup.most.map_or(usize::MAX, |most| most as usize)).max(1);
         let unable = |why: String| -> ! {
             outbox.send(&FromAgent::Unable { why }, Vec::new());
             outbox.close();
             exit(1)
         };
-        if let Err(wrong) = enter(&setup.folder) {
+        if let Err(wrong) = enter(&setup.folder).and_then(|()| setup.probe.as_ref().map_or(Ok(()), sees)) {
             unable(wrong);
         }
         if let Err(failure) = identity::can_have_workers(false) {
             unable(failure.message);
         }
-        let pool = Pool::new(Options { max_workers: slots, program: None, handshake: HANDSHAKE })
+        let text = |bytes: &Vec<u8>| OsStr::from_bytes(bytes).to_owned();
+        let env = setup.env.iter().map(|(name, value)| (text(name), text(value))).collect();
+        let pool = Pool::new(Options { max_workers: slots, program: None, handshake: HANDSHAKE, env })
             .unwrap_or_else(|error| unable(error.to_string()));
         let _ = POOL.set(Arc::clone(&pool));
         // This comes first: from then on, the program counts.
@@ -209,6 +212,22 @@ fn enter(folder: &[u8]) -> Result<(), String> {
             folder.display()
         )
     })
+}
+
+/// Looks for a file in the current directory that the program has written there.
+fn sees(probe: &Probe) -> Result<(), String> {
+    let why = match fs::read_to_string(&probe.name) {
+        Ok(text) if text == probe.text => return Ok(()),
+        Ok(_) => "there is another in its place".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let folder = std::env::current_dir().unwrap_or_default();
+    Err(format!(
+        "it does not see the files of the program: not `{}` in `{}` ({why}); put them where all hosts see them under the same path, or \
+         take `files = \"shared\"` out of the pool file if branches need none",
+        probe.name,
+        folder.display()
+    ))
 }
 
 /// Ends the workers.

@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    fs::File,
     io::Write as _,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
@@ -16,6 +15,7 @@ use crate::{
         frame::{HEADER, Header},
         message::MESSAGE,
     },
+    remote::transport::Writer,
     user_code,
 };
 
@@ -46,7 +46,7 @@ struct Queue {
 
 impl Outbox {
     /// Starts the thread that writes to `stream`. It calls `broken` if nobody reads any more.
-    pub(super) fn start(stream: File, broken: fn()) -> Arc<Self> {
+    pub(super) fn start(stream: Writer, broken: fn()) -> Arc<Self> {
         let outbox = Arc::new(Self::default());
         let writer = Arc::clone(&outbox);
         let write = move || {
@@ -100,7 +100,7 @@ impl Outbox {
         }
     }
 
-    fn write(&self, mut stream: File) -> std::io::Result<()> {
+    fn write(&self, mut stream: Writer) -> std::io::Result<()> {
         loop {
             let mut queue = self.lock();
             while queue.frames.is_empty() && !queue.closed {

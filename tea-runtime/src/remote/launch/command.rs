@@ -2,13 +2,20 @@
 
 use std::{io, process::Command};
 
-use super::{Agent, Connection, Launcher, spawn};
-use crate::failure::Failure;
+use super::{Agent, BY_STDIO, Connection, Launcher, Told, dialled, spawn};
+use crate::{
+    failure::Failure,
+    remote::{
+        file::{Setting, Template},
+        transport::Listen,
+    },
+};
 
 /// Starts agents by a command line.
 pub(crate) struct ByCommand {
-    /// The words, `{agent}` replaced.
-    words: Vec<String>,
+    template: Template,
+    listen: Listen,
+    agent: Agent,
 }
 
 impl ByCommand {
@@ -16,10 +23,16 @@ impl ByCommand {
     ///
     /// # Errors
     /// If this program cannot be an agent.
-    pub(crate) fn new(launch: &[String]) -> Result<Self, Box<Failure>> {
-        let agent = Agent::new()?;
-        let line = agent.line(&agent.file());
-        Ok(Self { words: launch.iter().map(|word| word.replace("{agent}", &line)).collect() })
+    pub(crate) fn new(template: &Template, setting: &Setting, listen: &Listen) -> Result<Self, Box<Failure>> {
+        Ok(Self { template: template.clone(), listen: listen.clone(), agent: Agent::new(setting)? })
+    }
+
+    /// The command of these words for this lease, with `line` as the command line of an agent.
+    fn command(words: &[String], lease: &str, line: &str) -> Command {
+        let mut words = words.iter().map(|word| word.replace("{agent}", line).replace("{lease}", lease));
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words);
+        command
     }
 }
 
@@ -28,9 +41,23 @@ impl Launcher for ByCommand {
         format!("host {}", at + 1)
     }
 
+    fn build(&self) -> io::Result<[u8; 32]> {
+        self.agent.build()
+    }
+
     fn start(&self, _: usize) -> io::Result<Connection> {
-        let mut command = Command::new(&self.words[0]);
-        command.args(&self.words[1..]);
-        spawn(command, None)
+        let Template { launch, cancel, told } = &self.template;
+        let lease = format!("{:016x}", fastrand::u64(..));
+        let command = |mark: &str| Self::command(launch, &lease, &self.agent.line(&self.agent.file(), mark));
+        let mut connection = match told {
+            None => spawn(command(BY_STDIO))?,
+            Some(told) => {
+                let told = if cancel.is_some() && *told == Told::ByInput { Told::ByInputAlone } else { *told };
+                dialled(&self.listen, told, command)?
+            }
+        };
+        connection.lease.asked_only = cancel.is_some();
+        connection.lease.cancel = cancel.as_ref().map(|words| Self::command(words, &lease, ""));
+        Ok(connection)
     }
 }

@@ -1,26 +1,43 @@
 //! Starts agents: a command that leads to a host, with the command line of an agent in it.
 
 mod command;
+mod slurm;
 mod ssh;
 
-pub(super) use self::{command::ByCommand, ssh::Ssh};
+pub(super) use self::{command::ByCommand, slurm::Slurm, ssh::Ssh};
 
 use std::{
-    io,
-    os::{fd::OwnedFd, unix::process::CommandExt as _},
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Write as _},
+    os::{
+        fd::OwnedFd,
+        unix::{fs::OpenOptionsExt as _, process::CommandExt as _},
+    },
     path::PathBuf,
     process::{ChildStderr, Command, Stdio},
+    time::Duration,
 };
 
 use rustix::io::ioctl_fionbio;
 
+use super::{
+    build,
+    file::{Binary, Setting},
+    transport::{self, BY_FILE, BY_INPUT, Lifeline, Listen, Listener, Receiver, Sender},
+};
 use crate::{
     failure::{Failure, FailureKind},
     process::{group::Group, identity},
 };
 
+/// The mark of an agent that is connected by its standard input and output.
+const BY_STDIO: &str = "1";
+
 /// The exit status of a command that finds no program on its host: it has to be copied there first.
 pub(crate) const NOT_THERE: i32 = 93;
+
+/// The exit status where `before` fails.
+pub(crate) const NOT_PREPARED: i32 = 94;
 
 /// Starts agents.
 pub(crate) trait Launcher: Send + Sync {
@@ -33,6 +50,14 @@ pub(crate) trait Launcher: Send + Sync {
     /// If the command that leads there cannot be started.
     fn start(&self, at: usize) -> io::Result<Connection>;
 
+    /// The hash of the program's file on hosts.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn build(&self) -> io::Result<[u8; 32]> {
+        build::id()
+    }
+
     /// How many agents may be on their way at once.
     fn dials(&self) -> usize {
         usize::MAX
@@ -42,72 +67,224 @@ pub(crate) trait Launcher: Send + Sync {
     ///
     /// # Errors
     /// If the command that does it cannot be started.
-    fn stage(&self, at: usize) -> Option<io::Result<Connection>> {
+    fn stage(&self, at: usize) -> Option<io::Result<Process>> {
         let _ = at;
         None
     }
 }
 
-/// The process that leads to a host, and its streams, which are non-blocking.
-pub(crate) struct Connection {
+/// A process that leads to a host, and its streams, which are non-blocking.
+pub(crate) struct Process {
     pub(crate) group: Group,
     /// `None` if it reads from a file.
-    pub(crate) input: Option<OwnedFd>,
-    pub(crate) output: OwnedFd,
+    input: Option<OwnedFd>,
+    /// `None` if it goes where standard error does.
+    output: Option<OwnedFd>,
     pub(crate) stderr: ChildStderr,
 }
 
+/// An agent on its way, or already there.
+pub(crate) struct Connection {
+    /// The command that starts it.
+    pub(crate) group: Group,
+    pub(crate) sender: Sender,
+    pub(crate) receiver: Receiver,
+    pub(crate) stderr: ChildStderr,
+    pub(crate) lease: Lease,
+}
+
+/// What lasts as long as an agent, beside the command that starts it.
+#[derive(Default)]
+pub(crate) struct Lease {
+    /// The agent's standard input, which ends with this, if it is not its connection.
+    lifeline: Option<OwnedFd>,
+    /// The file with its secret.
+    file: Option<SecretFile>,
+    /// Whether the command only asks for the agent, and may end before that has come.
+    pub(crate) asked_only: bool,
+    /// Gives the host back, if the agent did not end in order.
+    cancel: Option<Command>,
+    /// Says how long the host may be used, and how that is read.
+    lasts: Option<(Command, fn(&str) -> Option<Duration>)>,
+}
+
+/// How long a command may take that says something of a host, or gives it back.
+const COMMAND: Duration = Duration::from_secs(15);
+
+impl Lease {
+    /// Gives the host back, where the end of the agent may not have done that. The program waits for it, but not forever.
+    pub(crate) fn cancel(&mut self) {
+        if let Some(command) = self.cancel.take() {
+            said(command);
+        }
+    }
+
+    /// How long the host may be used, if that is known. It is asked once.
+    pub(crate) fn lasts(&mut self) -> Option<Duration> {
+        let (command, read) = self.lasts.take()?;
+        read(&said(command))
+    }
+}
+
+/// What a short command says.
+fn said(mut command: Command) -> String {
+    let mut text = String::new();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0).spawn();
+    if let Ok(mut child) = child {
+        let output = child.stdout.take();
+        let group = Group::new(child);
+        if group.wait(COMMAND)
+            && let Some(mut output) = output
+        {
+            // What is no text is no answer.
+            let _ = output.read_to_string(&mut text);
+        }
+    }
+    text
+}
+
 /// Starts a command that leads to a host, in its own process group: a Ctrl-C is for the program alone. It reads from `input`, or
-/// else from a pipe.
-pub(super) fn spawn(mut command: Command, input: Option<Stdio>) -> io::Result<Connection> {
+/// else from a pipe. If it is not `apart`, what it writes on its standard output goes where standard error does.
+fn start(mut command: Command, input: Option<Stdio>, apart: bool) -> io::Result<Process> {
     let program = command.get_program().to_string_lossy().into_owned();
+    let (read, write) = io::pipe()?;
+    let output = if apart { Stdio::piped() } else { Stdio::from(write.try_clone()?) };
     let mut child = command
         .stdin(input.unwrap_or_else(Stdio::piped))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stdout(output)
+        .stderr(write)
         .process_group(0)
         .spawn()
         .map_err(|error| io::Error::new(error.kind(), format!("`{program}` cannot be started: {error}")))?;
+    // It holds the ends of the pipes that are the child's.
+    drop(command);
     let input = child.stdin.take().map(OwnedFd::from);
-    let output = OwnedFd::from(child.stdout.take().expect("it is piped"));
-    let stderr = child.stderr.take().expect("it is piped");
+    let output = child.stdout.take().map(OwnedFd::from);
+    let stderr = ChildStderr::from(OwnedFd::from(read));
     let group = Group::new(child);
-    if let Some(input) = &input {
-        ioctl_fionbio(input, true)?;
+    for stream in input.iter().chain(&output) {
+        ioctl_fionbio(stream, true)?;
     }
-    ioctl_fionbio(&output, true)?;
     ioctl_fionbio(&stderr, true)?;
-    Ok(Connection { group, input, output, stderr })
+    Ok(Process { group, input, output, stderr })
+}
+
+/// Starts a command whose standard input and output become those of an agent.
+pub(super) fn spawn(command: Command) -> io::Result<Connection> {
+    let Process { group, input, output, stderr } = start(command, None, true)?;
+    let (input, output) = (input.expect("it is piped"), output.expect("it is piped"));
+    let (sender, receiver) = (Sender::Plain(input), Receiver::Plain(output));
+    Ok(Connection { group, sender, receiver, stderr, lease: Lease::default() })
+}
+
+/// Starts a command that copies a file to a host, which it reads from its standard input.
+fn copy(command: Command, file: File) -> io::Result<Process> {
+    start(command, Some(file.into()), false)
+}
+
+/// How an agent learns how to dial back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// On its standard input, which ends when the program does.
+    ByInput,
+    /// On its standard input, which ends at once.
+    ByInputAlone,
+    /// In a file.
+    ByFile,
+}
+
+/// Starts a command that starts an agent, which dials back. `command` makes it, from the agent's mark in the environment.
+fn dialled(listen: &Listen, told: Told, command: impl FnOnce(&str) -> Command) -> io::Result<Connection> {
+    let lifeline = if told == Told::ByInput { Lifeline::Input } else { Lifeline::None };
+    let (listener, bootstrap) = Listener::new(listen, lifeline)?;
+    let mut lease = Lease::default();
+    let mark = if told == Told::ByFile {
+        let file = SecretFile::new(&bootstrap.line())?;
+        let mark = format!("{BY_FILE}{}", file.0.display());
+        lease.file = Some(file);
+        mark
+    } else {
+        BY_INPUT.to_owned()
+    };
+    let input = (told == Told::ByFile).then(Stdio::null);
+    let Process { group, input, stderr, .. } = start(command(&mark), input, false)?;
+    if let Some(input) = input {
+        let mut input = File::from(input);
+        // It is shorter than what a pipe keeps. If the command has ended already, that is noticed.
+        let _ = input.write_all(bootstrap.line().as_bytes());
+        lease.lifeline = (told == Told::ByInput).then(|| input.into());
+    }
+    let (sender, receiver) = transport::awaited(listener);
+    Ok(Connection { group, sender, receiver, stderr, lease })
+}
+
+/// A file that only this user can read, until this is dropped. It lies in the current directory, which hosts see.
+struct SecretFile(PathBuf);
+
+impl SecretFile {
+    fn new(text: &str) -> io::Result<Self> {
+        let path = std::env::current_dir()?.join(format!(".tea-lease-{:016x}", fastrand::u64(..)));
+        let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).and_then(|mut file| {
+            let this = Self(path.clone());
+            file.write_all(text.as_bytes())?;
+            Ok(this)
+        });
+        written.map_err(|error| io::Error::new(error.kind(), format!("{} cannot be written: {error}", path.display())))
+    }
+}
+
+impl Drop for SecretFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// How an instance of this program becomes an agent.
 struct Agent {
-    /// Its file on this machine.
+    /// The file on this machine of the program for hosts.
     path: PathBuf,
+    /// Whether that is another file than the one that runs here.
+    other: bool,
     arguments: Vec<String>,
+    before: Option<String>,
 }
 
 impl Agent {
-    /// This program.
+    /// This program, or the build of it for hosts with this setting.
     ///
     /// # Errors
     /// If it cannot be an agent.
-    fn new() -> Result<Self, Box<Failure>> {
+    fn new(setting: &Setting) -> Result<Self, Box<Failure>> {
         identity::can_have_workers(false)?;
         let entry = identity::entry().ok_or_else(|| Box::new(identity::no_entry()))?;
-        let path = identity::image().map_err(|error| failed(&error))?;
-        Ok(Self { path, arguments: entry.arguments() })
+        let (path, other) = match &setting.binary {
+            Binary::Stage | Binary::Shared => (identity::image().map_err(|error| failed(&error))?, false),
+            Binary::Other(path) => (std::path::absolute(path).map_err(|error| failed(&error))?, true),
+        };
+        Ok(Self { path, other, arguments: entry.arguments(), before: setting.before.clone() })
     }
 
-    /// The command line of an agent for a shell, in which `program` stands for the file.
-    fn line(&self, program: &str) -> String {
-        let arguments = self.arguments.iter().map(|argument| format!(" {}", quoted(argument)));
-        format!("exec env {}=1 {program}{}", identity::AGENT_MARK, arguments.collect::<String>())
+    /// The command line of an agent for a shell, in which `program` stands for the file, and `mark` says how it connects.
+    fn line(&self, program: &str, mark: &str) -> String {
+        let arguments: String = self.arguments.iter().map(|argument| format!(" {}", quoted(argument))).collect();
+        let agent = format!("exec env {}={} {program}{arguments}", identity::AGENT_MARK, quoted(mark));
+        match &self.before {
+            None => agent,
+            // A login shell knows `module` and the like. What it prints comes before the hello, and is skipped.
+            Some(before) => {
+                format!("exec sh -lc {}", quoted(&format!("{before}\n[ $? = 0 ] || exit {NOT_PREPARED}\n{agent}")))
+            }
+        }
     }
 
     /// Its file on this machine, for a shell.
     fn file(&self) -> String {
         quoted(&self.path.to_string_lossy())
+    }
+
+    /// The hash of its file, by which it is recognized.
+    fn build(&self) -> io::Result<[u8; 32]> {
+        if self.other { build::of(&self.path) } else { build::id() }
     }
 }
 

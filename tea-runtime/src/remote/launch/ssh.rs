@@ -1,15 +1,11 @@
 //! Starts agents through ssh. Users, keys, ports and jumps are a matter of `~/.ssh/config`.
 
-use std::{
-    fs::File,
-    io,
-    process::{Command, Stdio},
-};
+use std::{fs::File, io, process::Command};
 
-use super::{Agent, Connection, Launcher, NOT_THERE, failed, quoted, spawn};
+use super::{Agent, BY_STDIO, Connection, Launcher, NOT_THERE, Process, copy, failed, quoted, spawn};
 use crate::{
     failure::Failure,
-    remote::{build, file::SshHost},
+    remote::file::{Binary, Setting, SshHost},
 };
 
 /// No questions, no escapes, and a connection that is gone is noticed.
@@ -35,13 +31,14 @@ pub(crate) struct Ssh {
 }
 
 impl Ssh {
-    /// A launcher for these hosts, to which the program is copied, if so.
+    /// A launcher for these hosts, to which the program is copied, unless it is there.
     ///
     /// # Errors
     /// If this program cannot be an agent.
-    pub(crate) fn new(hosts: &[SshHost], stage: bool) -> Result<Self, Box<Failure>> {
-        let agent = Agent::new()?;
-        let staged = if stage { Some(place(&agent).map_err(|error| failed(&error))?) } else { None };
+    pub(crate) fn new(hosts: &[SshHost], setting: &Setting) -> Result<Self, Box<Failure>> {
+        let agent = Agent::new(setting)?;
+        let staged =
+            if setting.binary == Binary::Shared { None } else { Some(place(&agent).map_err(|error| failed(&error))?) };
         Ok(Self { hosts: hosts.iter().map(|host| host.name.clone()).collect(), agent, staged })
     }
 
@@ -55,7 +52,7 @@ impl Ssh {
 
 /// The file on hosts, named by the contents of the program.
 fn place(agent: &Agent) -> io::Result<String> {
-    let id = build::id()?;
+    let id = agent.build()?;
     let hash = u128::from_be_bytes(*id.first_chunk().expect("a hash has 32 bytes"));
     let name = agent.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok(format!("\"${{XDG_CACHE_HOME:-$HOME/.cache}}\"/tea/{hash:032x}/{}", quoted(&name)))
@@ -66,19 +63,25 @@ impl Launcher for Ssh {
         self.hosts[at].clone()
     }
 
+    fn build(&self) -> io::Result<[u8; 32]> {
+        self.agent.build()
+    }
+
     fn start(&self, at: usize) -> io::Result<Connection> {
         let script = match &self.staged {
-            Some(file) => format!("f={file}; [ -x \"$f\" ] || exit {NOT_THERE}; {}", self.agent.line("\"$f\"")),
-            None => self.agent.line(&self.agent.file()),
+            Some(file) => {
+                format!("f={file}; [ -x \"$f\" ] || exit {NOT_THERE}; {}", self.agent.line("\"$f\"", BY_STDIO))
+            }
+            None => self.agent.line(&self.agent.file(), BY_STDIO),
         };
-        spawn(self.command(at, &script), None)
+        spawn(self.command(at, &script))
     }
 
     fn dials(&self) -> usize {
         DIALS
     }
 
-    fn stage(&self, at: usize) -> Option<io::Result<Connection>> {
+    fn stage(&self, at: usize) -> Option<io::Result<Process>> {
         let file = self.staged.as_ref()?;
         // Written aside, so that nobody ever sees a part of it, and others may do the same at the same time.
         let script = format!(
@@ -86,6 +89,6 @@ impl Launcher for Ssh {
              {{ rm -f \"$f.$$\"; exit 1; }}"
         );
         let program = File::open(&self.agent.path);
-        Some(program.and_then(|program| spawn(self.command(at, &script), Some(Stdio::from(program)))))
+        Some(program.and_then(|program| copy(self.command(at, &script), program)))
     }
 }

@@ -1,6 +1,6 @@
 //! Gives units to hosts: the one that has the least to do gets the oldest unit.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Inner, Side,
@@ -11,13 +11,20 @@ use super::{
 use crate::{executor::run_info::RunInfo, process::message::Run, remote::message::ToAgent};
 
 impl Inner {
+    /// How long a unit may take, as far as is known: twice as long as the longest of its kind, and no longer than its `timeout`.
+    pub(super) fn needs(&self, unit: &Queued) -> Duration {
+        let seen = self.longest.get(&unit.kind()).map(|longest| 2 * *longest);
+        let timeout = unit.unit.config().timeout;
+        seen.map_or(timeout, |seen| Some(timeout.map_or(seen, |timeout| seen.min(timeout)))).unwrap_or_default()
+    }
+
     /// Gives units to hosts that have room for them. The caller has to send what was added for them.
     pub(super) fn give_out(&mut self) -> Vec<(usize, Arc<Outbox>)> {
         let mut outboxes: Vec<(usize, Arc<Outbox>)> = Vec::new();
         while let Some((&age, oldest)) = self.waiting.first_key_value() {
             let window = if oldest.alone() { 1 } else { self.paces.known_window(oldest.kind()).unwrap_or(1) };
             let loads = self.hosts.iter().map(|host| &host.load).enumerate();
-            let Some(at) = place(loads, window) else { break };
+            let Some(at) = place(loads, window, self.needs(oldest)) else { break };
             let host = &mut self.hosts[at];
             let (Some(side), Some(queued)) = (&mut host.side, self.waiting.remove(&age)) else {
                 // A host without streams is not ready.

@@ -121,6 +121,8 @@ impl Pool {
         }
         host.ended += 1;
         let (life, name) = (host.life, host.name);
+        let longest = inner.longest.entry(queued.kind()).or_default();
+        *longest = (*longest).max(Duration::from_nanos(done.elapsed));
         let fault = |kind| !matches!(kind, FailureKind::Cancelled | FailureKind::CircuitOpen | FailureKind::Timeout);
         let failed = done.failures.iter().any(|(_, failure)| fault(failure.kind));
         let others = inner.hosts.iter().enumerate().any(|(other, host)| other != at && host.load.stage == Stage::Ready);

@@ -2,19 +2,29 @@
 
 use std::{
     collections::HashMap,
+    ffi::OsStr,
     fmt::Write as _,
-    sync::Arc,
+    io::ErrorKind,
+    os::unix::ffi::OsStrExt as _,
+    path::Path,
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fd::{AsFd as _, OwnedFd},
-    io::Errno,
     process::Signal,
 };
 
-use super::{Pool, Side, check::Check, dials::Dial, outbox::Outbox};
+use super::{
+    Pool, Side,
+    check::Check,
+    dials::Dial,
+    outbox::Outbox,
+    probe::ProbeFile,
+    state::{Ends, Stage, is_spare},
+};
 use crate::{
     executor::{message::Note, wire},
     failure::ExitStatus,
@@ -29,10 +39,10 @@ use crate::{
         remains::PipeId,
     },
     remote::{
-        build,
-        launch::{Connection, NOT_THERE, way_out},
+        launch::{Connection, Lease, NOT_THERE, Process, way_out},
         lease::Terms,
         message::{FromAgent, Hello, PROTOCOL, Setup, ToAgent},
+        transport::Receiver,
     },
     user_code,
 };
@@ -77,7 +87,8 @@ fn lives(pool: &Arc<Pool>, at: usize) {
     let mut failed = 0;
     loop {
         let end = life(pool, at);
-        failed = if end.useful || end.by_us { 0 } else { failed + 1 };
+        let left = pool.lock().hosts[at].load.stage == Stage::Leaving;
+        failed = if end.useful || end.excuse == Some(Excuse::Away) || left { 0 } else { failed + 1 };
         if failed >= FAILED_STARTS {
             pool.lock().unusable(at, end.why.clone());
         }
@@ -115,8 +126,8 @@ pub(super) fn life(pool: &Arc<Pool>, at: usize) -> End {
         match pool.launcher.stage(at) {
             None => return End::unserved("its program is not there".to_owned()),
             Some(Err(error)) => return End::unserved(error.to_string()),
-            Some(Ok(connection)) => {
-                if let Err(why) = stage(pool, at, connection) {
+            Some(Ok(process)) => {
+                if let Err(why) = stage(pool, at, process) {
                     return End::unserved(why);
                 }
             }
@@ -128,8 +139,8 @@ pub(super) fn life(pool: &Arc<Pool>, at: usize) -> End {
 ///
 /// # Errors
 /// If it could not be: why.
-fn stage(pool: &Arc<Pool>, at: usize, connection: Connection) -> Result<(), String> {
-    let Connection { group, output, stderr, .. } = connection;
+fn stage(pool: &Arc<Pool>, at: usize, process: Process) -> Result<(), String> {
+    let Process { group, stderr, .. } = process;
     let (ended, mut lines) = (group.open(), Output::new(stderr));
     let wake = &pool.wakes[at];
     while !group.has_ended() && !pool.lock().closing {
@@ -141,7 +152,6 @@ fn stage(pool: &Arc<Pool>, at: usize, connection: Connection) -> Result<(), Stri
         wake.clear();
         lines.read(|_| {});
     }
-    drop(output);
     group.signal(Signal::KILL);
     group.wait(KILLED);
     let exit = group.reap();
@@ -158,53 +168,69 @@ pub(super) struct End {
     /// Whether it was ready at some time.
     pub(super) served: bool,
     /// Whether it has done something, or had nothing to do.
-    useful: bool,
+    pub(super) useful: bool,
     pub(super) why: String,
-    /// Whether the program itself was away for so long that this may be the reason.
-    pub(super) by_us: bool,
+    /// Why what ran there is not to blame, if that is so.
+    pub(super) excuse: Option<Excuse>,
     exit: Option<ExitStatus>,
 }
 
 impl End {
-    fn unserved(why: String) -> Self {
-        Self { served: false, useful: false, why, by_us: false, exit: None }
+    pub(super) fn unserved(why: String) -> Self {
+        Self { served: false, useful: false, why, excuse: None, exit: None }
     }
+}
+
+/// Why an agent may have ended that nothing there is to blame for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Excuse {
+    /// The program itself was away for so long that leases are over.
+    Away,
+    /// Whoever gave the host has taken it away at the time that was known.
+    TimeOver,
 }
 
 /// The life of an agent on this connection.
 fn agent<'a>(pool: &'a Arc<Pool>, at: usize, connection: Connection, dial: Dial<'a>) -> End {
-    let Connection { group, input, output, stderr } = connection;
+    let Connection { group, sender, receiver, stderr, lease } = connection;
     let ended = group.open();
-    let outbox = Arc::new(Outbox::new(input.expect("an agent's input is a pipe")));
+    let outbox = Arc::new(Outbox::new(sender));
     let mut link = Link {
         pool,
         at,
         outbox,
-        output,
+        receiver,
         lines: Output::new(stderr),
         frames: FrameReader::new(u64::MAX >> 1),
         noise: Vec::new(),
         stage: Greeting::Hello,
         dial: Some(dial),
+        lease,
+        left: false,
+        exit: None,
         provable: false,
         heard: Instant::now(),
         woke: None,
     };
     let why = link.serve(&group, ended.as_ref());
-    let (served, useful) = pool.unfenced(at);
+    let end = pool.unfenced(at);
     if why.is_none() {
         // Its exit status says more than its end.
         group.wait(ENDING);
     }
+    if why.is_some() || !link.left {
+        link.lease.cancel();
+    }
     // An agent that this command started on this machine is in its group.
     group.signal(Signal::KILL);
     group.wait(KILLED);
-    let exit = group.reap();
+    let exit = link.exit.or_else(|| group.reap());
     link.drain();
     let why = link.tell_end(why, exit, &group);
-    let by_us = link.woke.is_some_and(|woke| woke.elapsed() < pool.terms.lease);
+    let away = link.woke.is_some_and(|woke| woke.elapsed() < pool.terms.lease);
+    let excuse = if away { Some(Excuse::Away) } else { end.excuse };
     link.fence(&why);
-    End { served, useful, why, by_us, exit }
+    End { why, excuse, exit, ..end }
 }
 
 /// `status 3`, or the signal.
@@ -237,13 +263,18 @@ struct Link<'a> {
     pool: &'a Arc<Pool>,
     at: usize,
     outbox: Arc<Outbox>,
-    output: OwnedFd,
+    receiver: Receiver,
     lines: Output,
     frames: FrameReader,
     noise: Vec<u8>,
     stage: Greeting,
     /// Until it has come.
     dial: Option<Dial<'a>>,
+    lease: Lease,
+    /// Whether it was told to end.
+    left: bool,
+    /// How the command that starts it ended, if that is known before the end of the agent.
+    exit: Option<ExitStatus>,
     /// Whether the agent and its workers hold the pipe of `lines`, so that the end of all of them shows there.
     provable: bool,
     /// When something was heard of it last.
@@ -254,22 +285,22 @@ struct Link<'a> {
 
 impl Link<'_> {
     /// Serves the agent until it ends. Returns why, if its end does not say so.
-    fn serve(&mut self, group: &Group, ended: Option<&OwnedFd>) -> Option<String> {
+    fn serve(&mut self, group: &Group, mut ended: Option<&OwnedFd>) -> Option<String> {
         let (mut goodbye, mut told, mut silent) = (None, 0, false);
+        let (mut asked, mut busy) = (self.lease.asked_only, Instant::now());
         loop {
-            if goodbye.is_none() && self.is_over() {
+            if goodbye.is_none() && self.is_over(&mut busy) {
                 if !self.greeted() {
                     return None;
                 }
                 goodbye = Some(Instant::now() + GOODBYE);
+                self.left = true;
                 self.outbox.add(&ToAgent::Goodbye);
             }
             self.outbox.flush();
             let wake = &self.pool.wakes[self.at];
-            let mut fds = vec![
-                PollFd::from_borrowed_fd(wake.read.as_fd(), PollFlags::IN),
-                PollFd::new(&self.output, PollFlags::IN),
-            ];
+            let mut fds = vec![PollFd::from_borrowed_fd(wake.read.as_fd(), PollFlags::IN)];
+            self.receiver.fds(&mut fds);
             if let Some(ended) = ended {
                 fds.push(PollFd::new(ended, PollFlags::IN));
             }
@@ -277,7 +308,7 @@ impl Link<'_> {
                 fds.push(PollFd::new(pipe, PollFlags::IN));
             }
             if self.outbox.is_waiting() {
-                fds.push(PollFd::from_borrowed_fd(self.outbox.stream(), PollFlags::OUT));
+                fds.extend(self.outbox.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)));
             }
             let over = self.over();
             let until = match (goodbye, over) {
@@ -286,6 +317,8 @@ impl Link<'_> {
                 (None, Some(_)) => self.heard + self.pool.terms.patience(),
                 (None, None) => self.heard + NOT_YET * (told + 1),
             };
+            let idle = self.pool.idle.filter(|_| goodbye.is_none()).map(|idle| busy + idle);
+            let until = idle.map_or(until, |idle| idle.min(until));
             wait(&fds, Some(until.saturating_duration_since(Instant::now())));
             wake.clear();
             let now = Instant::now();
@@ -293,9 +326,16 @@ impl Link<'_> {
                 self.woke = Some(now);
             }
             self.print();
+            if asked && group.has_ended() {
+                self.exit = group.reap();
+                if self.exit != Some(ExitStatus::Code(0)) {
+                    return None;
+                }
+                (asked, ended) = (false, None);
+            }
             match self.receive() {
                 // A command that has ended may have left its streams to others: what it started is not served.
-                Ok(Received::Nothing) if group.has_ended() => return None,
+                Ok(Received::Nothing) if !self.lease.asked_only && group.has_ended() => return None,
                 Ok(Received::Something) => {
                     (self.heard, told) = (now, 0);
                     if std::mem::take(&mut silent) {
@@ -336,7 +376,8 @@ impl Link<'_> {
         self.pool.lock().hosts[self.at].over
     }
 
-    /// Waits until nothing that the agent was given can be running any more: its lease is over, or that is proved before.
+    /// Waits until nothing that the agent was given can be running any more: its lease is over, or that is proved before. The end of
+    /// the command that started it, or of the connection, proves nothing.
     fn fence(&mut self, why: &str) {
         let mut told = self.provable;
         while let Some(over) = self.pool.unfenced_until(self.at) {
@@ -357,18 +398,42 @@ impl Link<'_> {
         }
     }
 
-    /// Whether the agent is not needed any more.
-    fn is_over(&self) -> bool {
-        let inner = self.pool.lock();
-        inner.closing || inner.hosts[self.at].check.as_ref().is_some_and(Check::is_done)
+    /// Whether the agent is not needed any more. `busy` is when it last was.
+    fn is_over(&self, busy: &mut Instant) -> bool {
+        let mut inner = self.pool.lock();
+        let inner = &mut *inner;
+        let is_needed = !inner.waiting.is_empty() || inner.hosts[self.at].load.in_flight > 0;
+        if is_needed {
+            *busy = Instant::now();
+        } else if self.pool.idle.is_some_and(|idle| busy.elapsed() >= idle) {
+            if is_spare(inner.hosts.iter().map(|host| &host.load), self.pool.least) {
+                // From now on it gets no more units.
+                inner.hosts[self.at].load.stage = Stage::Leaving;
+            } else {
+                // It is kept, and asked for again later.
+                *busy = Instant::now();
+            }
+        }
+        if let Some((_, oldest)) = inner.waiting.first_key_value()
+            && inner.hosts[self.at].load.stage == Stage::Ready
+            && !inner.hosts[self.at].load.lasts(inner.needs(oldest), Instant::now())
+        {
+            // It is given back when what runs there has ended, and asked for anew.
+            inner.hosts[self.at].load.stage = Stage::Leaving;
+        }
+        let host = &inner.hosts[self.at];
+        inner.closing
+            || host.check.as_ref().is_some_and(Check::is_done)
+            || host.load.stage == Stage::Leaving && host.load.in_flight == 0
     }
 
     /// Reads once what is available, and handles it.
     fn receive(&mut self) -> Result<Received, String> {
-        match self.frames.fill(&self.output) {
+        match self.receiver.fill(&mut self.frames) {
             Ok(0) => return Ok(Received::End),
             Ok(_) => {}
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::AGAIN) => return Ok(Received::Nothing),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Received::Nothing),
+            Err(error) if error.kind() == ErrorKind::InvalidData => return Err(error.to_string()),
             Err(_) => return Ok(Received::End),
         }
         if !self.greeted() && !self.greet()? {
@@ -410,7 +475,11 @@ impl Link<'_> {
                 }
             }
             (Ok(FromAgent::Build(build)), Greeting::Build) => {
-                let ours = build::id().map_err(|error| format!("this program's own file cannot be read: {error}"))?;
+                let ours = self
+                    .pool
+                    .launcher
+                    .build()
+                    .map_err(|error| format!("the program for hosts cannot be read: {error}"))?;
                 if build != ours {
                     return Err(another());
                 }
@@ -419,11 +488,21 @@ impl Link<'_> {
         }
         self.stage = Greeting::Done;
         self.dial = None;
+        let ends = self.lease.lasts().map(|left| Ends::after(left, Instant::now()));
         let mut inner = self.pool.lock();
         let folder = inner.folder.clone();
+        let probe = match &self.pool.probe {
+            None => None,
+            Some(file) => {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                Some(ProbeFile::shown(&mut file, Path::new(OsStr::from_bytes(&folder)))?)
+            }
+        };
         let host = &mut inner.hosts[self.at];
         let terms = self.pool.terms;
-        let setup = Setup { slots: host.slots, most: host.share, folder: folder.clone(), terms };
+        host.load.ends = ends;
+        let env = self.pool.env.clone();
+        let setup = Setup { slots: host.slots, most: host.share, folder: folder.clone(), terms, probe, env };
         self.outbox.add(&ToAgent::Setup(setup));
         let outbox = Arc::clone(&self.outbox);
         host.side = Some(Side { outbox, known: Vec::new(), views: HashMap::new(), folder });
@@ -441,7 +520,10 @@ impl Link<'_> {
         let mut lines = Vec::new();
         self.lines.read(|line| lines.push(line.to_owned()));
         // Until it is there, they may say why it does not come.
-        for line in lines.into_iter().filter(|_| self.greeted()) {
+        if !self.greeted() {
+            lines = self.receiver.refused();
+        }
+        for line in lines {
             self.warn(&line);
         }
     }

@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{Pool, host::End, state::Stage};
+use super::{
+    Pool,
+    host::{End, Excuse},
+    state::Stage,
+};
 use crate::{cancel::CancelReason, executor::message::Note, failure::cancelled, words::counted};
 
 impl Pool {
@@ -15,24 +19,28 @@ impl Pool {
     }
 
     /// The connection to a host's agent has ended. What it was given may still be running there, and what waits goes to other hosts.
-    /// Returns whether it was ready at some time, and whether it did something, or had nothing to do.
-    pub(super) fn unfenced(self: &Arc<Self>, at: usize) -> (bool, bool) {
+    /// Returns what is known of its end so far.
+    pub(super) fn unfenced(self: &Arc<Self>, at: usize) -> End {
         let mut inner = self.lock();
         let host = &mut inner.hosts[at];
         host.side.take().iter().for_each(|side| side.outbox.close());
         let served = host.load.stage != Stage::Starting;
         let useful = served && (std::mem::take(&mut host.ended) > 0 || host.in_flight.is_empty());
+        // Now, and not when its lease is over.
+        let is_over = host.load.ends.take().is_some_and(|ends| ends.is_over(Instant::now()));
+        let excuse = is_over.then_some(Excuse::TimeOver);
+        // One that is leaving gets nothing either, and is not taken for lost if it had nothing to do.
         if let Stage::Ready | Stage::Silent = host.load.stage {
             host.load.stage = Stage::Unfenced;
         }
         self.start_hosts(&mut inner);
-        (served, useful)
+        End { served, useful, excuse, ..End::unserved(String::new()) }
     }
 
     /// Handles the end of a host's agent and of all that it was given: units that had not begun there go to other hosts, and so do
     /// those that had, which run again. Returns whether the host is needed again.
     pub(super) fn gone(self: &Arc<Self>, at: usize, end: &End) -> bool {
-        let End { served, why, by_us, .. } = end;
+        let End { served, why, excuse, .. } = end;
         let mut inner = self.lock();
         let closing = inner.closing;
         let host = &mut inner.hosts[at];
@@ -41,6 +49,7 @@ impl Pool {
             Stage::Unusable(why) => Some(why.clone()),
             _ => None,
         };
+        let left = host.load.stage == Stage::Leaving;
         if unusable.is_none() {
             host.load.stage = Stage::Off;
         }
@@ -56,7 +65,7 @@ impl Pool {
                 ended.push((queued, cancelled(reason)));
             } else if closing {
                 ended.push((queued, cancelled(CancelReason::Requested)));
-            } else if let Some(failure) = queued.host_lost(name, *by_us) {
+            } else if let Some(failure) = queued.host_lost(name, excuse.is_some()) {
                 ended.push((queued, Box::new(failure)));
             } else {
                 (begun, moved) = (begun + u32::from(ran), moved + u32::from(!ran));
@@ -88,8 +97,10 @@ impl Pool {
                 // The error says it.
                 (Some(_), _) if refused => return false,
                 (Some(why), _) => format!("host `{name}` cannot be used: {why}"),
+                (None, true) if left && rest.is_empty() => return wanted,
+                (None, true) if *excuse == Some(Excuse::TimeOver) => format!("the time of host `{name}` is over{rest}"),
                 (None, true) => format!("host `{name}` is lost: {why}{rest}"),
-                // It is tried again.
+                // It is tried again, or was given back.
                 (None, false) => return wanted,
             };
             self.tell(Note::Warning { message });

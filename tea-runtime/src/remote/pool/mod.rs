@@ -13,6 +13,7 @@
 //! | `dispatch` | giving units to hosts |
 //! | `host` | the thread of a host: starts its agent, and looks after the streams |
 //! | `hearing`, `lost` | what it does when an agent has sent something, or is gone |
+//! | `probe` | a file that hosts must see |
 //! | `outbox` | sending to an agent |
 
 mod check;
@@ -22,6 +23,7 @@ mod hearing;
 mod host;
 mod lost;
 mod outbox;
+mod probe;
 mod queued;
 mod state;
 #[cfg(test)]
@@ -29,10 +31,10 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    os::unix::ffi::OsStrExt as _,
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 pub use self::check::{Found, HostCheck};
@@ -41,6 +43,7 @@ use self::{
     check::Check,
     dials::Dials,
     outbox::Outbox,
+    probe::ProbeFile,
     queued::Queued,
     state::{Health, Load, Numbers, Stage, shares, starts},
 };
@@ -53,11 +56,34 @@ use crate::{
     words::kept,
 };
 
+/// What holds for all hosts of a pool.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    /// How many of them are kept when they have nothing to do.
+    pub(crate) least: usize,
+    /// After which time with nothing to do the others are given back; never if it is not given.
+    pub(crate) idle: Option<Duration>,
+    /// The variables of this process that workers on hosts get.
+    pub(crate) env: Vec<String>,
+    /// Whether hosts must see the program's files.
+    pub(crate) shared: bool,
+    /// How long they may be silent.
+    pub(crate) terms: Terms,
+}
+
 /// Hosts, and the units that they will run.
 pub(crate) struct Pool {
     launcher: Box<dyn Launcher>,
     terms: Terms,
     dials: Dials,
+    /// How many hosts are kept when they have nothing to do.
+    least: usize,
+    /// After which time with nothing to do the others are given back.
+    idle: Option<Duration>,
+    /// The variables that workers on hosts get.
+    env: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The file by which it is seen whether hosts see the program's files, if they must.
+    probe: Option<Mutex<Option<ProbeFile>>>,
     inner: Mutex<Inner>,
     /// Wakes the thread of each host.
     wakes: Vec<Wake>,
@@ -70,6 +96,8 @@ struct Inner {
     next_age: u64,
     hosts: Vec<Host>,
     paces: Paces,
+    /// The longest that a unit of each kind has taken.
+    longest: HashMap<usize, Duration>,
     numbers: Numbers,
     health: Health,
     /// The program's current directory when the last units were submitted. They run there.
@@ -120,7 +148,7 @@ impl Pool {
         slots: &[Option<u32>],
         launcher: Box<dyn Launcher>,
         most: Option<usize>,
-        terms: Terms,
+        settings: &Settings,
     ) -> std::io::Result<Arc<Self>> {
         let host = |(at, share): (usize, Option<u32>)| Host {
             name: kept(&launcher.name(at)),
@@ -131,6 +159,7 @@ impl Pool {
                     share.map_or(guess, |share| guess.min(share as usize))
                 },
                 in_flight: 0,
+                ends: None,
             },
             slots: slots[at],
             share,
@@ -149,6 +178,7 @@ impl Pool {
             next_age: 0,
             hosts,
             paces: Paces::default(),
+            longest: HashMap::new(),
             numbers: Numbers::default(),
             health: Health::default(),
             folder: Vec::new(),
@@ -157,7 +187,14 @@ impl Pool {
             closing: false,
         };
         let dials = Dials::new(launcher.dials());
-        Ok(Arc::new(Self { launcher, terms, dials, inner: Mutex::new(inner), wakes }))
+        let Settings { least, idle, terms, .. } = *settings;
+        let probe = settings.shared.then(Mutex::default);
+        let env = settings
+            .env
+            .iter()
+            .filter_map(|name| Some((name.clone().into_bytes(), std::env::var_os(name)?.into_vec())));
+        let env = env.collect();
+        Ok(Arc::new(Self { launcher, terms, dials, least, idle, env, probe, inner: Mutex::new(inner), wakes }))
     }
 
     /// The number of units that all hosts together run at once, as far as is known.
@@ -212,7 +249,7 @@ impl Pool {
     /// Starts the threads of hosts that are needed.
     fn start_hosts(self: &Arc<Self>, inner: &mut Inner) {
         let loads = inner.hosts.iter().map(|host| &host.load).enumerate();
-        for at in starts(loads, inner.waiting.len()) {
+        for at in starts(loads, inner.waiting.len(), self.least) {
             let pool = Arc::clone(self);
             let started = thread::Builder::new().name("tea-host".into()).spawn(move || host::run(&pool, at));
             let host = &mut inner.hosts[at];

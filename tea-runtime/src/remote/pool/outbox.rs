@@ -6,10 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
-    io::{Errno, writev},
-};
+use rustix::{fd::BorrowedFd, io::Errno};
 
 use crate::{
     executor::wire::{self, Piece},
@@ -17,7 +14,10 @@ use crate::{
         frame::{HEADER, Header},
         message::MESSAGE,
     },
-    remote::message::ToAgent,
+    remote::{
+        message::ToAgent,
+        transport::{Sealing, Sender},
+    },
 };
 
 /// The number of pieces that are passed to the system at once.
@@ -27,9 +27,8 @@ const VECTORED: usize = 16;
 const SMALL: usize = 16 << 10;
 
 /// The sending side of the stream to an agent.
-#[derive(Debug)]
 pub(super) struct Outbox {
-    stream: OwnedFd,
+    sender: Sender,
     queue: Mutex<Queue>,
 }
 
@@ -40,14 +39,15 @@ struct Queue {
     waiting: VecDeque<Piece>,
     /// The number of bytes of the first piece that have been sent.
     sent: usize,
+    sealing: Sealing,
     /// Nobody reads any more.
     closed: bool,
 }
 
 impl Outbox {
-    /// Sends to `stream`, which must be non-blocking.
-    pub(super) fn new(stream: OwnedFd) -> Self {
-        Self { stream, queue: Mutex::default() }
+    /// Sends to a connection, which must be non-blocking.
+    pub(super) fn new(sender: Sender) -> Self {
+        Self { sender, queue: Mutex::default() }
     }
 
     /// Adds a message, to be sent with the next [`flush`](Self::flush).
@@ -80,11 +80,12 @@ impl Outbox {
     /// Sends as much as is accepted now. Returns whether that was everything.
     pub(super) fn flush(&self) -> bool {
         let mut queue = self.lock();
-        while !queue.waiting.is_empty() && !queue.closed {
+        while queue.is_waiting() {
+            let queue = &mut *queue;
             let mut first = queue.sent;
             let next = queue.waiting.iter().take(VECTORED);
             let parts: Vec<_> = next.map(|piece| IoSlice::new(&piece[std::mem::take(&mut first)..])).collect();
-            match writev(&self.stream, &parts) {
+            match self.sender.send(&mut queue.sealing, &parts) {
                 Ok(sent) => queue.advance(sent),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return false,
@@ -102,11 +103,12 @@ impl Outbox {
 
     /// Whether there is something left to send.
     pub(super) fn is_waiting(&self) -> bool {
-        !self.lock().waiting.is_empty()
+        self.lock().is_waiting()
     }
 
-    pub(super) fn stream(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
+    /// What can be waited for to send more, if anything can.
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.sender.fd()
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -115,6 +117,10 @@ impl Outbox {
 }
 
 impl Queue {
+    fn is_waiting(&self) -> bool {
+        !self.closed && (!self.waiting.is_empty() || self.sealing.is_waiting())
+    }
+
     fn advance(&mut self, mut sent: usize) {
         while let Some(first) = self.waiting.front() {
             let left = first.len() - self.sent;
@@ -148,10 +154,17 @@ mod tests {
     fn what_does_not_fit_is_sent_later_and_in_order() {
         let (mut read, write) = std::io::pipe().unwrap();
         rustix::io::ioctl_fionbio(&write, true).unwrap();
-        let outbox = Outbox::new(write.into());
+        let outbox = Outbox::new(Sender::Plain(write.into()));
         let folders = [vec![1; 10], vec![2; 3 << 20], vec![3; 5]];
         for folder in &folders {
-            let setup = Setup { slots: None, most: None, folder: folder.clone(), terms: Terms::default() };
+            let setup = Setup {
+                slots: None,
+                most: None,
+                folder: folder.clone(),
+                terms: Terms::default(),
+                probe: None,
+                env: Vec::new(),
+            };
             outbox.add_with(&ToAgent::Setup(setup), vec![Piece::Written(folder.clone())]);
         }
         let reader = std::thread::spawn(move || {

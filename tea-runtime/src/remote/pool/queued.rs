@@ -124,15 +124,15 @@ impl Queued {
         self.unit.refuse(failure);
     }
 
-    /// Its host is lost, maybe because the program itself was stopped. Returns the failure of a unit under which too many were, or
-    /// that must not run twice.
-    pub(super) fn host_lost(&mut self, host: &str, by_us: bool) -> Option<Failure> {
+    /// Its host is lost, maybe `excused`: the program itself was stopped, or the host's time was over. Returns the failure of a unit
+    /// under which too many were, or that must not run twice.
+    pub(super) fn host_lost(&mut self, host: &str, excused: bool) -> Option<Failure> {
         if !self.unit.config().idempotent {
             // Its start may not have been told any more.
             let message = format!("host `{host}` was lost, and it may have run there; it must not run twice");
             return Some(Failure::new(FailureKind::Lost, message));
         }
-        if !std::mem::take(&mut self.begun) || by_us {
+        if !std::mem::take(&mut self.begun) || excused {
             return None;
         }
         self.lost.push(host.to_owned());

@@ -1,6 +1,9 @@
 //! Which unit goes to which host: decisions, without input or output.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 /// The state of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub(crate) enum Stage {
     Silent,
     /// Its agent is lost, and what it had been given may still be running there.
     Unfenced,
+    /// It gets no more units, and is given back when it has none.
+    Leaving,
     /// It cannot be used, for this reason.
     Unusable(String),
 }
@@ -26,31 +31,85 @@ pub(crate) struct Load {
     /// The number of units that it runs at once, as far as is known.
     pub(crate) slots: usize,
     pub(crate) in_flight: usize,
+    /// When it is taken away, if that is known.
+    pub(crate) ends: Option<Ends>,
 }
 
-/// The host for a unit of which a slot may have `window` at a time: the one that has the least to do.
-pub(crate) fn place<'a>(hosts: impl IntoIterator<Item = (usize, &'a Load)>, window: usize) -> Option<usize> {
-    let ready = hosts.into_iter().filter(|(_, host)| host.stage == Stage::Ready);
+/// The end of a host, which whoever gave it has set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ends {
+    at: Instant,
+    all: Duration,
+}
+
+/// What must be left at least for an outcome to be on its way.
+const MARGIN: Duration = Duration::from_secs(5);
+
+impl Ends {
+    /// `all` is left from now on.
+    pub(crate) fn after(all: Duration, now: Instant) -> Self {
+        Self { at: now + all, all }
+    }
+
+    /// Whether a unit that may take so long can still end. On a fresh host it is tried in any case: there is no longer time.
+    fn allows(self, needs: Duration, now: Instant) -> bool {
+        let left = self.at.saturating_duration_since(now);
+        left >= needs + MARGIN.min(self.all / 20) || left >= self.all - self.all / 20
+    }
+
+    /// Whether it is over, as far as that is known here.
+    pub(crate) fn is_over(self, now: Instant) -> bool {
+        now + MARGIN >= self.at
+    }
+}
+
+impl Load {
+    /// Whether a unit that may take so long can still end there.
+    pub(crate) fn lasts(&self, needs: Duration, now: Instant) -> bool {
+        self.ends.is_none_or(|ends| ends.allows(needs, now))
+    }
+}
+
+/// The host for a unit that may take so long, and of which a slot may have `window` at a time: the one that has the least to do.
+pub(crate) fn place<'a>(
+    hosts: impl IntoIterator<Item = (usize, &'a Load)>,
+    window: usize,
+    needs: Duration,
+) -> Option<usize> {
+    let now = Instant::now();
+    let ready = hosts.into_iter().filter(|(_, host)| host.stage == Stage::Ready && host.lasts(needs, now));
     let room = ready.filter(|(_, host)| host.in_flight < host.slots.saturating_mul(window));
     // Units for each slot, compared without division.
     room.min_by(|(_, one), (_, other)| (one.in_flight * other.slots).cmp(&(other.in_flight * one.slots)))
         .map(|host| host.0)
 }
 
-/// The hosts to start, so that these waiting units find room.
-pub(crate) fn starts<'a>(hosts: impl IntoIterator<Item = (usize, &'a Load)>, waiting: usize) -> Vec<usize> {
+/// The hosts to start, so that these waiting units find room, and at least so many hosts are there once something has to be done.
+pub(crate) fn starts<'a>(
+    hosts: impl IntoIterator<Item = (usize, &'a Load)>,
+    waiting: usize,
+    least: usize,
+) -> Vec<usize> {
     let hosts: Vec<_> = hosts.into_iter().collect();
     let coming = hosts.iter().filter(|(_, host)| host.stage == Stage::Starting).map(|(_, host)| host.slots);
     let mut left = waiting.saturating_sub(coming.sum());
+    let kept = hosts.iter().filter(|(_, host)| matches!(host.stage, Stage::Starting | Stage::Ready)).count();
+    let missing = least.saturating_sub(kept);
     let mut starts = Vec::new();
     for (at, host) in hosts.iter().filter(|(_, host)| host.stage == Stage::Off) {
-        if left == 0 {
+        if left == 0 && starts.len() >= missing {
             break;
         }
         starts.push(*at);
         left = left.saturating_sub(host.slots);
     }
     starts
+}
+
+/// Whether a host that has had nothing to do for long enough is given back, so that no fewer than `least` are kept.
+pub(crate) fn is_spare<'a>(hosts: impl IntoIterator<Item = &'a Load>, least: usize) -> bool {
+    let kept = hosts.into_iter().filter(|host| matches!(host.stage, Stage::Starting | Stage::Ready)).count();
+    kept > least
 }
 
 /// How many units each host may run at once where `most` hold for all together: as evenly as possible. Hosts beyond `most` are
@@ -107,24 +166,45 @@ mod tests {
     use super::*;
 
     fn host(stage: Stage, slots: usize, in_flight: usize) -> Load {
-        Load { stage, slots, in_flight }
+        Load { stage, slots, in_flight, ends: None }
+    }
+
+    #[test]
+    fn nothing_starts_on_a_host_that_is_taken_away_before_it_ends() {
+        let (now, minute) = (Instant::now(), Duration::from_mins(1));
+        let ends = Ends::after(60 * minute, now);
+        let host = Load { ends: Some(ends), ..host(Stage::Ready, 1, 0) };
+        assert!(host.lasts(90 * minute, now), "a fresh one is as good as it gets");
+        assert!(host.lasts(29 * minute, now + 30 * minute) && !host.lasts(30 * minute, now + 30 * minute));
+        assert!(!host.lasts(Duration::ZERO, now + 60 * minute) && !ends.is_over(now + 59 * minute));
+        assert!(ends.is_over(now + 60 * minute));
+        let taken = Load { ends: Some(Ends::after(Duration::ZERO, now)), ..host.clone() };
+        let free = Load { in_flight: 1, slots: 2, ends: None, ..host };
+        assert_eq!(place([(0, &taken), (1, &free)], 1, minute), Some(1));
     }
 
     #[test]
     fn the_host_with_the_least_to_do_gets_the_next_unit() {
         let hosts = [host(Stage::Ready, 2, 1), host(Stage::Ready, 8, 3), host(Stage::Starting, 9, 0)];
-        let place = |window| place(hosts.iter().enumerate(), window);
+        let place = |window| place(hosts.iter().enumerate(), window, Duration::ZERO);
         assert_eq!(place(1), Some(1));
         assert_eq!(place(0), None);
     }
 
     #[test]
+    fn a_host_is_spare_while_more_than_the_least_are_kept() {
+        let hosts = [host(Stage::Ready, 2, 0), host(Stage::Starting, 2, 0), host(Stage::Leaving, 2, 0)];
+        assert_eq!([0, 1, 2, 3].map(|least| is_spare(&hosts, least)), [true, true, false, false]);
+    }
+
+    #[test]
     fn as_many_hosts_are_started_as_are_needed() {
         let hosts = [host(Stage::Starting, 2, 0), host(Stage::Off, 2, 0), host(Stage::Off, 2, 0)];
-        let starts = |waiting| starts(hosts.iter().enumerate(), waiting);
-        assert_eq!(starts(2), [0_usize; 0]);
-        assert_eq!(starts(3), [1]);
-        assert_eq!(starts(9), [1, 2]);
+        let starts = |waiting, least| starts(hosts.iter().enumerate(), waiting, least);
+        assert_eq!(starts(2, 1), [0_usize; 0]);
+        assert_eq!(starts(3, 0), [1]);
+        assert_eq!(starts(9, 0), [1, 2]);
+        assert_eq!((starts(0, 2), starts(0, 3)), (vec![1], vec![1, 2]), "the least are there in any case");
     }
 
     #[test]

@@ -17,7 +17,6 @@ use crate::{
     },
     remote::{
         launch::{Connection, spawn},
-        lease::Terms,
         message::{Done, FromAgent, Hello, News, PROTOCOL},
     },
     usage::Usage,
@@ -34,7 +33,7 @@ impl Launcher for Says {
     fn start(&self, _: usize) -> io::Result<Connection> {
         let mut command = Command::new("sh");
         command.args(["-c", "cat \"$0\""]).arg(self.0.path());
-        spawn(command, None)
+        spawn(command)
     }
 }
 
@@ -42,7 +41,7 @@ impl Launcher for Says {
 fn found(bytes: &[u8]) -> Result<Found, String> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
-    let pool = Pool::new(&[Some(3)], Box::new(Says(file)), None, Terms::default()).unwrap();
+    let pool = Pool::new(&[Some(3)], Box::new(Says(file)), None, &Settings::default()).unwrap();
     let found = pool.check().remove(0).found;
     pool.close();
     found

@@ -1,0 +1,152 @@
+//! Pool files as users write them, and what is wrong with them.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const GOOD: &str = "engine = \"command\"\nhosts = 2\nslots = 3\n[command]\nlaunch = [\"sh\", \"-c\", \"{agent}\"]\n";
+
+#[test]
+fn a_whole_file_is_read() {
+    let file = PoolFile::parse(GOOD).ok().unwrap();
+    let [hosts, slots] = [2, 3].map(|number| NonZeroU32::new(number).unwrap());
+    let launch = ["sh", "-c", "{agent}"].map(str::to_owned).to_vec();
+    let template = Template { launch, cancel: None, told: None };
+    let host = Setting { binary: Binary::Shared, before: None, env: Vec::new(), shared: false };
+    let (engine, listen, terms) = (Engine::Command { hosts, template }, Listen::AUTO, Terms::default());
+    assert_eq!(file, PoolFile { engine, slots: Some(slots), least: 0, idle: None, host, listen, terms });
+    assert_eq!(PoolFile::parse(&GOOD.replace("slots = 3", "slots = \"cpus\"")).ok().unwrap().slots, None);
+}
+
+#[test]
+fn what_is_wrong_is_said_at_its_place() {
+    let cases = [
+        ("hosts", "hostes", "11: there is no entry `hostes`: did you mean `hosts`?"),
+        ("launch", "launched", "has no `launch`: add `launch = [\"sh\", \"-c\", \"{agent}\"]`"),
+        ("command\"", "comand\"", "there is no engine `comand`: did you mean `command`?"),
+        ("slots = 3", "idle = \"2 min utes\"", "`idle` is a time, such as \"2m\""),
+        ("slots = 3", "[network]\nlisten = \"here\"", "`listen` is \"auto\", or an address of this machine"),
+        ("slots = 3", "[network]\nlisten = \"::1:9-3\"", "`listen` is \"auto\", or an address of this machine"),
+        ("slots = 3", "[host]\nbinary = \"stage\"", "only `ssh` copies the program to hosts"),
+        ("slots = 3", "[host]\nenv = [\"A=b\"]", "`A=b` is no name of a variable"),
+        ("slots = 3", "[host]\nfiles = \"mine\"", "`files` is \"shared\""),
+        ("slots = 3", "slots = 0", "`slots` is a number from 1, or \"cpus\""),
+        ("hosts = 2", "hosts = { min = 3, max = 2 }", "`max` is less than `min`"),
+        ("hosts = 2", "hosts = { min = 3 }", "has no `max`: add `{ min = 0, max = 8 }`"),
+        ("hosts = 2", "hosts = { max = 3, most = 4 }", "there is no entry `most`"),
+        ("{agent}", "agent", "no word of `launch` contains `{agent}`"),
+        ("\"sh\"", "3", "`launch` is a list of words"),
+        ("\n[command]", "\n[command", "unclosed table"),
+        ("launch", "cancel = [\"x\"]\nlaunch", "`cancel` is for agents that dial back: add `transport = \"dial\"`"),
+        ("launch", "secret = \"file\"\nlaunch", "`secret` is for agents that dial back"),
+        ("launch", "transport = \"dial\"\ncancel = [\"x\"]\nlaunch", "write `{lease}` in both"),
+        ("launch", "transport = \"tcp\"\nlaunch", "`transport` is \"stdio\" or \"dial\""),
+    ];
+    for (from, to, says) in cases {
+        let text = GOOD.replacen(from, to, 1);
+        let dir = tempfile_of(&text);
+        let wrong = PoolFile::read(&dir).unwrap_err().to_string();
+        fs::remove_file(&dir).unwrap();
+        assert!(wrong.contains(says.trim_start_matches("11: ")), "{text}\n{wrong}\n{says}");
+    }
+}
+
+#[test]
+fn times_of_the_network_are_read_and_must_fit() {
+    let read = |network: &str| PoolFile::parse(&format!("{GOOD}[network]\n{network}\n"));
+    let seconds = |heartbeat, lease| {
+        let [heartbeat, lease] = [heartbeat, lease].map(Duration::from_secs);
+        Terms { heartbeat, lease }
+    };
+    let both = read("heartbeat = \"1s\"\nlease = \"2m\"\nlisten = \"127.0.0.1\"").ok().unwrap();
+    assert_eq!((both.terms, both.listen.address), (seconds(1, 120), Some([127, 0, 0, 1].into())));
+    assert_eq!(read("lease = \"1h\"").ok().map(|file| file.terms), Some(seconds(5, 3600)));
+    for (network, says) in [
+        ("lease = \"9s\"", "`lease` is 9s, which is less than three times the `heartbeat` of 5s"),
+        ("heartbeat = 5", "`heartbeat` is a text in quotes"),
+        ("lease = \"long\"", "`lease` is a time, such as \"2m\""),
+        ("lease = \"20ms\"\nheartbeat = \"1ms\"", "`heartbeat` is 1ms, which is too short: at least 10ms"),
+        ("leese = \"9s\"", "there is no entry `leese` in `[network]`: did you mean `lease`?"),
+    ] {
+        let Err(Wrong(_, wrong)) = read(network) else { panic!("{network}") };
+        assert!(wrong.contains(says), "{network}\n{wrong}\n{says}");
+    }
+}
+
+const SSH: &str = "engine = \"ssh\"\nslots = 4\n[[ssh.host]]\nname = \"n1\"\n[[ssh.host]]\nname = \"n2\"\nslots = 8\n";
+
+#[test]
+fn hosts_of_ssh_are_read() {
+    let host = |name: &str, slots| SshHost { name: name.to_owned(), slots: NonZeroU32::new(slots) };
+    let read = |text: &str| PoolFile::parse(text).ok().unwrap();
+    let file = read(SSH);
+    assert_eq!(file.engine, Engine::Ssh(vec![host("n1", 0), host("n2", 8)]));
+    assert_eq!((file.slots, file.host.binary), (NonZeroU32::new(4), Binary::Stage));
+    for (word, binary) in [("shared", Binary::Shared), ("./other", Binary::Other("./other".into()))] {
+        assert_eq!(read(&format!("{SSH}[host]\nbinary = {word:?}\n")).host.binary, binary);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_hosts_is_said() {
+    let cases = [
+        ("n2", "n1", "the host `n1` is there twice: give it more `slots` instead"),
+        ("n1", "-oProxyCommand=x", "is no name of a host"),
+        ("slots = 8", "slot = 8", "there is no entry `slot` in `[[ssh.host]]`: did you mean `slots`?"),
+        ("name = \"n1\"", "", "`[[ssh.host]]` has no `name`: add `name = \"n1\"`"),
+        ("slots = 4", "hosts = 4", "there is no entry `hosts`"),
+        ("slots = 8", "slots = 8\n[host]\nbinary = \"x\"", "or the path of a build for the hosts, with a `/` in it"),
+        (
+            "slots = 8",
+            "slots = 8\n[host]\nbefor = \"x\"",
+            "there is no entry `befor` in `[host]`: did you mean `before`?",
+        ),
+    ];
+    for (from, to, says) in cases {
+        let text = SSH.replacen(from, to, 1);
+        let Err(Wrong(_, wrong)) = PoolFile::parse(&text) else { panic!("{text}") };
+        assert!(wrong.contains(says), "{text}\n{wrong}\n{says}");
+    }
+}
+
+fn tempfile_of(text: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("tea-pool-{}-{}", std::process::id(), fastrand::u64(..)));
+    fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn the_place_counts_lines_and_characters() {
+    let path = tempfile_of("engine = \"command\"\n# \u{e4}\nhosts = \"\u{e4}\"\n");
+    let wrong = PoolFile::read(&path).unwrap_err().to_string();
+    fs::remove_file(&path).unwrap();
+    assert!(wrong.ends_with(":3:9: `hosts` is a number from 1, or `{ min = 0, max = 8 }`"), "{wrong}");
+}
+
+#[test]
+fn what_slurm_is_asked_for_is_read() {
+    let text = "engine = \"slurm\"\nhosts = { min = 1, max = 8 }\nidle = \"2m\"\n[slurm]\nwalltime = \"4h\"\n\
+                options = [\"--partition=short\"]\n[network]\nlisten = \"10.0.0.5:7000-7099\"\n";
+    let file = PoolFile::parse(text).ok().unwrap();
+    let job = Job { options: vec!["--partition=short".to_owned()], walltime: Some(Duration::from_hours(4)) };
+    assert_eq!(file.engine, Engine::Slurm { hosts: NonZeroU32::new(8), job });
+    assert_eq!((file.least, file.idle), (1, Some(Duration::from_mins(2))));
+    assert_eq!(file.listen, Listen { address: Some([10, 0, 0, 5].into()), ports: Some(7000..=7099) });
+    let wrong = PoolFile::parse(&text.replace("--partition=short", "short")).err().unwrap().1;
+    assert!(wrong.contains("`short` is no option of `srun`"), "{wrong}");
+}
+
+proptest! {
+    #[test]
+    fn soup_is_no_panic(text in ".{0,200}") {
+        let _ = PoolFile::parse(&text);
+    }
+
+    #[test]
+    fn a_damaged_file_is_no_panic(at in any::<prop::sample::Index>(), with in ".{0,4}") {
+        let mut text = GOOD.to_owned();
+        let at = at.index(text.len());
+        text.replace_range(at..=at, &with);
+        let _ = PoolFile::parse(&text);
+    }
+}
