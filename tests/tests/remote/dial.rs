@@ -174,3 +174,56 @@ fn an_address_that_is_not_here_is_an_error_with_a_way_out() {
         finished.stderr
     );
 }
+
+/// Two hosts, each an agent in a session of its own: it outlives its command. `script` starts it there. Gives the notes of items 0 and 1,
+/// which are held.
+fn apart(script: &str, lease: &str) -> (Stage, Running, [Note; 2]) {
+    let words = ["setsid", "--wait", "sh", "-c", script];
+    let stage = Stage::launching(2, 1, |_| words.map(str::to_owned).into()).times("100ms", lease);
+    stage.order("ticks");
+    (0..2).for_each(|item| stage.hold(item));
+    let running = stage.items(20).start();
+    let notes = stage.begun(&running, &[0, 1]);
+    assert_eq!(agents(&notes).len(), 2, "{notes:?}");
+    (stage, running, notes.try_into().unwrap())
+}
+
+/// The standard error of an agent that the program can see the end of, and of one that it cannot.
+const APART: [&str; 2] = ["{agent}", "exec 2> /dev/null; {agent}"];
+
+#[test]
+fn the_end_of_its_command_is_not_taken_for_the_end_of_an_agent() {
+    for script in APART {
+        // It goes on, or cannot notice anything.
+        for stopped in [false, true] {
+            let (stage, running, [one, _]) = apart(script, "2s");
+            if stopped {
+                process::signal(one.agent, Signal::STOP).unwrap();
+            }
+            let command = process::parent(one.agent).unwrap();
+            process::signal(command, Signal::KILL).unwrap();
+            stage.release(1);
+            stage.begun_elsewhere(&running, one.item, one.agent);
+            assert!(process::is_ended(one.agent) && process::is_ended(one.worker), "{script} {stopped}");
+            stage.release(0);
+            let finished = running.finish();
+            assert_eq!(finished.json()["out"], serde_json::json!(squares(20)), "{}", finished.stderr);
+            assert!(stage.attempts(20)[0] >= 2, "{script} {stopped}: {}", finished.stderr);
+            let waits = finished.stderr.contains("what it had begun runs elsewhere when its lease is over, in ");
+            assert_eq!(waits, script != "{agent}", "{}", finished.stderr);
+        }
+    }
+}
+
+#[test]
+fn an_agent_that_is_given_up_ends_before_its_lease_does() {
+    let (_stage, running, [one, _]) = apart(APART[1], "10m");
+    let command = process::parent(one.agent).unwrap();
+    process::signal(command, Signal::KILL).unwrap();
+    wait_for("the end of the agent and its worker", || {
+        (process::is_ended(one.agent) && process::is_ended(one.worker)).then_some(())
+    });
+    // Its lease is waited for all the same.
+    running.signal(Signal::INT);
+    assert_eq!(running.finish().code, Some(130));
+}

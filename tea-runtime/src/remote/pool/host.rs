@@ -226,6 +226,8 @@ fn agent<'a>(pool: &'a Arc<Pool>, at: usize, connection: Connection, dial: Dial<
     group.wait(KILLED);
     let exit = link.exit.or_else(|| group.reap());
     link.drain();
+    // An agent that goes on without its command is told that it is given up.
+    link.receiver.close();
     let why = link.tell_end(why, exit, &group);
     let away = link.woke.is_some_and(|woke| woke.elapsed() < pool.terms.lease);
     let excuse = if away { Some(Excuse::Away) } else { end.excuse };

@@ -22,7 +22,7 @@ mod tests;
 
 use std::{
     io::{self, IoSlice, Write},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
     sync::{Arc, OnceLock},
 };
 
@@ -154,6 +154,16 @@ impl Receiver {
             Self::Sealed(channel, _) => {
                 fds.extend(channel.get().map(|channel| PollFd::new(&channel.stream, PollFlags::IN)));
             }
+        }
+    }
+
+    /// Ends a connection that the agent has made, whoever else holds it.
+    pub(crate) fn close(&self) {
+        if let Self::Sealed(channel, _) = self
+            && let Some(Channel { stream, .. }) = channel.get()
+        {
+            // It may be closed already.
+            let _ = stream.shutdown(Shutdown::Both);
         }
     }
 
