@@ -1,13 +1,14 @@
 //! Pools of hosts, for workflows with `remote`: `--pool`, and the subcommand `pool`.
 
-use std::{fmt::Write as _, path::PathBuf, process::ExitCode};
+use std::{fmt::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
+use bytesize::ByteSize;
 use clap::{Arg, ArgMatches, Command, ValueHint, builder::PossibleValuesParser, value_parser};
 
 use super::{args::Style, console::Console, usage};
 use crate::{
     plan::Plan,
-    remote::{PoolFile, RemoteExecutor, example},
+    remote::{Found, PoolFile, RemoteExecutor, example},
 };
 
 /// The variable that names the pool file where the flag does not.
@@ -94,6 +95,24 @@ impl Pools {
     }
 }
 
+/// What was found at a host.
+fn in_words(found: &Found) -> String {
+    let Found { ready_after, round_trip, bandwidth, slots, memory, time_left, sees_files } = found;
+    let (ready, there_and_back) = (ready_after.as_secs_f64(), round_trip.as_secs_f64() * 1e3);
+    let mut text = format!("ready after {ready:.2} s; {slots} at once");
+    if let Some(memory) = memory {
+        let _ = write!(text, "; {} of memory", ByteSize(*memory).display().iec());
+    }
+    let _ = write!(text, "; {there_and_back:.2} ms there and back; {:.0} MB/s to it", bandwidth / 1e6);
+    if let Some(left) = time_left {
+        let _ = write!(text, "; {} left", humantime::format_duration(Duration::from_secs(left.as_secs())));
+    }
+    if *sees_files {
+        text.push_str("; it sees the files here");
+    }
+    text
+}
+
 /// Looks at each host, and says what was found.
 fn check(file: Option<PathBuf>) -> ExitCode {
     let refuse = |message: &str| usage::refuse(&Console::plain(), Style::Text, message);
@@ -112,14 +131,7 @@ fn check(file: Option<PathBuf>) -> ExitCode {
     for host in &hosts {
         let name = &host.name;
         let _ = match &host.found {
-            Ok(found) => {
-                let (ready, there_and_back) = (found.ready_after.as_secs_f64(), found.round_trip.as_secs_f64() * 1e3);
-                let slots = found.slots;
-                writeln!(
-                    text,
-                    "{name}: ready after {ready:.2} s; {slots} at once; {there_and_back:.2} ms there and back"
-                )
-            }
+            Ok(found) => writeln!(text, "{name}: {}", in_words(found)),
             Err(why) => writeln!(text, "{name}: cannot be used: {why}"),
         };
     }

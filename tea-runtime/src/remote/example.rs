@@ -1,7 +1,155 @@
 //! Commented pool files, to begin with.
 
 /// The engines, each with a pool file.
-pub(crate) const ALL: &[(&str, &str)] = &[("command", COMMAND), ("ssh", SSH)];
+pub(crate) const ALL: &[(&str, &str)] = &[
+    ("command", COMMAND),
+    ("flux", FLUX),
+    ("grid-engine", GRID_ENGINE),
+    ("hyperqueue", HYPERQUEUE),
+    ("kubernetes", KUBERNETES),
+    ("lsf", LSF),
+    ("mpich", MPICH),
+    ("openmpi", OPEN_MPI),
+    ("pbs", PBS),
+    ("slurm", SLURM),
+    ("ssh", SSH),
+];
+
+const SLURM: &str = r#"# Hosts that Slurm gives. `PROGRAM pool check FILE` says whether they can be used.
+engine = "slurm"
+
+# How many hosts there may be, asked for while branches wait, and how many are kept. Inside an allocation, its nodes are the hosts.
+hosts = { min = 0, max = 8 }
+
+# The branches and items that a host runs at once: a number, or "cpus" for as many processors as Slurm gives there.
+slots = "cpus"
+
+# A host with nothing to do is given back after this time.
+idle = "2m"
+
+[slurm]
+# Options of `srun`, each in one word.
+options = ["--cpus-per-task=4", "--mem=8G"]
+# How long a host may be used. No branch starts there that would not end in time.
+walltime = "1h"
+
+[host]
+# "shared": nodes see the program under the path that it has here. Or the path of a build for them.
+binary = "shared"
+# A line for a login shell, before the agent:
+# before = "module load hdf5/1.14"
+# Variables that workers get as the program has them:
+# env = ["RUST_LOG"]
+# A node that does not see the files in this directory is refused.
+files = "shared"
+
+[network]
+# Where agents connect to the program: "auto", or an address of this machine that nodes reach, and ports:
+# "10.0.0.5:60001-60100". Without ports, those of `SrunPortRange` if slurm.conf has it, and otherwise any.
+listen = "auto"
+"#;
+
+const MPICH: &str = r#"# Hosts that `mpiexec` of MPICH reaches. This recipe has not been tested.
+engine = "command"
+
+# The command is run so many times; `{host}` is 1, 2 and so on.
+hosts = 2
+
+[command]
+launch = ["mpiexec", "-n", "1", "-host", "node{host}", "sh", "-c", "{agent}"]
+# The agent learns on its standard input how to connect to the program.
+transport = "dial"
+"#;
+
+const OPEN_MPI: &str = r#"# Hosts that `mpirun` of Open MPI reaches. This recipe has not been tested.
+engine = "command"
+
+# The command is run so many times; `{host}` is 1, 2 and so on.
+hosts = 2
+
+[command]
+launch = ["mpirun", "-n", "1", "--bind-to", "none", "--host", "node{host}", "sh", "-c", "{agent}"]
+# The agent learns on its standard input how to connect to the program.
+transport = "dial"
+"#;
+
+const HYPERQUEUE: &str = r#"# Hosts that HyperQueue gives. This recipe has not been tested.
+engine = "command"
+hosts = { min = 0, max = 8 }
+idle = "2m"
+
+[command]
+launch = ["hq", "submit", "--name=tea-{lease}", "--stdin", "--", "sh", "-c", "{agent}"]
+cancel = ["sh", "-c", "hq job list --output-mode json | jq '.[] | select(.name == \"tea-{lease}\").id' | xargs -n 1 hq job cancel"]
+transport = "dial"
+"#;
+
+const GRID_ENGINE: &str = r#"# Hosts that Grid Engine gives. This recipe has not been tested.
+engine = "command"
+hosts = { min = 0, max = 8 }
+idle = "2m"
+
+[command]
+launch = ["qsub", "-N", "tea-{lease}", "-cwd", "-j", "y", "-b", "y", "-shell", "n", "/bin/sh", "-c", "{agent}"]
+cancel = ["qdel", "tea-{lease}"]
+# A job has no standard input: it learns from a file in this directory how to connect to the program.
+transport = "dial"
+secret = "file"
+"#;
+
+const PBS: &str = r#"# Hosts that PBS gives. This recipe has not been tested.
+engine = "command"
+hosts = { min = 0, max = 8 }
+idle = "2m"
+
+[command]
+launch = ["qsub", "-N", "tea-{lease}", "-j", "oe", "-l", "select=1:ncpus=4", "--", "/bin/sh", "-c", "{agent}"]
+cancel = ["sh", "-c", "qselect -N tea-{lease} | xargs qdel"]
+# A job has no standard input: it learns from a file in this directory how to connect to the program.
+transport = "dial"
+secret = "file"
+"#;
+
+const LSF: &str = r#"# Hosts that LSF gives. This recipe has not been tested.
+engine = "command"
+hosts = { min = 0, max = 8 }
+idle = "2m"
+
+[command]
+launch = ["bsub", "-J", "tea-{lease}", "-n", "4", "-R", "span[hosts=1]", "sh", "-c", "{agent}"]
+cancel = ["bkill", "-J", "tea-{lease}"]
+# A job has no standard input: it learns from a file in this directory how to connect to the program.
+transport = "dial"
+secret = "file"
+"#;
+
+const FLUX: &str = r#"# Hosts that Flux gives. This recipe has not been tested.
+engine = "command"
+hosts = { min = 0, max = 8 }
+idle = "2m"
+
+[command]
+launch = ["flux", "run", "--job-name=tea-{lease}", "--nodes=1", "--exclusive", "sh", "-c", "{agent}"]
+# The agent learns on its standard input how to connect to the program.
+transport = "dial"
+"#;
+
+const KUBERNETES: &str = r#"# Pods of Kubernetes. This recipe has not been tested. The program, and the directory in which it runs, must be in the pod under
+# the same path.
+engine = "command"
+hosts = { min = 0, max = 8 }
+idle = "2m"
+slots = 4
+
+[command]
+launch = ["kubectl", "run", "tea-{lease}", "--image=IMAGE", "--restart=Never", "--rm", "--stdin", "--", "sh", "-c", "{agent}"]
+# The agent learns on its standard input how to connect to the program.
+transport = "dial"
+
+[network]
+# An address of this machine that pods reach.
+listen = "auto"
+"#;
 
 const SSH: &str = r#"# Hosts behind ssh. `PROGRAM pool check FILE` says whether they can be used.
 engine = "ssh"
@@ -40,8 +188,15 @@ slots = "cpus"
 #
 # Here, two agents on this machine:
 launch = ["sh", "-c", "{agent}"]
-# On another machine, through ssh without questions:
-# launch = ["ssh", "-T", "-oBatchMode=yes", "n1", "{agent}"]
+# On another machine, through ssh without questions; `{host}` is 1, 2 and so on:
+# launch = ["ssh", "-T", "-oBatchMode=yes", "n{host}", "{agent}"]
+#
+# Where standard input and output do not lead back, the agent connects to the program, and is told on its standard input how:
+# transport = "dial"
+# or, where it has none, in a file in this directory, which only its user can read:
+# secret = "file"
+# A command that only asks for an agent may end before that comes. `{lease}` is a name, by which another command ends it:
+# cancel = ["qdel", "tea-{lease}"]
 "#;
 
 #[cfg(test)]

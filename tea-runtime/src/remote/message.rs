@@ -47,7 +47,7 @@ pub(crate) enum ToAgent<'a> {
     Breaker { ask: u64, answer: BreakerAnswer },
     /// The lease is granted that was asked for with [`FromAgent::Lease`].
     Lease { asked: Duration },
-    /// Answer at once.
+    /// Answer at once. Bytes that follow mean nothing.
     Ping,
     /// There will be no more units. The agent ends its workers and itself.
     Goodbye,
@@ -99,10 +99,10 @@ pub(crate) struct Unit<'a> {
 pub(crate) enum FromAgent {
     /// The first message.
     Hello(Hello),
-    /// The answer to [`ToAgent::Identify`]: a hash of the program's file.
-    Build([u8; 32]),
-    /// The answer to [`Setup`]: it runs this many units at once.
-    Ready { slots: u32 },
+    /// The answer to [`ToAgent::Identify`]: hashes of the program's file and of its workflows.
+    Build { file: [u8; 32], workflows: [u8; 32] },
+    /// The answer to [`Setup`]: it runs this many units at once, and has so many bytes of memory for them, as far as it knows.
+    Ready { slots: u32, memory: Option<u64> },
     /// The answer to [`Setup`]: it cannot run anything, for this reason.
     Unable { why: String },
     /// It asks for its lease, at this moment by its own clock.

@@ -7,6 +7,7 @@ mod network;
 mod partition;
 mod rows;
 mod same;
+mod setting;
 mod slurm;
 mod ssh;
 mod stage;

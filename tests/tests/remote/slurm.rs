@@ -42,8 +42,7 @@ impl Slurm {
     }
 
     fn with(&self, stage: &Stage, program: Program) -> Program {
-        let path = format!("{}:{}", stage.path("bin").display(), std::env::var("PATH").unwrap());
-        program.env("SLURM_CONF", self.0.join("slurm.conf")).env("PATH", path)
+        program.env("SLURM_CONF", self.0.join("slurm.conf")).env("PATH", search_path(stage))
     }
 
     fn items(&self, stage: &Stage, count: u64) -> Program {
@@ -77,6 +76,11 @@ fn commands(stage: &Stage) -> Vec<String> {
     let mut commands = trace::lines(&stage.path("commands"));
     commands.sort_unstable();
     commands
+}
+
+/// A search path on which commands of Slurm are noted.
+fn search_path(stage: &Stage) -> String {
+    format!("{}:{}", stage.path("bin").display(), std::env::var("PATH").unwrap())
 }
 
 fn comment(stage: &Stage) -> String {
@@ -117,17 +121,19 @@ fn the_nodes_of_an_allocation_are_its_hosts() {
     let stage = slurm.stage("9", "");
     stage.hold(0);
     stage.hold(1);
-    let program = slurm.with(&stage, Program::new("salloc")).args("--nodes=2 --ntasks-per-node=1 --quiet");
+    let program = Program::new("salloc").env("SLURM_CONF", slurm.0.join("slurm.conf"));
+    let program = program.args("--nodes=2 --ntasks-per-node=1 --time=10 --quiet");
     // What would bind its steps to one processor, or be taken for their own.
     let program = program.arg(format!("--comment={}", comment(&stage))).arg("env").arg("SLURM_CPU_BIND=mask_cpu:0x1");
-    let program = program.arg("FLOW=items").arg(REMOTE).arg("--pool").arg(stage.path("pool.toml"));
+    let program = program.arg(format!("PATH={}", search_path(&stage))).arg("FLOW=items");
+    let program = program.arg(REMOTE).arg("--pool").arg(stage.path("pool.toml"));
     let running = program.arg("--folder").arg(stage.path("")).arg("--count=40").start();
     let notes = stage.begun(&running, &[0, 1]);
     assert_eq!(agents(&notes).len(), 2, "{notes:?}");
     let variables = fs::read(format!("/proc/{}/environ", notes[0].agent)).unwrap();
     assert!(!variables.windows(12).any(|part| part == b"mask_cpu:0x1"), "it is not passed on");
     let before = commands(&stage);
-    assert_eq!(before, ["salloc", "scontrol", "squeue", "squeue", "srun", "srun"]);
+    assert_eq!(before, ["scontrol", "squeue", "squeue", "srun", "srun"]);
     go_on(&stage);
     let finished = running.finish();
     assert_eq!(finished.json()["out"], serde_json::json!(squares(40)));
@@ -206,6 +212,23 @@ fn hosts_with_nothing_to_do_are_given_back() {
     assert_eq!(finished.json()["out"], serde_json::json!(squares(2)));
     assert!(!finished.stderr.contains("lost"), "{}", finished.stderr);
     slurm.nothing_left(&stage, &notes);
+}
+
+#[test]
+fn a_check_says_what_one_job_gives() {
+    let Some(slurm) = Slurm::here() else { return };
+    let stage = slurm.stage("8", "[host]\nfiles = \"shared\"");
+    let text = fs::read_to_string(stage.path("pool.toml")).unwrap();
+    fs::write(stage.path("pool.toml"), format!("{text}walltime = \"30m\"\n")).unwrap();
+    let program = slurm.with(&stage, Program::new(REMOTE).env("FLOW", "items").args("pool check"));
+    let finished = program.arg(stage.path("pool.toml")).run();
+    let lines: Vec<_> = finished.stdout.lines().collect();
+    let [line] = lines[..] else { panic!("{lines:?}\n{}", finished.stderr) };
+    assert!(line.starts_with("slurm 1: ready after ") && line.contains("; 1 at once; "), "{line}");
+    assert!(line.contains(" of memory; ") && line.contains(" MB/s to it; "), "{line}");
+    assert!(line.contains("; 29m ") && line.ends_with(" left; it sees the files here"), "{line}");
+    assert_eq!(commands(&stage), ["squeue", "srun"]);
+    slurm.nothing_left(&stage, &[]);
 }
 
 #[test]

@@ -98,9 +98,9 @@ fn serve() -> ! {
                     lease.granted(asked).unwrap_or_else(|error| give_up(&format!("its lease cannot go on: {error}")));
                 }
                 (ToAgent::Identify, _) => {
-                    let build = build::id();
-                    let build = build.unwrap_or_else(|error| give_up(&format!("its own file cannot be read: {error}")));
-                    outbox.send(&FromAgent::Build(build), Vec::new());
+                    let file = build::id();
+                    let file = file.unwrap_or_else(|error| give_up(&format!("its own file cannot be read: {error}")));
+                    outbox.send(&FromAgent::Build { file, workflows: build::workflows() }, Vec::new());
                 }
                 (ToAgent::Ping, _) => outbox.send(&FromAgent::Pong, Vec::new()),
                 (ToAgent::Goodbye, _) => {
@@ -155,7 +155,8 @@ impl Agent {
         let _ = POOL.set(Arc::clone(&pool));
         // This comes first: from then on, the program counts.
         lease.begin(setup.terms, outbox).unwrap_or_else(|error| unable(format!("it cannot keep a lease: {error}")));
-        outbox.send(&FromAgent::Ready { slots: u32::try_from(slots).unwrap_or(u32::MAX) }, Vec::new());
+        let slots_told = u32::try_from(slots).unwrap_or(u32::MAX);
+        outbox.send(&FromAgent::Ready { slots: slots_told, memory: memory() }, Vec::new());
         Self {
             pool,
             tokens: Tokens::new(slots, None),
@@ -228,6 +229,15 @@ fn sees(probe: &Probe) -> Result<(), String> {
         probe.name,
         folder.display()
     ))
+}
+
+/// The memory that is there for workers: what the machine has left, and no more than Slurm gives.
+fn memory() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let left = line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10;
+    let given = std::env::var("SLURM_MEM_PER_NODE").ok().and_then(|megabytes| megabytes.parse::<u64>().ok());
+    Some(given.filter(|given| *given > 0).map_or(left, |given| left.min(given << 20)))
 }
 
 /// Ends the workers.

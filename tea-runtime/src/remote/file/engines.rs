@@ -30,8 +30,8 @@ fn command(top: &Entries<'_>) -> Result<Template, Wrong> {
         return Err(Wrong(at, message.to_owned()));
     }
     let dials = entries.word("transport", &[("stdio", false), ("dial", true)])?.unwrap_or(false);
-    let secret = entries.word("secret", &[("stdin", Told::ByInput), ("file", Told::ByFile)])?;
-    let told = dials.then(|| secret.unwrap_or(Told::ByInput));
+    let secret = entries.word("secret", &[("stdin", Told::Input), ("file", Told::File)])?;
+    let told = dials.then(|| secret.unwrap_or(Told::Input));
     let needs = |name: &str| {
         let at = entries.get(name).map_or(0, |value| value.span().start);
         Wrong(at, format!("`{name}` is for agents that dial back: add `transport = \"dial\"`"))

@@ -58,7 +58,7 @@ pub(crate) enum Engine {
 /// A command line that starts an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template {
-    /// The command, in which `{agent}` stands for the command line of an agent, and `{lease}` for a name.
+    /// The command, in which `{agent}` stands for the command line of an agent, `{lease}` for a name, and `{host}` for a number.
     pub(crate) launch: Vec<String>,
     /// The command that ends an agent that `launch` has only asked for.
     pub(crate) cancel: Option<Vec<String>>,

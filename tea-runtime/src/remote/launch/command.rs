@@ -27,9 +27,11 @@ impl ByCommand {
         Ok(Self { template: template.clone(), listen: listen.clone(), agent: Agent::new(setting)? })
     }
 
-    /// The command of these words for this lease, with `line` as the command line of an agent.
-    fn command(words: &[String], lease: &str, line: &str) -> Command {
-        let mut words = words.iter().map(|word| word.replace("{agent}", line).replace("{lease}", lease));
+    /// The command of these words for this lease of host number `at`, with `line` as the command line of an agent.
+    fn command(words: &[String], at: usize, lease: &str, line: &str) -> Command {
+        let host = (at + 1).to_string();
+        let word = |word: &String| word.replace("{host}", &host).replace("{lease}", lease).replace("{agent}", line);
+        let mut words = words.iter().map(word);
         let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words);
         command
@@ -45,19 +47,19 @@ impl Launcher for ByCommand {
         self.agent.build()
     }
 
-    fn start(&self, _: usize) -> io::Result<Connection> {
+    fn start(&self, at: usize) -> io::Result<Connection> {
         let Template { launch, cancel, told } = &self.template;
         let lease = format!("{:016x}", fastrand::u64(..));
-        let command = |mark: &str| Self::command(launch, &lease, &self.agent.line(&self.agent.file(), mark));
+        let command = |mark: &str| Self::command(launch, at, &lease, &self.agent.line(&self.agent.file(), mark));
         let mut connection = match told {
             None => spawn(command(BY_STDIO))?,
             Some(told) => {
-                let told = if cancel.is_some() && *told == Told::ByInput { Told::ByInputAlone } else { *told };
+                let told = if cancel.is_some() && *told == Told::Input { Told::InputAlone } else { *told };
                 dialled(&self.listen, told, command)?
             }
         };
         connection.lease.asked_only = cancel.is_some();
-        connection.lease.cancel = cancel.as_ref().map(|words| Self::command(words, &lease, ""));
+        connection.lease.cancel = cancel.as_ref().map(|words| Self::command(words, at, &lease, ""));
         Ok(connection)
     }
 }

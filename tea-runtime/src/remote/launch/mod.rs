@@ -58,6 +58,11 @@ pub(crate) trait Launcher: Send + Sync {
         build::id()
     }
 
+    /// How many hosts are looked at to know of all. They are the first.
+    fn differ(&self) -> usize {
+        usize::MAX
+    }
+
     /// How many agents may be on their way at once.
     fn dials(&self) -> usize {
         usize::MAX
@@ -104,14 +109,25 @@ pub(crate) struct Lease {
     pub(crate) asked_only: bool,
     /// Gives the host back, if the agent did not end in order.
     cancel: Option<Command>,
-    /// Says how long the host may be used, and how that is read.
-    lasts: Option<(Command, fn(&str) -> Option<Duration>)>,
+    /// Says how long the host may be used.
+    lasts: Option<Lasts>,
+}
+
+/// A command that says how long a host may be used, and how that is read.
+struct Lasts {
+    command: Command,
+    read: fn(&str) -> Option<Duration>,
 }
 
 /// How long a command may take that says something of a host, or gives it back.
 const COMMAND: Duration = Duration::from_secs(15);
 
 impl Lease {
+    /// Whether it can be given back.
+    pub(crate) fn can_cancel(&self) -> bool {
+        self.cancel.is_some()
+    }
+
     /// Gives the host back, where the end of the agent may not have done that. The program waits for it, but not forever.
     pub(crate) fn cancel(&mut self) {
         if let Some(command) = self.cancel.take() {
@@ -121,7 +137,7 @@ impl Lease {
 
     /// How long the host may be used, if that is known. It is asked once.
     pub(crate) fn lasts(&mut self) -> Option<Duration> {
-        let (command, read) = self.lasts.take()?;
+        let Lasts { command, read } = self.lasts.take()?;
         read(&said(command))
     }
 }
@@ -186,19 +202,19 @@ fn copy(command: Command, file: File) -> io::Result<Process> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Told {
     /// On its standard input, which ends when the program does.
-    ByInput,
+    Input,
     /// On its standard input, which ends at once.
-    ByInputAlone,
+    InputAlone,
     /// In a file.
-    ByFile,
+    File,
 }
 
 /// Starts a command that starts an agent, which dials back. `command` makes it, from the agent's mark in the environment.
 fn dialled(listen: &Listen, told: Told, command: impl FnOnce(&str) -> Command) -> io::Result<Connection> {
-    let lifeline = if told == Told::ByInput { Lifeline::Input } else { Lifeline::None };
+    let lifeline = if told == Told::Input { Lifeline::Input } else { Lifeline::None };
     let (listener, bootstrap) = Listener::new(listen, lifeline)?;
     let mut lease = Lease::default();
-    let mark = if told == Told::ByFile {
+    let mark = if told == Told::File {
         let file = SecretFile::new(&bootstrap.line())?;
         let mark = format!("{BY_FILE}{}", file.0.display());
         lease.file = Some(file);
@@ -206,13 +222,13 @@ fn dialled(listen: &Listen, told: Told, command: impl FnOnce(&str) -> Command) -
     } else {
         BY_INPUT.to_owned()
     };
-    let input = (told == Told::ByFile).then(Stdio::null);
+    let input = (told == Told::File).then(Stdio::null);
     let Process { group, input, stderr, .. } = start(command(&mark), input, false)?;
     if let Some(input) = input {
         let mut input = File::from(input);
         // It is shorter than what a pipe keeps. If the command has ended already, that is noticed.
         let _ = input.write_all(bootstrap.line().as_bytes());
-        lease.lifeline = (told == Told::ByInput).then(|| input.into());
+        lease.lifeline = (told == Told::Input).then(|| input.into());
     }
     let (sender, receiver) = transport::awaited(listener);
     Ok(Connection { group, sender, receiver, stderr, lease })
@@ -266,8 +282,10 @@ impl Agent {
 
     /// The command line of an agent for a shell, in which `program` stands for the file, and `mark` says how it connects.
     fn line(&self, program: &str, mark: &str) -> String {
-        let arguments: String = self.arguments.iter().map(|argument| format!(" {}", quoted(argument))).collect();
-        let agent = format!("exec env {}={} {program}{arguments}", identity::AGENT_MARK, quoted(mark));
+        let mark = format!("{}={}", identity::AGENT_MARK, quoted(mark));
+        let arguments = self.arguments.iter().map(|argument| quoted(argument));
+        let words: Vec<_> = [mark, program.to_owned()].into_iter().chain(arguments).collect();
+        let agent = format!("exec env {}", words.join(" "));
         match &self.before {
             None => agent,
             // A login shell knows `module` and the like. What it prints comes before the hello, and is skipped.

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Agent, Connection, Launcher, Told, dialled};
+use super::{Agent, Connection, Lasts, Launcher, Told, dialled};
 use crate::{
     failure::{Failure, FailureKind},
     remote::{
@@ -168,6 +168,14 @@ impl Launcher for Slurm {
         self.agent.build()
     }
 
+    fn differ(&self) -> usize {
+        match &self.place {
+            // Each is whichever node Slurm gives.
+            Place::Jobs(_) => 1,
+            Place::Nodes { names, .. } => names.len(),
+        }
+    }
+
     fn start(&self, at: usize) -> io::Result<Connection> {
         let name = format!("tea-{:016x}", fastrand::u64(..));
         let srun = |mark: &str| {
@@ -187,7 +195,7 @@ impl Launcher for Slurm {
             srun.args(&self.job.options).args(["/bin/sh", "-c"]).arg(self.agent.line(&self.agent.file(), mark));
             srun
         };
-        let mut connection = dialled(&self.listen, Told::ByInput, srun)?;
+        let mut connection = dialled(&self.listen, Told::Input, srun)?;
         let mut lasts = command("squeue");
         lasts.args(["--noheader", "--format=%L"]);
         match &self.place {
@@ -199,7 +207,7 @@ impl Launcher for Slurm {
             }
             Place::Nodes { job, .. } => _ = lasts.arg(format!("--jobs={job}")),
         }
-        connection.lease.lasts = Some((lasts, time_left));
+        connection.lease.lasts = Some(Lasts { command: lasts, read: time_left });
         Ok(connection)
     }
 }
@@ -229,7 +237,7 @@ mod tests {
         assert_eq!(seconds("4:05\n"), Some(245));
         assert_eq!(seconds("1:00:00\n"), Some(3600));
         assert_eq!(seconds("2-00:00:01\n"), Some(172_801));
-        for none in ["UNLIMITED\n", "NOT_SET", "INVALID", "", "1:2:3:4", "99999999999999-0:0:0", "4:05\n4:06\n"] {
+        for none in ["UNLIMITED\n", "NOT_SET", "INVALID", "", "1:2:3:4", "99999999999999999-0:0:0", "4:05\n4:06\n"] {
             assert_eq!(seconds(none), None, "{none}");
         }
     }

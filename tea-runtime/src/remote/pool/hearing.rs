@@ -37,11 +37,11 @@ impl Pool {
         }
         let (message, values) = wire::read::<FromAgent>(&frame.payload)?;
         match message {
-            FromAgent::Hello(_) | FromAgent::Build(_) => return Err("it said hello twice".to_owned()),
-            FromAgent::Ready { slots } => self.ready(at, slots as usize),
+            FromAgent::Hello(_) | FromAgent::Build { .. } => return Err("it said hello twice".to_owned()),
+            FromAgent::Ready { slots, memory } => self.ready(at, slots as usize, memory),
             FromAgent::Lease { asked } => self.grant(at, asked),
             FromAgent::Pong => {
-                let outbox = self.lock().look(at);
+                let outbox = self.lock().look(at, None);
                 if let Some(outbox) = outbox {
                     self.flush(&[(at, outbox)]);
                 }
@@ -56,7 +56,7 @@ impl Pool {
         Ok(())
     }
 
-    fn ready(self: &Arc<Self>, at: usize, slots: usize) {
+    fn ready(self: &Arc<Self>, at: usize, slots: usize, memory: Option<u64>) {
         let mut inner = self.lock();
         if inner.closing || inner.hosts[at].side.is_none() {
             return;
@@ -65,7 +65,7 @@ impl Pool {
         (host.load.stage, host.load.slots) = (Stage::Ready, slots.max(1));
         // Its first lease has started already.
         host.over = Some(self.terms.over(Instant::now()));
-        let look = inner.look(at);
+        let look = inner.look(at, memory);
         self.more(inner);
         if let Some(outbox) = look {
             self.flush(&[(at, outbox)]);

@@ -39,7 +39,8 @@ use crate::{
         remains::PipeId,
     },
     remote::{
-        launch::{Connection, Lease, NOT_THERE, Process, way_out},
+        build,
+        launch::{Connection, Lease, NOT_PREPARED, NOT_THERE, Process, way_out},
         lease::Terms,
         message::{FromAgent, Hello, PROTOCOL, Setup, ToAgent},
         transport::Receiver,
@@ -214,11 +215,10 @@ fn agent<'a>(pool: &'a Arc<Pool>, at: usize, connection: Connection, dial: Dial<
     };
     let why = link.serve(&group, ended.as_ref());
     let end = pool.unfenced(at);
-    if why.is_none() {
-        // Its exit status says more than its end.
-        group.wait(ENDING);
-    }
-    if why.is_some() || !link.left {
+    // Its exit status says more than its end, and a command that gives its host back must not be killed while it does.
+    let ending = if link.left && link.lease.can_cancel() { GOODBYE } else { ENDING };
+    let in_order = why.is_none() && group.wait(ending) && link.left;
+    if !in_order {
         link.lease.cancel();
     }
     // An agent that this command started on this machine is in its group.
@@ -476,21 +476,24 @@ impl Link<'_> {
                     return self.greet();
                 }
             }
-            (Ok(FromAgent::Build(build)), Greeting::Build) => {
+            (Ok(FromAgent::Build { file, workflows }), Greeting::Build) => {
                 let ours = self
                     .pool
                     .launcher
                     .build()
                     .map_err(|error| format!("the program for hosts cannot be read: {error}"))?;
-                if build != ours {
+                if file != ours {
                     return Err(another());
+                }
+                if workflows != build::workflows() {
+                    return Err("the build for hosts has other workflows: build it from the same sources".to_owned());
                 }
             }
             _ => return Err("what was started speaks another protocol: its first message is not a hello".to_owned()),
         }
         self.stage = Greeting::Done;
         self.dial = None;
-        let ends = self.lease.lasts().map(|left| Ends::after(left, Instant::now()));
+        let ends = self.lease.lasts().and_then(|left| Ends::after(left, Instant::now()));
         let mut inner = self.pool.lock();
         let folder = inner.folder.clone();
         let probe = match &self.pool.probe {
@@ -545,6 +548,9 @@ impl Link<'_> {
         let mut said = why.or(expired).unwrap_or_else(|| {
             let what = if self.greeted() { "its agent" } else { "the command that starts its agent" };
             match exit {
+                Some(ExitStatus::Code(NOT_PREPARED)) if !self.greeted() => {
+                    "the line `before` of the pool file failed there".to_owned()
+                }
                 Some(ExitStatus::Code(code)) => format!("{what} ended with status {code}"),
                 Some(ExitStatus::Signal(signal)) => {
                     format!("{what} was ended by {}", signal_name(signal))

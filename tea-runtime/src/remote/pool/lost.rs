@@ -27,7 +27,7 @@ impl Pool {
         let served = host.load.stage != Stage::Starting;
         let useful = served && (std::mem::take(&mut host.ended) > 0 || host.in_flight.is_empty());
         // Now, and not when its lease is over.
-        let is_over = host.load.ends.take().is_some_and(|ends| ends.is_over(Instant::now()));
+        let is_over = host.load.ends.is_some_and(|ends| ends.is_over(Instant::now()));
         let excuse = is_over.then_some(Excuse::TimeOver);
         // One that is leaving gets nothing either, and is not taken for lost if it had nothing to do.
         if let Stage::Ready | Stage::Silent = host.load.stage {
@@ -44,7 +44,7 @@ impl Pool {
         let mut inner = self.lock();
         let closing = inner.closing;
         let host = &mut inner.hosts[at];
-        host.over = None;
+        (host.over, host.load.ends) = (None, None);
         let unusable = match &host.load.stage {
             Stage::Unusable(why) => Some(why.clone()),
             _ => None,

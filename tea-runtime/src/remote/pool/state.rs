@@ -46,15 +46,20 @@ pub(crate) struct Ends {
 const MARGIN: Duration = Duration::from_secs(5);
 
 impl Ends {
-    /// `all` is left from now on.
-    pub(crate) fn after(all: Duration, now: Instant) -> Self {
-        Self { at: now + all, all }
+    /// `all` is left from now on. `None` if that is for ever.
+    pub(crate) fn after(all: Duration, now: Instant) -> Option<Self> {
+        now.checked_add(all).map(|at| Self { at, all })
     }
 
     /// Whether a unit that may take so long can still end. On a fresh host it is tried in any case: there is no longer time.
     fn allows(self, needs: Duration, now: Instant) -> bool {
-        let left = self.at.saturating_duration_since(now);
-        left >= needs + MARGIN.min(self.all / 20) || left >= self.all - self.all / 20
+        let left = self.left(now);
+        left >= needs + MARGIN.min(self.all / 20) || !left.is_zero() && left >= self.all.mul_f64(0.95)
+    }
+
+    /// How much is left.
+    pub(crate) fn left(self, now: Instant) -> Duration {
+        self.at.saturating_duration_since(now)
     }
 
     /// Whether it is over, as far as that is known here.
@@ -172,13 +177,14 @@ mod tests {
     #[test]
     fn nothing_starts_on_a_host_that_is_taken_away_before_it_ends() {
         let (now, minute) = (Instant::now(), Duration::from_mins(1));
-        let ends = Ends::after(60 * minute, now);
+        let ends = Ends::after(60 * minute, now).unwrap();
         let host = Load { ends: Some(ends), ..host(Stage::Ready, 1, 0) };
         assert!(host.lasts(90 * minute, now), "a fresh one is as good as it gets");
         assert!(host.lasts(29 * minute, now + 30 * minute) && !host.lasts(30 * minute, now + 30 * minute));
         assert!(!host.lasts(Duration::ZERO, now + 60 * minute) && !ends.is_over(now + 59 * minute));
         assert!(ends.is_over(now + 60 * minute));
-        let taken = Load { ends: Some(Ends::after(Duration::ZERO, now)), ..host.clone() };
+        let taken = Load { ends: Ends::after(Duration::ZERO, now), ..host.clone() };
+        assert_eq!(Ends::after(Duration::MAX, now), None);
         let free = Load { in_flight: 1, slots: 2, ends: None, ..host };
         assert_eq!(place([(0, &taken), (1, &free)], 1, minute), Some(1));
     }

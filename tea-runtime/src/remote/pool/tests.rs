@@ -68,10 +68,10 @@ fn hello(protocol: u32) -> (u8, Vec<u8>) {
     message(&FromAgent::Hello(Hello { protocol, fingerprint: identity::fingerprint(), pid: 1, stderr: None }))
 }
 
-/// An agent that says this after its hello, and answers twenty times.
+/// An agent that says this after its hello, and answers as often as it is asked.
 fn says(middle: &[(u8, Vec<u8>)]) -> Vec<u8> {
-    let start = [hello(PROTOCOL), message(&FromAgent::Ready { slots: 3 })];
-    let pongs = vec![message(&FromAgent::Pong); 20];
+    let start = [hello(PROTOCOL), message(&FromAgent::Ready { slots: 3, memory: Some(1 << 30) })];
+    let pongs = vec![message(&FromAgent::Pong); 21];
     frames(&[&start[..], middle, &pongs].concat())
 }
 
@@ -100,7 +100,7 @@ fn unasked() -> Vec<(u8, Vec<u8>)> {
 #[test]
 fn what_was_not_asked_for_is_left_aside() {
     let found = found(&says(&unasked())).unwrap();
-    assert_eq!(found.slots, 3);
+    assert_eq!((found.slots, found.memory, found.sees_files), (3, Some(1 << 30), false));
 }
 
 #[test]

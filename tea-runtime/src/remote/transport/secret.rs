@@ -65,7 +65,7 @@ pub(crate) struct Bootstrap {
 const START: &str = "tea-dial-1";
 
 /// The longest that the line may be.
-const LONGEST: u64 = 512;
+const LONGEST: usize = 512;
 
 impl Bootstrap {
     /// The line.
@@ -86,17 +86,17 @@ impl Bootstrap {
     ///
     /// # Errors
     /// If it is not there: why.
-    pub(super) fn read(from: impl Read) -> Result<Self, String> {
+    pub(super) fn read(mut from: impl Read) -> Result<Self, String> {
         let mut line = Vec::new();
-        for byte in from.take(LONGEST).bytes() {
-            match byte.map_err(|error| error.to_string())? {
-                b'\n' => {
-                    return Self::parse(&line).ok_or_else(|| "what it was told is not how to dial back".to_owned());
-                }
-                byte => line.push(byte),
+        while line.len() < LONGEST {
+            let mut byte = [0];
+            from.read_exact(&mut byte).map_err(|error| format!("it was not told how to dial back: {error}"))?;
+            match byte {
+                [b'\n'] => break,
+                [byte] => line.push(byte),
             }
         }
-        Err("it was not told how to dial back".to_owned())
+        Self::parse(&line).ok_or_else(|| "what it was told is not how to dial back".to_owned())
     }
 
     fn parse(line: &[u8]) -> Option<Self> {
