@@ -86,7 +86,7 @@ impl Sites<'_, '_, '_> {
         let Some(retry) = &settings.retry else { return };
         let strategy = settings::strategy(settings);
         let threads = strategy == Strategy::Thread;
-        let runs_again = settings.idempotent.as_ref().is_none_or(|idempotent| idempotent.value);
+        let runs_again = settings.idempotent.as_ref().is_none_or(|idempotent| idempotent.value.0);
         let no_timeout = settings.timeout.is_none() && settings.timeout_total.is_none();
         let never = |kind: &RetryOn| match kind {
             RetryOn::Crash => threads,

@@ -14,7 +14,7 @@ use crate::{
         Plan, Policy, Region, Step, Target, Task, Work,
     },
     source::{Sources, Span},
-    syntax::{Checkpoint, CircuitBreaker, Retry, RetryOn, Strategy, parallel_settings},
+    syntax::{Checkpoint, CircuitBreaker, Idempotent, Retry, RetryOn, Strategy, parallel_settings},
 };
 
 /// The tables, as text.
@@ -392,6 +392,12 @@ trait Written {
 impl Written for bool {
     fn written(&self) -> String {
         self.to_string()
+    }
+}
+
+impl Written for Idempotent {
+    fn written(&self) -> String {
+        self.0.to_string()
     }
 }
 

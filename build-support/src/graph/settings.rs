@@ -7,7 +7,7 @@ use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
     source::{Span, Spanned},
-    syntax::{CircuitBreaker, Edge, Parallel, Retry, Rust, Strategy, Workflow, parallel_settings},
+    syntax::{CircuitBreaker, Edge, Idempotent, Parallel, Retry, Rust, Strategy, Workflow, parallel_settings},
 };
 
 /// The setting that is written first.
@@ -40,6 +40,11 @@ impl Value for u32 {}
 impl Value for u64 {}
 impl Value for Retry {}
 impl Value for CircuitBreaker {}
+impl Value for Idempotent {
+    fn is_default(&self) -> bool {
+        self.0
+    }
+}
 impl Value for bool {
     fn is_default(&self) -> bool {
         !self

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     Action, Block, Call, Code, KeyId, Map, Next, Output, Outside, Plan, Policy, Region, Step, Target, Task, Work,
 };
-use crate::syntax::{CircuitBreaker, Retry, parallel_settings};
+use crate::syntax::{CircuitBreaker, Idempotent, Retry, parallel_settings};
 
 impl Plan {
     /// The plan as JSON, in a stable order.
@@ -224,6 +224,12 @@ trait Json {
 impl Json for bool {
     fn json(&self) -> Value {
         json!(self)
+    }
+}
+
+impl Json for Idempotent {
+    fn json(&self) -> Value {
+        json!(self.0)
     }
 }
 

@@ -506,6 +506,10 @@ pub enum CodeScope {
     Build,
 }
 
+/// `idempotent`: whether it may run again because its host was lost, as it may if nothing is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idempotent(pub bool);
+
 /// A kind of failure that may be retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryOn {

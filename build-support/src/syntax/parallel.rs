@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    CircuitBreaker, Parallel, Retry, RetryOn, Strategy, language,
+    CircuitBreaker, Idempotent, Parallel, Retry, RetryOn, Strategy, language,
     reader::{Fields, Reader},
     settings,
 };
@@ -56,6 +56,10 @@ impl<'a> Reader<'a, '_> {
             );
         }
         settings
+    }
+
+    pub(super) fn idempotent(&mut self, fields: &Fields<'_, 'a>, name: &str) -> Option<Spanned<Idempotent>> {
+        self.bool(fields, name).map(|given| Spanned::new(Idempotent(given.value), given.span))
     }
 
     pub(super) fn retry(&mut self, outer: &Fields<'_, 'a>, name: &str) -> Option<Spanned<Retry>> {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::{
-    CircuitBreaker, Retry, Strategy,
+    CircuitBreaker, Idempotent, Retry, Strategy,
     language::{CIRCUIT_BREAKER, Entry, RETRY, Shape, entry},
     reader::{Fields, Reader},
 };
@@ -34,7 +34,7 @@ macro_rules! parallel_settings {
                     "The most that is sent to or from a worker at once; `1GiB` if not given.";
                 max_tasks_per_worker: u32, count, Shape::Count(1), optional, process,
                     "A worker process is replaced after so many.";
-                idempotent: bool, bool, Shape::Bool, plain, any,
+                idempotent: Idempotent, idempotent, Shape::Bool, plain, any,
                     "Whether a branch or item may run again because its host was lost; `true` if not given.";
                 retry: Retry, retry, Shape::Mapping(&RETRY), plain, any, "What is tried again, and when.";
                 circuit_breaker: CircuitBreaker, circuit_breaker, Shape::Mapping(&CIRCUIT_BREAKER), optional, any,

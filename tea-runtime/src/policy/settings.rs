@@ -30,7 +30,8 @@ impl Setting {
     }
 }
 
-const STRATEGIES: &[(&str, Strategy)] = &[("thread", Strategy::Thread), ("process", Strategy::Process)];
+const STRATEGIES: &[(&str, Strategy)] =
+    &[("thread", Strategy::Thread), ("process", Strategy::Process), ("remote", Strategy::Remote)];
 const KINDS: &[(&str, RetryOn)] = &[
     ("error", RetryOn::Error),
     ("panic", RetryOn::Panic),

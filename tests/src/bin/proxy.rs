@@ -41,6 +41,8 @@ fn main() -> ExitCode {
     // As from a machine that cannot be reached, what the agent writes on its standard error does not reach the program.
     far.arg("far").arg(&first).args(args).process_group(0).stdin(OwnedFd::from(theirs));
     far.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("this program starts");
+    // It holds the far end of the pair.
+    drop(far);
     let (mut there, mut back) = (ours.try_clone().expect("a descriptor"), ours);
     thread::spawn(move || {
         pass(&mut std::io::stdin(), &mut there, |_| {});
