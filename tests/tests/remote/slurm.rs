@@ -175,6 +175,27 @@ fn a_step_whose_guard_is_killed_takes_nothing_with_it() {
 }
 
 #[test]
+fn the_end_of_srun_is_not_taken_for_the_end_of_an_agent() {
+    let Some(slurm) = Slurm::here() else { return };
+    let stage = slurm.stage("2", "");
+    stage.order("ticks");
+    let (running, notes) = both(&slurm, &stage, 30);
+    process::signal(notes[0].agent, Signal::STOP).unwrap();
+    for command in process::children(running.pid()) {
+        process::signal(command, Signal::KILL).unwrap();
+    }
+    for note in &notes {
+        stage.begun_elsewhere(&running, note.item, note.agent);
+        assert!(process::is_ended(note.agent) && process::is_ended(note.worker), "{note:?}");
+    }
+    go_on(&stage);
+    let finished = running.finish();
+    assert_eq!(finished.json()["out"], serde_json::json!(squares(30)), "{}", finished.stderr);
+    assert!(stage.attempts(30)[..2].iter().all(|attempts| *attempts >= 2), "{}", finished.stderr);
+    slurm.nothing_left(&stage, &notes);
+}
+
+#[test]
 fn a_program_that_is_killed_leaves_no_job() {
     let Some(slurm) = Slurm::here() else { return };
     let stage = slurm.stage("2", "");
