@@ -171,7 +171,7 @@ fn an_agent_does_not_take_somebody_else_for_its_program() {
         let _ = stream.read_to_end(&mut read);
         read.len()
     });
-    let error = super::dial::attempt(address, &bootstrap).err().unwrap();
+    let error = dial::attempt(address, &bootstrap).err().unwrap();
     assert!(error.to_string().contains("somebody else answers there"), "{error}");
     assert_eq!(other.join().unwrap(), GREETING, "it told nothing but its greeting");
 }
@@ -198,13 +198,13 @@ fn what_does_not_fit_is_sent_later_and_in_order() {
             }
         }
     });
-    let mut received = Vec::new();
-    while received.len() < expected.len() {
+    let mut bytes_there = Vec::new();
+    while bytes_there.len() < expected.len() {
         receiver.fill(&mut frames).unwrap();
-        received.extend(frames.skip_noise());
+        bytes_there.extend(frames.skip_noise());
     }
     sends.join().unwrap();
-    assert!(received == expected);
+    assert!(bytes_there == expected);
 }
 
 #[test]
