@@ -11,7 +11,7 @@ use super::{StoreError, folder::private};
 /// A lock that this process holds.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 /// Why a lock was not acquired.
@@ -39,24 +39,33 @@ impl Lock {
         }
         let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder().as_bytes()));
         written.map_err(|error| failed(path, &error))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// Acquires a lock for many holders, as soon as there is no exclusive one.
     pub(super) fn shared(path: &Path) -> Result<Self, NotLocked> {
         let file = open(path)?;
         file.lock_shared().map_err(|error| failed(path, &error))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// The same, if there is no exclusive one now.
     pub(super) fn shared_now(path: &Path) -> Result<Self, NotLocked> {
         let file = open(path)?;
         match file.try_lock_shared() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => Err(NotLocked::Held(String::new())),
             Err(TryLockError::Error(error)) => Err(failed(path, &error)),
         }
+    }
+}
+
+impl Drop for Lock {
+    /// A process that is being started has a copy of the file until it becomes another program, and would hold the lock until
+    /// then.
+    fn drop(&mut self) {
+        // Otherwise it ends when the file is closed everywhere.
+        let _ = self.file.unlock();
     }
 }
 

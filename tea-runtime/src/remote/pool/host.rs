@@ -173,7 +173,7 @@ pub(super) struct End {
     pub(super) why: String,
     /// Why what ran there is not to blame, if that is so.
     pub(super) excuse: Option<Excuse>,
-    exit: Option<ExitStatus>,
+    pub(super) exit: Option<ExitStatus>,
 }
 
 impl End {
