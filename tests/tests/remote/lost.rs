@@ -45,13 +45,19 @@ fn an_agent_that_is_killed_takes_nothing_with_it() {
 fn an_item_under_which_host_after_host_is_lost_is_suspected() {
     let stage = Stage::new(2, 1);
     stage.hold(0);
-    let running = stage.items(2).start();
+    let running = stage.items(2).args("-vv").start();
+    // What the program has not heard of counts as not begun.
+    let heard = |attempts: usize| {
+        wait_for(&format!("attempt {attempts} to be heard of\n{}", running.stderr()), || {
+            let begins = |line: &&str| line.contains("[0") && line.contains("` runs");
+            (running.stderr().lines().filter(begins).count() >= attempts).then_some(())
+        });
+    };
     let first = stage.begun(&running, &[0])[0].agent;
+    heard(1);
     process::signal(first, Signal::KILL).unwrap();
-    let second = wait_for("the second attempt", || {
-        let found = stage.notes().into_iter().find(|note| note.item == 0 && note.agent != first);
-        found.map(|note| note.agent)
-    });
+    let second = stage.begun_elsewhere(&running, 0, first).agent;
+    heard(2);
     process::signal(second, Signal::KILL).unwrap();
     let finished = running.finish();
     assert!(finished.failure(1).contains("its host was lost while it ran, again and again"), "{}", finished.stderr);

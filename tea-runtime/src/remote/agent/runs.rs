@@ -1,13 +1,16 @@
 //! The runs whose units are relayed here, and what is told of them.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::{Duration, Instant},
 };
+
+use rustix::process::Signal;
 
 use super::{breakers::Asks, outbox::Outbox, relayed::Relayed};
 use crate::{
@@ -26,13 +29,17 @@ use crate::{
         unit::FanOut,
         wire::{Encoded, EncodedView, UnitHead, ValueHead},
     },
-    failure::Failure,
+    failure::{ExitStatus, Failure, FailureKind},
     position::Position,
     process::message::{RECORD, RecordHead, Run},
     remote::message::{self, Done, FromAgent, News},
     timer::{self, nanos},
     user_code,
 };
+
+/// How long a failure by a signal from outside is kept back. Whoever ends a host (`scancel`, the end of a step of Slurm) may end
+/// this agent a moment later than its worker, and then the host is lost, which is nobody's failure.
+const HELD: Duration = Duration::from_millis(200);
 
 /// A run whose units are relayed here.
 pub(super) struct Relay {
@@ -120,7 +127,7 @@ impl Relay {
         let ticket = Ticket::new(Arc::clone(&self.fan_out));
         let cancel = CancellationToken::new();
         self.units.lock().insert(ticket.id(), (number, cancel.clone()));
-        let deadline = left.map(|left| timer::later(timer::now(), std::time::Duration::from_nanos(left)));
+        let deadline = left.map(|left| timer::later(timer::now(), Duration::from_nanos(left)));
         Ok(Unit {
             ticket,
             scope: Scope::numbered(number),
@@ -162,6 +169,16 @@ impl Drop for Relay {
     }
 }
 
+/// Whether a unit failed by a signal with which whole hosts are ended.
+fn may_be_the_host(outcome: &Outcome) -> bool {
+    let ends_hosts = |signal: i32| [Signal::KILL, Signal::TERM].into_iter().any(|one| one.as_raw() == signal);
+    let by_signal = |failure: &Failure| {
+        failure.kind == FailureKind::Crash
+            && matches!(failure.exit, Some(ExitStatus::Signal(signal)) if ends_hosts(signal))
+    };
+    outcome.failures.iter().any(|(_, failure)| by_signal(failure))
+}
+
 /// Passes on what becomes of the units of a run.
 struct Teller {
     number: u64,
@@ -174,14 +191,17 @@ struct Teller {
 impl Teller {
     fn run(self) {
         user_code::forbid();
-        let mut messages = Vec::new();
+        let (mut messages, mut held) = (Vec::new(), VecDeque::new());
         while !self.ended.load(Ordering::Acquire) {
-            self.fan_out.queue.wait(1, None, &mut messages);
+            self.fan_out.queue.wait(1, held.front().map(|(until, _)| *until), &mut messages);
             for note in self.fan_out.run.take_notes() {
                 self.note(note);
             }
             for message in messages.drain(..) {
                 match message {
+                    Message::Done(completion) if may_be_the_host(&completion.outcome) => {
+                        held.push_back((Instant::now() + HELD, completion));
+                    }
                     Message::Done(Completion { id, outcome }) => self.done(id, outcome),
                     Message::Note(note) => self.note(note),
                     Message::Recorded(id, raw) => {
@@ -193,6 +213,9 @@ impl Teller {
                     // Nobody asks an agent for items.
                     Message::Pulled(_) => {}
                 }
+            }
+            while held.front().is_some_and(|(until, _)| *until <= Instant::now()) {
+                held.pop_front().into_iter().for_each(|(_, Completion { id, outcome })| self.done(id, outcome));
             }
             self.outbox.wait_for_room();
         }
