@@ -8,6 +8,8 @@ use std::{
     sync::Arc,
 };
 
+#[cfg(feature = "report")]
+use crate::report::{self, ReportFile};
 use crate::{
     cancel::CancellationToken,
     context::Context,
@@ -45,6 +47,8 @@ pub struct Builder<W> {
     session: Option<Session>,
     until: Option<String>,
     answers: Answers,
+    #[cfg(feature = "report")]
+    report: Option<PathBuf>,
     workflow: PhantomData<fn() -> W>,
 }
 
@@ -78,6 +82,8 @@ impl<W: Workflow> Builder<W> {
             session: None,
             until: None,
             answers: Answers::default(),
+            #[cfg(feature = "report")]
+            report: None,
             workflow: PhantomData,
         }
     }
@@ -293,6 +299,16 @@ impl<W: Workflow> Builder<W> {
         self
     }
 
+    /// Writes a report of the run to this file when it ends, however it ends: a web page that needs no other file, with what
+    /// the run cost, what ran when and where, and what failed. The inputs are in it, but not those that are `secret`. If the
+    /// file cannot be written at the end, the listeners are warned, or people on standard error if there are none.
+    #[cfg(feature = "report")]
+    #[must_use]
+    pub fn report(mut self, file: impl Into<PathBuf>) -> Self {
+        self.report = Some(file.into());
+        self
+    }
+
     /// What [`run`](Self::run) would do given the existing records, and why. Nothing runs, and nothing is written.
     ///
     /// # Errors
@@ -351,11 +367,34 @@ impl<W: Workflow> Builder<W> {
     /// Like [`run`](Self::run), with the values of input keys by number, and the view of the root block.
     pub(crate) fn finish_with(self, inputs: Vec<(u32, Value)>) -> Result<View, Error> {
         let (remote, settings) = (self.remote()?, self.settings()?);
+        #[cfg(feature = "report")]
+        let report = self.report_file(&inputs)?;
         self.answers.check(W::PLAN).map_err(|wrong| Error::input(W::PLAN, wrong))?;
         let Self { session, until, max_workers, all_on_threads, executor, cancel, listeners, answers, .. } = self;
         let events = Events::new(listeners);
+        #[cfg(feature = "report")]
+        let events = events.with(report.iter().map(ReportFile::listener).collect());
+        #[cfg(feature = "report")]
+        let heard = events.clone();
         let options = Options { max_workers, all_on_threads, executor, settings, events, cancel, until };
-        run_recorded(W::PLAN, inputs, options, session, Means { remote, answers, ..Means::default() })
+        let outcome = run_recorded(W::PLAN, inputs, options, session, Means { remote, answers, ..Means::default() });
+        #[cfg(feature = "report")]
+        if let (Some(report), false) = (report, outcome.as_ref().is_err_and(Error::is_input))
+            && let Err(error) = report.write(outcome.as_ref().err())
+        {
+            heard.warn(&format!("the report cannot be written: {error}"));
+        }
+        outcome
+    }
+
+    /// The file of the report, if there is to be one. What cannot be written is refused before the run.
+    #[cfg(feature = "report")]
+    fn report_file(&self, inputs: &[(u32, Value)]) -> Result<Option<ReportFile>, Error> {
+        let Some(path) = &self.report else { return Ok(None) };
+        let resumes = self.session.as_ref().is_some_and(|session| session.resume.is_some());
+        let file = ReportFile::new(path, W::PLAN, report::given(W::PLAN, inputs, resumes));
+        let refused = |error| Error::input(W::PLAN, format!("cannot write the report `{}`: {error}", path.display()));
+        file.map(Some).map_err(refused)
     }
 
     /// The executor of the remote strategy, if there is a pool.
@@ -389,6 +428,11 @@ impl Context {
         if builder.session.is_some() || builder.until.is_some() {
             let message = "a run within a node can be neither recorded nor stopped by itself".to_owned();
             return Err(Error::input(W::PLAN, message));
+        }
+        #[cfg(feature = "report")]
+        if builder.report.is_some() {
+            let message = "a run within a node has no report of its own: what it runs is in that of the run around it";
+            return Err(Error::input(W::PLAN, message.to_owned()));
         }
         let settings = builder.settings()?;
         builder.answers.check(W::PLAN).map_err(|wrong| Error::input(W::PLAN, wrong))?;

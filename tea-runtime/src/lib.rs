@@ -11,6 +11,8 @@
 pub mod builder;
 pub mod cancel;
 pub mod context;
+#[cfg(feature = "report")]
+mod drawing;
 mod ended;
 pub mod engine;
 mod entry;
@@ -38,6 +40,8 @@ pub mod program;
 pub mod question;
 #[cfg(all(unix, feature = "remote"))]
 pub mod remote;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod result;
 pub mod state;
 mod stderr;

@@ -1,9 +1,19 @@
-//! Words of messages.
+//! Words of messages, and text that may contain anything.
+
+use std::borrow::Cow;
 
 /// So many of them, in words: `1 item`, `2 items`.
 pub(crate) fn counted(count: impl Into<u64>, one: &str, many: &str) -> String {
     let count = count.into();
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// A name in a run without the numbers of items: `each/lines` for `each[3]/lines`.
+#[cfg_attr(not(feature = "report"), allow(dead_code, reason = "only those who count need it"))]
+pub(crate) fn of_all_items(name: &str) -> String {
+    let mut parts = name.split('[');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |name, part| name + part.split_once(']').map_or("", |(_, rest)| rest))
 }
 
 /// So many bytes, in words.
@@ -32,9 +42,34 @@ pub(crate) fn on_host(host: Option<&str>) -> String {
     host.map(|host| format!(" on host `{host}`")).unwrap_or_default()
 }
 
+/// User text with control characters escaped as in Rust. A message may contain anything, and must not move the cursor,
+/// color the text after it, or turn the direction in which it is read.
+#[cfg_attr(not(feature = "report"), allow(dead_code, reason = "only those who show text need it"))]
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    let is_harmless = |character: char| match character {
+        '\n' | '\t' => true,
+        // What changes the direction of text, and what some terminals take for the end of a line.
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => false,
+        _ => !character.is_control(),
+    };
+    if text.chars().all(is_harmless) {
+        return text.into();
+    }
+    let escaped = |character: char| {
+        if is_harmless(character) { character.to_string() } else { character.escape_default().to_string() }
+    };
+    text.chars().map(escaped).collect::<String>().into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_map_that_runs_in_items_is_counted_once() {
+        let names = ["each", "each[3]/lines", "outer[0]/each[12]/lines", "cover/lines", "each[1..4]"].map(of_all_items);
+        assert_eq!(names, ["each", "each/lines", "outer/each/lines", "cover/lines", "each"]);
+    }
 
     #[test]
     fn one_is_singular() {

@@ -23,8 +23,10 @@ const LAYERS: &[&[&str]] = &[
     &["process"],
     &["engine"],
     &["executor"],
+    &["report"],
     &["error"],
     &["question"],
+    &["drawing"],
     &["plan"],
     &["map"],
     &["context"],
@@ -114,7 +116,8 @@ fn arrows() -> Arrows {
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("it is a folder").map(|entry| entry.expect("it can be read").path());
     let entries = entries.filter(|path| path.file_stem().is_some_and(|name| name != "tests" && name != "lib"));
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    let files = entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] });
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
 /// The rooms to which paths in this text lead from the crate's root, in a module so deep below that.

@@ -10,6 +10,7 @@ pub mod process;
 pub mod program;
 pub mod project;
 pub mod random;
+pub mod report;
 pub mod simulate;
 pub mod sshd;
 pub mod terminal;

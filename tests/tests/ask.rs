@@ -6,6 +6,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tests::{
     program::{Finished, Program},
+    report::{read, row},
     trace::lines,
 };
 
@@ -294,6 +295,42 @@ fn with_join_a_question_is_waited_for_only_if_it_is_needed() {
     assert!(text.contains("What is it?") && !text.contains("error: "), "{text}");
     let done = go_on(&flow, text, &["42"]).json();
     assert_eq!(done["answer"], 42);
+}
+
+#[test]
+fn a_report_tells_what_waits_and_that_it_has_not_failed() {
+    let flow = Flow::new("each");
+    let report = flow.path("run.html");
+    let first = flow.anew("--names a,bad,c").arg("--report").arg(&report).run();
+    let (text, (data, _)) = (waiting(&first), read(&report));
+    let questions = data["questions"].as_array().unwrap();
+    assert_eq!(questions[0], json!({ "name": "each[0]/approve", "text": "Take a of 7?", "expected": "`yes` or `no`" }));
+    assert_eq!(
+        (&data["state"], questions.len(), &questions[1]["name"]),
+        (&json!("waiting"), 2, &json!("each[2]/approve"))
+    );
+    let each = row(&data, "map", "each");
+    assert_eq!((&each["done"], &each["failed"], &each["unfinished"]), (&json!(0), &json!(1), &json!(2)), "{each}");
+    let failures = data["failures"].as_array().unwrap();
+    assert_eq!(
+        (failures.len(), &failures[0]["name"], &failures[0]["label"]),
+        (1, &json!("each[1]"), &json!("bad")),
+        "{failures:?}"
+    );
+    assert!(
+        data["bars"].as_array().unwrap().iter().all(|bar| bar[9] != "each[0] (a)" || bar[6] == 0),
+        "{}",
+        data["bars"]
+    );
+    let run = data["run"].as_str().unwrap();
+    let recorded = flow.path("records.html");
+    let program = Program::new(env!("CARGO_BIN_EXE_asks")).env("FLOW", flow.name);
+    let program = program.args("runs --state-dir").arg(flow.path("state")).args("show").arg(run);
+    assert_eq!(program.arg("--report").arg(&recorded).run().code, Some(0));
+    assert_eq!(read(&recorded).0["state"], "waiting");
+
+    let done = go_on(&flow, waiting(&go_on(&flow, text, &["yes", "no"])), &["yes", "yes"]);
+    assert_eq!(done.json()["texts"], json!(["a: true true", "c: false true"]));
 }
 
 #[test]

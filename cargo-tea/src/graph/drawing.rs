@@ -1,178 +1,93 @@
-//! What is drawn: nodes, boxes around the branches of fan-outs, and arrows.
-//!
-//! Arrows go from node to node as in the workflow file: a fan-out is a box around its branches, and not a node itself.
+//! The drawing of a plan of the compiler.
 
-use std::collections::HashMap;
-
+use serde_json::{Map as Facts, Value, json};
 use tea_build::{
     plan::{Action, Block, Code, KeyId, Map, Next, Output, Plan, Policy, Region, Run, Target, Task, Work},
-    source::{LineColumn, Sources, Span},
+    source::{Sources, Span},
     syntax::Strategy,
 };
+use tea_graph::{Arrow, Drawing, End, FanOut, Item, Node, Place, one_line, title};
 
-/// A drawing of a workflow.
-pub(super) struct Drawing<'a> {
-    /// The plan.
-    pub(super) plan: &'a Plan,
-    /// The number of the workflow, if others call it.
-    pub(super) number: Option<u32>,
-    /// The path of the workflow file.
-    pub(super) file: String,
-    /// What is outside of all boxes, in order.
-    pub(super) root: Vec<Item<'a>>,
-    /// The arrows, in the order of the nodes that they start from.
-    pub(super) arrows: Vec<Arrow<'a>>,
-    /// The nodes that call workflows, with the numbers of these.
-    pub(super) calls: Vec<(&'a str, u32)>,
-    /// The workflows that are called, each before those that it calls itself.
-    pub(super) called: Vec<Drawing<'a>>,
-    /// All of them, by their numbers.
+/// What a plan looks like.
+pub(super) fn drawing<'a>(plan: &'a Plan, sources: &'a Sources) -> Drawing<'a> {
+    let called = |(number, called)| of(called, u32::try_from(number).ok(), &plan.called, sources);
+    let called = plan.called.iter().enumerate().rev().map(called).collect();
+    let mut drawing = of(plan, None, &plan.called, sources);
+    drawing.called = called;
+    drawing
+}
+
+fn of<'a>(plan: &'a Plan, number: Option<u32>, plans: &'a [Plan], sources: &'a Sources) -> Drawing<'a> {
+    let mut drawing = Drawing::new(&plan.name.value, path(plan, sources), number);
+    drawing.description = plan.description.as_deref();
+    drawing.keys = keys(plan);
+    let mut drawer = Drawer { plan, plans, sources, drawing };
+    let frame = Frame { block: &plan.root, within: None };
+    drawer.arrows_to(End::Start, &frame, &plan.root.entry);
+    drawer.drawing.root = drawer.block(&frame);
+    drawer.finally();
+    drawer.drawing.in_order()
+}
+
+/// The path of a workflow's file.
+fn path(plan: &Plan, sources: &Sources) -> String {
+    sources.get(plan.name.span.file).path.display().to_string()
+}
+
+fn keys(plan: &Plan) -> Vec<Value> {
+    let key = |key: &tea_build::plan::Key| {
+        json!({
+            "name": key.name.value,
+            "type": key.ty.text.trim(),
+            "input": key.input,
+            "transient": key.transient,
+            "optional": key.optional,
+            "reduce": key.reduce.is_some(),
+            "description": key.description,
+        })
+    };
+    plan.keys.iter().map(key).collect()
+}
+
+/// Draws one workflow.
+struct Drawer<'a> {
+    plan: &'a Plan,
+    /// Those that are called, by their numbers.
     plans: &'a [Plan],
-    order: HashMap<&'a str, usize>,
     sources: &'a Sources,
+    drawing: Drawing<'a>,
 }
 
-/// Part of a drawing, or of a box in it.
-pub(super) enum Item<'a> {
-    /// A node.
-    Node(Node<'a>),
-    /// A box.
-    FanOut(FanOut<'a>),
-}
-
-/// A node of the workflow.
-pub(super) struct Node<'a> {
-    /// Its name.
-    pub(super) name: &'a str,
-    /// Where it is in the file.
-    pub(super) place: LineColumn,
-    /// How often it may run.
-    pub(super) max_visits: u64,
-    /// The map, if it is one.
-    pub(super) map: Option<&'a Map>,
-    /// The workflow that it calls.
-    pub(super) calls: Option<&'a Plan>,
-    /// Its settings, if it has some of its own.
-    pub(super) attempt: Option<&'a Policy>,
-    /// The keys that it reads.
-    pub(super) reads: Vec<&'a str>,
-    /// The keys that it writes.
-    pub(super) writes: Vec<&'a str>,
-    /// It asks a person.
-    pub(super) asks: bool,
-    /// It runs when the run ends.
-    pub(super) finally: bool,
-}
-
-impl Node<'_> {
-    /// What is written below the name.
-    pub(super) fn about(&self) -> Vec<String> {
-        let calls = self.calls.map(|plan| format!("runs {}", plan.name.value));
-        let settings = match (self.map, self.attempt) {
-            (Some(map), _) => Some(title("each item", Some(map.policy.strategy), map.max_workers, map.fail_fast)),
-            (None, Some(policy)) => Some(title("by itself", Some(policy.strategy), None, false)),
-            (None, None) => None,
-        };
-        let asks = self.asks.then(|| "asks a person".to_owned());
-        let finally = self.finally.then(|| "finally".to_owned());
-        calls.into_iter().chain(settings).chain(asks).chain(finally).collect()
-    }
-}
-
-/// A box around the branches of a fan-out.
-pub(super) struct FanOut<'a> {
-    /// The node that it starts from.
-    pub(super) from: &'a str,
-    /// Where it is in the file.
-    pub(super) place: LineColumn,
-    /// The fan-out.
-    pub(super) region: &'a Region,
-    /// What is inside of it.
-    pub(super) items: Vec<Item<'a>>,
-}
-
-/// From a node, or the start, to a node, or the end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Arrow<'a> {
-    /// Where it starts.
-    pub(super) from: End<'a>,
-    /// Where it leads.
-    pub(super) to: End<'a>,
-    /// What is written next to it.
-    pub(super) label: String,
-}
-
-/// One end of an arrow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum End<'a> {
-    /// The start of the workflow.
-    Start,
-    /// A node.
-    Node(&'a str),
-    /// The end of the workflow.
-    Finish,
-}
-
-impl<'a> Drawing<'a> {
-    /// What a plan looks like.
-    pub(super) fn new(plan: &'a Plan, sources: &'a Sources) -> Self {
-        let called = |(number, called)| Self::of(called, u32::try_from(number).ok(), &plan.called, sources);
-        let called = plan.called.iter().enumerate().rev().map(called).collect();
-        Self { called, ..Self::of(plan, None, &plan.called, sources) }
-    }
-
-    fn of(plan: &'a Plan, number: Option<u32>, plans: &'a [Plan], sources: &'a Sources) -> Self {
-        let file = sources.get(plan.name.span.file).path.display().to_string();
-        let (root, arrows, calls, called, order) = Default::default();
-        let mut drawing = Self { plan, number, file, root, arrows, calls, called, plans, order, sources };
-        let frame = Frame { block: &plan.root, within: None };
-        drawing.arrows_to(End::Start, &frame, &plan.root.entry);
-        drawing.root = drawing.block(&frame);
-        drawing.finally();
-        enumerate(&drawing.root, &mut drawing.order);
-        drawing
-    }
-
+impl<'a> Drawer<'a> {
     /// What runs when the run ends: one node after the other, to which nothing leads.
     fn finally(&mut self) {
         let mut before = None;
         for step in self.plan.finally.iter().flat_map(|block| &block.steps) {
             let Work::Run(Run { action, .. }) = &step.work else { continue };
             let name = step.name.as_str();
-            self.root.push(Item::Node(Node {
+            let reads = self.names(&reads(action.code()));
+            let node = Node {
                 name,
                 place: self.locate(step.span),
-                max_visits: step.max_visits,
-                map: None,
-                calls: None,
-                attempt: None,
-                reads: self.names(&reads(action.code())),
+                about: vec!["finally".to_owned()],
+                is_several: false,
+                facts: object(
+                    json!({ "max_visits": step.max_visits, "reads": reads, "writes": [], "calls": null, "attempt": null, "map": null, "asks": false, "finally": true }),
+                ),
+                reads,
                 writes: Vec::new(),
-                asks: false,
-                finally: true,
-            }));
+            };
+            self.drawing.root.push(Item::Node(node));
             let arrow = |from| Arrow { from: End::Node(from), to: End::Node(name), label: String::new() };
-            self.arrows.extend(before.map(arrow));
+            self.drawing.arrows.extend(before.map(arrow));
             before = Some(name);
         }
     }
 
-    /// Whether an arrow leads to a node that comes before the one it starts from.
-    pub(super) fn leads_back(&self, arrow: &Arrow<'_>) -> bool {
-        match (arrow.from, arrow.to) {
-            (End::Node(from), End::Node(to)) => self.order[to] <= self.order[from],
-            _ => false,
-        }
-    }
-
-    /// The path of a workflow's file.
-    pub(super) fn file_of(&self, plan: &Plan) -> String {
-        self.sources.get(plan.name.span.file).path.display().to_string()
-    }
-
     /// The line and column of a place.
-    fn locate(&self, span: Span) -> LineColumn {
-        self.sources.locate(span)
+    fn locate(&self, span: Span) -> Place {
+        let place = self.sources.locate(span);
+        Place { line: place.line, column: place.column }
     }
 
     fn names(&self, keys: &[KeyId]) -> Vec<&'a str> {
@@ -203,19 +118,34 @@ impl<'a> Drawing<'a> {
                 Action::Rust(_) | Action::Ask(_) => None,
                 Action::Call(call) => Some(call.number),
             };
-            self.calls.extend(number.and_then(|number| Some((&*step.name, u32::try_from(number).ok()?))));
+            self.drawing.calls.extend(number.and_then(|number| Some((&*step.name, u32::try_from(number).ok()?))));
             let calls = number.and_then(|number| self.plans.get(number));
+            let reads = self.names(&reads);
+            let writes = self.names(&writes);
+            let asks = matches!(action, Action::Ask(_));
+            let facts = json!({
+                "max_visits": step.max_visits,
+                "reads": reads,
+                "writes": writes,
+                "calls": calls.map(|plan| json!({ "name": plan.name.value, "file": path(plan, self.sources) })),
+                "attempt": attempt.map(limits),
+                "asks": asks,
+                "finally": false,
+                "map": map.map(|map| {
+                    let mut settings = limits(&map.policy);
+                    settings.insert("max_workers".to_owned(), map.max_workers.into());
+                    settings.insert("fail_fast".to_owned(), map.fail_fast.into());
+                    settings
+                }),
+            });
             items.push(Item::Node(Node {
                 name: &step.name,
                 place: self.locate(step.span),
-                max_visits: step.max_visits,
-                map,
-                calls,
-                attempt,
-                reads: self.names(&reads),
-                writes: self.names(&writes),
-                asks: matches!(action, Action::Ask(_)),
-                finally: false,
+                about: about(calls, map, attempt, asks),
+                is_several: map.is_some() || calls.is_some(),
+                reads,
+                writes,
+                facts: object(facts),
             }));
             self.arrows_to(End::Node(&step.name), frame, &step.next);
         }
@@ -228,17 +158,33 @@ impl<'a> Drawing<'a> {
             let frame = Frame { block: &branch.block, within: Some(Within { outer, step, region, task }) };
             items.extend(self.block(&frame));
         }
-        FanOut { from, place: self.locate(region.span), region, items }
+        let name = |task: &u32| Value::from(&*region.tasks[*task as usize].name);
+        let branch = |task: &Task| {
+            let mut branch = limits(&task.policy);
+            branch.insert("name".to_owned(), (&*task.name).into());
+            branch.insert("needs".to_owned(), task.needs.iter().map(name).collect());
+            branch.insert("when".to_owned(), task.when.as_ref().map(|when| &*when.rust.text).into());
+            branch
+        };
+        let facts = json!({
+            "join": region.join,
+            "max_workers": region.max_workers,
+            "fail_fast": region.fail_fast,
+            "branches": region.tasks.iter().map(branch).collect::<Vec<_>>(),
+        });
+        let (id, place, title, facts) = (region.id, self.locate(region.span), region_title(region), object(facts));
+        FanOut { id, from, place, title, items, facts }
     }
 
     fn arrows_to(&mut self, from: End<'a>, frame: &Frame<'a, '_>, next: &'a Next) {
         let mut ends = Vec::new();
         frame.follow(next, &Labels::default(), &mut ends);
-        let first = self.arrows.len();
+        let arrows = &mut self.drawing.arrows;
+        let first = arrows.len();
         for (to, labels) in ends {
             let arrow = Arrow { from, to, label: labels.0.join(", ") };
-            if !self.arrows[first..].contains(&arrow) {
-                self.arrows.push(arrow);
+            if !arrows[first..].contains(&arrow) {
+                arrows.push(arrow);
             }
         }
     }
@@ -259,17 +205,39 @@ fn written(output: &Output) -> Vec<KeyId> {
     }
 }
 
-/// Numbers the nodes in the order in which they are drawn.
-fn enumerate<'a>(items: &[Item<'a>], order: &mut HashMap<&'a str, usize>) {
-    for item in items {
-        match item {
-            Item::Node(node) => {
-                let next = order.len();
-                order.entry(node.name).or_insert(next);
-            }
-            Item::FanOut(fan_out) => enumerate(&fan_out.items, order),
-        }
+/// What is written below the name of a node.
+fn about(calls: Option<&Plan>, map: Option<&Map>, attempt: Option<&Policy>, asks: bool) -> Vec<String> {
+    let calls = calls.map(|plan| format!("runs {}", plan.name.value));
+    let settings = match (map, attempt) {
+        (Some(map), _) => Some(title("each item", Some(map.policy.strategy.name()), map.max_workers, map.fail_fast)),
+        (None, Some(policy)) => Some(title("by itself", Some(policy.strategy.name()), None, false)),
+        (None, None) => None,
+    };
+    let asks = asks.then(|| "asks a person".to_owned());
+    calls.into_iter().chain(settings).chain(asks).collect()
+}
+
+fn object(facts: Value) -> Facts<String, Value> {
+    match facts {
+        Value::Object(facts) => facts,
+        _ => Facts::new(),
     }
+}
+
+/// The settings of a branch or map that differ from the defaults.
+fn limits(policy: &Policy) -> Facts<String, Value> {
+    let mut limits = Facts::new();
+    let mut set = |name: &str, value: Option<Value>| {
+        limits.extend(value.map(|value| (name.to_owned(), value)));
+    };
+    set("strategy", Some(policy.strategy.name().into()));
+    set("timeout_seconds", policy.timeout.map(|timeout| timeout.as_secs_f64().into()));
+    set("timeout_total_seconds", policy.timeout_total.map(|timeout| timeout.as_secs_f64().into()));
+    set("memory_limit_bytes", policy.memory_limit.map(Into::into));
+    let retries = policy.retry.as_ref().map(|retry| retry.max_retries).filter(|retries| *retries > 0);
+    set("max_retries", retries.map(Into::into));
+    set("allow_failure", policy.allow_failure.map(Into::into));
+    limits
 }
 
 /// What is written next to an arrow: conditions, and the strategy if branches differ in it.
@@ -374,8 +342,9 @@ fn strategy(region: &Region) -> Option<Strategy> {
 }
 
 /// The title of a fan-out's box.
-pub(super) fn region_title(region: &Region) -> String {
-    let title = title("parallel", strategy(region), region.max_workers, region.fail_fast);
+fn region_title(region: &Region) -> String {
+    let strategy = strategy(region).map(Strategy::name);
+    let title = title("parallel", strategy, region.max_workers, region.fail_fast);
     match region.join {
         None => title,
         Some(1) => format!("{title}, join: first"),
@@ -383,22 +352,6 @@ pub(super) fn region_title(region: &Region) -> String {
     }
 }
 
-fn title(what: &str, strategy: Option<Strategy>, max_workers: Option<u32>, fail_fast: bool) -> String {
-    let parts = [
-        Some(what.to_owned()),
-        strategy.map(|strategy| strategy.name().to_owned()),
-        max_workers.map(|max| format!("at most {max}")),
-        fail_fast.then(|| "fail fast".to_owned()),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-/// A condition on one line, and not too long for an arrow.
 fn condition(code: &Code) -> String {
-    const LONGEST: usize = 60;
-    let line = code.rust.text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("if {}…", &line[..end]),
-        None => format!("if {line}"),
-    }
+    format!("if {}", one_line(&code.rust.text))
 }

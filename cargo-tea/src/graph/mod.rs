@@ -1,20 +1,16 @@
 //! `cargo tea graph`: a workflow as a drawing, without building it.
 //!
-//! A [`Drawing`] says what is drawn. Each format says only how. For the SVG, `layout` computes where everything goes.
+//! `drawing` says what is drawn, and `tea-graph` knows the formats.
 
-mod dot;
 mod drawing;
 mod html;
-mod json;
-mod layout;
-mod mermaid;
-mod svg;
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use self::drawing::Drawing;
+use tea_graph as graph;
+
 use crate::{Failure, file::Compiled, print};
 
 #[derive(Debug, Args)]
@@ -44,13 +40,13 @@ enum Format {
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let compiled = Compiled::read(&options.file)?;
-    let drawing = Drawing::new(compiled.plan()?, &compiled.sources);
+    let drawing = drawing::drawing(compiled.plan()?, &compiled.sources);
     let text = match options.format {
-        Format::Svg => svg::render(&drawing),
+        Format::Svg => drawing.render(graph::Format::Svg),
         Format::Html => html::render(&drawing),
-        Format::Mermaid => mermaid::render(&drawing),
-        Format::Dot => dot::render(&drawing),
-        Format::Json => json::render(&drawing),
+        Format::Mermaid => drawing.render(graph::Format::Mermaid),
+        Format::Dot => drawing.render(graph::Format::Dot),
+        Format::Json => drawing.render(graph::Format::Json),
     };
     print(&text)
 }

@@ -11,10 +11,11 @@ use clap::{
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
     value_parser,
 };
+use tea_graph::Format;
 
 #[cfg(all(unix, feature = "remote"))]
 use super::pool;
-use super::{flags::Flag, graph, questions, records};
+use super::{flags::Flag, questions, records};
 use crate::{
     plan::Plan,
     state::{Shape, Value},
@@ -26,7 +27,7 @@ pub(super) enum Action {
     /// Run the workflow.
     Run(Box<Options>),
     /// Draw it.
-    Graph(graph::Format),
+    Graph(Format),
     /// Print the completions of a shell.
     Completions(clap_complete::Shell),
     /// Look after recorded runs.
@@ -63,6 +64,8 @@ pub(super) struct Options {
     pub(super) output_on_failure: bool,
     /// `--timing`.
     pub(super) timing: Option<PathBuf>,
+    /// `--report`.
+    pub(super) report: Option<PathBuf>,
     /// `--pool`.
     #[cfg(all(unix, feature = "remote"))]
     pub(super) pool: Option<PathBuf>,
@@ -220,6 +223,7 @@ fn options(flags: &[Flag], matches: &ArgMatches) -> Options {
         fail_if_any: matches.get_flag("fail-if-any"),
         output_on_failure: matches.get_flag("output-on-failure"),
         timing: matches.get_one("timing").cloned(),
+        report: matches.get_one("report").cloned(),
         #[cfg(all(unix, feature = "remote"))]
         pool: None,
         until: matches.get_one("until").cloned(),
@@ -257,14 +261,9 @@ pub(super) fn command(plan: &'static Plan, flags: &[Flag], name: &str, help: boo
         .subcommand_negates_reqs(true)
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
-        .subcommand(
-            Command::new("graph").about("Draws the workflow on standard output").arg(
-                choice("format", graph::FORMATS)
-                    .value_name("FORMAT")
-                    .help("The language of the drawing")
-                    .help_heading("Options"),
-            ),
-        )
+        .subcommand(Command::new("graph").about("Draws the workflow on standard output").arg(
+            choice("format", FORMATS).value_name("FORMAT").help("The language of the drawing").help_heading("Options"),
+        ))
         .subcommand(
             Command::new("completions")
                 .about("Prints completions for a shell, to be put where that shell looks for them")
@@ -398,7 +397,7 @@ fn shown_default(flag: &Flag, default: fn() -> Value) -> Option<String> {
     (text.len() <= 40 && !text.contains('\n')).then_some(text)
 }
 
-fn built_in() -> [Arg; 17] {
+fn built_in() -> [Arg; 18] {
     let file = |id: &'static str| Arg::new(id).long(id).value_name("FILE").value_parser(value_parser!(PathBuf));
     let count = |id: &'static str, short| Arg::new(id).long(id).short(short).action(ArgAction::Count);
     [
@@ -436,6 +435,7 @@ fn built_in() -> [Arg; 17] {
             .default_value_if("error-format", "json", "json")
             .help("Format of what is told during the run; that of failures, if only that is given"),
         choice("error-format", STYLES).value_name("FORMAT").help("Format of failures"),
+        file("report").value_hint(ValueHint::FilePath).help("Writes a report of the run as a web page"),
         file("timing")
             .value_hint(ValueHint::FilePath)
             .help("Writes what ran when and where, as a trace for ui.perfetto.dev or chrome://tracing"),
@@ -478,6 +478,10 @@ fn setting(text: &str) -> Result<(String, String), String> {
 fn version() -> Arg {
     Arg::new("version").long("version").short('V').action(ArgAction::Version).help("Prints the version")
 }
+
+/// The languages of drawings, the default first.
+const FORMATS: &[(&str, Format)] =
+    &[("mermaid", Format::Mermaid), ("dot", Format::Dot), ("svg", Format::Svg), ("json", Format::Json)];
 
 const STYLES: &[(&str, Style)] = &[("text", Style::Text), ("json", Style::Json)];
 
@@ -565,8 +569,8 @@ mod tests {
 
     #[test]
     fn commands_need_no_inputs() {
-        assert!(matches!(parsed(&["graph"]), Ok(Action::Graph(graph::Format::Mermaid))));
-        assert!(matches!(parsed(&["graph", "--format", "dot"]), Ok(Action::Graph(graph::Format::Dot))));
+        assert!(matches!(parsed(&["graph"]), Ok(Action::Graph(Format::Mermaid))));
+        assert!(matches!(parsed(&["graph", "--format", "dot"]), Ok(Action::Graph(Format::Dot))));
         assert!(matches!(parsed(&["completions", "bash"]), Ok(Action::Completions(_))));
     }
 

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Flags that every program has; an input of the same name is moved out of their way.
-pub(super) const BUILT_IN: [&str; 18] = [
+pub(super) const BUILT_IN: [&str; 19] = [
     "input",
     "output",
     "output-on-failure",
@@ -19,6 +19,7 @@ pub(super) const BUILT_IN: [&str; 18] = [
     "verbose",
     "log-format",
     "error-format",
+    "report",
     "timing",
     "until",
     "set",

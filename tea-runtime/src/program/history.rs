@@ -8,7 +8,7 @@ use std::{
 use crate::{
     event::{Detail, Event, Listener, Scope},
     result::ParallelFlowResult,
-    words::counted,
+    words::{counted, of_all_items},
 };
 
 /// The listener that records the history.
@@ -123,13 +123,6 @@ impl Listener for Historian {
     fn wants(&self) -> Detail {
         Detail::NONE
     }
-}
-
-/// The name of a map in a workflow that is called by items, for all of them: `each/lines` for `each[3]/lines`.
-fn of_all_items(name: &str) -> String {
-    let mut parts = name.split('[');
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |name, part| name + part.split_once(']').map_or("", |(_, rest)| rest))
 }
 
 impl Known {
@@ -268,11 +261,5 @@ mod tests {
         let history = historian.history();
         assert_eq!(history.counts(), "4 branches (2 failed, 2 not done), 6 items (1 failed, 2 not done)");
         assert_eq!(history.allowed()[0], "branch `each/parse` failed 2 times (crash), which the workflow allows");
-    }
-
-    #[test]
-    fn a_map_that_runs_in_items_is_counted_once() {
-        let names = ["each", "each[3]/lines", "outer[0]/each[12]/lines", "cover/lines"].map(of_all_items);
-        assert_eq!(names, ["each", "each/lines", "outer/each/lines", "cover/lines"]);
     }
 }

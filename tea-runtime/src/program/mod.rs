@@ -6,9 +6,9 @@
 
 mod args;
 mod console;
+mod failed;
 mod file;
 mod flags;
-mod graph;
 mod history;
 mod human;
 mod input;
@@ -22,10 +22,9 @@ mod prints;
 mod progress;
 mod questions;
 mod records;
-mod report;
 mod run;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod signals;
 mod terminal;
 mod usage;
@@ -40,6 +39,7 @@ use self::{
 use crate::{
     builder::Builder,
     cancel::CancellationToken,
+    drawing::drawing,
     engine::{records::Outlook, settings::Wanted},
     error::Error,
     event::Listener,
@@ -130,7 +130,7 @@ fn command(plan: &'static Plan, args: &[OsString], launch: Launch<'_>) -> ExitCo
         Ok(Action::Runs(runs)) => runs.run(plan),
         #[cfg(all(unix, feature = "remote"))]
         Ok(Action::Pools(pools)) => pools.run(),
-        Ok(Action::Graph(format)) => print(&graph::draw(plan, format)),
+        Ok(Action::Graph(format)) => print(&drawing(plan).render(format)),
         Ok(Action::Completions(shell)) => print(&args::completions(plan, &flags, args, shell)),
         Err(error) if error.use_stderr() && args::wants_json_errors(args) => {
             usage::refuse(&Console::plain(), Style::Json, &error.render().to_string())

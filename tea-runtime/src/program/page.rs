@@ -1,30 +1,14 @@
 //! Text in the layout of rustc's errors: a headline, a location, and notes.
 
-use std::{borrow::Cow, fmt::Write};
+use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
+
+pub(super) use crate::words::plain;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const MARGIN: Style = AnsiColor::BrightBlue.on_default().bold();
 const BOLD: Style = Style::new().bold();
-
-/// User text with control characters escaped as in Rust. A message may contain anything, and must not move the cursor,
-/// color the text after it, or turn the direction in which it is read.
-pub(super) fn plain(text: &str) -> Cow<'_, str> {
-    let is_harmless = |character: char| match character {
-        '\n' | '\t' => true,
-        // What changes the direction of text, and what some terminals take for the end of a line.
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => false,
-        _ => !character.is_control(),
-    };
-    if text.chars().all(is_harmless) {
-        return text.into();
-    }
-    let escaped = |character: char| {
-        if is_harmless(character) { character.to_string() } else { character.escape_default().to_string() }
-    };
-    text.chars().map(escaped).collect::<String>().into()
-}
 
 /// Lines with colors, for [`Console::print`](super::console::Console::print).
 #[derive(Debug, Default)]

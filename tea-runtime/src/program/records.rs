@@ -10,11 +10,12 @@ use std::{
 
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 
-use super::{args::Style, console::Console, human, output::Stdout, usage};
+use super::{args::Style, console::Console, file::Target, human, output::Stdout, usage};
 use crate::{
-    engine::records::{Delivery, Outlook, Prospect, Session, Which, contents, workflow},
+    engine::records::{Content, Delivery, Outlook, Prospect, Session, Which, contents, workflow},
     plan::{Checkpoint, Plan},
-    store::{CacheFolder, Folder, Kind, RunFolder, Status, StoreError},
+    report::{Ending, Recorded, State, of_records},
+    store::{CacheFolder, Folder, Kind, Manifest, RunFolder, Status, StoreError},
     words::{bytes, counted},
 };
 
@@ -59,7 +60,7 @@ pub(super) struct Runs {
 #[derive(Debug)]
 enum What {
     List,
-    Show(String),
+    Show(String, Option<PathBuf>),
     Remove(Vec<String>),
     Verify(String),
     Collect,
@@ -141,7 +142,16 @@ pub(super) fn command() -> Command {
         .about("Lists and manages recorded runs")
         .disable_help_subcommand(true)
         .arg(state_dir().global(true))
-        .subcommand(Command::new("show").about("Shows what is known about a run").arg(run()))
+        .subcommand(
+            Command::new("show").about("Shows what is known about a run").arg(run()).arg(
+                Arg::new("report")
+                    .long("report")
+                    .value_name("FILE")
+                    .value_parser(value_parser!(PathBuf))
+                    .value_hint(ValueHint::FilePath)
+                    .help("Also writes it as a web page"),
+            ),
+        )
         .subcommand(Command::new("rm").about("Removes runs").arg(run().num_args(1..)))
         .subcommand(Command::new("verify").about("Reads everything that a run recorded, and reports damage").arg(run()))
         .subcommand(
@@ -154,7 +164,7 @@ pub(super) fn command() -> Command {
 pub(super) fn runs(matches: &ArgMatches) -> Runs {
     let run = |matches: &ArgMatches| matches.get_one::<String>("run").cloned().unwrap_or_default();
     let (of, what) = match matches.subcommand() {
-        Some(("show", of)) => (of, What::Show(run(of))),
+        Some(("show", of)) => (of, What::Show(run(of), of.get_one("report").cloned())),
         Some(("rm", of)) => (of, What::Remove(of.get_many("run").into_iter().flatten().cloned().collect())),
         Some(("verify", of)) => (of, What::Verify(run(of))),
         Some((_, of)) => (of, What::Collect),
@@ -256,7 +266,7 @@ fn collect<'a>(of: &'a [Prospect], node: Option<&str>, depth: usize, lines: &mut
 
 impl Runs {
     /// Carries it out.
-    pub(super) fn run(&self, plan: &Plan) -> ExitCode {
+    pub(super) fn run(&self, plan: &'static Plan) -> ExitCode {
         let console = Console::plain();
         let refused = |error: &dyn std::fmt::Display| usage::refuse(&console, Style::Text, &error.to_string());
         let (text, well) = match self.text(plan) {
@@ -271,7 +281,7 @@ impl Runs {
     }
 
     /// The text to print, and whether everything is in order.
-    fn text(&self, plan: &Plan) -> Result<(String, bool), StoreError> {
+    fn text(&self, plan: &'static Plan) -> Result<(String, bool), StoreError> {
         if self.what.is_list() && !self.state_dir.exists() {
             return Ok((format!("no runs in `{}`\n", self.state_dir.display()), true));
         }
@@ -294,7 +304,7 @@ impl Runs {
                         .expect("a string takes everything");
                 }
             }
-            What::Show(name) => {
+            What::Show(name, report) => {
                 let run = store.run(name)?;
                 let (of, found) = (run.manifest()?, run.verify(&store)?);
                 line(format!("run       {name}"));
@@ -309,6 +319,10 @@ impl Runs {
                 line(format!("records   {}", counts(&found.counts)));
                 line(format!("size      {}, without large values", bytes(run.size())));
                 let contents = contents(store, run)?;
+                if let Some(path) = report {
+                    write_report(plan, name, &of, &contents, path)?;
+                    line(format!("report    {}", path.display()));
+                }
                 let width = contents.iter().map(|of| 2 * of.depth + of.name.chars().count()).max().unwrap_or_default();
                 for of in contents {
                     let (indent, name) = (2 * of.depth, of.name.as_str());
@@ -346,6 +360,37 @@ impl Runs {
         }
         Ok((text, well))
     }
+}
+
+/// Writes the report of a run from what it recorded.
+fn write_report(
+    plan: &'static Plan,
+    name: &str,
+    of: &Manifest,
+    contents: &[Content],
+    path: &Path,
+) -> Result<(), StoreError> {
+    let (state, message) = match &of.status {
+        Status::Unfinished => (State::Unfinished, None),
+        Status::Cancelled => (State::Cancelled, None),
+        Status::Stopped => (State::Stopped, None),
+        Status::Waiting => (State::Waiting, None),
+        Status::Failed(message) => (State::Failed, Some(message.clone())),
+        Status::Done => (State::Succeeded, None),
+    };
+    let command = Some(of.arguments.join(" "));
+    let ending = Ending { state, message, error: None, run: Some(name), command, inputs: &[] };
+    let recorded = contents.iter().map(|content| Recorded {
+        name: content.name.clone(),
+        done: content.tally.done,
+        items: content.tally.items,
+        failed_items: content.tally.failed_items,
+        branches: content.tally.branches.clone(),
+        failures: content.tally.failures.clone(),
+    });
+    let page = of_records(plan, of.began, &ending, recorded);
+    let written = Target::new(path).and_then(|target| target.write(page.as_bytes(), &Stdout::take()?));
+    written.map_err(|error| StoreError::new(format!("cannot write `--report {}`: {error}", path.display())))
 }
 
 impl What {

@@ -12,6 +12,7 @@ use super::{
     Asked, Launch, Launched,
     args::{Options, Style, When},
     console::{self, Console},
+    failed::{Failed, FailedRun},
     file::Target,
     flags::Flag,
     history::{Historian, History},
@@ -20,18 +21,17 @@ use super::{
     print,
     progress::Progress,
     questions::{Person, WAITS, Waits},
-    records,
-    report::{Failed, Report},
-    signals, usage,
+    records, signals, usage,
 };
 use crate::{
     cancel::CancellationToken,
-    engine::settings::Wanted,
+    engine::{records::Outlook, settings::Wanted},
     error::Error,
     event::{Listener, timing::Timing, tracing::Tracing},
     panic::guard,
     plan::Plan,
     question::{Answers, Asker, Question},
+    report::{self, Ending, Given, State},
     state::{Value, View},
 };
 
@@ -80,6 +80,9 @@ struct Prepared {
     inputs: Vec<(u32, Value)>,
     output: Target,
     timing: Option<Target>,
+    report: Option<Target>,
+    /// What the report tells of the inputs.
+    given: Vec<Given>,
     stdout: Stdout,
     #[cfg(unix)]
     prints: Option<Prints>,
@@ -96,10 +99,16 @@ fn prepare(plan: &'static Plan, flags: &[Flag], options: &Options, console: &Con
     let inputs = input::values(plan, flags, options).map_err(|bad| usage::refuse_inputs(console, style, plan, &bad))?;
     let output = target("output", &options.output)?.unwrap_or_else(Target::standard_output);
     let timing = target("timing", &options.timing)?;
-    if timing.as_ref() == Some(&output) {
-        let message = "`--timing` and the final state would be written to the same place: give them different ones";
-        return Err(usage::refuse(console, style, message));
+    let report = target("report", &options.report)?;
+    let places = [("the final state", Some(&output)), ("`--timing`", timing.as_ref()), ("`--report`", report.as_ref())];
+    for (at, (what, place)) in places.iter().enumerate() {
+        if let Some((other, _)) = places[..at].iter().find(|(_, other)| other.is_some() && other == place) {
+            let message = format!("{what} and {other} would be written to the same place: give them different ones");
+            return Err(usage::refuse(console, style, &message));
+        }
     }
+    let resumes = options.records.as_ref().is_some_and(records::Asked::resumes);
+    let given = report.as_ref().map(|_| report::given(plan, &inputs, resumes)).unwrap_or_default();
     let stdout = Stdout::take()
         .map_err(|error| usage::refuse(console, style, &format!("cannot take standard output: {error}")))?;
     #[cfg(unix)]
@@ -109,6 +118,8 @@ fn prepare(plan: &'static Plan, flags: &[Flag], options: &Options, console: &Con
         inputs,
         output,
         timing,
+        report,
+        given,
         stdout,
         #[cfg(unix)]
         prints,
@@ -128,10 +139,12 @@ impl Prepared {
         };
         let historian = Arc::new(Historian::default());
         let timing = self.timing.as_ref().map(|_| Arc::new(Timing::new()));
+        let report = self.report.as_ref().map(|_| Arc::new(report::Report::new(plan)));
         let progress = shows_progress(options).then(|| Progress::start(console.clone(), shows_bars(options)));
         let mut listeners: Vec<Arc<dyn Listener>> =
             vec![historian.clone(), Arc::new(Tracing::new()), Arc::new(interrupt.clone())];
         listeners.extend(timing.clone().map(|timing| timing as Arc<dyn Listener>));
+        listeners.extend(report.clone().map(|report| report as Arc<dyn Listener>));
         let progress = progress.map(|(progress, watcher)| {
             listeners.push(Arc::new(watcher));
             progress
@@ -163,22 +176,11 @@ impl Prepared {
             (Some(target), Some(timing)) => write_timing(target, timing, &self.stdout, console, options.error_format),
             _ => true,
         };
+        let told =
+            |report: Arc<report::Report>| self.write_report(&report, &outcome, interrupt.signal(), options, console);
+        let traced = report.is_none_or(told) && traced;
         match outcome {
-            Ok(Launched::Outlook(outlook)) => {
-                let node = options.records.as_ref().and_then(|records| records.explain.as_deref());
-                let text = match records::told(&outlook, node) {
-                    Ok(text) => text,
-                    Err(message) => return usage::refuse(console, options.error_format, &message),
-                };
-                match self.stdout.write(text.as_bytes()) {
-                    Ok(()) => ExitCode::SUCCESS,
-                    Err(error) => {
-                        let message = format!("cannot write to standard output: {error}");
-                        usage::complain(console, options.error_format, &message);
-                        ExitCode::FAILURE
-                    }
-                }
-            }
+            Ok(Launched::Outlook(outlook)) => self.explain(&outlook, options, console),
             Ok(Launched::Settings(_)) => unreachable!("they are not explained here"),
             Ok(Launched::Ran(view)) => {
                 if self.output.is_standard_output() {
@@ -199,16 +201,14 @@ impl Prepared {
                 if let (true, Some(view)) = (options.output_on_failure, error.state()) {
                     self.write(plan, view, options, console);
                 }
-                let way_on = |more: &str| way_on(error.run(), options, more);
-                let waits = Waits { plan, questions: error.questions(), run: error.run(), way_on: &way_on };
-                console.print(&waits.render(options.error_format));
+                tell_questions(plan, &error, options, console);
                 ExitCode::from(WAITS)
             }
             Err(error) => {
                 if let (true, Some(view)) = (options.output_on_failure, error.state()) {
                     self.write(plan, view, options, console);
                 }
-                let report = Report {
+                let failed = FailedRun {
                     plan,
                     done: history.done(error.finished()),
                     failures: error.told().iter().map(Failed::of).collect(),
@@ -218,7 +218,7 @@ impl Prepared {
                     way_on: way_on(error.run(), options, ""),
                     run: error.run(),
                 };
-                console.print(&report.render(options.error_format));
+                console.print(&failed.render(options.error_format));
                 interrupt.signal().map_or(ExitCode::FAILURE, |signal| signals::exit_status(signal).into())
             }
         }
@@ -236,6 +236,13 @@ fn tell_stop(plan: &Plan, error: &Error, elapsed: Duration, options: &Options) {
         elapsed_seconds = elapsed.as_secs_f64(),
         "{name}: stopped after `{last}` in {after}{resume}"
     );
+}
+
+/// What the run asks, and how to answer.
+fn tell_questions(plan: &Plan, error: &Error, options: &Options, console: &Console) {
+    let way_on = |more: &str| way_on(error.run(), options, more);
+    let waits = Waits { plan, questions: error.questions(), run: error.run(), way_on: &way_on };
+    console.print(&waits.render(options.error_format));
 }
 
 /// Who answers the questions of the run.
@@ -296,6 +303,48 @@ impl Prepared {
             tracing::info!(target: log::SUMMARY, "to write the output: {resume}");
         }
         if written && !refused && dropped.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    /// Prints what the run would do.
+    fn explain(&self, outlook: &Outlook, options: &Options, console: &Console) -> ExitCode {
+        let node = options.records.as_ref().and_then(|records| records.explain.as_deref());
+        let text = match records::told(outlook, node) {
+            Ok(text) => text,
+            Err(message) => return usage::refuse(console, options.error_format, &message),
+        };
+        match self.stdout.write(text.as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                let message = format!("cannot write to standard output: {error}");
+                usage::complain(console, options.error_format, &message);
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    /// Writes the report of a run, unless nothing ran.
+    fn write_report(
+        &self,
+        report: &report::Report,
+        outcome: &Result<Launched, Error>,
+        signal: Option<i32>,
+        options: &Options,
+        console: &Console,
+    ) -> bool {
+        let error = match outcome {
+            Ok(Launched::Ran(_)) => None,
+            Err(error) if !error.is_input() => Some(error),
+            _ => return true,
+        };
+        let Some(target) = &self.report else { return true };
+        let mut ending = Ending::of(error, &self.given);
+        if let Some(signal) = signal.filter(|_| matches!(ending.state, State::Failed | State::Cancelled)) {
+            ending.state = State::Cancelled;
+            ending.message = Some(format!("interrupted by {}", human::signal_name(signal).unwrap_or("a signal")));
+        }
+        let written = target.write(report.page(&ending).as_bytes(), &self.stdout);
+        let complain = |error| format!("cannot write `--report {}`: {error}", target.path().display());
+        written.map_err(|error| usage::complain(console, options.error_format, &complain(error))).is_ok()
     }
 
     /// Writes the final state to its target, and reports what is missing in it.

@@ -51,7 +51,7 @@ const fn input(name: &'static str, kind: &'static Kind, description: &'static st
 }
 
 /// `read-qc`: a fan-out with both strategies that contains another one, a loop, a condition, and a map.
-pub(super) static READ_QC: Plan = Plan {
+pub(crate) static READ_QC: Plan = Plan {
     name: "read-qc",
     description: "Quality control of reads",
     file: "src/flow.yaml",
@@ -164,7 +164,7 @@ static EACH: Map = Map {
 };
 
 /// A dataflow file: `a` and `b`, then `c` after both, then `d`.
-pub(super) static DIAMOND: Plan = Plan {
+pub(crate) static DIAMOND: Plan = Plan {
     name: "diamond",
     description: "",
     file: "flow.yaml",

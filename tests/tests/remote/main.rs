@@ -5,6 +5,7 @@ mod leases;
 mod lost;
 mod network;
 mod partition;
+mod report;
 mod rows;
 mod same;
 mod setting;

@@ -67,9 +67,9 @@ impl Flags {
 
 impl About<'_> {
     /// The result of the branch, which this task was.
-    fn result(self, task: &'static Task) -> ParallelFlowResult {
+    fn result(self, branch: Cow<'static, str>) -> ParallelFlowResult {
         ParallelFlowResult {
-            branch: task.name.into(),
+            branch,
             label: self.label.into_owned(),
             success: self.flags.has(Flags::SUCCESS),
             skipped: self.flags.has(Flags::SKIPPED),
@@ -123,7 +123,7 @@ impl Records {
         let name = |(key, span): (u32, Span)| (key, Name::of_value(span.hash(), file_of(files, key)));
         let names = record.values().map(name).collect();
         let goes_to = about.goes_to.to_vec();
-        Some(BranchRecord { values, names, goes_to, result: about.result(task) })
+        Some(BranchRecord { values, names, goes_to, result: about.result(task.name.into()) })
     }
 
     /// Records that a branch has ended. Returns the names of what it wrote.
@@ -187,10 +187,10 @@ impl Records {
     }
 }
 
-/// The failure of a branch, according to what its record says about it.
+/// The result of a branch with this name, according to what its record says about it.
 #[cfg(feature = "cli")]
-pub(super) fn failure(about: &[u8]) -> Option<Box<Failure>> {
-    postcard::from_bytes::<About<'_>>(about).ok()?.error.into_owned()
+pub(super) fn result(about: &[u8], name: String) -> Option<ParallelFlowResult> {
+    Some(postcard::from_bytes::<About<'_>>(about).ok()?.result(name.into()))
 }
 
 /// Names for what a branch may have written, about which nothing is known.

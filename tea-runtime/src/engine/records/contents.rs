@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::branch;
+use super::{branch, items};
 use crate::{
-    failure::Failure,
     position::Position,
+    result::ParallelFlowResult,
     store::{Folder, Kind, Recorder, RunFolder, StoreError},
     words::counted,
 };
@@ -16,17 +16,23 @@ pub(crate) struct Content {
     /// How many branches it is in.
     pub(crate) depth: usize,
     pub(crate) name: String,
-    tally: Tally,
+    pub(crate) tally: Tally,
 }
 
+/// So many results are kept of what is in one place.
+const MOST_RESULTS: usize = 1000;
+
+/// What there are records of.
 #[derive(Debug, Default)]
-struct Tally {
+pub(crate) struct Tally {
     /// The number of times that it was done: more than one in a loop.
-    done: u64,
-    items: u64,
-    failed_items: u64,
-    /// The last failure that the workflow allows.
-    failure: Option<Box<Failure>>,
+    pub(crate) done: u64,
+    pub(crate) items: u64,
+    pub(crate) failed_items: u64,
+    /// The results of a branch.
+    pub(crate) branches: Vec<ParallelFlowResult>,
+    /// Those of items that failed, which the workflow allows, by their indexes.
+    pub(crate) failures: Vec<(u64, ParallelFlowResult)>,
 }
 
 /// What a run has recorded.
@@ -43,8 +49,8 @@ pub(crate) fn contents(store: Folder, run: RunFolder) -> Result<Vec<Content>, St
         };
         let tally = tallies.entry(position.path()).or_default();
         tally.done += 1;
-        if kind == Kind::Branch {
-            tally.failure = branch::failure(log.read(found)?.about()).or(tally.failure.take());
+        if kind == Kind::Branch && tally.branches.len() < MOST_RESULTS {
+            tally.branches.extend(branch::result(log.read(found)?.about(), String::new()));
         }
     }
     for (kind, key, count) in log.item_counts() {
@@ -54,6 +60,10 @@ pub(crate) fn contents(store: Folder, run: RunFolder) -> Result<Vec<Content>, St
         let tally = tallies.entry(position.path()).or_default();
         let all = if kind == Kind::ItemFailed { &mut tally.failed_items } else { &mut tally.items };
         *all += count;
+        let room = MOST_RESULTS.saturating_sub(tally.failures.len());
+        for done in log.items(Kind::ItemFailed, key).iter().filter(|_| kind == Kind::ItemFailed).take(room) {
+            tally.failures.extend(items::failure(log.read(done.found)?.about()).map(|failure| (done.first, failure)));
+        }
     }
     let content = |(path, name): (Vec<u64>, String)| {
         let (depth, tally) = ((path.len() - 1) / 2, tallies.remove(&path).unwrap_or_default());
@@ -64,7 +74,8 @@ pub(crate) fn contents(store: Folder, run: RunFolder) -> Result<Vec<Content>, St
 
 impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally { done, items, failed_items, failure } = &self.tally;
+        let Tally { done, items, failed_items, branches, .. } = &self.tally;
+        let failure = branches.iter().rev().find_map(|result| result.error.as_ref());
         let mut words = vec![match (done, items + failed_items) {
             (0, 0) => "not done".to_owned(),
             (0, _) => "not finished".to_owned(),

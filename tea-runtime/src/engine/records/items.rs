@@ -206,7 +206,13 @@ impl ItemRecords {
     }
 }
 
-/// The hash of the so-manieth item in a record.
+/// The result of an item that failed, according to what its record says about it.
+#[cfg(feature = "cli")]
+pub(super) fn failure(about: &[u8]) -> Option<ParallelFlowResult> {
+    postcard::from_bytes::<(Option<u64>, ParallelFlowResult)>(about).ok().map(|(_, result)| result)
+}
+
+/// The hash of the item at this place in a record.
 fn recorded_hash(kind: Kind, record: &Record, at: usize) -> Option<u64> {
     if kind == Kind::ItemFailed {
         let (hash, _): (Option<u64>, ParallelFlowResult) = postcard::from_bytes(record.about()).ok()?;

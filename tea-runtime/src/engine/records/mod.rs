@@ -41,7 +41,7 @@ pub(super) use self::{
 };
 #[cfg(feature = "cli")]
 pub(crate) use self::{
-    contents::contents,
+    contents::{Content, contents},
     session::{Delivery, Which, workflow},
 };
 pub(crate) use self::{

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::{Drawing, End, Item, region_title};
+use super::{Drawing, End, Item};
 
-pub(super) fn render(drawing: &Drawing) -> String {
+pub(super) fn render(drawing: &Drawing<'_>) -> String {
     let mut page = Page { text: String::new(), boxes: 0 };
     page.line(0, &format!("digraph {} {{", quoted(drawing.name)));
     page.line(1, "node [shape=box, style=rounded, fontname=\"Helvetica\"];");
@@ -33,7 +33,7 @@ struct Page {
 }
 
 impl Page {
-    fn drawing(&mut self, depth: usize, drawing: &Drawing) {
+    fn drawing(&mut self, depth: usize, drawing: &Drawing<'_>) {
         let id = |end| id(drawing.number, end);
         let terminal = |end, name: &str| match drawing.number {
             None => format!("{} [shape=oval];", id(end)),
@@ -52,20 +52,20 @@ impl Page {
         }
     }
 
-    fn items(&mut self, depth: usize, items: &[Item], workflow: Option<u32>) {
+    fn items(&mut self, depth: usize, items: &[Item<'_>], workflow: Option<u32>) {
         for item in items {
             match item {
                 Item::Node(node) => {
                     let id = id(workflow, End::Node(node.name));
-                    let lines = [&[node.name.to_owned()], &node.about()[..]].concat();
-                    let double = if node.map.is_some() || node.calls.is_some() { ", peripheries=2" } else { "" };
+                    let lines = [&[node.name.to_owned()], &node.about[..]].concat();
+                    let double = if node.is_several { ", peripheries=2" } else { "" };
                     let looks = format!("label={}{double}", quoted(&lines.join("\n")));
                     self.line(depth, &format!("{id} [{looks}];"));
                 }
                 Item::FanOut(fan_out) => {
                     self.boxes += 1;
                     self.line(depth, &format!("subgraph cluster_{} {{", self.boxes));
-                    self.line(depth + 1, &format!("label={};", quoted(&region_title(fan_out.region))));
+                    self.line(depth + 1, &format!("label={};", quoted(&fan_out.title)));
                     self.line(depth + 1, "style=\"rounded,dashed\"; fontname=\"Helvetica\"; fontsize=10;");
                     self.items(depth + 1, &fan_out.items, workflow);
                     self.line(depth, "}");
@@ -81,7 +81,7 @@ impl Page {
 
 /// Ids of nodes have a letter in front, so that no name can be that of the start or end, or that of a node of another
 /// workflow.
-fn id(workflow: Option<u32>, end: End) -> String {
+fn id(workflow: Option<u32>, end: End<'_>) -> String {
     match (workflow, end) {
         (None, End::Start) => "start".to_owned(),
         (None, End::Finish) => "end".to_owned(),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Report;
+use super::FailedRun;
 use crate::{
     failure::{ExitStatus, Failure, FailureKind},
     plan::Place,
@@ -81,7 +81,7 @@ impl<'a> From<&'a Failure> for Cause<'a> {
     }
 }
 
-pub(super) fn render(report: &Report<'_>) -> String {
+pub(super) fn render(report: &FailedRun<'_>) -> String {
     let failures = report.failures.iter().map(|failed| Entry {
         branch: &failed.branch,
         label: failed.label,

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt::Write};
 
-use super::{Drawing, End, Item, region_title};
+use super::{Drawing, End, Item};
 
 /// Words that cannot be the id of a node.
 const RESERVED: [&str; 16] = [
@@ -24,22 +24,22 @@ const RESERVED: [&str; 16] = [
     "interpolate",
 ];
 
-pub(super) fn render(drawing: &Drawing) -> String {
+pub(super) fn render(drawing: &Drawing<'_>) -> String {
     let mut page = Page { text: String::from("flowchart TD\n"), prefix: String::new(), ids: HashMap::new(), boxes: 0 };
     page.drawing(1, drawing);
     page.text
 }
 
-struct Page {
+struct Page<'a> {
     text: String,
     /// In front of the ids of a called workflow.
     prefix: String,
-    ids: HashMap<&'static str, String>,
+    ids: HashMap<&'a str, String>,
     boxes: usize,
 }
 
-impl Page {
-    fn drawing(&mut self, depth: usize, drawing: &Drawing) {
+impl<'a> Page<'a> {
+    fn drawing(&mut self, depth: usize, drawing: &Drawing<'a>) {
         let (start, finish) = (self.id(End::Start), self.id(End::Finish));
         self.line(depth, &format!("{start}([start])"));
         self.items(depth, &drawing.root);
@@ -59,7 +59,7 @@ impl Page {
     }
 
     /// A workflow that nodes call, as a box of its own.
-    fn called(&mut self, depth: usize, drawing: &Drawing) {
+    fn called(&mut self, depth: usize, drawing: &Drawing<'a>) {
         let id = drawing.number.map_or_else(String::new, |number| format!("workflow_{number}"));
         self.line(depth, &format!("subgraph {id}[{}]", quoted(drawing.name)));
         let outer = (std::mem::replace(&mut self.prefix, format!("{id}_")), std::mem::take(&mut self.ids));
@@ -68,23 +68,19 @@ impl Page {
         self.line(depth, "end");
     }
 
-    fn items(&mut self, depth: usize, items: &[Item]) {
+    fn items(&mut self, depth: usize, items: &[Item<'a>]) {
         for item in items {
             match item {
                 Item::Node(node) => {
                     let id = self.id(End::Node(node.name));
-                    let lines = [&[node.name.to_owned()], &node.about()[..]].concat();
+                    let lines = [&[node.name.to_owned()], &node.about[..]].concat();
                     let text = quoted(&lines.join("\n"));
-                    let line = if node.map.is_some() || node.calls.is_some() {
-                        format!("{id}[[{text}]]")
-                    } else {
-                        format!("{id}[{text}]")
-                    };
+                    let line = if node.is_several { format!("{id}[[{text}]]") } else { format!("{id}[{text}]") };
                     self.line(depth, &line);
                 }
                 Item::FanOut(fan_out) => {
                     self.boxes += 1;
-                    let line = format!("subgraph box{}[{}]", self.boxes, quoted(&region_title(fan_out.region)));
+                    let line = format!("subgraph box{}[{}]", self.boxes, quoted(&fan_out.title));
                     self.line(depth, &line);
                     self.items(depth + 1, &fan_out.items);
                     self.line(depth, "end");
@@ -94,7 +90,7 @@ impl Page {
     }
 
     /// The name, where Mermaid can take it.
-    fn id(&mut self, end: End) -> String {
+    fn id(&mut self, end: End<'a>) -> String {
         let name = match end {
             End::Start => return format!("{}start", self.prefix),
             End::Finish => return format!("{}finish", self.prefix),

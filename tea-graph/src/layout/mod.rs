@@ -16,7 +16,7 @@ use self::{
     geometry::{around, turned},
     order::{Neighbors, mean, number},
 };
-use super::drawing::{Drawing, End, FanOut, Item, Node, region_title};
+use super::{Drawing, End, FanOut, Item, Node};
 
 /// Width of a character.
 const CHARACTER: f64 = 7.3;
@@ -420,7 +420,7 @@ fn terminal<'d, 'a>(kind: Kind<'d, 'a>) -> Vertex<'d, 'a> {
 }
 
 fn node_vertex<'d, 'a>(node: &'d Node<'a>) -> Vertex<'d, 'a> {
-    let about = node.about().join(", ");
+    let about = node.about.join(", ");
     let second = (!about.is_empty()).then(|| text_width(&about) * 0.85);
     let width = text_width(node.name).max(second.unwrap_or(0.0)) + 24.0;
     let height = LINE + 15.0 + second.map_or(0.0, |_| LINE);
@@ -428,7 +428,7 @@ fn node_vertex<'d, 'a>(node: &'d Node<'a>) -> Vertex<'d, 'a> {
 }
 
 fn box_vertex<'d, 'a>(fan_out: &'d FanOut<'a>, level: Level<'d, 'a>) -> Vertex<'d, 'a> {
-    let width = level.width.max(text_width(&region_title(fan_out.region)) * 0.85) + 2.0 * PADDING;
+    let width = level.width.max(text_width(&fan_out.title) * 0.85) + 2.0 * PADDING;
     let height = level.height + 2.0 * PADDING + TITLE;
     Vertex { kind: Kind::Box(fan_out, level), width, height, layer: 0, x: 0.0, top: 0.0 }
 }

@@ -9,7 +9,7 @@ use super::{args::Style, history::History};
 use crate::{error::BranchFailure, failure::Failure, plan::Plan};
 
 /// A failed run.
-pub(super) struct Report<'a> {
+pub(super) struct FailedRun<'a> {
     /// Its plan.
     pub(super) plan: &'a Plan,
     /// The failures, in declared order.
@@ -73,7 +73,7 @@ impl<'a> Failed<'a> {
     }
 }
 
-impl Report<'_> {
+impl FailedRun<'_> {
     /// The report for people, with colors, or for programs, on one line.
     pub(super) fn render(&self, style: Style) -> String {
         match style {
@@ -138,7 +138,7 @@ mod tests {
         }
     }
 
-    fn text(report: &Report<'_>) -> String {
+    fn text(report: &FailedRun<'_>) -> String {
         anstream::adapter::strip_str(&report.render(Style::Text)).to_string()
     }
 
@@ -148,7 +148,7 @@ mod tests {
         let timeout = Failure::new(FailureKind::Timeout, "ran over its `timeout` of 30s");
         let cancelled = Failure::new(FailureKind::Cancelled, "cancelled");
         let earlier = [timeout];
-        let report = Report {
+        let report = FailedRun {
             plan: &READ_QC,
             failures: vec![
                 Failed {
@@ -201,7 +201,7 @@ error: `read-qc` failed after 1 min 15 s
     #[test]
     fn an_interrupted_run_says_by_what() {
         let cancelled = Failure::new(FailureKind::Cancelled, "cancelled");
-        let report = Report {
+        let report = FailedRun {
             plan: &READ_QC,
             failures: vec![failed("", &cancelled)],
             done: Vec::new(),
@@ -221,7 +221,7 @@ error: `read-qc` failed after 1 min 15 s
     #[test]
     fn many_failures_are_counted() {
         let error = Failure::new(FailureKind::Error, "no");
-        let report = Report {
+        let report = FailedRun {
             plan: &READ_QC,
             failures: (0..40).map(|_| failed("gc", &error)).collect(),
             done: Vec::new(),
@@ -241,7 +241,7 @@ error: `read-qc` failed after 1 min 15 s
         let error = Failure::new(FailureKind::Error, "no");
         let map = MapHistory { done: 5000, failed: 3000, ..MapHistory::default() };
         let history = History { maps: [("each".to_owned(), map)].into(), ..History::default() };
-        let report = Report {
+        let report = FailedRun {
             plan: &READ_QC,
             failures: (0..1000).map(|_| failed("each[1]", &error)).collect(),
             done: Vec::new(),
@@ -264,7 +264,7 @@ error: `read-qc` failed after 1 min 15 s
     fn json_is_one_line_with_the_same_facts() {
         let (crash, history) = (crash(), history());
         let earlier = [error()];
-        let report = Report {
+        let report = FailedRun {
             plan: &READ_QC,
             failures: vec![Failed { attempts: 2, earlier: &earlier, pid: Some(4242), ..failed("count", &crash) }],
             done: history.done.clone(),

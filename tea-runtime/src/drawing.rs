@@ -1,13 +1,7 @@
-//! `graph`: the workflow as a drawing.
-//!
-//! A [`Drawing`] is made once from the plan and says what is drawn; each format says only how. Arrows go from node to
-//! node as the workflow file has them: a fan-out is a box around its branches, not a node of its own.
+//! The drawing of a plan of the runtime.
 
-mod dot;
-mod json;
-mod mermaid;
-
-use std::collections::HashMap;
+use serde_json::{Map as Facts, Value, json};
+use tea_graph::{Arrow, Drawing, End, FanOut, Item, Node, one_line, title};
 
 use crate::{
     plan::{Block, Map, Next, Place, Plan, Region, Subworkflow, Target, Task, Work},
@@ -15,158 +9,71 @@ use crate::{
     state::KeySpec,
 };
 
-/// The language of a drawing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
-    Mermaid,
-    Dot,
-    Json,
+/// What a plan looks like.
+pub(crate) fn drawing(plan: &'static Plan) -> Drawing<'static> {
+    let called = |called: &&'static Subworkflow| {
+        let (keys, blocks) = (called.keys, (called.root, &[][..]));
+        of(Drawing::new(called.name, called.file.to_owned(), Some(called.id)), keys, blocks)
+    };
+    let called = plan.workflows.iter().rev().map(called).collect();
+    let mut drawing = Drawing::new(plan.name, plan.file.to_owned(), None);
+    drawing.description = Some(plan.description);
+    let mut drawing = of(drawing, plan.keys, (plan.root, plan.finally));
+    drawing.called = called;
+    drawing
 }
 
-/// The formats by name, the default first.
-pub(super) const FORMATS: &[(&str, Format)] =
-    &[("mermaid", Format::Mermaid), ("dot", Format::Dot), ("json", Format::Json)];
-
-/// Draws the workflow.
-pub(super) fn draw(plan: &'static Plan, format: Format) -> String {
-    let drawing = Drawing::of(plan);
-    match format {
-        Format::Mermaid => mermaid::render(&drawing),
-        Format::Dot => dot::render(&drawing),
-        Format::Json => json::render(&drawing, plan.description),
-    }
+fn of(
+    mut drawing: Drawing<'static>,
+    keys: &[KeySpec],
+    (block, finally): (&'static Block, &'static [&'static Block]),
+) -> Drawing<'static> {
+    drawing.keys = keys.iter().map(key).collect();
+    let mut drawer = Drawer { drawing };
+    let frame = Frame { block, within: None };
+    drawer.arrows_to(End::Start, &frame, &block.entry);
+    drawer.drawing.root = drawer.block(&frame);
+    drawer.finally(finally);
+    drawer.drawing.in_order()
 }
 
-/// What is drawn.
-struct Drawing {
-    name: &'static str,
-    file: &'static str,
-    keys: &'static [KeySpec],
-    /// The number of the workflow, if others call it.
-    number: Option<u32>,
-    root: Vec<Item>,
-    arrows: Vec<Arrow>,
-    /// The numbers of the workflows that its nodes call, with the nodes.
-    calls: Vec<(&'static str, u32)>,
-    order: HashMap<&'static str, usize>,
-    /// The workflows that are called, each before those that it calls itself.
-    called: Vec<Drawing>,
+fn key(key: &KeySpec) -> Value {
+    json!({
+        "name": key.name,
+        "type": key.kind.name,
+        "input": key.input,
+        "output": key.output,
+        "secret": key.secret,
+        "transient": key.transient,
+        "optional": key.optional,
+        "reduce": key.reduce.is_some(),
+        "description": key.description,
+    })
 }
 
-/// What stands in the drawing or in a box of it.
-enum Item {
-    Node(DrawnNode),
-    FanOut(FanOut),
+/// Draws one workflow.
+struct Drawer {
+    drawing: Drawing<'static>,
 }
 
-/// A node of the workflow.
-struct DrawnNode {
-    name: &'static str,
-    place: Place,
-    max_visits: u64,
-    map: Option<&'static Map>,
-    /// The workflow that it calls.
-    calls: Option<&'static Subworkflow>,
-    /// Its settings, if it has some of its own.
-    attempt: Option<&'static ParallelConfig>,
-    /// It asks a person.
-    asks: bool,
-    /// It runs when the run ends.
-    finally: bool,
-}
-
-impl DrawnNode {
-    /// What is written below the name.
-    fn about(&self) -> Vec<String> {
-        let calls = self.calls.map(|workflow| format!("runs {}", workflow.name));
-        let settings = match (self.map, self.attempt) {
-            (Some(map), _) => Some(map_title(map)),
-            (None, Some(config)) => Some(title("by itself", Some(config.strategy), None, false)),
-            (None, None) => None,
-        };
-        let asks = self.asks.then(|| "asks a person".to_owned());
-        let finally = self.finally.then(|| "finally".to_owned());
-        calls.into_iter().chain(settings).chain(asks).chain(finally).collect()
-    }
-}
-
-/// A box around the branches of a fan-out.
-struct FanOut {
-    from: &'static str,
-    region: &'static Region,
-    items: Vec<Item>,
-}
-
-/// From a node, or the start, to a node, or the end.
-#[derive(Clone, PartialEq, Eq)]
-struct Arrow {
-    from: End,
-    to: End,
-    label: String,
-}
-
-/// One end of an arrow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Start,
-    Node(&'static str),
-    Finish,
-}
-
-impl Drawing {
-    fn of(plan: &'static Plan) -> Self {
-        let called = |of: &&'static Subworkflow| Self::new((of.name, of.file), of.keys, (of.root, &[]), Some(of.id));
-        let called = plan.workflows.iter().rev().map(called).collect();
-        Self { called, ..Self::new((plan.name, plan.file), plan.keys, (plan.root, plan.finally), None) }
-    }
-
-    fn new(
-        (name, file): (&'static str, &'static str),
-        keys: &'static [KeySpec],
-        (block, finally): (&'static Block, &'static [&'static Block]),
-        number: Option<u32>,
-    ) -> Self {
-        let (root, arrows, calls, order, called) = Default::default();
-        let mut drawing = Self { name, file, keys, number, root, arrows, calls, order, called };
-        let frame = Frame { block, within: None };
-        drawing.arrows_to(End::Start, &frame, &block.entry);
-        drawing.root = drawing.block(&frame);
-        drawing.finally(finally);
-        enumerate(&drawing.root, &mut drawing.order);
-        drawing
-    }
-
+impl Drawer {
     /// What runs when the run ends: one node after the other, to which nothing leads.
     fn finally(&mut self, blocks: &'static [&'static Block]) {
         let mut before = None;
         for step in blocks.iter().flat_map(|block| block.steps) {
             let (name, place, max_visits) = (step.name, step.place, step.max_visits);
-            let (map, calls, attempt) = (None, None, None);
-            self.root.push(Item::Node(DrawnNode {
-                name,
-                place,
-                max_visits,
-                map,
-                calls,
-                attempt,
-                asks: false,
-                finally: true,
+            self.drawing.root.push(Item::Node(Node {
+                about: vec!["finally".to_owned()],
+                facts: object(json!({ "max_visits": max_visits, "calls": null, "attempt": null, "map": null, "asks": false, "finally": true })),
+                ..plain(name, place)
             }));
             let arrow = |from| Arrow { from: End::Node(from), to: End::Node(name), label: String::new() };
-            self.arrows.extend(before.map(arrow));
+            self.drawing.arrows.extend(before.map(arrow));
             before = Some(name);
         }
     }
 
-    /// Whether an arrow leads to a node that stands before the one it comes from.
-    fn leads_back(&self, arrow: &Arrow) -> bool {
-        match (arrow.from, arrow.to) {
-            (End::Node(from), End::Node(to)) => self.order[to] <= self.order[from],
-            _ => false,
-        }
-    }
-
-    fn block(&mut self, frame: &Frame<'_>) -> Vec<Item> {
+    fn block(&mut self, frame: &Frame<'_>) -> Vec<Item<'static>> {
         let mut items = Vec::new();
         for (index, step) in frame.block.steps.iter().enumerate() {
             let (mut work, mut attempt) = (step.work, None);
@@ -184,46 +91,103 @@ impl Drawing {
             };
             let (name, place, max_visits) = (step.name, step.place, step.max_visits);
             let asks = matches!(work, Work::Ask(_));
-            self.calls.extend(calls.map(|workflow| (name, workflow.id)));
-            items.push(Item::Node(DrawnNode { name, place, max_visits, map, calls, attempt, asks, finally: false }));
+            self.drawing.calls.extend(calls.map(|workflow| (name, workflow.id)));
+            let facts = json!({
+                "max_visits": max_visits,
+                "calls": calls.map(|workflow| json!({ "name": workflow.name, "file": workflow.file })),
+                "attempt": attempt.map(limits),
+                "asks": asks,
+                "finally": false,
+                "map": map.map(|map| {
+                    let mut settings = limits(map.config);
+                    settings.insert("max_workers".to_owned(), map.max_workers.into());
+                    settings.insert("fail_fast".to_owned(), map.fail_fast.into());
+                    settings
+                }),
+            });
+            items.push(Item::Node(Node {
+                about: about(calls, map, attempt, asks),
+                is_several: map.is_some() || calls.is_some(),
+                facts: object(facts),
+                ..plain(name, place)
+            }));
             self.arrows_to(End::Node(step.name), frame, &step.next);
         }
         items
     }
 
-    fn fan_out(&mut self, outer: &Frame<'_>, step: usize, from: &'static str, region: &'static Region) -> FanOut {
+    fn fan_out(
+        &mut self,
+        outer: &Frame<'_>,
+        step: usize,
+        from: &'static str,
+        region: &'static Region,
+    ) -> FanOut<'static> {
         let mut items = Vec::new();
         for (task, branch) in region.tasks.iter().enumerate() {
             items
                 .extend(self.block(&Frame { block: branch.block, within: Some(Within { outer, step, region, task }) }));
         }
-        FanOut { from, region, items }
+        let name = |task: &u32| region.tasks[*task as usize].name;
+        let branch = |task: &Task| {
+            let mut branch = limits(task.config);
+            branch.insert("name".to_owned(), task.name.into());
+            branch.insert("needs".to_owned(), task.needs.iter().map(name).collect());
+            branch.insert("when".to_owned(), task.when.map(|_| task.when_text).into());
+            branch
+        };
+        let facts = object(json!({
+            "join": region.join,
+            "max_workers": region.max_workers,
+            "fail_fast": region.fail_fast,
+            "branches": region.tasks.iter().map(branch).collect::<Vec<_>>(),
+        }));
+        FanOut { id: region.id, from, place: place(region.place), title: region_title(region), items, facts }
     }
 
-    fn arrows_to(&mut self, from: End, frame: &Frame<'_>, next: &Next) {
+    fn arrows_to(&mut self, from: End<'static>, frame: &Frame<'_>, next: &Next) {
         let mut ends = Vec::new();
         frame.follow(next, &Labels::default(), &mut ends);
-        let first = self.arrows.len();
+        let arrows = &mut self.drawing.arrows;
+        let first = arrows.len();
         for (to, labels) in ends {
             let arrow = Arrow { from, to, label: labels.0.join(", ") };
-            if !self.arrows[first..].contains(&arrow) {
-                self.arrows.push(arrow);
+            if !arrows[first..].contains(&arrow) {
+                arrows.push(arrow);
             }
         }
     }
 }
 
-/// The places of nodes in the order in which they are drawn.
-fn enumerate(items: &[Item], order: &mut HashMap<&'static str, usize>) {
-    for item in items {
-        match item {
-            Item::Node(node) => {
-                let next = order.len();
-                order.entry(node.name).or_insert(next);
-            }
-            Item::FanOut(fan_out) => enumerate(&fan_out.items, order),
-        }
+/// A node about which there is nothing more to say.
+fn plain(name: &'static str, at: Place) -> Node<'static> {
+    let (about, reads, writes, facts) = Default::default();
+    Node { name, place: place(at), about, is_several: false, reads, writes, facts }
+}
+
+fn place(place: Place) -> tea_graph::Place {
+    tea_graph::Place { line: place.line, column: place.column }
+}
+
+fn object(facts: Value) -> Facts<String, Value> {
+    match facts {
+        Value::Object(facts) => facts,
+        _ => Facts::new(),
     }
+}
+
+/// What is written below the name of a node.
+fn about(calls: Option<&Subworkflow>, map: Option<&Map>, attempt: Option<&ParallelConfig>, asks: bool) -> Vec<String> {
+    let calls = calls.map(|workflow| format!("runs {}", workflow.name));
+    let settings = match (map, attempt) {
+        (Some(map), _) => {
+            Some(title("each item", Some(strategy_name(map.config.strategy)), map.max_workers, map.fail_fast))
+        }
+        (None, Some(config)) => Some(title("by itself", Some(strategy_name(config.strategy)), None, false)),
+        (None, None) => None,
+    };
+    let asks = asks.then(|| "asks a person".to_owned());
+    calls.into_iter().chain(settings).chain(asks).collect()
 }
 
 /// What is written at an arrow: conditions, and the strategy where branches differ.
@@ -253,7 +217,7 @@ struct Within<'a> {
 
 impl Frame<'_> {
     /// The nodes that `next` leads to; fan-outs lead to the first nodes of their branches.
-    fn follow(&self, next: &Next, labels: &Labels, ends: &mut Vec<(End, Labels)>) {
+    fn follow(&self, next: &Next, labels: &Labels, ends: &mut Vec<(End<'static>, Labels)>) {
         match next {
             Next::Go(target) => self.reach(*target, labels, ends),
             Next::Choose(arms) => {
@@ -270,7 +234,7 @@ impl Frame<'_> {
         }
     }
 
-    fn reach(&self, target: Target, labels: &Labels, ends: &mut Vec<(End, Labels)>) {
+    fn reach(&self, target: Target, labels: &Labels, ends: &mut Vec<(End<'static>, Labels)>) {
         match (target, &self.within) {
             (Target::Step(index), _) => {
                 let step = &self.block.steps[index as usize];
@@ -290,7 +254,7 @@ impl Frame<'_> {
         }
     }
 
-    fn enter(&self, step: usize, region: &'static Region, labels: &Labels, ends: &mut Vec<(End, Labels)>) {
+    fn enter(&self, step: usize, region: &'static Region, labels: &Labels, ends: &mut Vec<(End<'static>, Labels)>) {
         let mixed = strategy(region).is_none();
         for (task, branch) in region.tasks.iter().enumerate().filter(|(_, branch)| branch.needs.is_empty()) {
             let when = branch.when.map(|_| format!("if {}", one_line(branch.when_text)));
@@ -301,12 +265,12 @@ impl Frame<'_> {
 }
 
 impl Within<'_> {
-    fn sibling(self, task: usize, labels: &Labels, ends: &mut Vec<(End, Labels)>) {
+    fn sibling(self, task: usize, labels: &Labels, ends: &mut Vec<(End<'static>, Labels)>) {
         let block = self.region.tasks[task].block;
         Frame { block, within: Some(Within { task, ..self }) }.follow(&block.entry, labels, ends);
     }
 
-    fn leave(self, labels: &Labels, ends: &mut Vec<(End, Labels)>) {
+    fn leave(self, labels: &Labels, ends: &mut Vec<(End<'static>, Labels)>) {
         let needs_this = |task: &Task| task.needs.iter().any(|need| *need as usize == self.task);
         let mut followed = false;
         if self.region.dataflow {
@@ -337,7 +301,8 @@ fn strategy_name(strategy: Strategy) -> &'static str {
 
 /// What is written on the box of a fan-out.
 fn region_title(region: &Region) -> String {
-    let title = title("parallel", strategy(region), region.max_workers, region.fail_fast);
+    let strategy = strategy(region).map(strategy_name);
+    let title = title("parallel", strategy, region.max_workers, region.fail_fast);
     match region.join {
         None => title,
         Some(1) => format!("{title}, join: first"),
@@ -345,35 +310,10 @@ fn region_title(region: &Region) -> String {
     }
 }
 
-/// What is written under the name of a map.
-fn map_title(map: &Map) -> String {
-    title("each item", Some(map.config.strategy), map.max_workers, map.fail_fast)
-}
-
-fn title(what: &str, strategy: Option<Strategy>, max_workers: Option<u32>, fail_fast: bool) -> String {
-    let parts = [
-        Some(what.to_owned()),
-        strategy.map(|strategy| strategy_name(strategy).to_owned()),
-        max_workers.map(|max| format!("at most {max}")),
-        fail_fast.then(|| "fail fast".to_owned()),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-/// Rust on one line, and not too long for an arrow.
-fn one_line(text: &str) -> String {
-    const LONGEST: usize = 60;
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
-}
-
 /// The settings of a branch or map that differ from the defaults, for JSON.
-fn limits(config: &ParallelConfig) -> serde_json::Map<String, serde_json::Value> {
-    let mut limits = serde_json::Map::new();
-    let mut set = |name: &str, value: serde_json::Value| limits.insert(name.to_owned(), value);
+fn limits(config: &ParallelConfig) -> Facts<String, Value> {
+    let mut limits = Facts::new();
+    let mut set = |name: &str, value: Value| limits.insert(name.to_owned(), value);
     set("strategy", strategy_name(config.strategy).into());
     if let Some(timeout) = config.timeout {
         set("timeout_seconds", timeout.as_secs_f64().into());
@@ -394,18 +334,24 @@ fn limits(config: &ParallelConfig) -> serde_json::Map<String, serde_json::Value>
 }
 
 #[cfg(test)]
+#[cfg(feature = "cli")]
 mod tests {
+    use tea_graph::Format;
+
     use super::*;
     use crate::program::sample::{DIAMOND, READ_QC};
 
-    fn arrows(plan: &'static Plan) -> Vec<String> {
-        let end = |end| match end {
+    fn end(end: End<'_>) -> &str {
+        match end {
             End::Start => "(",
             End::Node(name) => name,
             End::Finish => ")",
-        };
-        let arrow = |arrow: &Arrow| format!("{} -> {} [{}]", end(arrow.from), end(arrow.to), arrow.label);
-        Drawing::of(plan).arrows.iter().map(arrow).collect()
+        }
+    }
+
+    fn arrows(plan: &'static Plan) -> Vec<String> {
+        let arrow = |arrow: &Arrow<'_>| format!("{} -> {} [{}]", end(arrow.from), end(arrow.to), arrow.label);
+        drawing(plan).arrows.iter().map(arrow).collect()
     }
 
     #[test]
@@ -437,7 +383,7 @@ mod tests {
     #[test]
     fn mermaid() {
         assert_eq!(
-            draw(&READ_QC, Format::Mermaid),
+            drawing(&READ_QC).render(Format::Mermaid),
             r#"flowchart TD
     start([start])
     load["load"]
@@ -472,7 +418,7 @@ mod tests {
     #[test]
     fn dot() {
         assert_eq!(
-            draw(&DIAMOND, Format::Dot),
+            drawing(&DIAMOND).render(Format::Dot),
             r#"digraph "diamond" {
     node [shape=box, style=rounded, fontname="Helvetica"];
     edge [fontname="Helvetica", fontsize=10];
@@ -499,14 +445,14 @@ mod tests {
 
     #[test]
     fn json_has_the_settings_too() {
-        let json: serde_json::Value = serde_json::from_str(&draw(&READ_QC, Format::Json)).unwrap();
+        let json: Value = serde_json::from_str(&drawing(&READ_QC).render(Format::Json)).unwrap();
         assert_eq!(json["fan_outs"][0]["branches"][0]["strategy"], "process");
         assert_eq!(json["fan_outs"][0]["branches"][1]["when"], "k > 3");
         assert_eq!(json["fan_outs"][1]["within"], 0);
         assert_eq!(json["nodes"][2]["fan_out"], 1);
         assert_eq!(json["edges"][1]["label"], "process");
         assert_eq!(json["keys"][0]["type"], "PathBuf");
-        let diamond: serde_json::Value = serde_json::from_str(&draw(&DIAMOND, Format::Json)).unwrap();
+        let diamond: Value = serde_json::from_str(&drawing(&DIAMOND).render(Format::Json)).unwrap();
         assert_eq!(diamond["fan_outs"][0]["branches"][2]["needs"], serde_json::json!(["a", "b"]));
     }
 }

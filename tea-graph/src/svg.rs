@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    drawing::{Drawing, End, region_title},
+    Drawing, End,
     layout::{self, Area, Layout, Point, text_width},
 };
 
@@ -20,7 +20,7 @@ pub(super) fn render(drawing: &Drawing<'_>) -> String {
     let (mut left, mut right, mut height) = (whole.left, whole.right, whole.height);
     let mut more = String::new();
     for (called, Picture { text, left: first, right: last, height: own }) in called {
-        let (name, width) = (&called.plan.name.value, (last - first).max(text_width(&called.plan.name.value)) + 20.0);
+        let (name, width) = (called.name, (last - first).max(text_width(called.name)) + 20.0);
         let area = Area { left: first, top: height + GAP, width, height: own + TITLE };
         _ = write!(more, "<g class=\"workflow\" id=\"workflow-{}\">", called.number.unwrap_or_default());
         _ = write!(more, "{}", rectangle(area, 8.0));
@@ -35,7 +35,7 @@ pub(super) fn render(drawing: &Drawing<'_>) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"{left:.0} 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
          height=\"{height:.0}\" role=\"img\">"
     );
-    _ = writeln!(text, "<title>{}</title>", escaped(&drawing.plan.name.value));
+    _ = writeln!(text, "<title>{}</title>", escaped(drawing.name));
     _ = writeln!(text, "<style>\n{STYLE}</style>");
     text.push_str(
         "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" \
@@ -84,15 +84,15 @@ fn boxes(layout: &Layout<'_, '_>, text: &mut String) {
     for (fan_out, area) in &layout.boxes {
         let title = Point { x: area.left + 10.0, y: area.top + 14.0 };
         _ = write!(text, "<g class=\"fan-out\">{}", rectangle(*area, 8.0));
-        _ = writeln!(text, "{}</g>", words(title, "title", &region_title(fan_out.region)));
+        _ = writeln!(text, "{}</g>", words(title, "title", &fan_out.title));
     }
 }
 
 fn nodes(drawing: &Drawing<'_>, layout: &Layout<'_, '_>, text: &mut String) {
     for (node, area) in &layout.nodes {
-        let is_double = node.map.is_some() || node.calls.is_some();
+        let is_double = node.is_several;
         let class = if is_double { "node map" } else { "node" };
-        let about = node.about().join(", ");
+        let about = node.about.join(", ");
         let name = escaped(node.name);
         let id = shown(drawing, node.name);
         _ = write!(text, "<g class=\"{class}\" data-node=\"{id}\"><title>{name}, line {}", node.place.line);
@@ -185,7 +185,8 @@ fn words(place: Point, class: &str, text: &str) -> String {
 }
 
 /// Text for XML and HTML. Control characters, which XML cannot contain, become the replacement character.
-pub(super) fn escaped(text: &str) -> String {
+#[must_use]
+pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {
         match char {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Failed, Report};
+use super::{Failed, FailedRun};
 use crate::{
     failure::FailureKind,
     plan::{Place, Plan, Site},
@@ -14,7 +14,7 @@ use crate::{
 const MOST_SHOWN: usize = 10;
 const MOST_NAMES: usize = 12;
 
-pub(super) fn render(report: &Report<'_>) -> String {
+pub(super) fn render(report: &FailedRun<'_>) -> String {
     let mut page = Page::default();
     // A branch that was cancelled because another one failed, or at the user's request, is not worth reporting.
     let (cancelled, failed): (Vec<_>, Vec<_>) =
@@ -26,7 +26,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     page.into_text()
 }
 
-fn write_failure(page: &mut Page, report: &Report<'_>, failed: &Failed<'_>) {
+fn write_failure(page: &mut Page, report: &FailedRun<'_>, failed: &Failed<'_>) {
     let failure = failed.failure;
     let word = match failure.kind {
         FailureKind::Error => "error".to_owned(),
@@ -62,7 +62,7 @@ fn write_failure(page: &mut Page, report: &Report<'_>, failed: &Failed<'_>) {
     page.line("");
 }
 
-fn write_total(page: &mut Page, report: &Report<'_>, told: usize, cancelled: &[&Failed<'_>]) {
+fn write_total(page: &mut Page, report: &FailedRun<'_>, told: usize, cancelled: &[&Failed<'_>]) {
     let name = report.plan.name;
     let elapsed = human::time(report.elapsed);
     let what = match report.signal {
@@ -99,7 +99,7 @@ fn write_total(page: &mut Page, report: &Report<'_>, told: usize, cancelled: &[&
 
 /// The position of the node in the workflow file, or that of the branch if it is unknown which node a lost worker was
 /// running.
-fn place(report: &Report<'_>, failed: &Failed<'_>) -> Option<String> {
+fn place(report: &FailedRun<'_>, failed: &Failed<'_>) -> Option<String> {
     let failure = failed.failure;
     let file = failure.file.as_deref().unwrap_or(report.plan.file);
     let shown = |place: Place| format!("{file}:{}:{}", place.line, place.column);
