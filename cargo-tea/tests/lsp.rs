@@ -361,6 +361,28 @@ fn a_key_is_renamed_in_the_files_that_call_its_own() {
 }
 
 #[test]
+fn a_function_of_the_rust_leads_to_the_nodes_that_call_it() {
+    let package = package(WORKFLOW);
+    let mut client = Client::new(package.path(), WORKFLOW);
+    let path = package.path().join("src/main.rs");
+    let (text, uri) = (fs::read_to_string(&path).unwrap(), format!("file://{}", path.display()));
+    let document = json!({ "uri": uri, "languageId": "rust", "version": 1, "text": text });
+    client.notify("textDocument/didOpen", &json!({ "textDocument": document }));
+    let at = text.find("fn words").unwrap() + 4;
+    let (line, start) = (text[..at].matches('\n').count(), text[..at].rfind('\n').map_or(0, |at| at + 1));
+    let position = json!({ "line": line, "character": at - start });
+    for method in ["textDocument/definition", "textDocument/references"] {
+        let context = json!({ "includeDeclaration": true });
+        let params = json!({ "textDocument": { "uri": uri }, "position": position, "context": context });
+        let places = client.request(method, &params);
+        assert_eq!(places.as_array().unwrap().len(), 1, "{places}");
+        assert!(places[0]["uri"].as_str().unwrap().ends_with("/src/flow.yaml"), "{places}");
+        assert_eq!(places[0]["range"]["start"], json!({ "line": 6, "character": 30 }), "{places}");
+    }
+    client.end();
+}
+
+#[test]
 fn outline_formatting_and_colors() {
     let package = package(WORKFLOW);
     let text = WORKFLOW.replace("{ name: tell,", "{name: tell,");

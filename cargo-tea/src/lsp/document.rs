@@ -12,6 +12,10 @@ use tea_build::{
 
 use super::occurrences;
 
+fn is_rust(uri: &Uri) -> bool {
+    path(uri).is_some_and(|path| path.extension().is_some_and(|extension| extension == "rs"))
+}
+
 /// An open file.
 #[derive(Debug)]
 pub(super) struct Document {
@@ -31,6 +35,9 @@ impl Document {
         let mut sources = Sources::default();
         let file = sources.add(path(&uri).unwrap_or_default(), text);
         let mut found = Diagnostics::default();
+        if is_rust(&uri) {
+            return Self { uri, version, sources, file, workflow: None, plan: None, findings: Vec::new() };
+        }
         let mut workflow = syntax::parse(&sources, file, &mut found);
         let plan = workflow.as_mut().and_then(|workflow| tea_build::check(workflow, &mut sources, &mut found));
         // The check has taken workflows out of the nodes that they are written in, and added nodes that are not written.
@@ -39,6 +46,22 @@ impl Document {
             workflow = syntax::parse(&sources, file, &mut Diagnostics::default());
         }
         Self { uri, version, sources, file, workflow, plan, findings: found.into_sorted() }
+    }
+
+    /// Whether it is a Rust file, of which only the names count.
+    pub(super) fn is_rust(&self) -> bool {
+        is_rust(&self.uri)
+    }
+
+    /// The word at an offset.
+    pub(super) fn word(&self, offset: usize) -> Option<String> {
+        let is_word = |char: char| char == '_' || char.is_alphanumeric();
+        let text = self.text();
+        let start = text[..offset]
+            .rfind(|char| !is_word(char))
+            .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+        let end = text[offset..].find(|char| !is_word(char)).map_or(text.len(), |at| offset + at);
+        (start < end).then(|| text[start..end].to_owned())
     }
 
     pub(super) fn source(&self) -> &Source {

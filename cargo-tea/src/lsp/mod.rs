@@ -1,6 +1,7 @@
 //! `cargo tea lsp`: a language server for workflow files, over standard input and output.
 
 mod actions;
+mod callers;
 mod colors;
 mod completion;
 mod context;
@@ -17,7 +18,7 @@ use lsp_server::{Connection, ErrorCode, Message, Notification, Request, Response
 use lsp_types::{
     CodeActionParams, CompletionParams, CompletionResponse, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
     DidOpenTextDocumentParams, DidSaveTextDocumentParams, DocumentFormattingParams, DocumentSymbolParams,
-    DocumentSymbolResponse, GotoDefinitionParams, HoverParams, Position, PrepareRenameResponse,
+    DocumentSymbolResponse, GotoDefinitionParams, GotoDefinitionResponse, HoverParams, Position, PrepareRenameResponse,
     PublishDiagnosticsParams, Range, ReferenceParams, RenameParams, SemanticTokens, SemanticTokensParams,
     TextDocumentPositionParams, TextEdit, Uri,
 };
@@ -121,10 +122,16 @@ impl Server {
             }),
             "textDocument/definition" => with(params, |params: GotoDefinitionParams| {
                 let (document, offset) = self.place(&params.text_document_position_params)?;
-                Ok(navigation::definition(document, offset))
+                if document.is_rust() {
+                    return Ok(Some(GotoDefinitionResponse::Array(callers::callers(document, offset))));
+                }
+                Ok(navigation::definition(document, offset).map(GotoDefinitionResponse::Scalar))
             }),
             "textDocument/references" => with(params, |params: ReferenceParams| {
                 let (document, offset) = self.place(&params.text_document_position)?;
+                if document.is_rust() {
+                    return Ok(callers::callers(document, offset));
+                }
                 Ok(navigation::references(document, offset, params.context.include_declaration))
             }),
             "textDocument/prepareRename" => with(params, |params: TextDocumentPositionParams| {
@@ -210,7 +217,10 @@ impl Server {
     fn update(&mut self, uri: Uri, version: i32, text: String) {
         let name = uri.as_str().to_owned();
         let document = Document::new(uri, version, text);
-        send(&self.sender, document.uri.clone(), Some(version), findings(&document));
+        // Rust is for rust-analyzer to judge.
+        if !document.is_rust() {
+            send(&self.sender, document.uri.clone(), Some(version), findings(&document));
+        }
         self.documents.insert(name, document);
     }
 

@@ -217,13 +217,7 @@ fn word_in_rust(document: &Document, offset: usize) -> Option<String> {
     document.workflow.as_ref()?.visit_rust(&mut |_, rust: &Rust| {
         inside |= rust.span.start as usize <= offset && offset <= rust.span.end as usize;
     });
-    let is_word = |char: char| char == '_' || char.is_alphanumeric();
-    let text = document.text();
-    let start = text[..offset]
-        .rfind(|char| !is_word(char))
-        .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
-    let end = text[offset..].find(|char| !is_word(char)).map_or(text.len(), |at| offset + at);
-    (inside && start < end).then(|| text[start..end].to_owned())
+    document.word(offset).filter(|_| inside)
 }
 
 /// The item called `name` in the Rust of the package that `workflow` belongs to.
