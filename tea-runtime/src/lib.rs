@@ -20,6 +20,9 @@ pub mod error;
 pub mod event;
 pub mod executor;
 pub mod failure;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 #[doc(hidden)]
 pub mod generated;
 pub mod map;

@@ -15,6 +15,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 ///
 /// One circle is left in the ground, in one line here: a failure of a fan-out holds results of branches, which hold failures.
 const LAYERS: &[&[&str]] = &[
+    &["fuzzing"],
     &["generated"],
     &["program"],
     &["entry"],

@@ -24,6 +24,7 @@ use super::worker::stdio::private;
 const HELD: &str = "TEA_HELD";
 
 /// Which pipe it is, among those of all machines.
+#[cfg(feature = "remote")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PipeId {
     /// Which start of which machine.
@@ -32,6 +33,7 @@ pub(crate) struct PipeId {
     inode: u64,
 }
 
+#[cfg(feature = "remote")]
 impl PipeId {
     /// The pipe that this descriptor leads to or from, if it is one.
     pub(crate) fn of(end: impl AsFd) -> Option<Self> {

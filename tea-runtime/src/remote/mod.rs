@@ -33,3 +33,10 @@ pub use self::{
     file::{PoolError, PoolFile},
     pool::{Found, HostCheck},
 };
+
+/// Reads what a fuzz target made up as what the other side may send.
+#[cfg(fuzzing)]
+pub(crate) fn read_anything(bytes: &[u8]) {
+    _ = crate::executor::wire::read::<message::ToAgent<'_>>(bytes);
+    _ = crate::executor::wire::read::<message::FromAgent>(bytes);
+}

@@ -80,3 +80,15 @@ impl fmt::Display for StoreError {
 }
 
 impl std::error::Error for StoreError {}
+
+/// Reads what a fuzz target made up as what a disk may hold.
+#[cfg(fuzzing)]
+pub(crate) fn read_anything(bytes: &[u8]) {
+    _ = Manifest::parse(bytes);
+    let mut index = index::Index::default();
+    _ = log::valid(bytes, 0, 0, &mut Vec::new(), &mut |kind, payload, location| index.add(kind, payload, location));
+    let Some((kind, payload)) = bytes.split_first() else { return };
+    index::Index::default().add(*kind, payload, frame::Location::ALONE);
+    assert!(record::blobs(payload).len() <= payload.len());
+    _ = Record::read(std::sync::Arc::new(payload.to_vec()), None);
+}

@@ -105,7 +105,7 @@ impl FrameReader {
     }
 
     /// Adds bytes that were received in some other way.
-    #[cfg(any(test, feature = "remote"))]
+    #[cfg(any(test, fuzzing, feature = "remote"))]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.room().extend_from_slice(bytes);
         self.keep_what_is_behind();

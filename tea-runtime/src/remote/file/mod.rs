@@ -159,6 +159,14 @@ impl PoolFile {
         })
     }
 
+    /// Reads a text of a fuzz target.
+    #[cfg(fuzzing)]
+    pub(crate) fn check(text: &str) {
+        if let Err(Wrong(at, _)) = Self::parse(text) {
+            assert!(at <= text.len());
+        }
+    }
+
     fn parse(text: &str) -> Result<Self, Wrong> {
         let table = DeTable::parse(text)
             .map_err(|error| Wrong(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
