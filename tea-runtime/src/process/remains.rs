@@ -11,12 +11,7 @@ use std::{
     sync::OnceLock,
 };
 
-use rustix::{
-    fd::{AsFd, OwnedFd},
-    fs::{FileType, OFlags, fstat},
-    process::getppid,
-};
-use serde::{Deserialize, Serialize};
+use rustix::{fd::OwnedFd, fs::OFlags, process::getppid};
 
 use super::worker::stdio::private;
 
@@ -25,7 +20,7 @@ const HELD: &str = "TEA_HELD";
 
 /// Which pipe it is, among those of all machines.
 #[cfg(feature = "remote")]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct PipeId {
     /// Which start of which machine.
     boot: String,
@@ -36,7 +31,8 @@ pub(crate) struct PipeId {
 #[cfg(feature = "remote")]
 impl PipeId {
     /// The pipe that this descriptor leads to or from, if it is one.
-    pub(crate) fn of(end: impl AsFd) -> Option<Self> {
+    pub(crate) fn of(end: impl rustix::fd::AsFd) -> Option<Self> {
+        use rustix::fs::{FileType, fstat};
         let stat = fstat(end).ok()?;
         let is_pipe = FileType::from_raw_mode(stat.st_mode) == FileType::Fifo;
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
