@@ -227,3 +227,21 @@ fn an_agent_that_is_given_up_ends_before_its_lease_does() {
     running.signal(Signal::INT);
     assert_eq!(running.finish().code, Some(130));
 }
+
+#[test]
+fn what_an_agent_kills_when_its_input_ends_has_not_failed() {
+    let stage = Stage::with(2, 1, "cat | { {agent}; }");
+    (0..2).for_each(|item| stage.hold(item));
+    let running = stage.items(20).start();
+    let one = stage.begun(&running, &[0, 1])[0].clone();
+    let beside = process::children(process::parent(one.agent).unwrap());
+    // Its connection goes on.
+    for pid in beside.into_iter().filter(|pid| *pid != one.agent) {
+        process::signal(pid, Signal::KILL).unwrap();
+    }
+    stage.begun_elsewhere(&running, one.item, one.agent);
+    (0..2).for_each(|item| stage.release(item));
+    let finished = running.finish();
+    assert_eq!(finished.json()["out"], serde_json::json!(squares(20)), "{}", finished.stderr);
+    assert!(stage.attempts(20)[0] >= 2);
+}

@@ -21,7 +21,7 @@ fn environment(stage: &Stage, program: Program) -> Vec<String> {
         assert!(!String::from_utf8_lossy(&line).contains("a value that nobody shows"), "in the arguments of {pid}");
     }
     stage.release(0);
-    let _ = running.finish().json();
+    assert_eq!(running.finish().code, Some(0));
     String::from_utf8(variables).unwrap().split('\0').map(str::to_owned).collect()
 }
 

@@ -20,13 +20,13 @@ impl Slurm {
     }
 
     /// A pool of so many jobs, with programs on the search path that note each command of Slurm.
-    fn stage(&self, hosts: &str, rest: &str) -> Stage {
+    fn stage(hosts: &str, rest: &str) -> Stage {
         let stage = Stage::new(1, 1);
         let options = format!("options = [\"--comment={}\"]", comment(&stage));
-        let text = format!("engine = \"slurm\"\nhosts = {hosts}\nslots = 1\n{rest}\n[slurm]\n{options}\n");
-        fs::write(stage.path("pool.toml"), text).unwrap();
         // Nothing but the end of its lease proves the end of an agent there.
-        let stage = stage.times("500ms", "5s");
+        let network = "[network]\nheartbeat = \"500ms\"\nlease = \"5s\"";
+        let text = format!("engine = \"slurm\"\nhosts = {hosts}\nslots = 1\n{rest}\n{network}\n[slurm]\n{options}\n");
+        fs::write(stage.path("pool.toml"), text).unwrap();
         fs::create_dir(stage.path("bin")).unwrap();
         let script = format!(
             "#!/bin/sh\nname=${{0##*/}}\necho \"$name\" >> {}\nPATH=${{PATH#*:}}\nexec \"$name\" \"$@\"\n",
@@ -105,7 +105,7 @@ fn go_on(stage: &Stage) {
 #[test]
 fn jobs_of_their_own_give_the_same_with_few_commands_and_none_while_they_run() {
     let Some(slurm) = Slurm::here() else { return };
-    let stage = slurm.stage("2", "");
+    let stage = Slurm::stage("2", "");
     let (running, notes) = both(&slurm, &stage, 60);
     let before = commands(&stage);
     assert_eq!(before, ["squeue", "squeue", "srun", "srun"]);
@@ -118,7 +118,7 @@ fn jobs_of_their_own_give_the_same_with_few_commands_and_none_while_they_run() {
 #[test]
 fn the_nodes_of_an_allocation_are_its_hosts() {
     let Some(slurm) = Slurm::here() else { return };
-    let stage = slurm.stage("9", "");
+    let stage = Slurm::stage("9", "");
     stage.hold(0);
     stage.hold(1);
     let program = Program::new("salloc").env("SLURM_CONF", slurm.0.join("slurm.conf"));
@@ -144,7 +144,7 @@ fn the_nodes_of_an_allocation_are_its_hosts() {
 #[test]
 fn a_job_that_is_cancelled_takes_nothing_with_it() {
     let Some(slurm) = Slurm::here() else { return };
-    let stage = slurm.stage("2", "");
+    let stage = Slurm::stage("2", "");
     let (running, notes) = both(&slurm, &stage, 30);
     slurm.ask("scancel", &[&slurm.jobs(&stage)[0]]);
     wait_for("the end of one agent", || notes.iter().any(|note| process::is_ended(note.agent)).then_some(()));
@@ -161,7 +161,7 @@ fn a_job_that_is_cancelled_takes_nothing_with_it() {
 #[test]
 fn a_step_whose_guard_is_killed_takes_nothing_with_it() {
     let Some(slurm) = Slurm::here() else { return };
-    let stage = slurm.stage("2", "");
+    let stage = Slurm::stage("2", "");
     let (running, notes) = both(&slurm, &stage, 30);
     let name = |pid: u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let above = std::iter::successors(Some(notes[0].agent), |pid| process::parent(*pid));
@@ -177,7 +177,7 @@ fn a_step_whose_guard_is_killed_takes_nothing_with_it() {
 #[test]
 fn the_end_of_srun_is_not_taken_for_the_end_of_an_agent() {
     let Some(slurm) = Slurm::here() else { return };
-    let stage = slurm.stage("2", "");
+    let stage = Slurm::stage("2", "");
     stage.order("ticks");
     let (running, notes) = both(&slurm, &stage, 30);
     process::signal(notes[0].agent, Signal::STOP).unwrap();
@@ -198,7 +198,7 @@ fn the_end_of_srun_is_not_taken_for_the_end_of_an_agent() {
 #[test]
 fn a_program_that_is_killed_leaves_no_job() {
     let Some(slurm) = Slurm::here() else { return };
-    let stage = slurm.stage("2", "");
+    let stage = Slurm::stage("2", "");
     let (running, notes) = both(&slurm, &stage, 30);
     running.signal(Signal::KILL);
     assert_eq!(running.finish().signal, Some(9));
@@ -208,7 +208,7 @@ fn a_program_that_is_killed_leaves_no_job() {
 #[test]
 fn a_job_that_waits_in_the_queue_is_given_back_with_one_command() {
     let Some(slurm) = Slurm::here() else { return };
-    let stage = slurm.stage("1", "");
+    let stage = Slurm::stage("1", "");
     let text = fs::read_to_string(stage.path("pool.toml")).unwrap();
     // It will never start.
     let text = text.replace("options = [", "options = [\"--begin=now+1hour\", ");
@@ -224,7 +224,7 @@ fn a_job_that_waits_in_the_queue_is_given_back_with_one_command() {
 #[test]
 fn hosts_with_nothing_to_do_are_given_back() {
     let Some(slurm) = Slurm::here() else { return };
-    let stage = slurm.stage("{ min = 0, max = 2 }", "idle = \"100ms\"");
+    let stage = Slurm::stage("{ min = 0, max = 2 }", "idle = \"100ms\"");
     let (running, notes) = both(&slurm, &stage, 2);
     stage.release(0);
     wait_for("the end of one job", || (slurm.jobs(&stage).len() == 1).then_some(()));
@@ -238,7 +238,7 @@ fn hosts_with_nothing_to_do_are_given_back() {
 #[test]
 fn a_check_says_what_one_job_gives() {
     let Some(slurm) = Slurm::here() else { return };
-    let stage = slurm.stage("8", "[host]\nfiles = \"shared\"");
+    let stage = Slurm::stage("8", "[host]\nfiles = \"shared\"");
     let text = fs::read_to_string(stage.path("pool.toml")).unwrap();
     fs::write(stage.path("pool.toml"), format!("{text}walltime = \"30m\"\n")).unwrap();
     let program = slurm.with(&stage, Program::new(REMOTE).env("FLOW", "items").args("pool check"));
@@ -255,7 +255,7 @@ fn a_check_says_what_one_job_gives() {
 #[test]
 fn what_slurm_refuses_is_an_error_with_its_own_words() {
     let Some(slurm) = Slurm::here() else { return };
-    let stage = slurm.stage("1", "");
+    let stage = Slurm::stage("1", "");
     let text = fs::read_to_string(stage.path("pool.toml")).unwrap();
     fs::write(stage.path("pool.toml"), text.replace("options = [", "options = [\"--partition=none\", ")).unwrap();
     let finished = slurm.items(&stage, 3).run();

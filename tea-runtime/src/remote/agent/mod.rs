@@ -50,6 +50,9 @@ const HANDSHAKE: Duration = Duration::from_mins(1);
 /// The pool of this process, if it is an agent.
 static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
 
+/// What it sends, if it is an agent.
+static OUTBOX: OnceLock<Arc<Outbox>> = OnceLock::new();
+
 /// Serves the program that started this process, if it is an agent. Does not return then.
 pub(crate) fn serve_if_agent() {
     if identity::is_agent() {
@@ -75,6 +78,7 @@ fn serve() -> ! {
     let mut lease = lease.unwrap_or_else(|error| give_up(&format!("it cannot end itself at a given time: {error}")));
     let (output, mut input) = transport::agent_streams(|| end(0)).unwrap_or_else(|why| give_up(&why));
     let outbox = Outbox::start(output, || end(0));
+    let _ = OUTBOX.set(Arc::clone(&outbox));
     let (fingerprint, stderr) = (identity::fingerprint(), remains::offer());
     let hello = Hello { protocol: PROTOCOL, fingerprint, pid: std::process::id(), stderr };
     outbox.send(&FromAgent::Hello(hello), Vec::new());
@@ -249,6 +253,10 @@ fn close() {
 
 /// Ends this process with its workers.
 fn end(status: i32) -> ! {
+    // What is killed now has not failed: its program, if that can still be told anything, must not take that for its outcome.
+    if let Some(outbox) = OUTBOX.get() {
+        outbox.silence();
+    }
     close();
     exit(status)
 }

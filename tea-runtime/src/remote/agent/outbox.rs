@@ -38,6 +38,8 @@ struct Queue {
     number: u64,
     frames: VecDeque<Vec<u8>>,
     bytes: usize,
+    /// What is added is not sent any more.
+    silent: bool,
     /// No more will come: the writer ends when it has written everything.
     closed: bool,
     /// Everything has been written, or cannot be.
@@ -69,6 +71,9 @@ impl Outbox {
         let mut start = vec![0; HEADER];
         wire::write(message, &mut start);
         let mut queue = self.lock();
+        if queue.silent {
+            return;
+        }
         Header::seal(kind, queue.number, &mut start, values.iter().map(|values| &**values));
         queue.number += 1;
         for piece in [start].into_iter().chain(values) {
@@ -80,6 +85,11 @@ impl Outbox {
         }
         drop(queue);
         self.changed.notify_all();
+    }
+
+    /// Sends nothing of what comes from now on.
+    pub(super) fn silence(&self) {
+        self.lock().silent = true;
     }
 
     /// Waits while very much is to be written.
