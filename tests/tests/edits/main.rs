@@ -119,7 +119,9 @@ impl Edited {
         let project = Project::new(name, files);
         let files = files.iter().map(|(file, text)| (*file, (*text).to_owned())).collect();
         let edited = Self { project, files, scratch: tempfile::tempdir().unwrap() };
-        inputs.iter().for_each(|(file, text)| edited.input(file, text));
+        for (file, text) in inputs.iter() {
+            edited.input(file, text);
+        }
         edited
     }
 

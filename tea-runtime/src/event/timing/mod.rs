@@ -142,40 +142,7 @@ impl Listener for Timing {
                 log.begun.values_mut().for_each(|others| others.retain(|other| !other.is_same(&begun)));
                 log.begun.entry(at).or_default().push_back(begun);
             }
-            Event::AttemptFinished {
-                scope: _,
-                name,
-                label,
-                attempt,
-                worker,
-                host,
-                pid,
-                elapsed,
-                received,
-                cpu,
-                peak_memory,
-                failure,
-            } => {
-                let at = if worker.is_some() { log.worker(host, pid) } else { log.this_thread() };
-                let cpu = cpu.map(|cpu| cpu.as_secs_f64());
-                let mut args =
-                    json!({ "label": label, "attempt": attempt, "cpu_seconds": cpu, "failure": told(failure) });
-                let mut span = Span { end: now, elapsed };
-                if let Some(worker) = worker {
-                    let begun = log.begun.entry(at).or_default();
-                    let attempt = begun.pop_front();
-                    let (start, sent) = attempt.as_ref().map(|attempt| (attempt.started, attempt.sent)).unzip();
-                    // The slices of a track must not overlap.
-                    span.end = begun.front().map_or(now, |next| now.min(next.started));
-                    span.elapsed = elapsed.min(span.end.saturating_sub(start.unwrap_or_default()));
-                    args["worker"] = worker.into();
-                    args["sent_bytes"] = sent.into();
-                    args["received_bytes"] = received.into();
-                    args["peak_memory_bytes"] = peak_memory.into();
-                    log.nodes(attempt, (worker, at), &span);
-                }
-                log.slice(name, "attempt", at, &span, &args);
-            }
+            Event::AttemptFinished { .. } => log.attempt_finished(event, now),
             Event::RetryScheduled { scope: _, name, label, attempt, delay, failure } => {
                 let at = log.this_thread();
                 let delay = delay.as_secs_f64();
@@ -237,6 +204,45 @@ impl Track {
 }
 
 impl Trace {
+    /// An attempt has ended at this time.
+    fn attempt_finished(&mut self, event: &Event<'_>, now: Duration) {
+        let Event::AttemptFinished {
+            scope: _,
+            name,
+            label,
+            attempt,
+            worker,
+            host,
+            pid,
+            elapsed,
+            received,
+            cpu,
+            peak_memory,
+            failure,
+        } = *event
+        else {
+            return;
+        };
+        let at = if worker.is_some() { self.worker(host, pid) } else { self.this_thread() };
+        let cpu = cpu.map(|cpu| cpu.as_secs_f64());
+        let mut args = json!({ "label": label, "attempt": attempt, "cpu_seconds": cpu, "failure": told(failure) });
+        let mut span = Span { end: now, elapsed };
+        if let Some(worker) = worker {
+            let begun = self.begun.entry(at).or_default();
+            let attempt = begun.pop_front();
+            let (start, sent) = attempt.as_ref().map(|attempt| (attempt.started, attempt.sent)).unzip();
+            // The slices of a track must not overlap.
+            span.end = begun.front().map_or(now, |next| now.min(next.started));
+            span.elapsed = elapsed.min(span.end.saturating_sub(start.unwrap_or_default()));
+            args["worker"] = worker.into();
+            args["sent_bytes"] = sent.into();
+            args["received_bytes"] = received.into();
+            args["peak_memory_bytes"] = peak_memory.into();
+            self.nodes(attempt, (worker, at), &span);
+        }
+        self.slice(name, "attempt", at, &span, &args);
+    }
+
     /// The track of the thread that emitted the event, which is the one that ran the node.
     fn this_thread(&mut self) -> Track {
         let pid = std::process::id();
