@@ -119,7 +119,7 @@ impl Edited {
         let project = Project::new(name, files);
         let files = files.iter().map(|(file, text)| (*file, (*text).to_owned())).collect();
         let edited = Self { project, files, scratch: tempfile::tempdir().unwrap() };
-        for (file, text) in inputs.iter() {
+        for (file, text) in inputs {
             edited.input(file, text);
         }
         edited
