@@ -1,6 +1,6 @@
 //! The report of a run: a page that says what it cost, what ran when, and what failed.
 //!
-//! [`Report`] listens to a run, in bounded memory. `facts` are what is known at its end, `page` writes them as one file that
+//! `Report` listens to a run, in bounded memory. `facts` are what is known at its end, `page` writes them as one file that
 //! needs no other.
 
 mod facts;
