@@ -249,14 +249,14 @@ pub(super) fn told(outlook: &Outlook, node: Option<&str>) -> Result<String, Stri
 }
 
 /// A fan-out has no name of its own.
-fn name(of: &Prospect) -> Cow<'static, str> {
-    if of.fan_out { format!("branches after {}", of.node).into() } else { of.node.into() }
+fn name(of: &Prospect) -> Cow<'_, str> {
+    if of.fan_out { format!("branches after {}", of.node).into() } else { Cow::Borrowed(&of.node) }
 }
 
 /// The nodes and branches with this name, or all, with how deep they are.
 fn collect<'a>(of: &'a [Prospect], node: Option<&str>, depth: usize, lines: &mut Vec<(usize, &'a Prospect)>) {
     for prospect in of {
-        let is_asked = node.is_none_or(|node| node == prospect.node);
+        let is_asked = node.is_none_or(|node| prospect.is_called(node));
         if is_asked {
             lines.push((depth, prospect));
         }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::Edited;
+use super::{Edited, line};
 
 const FLOW: &str = r#"name: calling
 settings: { checkpoint: true }
@@ -170,13 +170,51 @@ impl Edited {
         lines
     }
 
-    /// What runs when the run is resumed, which fails once more at its end.
+    /// What runs when the run is resumed, which fails once more at its end. `--dry-run` has foreseen it.
     fn resumes(&self) -> Vec<String> {
+        let (foreseen, outlook) = self.foreseen();
         let finished = self.run("--resume");
         assert!(finished.stderr.contains("not yet"), "{}", finished.stderr);
-        self.ran()
+        let ran = self.ran();
+        for unit in ran.iter().filter(|unit| ALL.iter().any(|node| unit.starts_with(node))) {
+            assert!(foreseen.contains(unit), "{unit}: {outlook}");
+        }
+        assert!(!ran.is_empty() || foreseen.is_empty(), "{outlook}");
+        ran
+    }
+
+    /// The same, after one text in a file was replaced.
+    fn after(&mut self, file: &str, from: &str, to: &str) -> Vec<String> {
+        self.edit(file, from, to);
+        self.resumes()
+    }
+
+    /// Which nodes of the calls of `inner.yaml` would run according to `--dry-run`, sorted, and all that it says.
+    fn foreseen(&self) -> (Vec<String>, String) {
+        const ITEMS: [(&str, &str); 4] = [
+            ("threads[0]", "thread-a"),
+            ("threads[1]", "thread-b"),
+            ("workers[0]", "worker-a"),
+            ("workers[1]", "worker-b"),
+        ];
+        let outlook = self.run("--resume --dry-run").stdout;
+        assert!(!outlook.contains("no record") || line(&outlook, "last").contains("no record"), "{outlook}");
+        let node = |line: &str| {
+            let path = line.contains("  would run: ").then(|| line.trim_start().split(' ').next())??;
+            let (call, (_, node)) = (path.split('/').next()?, path.rsplit_once('/')?);
+            let call = ITEMS.iter().find(|item| item.0 == call).map_or(call, |item| item.1);
+            // It is renamed on the way.
+            let node = if node == "counted" { "words" } else { node };
+            ALL.contains(&node).then(|| format!("{node} {call}"))
+        };
+        let mut nodes: Vec<String> = outlook.lines().filter_map(node).collect();
+        nodes.sort_unstable();
+        (nodes, outlook)
     }
 }
+
+/// The nodes of a call of `inner.yaml`.
+const ALL: [&str; 5] = ["read", "words", "letters", "weigh", "top"];
 
 const NONE: [&str; 0] = [];
 
@@ -195,7 +233,6 @@ fn of(nodes: &[&str], calls: &[&str]) -> Vec<String> {
 
 #[test]
 fn of_each_call_only_the_nodes_run_again_that_an_edit_can_reach() {
-    const ALL: [&str; 5] = ["read", "words", "letters", "weigh", "top"];
     let files =
         [("main.rs", MAIN), ("flow.yaml", FLOW), ("inner.yaml", INNER), ("deep.yaml", DEEP), ("turn.yaml", TURN)];
     let inputs = [("a", "one two"), ("b", "three"), ("list", "1")];
@@ -208,23 +245,40 @@ fn of_each_call_only_the_nodes_run_again_that_an_edit_can_reach() {
     assert_eq!(edited.ran(), all, "{}", first.stderr);
     assert_eq!(edited.resumes(), NONE, "the same program");
 
-    let mut after = |file, from, to| {
-        edited.edit(file, from, to);
-        edited.resumes()
-    };
-    assert_eq!(after("main.rs", "/// Says", "// Tells\n/// Says"), NONE, "a comment");
-    assert_eq!(after("inner.yaml", "name: words, run", "name: counted, run"), NONE, "the name of a node");
-    assert_eq!(after("inner.yaml", "timeout: 60s", "timeout: 50s"), NONE, "a policy");
-    assert_eq!(after("main.rs", "text.split_whitespace()", "text.split(' ')"), in_all(&["words"]), "the same output");
-    let other = after("main.rs", "text.split(' ').count() as u64", "text.len() as u64");
+    assert_eq!(edited.after("main.rs", "/// Says", "// Tells\n/// Says"), NONE, "a comment");
+    assert_eq!(edited.after("inner.yaml", "name: words, run", "name: counted, run"), NONE, "the name of a node");
+    assert_eq!(edited.after("inner.yaml", "timeout: 60s", "timeout: 50s"), NONE, "a policy");
+    assert_eq!(
+        edited.after("main.rs", "text.split_whitespace()", "text.split(' ')"),
+        in_all(&["words"]),
+        "the same output"
+    );
+    edited.edit("main.rs", "text.split(' ')", "text.split_ascii_whitespace()");
+    let (foreseen, outlook) = edited.foreseen();
+    assert_eq!(foreseen, in_all(&["words", "weigh", "top"]), "{outlook}");
+    let why = line(&outlook, "threads[1]/counted");
+    assert!(why.contains("would run: fn words (src/main.rs:"), "{outlook}");
+    assert!(
+        line(&outlook, "threads[1]/add/weigh").ends_with("would run: it reads `words`, which `counted` writes again"),
+        "{outlook}"
+    );
+    let other = edited.after("main.rs", "text.split_ascii_whitespace().count() as u64", "text.len() as u64");
     assert_eq!(other, in_all(&["words", "weigh", "top"]), "another output");
-    assert_eq!(after("main.rs", "parts * factor", "factor * parts"), in_all(&["weigh"]), "in a call in a call");
-    assert_eq!(after("inner.yaml", "words + letters", "letters + words"), in_all(&["weigh"]), "a value of `with`");
-    assert_eq!(after("main.rs", "factor + 1", "1 + factor"), of(&["weigh"], &["thread-a", "thread-b"]), "of a map");
-    assert_eq!(after("inner.yaml", "\"least()\"", "\"1 + least()\""), in_all(&["top"]), "a default");
-    assert_eq!(after("inner.yaml", "version: \"1\"", "version: \"2\""), in_all(&["letters"]), "a version");
-    assert_eq!(after("main.rs", "from + 1", "1 + from"), turns[..4], "in a loop");
-    assert_eq!(after("turn.yaml", "walk(next)", "walk(next).min(9)"), turns[4..], "in a loop, its end");
+    assert_eq!(edited.after("main.rs", "parts * factor", "factor * parts"), in_all(&["weigh"]), "in a call in a call");
+    assert_eq!(
+        edited.after("inner.yaml", "words + letters", "letters + words"),
+        in_all(&["weigh"]),
+        "a value of `with`"
+    );
+    assert_eq!(
+        edited.after("main.rs", "factor + 1", "1 + factor"),
+        of(&["weigh"], &["thread-a", "thread-b"]),
+        "of a map"
+    );
+    assert_eq!(edited.after("inner.yaml", "\"least()\"", "\"1 + least()\""), in_all(&["top"]), "a default");
+    assert_eq!(edited.after("inner.yaml", "version: \"1\"", "version: \"2\""), in_all(&["letters"]), "a version");
+    assert_eq!(edited.after("main.rs", "from + 1", "1 + from"), turns[..4], "in a loop");
+    assert_eq!(edited.after("turn.yaml", "walk(next)", "walk(next).min(9)"), turns[4..], "in a loop, its end");
 
     edited.input("list", "2");
     assert_eq!(edited.resumes(), in_all(&["words"]), "a source of a node");
@@ -235,5 +289,8 @@ fn of_each_call_only_the_nodes_run_again_that_an_edit_can_reach() {
     let length = ["plan 9", "walk 10"].map(str::to_owned).to_vec();
     let mut changed = [of(&ALL, &["thread-b", "worker-a", "worker-b"]), looked, length].concat();
     changed.sort_unstable();
+    let (_, outlook) = edited.foreseen();
+    assert!(line(&outlook, "threads[1] ").ends_with("would run: it is new, or its file has changed (b)"), "{outlook}");
+    assert!(!outlook.contains("threads[0]"), "{outlook}");
     assert_eq!(edited.resumes(), changed, "a file");
 }

@@ -221,7 +221,7 @@ pub(super) struct Begun {
     /// The inputs that are not as they were, and what is different.
     pub(super) changed: Vec<(u32, String)>,
     /// The inputs that were not given again.
-    kept: Vec<(u32, Value)>,
+    pub(super) kept: Vec<(u32, Value)>,
     /// Their names.
     names: Names,
     /// The run had ended: what was allowed to fail is tried again.

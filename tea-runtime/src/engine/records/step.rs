@@ -110,6 +110,13 @@ impl StepRecord {
         self.values.iter().map(|value| value.0).chain(self.done.map.outputs.iter().map(|output| output.0))
     }
 
+    /// What the node wrote, as far as that alone is what keys have.
+    pub(super) fn known(&self, specs: &'static [KeySpec]) -> impl Iterator<Item = (u32, Value)> {
+        let is_alone = |key: u32| specs.get(key as usize).is_some_and(|spec| spec.reduce.is_none());
+        let alone = self.values.iter().filter(move |value| is_alone(value.0));
+        alone.cloned().filter_map(move |value| stored(specs, value))
+    }
+
     /// Why what the node wrote cannot be taken from here, if that is so.
     pub(super) fn missing(&self, view: &View) -> Option<Missing> {
         self.values(view).err()

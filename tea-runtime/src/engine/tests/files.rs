@@ -52,13 +52,14 @@ fn a_file_of_a_list_that_has_changed_counts_as_another_list() {
     assert_eq!(scratch.run(plan, true).nodes, ["end"]);
     fs::write(&FILES.lock().unwrap()[1], "12").unwrap();
     let session = Session { state_dir: scratch.0.clone(), resume: Some(Which::Last), ..Session::default() };
-    let outlook = outlook(plan, &[], &session).unwrap().nodes.into_iter().map(|node| (node.node, node.why));
+    let outlook =
+        outlook(plan, &[], &session).unwrap().nodes.into_iter().map(|node| (node.node.into_owned(), node.why));
     let expected = [
         ("list", "the file of its output `list` has changed"),
         ("length", "it reads `list`, which `list` writes again"),
         ("end", "it has no record"),
     ];
-    assert_eq!(outlook.collect::<Vec<_>>(), expected.map(|(node, why)| (node, why.to_owned())));
+    assert_eq!(outlook.collect::<Vec<_>>(), expected.map(|(node, why)| (node.to_owned(), why.to_owned())));
     // The node that gave the list runs again, since it may have written the files, and whoever reads them.
     assert_eq!(scratch.run(plan, true).nodes, ["list", "length", "end"]);
     assert_eq!(scratch.run(plan, true).nodes, ["end"]);

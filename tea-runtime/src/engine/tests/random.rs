@@ -2,6 +2,8 @@
 //!
 //! `TEA_RANDOM_PLANS=100000 cargo test -p tea-runtime --release random` runs as many as one likes.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use fastrand::Rng;
 
 use super::kit::*;
@@ -250,6 +252,12 @@ fn each(from: usize, to: usize) -> &'static dyn MapSpec {
     each!(0 0, 1 0, 2 0, 3 0, 0 1, 1 1, 2 1, 3 1)[to * NUMBERS + from]
 }
 
+/// A name that no other node has.
+fn unique(kind: &str) -> &'static str {
+    static LAST: AtomicUsize = AtomicUsize::new(0);
+    format!("{kind}{}", LAST.fetch_add(1, Ordering::Relaxed)).leak()
+}
+
 fn end_or(steps: &[Step]) -> Next {
     to(u32::try_from(steps.len()).unwrap())
 }
@@ -258,41 +266,41 @@ fn end_or(steps: &[Step]) -> Next {
 fn compile(body: &[Statement], depth: usize, kit: &mut Kit, steps: &mut Vec<Step>) {
     for statement in body {
         let step = match statement {
-            &Statement::Mix(into, from) => node("mix", move |view, _| {
+            &Statement::Mix(into, from) => node(unique("mix"), move |view, _| {
                 let mixed = mix(see(view, into), see(view, from));
                 put(view, number(into), mixed)
             }),
-            &Statement::Push(into, from) => node("push", move |view, _| {
+            &Statement::Push(into, from) => node(unique("push"), move |view, _| {
                 let value = see(view, from);
                 put(view, list(into), vec![value])
             }),
-            &Statement::Map(into, from) => kit.map("each", each(from, into), ParallelConfig::DEFAULT, |_| ()),
-            Statement::Fan(fan) => fan_out(compile_fan(fan, depth, kit)),
+            &Statement::Map(into, from) => kit.map(unique("each"), each(from, into), ParallelConfig::DEFAULT, |_| ()),
+            Statement::Fan(fan) => Step { name: unique("fan-out"), ..fan_out(compile_fan(fan, depth, kit)) },
             Statement::If(at, then, otherwise) => {
                 let branching = steps.len();
-                steps.push(node("if", |_, _| Ok(())));
+                steps.push(node(unique("if"), |_, _| Ok(())));
                 compile(then, depth + 1, kit, steps);
                 let leaving = steps.len();
-                steps.push(node("then", |_, _| Ok(())));
+                steps.push(node(unique("then"), |_, _| Ok(())));
                 let start = u32::try_from(steps.len()).unwrap();
                 steps[branching].next = choose(vec![
                     (Some(is_even(*at)), Target::Step(u32::try_from(branching + 1).unwrap())),
                     (None, Target::Step(start)),
                 ]);
                 compile(otherwise, depth + 1, kit, steps);
-                let mut after = node("else", |_, _| Ok(()));
+                let mut after = node(unique("else"), |_, _| Ok(()));
                 steps[leaving].next = end_or(steps);
                 after.next = END;
                 after
             }
             Statement::Loop(times, body) => {
                 let times = *times;
-                let mut start = node("start", move |view, _| put(view, counter(depth), times));
+                let mut start = node(unique("start"), move |view, _| put(view, counter(depth), times));
                 start.next = to(u32::try_from(steps.len() + 1).unwrap());
                 steps.push(start);
                 let top = u32::try_from(steps.len()).unwrap();
                 compile(body, depth + 1, kit, steps);
-                let mut count = node("count", move |view, _| {
+                let mut count = node(unique("count"), move |view, _| {
                     let left = view.get(counter(depth)) - 1;
                     put(view, counter(depth), left)
                 });
@@ -300,7 +308,7 @@ fn compile(body: &[Statement], depth: usize, kit: &mut Kit, steps: &mut Vec<Step
                 count.next =
                     choose(vec![(Some(has_turns_left(depth)), Target::Step(top)), (None, Target::Step(after))]);
                 steps.push(count);
-                node("done", |_, _| Ok(()))
+                node(unique("done"), |_, _| Ok(()))
             }
         };
         let next = u32::try_from(steps.len() + 1).unwrap();
@@ -311,7 +319,7 @@ fn compile(body: &[Statement], depth: usize, kit: &mut Kit, steps: &mut Vec<Step
 fn block(body: &[Statement], first: Option<Step>, depth: usize, kit: &mut Kit) -> Block {
     let mut steps: Vec<Step> = first.into_iter().map(|step| Step { next: to(1), ..step }).collect();
     compile(body, depth, kit, &mut steps);
-    steps.push(node("end", |_, _| Ok(())));
+    steps.push(node(unique("end"), |_, _| Ok(())));
     kit.block(steps)
 }
 
@@ -319,7 +327,7 @@ fn compile_fan(fan: &Fan, depth: usize, kit: &mut Kit) -> &'static crate::plan::
     let mut tasks = Vec::new();
     for branch in &fan.branches {
         let fails = branch.fails;
-        let flaky = node("flaky", move |_, context| match context.attempt() {
+        let flaky = node(unique("flaky"), move |_, context| match context.attempt() {
             attempt if attempt > fails => Ok(()),
             1 => Err("flaky".into()),
             _ => panic!("flaky"),
@@ -327,7 +335,7 @@ fn compile_fan(fan: &Fan, depth: usize, kit: &mut Kit) -> &'static crate::plan::
         let retry =
             RetryPolicy { max_retries: branch.retries, base_delay: std::time::Duration::ZERO, ..RetryPolicy::DEFAULT };
         let timeout = branch.limited.then(|| std::time::Duration::from_hours(1));
-        let mut made = task("t", block(&branch.body, Some(flaky), depth + 1, kit))
+        let mut made = task(unique("t"), block(&branch.body, Some(flaky), depth + 1, kit))
             .config(ParallelConfig { retry, allow_failure: true, timeout, ..ParallelConfig::DEFAULT })
             .needs(&branch.needs.iter().map(|&need| u32::try_from(need).unwrap()).collect::<Vec<_>>());
         made.when = branch.when.map(is_even);

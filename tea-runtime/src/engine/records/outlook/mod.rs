@@ -1,14 +1,20 @@
-//! What a run would do, and why, without doing it.
+//! What a run would do, and why, without doing it. Only what says what nodes are about to work on is evaluated, as far as a
+//! resumed run would: `items`, and what is passed to workflows.
+
+mod calls;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use super::{Name, Names, Onward, Records, Session, StepRecord, build, key, session, step::Missing};
+use super::{Name, Names, Onward, Records, Session, build, key, session, step::Missing};
 use crate::{
-    plan::{Block, CodeId, Map, Next, Plan, Region, Step, Target, Task, Work},
+    engine::root,
+    plan::{Block, CodeId, Next, Plan, RESULTS, Region, Step, Target, Task, Work},
     position::Position,
+    result::ParallelFlowResult,
     state::{KeySpec, Value, View},
     store::{Folder, Kind, Recorder, StoreError},
 };
@@ -16,8 +22,9 @@ use crate::{
 /// What would become of a node, a fan-out or a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prospect {
-    /// The node or branch; for a fan-out, the node that it starts from.
-    pub node: &'static str,
+    /// The node or branch; for a fan-out, the node that it starts from; for an item, `each[17]`; for a node of a workflow that
+    /// it calls, `each[17]/parse`.
+    pub node: Cow<'static, str>,
     /// Whether it is a fan-out.
     pub fan_out: bool,
     /// Whether it would run: its record does not hold, or it has none.
@@ -26,17 +33,26 @@ pub struct Prospect {
     pub why: String,
     /// Whether it would run only as far as the cache does not have its results.
     pub cached: bool,
-    /// Of a fan-out, its branches; of a branch with a fan-out of its own, its nodes.
+    /// Of a fan-out, its branches; of a branch with a fan-out of its own, its nodes; of a map, items that would run; of what
+    /// calls a workflow, its nodes.
     pub parts: Vec<Prospect>,
 }
 
 impl Prospect {
-    fn done(node: &'static str) -> Self {
+    fn done(node: impl Into<Cow<'static, str>>) -> Self {
+        let node = node.into();
         Self { node, fan_out: false, runs: false, why: "it is done".to_owned(), cached: false, parts: Vec::new() }
     }
 
-    fn running(node: &'static str, why: impl Into<String>) -> Self {
-        Self { node, fan_out: false, runs: true, why: why.into(), cached: false, parts: Vec::new() }
+    fn running(node: impl Into<Cow<'static, str>>, why: impl Into<String>) -> Self {
+        let (node, why) = (node.into(), why.into());
+        Self { node, fan_out: false, runs: true, why, cached: false, parts: Vec::new() }
+    }
+
+    /// Whether this is its name, or the last part of it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.node == name || self.node.rsplit('/').next() == Some(name)
     }
 
     /// A step that would run.
@@ -70,8 +86,10 @@ pub(crate) fn outlook(plan: &'static Plan, inputs: &[(u32, Value)], session: &Se
     let recorder = Recorder::look(folder, run)?;
     let begun = session::begun(plan, &recorder, inputs, own)?;
     let changed: BTreeMap<u32, String> = begun.changed.iter().cloned().collect();
+    let values = inputs.iter().chain(&begun.kept).cloned().collect();
     let records = Arc::new(session::records(plan, recorder, session.clone(), inputs, begun));
-    let mut walk = Walk::new(plan, &records, plan.root, &Position::ROOT, records.inputs(), changed);
+    let mut walk = Walk::new((plan, plan.keys), &records, plan.root, &Position::ROOT, records.inputs(), changed);
+    walk.view = root::view(plan.keys, plan.root.keys, values).unwrap_or(walk.view);
     walk.run();
     Ok(Outlook { run: Some(name), nodes: walk.nodes })
 }
@@ -83,31 +101,38 @@ fn all_run(plan: &'static Plan, why: &str) -> Outlook {
 /// The way through a block according to the records.
 struct Walk<'a> {
     plan: &'static Plan,
+    /// The keys of the workflow that the block is in.
+    specs: &'static [KeySpec],
     records: &'a Arc<Records>,
     block: &'static Block,
     position: &'a Position,
     names: Names,
-    /// For what nodes read. It has no values.
+    /// What is known of the values.
     view: View,
     /// Keys whose value is not, or may not be, as it was when the records were made, and why.
     changed: Changed,
+    /// Those of them whose value is known now.
+    given: BTreeSet<u32>,
     nodes: Vec<Prospect>,
     visits: Vec<u64>,
+    /// Whether it is known how the block ends.
+    ends: bool,
 }
 
 type Changed = BTreeMap<u32, String>;
 
 impl<'a> Walk<'a> {
     fn new(
-        plan: &'static Plan,
+        (plan, specs): (&'static Plan, &'static [KeySpec]),
         records: &'a Arc<Records>,
         block: &'static Block,
         position: &'a Position,
         names: Names,
         changed: Changed,
     ) -> Self {
-        let (view, visits) = (View::new(plan.keys, block.keys), vec![0; block.steps.len()]);
-        Self { plan, records, block, position, names, view, changed, nodes: Vec::new(), visits }
+        let (view, visits, nodes) = (View::new(specs, block.keys), vec![0; block.steps.len()], Vec::new());
+        let given = changed.keys().copied().collect();
+        Self { plan, specs, records, block, position, names, view, changed, given, nodes, visits, ends: false }
     }
 
     fn run(&mut self) {
@@ -120,8 +145,15 @@ impl<'a> Walk<'a> {
                 _ => return self.rest(self.block.entry, "it is not known yet where the run starts"),
             },
         };
+        let mut before = None;
         while let Some(at) = next {
-            let Some(step) = steps.get(at) else { return };
+            let Some(step) = steps.get(at) else { break };
+            // Only the fan-in sees the results of a fan-out.
+            if !matches!(before, Some(Work::FanOut(_))) {
+                self.view.clear_parallel_results();
+                self.changed.remove(&RESULTS);
+            }
+            before = Some(step.work);
             self.visits[at] += 1;
             let named = self.records.renews(step.name);
             self.names.renewed |= named;
@@ -135,6 +167,7 @@ impl<'a> Walk<'a> {
                 None => return self.rest(step.next, self.why_open(step.next)),
             }
         }
+        self.ends = true;
     }
 
     /// The position of a step at its present visit.
@@ -150,31 +183,37 @@ impl<'a> Walk<'a> {
         let asks = self.records.asks(&code, &self.names, step.reads, &self.view);
         let is_same = found.as_ref().is_some_and(|found| found.done.asks == Some(asks));
         let missing = found.as_ref().filter(|_| is_same).and_then(|found| found.missing(&self.view));
-        let prospect = match step.work {
-            Work::FanOut(region) => self.fan_out(step.name, region, position, found.is_some()),
-            Work::Map(map) => self.map(step, map, position, found.as_ref(), asks),
-            Work::Run(_) | Work::Ask(_) | Work::Call(_) if step.rerun => {
-                Prospect::running(step.name, "it has `resume: rerun`")
-            }
-            Work::Run(_) | Work::Ask(_) | Work::Call(_) if !is_same => {
-                Prospect::running(step.name, self.why(found.is_some(), &code, step.reads))
-            }
-            Work::Run(_) | Work::Ask(_) | Work::Call(_) => {
-                missing.map_or_else(|| Prospect::done(step.name), |it| Prospect::running(step.name, it.to_string()))
-            }
+        let ran = match step.work {
+            _ if matches!(step.work, Work::FanOut(_) | Work::Map(_)) => None,
+            _ if step.rerun => Some("it has `resume: rerun`".to_owned()),
+            _ if !is_same => Some(self.why(found.is_some(), &code, step.reads)),
+            _ => missing.map(|missing| missing.to_string()),
+        };
+        // The outputs of a call that stay as they are.
+        let mut kept = Vec::new();
+        let prospect = match (step.work, ran) {
+            (Work::FanOut(region), _) => self.fan_out(step.name, region, position, found.is_some()),
+            (Work::Map(map), _) => self.map(step, map, position, found.as_ref(), asks),
+            (Work::Call(call), Some(why)) => self.call(step, call, position, why, &mut kept),
+            (Work::Run(_) | Work::Ask(_), Some(why)) => Prospect::running(step.name, why),
+            (Work::Run(_) | Work::Ask(_) | Work::Call(_), None) => Prospect::done(step.name),
         };
         let prospect = Prospect { cached: step.cached && prospect.runs, ..prospect };
         let Some(found) = found else { return (prospect, None) };
-        found.name(self.plan.keys, &mut self.names);
+        found.name(self.specs, &mut self.names);
         for (key, name) in &found.done.map.outputs {
-            self.names.write(self.plan.keys, *key, *name);
+            self.names.write(self.specs, *key, *name);
+        }
+        for (key, value) in found.known(self.specs) {
+            self.view.set_if_there(key, value);
         }
         // If it gives the same once more, what follows it is done.
         let may_differ = !is_same || matches!(missing, Some(Missing::File(_)));
         let differs = prospect.runs && may_differ && !matches!(step.work, Work::FanOut(_));
         if differs {
-            for key in found.keys() {
-                changes(&mut self.names, &mut self.changed, key, self.plan.keys, step.name);
+            for key in found.keys().filter(|key| !kept.contains(key)) {
+                changes(&mut self.names, &mut self.changed, key, self.specs, step.name);
+                self.given.remove(&key);
             }
         }
         let decides = matches!(step.next, Next::Choose(_));
@@ -182,36 +221,9 @@ impl<'a> Walk<'a> {
         (prospect, Some(found.done.onward).filter(|_| known))
     }
 
-    fn map(
-        &self,
-        step: &'static Step,
-        map: &'static Map,
-        position: &Position,
-        found: Option<&StepRecord>,
-        asks: Name,
-    ) -> Prospect {
-        let of_items = if map.spec.is_in_place() {
-            asks
-        } else {
-            self.records.asks(&[step.code], &self.names, map.reads, &self.view)
-        };
-        let done = self.records.items(position, of_items, &self.names).map_or(0, |items| items.count());
-        match found.filter(|found| found.done.asks == Some(asks)) {
-            Some(found) if found.done.map.items == done => {
-                let mut prospect = Prospect::done(step.name);
-                if map.spec.has_paths() && !map.spec.is_in_place() {
-                    "it is done, except for items whose files have changed".clone_into(&mut prospect.why);
-                }
-                prospect
-            }
-            _ if done > 0 => Prospect::running(step.name, format!("{done} of its items are done")),
-            _ => Prospect::running(step.name, self.why(found.is_some(), &[step.code], step.reads)),
-        }
-    }
-
     /// What would become of a fan-out and its branches. If it is `joined`, those without a record were not started.
     fn fan_out(&mut self, name: &'static str, region: &'static Region, position: &Position, joined: bool) -> Prospect {
-        let specs = self.plan.keys;
+        let specs = self.specs;
         let when: Vec<u32> = region.tasks.iter().flat_map(|task| task.when_reads).copied().collect();
         let when = self.records.asks(&region.when_code(), &self.names, &when, &self.view);
         let skipped = self.records.skipped(position, when, &self.names).unwrap_or_default();
@@ -228,7 +240,7 @@ impl<'a> Walk<'a> {
             });
         // What tasks read, with the writes of those before them, as far as they read these.
         let mut ends: Vec<Written> = Vec::new();
-        let mut parts = Vec::new();
+        let (mut parts, mut results) = (Vec::new(), Vec::new());
         for (index, task) in region.tasks.iter().enumerate() {
             let (mut names, mut changed) = (self.names.only(task.reads.iter().map(|read| read.key)), Changed::new());
             names.renewed |= task.needs.iter().any(|need| ends.get(*need as usize).is_some_and(|end| end.renewed));
@@ -249,22 +261,37 @@ impl<'a> Walk<'a> {
             if starts && !runs {
                 parts.push(Prospect::done(task.name));
             } else if starts {
-                let mut inner = Walk::new(self.plan, self.records, task.block, &at, names, changed);
+                let mut inner = Walk::new((self.plan, specs), self.records, task.block, &at, names, changed);
+                for read in task.reads.iter().filter(|read| read.after == 0 && self.is_known(&[read.key])) {
+                    let value = self.view.value(read.key).cloned();
+                    value.into_iter().for_each(|value| inner.view.set_if_there(read.key, value));
+                }
                 let why = inner.why(had, &[task.code], &task.reads.iter().map(|read| read.key).collect::<Vec<_>>());
                 if task.block.is_by_steps() {
                     inner.run();
                 }
                 parts.push(Prospect { parts: inner.nodes, ..Prospect::running(task.name, why) });
             }
+            results.push(match &record {
+                Some(record) => record.result.clone(),
+                None => ParallelFlowResult { skipped: true, ..ParallelFlowResult::new(task.name) },
+            });
             ends.push(Written { task, names: record.map(|record| record.names).unwrap_or_default(), runs, renewed });
         }
         for end in &ends {
             for write in end.task.writes {
                 end.merge(write.key, specs, &mut self.names, &mut self.changed);
+                if end.runs {
+                    self.given.remove(&write.key);
+                }
             }
             self.names.renewed |= end.renewed && end.runs;
         }
         let done = parts.iter().filter(|part| !part.runs).count();
+        if done < parts.len() {
+            self.changed.insert(RESULTS, "it reads `parallel_results`, and a branch runs".to_owned());
+        }
+        self.view.set_parallel_results(move || results);
         if done == parts.len() {
             return Prospect { fan_out: true, parts, ..Prospect::done(name) };
         }
@@ -306,8 +333,8 @@ impl<'a> Walk<'a> {
 
     /// All that may follow, as far as it was not told.
     fn rest(&mut self, next: Next, why: &str) {
-        let mut seen: BTreeSet<usize> =
-            self.visits.iter().enumerate().filter(|(_, visits)| **visits > 0).map(|of| of.0).collect();
+        // In a loop, also what was visited before.
+        let mut seen = BTreeSet::new();
         let mut open = targets(next);
         let mut found = BTreeSet::new();
         while let Some(at) = open.pop() {
