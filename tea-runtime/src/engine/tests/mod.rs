@@ -8,6 +8,7 @@ mod fallback;
 mod fan_out;
 mod files;
 mod finally;
+mod foreseen;
 mod join;
 pub(crate) mod kit;
 mod maps;

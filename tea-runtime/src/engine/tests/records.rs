@@ -1,7 +1,6 @@
 //! Runs that are recorded, are ended anywhere, and go on.
 
 use std::{
-    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     sync::{
@@ -12,19 +11,19 @@ use std::{
 
 use fastrand::Rng;
 
-use super::{kit::*, random::Random};
+use super::{foreseen, kit::*, random::Random};
 use crate::{
     builder,
     cancel::CancellationToken,
     context::Context,
     engine::{
         Means, Options,
-        records::{Prospect, Session, Which, outlook},
+        records::{Session, Which, outlook},
     },
     error::Error,
     event::{Event, Events},
     map::{Hashed, MapSpec, Wired, given, in_place, map, reduced},
-    plan::{Block, Plan, Step, Target, Work},
+    plan::{Plan, Step, Target},
     policy::ParallelConfig,
     position::Position,
     state::{Key, Value, View},
@@ -131,7 +130,7 @@ impl Ran {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -150,7 +149,7 @@ fn a_run_whose_log_is_cut_anywhere_goes_on_to_the_same_end() {
         let random = Random::new(seed);
         let whole = Scratch::new();
         let ran = whole.run(random.plan, false);
-        let all = ran.nodes.len();
+        let all = ran.nodes;
         random.check(ran.outcome, &format!("seed {seed}, recorded"));
         whole.set_status(Status::Unfinished);
         let length = fs::metadata(whole.log()).unwrap().len();
@@ -160,7 +159,7 @@ fn a_run_whose_log_is_cut_anywhere_goes_on_to_the_same_end() {
             Err(_) => (0..30).map(|_| rng.u64(0..length)).collect(),
         };
         cuts.sort_unstable();
-        let mut before = all;
+        let mut before = all.len();
         for cut in cuts.into_iter().chain([length]) {
             let scratch = Scratch::new();
             copy(&whole.0, &scratch.0);
@@ -171,56 +170,14 @@ fn a_run_whose_log_is_cut_anywhere_goes_on_to_the_same_end() {
             if ran.outcome.as_ref().is_err_and(|error| error.to_string().contains("before its inputs")) {
                 continue;
             }
-            check_foreseen(random.plan, &foreseen.unwrap().nodes, &ran.nodes);
-            random.check(ran.outcome, &format!("seed {seed}, cut at {cut} of {length}"));
+            let what = format!("seed {seed}, cut at {cut} of {length}");
+            foreseen::check(random.plan.root, &foreseen.unwrap().nodes, (&ran.nodes, &all), |_| false, &what);
+            random.check(ran.outcome, &what);
             let nodes = ran.nodes.len();
             assert!(nodes <= before, "seed {seed}, cut at {cut}: {nodes} nodes, and {before} with less of the log");
             before = nodes;
         }
         assert_eq!(before, 0, "seed {seed}: nothing that is done is done again");
-    }
-}
-
-/// What ran was foreseen, and where nothing was, nothing did.
-fn check_foreseen(plan: &Plan, foreseen: &[Prospect], ran: &[String]) {
-    let mut may_run = BTreeSet::new();
-    collect_running(plan.root, foreseen, &mut may_run);
-    let unforeseen: Vec<_> = ran.iter().filter(|node| !may_run.contains(&***node)).collect();
-    assert!(unforeseen.is_empty(), "{unforeseen:?} ran: {foreseen:?}");
-    let first = foreseen.iter().find(|of| of.runs).filter(|of| !of.fan_out && !of.node.starts_with("each"));
-    assert!(first.is_none_or(|of| ran.iter().any(|node| *node == of.node)), "{ran:?}: {foreseen:?}");
-}
-
-/// The nodes that would run. Those of a branch that is recorded as a whole are not told one by one, and neither are those of
-/// a fan-out that nothing is known of.
-fn collect_running(block: &Block, foreseen: &[Prospect], into: &mut BTreeSet<&'static str>) {
-    for of in foreseen.iter().filter(|of| of.runs) {
-        for step in block.steps {
-            match step.work {
-                Work::FanOut(region) if of.fan_out && step.name == of.node => {
-                    for task in region.tasks {
-                        let told = of.parts.iter().filter(|part| part.node == task.name).collect::<Vec<_>>();
-                        let is_whole =
-                            of.parts.is_empty() || told.iter().any(|part| part.runs && part.parts.is_empty());
-                        if is_whole {
-                            all_of(task.block, into);
-                        }
-                        told.iter().for_each(|part| collect_running(task.block, &part.parts, into));
-                    }
-                }
-                _ if step.name == of.node => drop(into.insert(step.name)),
-                _ => {}
-            }
-        }
-    }
-}
-
-fn all_of(block: &Block, into: &mut BTreeSet<&'static str>) {
-    for step in block.steps {
-        into.insert(step.name);
-        if let Work::FanOut(region) = step.work {
-            region.tasks.iter().for_each(|task| all_of(task.block, into));
-        }
     }
 }
 
@@ -776,7 +733,7 @@ fn an_outlook_says_what_would_run_and_why() {
         session
     };
     let outlook = |session| {
-        let outlook = super::outlook(plan, &[], &session).unwrap();
+        let outlook = outlook(plan, &[], &session).unwrap();
         let nodes = outlook.nodes.into_iter().map(|node| (node.node.into_owned(), node.runs, node.why));
         (outlook.run, nodes.collect::<Vec<_>>())
     };

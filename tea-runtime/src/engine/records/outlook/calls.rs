@@ -42,9 +42,12 @@ impl Walk<'_> {
         let names = self.names.passed(call.passed, self.records, &self.view);
         let made = self.is_known(step.reads).then(|| {
             let context = self.context(step.name, position);
-            guard(|| (call.inputs)(&self.view, &context)).ok()?.ok()
+            guard(|| (call.inputs)(&self.view, &context).map_err(Into::into)).flatten()
         });
-        let inputs = made.flatten().unwrap_or_default();
+        let (inputs, failure) = match made.transpose() {
+            Ok(inputs) => (inputs.unwrap_or_default(), None),
+            Err(failure) => (Vec::new(), Some(failure)),
+        };
         let names = names.for_call(call.passed, &inputs, None);
         let inner = self.inner(call.workflow, call.passed, (inputs, names), position, step.name);
         if inner.ends {
@@ -52,9 +55,9 @@ impl Walk<'_> {
             kept.extend(same.map(|(_, to)| *to));
         }
         Prospect {
-            runs: inner.nodes.iter().any(|node| node.runs),
+            runs: failure.is_some() || inner.nodes.iter().any(|node| node.runs),
             parts: inner.nodes,
-            ..Prospect::running(step.name, why)
+            ..Prospect::running(step.name, with_failure(why, "with", failure.as_deref()))
         }
     }
 
@@ -84,8 +87,10 @@ impl Walk<'_> {
             0 => self.why(found.is_some(), &[step.code], step.reads),
             count => format!("{count} of its items are done"),
         };
-        let Some(all) = self.items(step, map, position, done, &why) else {
-            return Prospect { runs: !is_done, ..Prospect::running(step.name, why) };
+        let all = match self.items(step, map, position, done, &why) {
+            Ok(Some(all)) => all,
+            Ok(None) => return Prospect { runs: !is_done, ..Prospect::running(step.name, why) },
+            Err(failure) => return Prospect::running(step.name, with_failure(why, "items", Some(&failure))),
         };
         let Items { total, open, parts } = all;
         if open == 0 && is_done {
@@ -96,7 +101,7 @@ impl Walk<'_> {
         Prospect { parts: parts.into_iter().chain(more).collect(), ..Prospect::running(step.name, why) }
     }
 
-    /// The items of a map that are not done; `None` if it is not known which items it has.
+    /// The items of a map that are not done; `None` if it is not known which items it has. Fails if its `items` do.
     fn items(
         &self,
         step: &'static Step,
@@ -104,18 +109,18 @@ impl Walk<'_> {
         position: &Position,
         mut done: Option<ItemRecords>,
         why: &str,
-    ) -> Option<Items> {
+    ) -> Result<Option<Items>, Box<Failure>> {
         if !self.is_known(step.reads) {
-            return None;
+            return Ok(None);
         }
         let mut context = self.context(map.name, position);
-        let mut source = guard(|| map.spec.items(&self.view, &context)).ok()?.ok()?;
+        let mut source = guard(|| map.spec.items(&self.view, &context).map_err(Into::into)).flatten()?;
         let names = self.names.passed(map.passed, self.records, &self.view);
         let captured = Arc::new(Captured { passed: map.passed, names, inputs: Mutex::default() });
         context.caller = Some(Arc::clone(&captured) as Arc<dyn Caller>);
         let (mut all, mut buffer) = (Items { total: 0, open: 0, parts: Vec::new() }, Vec::new());
         let is_new = done.is_some() && !map.spec.is_in_place();
-        while let Some(batch) = guard(|| source.next(MANY)).ok()? {
+        while let Some(batch) = guard(|| source.next(MANY))? {
             for at in 0..batch.len() {
                 let index = batch.start() + at;
                 all.total += 1;
@@ -140,24 +145,21 @@ impl Walk<'_> {
                     let label = batch.label(at).filter(|_| !self.specs.iter().any(|key| key.secret));
                     let of = label.map_or_else(|| of.to_owned(), |label| format!("{of} ({label})"));
                     let name = format!("{}[{index}]", map.name);
-                    let parts = map.workflow.map(|workflow| {
-                        self.item(
-                            workflow,
-                            &*batch,
-                            at,
-                            (&mut context, &captured),
-                            &position.at_part(index as u64),
-                            &name,
-                        )
+                    let part = position.at_part(index as u64);
+                    let parts = map.workflow.map_or(Ok(Vec::new()), |workflow| {
+                        self.item(workflow, &*batch, at, (&mut context, &captured), &part, &name)
                     });
-                    all.parts.push(Prospect { parts: parts.unwrap_or_default(), ..Prospect::running(name, of) });
+                    all.parts.push(match parts {
+                        Ok(parts) => Prospect { parts, ..Prospect::running(name, of) },
+                        Err(failure) => Prospect::running(name, with_failure(of, "with", Some(&failure))),
+                    });
                 }
             }
         }
-        Some(all)
+        Ok(Some(all))
     }
 
-    /// What would become of the nodes of the workflow that an item calls.
+    /// What would become of the nodes of the workflow that an item calls. Fails if its `with` does.
     fn item(
         &self,
         workflow: &'static Subworkflow,
@@ -166,13 +168,17 @@ impl Walk<'_> {
         (context, captured): (&mut Context, &Arc<Captured>),
         position: &Position,
         name: &str,
-    ) -> Vec<Prospect> {
+    ) -> Result<Vec<Prospect>, Box<Failure>> {
         let index = batch.start() + at;
         context.item = Some(Item { index, by_index: false, identity: None });
         // The call ends where it would begin.
-        drop(guard(|| batch.slice(at, 1).run(&self.view, context, 1)));
-        let inputs = lock(&captured.inputs).take().unwrap_or_else(|| (Vec::new(), captured.names.clone()));
-        self.inner(workflow, captured.passed, inputs, position, name).nodes
+        let ended = guard(|| batch.slice(at, 1).run(&self.view, context, 1).map_err(Into::into)).flatten();
+        let inputs = match (lock(&captured.inputs).take(), ended) {
+            (Some(inputs), _) => inputs,
+            (None, Err(failure)) => return Err(failure),
+            (None, Ok(())) => (Vec::new(), captured.names.clone()),
+        };
+        Ok(self.inner(workflow, captured.passed, inputs, position, name).nodes)
     }
 
     /// The way through a workflow that is called.
@@ -218,6 +224,17 @@ impl Prospect {
             self.node = format!("{caller}/{}", self.node).into();
         }
         self.parts.iter_mut().for_each(|part| part.within(caller));
+    }
+}
+
+/// Why something would run, and that its `items` or its `with` would fail then.
+fn with_failure(why: String, of: &str, failure: Option<&Failure>) -> String {
+    match failure {
+        Some(failure) => {
+            let fails = if failure.kind == FailureKind::Panic { "panics" } else { "fails" };
+            format!("{why}, and its `{of}` {fails}: {}", failure.message)
+        }
+        None => why,
     }
 }
 

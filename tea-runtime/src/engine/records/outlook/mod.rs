@@ -161,10 +161,11 @@ impl<'a> Walk<'a> {
             if named {
                 "`--from` names it".clone_into(&mut prospect.why);
             }
+            let runs = prospect.runs;
             self.nodes.push(prospect);
             match onward {
                 Some(onward) => next = step_of(&onward),
-                None => return self.rest(step.next, self.why_open(step.next)),
+                None => return self.rest(step.next, self.why_open(step.next, runs)),
             }
         }
         self.ends = true;
@@ -199,7 +200,11 @@ impl<'a> Walk<'a> {
             (Work::Run(_) | Work::Ask(_) | Work::Call(_), None) => Prospect::done(step.name),
         };
         let prospect = Prospect { cached: step.cached && prospect.runs, ..prospect };
-        let Some(found) = found else { return (prospect, None) };
+        let Some(found) = found else {
+            // The branches of a fan-out say what it gave.
+            let onward = of_next(step.next).filter(|_| !prospect.runs).map(Onward::Step);
+            return (prospect, onward);
+        };
         found.name(self.specs, &mut self.names);
         for (key, name) in &found.done.map.outputs {
             self.names.write(self.specs, *key, *name);
@@ -226,7 +231,8 @@ impl<'a> Walk<'a> {
         let specs = self.specs;
         let when: Vec<u32> = region.tasks.iter().flat_map(|task| task.when_reads).copied().collect();
         let when = self.records.asks(&region.when_code(), &self.names, &when, &self.view);
-        let skipped = self.records.skipped(position, when, &self.names).unwrap_or_default();
+        let decided = self.records.skipped(position, when, &self.names);
+        let (undecided, skipped) = (decided.is_none(), decided.unwrap_or_default());
         // With `join`, those that succeeded may be enough.
         let succeeded = |(index, task): (usize, &'static Task)| {
             let reads = task.reads.iter().map(|read| (read.key, self.names.get(read.key)));
@@ -234,10 +240,9 @@ impl<'a> Walk<'a> {
             let record = self.records.branch(&position.at_part(index as u64), task, specs, asks);
             record.is_some_and(|record| record.result.success)
         };
-        let joined = joined
-            || region.join.is_some_and(|join| {
-                region.tasks.iter().enumerate().filter(|of| succeeded(*of)).count() >= join as usize
-            });
+        let joined = region.join.map_or(joined, |join| {
+            region.tasks.iter().enumerate().filter(|of| succeeded(*of)).count() >= join as usize
+        });
         // What tasks read, with the writes of those before them, as far as they read these.
         let mut ends: Vec<Written> = Vec::new();
         let (mut parts, mut results) = (Vec::new(), Vec::new());
@@ -256,7 +261,10 @@ impl<'a> Walk<'a> {
             let asks = self.records.asked(&[task.code], task.reads.iter().map(|read| (read.key, names.get(read.key))));
             let record = self.records.branch(&at, task, specs, asks).filter(|_| !renewed);
             let had = self.records.log.find(Kind::Branch, &key(&at, None)).is_some();
-            let starts = skipped.binary_search(&index).is_err() && (had || !joined);
+            let needs_what_runs = task.needs.iter().any(|need| ends.get(*need as usize).is_some_and(|end| end.runs));
+            // One that was not started may be now.
+            let may_start = needs_what_runs || (undecided && task.when.is_some());
+            let starts = skipped.binary_search(&index).is_err() && (had || !joined || may_start);
             let runs = record.is_none() && starts;
             if starts && !runs {
                 parts.push(Prospect::done(task.name));
@@ -266,7 +274,10 @@ impl<'a> Walk<'a> {
                     let value = self.view.value(read.key).cloned();
                     value.into_iter().for_each(|value| inner.view.set_if_there(read.key, value));
                 }
-                let why = inner.why(had, &[task.code], &task.reads.iter().map(|read| read.key).collect::<Vec<_>>());
+                let why = match may_start && !had && joined {
+                    true => "a condition before it is not decided yet".to_owned(),
+                    false => inner.why(had, &[task.code], &task.reads.iter().map(|read| read.key).collect::<Vec<_>>()),
+                };
                 if task.block.is_by_steps() {
                     inner.run();
                 }
@@ -314,13 +325,15 @@ impl<'a> Walk<'a> {
         changed.next().cloned().unwrap_or_else(|| "what it reads has changed".to_owned())
     }
 
-    /// Why it is not known what follows.
-    fn why_open(&self, next: Next) -> &'static str {
+    /// Why it is not known what follows a node that `runs`, or does not.
+    fn why_open(&self, next: Next, runs: bool) -> &'static str {
         let code = conditions(next);
         if self.records.changes(self.plan, &code).is_some() {
             "a condition before it has changed"
-        } else {
+        } else if runs {
             "a node before it runs"
+        } else {
+            "a condition before it is not decided yet"
         }
     }
 
@@ -398,6 +411,14 @@ fn of(target: Target) -> Option<usize> {
     match target {
         Target::Step(step) => Some(step as usize),
         Target::End | Target::Task(_) => None,
+    }
+}
+
+/// The step that follows whatever the values are.
+fn of_next(next: Next) -> Option<usize> {
+    match next {
+        Next::Go(target) => of(target),
+        Next::Choose(_) | Next::Fork(_) => None,
     }
 }
 
