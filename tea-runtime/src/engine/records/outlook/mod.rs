@@ -271,12 +271,14 @@ impl<'a> Walk<'a> {
             } else if starts {
                 let mut inner = Walk::new((self.plan, specs), self.records, task.block, &at, names, changed);
                 for read in task.reads.iter().filter(|read| read.after == 0 && self.is_known(&[read.key])) {
-                    let value = self.view.value(read.key).cloned();
-                    value.into_iter().for_each(|value| inner.view.set_if_there(read.key, value));
+                    if let Some(value) = self.view.value(read.key).cloned() {
+                        inner.view.set_if_there(read.key, value);
+                    }
                 }
-                let why = match may_start && !had && joined {
-                    true => "a condition before it is not decided yet".to_owned(),
-                    false => inner.why(had, &[task.code], &task.reads.iter().map(|read| read.key).collect::<Vec<_>>()),
+                let why = if may_start && !had && joined {
+                    "a condition before it is not decided yet".to_owned()
+                } else {
+                    inner.why(had, &[task.code], &task.reads.iter().map(|read| read.key).collect::<Vec<_>>())
                 };
                 if task.block.is_by_steps() {
                     inner.run();
