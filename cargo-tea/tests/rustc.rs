@@ -142,6 +142,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("unknown_type", "Indx"),
     ("value_without_output", "3\" }"),
     ("wrong_default", "\"ten\""),
+    ("wrong_map_output", "item.clone()"),
     ("wrong_output", "\"three\""),
     ("wrong_reduce", "a < b"),
     ("wrong_tuple", "(1, 2, 3)"),
