@@ -8,53 +8,32 @@ use std::{
     sync::Arc,
 };
 
-#[cfg(feature = "report")]
-use crate::report::{self, ReportFile};
 use crate::{
     cancel::CancellationToken,
     context::Context,
     engine::{
-        self, Failed, Means, Options, Run, Settings,
-        cache::Cache,
-        records::{self, Opened, Outlook, Session},
-        settings::{self, Changes, Wanted},
+        records::{Outlook, Session},
+        settings::Wanted,
     },
     error::Error,
-    event::{Event, Events, Listener},
+    event::{Event, Listener},
     executor::ParallelExecutor,
-    plan::{Plan, Workflow},
+    plan::Workflow,
     policy::ParallelConfig,
-    process,
     question::{Answers, Question},
+    request::Request,
     state::{Value, View},
 };
 
-/// Changes the settings of the branch or map with the given name.
-type Change = Box<dyn Fn(&str, &mut ParallelConfig) + Send + Sync>;
-
 /// How a workflow is run: `read_qc::builder().max_workers(4).run(input)`.
 pub struct Builder<W> {
-    max_workers: Option<usize>,
-    all_on_threads: bool,
-    executor: Option<Arc<dyn ParallelExecutor>>,
-    #[cfg(all(unix, feature = "remote"))]
-    pool: Option<PathBuf>,
-    change: Vec<Change>,
-    fail_fast: Option<bool>,
-    wanted: Vec<Result<Wanted, String>>,
-    cancel: CancellationToken,
-    listeners: Vec<Arc<dyn Listener>>,
-    session: Option<Session>,
-    until: Option<String>,
-    answers: Answers,
-    #[cfg(feature = "report")]
-    report: Option<PathBuf>,
+    request: Request,
     workflow: PhantomData<fn() -> W>,
 }
 
 impl<W> fmt::Debug for Builder<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("max_workers", &self.max_workers).finish_non_exhaustive()
+        f.debug_struct("Builder").field("max_workers", &self.request.max_workers).finish_non_exhaustive()
     }
 }
 
@@ -68,37 +47,20 @@ impl<W: Workflow> Builder<W> {
     /// A run with the settings of the workflow file.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            max_workers: None,
-            all_on_threads: false,
-            executor: None,
-            #[cfg(all(unix, feature = "remote"))]
-            pool: None,
-            change: Vec::new(),
-            fail_fast: None,
-            wanted: Vec::new(),
-            cancel: CancellationToken::new(),
-            listeners: Vec::new(),
-            session: None,
-            until: None,
-            answers: Answers::default(),
-            #[cfg(feature = "report")]
-            report: None,
-            workflow: PhantomData,
-        }
+        Self { request: Request::default(), workflow: PhantomData }
     }
 
     /// Limits how many branches and items run at once in the whole run, including nested fan-outs and worker processes.
     #[must_use]
     pub fn max_workers(mut self, workers: NonZero<usize>) -> Self {
-        self.max_workers = Some(workers.get());
+        self.request.max_workers = Some(workers.get());
         self
     }
 
     /// Runs every branch on threads, whatever the workflow file says.
     #[must_use]
     pub fn all_on_threads(mut self) -> Self {
-        self.all_on_threads = true;
+        self.request.all_on_threads = true;
         self
     }
 
@@ -122,14 +84,14 @@ impl<W: Workflow> Builder<W> {
     /// ```
     #[must_use]
     pub fn configure(mut self, change: impl Fn(&str, &mut ParallelConfig) + Send + Sync + 'static) -> Self {
-        self.change.push(Box::new(change));
+        self.request.change.push(Box::new(change));
         self
     }
 
     /// Sets whether the first failure in a fan-out or map cancels the rest of it, whatever the workflow file says.
     #[must_use]
     pub fn fail_fast(mut self, fail_fast: bool) -> Self {
-        self.fail_fast = Some(fail_fast);
+        self.request.fail_fast = Some(fail_fast);
         self
     }
 
@@ -149,7 +111,7 @@ impl<W: Workflow> Builder<W> {
     }
 
     pub(crate) fn wanted(mut self, wanted: impl IntoIterator<Item = Result<Wanted, String>>) -> Self {
-        self.wanted.extend(wanted);
+        self.request.wanted.extend(wanted);
         self
     }
 
@@ -164,29 +126,14 @@ impl<W: Workflow> Builder<W> {
 
     /// The same, or only for settings that are written somewhere.
     pub(crate) fn explained_settings(&self, all: bool) -> Result<String, Error> {
-        self.with_changes(|changes| Settings::explained(W::PLAN, changes, all))
-    }
-
-    /// The settings of the run, with the caller's changes.
-    fn settings(&self) -> Result<Settings, Error> {
-        self.with_changes(|changes| Settings::changed(W::PLAN, changes))
-    }
-
-    /// Gives the caller's changes of settings to `then`.
-    fn with_changes<T>(&self, then: impl FnOnce(Changes<'_>) -> Result<T, String>) -> Result<T, Error> {
-        let Self { change, fail_fast, wanted, .. } = self;
-        let wrong = |wrong| Error::input(W::PLAN, wrong);
-        let wanted = wanted.iter().cloned().collect::<Result<Vec<_>, _>>().map_err(wrong)?;
-        let all = |name: &str, config: &mut ParallelConfig| change.iter().for_each(|change| change(name, config));
-        let some = (!change.is_empty()).then_some(&all as settings::Change<'_>);
-        then(Changes { change: some, fail_fast: *fail_fast, wanted: &wanted }).map_err(wrong)
+        self.request.explained(W::PLAN, all)
     }
 
     /// Runs every branch and item of this run on `executor`, whatever strategy the workflow file says. It can be your
     /// own implementation, or one of Tea's with different settings.
     #[must_use]
     pub fn executor(mut self, executor: Arc<dyn ParallelExecutor>) -> Self {
-        self.executor = Some(executor);
+        self.request.executor = Some(executor);
         self
     }
 
@@ -195,28 +142,28 @@ impl<W: Workflow> Builder<W> {
     #[cfg(all(unix, feature = "remote"))]
     #[must_use]
     pub fn pool(mut self, file: impl Into<PathBuf>) -> Self {
-        self.pool = Some(file.into());
+        self.request.pool = Some(file.into());
         self
     }
 
     /// Ends the run when `token` is cancelled: after their grace period, it ends without the branches that still run.
     #[must_use]
     pub fn cancellation(mut self, token: CancellationToken) -> Self {
-        self.cancel = token;
+        self.request.cancel = token;
         self
     }
 
     /// Calls `listener` with every event, on the thread on which it happens. If `listener` panics, the run fails.
     #[must_use]
     pub fn on_event(mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
-        self.listeners.push(Arc::new(listener));
+        self.request.listeners.push(Arc::new(listener));
         self
     }
 
     /// Notifies `listener` of every event. It can be one from [`event`](crate::event) or your own.
     #[must_use]
     pub fn listener(mut self, listener: Arc<dyn Listener>) -> Self {
-        self.listeners.push(listener);
+        self.request.listeners.push(listener);
         self
     }
 
@@ -224,7 +171,7 @@ impl<W: Workflow> Builder<W> {
     /// must have `checkpoint` in its settings.
     #[must_use]
     pub fn state_dir(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.session.get_or_insert_default().state_dir = folder.into();
+        self.request.session.get_or_insert_default().state_dir = folder.into();
         self
     }
 
@@ -232,14 +179,14 @@ impl<W: Workflow> Builder<W> {
     /// recorded as done is not run again, unless what it reads has changed, such as an input.
     #[must_use]
     pub fn resume(mut self, run: Option<&str>) -> Self {
-        self.session.get_or_insert_default().resume = Some(run.map(str::to_owned).into());
+        self.request.session.get_or_insert_default().resume = Some(run.map(str::to_owned).into());
         self
     }
 
     /// Runs everything from this node on again when the run is resumed.
     #[must_use]
     pub fn from_node(mut self, node: impl Into<String>) -> Self {
-        self.session.get_or_insert_default().from = Some(node.into());
+        self.request.session.get_or_insert_default().from = Some(node.into());
         self
     }
 
@@ -247,7 +194,7 @@ impl<W: Workflow> Builder<W> {
     /// [is that it stopped](Error::is_stopped).
     #[must_use]
     pub fn until_node(mut self, node: impl Into<String>) -> Self {
-        self.until = Some(node.into());
+        self.request.until = Some(node.into());
         self
     }
 
@@ -256,7 +203,7 @@ impl<W: Workflow> Builder<W> {
     /// for one time that the question is asked.
     #[must_use]
     pub fn answer(mut self, question: &str, answer: &str) -> Self {
-        self.answers.given.push((question.to_owned(), answer.to_owned()));
+        self.request.answers.given.push((question.to_owned(), answer.to_owned()));
         self
     }
 
@@ -265,22 +212,22 @@ impl<W: Workflow> Builder<W> {
     /// [waits](Error::is_waiting). An answer that does not [fit](Question::check) fails the node.
     #[must_use]
     pub fn on_question(mut self, ask: impl Fn(&Question<'_>) -> Option<String> + Send + Sync + 'static) -> Self {
-        self.answers.asker = Some(Arc::new(ask));
+        self.request.answers.asker = Some(Arc::new(ask));
         self
     }
 
     /// Adds answers, and who is asked if nobody else is.
     #[cfg(feature = "cli")]
     pub(crate) fn answers(mut self, answers: Answers) -> Self {
-        self.answers.given.extend(answers.given);
-        self.answers.asker = self.answers.asker.or(answers.asker);
+        self.request.answers.given.extend(answers.given);
+        self.request.answers.asker = self.request.answers.asker.or(answers.asker);
         self
     }
 
     /// Fails the run if it can no longer be recorded, instead of continuing without records.
     #[must_use]
     pub fn require_state(mut self) -> Self {
-        self.session.get_or_insert_default().require_state = true;
+        self.request.session.get_or_insert_default().require_state = true;
         self
     }
 
@@ -288,14 +235,14 @@ impl<W: Workflow> Builder<W> {
     /// the run has a [`state_dir`](Self::state_dir).
     #[must_use]
     pub fn cache(mut self, cache: bool) -> Self {
-        self.session.get_or_insert_default().cache = cache;
+        self.request.session.get_or_insert_default().cache = cache;
         self
     }
 
     /// Computes this share of what is in the cache again, from `0.0` to `1.0`. If a result differs, the run fails.
     #[must_use]
     pub fn verify_cache(mut self, share: f64) -> Self {
-        self.session.get_or_insert_default().verify_cache = share;
+        self.request.session.get_or_insert_default().verify_cache = share;
         self
     }
 
@@ -305,7 +252,7 @@ impl<W: Workflow> Builder<W> {
     #[cfg(feature = "report")]
     #[must_use]
     pub fn report(mut self, file: impl Into<PathBuf>) -> Self {
-        self.report = Some(file.into());
+        self.request.report = Some(file.into());
         self
     }
 
@@ -319,14 +266,13 @@ impl<W: Workflow> Builder<W> {
 
     /// Like [`outlook`](Self::outlook), with the values of input keys by number.
     pub(crate) fn outlook_with(&self, inputs: &[(u32, Value)]) -> Result<Outlook, Error> {
-        let session = self.session.clone().unwrap_or_default();
-        records::outlook(W::PLAN, inputs, &session).map_err(|error| Error::input(W::PLAN, error.to_string()))
+        self.request.outlook(W::PLAN, inputs)
     }
 
     /// Changes how the run is recorded.
     #[cfg(feature = "cli")]
     pub(crate) fn session(mut self, change: impl FnOnce(Option<Session>) -> Option<Session>) -> Self {
-        self.session = change(self.session);
+        self.request.session = change(self.request.session);
         self
     }
 
@@ -335,7 +281,7 @@ impl<W: Workflow> Builder<W> {
     /// # Errors
     /// If the run fails or is cancelled, or its settings are invalid.
     pub fn run(mut self, input: W::Input) -> Result<W::Output, Error> {
-        if let Some(session) = &mut self.session {
+        if let Some(session) = &mut self.request.session {
             session.only_output = true;
         }
         let view = self.finish(input)?;
@@ -355,8 +301,8 @@ impl<W: Workflow> Builder<W> {
     #[cfg(feature = "cli")]
     pub(crate) fn also_cancelled_by(mut self, token: CancellationToken) -> Self {
         let also = token.clone();
-        self.cancel.on_cancel(move |_| also.cancel());
-        self.cancel = token;
+        self.request.cancel.on_cancel(move |_| also.cancel());
+        self.request.cancel = token;
         self
     }
 
@@ -366,52 +312,7 @@ impl<W: Workflow> Builder<W> {
 
     /// Like [`run`](Self::run), with the values of input keys by number, and the view of the root block.
     pub(crate) fn finish_with(self, inputs: Vec<(u32, Value)>) -> Result<View, Error> {
-        let (remote, settings) = (self.remote()?, self.settings()?);
-        #[cfg(feature = "report")]
-        let report = self.report_file(&inputs)?;
-        self.answers.check(W::PLAN).map_err(|wrong| Error::input(W::PLAN, wrong))?;
-        let Self { session, until, max_workers, all_on_threads, executor, cancel, listeners, answers, .. } = self;
-        let events = Events::new(listeners);
-        #[cfg(feature = "report")]
-        let events = events.with(report.iter().map(ReportFile::listener).collect());
-        #[cfg(feature = "report")]
-        let heard = events.clone();
-        let options = Options { max_workers, all_on_threads, executor, settings, events, cancel, until };
-        let outcome = run_recorded(W::PLAN, inputs, options, session, Means { remote, answers, ..Means::default() });
-        #[cfg(feature = "report")]
-        if let (Some(report), false) = (report, outcome.as_ref().is_err_and(Error::is_input))
-            && let Err(error) = report.write(outcome.as_ref().err())
-        {
-            heard.warn(&format!("the report cannot be written: {error}"));
-        }
-        outcome
-    }
-
-    /// The file of the report, if there is to be one. What cannot be written is refused before the run.
-    #[cfg(feature = "report")]
-    fn report_file(&self, inputs: &[(u32, Value)]) -> Result<Option<ReportFile>, Error> {
-        let Some(path) = &self.report else { return Ok(None) };
-        let resumes = self.session.as_ref().is_some_and(|session| session.resume.is_some());
-        let file = ReportFile::new(path, W::PLAN, report::given(W::PLAN, inputs, resumes));
-        let refused = |error| Error::input(W::PLAN, format!("cannot write the report `{}`: {error}", path.display()));
-        file.map(Some).map_err(refused)
-    }
-
-    /// The executor of the remote strategy, if there is a pool.
-    #[cfg_attr(
-        not(all(unix, feature = "remote")),
-        expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "there are no pools")
-    )]
-    fn remote(&self) -> Result<Option<Arc<dyn ParallelExecutor>>, Error> {
-        #[cfg(all(unix, feature = "remote"))]
-        crate::remote::refuse_unserved_agent();
-        #[cfg(all(unix, feature = "remote"))]
-        if let Some(path) = &self.pool {
-            let most = self.max_workers.and_then(NonZero::new);
-            let executor = crate::remote::RemoteExecutor::from_file(path, most);
-            return Ok(Some(Arc::new(executor.map_err(|error| Error::input(W::PLAN, error.to_string()))?)));
-        }
-        Ok(None)
+        self.request.run(W::PLAN, inputs)
     }
 }
 
@@ -424,106 +325,7 @@ impl Context {
     /// # Errors
     /// If it fails or is cancelled, or its settings are invalid.
     pub fn run<W: Workflow>(&self, builder: Builder<W>, input: W::Input) -> Result<W::Output, Error> {
-        let remote = builder.remote()?;
-        if builder.session.is_some() || builder.until.is_some() {
-            let message = "a run within a node can be neither recorded nor stopped by itself".to_owned();
-            return Err(Error::input(W::PLAN, message));
-        }
-        #[cfg(feature = "report")]
-        if builder.report.is_some() {
-            let message = "a run within a node has no report of its own: what it runs is in that of the run around it";
-            return Err(Error::input(W::PLAN, message.to_owned()));
-        }
-        let settings = builder.settings()?;
-        builder.answers.check(W::PLAN).map_err(|wrong| Error::input(W::PLAN, wrong))?;
-        let Builder { max_workers, all_on_threads, executor, cancel, listeners, mut answers, .. } = builder;
-        answers.asker = answers.asker.or_else(|| Run::of(self)?.questions().asker());
-        let events = self.events.with(listeners);
-        let token = self.token().child();
-        let also = token.clone();
-        cancel.on_cancel(move |_| also.cancel());
-        let options = Options { max_workers, all_on_threads, executor, settings, events, cancel: token, until: None };
-        let means = Means {
-            processes: Some(process::executor::for_run),
-            may_have_processes: Some(process::may_have_workers),
-            remote,
-            tokens: Run::of(self).map(|run| Arc::clone(run.tokens())),
-            answers,
-            ..Means::default()
-        };
-        let view = engine::run_within(W::PLAN, W::inputs(input), options, means, self)
-            .map_err(|failed| failed_as(W::PLAN, failed))?;
+        let view = builder.request.run_within(W::PLAN, self, W::inputs(input))?;
         W::output(view).map_err(|failure| Error::failed(W::PLAN, failure, Vec::new()))
     }
-}
-
-fn failed_as(plan: &'static Plan, failed: Failed) -> Error {
-    match failed {
-        Failed::MissingInput(key) => Error::missing_input(plan, key),
-        Failed::Run { failure, finished, view } => Error::failed(plan, failure, finished).with_view(view),
-        Failed::Stopped { finished, view } => Error::stopped(plan, finished).with_view(view),
-    }
-}
-
-/// Runs a plan, with worker processes where the plan requires them.
-#[cfg(test)]
-pub(crate) fn run(plan: &'static Plan, inputs: Vec<(u32, Value)>, options: Options) -> Result<View, Error> {
-    run_recorded(plan, inputs, options, None, Means::default())
-}
-
-/// Runs a plan, with worker processes where the plan requires them. The run is recorded if there is a session.
-pub(crate) fn run_recorded(
-    plan: &'static Plan,
-    mut inputs: Vec<(u32, Value)>,
-    options: Options,
-    session: Option<Session>,
-    means: Means,
-) -> Result<View, Error> {
-    process::refuse_unserved_worker();
-    let mut means = Means {
-        processes: Some(process::executor::for_run),
-        may_have_processes: Some(process::may_have_workers),
-        ..means
-    };
-    if let Some(until) = options.until.as_deref().filter(|until| plan.root.steps.iter().all(|step| step.name != *until))
-    {
-        let message = format!("the workflow has no node `{until}` outside of branches to stop after");
-        return Err(Error::input(plan, message));
-    }
-    if let Some(session) = session.as_ref().filter(|session| session.cache && plan.has_cache()) {
-        let cache = Cache::open(plan, &session.state_dir, session.verify_cache);
-        means.cache = Some(Arc::new(cache.map_err(|error| Error::input(plan, error.to_string()))?));
-    }
-    let cache = means.cache.clone();
-    // Without `checkpoint`, what is asked for may be the cache alone.
-    let asks_for_more = |of: &Session| of.resume.is_some() || of.from.is_some() || of.require_state;
-    let is_recorded = |of: &Session| plan.checkpoint.is_some() || !plan.has_cache() || asks_for_more(of);
-    let delivery = session.as_ref().and_then(|session| session.delivery.clone());
-    if let Some(session) = session.filter(is_recorded) {
-        match records::open(plan, inputs, session).map_err(|error| Error::input(plan, error.to_string()))? {
-            Ok(Opened { records, inputs: all, notices }) => {
-                for message in &notices {
-                    options.events.warn(message);
-                }
-                (inputs, means.records) = (all, Some(records));
-            }
-            Err(incomplete) => inputs = incomplete,
-        }
-    }
-    let records = means.records.clone();
-    let events = options.events.clone();
-    let outcome = engine::run_with(plan, inputs, options, means).map_err(|failed| failed_as(plan, failed));
-    if let Some(error) = cache.and_then(|cache| cache.clean_up(plan).err()) {
-        events.warn(&format!("the cache cannot be cleaned up: {error}"));
-    }
-    let Some(records) = records else { return outcome };
-    if let (Some(delivery), Ok(_)) = (delivery, &outcome) {
-        delivery.begin(records);
-        return outcome;
-    }
-    let run = records.run_name().to_owned();
-    if let Some(error) = records::clean_up(plan, records) {
-        events.warn(&format!("old runs cannot be removed: {error}"));
-    }
-    outcome.map_err(|error| error.with_run(&run))
 }

@@ -45,6 +45,7 @@ pub mod question;
 pub mod remote;
 #[cfg(feature = "report")]
 pub mod report;
+mod request;
 pub mod result;
 pub mod state;
 mod stderr;

@@ -20,6 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["program"],
     &["entry"],
     &["builder"],
+    &["request"],
     &["remote"],
     &["process"],
     &["engine"],

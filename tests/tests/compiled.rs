@@ -70,6 +70,6 @@ fn rustc_compiles_one_function_a_node_and_what_a_type_needs_once_a_type() {
     let counts = format!("10 nodes: {few}, 100 nodes: {many}, with one type of its own: {one}, with three: {three}");
     println!("{counts}");
     assert!(many - few <= 90 * 5 / 4, "for each node: {counts}");
-    assert!(few <= 350, "for any workflow with common types: {counts}");
+    assert!(few <= 300, "for any workflow with common types: {counts}");
     assert!((three - one) / 2 <= 700, "for each further type: {counts}");
 }

@@ -13,7 +13,6 @@ use std::{
 
 use super::{ProcessExecutor, TestEntry};
 use crate::{
-    builder,
     cancel::CancellationToken,
     context::{CallPath, Context},
     engine,
@@ -38,6 +37,7 @@ use crate::{
     },
     policy::{ParallelConfig, Strategy},
     position::Position,
+    request,
     state::{Key, KeySpec, Kind, View, Wire},
 };
 
@@ -742,7 +742,7 @@ fn a_soak_accounts_for_every_branch_once() {
 fn items_fail_one_by_one() {
     let executor: Arc<dyn ParallelExecutor> = Arc::new(ProcessExecutor::new(2));
     let options = engine::Options { executor: Some(executor), ..engine::Options::default() };
-    let error = builder::run(&DOUBLES, Vec::new(), options).map(drop).expect_err("some fail");
+    let error = request::run(&DOUBLES, Vec::new(), options).map(drop).expect_err("some fail");
     let failed: Vec<_> = error.failures().iter().map(|failed| (failed.branch.join("/"), failed.failure.kind)).collect();
     let (crash, error) = (FailureKind::Crash, FailureKind::Error);
     let expected = [("double[13]", crash), ("double[57]", error), ("double[1013]", crash), ("double[1057]", error)];

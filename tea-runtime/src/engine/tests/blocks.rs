@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::kit::*;
 use crate::{
-    builder,
     engine::Options,
     failure::FailureKind,
     plan::{Condition, Target},
+    request,
     state::{Key, View},
 };
 
@@ -174,7 +174,7 @@ fn inputs_and_defaults() {
     let error = run(make()).unwrap_err();
     assert!(error.is_input());
     assert_eq!(error.to_string(), "the input `log` is missing");
-    let view = builder::run(make(), vec![(1, Arc::new(vec![1_i64]))], Options::default()).unwrap();
+    let view = request::run(make(), vec![(1, Arc::new(vec![1_i64]))], Options::default()).unwrap();
     assert_eq!((*view.get(A), view.get(LOG).as_slice()), (7, &[1][..]));
 }
 

@@ -10,12 +10,12 @@ use super::{
     records::Scratch,
 };
 use crate::{
-    builder,
     cancel::CancellationToken,
     engine::Options,
     failure::FailureKind,
     generated::outcome,
     plan::{Block, Plan, Step},
+    request,
     result::RunOutcome,
     state::Key,
 };
@@ -77,7 +77,7 @@ fn it_sees_how_the_run_ended_and_what_was_set_by_then() {
         Ok(())
     });
     let plan = plan(kit, vec![puts("one", number, 1), cancels, puts("two", number, 2)], vec![step]);
-    let error = builder::run(plan, Vec::new(), Options { cancel: token, ..Options::default() }).unwrap_err();
+    let error = request::run(plan, Vec::new(), Options { cancel: token, ..Options::default() }).unwrap_err();
     assert!(error.is_cancelled());
     let (outcome, value, _) = seen.lock().unwrap().pop().unwrap();
     assert_eq!((outcome, value), (RunOutcome::Cancelled, Some(1)));

@@ -10,13 +10,13 @@ use super::{
     records::Scratch,
 };
 use crate::{
-    builder,
     cancel::CancellationToken,
     engine::Options,
     event::{Event, Events},
     failure::FailureKind,
     plan::{Plan, Step, Task},
     policy::ParallelConfig,
+    request,
     result::ParallelFlowResult,
     state::Key,
 };
@@ -134,7 +134,7 @@ fn the_order_of_winners_does_not_depend_on_who_was_first() {
         }
     };
     let options = Options { events: Events::new(vec![Arc::new(listener)]), ..Options::default() };
-    assert_eq!(*builder::run(plan, Vec::new(), options).unwrap().get(number), 2);
+    assert_eq!(*request::run(plan, Vec::new(), options).unwrap().get(number), 2);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn an_interrupted_race_is_cancelled_and_has_not_failed() {
     let tasks = vec![task("stops", kit.block(vec![stops])), task("stubborn", kit.block(vec![stubborn()]))];
     let (plan, _) = joined(kit, (1, 2), tasks);
     let options = Options { cancel: token, ..Options::default() };
-    let error = builder::run(plan, Vec::new(), options).unwrap_err();
+    let error = request::run(plan, Vec::new(), options).unwrap_err();
     assert!(error.is_cancelled(), "{error}");
     assert!(kinds(&error).iter().all(|kind| *kind == FailureKind::Cancelled), "{:?}", kinds(&error));
 }
@@ -248,7 +248,7 @@ fn events_tell_of_each_branch_once() {
         }
     };
     let options = Options { events: Events::new(vec![Arc::new(listener)]), ..Options::default() };
-    builder::run(plan, Vec::new(), options).unwrap();
+    request::run(plan, Vec::new(), options).unwrap();
     let mut log = std::mem::take(&mut *log.lock().unwrap());
     log.sort();
     let said: Vec<_> = log.iter().map(|(_, said)| said.as_str()).collect();

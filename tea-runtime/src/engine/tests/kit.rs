@@ -5,7 +5,6 @@ use std::sync::Arc;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    builder,
     context::Context,
     engine::Options,
     error::Error,
@@ -16,6 +15,7 @@ use crate::{
         Subworkflow, Target, Task, TaskRead, TaskWrite, Work,
     },
     policy::ParallelConfig,
+    request,
     state::{Key, KeySpec, Kind, Reduce, Value, View, Wire, kind::CloneValue},
 };
 
@@ -325,12 +325,12 @@ impl Task {
 }
 
 pub(crate) fn run(plan: &'static Plan) -> Result<View, Error> {
-    builder::run(plan, Vec::new(), Options::default())
+    request::run(plan, Vec::new(), Options::default())
 }
 
 /// Runs with a ceiling on workers.
 pub(crate) fn run_with(plan: &'static Plan, workers: usize) -> Result<View, Error> {
-    builder::run(plan, Vec::new(), Options { max_workers: Some(workers), ..Options::default() })
+    request::run(plan, Vec::new(), Options { max_workers: Some(workers), ..Options::default() })
 }
 
 /// The kinds of all failures.

@@ -10,7 +10,6 @@ use std::{
 
 use super::kit::*;
 use crate::{
-    builder,
     cancel::CancellationToken,
     context::Context,
     engine::{Options, Settings, settings::Changes},
@@ -18,6 +17,7 @@ use crate::{
     failure::FailureKind,
     plan::{Plan, Task},
     policy::{CircuitBreakerConfig, ParallelConfig, RetryOn, RetryPolicy},
+    request,
     result::{CircuitState, ParallelFlowResult},
     state::{Key, View},
 };
@@ -298,7 +298,7 @@ fn the_caller_says_whether_it_fails_fast_and_what_may_fail() {
             wanted: &[],
         };
         let settings = Settings::changed(plan, changes).unwrap();
-        let error = builder::run(plan, Vec::new(), Options { settings, ..Options::default() }).unwrap_err();
+        let error = request::run(plan, Vec::new(), Options { settings, ..Options::default() }).unwrap_err();
         assert_eq!(error.failures()[0].failure.message, "first");
         assert_eq!(never.load(Ordering::SeqCst), usize::from(!fail_fast));
     }
@@ -336,7 +336,7 @@ fn a_cancelled_run_ends_also_if_branches_do_not_listen() {
         from.cancel();
     });
     let error =
-        builder::run(plan, Vec::new(), Options { max_workers: Some(1), cancel, ..Options::default() }).unwrap_err();
+        request::run(plan, Vec::new(), Options { max_workers: Some(1), cancel, ..Options::default() }).unwrap_err();
     assert!(error.is_cancelled());
 }
 
@@ -353,7 +353,7 @@ fn ten_thousand_waiting_branches_are_cancelled_at_once() {
     };
     let tasks = (0..10_000).map(|_| one(&kit, "t", work)).collect();
     let (plan, _) = plan(kit, tasks, false);
-    let error = builder::run(plan, Vec::new(), Options { cancel, ..Options::default() }).unwrap_err();
+    let error = request::run(plan, Vec::new(), Options { cancel, ..Options::default() }).unwrap_err();
     assert!(error.is_cancelled());
     assert!(begun.load(Ordering::SeqCst) < 100);
 }
@@ -372,7 +372,7 @@ fn cancelling_ends_a_wait_between_attempts() {
         Err("down".into())
     });
     let (plan, _) = plan(kit, vec![fails.config(ParallelConfig { retry, ..ParallelConfig::DEFAULT })], false);
-    let error = builder::run(plan, Vec::new(), Options { cancel, ..Options::default() }).unwrap_err();
+    let error = request::run(plan, Vec::new(), Options { cancel, ..Options::default() }).unwrap_err();
     assert!(error.is_cancelled());
 }
 
@@ -386,7 +386,7 @@ fn sequential_nodes_heed_cancellation_between_steps() {
         Ok(())
     });
     let root = kit.block(chain(vec![cancels, appends("never", LOG, 1)]));
-    let error = builder::run(kit.plan(root), Vec::new(), Options { cancel, ..Options::default() }).unwrap_err();
+    let error = request::run(kit.plan(root), Vec::new(), Options { cancel, ..Options::default() }).unwrap_err();
     assert!(error.is_cancelled());
     assert_eq!(error.finished(), ["cancels"]);
 }

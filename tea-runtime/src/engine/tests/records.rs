@@ -13,7 +13,6 @@ use fastrand::Rng;
 
 use super::{foreseen, kit::*, random::Random};
 use crate::{
-    builder,
     cancel::CancellationToken,
     context::Context,
     engine::{
@@ -26,6 +25,7 @@ use crate::{
     plan::{Plan, Step, Target},
     policy::ParallelConfig,
     position::Position,
+    request,
     state::{Key, Value, View},
     store::{Folder, Kind, Manifest, Recorder, Status},
 };
@@ -83,7 +83,7 @@ impl Scratch {
         };
         let events = Events::new(vec![Arc::new(listener)]);
         let options = Options { max_workers: Some(workers), events, ..Options::default() };
-        let outcome = builder::run_recorded(plan, inputs, options, Some(session), Means::default());
+        let outcome = request::run_recorded(plan, inputs, options, Some(session), Means::default());
         let (nodes, warnings) = std::mem::take(&mut *log.lock().unwrap());
         Ran { outcome, nodes, warnings }
     }
@@ -243,7 +243,7 @@ fn a_branch_that_has_ended_is_recorded_while_others_run() {
     let session = Session { state_dir: scratch.0.clone(), ..Session::default() };
     // No listener has to be told of the end at once.
     let options = Options { max_workers: Some(4), ..Options::default() };
-    builder::run_recorded(kit.plan(root), Vec::new(), options, Some(session), Means::default()).unwrap();
+    request::run_recorded(kit.plan(root), Vec::new(), options, Some(session), Means::default()).unwrap();
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn from_a_node_on_everything_runs_again_and_until_it_nothing_after_it() {
     let scratch = Scratch::new();
     let session = Session { state_dir: scratch.0.clone(), ..Session::default() };
     let options = Options { until: Some("b".to_owned()), ..Options::default() };
-    let error = builder::run_recorded(plan, Vec::new(), options, Some(session), Means::default()).unwrap_err();
+    let error = request::run_recorded(plan, Vec::new(), options, Some(session), Means::default()).unwrap_err();
     assert!(error.is_stopped() && error.to_string().contains("stopped after `b`"), "{error}");
     let ran = scratch.run(plan, true);
     assert_eq!(ran.nodes, ["c", "d"]);
@@ -266,7 +266,7 @@ fn from_a_node_on_everything_runs_again_and_until_it_nothing_after_it() {
     let error = scratch.run_with(plan, Vec::new(), |session| session.from = Some("x".to_owned())).outcome.unwrap_err();
     assert!(error.to_string().contains("has no node `x`"), "{error}");
     let options = Options { until: Some("x".to_owned()), ..Options::default() };
-    let error = builder::run_recorded(plan, Vec::new(), options, None, Means::default()).unwrap_err();
+    let error = request::run_recorded(plan, Vec::new(), options, None, Means::default()).unwrap_err();
     assert!(error.to_string().contains("has no node `x` outside of branches"), "{error}");
 }
 
@@ -689,7 +689,7 @@ fn what_was_cancelled_is_no_failure_that_is_kept() {
     *CANCEL.lock().unwrap() = Some(cancel.clone());
     let session = Session { state_dir: scratch.0.clone(), ..Session::default() };
     let options = Options { max_workers: Some(1), cancel, ..Options::default() };
-    let error = builder::run_recorded(plan, Vec::new(), options, Some(session), Means::default()).unwrap_err();
+    let error = request::run_recorded(plan, Vec::new(), options, Some(session), Means::default()).unwrap_err();
     assert!(error.is_cancelled(), "{error}");
     assert!(scratch.run(plan, true).view().get(OUT).iter().copied().eq(0..40));
 }
