@@ -119,6 +119,7 @@ fn shown(policy: &Policy, max_workers: Option<u32>, fail_fast: bool, setting: &s
         "timeout_total" => policy.timeout_total.map_or_else(none, time),
         "grace" => time(policy.grace.unwrap()),
         "allow_failure" => policy.allow_failure.unwrap_or(false).to_string(),
+        "idempotent" => policy.idempotent.is_none_or(|given| given.0).to_string(),
         "memory_limit" => policy.memory_limit.unwrap().to_string(),
         "max_payload" => policy.max_payload.unwrap().to_string(),
         "max_tasks_per_worker" => policy.max_tasks_per_worker.unwrap().to_string(),
