@@ -11,16 +11,13 @@ use std::{
 use crate::{
     cancel::CancellationToken,
     context::Context,
-    engine::{
-        records::{Outlook, Session},
-        settings::Wanted,
-    },
+    engine::{records::Outlook, settings::Wanted},
     error::Error,
     event::{Event, Listener},
     executor::ParallelExecutor,
     plan::Workflow,
     policy::ParallelConfig,
-    question::{Answers, Question},
+    question::Question,
     request::Request,
     state::{Value, View},
 };
@@ -218,7 +215,7 @@ impl<W: Workflow> Builder<W> {
 
     /// Adds answers, and who is asked if nobody else is.
     #[cfg(feature = "cli")]
-    pub(crate) fn answers(mut self, answers: Answers) -> Self {
+    pub(crate) fn answers(mut self, answers: crate::question::Answers) -> Self {
         self.request.answers.given.extend(answers.given);
         self.request.answers.asker = self.request.answers.asker.or(answers.asker);
         self
@@ -271,7 +268,10 @@ impl<W: Workflow> Builder<W> {
 
     /// Changes how the run is recorded.
     #[cfg(feature = "cli")]
-    pub(crate) fn session(mut self, change: impl FnOnce(Option<Session>) -> Option<Session>) -> Self {
+    pub(crate) fn session(
+        mut self,
+        change: impl FnOnce(Option<crate::engine::records::Session>) -> Option<crate::engine::records::Session>,
+    ) -> Self {
         self.request.session = change(self.request.session);
         self
     }

@@ -1,6 +1,8 @@
 //! What a caller asks of a run, whatever the workflow: nothing here is compiled once more for each workflow.
 
-use std::{num::NonZero, path::PathBuf, sync::Arc};
+#[cfg(any(feature = "report", all(unix, feature = "remote")))]
+use std::path::PathBuf;
+use std::sync::Arc;
 
 #[cfg(feature = "report")]
 use crate::report::{self, ReportFile};
@@ -116,14 +118,14 @@ impl Request {
     /// The executor of the remote strategy, if there is a pool.
     #[cfg_attr(
         not(all(unix, feature = "remote")),
-        expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "there are no pools")
+        expect(unused_variables, clippy::unused_self, clippy::unnecessary_wraps, reason = "there are no pools")
     )]
     fn remote(&self, plan: &'static Plan) -> Result<Option<Arc<dyn ParallelExecutor>>, Error> {
         #[cfg(all(unix, feature = "remote"))]
         crate::remote::refuse_unserved_agent();
         #[cfg(all(unix, feature = "remote"))]
         if let Some(path) = &self.pool {
-            let most = self.max_workers.and_then(NonZero::new);
+            let most = self.max_workers.and_then(std::num::NonZero::new);
             let executor = crate::remote::RemoteExecutor::from_file(path, most);
             return Ok(Some(Arc::new(executor.map_err(|error| Error::input(plan, error.to_string()))?)));
         }
