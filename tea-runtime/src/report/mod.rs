@@ -18,15 +18,18 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-#[cfg(feature = "cli")]
-pub(crate) use self::recorded::{Recorded, of_records};
 use self::{
     facts::FailureFacts,
     rows::{Kind, Rows},
     timeline::{Bar, Timeline, micros},
 };
+#[cfg(feature = "cli")]
 pub(crate) use self::{
-    facts::{Ending, Given, State, given},
+    facts::State,
+    recorded::{Recorded, of_records},
+};
+pub(crate) use self::{
+    facts::{Ending, Given, given},
     file::ReportFile,
 };
 use crate::{
