@@ -558,7 +558,9 @@ macro_rules! test_workers {
         fn tea_worker() {
             // Here, since it is to be registered where the test is: there are none without a harness.
             $crate::__private::inventory::submit! {
-                $crate::__private::TestEntry(::core::concat!(::core::module_path!(), "::tea_worker"))
+                $crate::__private::TestEntry(::core::concat!(::core::module_path!(), "::tea_worker"), || {
+                    ::core::any::type_name_of_val(&tea_worker)
+                })
             }
             $crate::test_entry();
         }

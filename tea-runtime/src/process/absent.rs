@@ -19,7 +19,7 @@ pub(crate) fn enter() {}
 pub fn test_entry() {}
 
 /// A test that serves as the entry point of workers in a test program.
-pub struct TestEntry(pub &'static str);
+pub struct TestEntry(pub &'static str, pub fn() -> &'static str);
 inventory::collect!(TestEntry);
 
 /// Refuses a run that may need worker processes only where it needs them: until then it runs on threads.

@@ -46,7 +46,7 @@ fn tea_worker() {
     super::test_entry();
 }
 
-inventory::submit!(TestEntry(concat!(module_path!(), "::tea_worker")));
+inventory::submit!(TestEntry(concat!(module_path!(), "::tea_worker"), || std::any::type_name_of_val(&tea_worker)));
 inventory::submit!(Registered(&ACTS));
 inventory::submit!(Registered(&DOUBLES));
 
