@@ -9,8 +9,12 @@
 //! worker sends only the header of such a frame through it, and the payload through the socket.
 
 mod read;
+mod unsent;
 
-pub(crate) use self::read::{Frame, FrameReader, Spare};
+pub(crate) use self::{
+    read::{Frame, FrameReader, Spare},
+    unsent::Unsent,
+};
 
 use std::fmt;
 

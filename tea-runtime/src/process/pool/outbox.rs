@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    io::IoSlice,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -15,14 +14,11 @@ use rustix::{
 use crate::{
     executor::wire::{self, Piece},
     process::{
-        frame::{HEADER, Header, SEND},
+        frame::{HEADER, Header, SEND, Unsent},
         message::{MESSAGE, ToWorker},
         pool::pace::MOST,
     },
 };
-
-/// The number of pieces that are passed to the system at once.
-const VECTORED: usize = 16;
 
 /// The sending side of the stream to a worker.
 #[derive(Debug)]
@@ -33,13 +29,11 @@ pub(super) struct Outbox {
     queue: Mutex<Queue>,
 }
 
-/// Frames in the order of their numbers. The first may have been sent in part.
+/// Frames in the order of their numbers.
 #[derive(Debug, Default)]
 struct Queue {
     number: u64,
-    waiting: VecDeque<Piece>,
-    /// The number of bytes of the first frame that have been sent.
-    sent: usize,
+    unsent: Unsent,
     /// The number of bytes that were added, and that the system has accepted.
     added: u64,
     taken: u64,
@@ -83,19 +77,13 @@ impl Outbox {
     /// Sends as much as is accepted now. Returns whether that was everything.
     pub(super) fn flush(&self) -> bool {
         let mut queue = self.lock();
-        while !queue.waiting.is_empty() && !queue.closed {
-            let sent = {
-                let mut first = queue.sent;
-                let parts: Vec<_> = queue
-                    .waiting
-                    .iter()
-                    .take(VECTORED)
-                    .map(|piece| IoSlice::new(&piece[std::mem::take(&mut first)..]))
-                    .collect();
-                sendmsg(&self.stream, &parts, &mut SendAncillaryBuffer::default(), SEND | SendFlags::DONTWAIT)
-            };
-            match sent {
-                Ok(sent) => queue.advance(sent),
+        while !queue.unsent.is_empty() && !queue.closed {
+            let (next, flags) = (queue.unsent.slices(), SEND | SendFlags::DONTWAIT);
+            match sendmsg(&self.stream, &next, &mut SendAncillaryBuffer::default(), flags) {
+                Ok(sent) => {
+                    queue.unsent.advance(sent);
+                    queue.taken += sent as u64;
+                }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN | Errno::NOBUFS) => return false,
                 // The supervisor notices it too.
@@ -103,30 +91,26 @@ impl Outbox {
             }
         }
         if queue.closed {
-            queue.waiting.clear();
+            queue.unsent.clear();
         }
         true
     }
 
     /// Copies what has not been sent, so that it does not keep values alive anymore.
     pub(super) fn own(&self) {
-        for piece in &mut self.lock().waiting {
-            if let Piece::InPlace(..) = piece {
-                *piece = Piece::Written(piece.to_vec());
-            }
-        }
+        self.lock().unsent.own();
     }
 
     /// Discards what has not been sent.
     pub(super) fn clear(&self) {
         let mut queue = self.lock();
         queue.closed = true;
-        queue.waiting.clear();
+        queue.unsent.clear();
     }
 
     /// Whether there is something left to send.
     pub(super) fn is_waiting(&self) -> bool {
-        !self.lock().waiting.is_empty()
+        !self.lock().unsent.is_empty()
     }
 
     pub(super) fn stream(&self) -> BorrowedFd<'_> {
@@ -151,25 +135,9 @@ impl Queue {
         Header::seal(MESSAGE, self.number, &mut start, pieces.iter().map(|piece| &**piece));
         self.number += 1;
         self.added += (start.len() + pieces.iter().map(|piece| piece.len()).sum::<usize>()) as u64;
-        // Small pieces are combined.
-        match self.waiting.back_mut() {
-            Some(Piece::Written(last)) if last.len() + start.len() <= 16 << 10 => last.extend_from_slice(&start),
-            _ => self.waiting.push_back(Piece::Written(start)),
-        }
-        self.waiting.extend(pieces.into_iter().filter(|piece| !piece.is_empty()));
-    }
-
-    fn advance(&mut self, mut sent: usize) {
-        self.taken += sent as u64;
-        while let Some(first) = self.waiting.front() {
-            let left = first.len() - self.sent;
-            if sent < left {
-                self.sent += sent;
-                return;
-            }
-            sent -= left;
-            self.sent = 0;
-            self.waiting.pop_front();
+        self.unsent.write(start);
+        for piece in pieces {
+            self.unsent.push(piece);
         }
     }
 }

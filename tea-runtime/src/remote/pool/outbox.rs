@@ -1,17 +1,13 @@
 //! Sends to an agent without waiting for it. What is not accepted at once is sent by the host's thread.
 
-use std::{
-    collections::VecDeque,
-    io::IoSlice,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::{fd::BorrowedFd, io::Errno};
 
 use crate::{
     executor::wire::{self, Piece},
     process::{
-        frame::{HEADER, Header},
+        frame::{HEADER, Header, Unsent},
         message::MESSAGE,
     },
     remote::{
@@ -20,25 +16,17 @@ use crate::{
     },
 };
 
-/// The number of pieces that are passed to the system at once.
-const VECTORED: usize = 16;
-
-/// Frames of at most this size are combined.
-const SMALL: usize = 16 << 10;
-
 /// The sending side of the stream to an agent.
 pub(super) struct Outbox {
     sender: Sender,
     queue: Mutex<Queue>,
 }
 
-/// Frames in the order of their numbers. The first may have been sent in part.
+/// Frames in the order of their numbers.
 #[derive(Debug, Default)]
 struct Queue {
     number: u64,
-    waiting: VecDeque<Piece>,
-    /// The number of bytes of the first piece that have been sent.
-    sent: usize,
+    unsent: Unsent,
     sealing: Sealing,
     /// Nobody reads any more.
     closed: bool,
@@ -66,12 +54,11 @@ impl Outbox {
         }
         Header::seal(MESSAGE, queue.number, &mut start, values.iter().map(|piece| &**piece));
         queue.number += 1;
-        for piece in [Piece::Written(start)].into_iter().chain(values).filter(|piece| !piece.is_empty()) {
-            match (queue.waiting.back_mut(), piece) {
-                (Some(Piece::Written(last)), Piece::Written(next)) if last.len() + next.len() <= SMALL => {
-                    last.extend_from_slice(&next);
-                }
-                (_, piece) => queue.waiting.push_back(piece),
+        queue.unsent.write(start);
+        for value in values {
+            match value {
+                Piece::Written(bytes) => queue.unsent.write(bytes),
+                value @ Piece::InPlace(..) => queue.unsent.push(value),
             }
         }
         size
@@ -82,11 +69,8 @@ impl Outbox {
         let mut queue = self.lock();
         while queue.is_waiting() {
             let queue = &mut *queue;
-            let mut first = queue.sent;
-            let next = queue.waiting.iter().take(VECTORED);
-            let parts: Vec<_> = next.map(|piece| IoSlice::new(&piece[std::mem::take(&mut first)..])).collect();
-            match self.sender.send(&mut queue.sealing, &parts) {
-                Ok(sent) => queue.advance(sent),
+            match self.sender.send(&mut queue.sealing, &queue.unsent.slices()) {
+                Ok(sent) => queue.unsent.advance(sent),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return false,
                 // The host's thread notices it too.
@@ -118,25 +102,12 @@ impl Outbox {
 
 impl Queue {
     fn is_waiting(&self) -> bool {
-        !self.closed && (!self.waiting.is_empty() || self.sealing.is_waiting())
-    }
-
-    fn advance(&mut self, mut sent: usize) {
-        while let Some(first) = self.waiting.front() {
-            let left = first.len() - self.sent;
-            if sent < left {
-                self.sent += sent;
-                return;
-            }
-            sent -= left;
-            self.sent = 0;
-            self.waiting.pop_front();
-        }
+        !self.closed && (!self.unsent.is_empty() || self.sealing.is_waiting())
     }
 
     fn close(&mut self) {
         self.closed = true;
-        self.waiting.clear();
+        self.unsent.clear();
     }
 }
 
