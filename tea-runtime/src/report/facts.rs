@@ -381,9 +381,10 @@ fn called(block: &'static Block, node: &str) -> Option<&'static crate::plan::Sub
 /// Where a branch, map or node with this name is in the workflow file.
 #[cfg(feature = "cli")]
 pub(super) fn place_of(plan: &Plan, name: &str) -> Option<Place> {
-    let site = |site: &crate::plan::Site| match site {
-        crate::plan::Site::Region(region) => region.tasks.iter().find(|task| task.name == name).map(|task| task.place),
-        crate::plan::Site::Map(map) => (map.name == name).then_some(map.place),
+    use crate::plan::Site;
+    let site = |site: &Site| match site {
+        Site::Region(region) => region.tasks.iter().find(|task| task.name == name).map(|task| task.place),
+        Site::Map(map) => (map.name == name).then_some(map.place),
     };
     let node = || plan.root.steps.iter().find(|step| step.name == name).map(|step| step.place);
     plan.sites.iter().find_map(site).or_else(node)

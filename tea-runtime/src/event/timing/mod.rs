@@ -330,6 +330,24 @@ mod tests {
     use super::*;
     use crate::{failure::FailureKind, place::Place};
 
+    /// The end of a first attempt that succeeded.
+    fn ended<'a>(name: &'a str, worker: Option<u32>, host: Option<&'a str>, pid: u32, elapsed: Duration) -> Event<'a> {
+        Event::AttemptFinished {
+            scope: Scope::ROOT,
+            name,
+            label: None,
+            attempt: 1,
+            worker,
+            host,
+            pid,
+            elapsed,
+            received: 1,
+            cpu: None,
+            peak_memory: None,
+            failure: None,
+        }
+    }
+
     /// A worker gave it back, and another one ran it.
     #[test]
     fn nodes_stand_in_the_attempt_that_ran_and_not_in_one_that_was_about_to() {
@@ -344,22 +362,7 @@ mod tests {
         let (worker, pid, cached) = (Some(3), 4242, false);
         timing.on_event(&Event::NodeStarted { scope, node, place, worker, pid, started });
         timing.on_event(&Event::NodeFinished { scope, node, place, worker, pid, started, elapsed, failure, cached });
-        let (received, elapsed) = (1, Duration::from_millis(2));
-        let host = None;
-        timing.on_event(&Event::AttemptFinished {
-            scope,
-            name,
-            label: None,
-            attempt,
-            worker,
-            host,
-            pid,
-            elapsed,
-            received,
-            cpu: None,
-            peak_memory: None,
-            failure,
-        });
+        timing.on_event(&ended(name, worker, None, pid, Duration::from_millis(2)));
         let mut json = Vec::new();
         timing.write(&mut json).unwrap();
         let trace: Value = serde_json::from_slice(&json).unwrap();
@@ -435,22 +438,8 @@ mod tests {
             timing.on_event(&Event::AttemptStarted { scope, name, attempt, worker, host, pid, started, sent: 0 });
         }
         for (worker, host) in [(0, Some("n1")), (1, Some("n2")), (2, None)] {
-            let (name, attempt, worker) = (host.unwrap_or("here"), 1, Some(worker));
-            let (received, failure) = (0, None);
-            timing.on_event(&Event::AttemptFinished {
-                scope,
-                name,
-                label: None,
-                attempt,
-                worker,
-                host,
-                pid,
-                elapsed,
-                received,
-                cpu: None,
-                peak_memory: None,
-                failure,
-            });
+            let (name, worker) = (host.unwrap_or("here"), Some(worker));
+            timing.on_event(&ended(name, worker, host, pid, elapsed));
         }
         let mut text = Vec::new();
         timing.write(&mut text).unwrap();
@@ -473,21 +462,7 @@ mod tests {
         };
         let end = |name| {
             let elapsed = Duration::from_secs(1);
-            let (attempt, received, failure) = (1, 1, None);
-            timing.on_event(&Event::AttemptFinished {
-                scope,
-                name,
-                label: None,
-                attempt,
-                worker,
-                host,
-                pid,
-                elapsed,
-                received,
-                cpu: None,
-                peak_memory: None,
-                failure,
-            });
+            timing.on_event(&ended(name, worker, host, pid, elapsed));
         };
         begin("a");
         // The worker continues at once; the end of the first attempt is reported later.

@@ -171,11 +171,8 @@ impl Drop for Relay {
 
 /// Whether a unit failed by a signal with which whole hosts are ended.
 fn may_be_the_host(outcome: &Outcome) -> bool {
-    let ends_hosts = |signal: i32| [Signal::KILL, Signal::TERM].into_iter().any(|one| one.as_raw() == signal);
-    let by_signal = |failure: &Failure| {
-        failure.kind == FailureKind::Crash
-            && matches!(failure.exit, Some(ExitStatus::Signal(signal)) if ends_hosts(signal))
-    };
+    let signals = [Signal::KILL, Signal::TERM].map(|signal| Some(ExitStatus::Signal(signal.as_raw())));
+    let by_signal = |failure: &Failure| failure.kind == FailureKind::Crash && signals.contains(&failure.exit);
     outcome.failures.iter().any(|(_, failure)| by_signal(failure))
 }
 
