@@ -31,19 +31,25 @@ pub(crate) fn run(effort: Effort) -> Result<Report> {
         report.race(format!("{count} items through ten steps of {grain}, on threads"), &laps);
         report.at_most(format!("an item through ten nodes of {grain}, against one node"), laps[1].ratio, 1.2, times);
     }
+    for (nanoseconds, count) in [(5_000_000, 100), (500_000, 200)] {
+        let (turns, count) = (work::turns(nanoseconds), if effort.is_quick() { 20 } else { count });
+        ensure!(calls::documents(count, turns)? == calls::documents_at_once(count, turns)?, "other totals");
+        let mut contenders = [
+            Contender::new("one node, in a worker process", move || {
+                seconds_per_call(1, || calls::documents_at_once(count, turns).map(drop))
+            }),
+            Contender::new("three nodes, one of them in a worker process", move || {
+                seconds_per_call(1, || calls::documents(count, turns).map(drop))
+            }),
+        ];
+        let laps = race(effort.rounds(), &mut contenders)?;
+        let milliseconds = Duration::from_nanos(nanoseconds).as_secs_f64() * 1e3;
+        let grain = format!("parsed in {milliseconds} ms, checked, added up in {} ms", 4.0 * milliseconds);
+        report.race(format!("{count} documents: {grain}"), &laps);
+        let what = format!("documents ({grain}) through three nodes, against one node: time");
+        report.at_most(what, laps[1].ratio, 1.1, times);
+    }
     let (turns, count) = (work::turns(500_000), if effort.is_quick() { 20 } else { 200 });
-    ensure!(calls::documents(count, turns)? == calls::documents_at_once(count, turns)?, "other totals");
-    let mut contenders = [
-        Contender::new("one node, in a worker process", move || {
-            seconds_per_call(1, || calls::documents_at_once(count, turns).map(drop))
-        }),
-        Contender::new("three nodes, one of them in a worker process", move || {
-            seconds_per_call(1, || calls::documents(count, turns).map(drop))
-        }),
-    ];
-    let laps = race(effort.rounds(), &mut contenders)?;
-    report.race(format!("{count} documents: parsed in 0.5 ms, checked, added up in 2 ms"), &laps);
-    report.at_most("documents through three nodes, against one node: time", laps[1].ratio, 1.1, times);
     let (one, three) = (peak("one", count, turns)?, peak("three", count, turns)?);
     let row = |name: &str, bytes: f64| vec![name.to_owned(), format!("{:.1} MB", bytes / 1e6)];
     report.table(

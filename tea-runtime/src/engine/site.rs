@@ -24,6 +24,8 @@ pub(super) struct Site {
     pub(super) fail_fast: bool,
     /// Whether some of the tasks are enough.
     pub(super) joins_early: bool,
+    /// Whether its units have fan-outs of their own, for which they wait without a token.
+    pub(super) waits: bool,
     /// Whether every task is allowed to fail.
     pub(super) all_may_fail: bool,
     /// Whether some have a circuit breaker.
@@ -55,14 +57,14 @@ impl Site {
         // fan-out.
         let joins_early = region.join.is_some();
         let fail_fast = run.settings().fail_fast(region.id, region.fail_fast) && !joins_early;
-        let ahead =
-            !fail_fast && !joins_early && graph.is_none() && region.tasks.iter().all(|task| task.block.is_flat());
-        let ahead = if ahead { AHEAD } else { 1 };
+        let waits = region.tasks.iter().any(|task| !task.block.is_flat());
+        let ahead = if fail_fast || joins_early || waits || graph.is_some() { 1 } else { AHEAD };
         Self {
             // What has not begun need not be cancelled.
             limit: if joins_early { workers } else { limit(run, workers, ahead, &configs) },
             graph,
             joins_early,
+            waits,
             ..Self::new(workers, fail_fast, configs)
         }
     }
@@ -71,8 +73,9 @@ impl Site {
         let configs = vec![run.settings().of(map.id, 0, map.config)];
         let workers = run.workers_everywhere(run.settings().max_workers(map.id, map.max_workers), &configs);
         let fail_fast = run.settings().fail_fast(map.id, map.fail_fast);
+        let waits = map.workflow.is_some_and(|workflow| !workflow.root.is_flat());
         let ahead = if fail_fast { 1 } else { 2 };
-        Self { limit: limit(run, workers, ahead, &configs), ..Self::new(workers, fail_fast, configs) }
+        Self { limit: limit(run, workers, ahead, &configs), waits, ..Self::new(workers, fail_fast, configs) }
     }
 
     fn new(workers: usize, fail_fast: bool, configs: Vec<&'static ParallelConfig>) -> Self {
@@ -81,6 +84,7 @@ impl Site {
             workers,
             fail_fast,
             joins_early: false,
+            waits: false,
             all_may_fail: configs.iter().all(|config| config.allow_failure),
             has_breakers: configs.iter().any(|config| config.circuit_breaker.is_some()),
             configs,

@@ -142,8 +142,8 @@ impl<'a> Driver<'a> {
 
     /// The number of messages that it waits for.
     fn wanted<K>(&self, table: &Table<K>, more: bool) -> usize {
-        let Site { graph, has_breakers, joins_early, .. } = self.site;
-        let for_each = graph.is_some() || *has_breakers || *joins_early || self.run.info.events.is_active();
+        let Site { graph, has_breakers, joins_early, waits, .. } = self.site;
+        let for_each = graph.is_some() || *has_breakers || *joins_early || *waits || self.run.info.events.is_active();
         let in_flight = table.in_flight.len();
         match (for_each, more) {
             (true, _) => 1,

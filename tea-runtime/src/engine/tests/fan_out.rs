@@ -2,7 +2,7 @@
 
 use std::sync::{
     Mutex,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use super::kit::*;
@@ -365,6 +365,29 @@ fn very_deep_nesting_does_not_grow_the_stack() {
         block = kit.block(vec![fan_out(region)]);
     }
     assert_eq!(*run_with(kit.plan(block), 2).unwrap().get(LOG), [1]);
+}
+
+#[test]
+fn a_branch_with_a_fan_out_makes_way_for_the_next_as_soon_as_it_ends() {
+    static NEXT: AtomicBool = AtomicBool::new(false);
+    let mut kit = kit();
+    let tasks = (0..9).map(|index| {
+        let leaf = node("leaf", move |_, _| {
+            match index {
+                0 => {}
+                8 => NEXT.store(true, Ordering::SeqCst),
+                // The others end after the one that starts when the first has ended.
+                _ => wait_for("the ninth branch", || NEXT.load(Ordering::SeqCst)),
+            }
+            Ok(())
+        });
+        let inner = kit.region(vec![task("inner", kit.block(vec![leaf]))]);
+        task("outer", kit.block(vec![fan_out(inner)]))
+    });
+    let tasks = tasks.collect();
+    let region = kit.region_with(tasks, |region| region.max_workers = Some(8));
+    let root = kit.block(vec![fan_out(region)]);
+    run(kit.plan(root)).unwrap();
 }
 
 #[test]
