@@ -1,25 +1,22 @@
 //! The command line: one flag an input, and those that every program has.
 
+mod built_in;
+mod command;
+
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
-use clap::{
-    Arg, ArgAction, ArgMatches, Command, ValueHint,
-    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
-    value_parser,
-};
+use clap::ArgMatches;
 use tea_graph::Format;
 
+pub(super) use self::command::command;
 #[cfg(all(unix, feature = "remote"))]
 use super::pool;
 use super::{flags::Flag, questions, records};
-use crate::{
-    plan::Plan,
-    state::{Shape, Value},
-};
+use crate::plan::Plan;
 
 /// What the caller asked for.
 #[derive(Debug)]
@@ -229,7 +226,7 @@ fn options(flags: &[Flag], matches: &ArgMatches) -> Options {
         until: matches.get_one("until").cloned(),
         settings: matches.get_many("settings").into_iter().flatten().cloned().collect(),
         set: matches.get_many("set").into_iter().flatten().cloned().collect(),
-        explain_settings: matches.get_one("explain-settings").map(|which: &String| which == ALL),
+        explain_settings: matches.get_one("explain-settings").map(|which: &String| which == built_in::ALL),
         answers: questions::answers(matches),
         records: None,
         program: String::new(),
@@ -240,258 +237,6 @@ fn get<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, id: &str) -> T {
     matches.get_one::<T>(id).cloned().expect("the argument is required or has a default")
 }
 
-/// The whole command line.
-pub(super) fn command(plan: &'static Plan, flags: &[Flag], name: &str, help: bool) -> Command {
-    let command = Command::new(name.to_owned())
-        .about(plan.description)
-        .version(plan.version.unwrap_or_default())
-        .override_usage(usage(plan, name, flags))
-        .args(
-            flags
-                .iter()
-                .filter(|flag| !flag.spec.secret)
-                .map(|flag| input_arg(flag, help, help && needed(flags, flag))),
-        )
-        .after_help(secrets(flags))
-        .args(built_in().map(|arg| arg.help_heading("Options")))
-        .args(plan.version.map(|_| version().help_heading("Options")))
-        .disable_help_flag(true)
-        .disable_version_flag(true)
-        .next_line_help(false)
-        .subcommand_negates_reqs(true)
-        .args_conflicts_with_subcommands(true)
-        .disable_help_subcommand(true)
-        .subcommand(Command::new("graph").about("Draws the workflow on standard output").arg(
-            choice("format", FORMATS).value_name("FORMAT").help("The language of the drawing").help_heading("Options"),
-        ))
-        .subcommand(
-            Command::new("completions")
-                .about("Prints completions for a shell, to be put where that shell looks for them")
-                .arg(Arg::new("shell").required(true).value_parser(value_parser!(clap_complete::Shell))),
-        );
-    #[cfg(all(unix, feature = "remote"))]
-    let command = if plan.has_remote() {
-        command.arg(pool::flag().help_heading("Options")).subcommand(pool::command())
-    } else {
-        command
-    };
-    let command = if plan.asks() { command.arg(questions::flag().help_heading("Options")) } else { command };
-    if plan.checkpoint.is_none() && !plan.has_cache() {
-        return command;
-    }
-    let flags = records::flags(plan).into_iter().map(|arg| arg.help_heading("Records"));
-    command.args(flags).subcommand(records::command())
-}
-
-fn usage(plan: &Plan, name: &str, flags: &[Flag]) -> String {
-    let required = flags.iter().filter(|flag| flag.required()).filter_map(Flag::usage);
-    let required: String = required.flat_map(|usage| [" ".to_owned(), usage]).collect();
-    let runs = match plan.checkpoint {
-        Some(_) => format!("\n       {name} --resume [RUN]\n       {name} runs [show|rm|verify|gc]"),
-        None => String::new(),
-    };
-    format!(
-        "{name}{required} [OPTIONS]\n       {name} graph [--format <FORMAT>]\n       {name} completions <SHELL>{runs}"
-    )
-}
-
-/// The inputs that have no flags.
-fn secrets(flags: &[Flag]) -> String {
-    let line = |flag: &Flag| {
-        let needed = if flag.required() { "required" } else { "optional" };
-        let about = match flag.spec.description {
-            "" => String::new(),
-            text => format!(": {text}"),
-        };
-        format!("  {}{about} [{needed}], {}\n", flag.spec.name, flag.ways())
-    };
-    let lines: String = flags.iter().filter(|flag| flag.spec.secret).map(line).collect();
-    if lines.is_empty() { lines } else { format!("Secrets:\n{}", lines.trim_end()) }
-}
-
-/// Whether `--help` shows an argument without brackets, which say that it may be left out. clap takes no such argument
-/// after one that may be. Whether an input is missing is found later: it may be in the object of `--input`.
-fn needed(flags: &[Flag], flag: &Flag) -> bool {
-    let mut positional = flags.iter().filter(|flag| flag.spec.flag.positional && !flag.spec.secret);
-    flag.spec.flag.positional && positional.by_ref().take_while(|flag| flag.required()).any(|one| one.key == flag.key)
-}
-
-fn input_arg(flag: &Flag, defaults: bool, needed: bool) -> Arg {
-    let mut help = flag.spec.description.to_owned();
-    let mut note = |text: String| {
-        if !help.is_empty() {
-            help.push(' ');
-        }
-        help += &text;
-    };
-    match flag.spec.default {
-        Some(default) => match defaults.then(|| shown_default(flag, default)).flatten() {
-            Some(text) if text == "null" || text == "[]" => note("[optional]".to_owned()),
-            Some(text) => note(format!("[default: {text}]")),
-            None => note("[has a default]".to_owned()),
-        },
-        None if flag.spec.optional => note("[optional]".to_owned()),
-        None => note("[required]".to_owned()),
-    }
-    if flag.shape == Shape::List(Box::new(Shape::Path)) && !flag.spec.flag.positional {
-        note("[may be repeated]".to_owned());
-    }
-    if let Some(variable) = flag.spec.flag.env {
-        note(format!("[env: {variable}]"));
-    }
-    let arg = Arg::new(flag.name.clone())
-        .help(help)
-        .help_heading("Inputs")
-        .value_name(flag.value_name())
-        .allow_negative_numbers(true)
-        .action(ArgAction::Append)
-        .value_parser(Texts(flag.words()));
-    // Its name says them already.
-    let arg = arg.hide_possible_values(true);
-    let arg = if flag.spec.flag.positional {
-        let arg = arg.required(needed);
-        if matches!(flag.shape, Shape::List(_)) { arg.num_args(1..) } else { arg.action(ArgAction::Set) }
-    } else {
-        arg.long(flag.name.clone())
-    };
-    let arg = match flag.spec.flag.short {
-        Some(short) => arg.short(short),
-        None => arg,
-    };
-    match flag.shape {
-        _ if flag.is_switch() => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
-        Shape::Path => arg.value_hint(ValueHint::AnyPath),
-        Shape::List(ref element) if **element == Shape::Path => arg.value_hint(ValueHint::AnyPath),
-        _ => arg,
-    }
-}
-
-/// Takes any text, of whatever bytes; these words are what shells complete.
-#[derive(Clone)]
-struct Texts(&'static [&'static str]);
-
-impl TypedValueParser for Texts {
-    type Value = OsString;
-
-    fn parse_ref(&self, _: &Command, _: Option<&Arg>, value: &OsStr) -> Result<OsString, clap::Error> {
-        Ok(value.to_owned())
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let words: Option<Box<dyn Iterator<Item = PossibleValue>>> =
-            (!self.0.is_empty()).then(|| Box::new(self.0.iter().map(PossibleValue::new)) as _);
-        words
-    }
-}
-
-/// The default as the caller would write it, if it is short; types that are not `Serialize` have no such form.
-fn shown_default(flag: &Flag, default: fn() -> Value) -> Option<String> {
-    let mut json = Vec::new();
-    // The user's Rust runs here.
-    crate::panic::guard(|| (flag.spec.kind.to_json?)(&default(), &mut json).ok()).ok()??;
-    let json = String::from_utf8(json).ok()?;
-    let text = match flag.shape {
-        Shape::Duration => humantime::format_duration(serde_json::from_str(&json).ok()?).to_string(),
-        _ => serde_json::from_str::<String>(&json).ok().filter(|text| !text.is_empty()).unwrap_or(json),
-    };
-    (text.len() <= 40 && !text.contains('\n')).then_some(text)
-}
-
-fn built_in() -> [Arg; 18] {
-    let file = |id: &'static str| Arg::new(id).long(id).value_name("FILE").value_parser(value_parser!(PathBuf));
-    let count = |id: &'static str, short| Arg::new(id).long(id).short(short).action(ArgAction::Count);
-    [
-        file("input")
-            .value_hint(ValueHint::FilePath)
-            .help("Takes inputs from a JSON object; `-` is standard input, and flags win over it"),
-        file("output")
-            .value_hint(ValueHint::FilePath)
-            .help("Writes the final state to a file, whole or not at all, instead of standard output (`-`)"),
-        Arg::new("max-workers")
-            .long("max-workers")
-            .value_name("N")
-            .value_parser(value_parser!(NonZeroUsize))
-            .help("Runs at most this many branches at once, at any depth of nesting"),
-        Arg::new("fail-if-any")
-            .long("fail-if-any")
-            .action(ArgAction::SetTrue)
-            .help("Exits with 1 if anything failed, even if the workflow allows it to"),
-        Arg::new("output-on-failure")
-            .long("output-on-failure")
-            .action(ArgAction::SetTrue)
-            .help("Writes what is set when the run fails or is cancelled, too"),
-        Arg::new("parallel-strategy")
-            .long("parallel-strategy")
-            .value_name("STRATEGY")
-            .value_parser(["thread"])
-            .help("Runs all branches on threads of this process, for debugging: no isolation, no memory limits"),
-        choice("progress", &[("auto", When::Auto), ("always", When::Always), ("never", When::Never)])
-            .value_name("WHEN")
-            .help("Shows progress on standard error; `auto` if that is a terminal"),
-        count("quiet", 'q').help("Says nothing but failures"),
-        count("verbose", 'v').help("Tells of every branch; twice, of every node and worker"),
-        choice("log-format", STYLES)
-            .value_name("FORMAT")
-            .default_value_if("error-format", "json", "json")
-            .help("Format of what is told during the run; that of failures, if only that is given"),
-        choice("error-format", STYLES).value_name("FORMAT").help("Format of failures"),
-        file("report").value_hint(ValueHint::FilePath).help("Writes a report of the run as a web page"),
-        file("timing")
-            .value_hint(ValueHint::FilePath)
-            .help("Writes what ran when and where, as a trace for ui.perfetto.dev or chrome://tracing"),
-        Arg::new("until")
-            .long("until")
-            .value_name("NODE")
-            .help("Stops after this node, which must be outside of branches"),
-        Arg::new("set")
-            .long("set")
-            .value_name("NODE.SETTING=VALUE")
-            .action(ArgAction::Append)
-            .value_parser(setting)
-            .help("Changes a parallel setting of a node, or of everything: `parallel.timeout=20s`"),
-        file("settings")
-            .value_hint(ValueHint::FilePath)
-            .action(ArgAction::Append)
-            .help("Changes the settings in a JSON object, such as `{\"NODE\": {\"timeout\": \"20s\"}}`"),
-        Arg::new("explain-settings")
-            .long("explain-settings")
-            .value_name(ALL)
-            .num_args(0..=1)
-            .require_equals(true)
-            .default_missing_value("")
-            .value_parser([ALL, ""])
-            .hide_possible_values(true)
-            .help("Prints which settings hold where, and why, instead of running; with `=all`, also the defaults"),
-        Arg::new("help").long("help").short('h').action(ArgAction::Help).global(true).help("Prints this"),
-    ]
-}
-
-/// Of `--explain-settings`: also the defaults.
-const ALL: &str = "all";
-
-/// `NODE.SETTING=VALUE`.
-fn setting(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write `NODE.SETTING=VALUE`, as in `each.timeout=20s`")?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
-fn version() -> Arg {
-    Arg::new("version").long("version").short('V').action(ArgAction::Version).help("Prints the version")
-}
-
-/// The languages of drawings, the default first.
-const FORMATS: &[(&str, Format)] =
-    &[("mermaid", Format::Mermaid), ("dot", Format::Dot), ("svg", Format::Svg), ("json", Format::Json)];
-
-const STYLES: &[(&str, Style)] = &[("text", Style::Text), ("json", Style::Json)];
-
-/// A flag that takes one of these words; the first is the default.
-fn choice<T: Copy + Send + Sync + 'static>(id: &'static str, choices: &'static [(&'static str, T)]) -> Arg {
-    let value = |word: String| choices.iter().find(|(name, _)| *name == word).expect("clap lets only these pass").1;
-    let parser = PossibleValuesParser::new(choices.iter().map(|(name, _)| *name)).map(value);
-    Arg::new(id).long(id).value_parser(parser).default_value(choices[0].0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -500,7 +245,7 @@ mod tests {
             flags,
             sample::{DIAMOND, READ_QC},
         },
-        state::{FlagSpec, KeySpec},
+        state::{FlagSpec, KeySpec, Shape},
     };
 
     fn parsed(args: &[&str]) -> Result<Action, clap::Error> {
