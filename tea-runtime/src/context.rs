@@ -79,15 +79,24 @@ impl Origin for Place {
     }
 }
 
-/// The nodes and items that called a workflow, outermost first, if there are listeners or questions. They know a node of the workflow as
-/// `thumbnails[17]/decode`.
+/// The nodes and items that called a workflow, outermost first.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct CallPath(Option<Arc<str>>);
+pub(crate) struct CallPath {
+    /// Their names, if there are listeners or questions, which know a node of the workflow as `thumbnails[17]/decode`.
+    names: Option<Arc<str>>,
+    /// How many items are among them.
+    items: u32,
+}
 
 impl CallPath {
+    /// How many items are among them.
+    pub(crate) fn items(&self) -> u32 {
+        self.items
+    }
+
     /// What has this name in the workflow, as listeners know it.
     pub(crate) fn shown<'a>(&self, name: &'a str) -> Cow<'a, str> {
-        self.0.as_ref().map_or(Cow::Borrowed(name), |path| format!("{path}/{name}").into())
+        self.names.as_ref().map_or(Cow::Borrowed(name), |path| format!("{path}/{name}").into())
     }
 }
 
@@ -156,11 +165,17 @@ impl Context {
     /// no listeners.
     pub(crate) fn within(&self, origin: Arc<dyn Origin>, named: bool) -> Self {
         let (events, token) = (self.events.clone(), self.token.clone());
-        let path = (named || events.is_active()).then(|| match &self.item {
+        let names = (named || events.is_active()).then(|| match &self.item {
             Some(item) => self.shown(&format!("{}[{}]", self.branch, item.index)).into(),
             None => self.shown(self.node).into(),
         });
-        Self::new(events, self.branch, self.scope, self.attempt, token, origin).called_by(CallPath(path))
+        Self::new(events, self.branch, self.scope, self.attempt, token, origin)
+            .called_by(CallPath { names, ..self.unnamed_path() })
+    }
+
+    /// The path of a workflow that this code runs, whose nodes are named as if nobody had called it.
+    pub(crate) fn unnamed_path(&self) -> CallPath {
+        CallPath { names: None, items: self.path.items + u32::from(self.item.is_some()) }
     }
 
     /// The same for code of a workflow that these nodes and items called.

@@ -96,7 +96,8 @@ fn run_from(
     let recorded = run.records().map(|records| (records, records.inputs()));
     let origin = Arc::new(context::Place { run: run.info.id, position: Position::ROOT });
     let scope = around.map_or(Scope::ROOT, |around| around.scope);
-    let mut context = Context::new(events.clone(), plan.name, scope, 1, run.cancel.clone(), origin);
+    let path = around.map(Context::unnamed_path).unwrap_or_default();
+    let mut context = Context::new(events.clone(), plan.name, scope, 1, run.cancel.clone(), origin).called_by(path);
     let block = BlockRun::new(&run, &mut context, plan.root, view, &Position::ROOT, recorded);
     // This also catches panics outside of nodes: in the `Drop` of a value, or because of a bug in Tea.
     let in_run = InRun::enter();

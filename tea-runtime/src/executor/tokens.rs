@@ -6,9 +6,10 @@
 //! parent grants on request. These are returned as soon as nobody in the worker waits for one.
 //!
 //! A token that is returned is handed to a thread that has lent its own and wants to continue, or else to something that
-//! is to begin; of each, to whoever has waited longest. So what has begun is ended before more is begun. Nobody starves: what
-//! has begun is finite, holds a token only while it runs, and waits for one only if others run. If a token is no longer needed
-//! where it arrives, it is dropped, which hands it to the next in line. So a token is free only while nobody waits.
+//! is to begin, first of all to what belongs to an item of a map that has begun; of each, to whoever has waited longest. So
+//! what has begun is ended before more is begun. Nobody starves: what has begun is finite, holds a token only while it runs,
+//! and waits for one only if others run. If a token is no longer needed where it arrives, it is dropped, which hands it to the
+//! next in line. So a token is free only while nobody waits.
 
 use std::{cell::RefCell, collections::VecDeque, fmt, sync::Arc};
 
@@ -24,32 +25,21 @@ pub(crate) struct Tokens {
 struct State {
     /// Free tokens; there are none while somebody waits.
     free: usize,
-    /// Threads that have lent their tokens and want to continue.
-    returning: VecDeque<Waiting>,
-    /// What is to begin.
-    waiting: VecDeque<Waiting>,
+    /// What waits, in the order in which it gets tokens.
+    waiting: VecDeque<(Turn, Waiting)>,
     /// Tokens that have been requested upstream and not yet granted.
     requested: usize,
     /// Tokens that upstream has granted and that have not been returned.
     granted: usize,
 }
 
-impl State {
-    fn line(&mut self, turn: Turn) -> &mut VecDeque<Waiting> {
-        match turn {
-            Turn::Continues => &mut self.returning,
-            Turn::Begins => &mut self.waiting,
-        }
-    }
-}
-
-/// What a token is wanted for.
-#[derive(Clone, Copy)]
+/// What a token is wanted for. What is greater goes first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
+    /// Something new, which is a part of so many items of maps.
+    Begins(u32),
     /// Something that has begun, and lent its token.
     Continues,
-    /// Something new.
-    Begins,
 }
 
 /// Something that waits for a token.
@@ -108,8 +98,9 @@ impl Tokens {
             return token;
         }
         let mut state = self.lock();
-        let is_this = |waiting: &Waiting| matches!(waiting, Waiting::Thread(other) if Arc::ptr_eq(other, &called));
-        while state.line(turn).iter().any(is_this) {
+        let is_this =
+            |waiting: &(Turn, Waiting)| matches!(&waiting.1, Waiting::Thread(other) if Arc::ptr_eq(other, &called));
+        while state.waiting.iter().any(is_this) {
             state = called.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         Token(Arc::clone(self))
@@ -122,10 +113,11 @@ impl Tokens {
         Some(Token(Arc::clone(self)))
     }
 
-    /// Calls `take` with a token: at once if one is free, otherwise when it is its turn.
-    pub(crate) fn acquire_later(self: &Arc<Self>, take: Taker) {
+    /// Calls `take` with a token for something that is a part of so many items: at once if one is free, otherwise when it is its
+    /// turn.
+    pub(crate) fn acquire_later(self: &Arc<Self>, depth: u32, take: Taker) {
         let mut take = Some(take);
-        let token = self.take_or_wait(Turn::Begins, || Waiting::Later(take.take().expect("it waits once")));
+        let token = self.take_or_wait(Turn::Begins(depth), || Waiting::Later(take.take().expect("it waits once")));
         if let (Some(token), Some(take)) = (token, take) {
             take(token);
         }
@@ -139,7 +131,7 @@ impl Tokens {
         self.hand_on(state);
     }
 
-    /// Takes a token if one is free. Otherwise adds `waiting` to its line, and requests a token from upstream if fewer
+    /// Takes a token if one is free. Otherwise adds `waiting` to those who wait, and requests a token from upstream if fewer
     /// have been requested than are waited for.
     fn take_or_wait(self: &Arc<Self>, turn: Turn, waiting: impl FnOnce() -> Waiting) -> Option<Token> {
         let mut state = self.lock();
@@ -147,9 +139,10 @@ impl Tokens {
             state.free = left;
             return Some(Token(Arc::clone(self)));
         }
-        state.line(turn).push_back(waiting());
+        let before = state.waiting.iter().rposition(|other| other.0 >= turn).map_or(0, |last| last + 1);
+        state.waiting.insert(before, (turn, waiting()));
         if let Some(upstream) = &self.upstream
-            && state.requested < state.returning.len() + state.waiting.len()
+            && state.requested < state.waiting.len()
         {
             state.requested += 1;
             drop(state);
@@ -158,9 +151,9 @@ impl Tokens {
         None
     }
 
-    /// Passes on a token that nobody holds: to what continues, or to what begins, or else back upstream if it came from there.
+    /// Passes on a token that nobody holds: to whose turn it is, or else back upstream if it came from there.
     fn hand_on(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        let next = state.returning.pop_front().or_else(|| state.waiting.pop_front());
+        let next = state.waiting.pop_front().map(|(_, next)| next);
         match (next, &self.upstream) {
             (Some(Waiting::Thread(turn)), _) => {
                 drop(state);
@@ -183,7 +176,7 @@ impl Tokens {
     #[cfg(test)]
     #[allow(dead_code, reason = "the model checks ask for it")]
     pub(crate) fn returning(&self) -> usize {
-        self.lock().returning.len()
+        self.lock().waiting.iter().filter(|(turn, _)| *turn == Turn::Continues).count()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -222,9 +215,9 @@ enum LeaseState {
 }
 
 impl Lease {
-    /// Waits for a token and holds it.
-    pub(crate) fn acquire(tokens: Arc<Tokens>, place: Option<Arc<dyn Place>>) -> Arc<Self> {
-        let state = LeaseState::Held(tokens.acquire(Turn::Begins));
+    /// Waits for a token for a part of so many items, and holds it.
+    pub(crate) fn acquire(tokens: Arc<Tokens>, depth: u32, place: Option<Arc<dyn Place>>) -> Arc<Self> {
+        let state = LeaseState::Held(tokens.acquire(Turn::Begins(depth)));
         Arc::new(Self { tokens, state: Mutex::new(state), place })
     }
 

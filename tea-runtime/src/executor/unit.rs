@@ -199,6 +199,11 @@ impl Unit {
         self.attempt
     }
 
+    /// How many items of maps it is a part of. What belongs to an item that has begun goes before the next items.
+    pub(crate) fn depth(&self) -> u32 {
+        self.fan_out().path.items()
+    }
+
     /// Its settings. An executor enforces [`limit`](Self::limit) and, if it can, `memory_limit` and `grace`. The engine
     /// takes care of the rest.
     #[must_use]

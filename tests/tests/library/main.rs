@@ -17,6 +17,7 @@ use tests::process::{children, wait_for};
 
 include_workflow!("squares.yaml", main = false);
 
+mod depth;
 mod nested;
 
 use within::steps;

@@ -25,7 +25,7 @@ mod pool_state;
 mod token_counts;
 
 /// How many tests share the schedules.
-const TESTS: usize = 14;
+const TESTS: usize = 15;
 
 /// Runs `test` in its share of the schedules: half of them picked at random, half so that threads are interrupted at few
 /// places, which finds what is wrong deeper.

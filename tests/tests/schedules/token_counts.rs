@@ -47,7 +47,7 @@ fn lend_this(lease: &Arc<Lease>) -> Lent {
 
 /// Runs something that has parts of its own, as deep as `depth` says.
 fn run(tokens: &Arc<Tokens>, running: &Arc<Running>, most: usize, depth: usize) {
-    let lease = Lease::acquire(Arc::clone(tokens), None);
+    let lease = Lease::acquire(Arc::clone(tokens), 0, None);
     running.begin(most);
     thread::yield_now();
     if depth > 0 {
@@ -135,7 +135,7 @@ fn what_a_parent_grants_bounds_what_runs_and_all_of_it_comes_back() {
         let parent = thread::spawn(move || grant(&giver, &asked, granted));
         let running = Arc::new(Running::default());
         // The unit that the worker runs, with a fan-out in it.
-        let lease = Lease::acquire(Arc::clone(&tokens), None);
+        let lease = Lease::acquire(Arc::clone(&tokens), 0, None);
         let lent = lend_this(&lease);
         let parts = (0..3).map(|_| {
             let (tokens, running) = (Arc::clone(&tokens), Arc::clone(&running));
@@ -154,7 +154,7 @@ fn what_a_parent_grants_bounds_what_runs_and_all_of_it_comes_back() {
 /// Asks for a token and does something else until it comes, as the supervisor of workers does.
 fn ask(tokens: &Arc<Tokens>) -> Receiver<Token> {
     let (tell, told) = channel();
-    tokens.acquire_later(Box::new(move |token| _ = tell.send(token)));
+    tokens.acquire_later(0, Box::new(move |token| _ = tell.send(token)));
     told
 }
 
@@ -190,16 +190,16 @@ fn whoever_asks_for_a_token_gets_one() {
 fn what_has_begun_is_ended_before_more_is_begun() {
     check(|| {
         let tokens = Tokens::new(1, None);
-        let lease = Lease::acquire(Arc::clone(&tokens), None);
+        let lease = Lease::acquire(Arc::clone(&tokens), 0, None);
         let lent = lend_this(&lease);
-        let part = Lease::acquire(Arc::clone(&tokens), None);
+        let part = Lease::acquire(Arc::clone(&tokens), 0, None);
         // These wait to begin, the one as a thread does and the other as the supervisor of workers does.
         let asked = ask(&tokens);
         let continued = Arc::new(AtomicUsize::new(0));
         let unit = {
             let (tokens, continued) = (Arc::clone(&tokens), Arc::clone(&continued));
             thread::spawn(move || {
-                let _lease = Lease::acquire(tokens, None);
+                let _lease = Lease::acquire(tokens, 0, None);
                 assert_eq!(continued.load(Ordering::SeqCst), 1);
             })
         };
@@ -224,6 +224,27 @@ fn what_has_begun_is_ended_before_more_is_begun() {
     });
 }
 
+/// What is a part of more items goes before what has waited longer.
+#[test]
+fn what_belongs_to_items_that_have_begun_begins_first() {
+    check(|| {
+        let tokens = Tokens::new(1, None);
+        let lease = Lease::acquire(Arc::clone(&tokens), 0, None);
+        let order = Arc::new(Mutex::new(Vec::new()));
+        for (number, depth) in [0, 2, 1, 2, 0].into_iter().enumerate() {
+            let order = Arc::clone(&order);
+            let take = Box::new(move |token: Token| {
+                order.lock().unwrap().push(number);
+                drop(token);
+            });
+            tokens.acquire_later(depth, take);
+        }
+        thread::spawn(move || drop(lease)).join().unwrap();
+        assert_eq!(*order.lock().unwrap(), [1, 3, 2, 0, 4]);
+        assert_free(&tokens, 1);
+    });
+}
+
 /// Those that begin are not kept waiting for ever by those that continue: each of these runs on until it lends its token or ends.
 #[test]
 fn whoever_begins_gets_a_token_beside_units_that_lend_theirs_again_and_again() {
@@ -232,7 +253,7 @@ fn whoever_begins_gets_a_token_beside_units_that_lend_theirs_again_and_again() {
         let lenders = (0..2).map(|_| {
             let (tokens, running) = (Arc::clone(&tokens), Arc::clone(&running));
             thread::spawn(move || {
-                let lease = Lease::acquire(Arc::clone(&tokens), None);
+                let lease = Lease::acquire(Arc::clone(&tokens), 0, None);
                 for _ in 0..2 {
                     let lent = lend_this(&lease);
                     run(&tokens, &running, 1, 0);
@@ -254,11 +275,11 @@ fn whoever_begins_gets_a_token_beside_units_that_lend_theirs_again_and_again() {
 fn each_token_that_comes_back_serves_somebody() {
     check(|| {
         let tokens = Tokens::new(2, None);
-        let both = [(); 2].map(|()| Lease::acquire(Arc::clone(&tokens), None));
+        let both = [(); 2].map(|()| Lease::acquire(Arc::clone(&tokens), 0, None));
         let together = Arc::new(Barrier::new(2));
         let (waits, meets) = (Arc::clone(&tokens), Arc::clone(&together));
         let thread = thread::spawn(move || {
-            let _lease = Lease::acquire(waits, None);
+            let _lease = Lease::acquire(waits, 0, None);
             meets.wait();
         });
         let (asks, meets) = (Arc::clone(&tokens), Arc::clone(&together));
@@ -283,12 +304,15 @@ struct Stream {
 impl Upstream for Stream {
     fn request(&self) {
         let (granted, worker) = (Arc::clone(&self.granted), Arc::clone(&self.worker));
-        self.parent.acquire_later(Box::new(move |token| {
-            if let Some(worker) = worker.get().and_then(Weak::upgrade) {
-                granted.lock().unwrap().push_back(token);
-                worker.grant();
-            }
-        }));
+        self.parent.acquire_later(
+            0,
+            Box::new(move |token| {
+                if let Some(worker) = worker.get().and_then(Weak::upgrade) {
+                    granted.lock().unwrap().push_back(token);
+                    worker.grant();
+                }
+            }),
+        );
     }
 
     fn give_back(&self) {
@@ -316,7 +340,7 @@ fn a_token_that_is_no_longer_needed_goes_to_whoever_waits() {
         let first = {
             let tokens = Arc::clone(&sated);
             thread::spawn(move || {
-                let lease = Lease::acquire(Arc::clone(&tokens), None);
+                let lease = Lease::acquire(Arc::clone(&tokens), 0, None);
                 let asked = [ask(&tokens), ask(&tokens)];
                 drop(lease);
                 for token in asked {
@@ -328,7 +352,7 @@ fn a_token_that_is_no_longer_needed_goes_to_whoever_waits() {
         let others = [(); 2].map(|()| {
             let (tokens, together) = (Arc::clone(&hungry), Arc::clone(&together));
             thread::spawn(move || {
-                let _lease = Lease::acquire(tokens, None);
+                let _lease = Lease::acquire(tokens, 0, None);
                 together.wait();
             })
         });
@@ -348,7 +372,7 @@ fn a_lease_that_is_taken_away_gives_its_token_back_once() {
     check(|| {
         let tokens = Tokens::new(1, None);
         let ran = Arc::new(AtomicUsize::new(0));
-        let lease = Lease::acquire(Arc::clone(&tokens), None);
+        let lease = Lease::acquire(Arc::clone(&tokens), 0, None);
         let (left, after) = (Arc::clone(&lease), Arc::clone(&ran));
         let unit = thread::spawn(move || {
             drop(lend_this(&left));
@@ -356,7 +380,7 @@ fn a_lease_that_is_taken_away_gives_its_token_back_once() {
         });
         lease.revoke();
         // Another has the token now, also while that unit waits for it in vain.
-        drop(Lease::acquire(Arc::clone(&tokens), None));
+        drop(Lease::acquire(Arc::clone(&tokens), 0, None));
         unit.join().unwrap();
         assert_eq!(ran.load(Ordering::SeqCst), 1);
         drop(lease);

@@ -89,11 +89,13 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// If its units cannot be run at all. They have been passed to `source` as failed nevertheless.
     pub(super) fn drive<S: Source>(&self, source: &mut S) -> Result<(), Box<Failure>> {
-        let _lent = tokens::lend();
+        let mut lent = None;
         let mut table = Table::default();
         let mut messages = Vec::new();
         loop {
             let more = self.start(source, &mut table);
+            // Not before its first units wait: they go before what has not begun and is no part of an item that has.
+            lent.get_or_insert_with(tokens::lend);
             if source.started(self) {
                 continue;
             }

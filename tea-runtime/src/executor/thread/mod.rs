@@ -14,7 +14,7 @@ use std::{
 use super::{
     ParallelExecutor, Ticket, Unit, UnitId,
     outcome::{Outcome, Ran},
-    tokens::{self, Lease, Place, Tokens},
+    tokens::{self, Lease, Place},
     unit::Limit,
 };
 use crate::{
@@ -41,6 +41,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
+    /// Those that are parts of more items come first, and of these whoever has waited longest.
     queue: VecDeque<Unit>,
     /// The number of threads that serve this executor, except those that wait for a nested fan-out or have been
     /// abandoned.
@@ -96,7 +97,11 @@ impl ParallelExecutor for ThreadExecutor {
 
     fn submit_all(&self, units: Vec<Unit>) {
         let mut state = self.0.lock();
+        let depth = units.first().map_or(0, Unit::depth);
+        let before = state.queue.iter().rposition(|queued| queued.depth() >= depth).map_or(0, |last| last + 1);
+        let mut later = state.queue.split_off(before);
         state.queue.extend(units);
+        state.queue.append(&mut later);
         self.0.call_thread(state);
     }
 
@@ -165,7 +170,7 @@ impl Shared {
         state.coming = false;
         drop(state);
         while let Some(unit) = self.next(&slot) {
-            let lease = self.lease(&slot, &unit.fan_out().run.tokens);
+            let lease = self.lease(&slot, &unit);
             *lock(&slot.unit) = Some(unit.id());
             let outer = tokens::set_current(Some(Arc::clone(&lease)));
             match unit.limit() {
@@ -220,14 +225,15 @@ impl Shared {
         None
     }
 
-    /// The lease with which the thread runs a unit of a run with these tokens: the current one, if it belongs to them.
-    fn lease(self: &Arc<Self>, slot: &Slot, tokens: &Arc<Tokens>) -> Arc<Lease> {
+    /// The lease with which the thread runs a unit: the current one, if it belongs to the tokens of the unit's run.
+    fn lease(self: &Arc<Self>, slot: &Slot, unit: &Unit) -> Arc<Lease> {
+        let tokens = &unit.fan_out().run.tokens;
         let mut held = lock(&slot.lease);
         if let Some(lease) = held.as_ref().filter(|lease| Arc::ptr_eq(lease.tokens(), tokens)) {
             return Arc::clone(lease);
         }
         *held = None;
-        let lease = Lease::acquire(Arc::clone(tokens), Some(Arc::new(Arc::downgrade(self))));
+        let lease = Lease::acquire(Arc::clone(tokens), unit.depth(), Some(Arc::new(Arc::downgrade(self))));
         Arc::clone(held.insert(lease))
     }
 

@@ -41,7 +41,7 @@ impl Pool {
             let may_begin = |queued: &Box<Queued>, worker: u32| {
                 let has_token = sides.get(&worker).is_some_and(|side| side.token.is_some());
                 if !has_token && token.is_none() {
-                    token = self.token(tokens, &queued.unit.fan_out().run);
+                    token = self.token(tokens, &queued.unit.fan_out().run, queued.unit.depth());
                 }
                 has_token || token.is_some()
             };
@@ -83,34 +83,36 @@ impl Pool {
         }
     }
 
-    /// A token of a run: one that arrived for this pool, or a free one. If there is none, one has been requested.
-    pub(super) fn token(self: &Arc<Self>, came: &mut Vec<Token>, run: &RunInfo) -> Option<Token> {
+    /// A token of a run, for a unit of this depth: one that arrived for this pool, or a free one. If there is none, one has been requested.
+    pub(super) fn token(self: &Arc<Self>, came: &mut Vec<Token>, run: &RunInfo, depth: u32) -> Option<Token> {
         if let Some(at) = came.iter().position(|token| token.is_of(&run.tokens)) {
             return Some(came.swap_remove(at));
         }
         let token = run.tokens.try_acquire();
         if token.is_none() && self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(run.number) {
             let asked = Asked { pool: Arc::downgrade(self), run: run.number };
-            run.tokens.acquire_later(Box::new(move |token| {
+            let take = Box::new(move |token| {
                 let pool = asked.pool.clone();
                 // This must come before the supervisor can see the token, and find that there should be another.
                 drop(asked);
                 if let Some(pool) = pool.upgrade() {
                     pool.command(Command::Token(token));
                 }
-            }));
+            });
+            run.tokens.acquire_later(depth, take);
         }
         token
     }
 
-    /// Requests a token for fan-outs inside the unit that a worker is running.
-    pub(super) fn ask_for_worker(self: &Arc<Self>, run: &RunInfo, worker: u32) {
+    /// Requests a token for fan-outs inside the unit of this depth that a worker is running.
+    pub(super) fn ask_for_worker(self: &Arc<Self>, run: &RunInfo, depth: u32, worker: u32) {
         let pool = Arc::downgrade(self);
-        run.tokens.acquire_later(Box::new(move |token| {
+        let take = Box::new(move |token| {
             if let Some(pool) = pool.upgrade() {
                 pool.command(Command::Grant(worker, token));
             }
-        }));
+        });
+        run.tokens.acquire_later(depth, take);
     }
 }
 

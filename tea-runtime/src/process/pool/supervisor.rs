@@ -257,9 +257,9 @@ impl<'a> Supervisor<'a> {
             return true;
         }
         let Some(task) = inner.state.oldest(limit) else { return false };
-        let run = Arc::clone(&task.unit.fan_out().run);
+        let (run, depth) = (Arc::clone(&task.unit.fan_out().run), task.unit.depth());
         // Without a token, it could not run anything.
-        let Some(token) = self.pool.token(&mut inner.tokens, &run) else { return false };
+        let Some(token) = self.pool.token(&mut inner.tokens, &run, depth) else { return false };
         let number = inner.state.start(limit);
         drop(inner);
         self.run = Arc::downgrade(&run);
