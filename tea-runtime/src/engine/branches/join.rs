@@ -31,7 +31,7 @@ impl Join {
 }
 
 impl Branches<'_> {
-    /// Takes the branches from their records that have succeeded before, so that no other one wins this time.
+    /// Takes the branches from their records that have ended before, so that no other one wins this time.
     pub(super) fn restore_winners(&mut self, skipped: &[usize]) {
         if self.join != Join::All && self.recording.is_some() {
             for task in (0..self.region.tasks.len()).filter(|task| skipped.binary_search(task).is_err()) {

@@ -273,14 +273,10 @@ impl Source for Branches<'_> {
 impl Branches<'_> {
     /// Takes a branch from its record, if it has one that holds.
     fn restore(&mut self, task: usize) -> bool {
-        if self.join.is_enough() {
-            return false;
-        }
         let Some(recording) = &mut self.recording else { return false };
-        let Some(BranchRecord { values, goes_to, result, .. }) = recording.restore(task, &self.position, self.run)
-        else {
-            return false;
-        };
+        let is_needed = !self.join.is_enough();
+        let record = recording.restore(task, &self.position, self.run, is_needed);
+        let Some(BranchRecord { values, goes_to, result, .. }) = record else { return false };
         self.base.keep(task, values.into_iter());
         if result.success {
             self.join.count();

@@ -78,8 +78,15 @@ impl<'a> Recording<'a> {
         self.names
     }
 
-    /// The record of a task that may start, if it is valid. The task then counts as ended.
-    pub(super) fn restore(&mut self, task: usize, position: &Position, run: &Run) -> Option<BranchRecord> {
+    /// The record of a task that may start, if it is valid. The task then counts as ended. One that is not needed only counts if it
+    /// has failed.
+    pub(super) fn restore(
+        &mut self,
+        task: usize,
+        position: &Position,
+        run: &Run,
+        is_needed: bool,
+    ) -> Option<BranchRecord> {
         self.include(task, run.region(self.region), self.region.keys);
         let needs = self.region.tasks[task].needs.iter();
         self.renewed[task] |= needs.fold(self.names.renewed, |renewed, need| renewed | self.renewed[*need as usize]);
@@ -89,6 +96,9 @@ impl<'a> Recording<'a> {
         let (position, of) = (position.at_part(task as u64), &self.region.tasks[task]);
         let asks = self.asks(task);
         let record = self.records.branch(&position, of, self.region.keys, asks)?;
+        if record.result.success && !is_needed {
+            return None;
+        }
         self.keep(task, record.names.clone());
         Some(record)
     }

@@ -1,8 +1,11 @@
 //! Fan-outs of which some branches are enough.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use super::{
@@ -15,7 +18,7 @@ use crate::{
     event::{Event, Events},
     failure::FailureKind,
     plan::{Plan, Step, Task},
-    policy::ParallelConfig,
+    policy::{ParallelConfig, RetryPolicy},
     request,
     result::ParallelFlowResult,
     state::Key,
@@ -225,6 +228,43 @@ fn a_resumed_run_takes_the_same_winner() {
     assert_eq!(*again.view().get(number), 2);
 }
 
+/// What is told of branches that failed before another one won is the same when an interrupted run is resumed.
+#[test]
+fn a_resumed_run_tells_the_same_of_those_that_failed() {
+    static SEEN: Mutex<Vec<Vec<(String, bool, bool)>>> = Mutex::new(Vec::new());
+    let mut kit = Kit::default();
+    let number = kit.key::<i64>("number");
+    kit.wired(number);
+    // It is tried again after `fails`.
+    let wins = node(
+        "wins",
+        move |view, context| {
+            if context.attempt() == 1 { Err("not yet".into()) } else { put(view, number, 1) }
+        },
+    );
+    let retry = RetryPolicy { max_retries: 1, base_delay: Duration::from_millis(50), ..RetryPolicy::DEFAULT };
+    let wins = task("wins", kit.block(vec![wins])).writes(number, false);
+    let wins = wins.config(ParallelConfig { retry, ..ParallelConfig::DEFAULT });
+    let fails = task("fails", kit.block(vec![broken()])).writes(number, false);
+    let region = kit.region_with(vec![wins, fails], |region| (region.join, region.max_workers) = (Some(1), Some(1)));
+    // The first run is interrupted here.
+    let gate = node("gate", |view, context| {
+        let results = Mutex::new(view.parallel_results().to_vec());
+        let mut seen = SEEN.lock().unwrap();
+        seen.push(facts(&results));
+        if seen.len() == 1 {
+            context.token().cancel();
+        }
+        Ok(context.check()?)
+    });
+    let root = kit.block(chain(vec![fan_out(region), gate]));
+    let (plan, scratch) = (kit.plan(root), Scratch::new());
+    scratch.run_on(1, plan, false);
+    assert_eq!(scratch.run_on(1, plan, true).nodes, ["gate"]);
+    let seen = SEEN.lock().unwrap();
+    assert_eq!(seen[0], seen[1]);
+}
+
 /// Each branch that starts ends once in events, however it ends.
 #[test]
 fn events_tell_of_each_branch_once() {
@@ -265,11 +305,7 @@ fn events_tell_of_each_branch_once() {
 fn retries_and_fallbacks_of_others_do_not_matter() {
     let mut kit = Kit::default();
     let number = kit.key::<i64>("number");
-    let retry = crate::policy::RetryPolicy {
-        max_retries: 1,
-        base_delay: std::time::Duration::ZERO,
-        ..ParallelConfig::DEFAULT.retry
-    };
+    let retry = RetryPolicy { max_retries: 1, base_delay: Duration::ZERO, ..ParallelConfig::DEFAULT.retry };
     let config = ParallelConfig { retry, ..ParallelConfig::DEFAULT };
     let tries = leak(AtomicUsize::new(0));
     let flaky = node("flaky", move |view, _| match tries.fetch_add(1, Ordering::Relaxed) {
