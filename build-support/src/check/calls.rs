@@ -9,7 +9,8 @@ use crate::{
     syntax::{Call, Callee, Node, Rust, Work},
 };
 
-/// Reports inputs that are unknown, missing or given by what may be unset, and outputs that are unknown or may be unset.
+/// Reports inputs that are unknown, missing, given by what may be unset or would be less protected there, and outputs that are
+/// unknown or may be unset.
 pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
     for node in &graph.workflow.nodes {
         let Some(call) = node.work.action().call() else { continue };
@@ -88,6 +89,16 @@ impl Check<'_, '_> {
             .label("would be recorded there")
             .also(key.name.span, "the input");
             self.found.push(error.help(format!("write `secret: true` on the input `{}`", name.value)));
+        }
+        if ours.transient.is_some() && key.transient.is_none() {
+            let error = Diagnostic::error(
+                codes::TRANSIENT_CROSSES,
+                value.span,
+                format!("the transient key `{}` is given to an input that is not transient", ours.name.value),
+            )
+            .label("might be sent away or recorded there")
+            .also(key.name.span, "the input");
+            self.found.push(error.help(format!("write `transient: true` on the input `{}`", name.value)));
         }
     }
 
