@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -124,7 +124,7 @@ impl Loader<'_> {
     }
 
     fn read(&mut self, path: &Path, written: &Spanned<String>) -> Option<Workflow> {
-        let bytes = match fs::read(path) {
+        let bytes = match read_file(path) {
             Ok(bytes) => bytes,
             Err(error) => {
                 let message = format!("cannot read the workflow `{}`: {error}", written.value);
@@ -166,6 +166,12 @@ impl Loader<'_> {
         self.loaded.push(workflow);
         self.loaded.len() - 1
     }
+}
+
+/// Reads a file. Devices and pipes may have no end.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_file() || kind.is_dir() { fs::read(path) } else { Err(io::Error::other("it is no file")) }
 }
 
 /// The names that the Rust of a workflow reads and that are not its keys, in order.
