@@ -15,6 +15,7 @@ use tea_build::{
 use tests::program::Program;
 
 tea_runtime::include_workflow!("settings.yaml", main = false);
+tea_runtime::include_workflow!("settings_why.yaml", main = false);
 
 /// Texts for the settings of each kind: right ones, and wrong ones of all sorts.
 const TEXTS: &[(&str, &[&str])] = &[
@@ -140,8 +141,15 @@ fn shown(policy: &Policy, max_workers: Option<u32>, fail_fast: bool, setting: &s
 
 /// The value of a setting among those that hold.
 fn held(explained: &str, setting: &str) -> String {
+    let (value, _) = explained_as(explained, setting);
+    value.to_owned()
+}
+
+/// The value of a setting, and where it comes from.
+fn explained_as<'e>(explained: &'e str, setting: &str) -> (&'e str, &'e str) {
     let line = explained.lines().find_map(|line| line.strip_prefix(setting)?.strip_prefix(' ')).expect(setting);
-    line.split_whitespace().next().unwrap().to_owned()
+    let (value, why) = line.trim_start().split_once(' ').unwrap();
+    (value, why.trim())
 }
 
 #[test]
@@ -225,6 +233,45 @@ fn what_belongs_to_a_fan_out_has_one_value() {
     settings::builder().set("add.max_workers", "2").set("size.max_workers", "2").explain_settings().unwrap();
     let error = settings::builder().set("add.max_workers", "2").set("size.max_workers", "3").explain_settings();
     assert!(error.unwrap_err().to_string().contains("`add` and `size` disagree about `max_workers`"));
+}
+
+#[test]
+fn settings_say_where_they_come_from() {
+    let plain = why::builder().explain_settings().unwrap();
+    for (setting, value, from) in [
+        ("near.timeout", "2m", "settings_why.yaml:10:"),
+        ("far.timeout", "1m", "settings_why.yaml:3:"),
+        ("near.max_workers", "3", "settings_why.yaml:3:"),
+        ("*/step.grace", "3s", "settings_inner.yaml:6:"),
+        ("left.grace", "1s", "default"),
+        ("middle.timeout", "1m", "the branches before it"),
+    ] {
+        let (held, why) = explained_as(&plain, setting);
+        assert!(held == value && why.contains(from), "{setting}: {held}, {why}");
+        assert_eq!(why.ends_with(", `settings.parallel`"), from.contains("why.yaml:3"), "{setting}: {why}");
+    }
+    // What is nearest wins, in any order.
+    let changed = why::builder().set("far.timeout", "6m").set("parallel.timeout", "5m").set("*/step.grace", "4s");
+    let changed = changed.explain_settings().unwrap();
+    assert_eq!(explained_as(&changed, "near.timeout").0, "2m");
+    assert_eq!(explained_as(&changed, "far.timeout"), ("6m", "set"));
+    assert_eq!(explained_as(&changed, "left.timeout"), ("5m", "set parallel.timeout"));
+    assert_eq!(explained_as(&changed, "*/step.grace"), ("4s", "set"));
+}
+
+#[test]
+fn settings_that_are_not_of_one_node_alone_say_whose_they_are() {
+    let both = why::builder().set("left.timeout", "9s").set("right.timeout", "9s").explain_settings().unwrap();
+    assert_eq!(explained_as(&both, "middle.timeout").0, "9s");
+    for (setting, value, why) in [
+        ("left.timeout", "9s", "it is not clear with which settings `middle` runs"),
+        ("middle.timeout", "9s", "set those of `left` and `right`"),
+        ("far/step.grace", "4s", "`*/step` sets it for all of them"),
+        ("near.retry.base_delay", "1s", "`retry` of `near` tries nothing again"),
+    ] {
+        let error = why::builder().set(setting, value).explain_settings().unwrap_err().to_string();
+        assert!(error.contains(why), "{setting}: {error}");
+    }
 }
 
 #[test]
@@ -395,6 +442,14 @@ fn every_setting_of_every_example_can_be_changed_and_is_checked_as_in_the_file()
             args.iter().fold(program, Program::arg).run()
         };
         let explained = run(&[]).stdout;
+        // The short form leaves out what holds by default, and counts that.
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let short = Program::new(target.join("debug").join(program)).arg("--explain-settings").run().stdout;
+        let all: Vec<_> = explained.lines().map(words).collect();
+        let told: Vec<_> = short.lines().map(words).collect();
+        let (count, told) = told.split_last().expect("a line that counts");
+        assert!(told.iter().all(|line| all.contains(line) && line[2] != "default"), "{short}");
+        assert_eq!(count[0].parse::<usize>().unwrap() + told.len(), all.len(), "{short}");
         let mut names: Vec<(&str, &str)> = explained
             .lines()
             .map(|line| {
