@@ -5,6 +5,7 @@ use std::{
     io, panic,
     path::Path,
     process::{self, Command},
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -26,6 +27,7 @@ pub type Failure = Box<dyn Error + Send + Sync>;
 /// - `print TEXT`: on stdout and stderr, and from a child
 /// - `wait PATH`: until there is such a file
 /// - `hang`: sleeps for ever; `spin`: computes for ever
+/// - `deaf`: ignores SIGTERM from now on
 /// - `leave`: starts a sleeping grandchild that holds stderr
 ///
 /// # Errors
@@ -70,6 +72,7 @@ fn obey(order: &str) -> Result<(), Failure> {
         "spin" => loop {
             std::hint::spin_loop();
         },
+        "deaf" => _ = signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::default())?,
         "leave" => drop(Command::new("sleep").arg("1000").spawn()?),
         _ => panic!("no order `{order}`"),
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tests::{
+    process::wait_for,
     program::{Finished, Program},
     report::{read, row},
     trace::lines,
@@ -144,7 +145,8 @@ fn at_a_terminal_a_person_is_asked_until_the_answer_is_one() {
     let program = Program::new(env!("CARGO_BIN_EXE_asks")).env("FLOW", flow.name);
     let (running, mut terminal) = program.start_at_terminal();
     terminal.shows("title: Title?", 1);
-    terminal.types("Tea & \"more\"\n");
+    // An empty line is no answer.
+    terminal.types("\nTea & \"more\"\n");
     terminal.shows("copies: How many copies of \"Tea & \"more\"\" ({all})?", 1);
     terminal.types("many\n");
     terminal.shows("`many` is no answer", 1);
@@ -156,14 +158,38 @@ fn at_a_terminal_a_person_is_asked_until_the_answer_is_one() {
     terminal.types("last\n");
     terminal.shows("`last` is no answer", 1);
     terminal.types("final\n");
-    terminal.shows("Copies: 12", 1);
-    terminal.shows("one of `fast`, `careful`", 1);
+    terminal.shows("Copies: 12\r\nHow?\r\none of `fast`, `careful`: ", 1);
     terminal.types("slow\n");
     terminal.shows("`slow` is no answer: it is none of them", 1);
     terminal.types("careful\n");
     let output = running.finish().json();
     let expected = json!({ "title": "Tea & \"more\"", "copies": 12, "level": "final", "mode": "careful" });
     assert_eq!(output, expected, "{}", terminal.screen());
+}
+
+/// What is piped into a program is no answer of a person: a job must not go on because of what a pipe holds.
+#[test]
+fn without_a_terminal_nothing_is_read() {
+    let flow = Flow::new("publish");
+    let first = flow.anew("").stdin("yes\n").run();
+    let text = waiting(&first);
+    assert!(!text.contains("`yes` or `no`: "), "nobody is asked: {text}");
+}
+
+/// What a question shows may come from anywhere.
+#[test]
+fn questions_cannot_write_what_they_like_on_a_terminal() {
+    let flow = Flow::new("types");
+    let program =
+        || Program::new(env!("CARGO_BIN_EXE_asks")).env("FLOW", flow.name).arg("--answer").arg("title=a\u{1b}[2Jb");
+    let (running, mut terminal) = program().start_at_terminal();
+    terminal.shows("How many copies of \"a", 1);
+    terminal.types("\u{4}");
+    assert_eq!(running.finish().code, Some(WAITS));
+    let first = program().run();
+    for text in [terminal.screen().as_str(), waiting(&first)] {
+        assert!(!text.contains("\u{1b}[2J"), "{text:?}");
+    }
 }
 
 #[test]
@@ -265,6 +291,65 @@ fn items_ask_by_their_names_and_what_they_had_done_is_not_done_again() {
     let mut log = flow.log();
     log.sort();
     assert_eq!(log, ["measure a", "measure c"]);
+}
+
+#[test]
+fn in_a_dataflow_everything_is_done_that_does_not_need_the_answer() {
+    let flow = Flow::new("dataflow");
+    let first = flow.anew("--max-workers 1").run();
+    let text = waiting(&first);
+    assert!(text.contains("question `approve`: Take 3? (`yes` or `no`)"), "{text}");
+    assert_eq!(flow.log(), ["measure", "beside", "follow"]);
+    let done = go_on(&flow, text, &["yes"]).json();
+    assert_eq!(done, json!({ "size": 3, "approved": true, "other": 2, "published": 5 }));
+    assert_eq!(flow.log()[3..], ["publish"]);
+}
+
+/// Whoever waits for a person lets another item run.
+#[test]
+fn while_a_person_thinks_the_next_item_runs() {
+    let flow = Flow::new("each");
+    let (running, mut terminal) = flow.anew("--names a,b --max-workers 1").start_at_terminal();
+    // Which of the two asks first is open.
+    terminal.shows(" of 7?", 1);
+    wait_for("the next item", || (flow.log() == ["measure a", "measure b"]).then_some(()));
+    for asked in 1..=4 {
+        terminal.shows("`yes` or `no`: ", asked);
+        terminal.types("yes\n");
+    }
+    assert_eq!(running.finish().json()["texts"], json!(["a: true true", "b: true true"]), "{}", terminal.screen());
+}
+
+/// Items of items, branches in items, and calls in branches. That others wait does not open a circuit.
+#[test]
+fn questions_are_asked_at_any_depth_by_what_leads_to_them() {
+    let flow = Flow::new("deep");
+    let first = flow.anew("--names a,b").run();
+    let text = waiting(&first);
+    let parts = ["each[0]/parts[0]/good", "each[0]/parts[1]/good", "each[1]/parts[0]/good", "each[1]/parts[1]/good"];
+    for (part, shown) in parts.iter().zip(["0 of a", "1 of a", "0 of b", "1 of b"]) {
+        assert!(text.contains(&format!("question `{part}`: Is part {shown} good?")), "{text}");
+    }
+    let second = go_on(&flow, text, &["yes", "no", "no", "yes"]);
+    let text = waiting(&second);
+    assert!(text.contains("question `each[0]/sure`: Sure of a?") && text.contains("question `each[1]/sure`"), "{text}");
+    let mut log = flow.log();
+    log.sort();
+    assert_eq!(log, ["left a", "left b"]);
+    let third = go_on(&flow, text, &["yes", "no"]);
+    let text = waiting(&third);
+    assert!(text.contains("question `once/sure`: All 2?") && !text.contains("each["), "{text}");
+    let done = go_on(&flow, text, &["yes"]).json();
+    assert_eq!(done["texts"], json!(["a: [true, false] 1 true", "b: [false, true] 1 false"]));
+    assert_eq!((&done["called"], flow.log().len()), (&json!(true), 2));
+    let many = Flow::new("deep").anew("--names a,b,c,d --max-workers 1").run();
+    assert!(waiting(&many).contains("question `each[3]/parts[0]/good`"), "{}", many.stderr);
+    // All of them at once, on one worker.
+    let answers = parts.iter().fold(flow.anew("--names a,b --max-workers 1"), |program, part| {
+        program.arg("--answer").arg(format!("{part}=yes"))
+    });
+    let answers = answers.args("--answer each[0]/sure=no --answer each[1]/sure=no --answer once/sure=no");
+    assert_eq!(answers.run().json()["texts"], json!(["a: [true, true] 1 false", "b: [true, true] 1 false"]));
 }
 
 /// An answer holds for one time that the question is asked.

@@ -45,7 +45,7 @@ fn first(flow: &Logged, args: &[&str]) -> Finished {
 /// Losers are told to end, and killed after their grace with all that they have started, before the run goes on.
 #[test]
 fn losers_of_a_race_are_ended() {
-    for loser in ["hang", "spin", "leave; hang"] {
+    for loser in ["hang", "spin", "leave; hang", "deaf; leave; hang"] {
         let flow = Logged::new(POLICIES, "first");
         let go = flow.path("go");
         let wait = format!("wait {}", go.display());

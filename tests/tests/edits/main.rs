@@ -1,5 +1,6 @@
 //! A program that is edited between two runs: what the edit can reach runs again, and nothing else.
 
+mod asked;
 mod calls;
 
 use std::fs;

@@ -31,6 +31,8 @@ tea_runtime::include_workflow!("both.yaml", main = false);
 tea_runtime::include_workflow!("each.yaml", main = false);
 tea_runtime::include_workflow!("again.yaml", main = false);
 tea_runtime::include_workflow!("one_of.yaml", main = false);
+tea_runtime::include_workflow!("dataflow.yaml", main = false);
+tea_runtime::include_workflow!("deep.yaml", main = false);
 
 fn main() -> ExitCode {
     tea_runtime::init();
@@ -41,6 +43,8 @@ fn main() -> ExitCode {
         Ok("each") => each::main(),
         Ok("again") => again::main(),
         Ok("one_of") => one_of::main(),
+        Ok("dataflow") => dataflow::main(),
+        Ok("deep") => deep::main(),
         other => panic!("no workflow {other:?}"),
     }
 }
