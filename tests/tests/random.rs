@@ -203,7 +203,7 @@ macro_rules! runs {
         fn $runs() {
         for n in INPUTS {
             for mode in 0..4 {
-                let builder = $name::builder();
+                let builder = $name::builder().on_question(answer);
                 // Nobody listens to the other runs.
                 let builder = if n == 1 { builder.on_event(move |event| count(mode, event)) } else { builder };
                 let builder = match mode {

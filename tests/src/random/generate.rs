@@ -32,6 +32,8 @@ struct Writer<'r> {
     allow_failure: bool,
     /// Keys that are written here must outlive their branch.
     outlives: bool,
+    /// Nodes ask, which they cannot in workers.
+    asks: bool,
 }
 
 /// Where something is generated.
@@ -67,11 +69,11 @@ pub fn bold(rng: &mut Rng, name: &str) -> String {
 
 fn write(rng: &mut Rng, name: &str, bold: bool) -> String {
     let (keys, nodes, edges) = (String::new(), String::new(), String::new());
-    let (budget, allow_failure) = (rng.u32(3..16), rng.u32(..10) == 0);
-    let mut writer = Writer { rng, keys, nodes, edges, names: 0, budget, bold, allow_failure, outlives: false };
+    let (budget, allow_failure, asks) = (rng.u32(3..16), rng.u32(..10) == 0, rng.u32(..4) == 0);
+    let mut writer = Writer { rng, keys, nodes, edges, names: 0, budget, bold, allow_failure, outlives: false, asks };
     let scope = if writer.one_in(5) { writer.dataflow() } else { writer.sequential() };
     let finally = if writer.one_in(3) { writer.finally(&scope) } else { String::new() };
-    let mut settings = format!("strategy: {}", ["thread", "process", "remote"][writer.rng.usize(..3)]);
+    let mut settings = format!("strategy: {}", writer.strategy());
     if allow_failure {
         settings.push_str(", allow_failure: true");
     }
@@ -93,6 +95,10 @@ fn write(rng: &mut Rng, name: &str, bold: bool) -> String {
 impl Writer<'_> {
     fn one_in(&mut self, count: u32) -> bool {
         self.rng.u32(..count) == 0
+    }
+
+    fn strategy(&mut self) -> &'static str {
+        if self.asks { "thread" } else { ["thread", "process", "remote"][self.rng.usize(..3)] }
     }
 
     fn name(&mut self, stem: &str) -> String {
@@ -280,28 +286,61 @@ impl Writer<'_> {
             run.to_owned()
         };
         let list = run.strip_prefix("vec![").and_then(|run| run.strip_suffix(']'));
-        let mixed = format!("mix(0, &[a{number}, {}])", list.unwrap_or(&run));
+        let (more, parts) = if self.one_in(3) { self.parts(number) } else { (String::new(), String::new()) };
+        let sum = if more.is_empty() { String::new() } else { format!("sum(p{number}), ") };
+        let mixed = format!("mix(0, &[a{number}, {sum}{}])", list.unwrap_or(&run));
         let (ty, mixed) = if list.is_some() { ("Vec<u64>", format!("vec![{mixed}]")) } else { ("u64", mixed) };
         let settings = match self.rng.u32(..3) {
             0 => {
-                let strategy = ["thread", "process", "remote"][self.rng.usize(..3)];
+                let strategy = self.strategy();
                 format!(
                     ", parallel_strategy: {strategy}, allow_failure: false, retry: {{ max_retries: 1, base_delay: 0s }}"
                 )
             }
             _ => String::new(),
         };
-        let first = format!("mix({}, &[n])", self.rng.u32(..1000));
+        let first = if self.asks && self.rng.bool() {
+            "ask: \"{n} again?\"".to_owned()
+        } else {
+            format!("run: \"mix({}, &[n])\"", self.rng.u32(..1000))
+        };
         Some(format!(
-            "{}{with}workflow: {{ state_schema: {{ {input}a{number}: u64, b{number}: \"{ty}\" }}, nodes: [{{ name: first, run: \
-             \"{first}\", output: a{number} }}, {{ name: second, run: \"{mixed}\", output: b{number}{settings} }}] }}, output: {{ \
+            "{}{with}workflow: {{ state_schema: {{ {input}{more}a{number}: u64, b{number}: \"{ty}\" }}, nodes: [{{ name: first, \
+             {first}, output: a{number} }}, {parts}{{ name: second, run: \"{mixed}\", output: b{number}{settings} }}] }}, output: {{ \
              b{number}: {output} }}{after}",
             &rest[..start],
         ))
     }
 
+    /// A map of a workflow for a node of a called one: its key, and the node.
+    fn parts(&mut self, number: u32) -> (String, String) {
+        let (first, items, strategy) = (self.rng.u32(..1000), self.rng.u32(..1000), self.strategy());
+        let one = if self.asks && self.rng.bool() {
+            format!("ask: \"{{j{number}}} or {{a{number}}}?\"")
+        } else {
+            format!("run: \"mix({first}, &[j{number}, a{number}, n])\"")
+        };
+        let limit = if self.one_in(2) { ", timeout: 1h, parallel_strategy: thread, allow_failure: false" } else { "" };
+        let node = format!(
+            "{{ name: parts, type: dynamic_parallel, items: \"list({items}, &[a{number}])\", with: {{ j{number}: \"*item\" }}, \
+             parallel_strategy: {strategy}, allow_failure: false, workflow: {{ state_schema: {{ j{number}: {{ type: u64, input: true }}, \
+             c{number}: u64, d{number}: u64 }}, nodes: [{{ name: one, {one}, output: c{number} }}, {{ name: two, run: \"mix(0, \
+             &[c{number}, j{number}])\", output: d{number}{limit} }}] }}, output: {{ d{number}: p{number} }} }}, ",
+        );
+        (format!("p{number}: \"Vec<u64>\", "), node)
+    }
+
+    /// A node that asks, which shows numbers that are set.
+    fn question(&mut self, place: &mut Place) -> String {
+        let numbers = place.scope.iter().filter(|(_, kind)| *kind == Kind::Number).map(|(key, _)| key.clone());
+        let numbers: Vec<_> = numbers.collect();
+        let shown = [(); 2].map(|()| &numbers[self.rng.usize(..numbers.len())]);
+        let question = format!("ask: \"{{{}}} of {{{}}}?\"", shown[0], shown[1]);
+        format!("{question}, output: {}", self.fresh(place, false))
+    }
+
     fn plain(&mut self, entry: &str, to: &str, place: &mut Place) {
-        let work = self.work(place);
+        let work = if self.asks && self.one_in(4) { self.question(place) } else { self.work(place) };
         if self.one_in(3) {
             self.node(entry, &work);
             writeln!(self.edges, "  - {{ from: {entry}, to: {to} }}").expect("memory");
@@ -382,8 +421,12 @@ impl Writer<'_> {
     fn settings(&mut self) -> String {
         let mut settings = String::new();
         if self.one_in(3) {
-            let strategy = ["process", "remote"][self.rng.usize(..2)];
-            write!(settings, ", parallel_strategy: {strategy}, memory_limit: 4GiB").expect("memory");
+            let strategy = if self.asks {
+                "thread"
+            } else {
+                ["process, memory_limit: 4GiB", "remote, memory_limit: 4GiB"][self.rng.usize(..2)]
+            };
+            write!(settings, ", parallel_strategy: {strategy}").expect("memory");
         } else if self.one_in(2) {
             settings.push_str(", parallel_strategy: thread");
         }

@@ -11,7 +11,7 @@ use tea_build::plan::{
 
 use super::{
     FINALLY, Memory, State, Write,
-    rust::{Ended, Failed, Locals, Value, at_end, attempts, combinations, evaluate, holds},
+    rust::{Ended, Failed, Locals, Value, answer, at_end, attempts, combinations, evaluate, holds},
 };
 
 /// The state at the end of a run on `n`.
@@ -254,7 +254,7 @@ impl Interpreter<'_> {
     fn action(&self, action: &Action, state: &State, locals: &Locals<'_>) -> Result<Value, Failed> {
         match action {
             Action::Rust(code) => self.code(code, state, locals),
-            Action::Ask(_) => unreachable!("random workflows ask nobody"),
+            Action::Ask(question) => Ok(answer(&question.rust.text, &|name| self.named(name, state, locals))),
             Action::Call(call) => {
                 let mut given = self.call(call, state, locals)?;
                 Ok(if given.len() == 1 { given.remove(0) } else { Value::Tuple(given) })

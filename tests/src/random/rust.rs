@@ -51,6 +51,16 @@ pub fn evaluate(text: &str, name: &dyn Fn(&str) -> Value) -> Result<Value, Faile
     Evaluation { name }.expr(&expr)
 }
 
+/// What a question gets for an answer, which [`PRELUDE`] gives in programs: a number that depends on those that it shows.
+pub fn answer(question: &str, name: &dyn Fn(&str) -> Value) -> Value {
+    let shown = question.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+    let number = |(key, _): (&str, &str)| match name(key) {
+        Value::Number(number) => number,
+        other => panic!("{other:?} is no number"),
+    };
+    Value::Number(mix(9, &shown.map(number).collect::<Vec<_>>()))
+}
+
 /// Whether a condition holds.
 ///
 /// # Errors
@@ -211,6 +221,11 @@ fn sure(seed: u64, values: &[u64]) -> u64 {
 /// Fails unless it is this one's turn, or if it is.
 fn turn(own: u64, of: u64, is: bool, number: u64) -> Result<u64, String> {
     if (number % of == own) == is { Ok(number) } else { Err("not its turn".to_owned()) }
+}
+/// Answers a question.
+fn answer(question: &tea_runtime::Question<'_>) -> Option<String> {
+    let shown = question.text().split(|shown: char| !shown.is_ascii_digit()).filter_map(|number| number.parse().ok());
+    Some(mix(9, &shown.collect::<Vec<_>>()).to_string())
 }
 /// What `finally` told last.
 static LAST: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);

@@ -60,6 +60,8 @@ struct Fan {
     branches: Vec<Branch>,
     workers: u32,
     dataflow: bool,
+    /// So many branches are enough: all that succeed.
+    join: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -72,6 +74,8 @@ struct Branch {
     /// So many attempts fail.
     fails: u32,
     retries: u32,
+    /// What the numbers that it may write are if it fails.
+    or: Option<i64>,
     /// It has a limit, which nothing reaches: it runs on a thread of its own.
     limited: bool,
 }
@@ -137,10 +141,16 @@ fn fan(rng: &mut Rng, may: &May, depth: usize) -> Fan {
         let when = (!dataflow && rng.u8(0..4) == 0).then(|| rng.choice(&may.read).copied()).flatten();
         let fails = if rng.u8(0..4) == 0 { rng.u32(1..3) } else { 0 };
         let body = statements(rng, &may, depth);
-        branches.push(Branch { body, may, needs, when, fails, retries: rng.u32(0..3), limited: rng.u8(0..4) == 0 });
+        let or = (rng.u8(0..3) == 0).then(|| rng.i64(0..100));
+        branches.push(Branch { body, may, needs, when, fails, retries: rng.u32(0..3), or, limited: rng.u8(0..4) == 0 });
         ancestors.push(above);
     }
-    Fan { branches, workers: rng.u32(1..4), dataflow }
+    // Which branches are the first does not depend on the timing if all that succeed are needed.
+    let succeed = branches.iter().filter(|branch| branch.fails <= branch.retries).count();
+    let plain = branches.iter().all(|branch| branch.when.is_none() && branch.or.is_none());
+    let may_join = !dataflow && plain && succeed > 0;
+    let join = (may_join && rng.bool()).then(|| u32::try_from(succeed).unwrap());
+    Fan { branches, workers: rng.u32(1..4), dataflow, join }
 }
 
 // The naive interpreter.
@@ -178,7 +188,13 @@ fn interpret_fan(fan: &Fan, state: &mut State) {
     let before = state.clone();
     for branch in &fan.branches {
         let skipped = branch.when.is_some_and(|number| value(&before, number) % 2 != 0);
-        if skipped || branch.fails > branch.retries {
+        if skipped {
+            continue;
+        }
+        if branch.fails > branch.retries {
+            for &number in branch.may.write.iter().filter(|_| branch.or.is_some()) {
+                state.numbers[number] = branch.or;
+            }
             continue;
         }
         let mut own = State::default();
@@ -352,10 +368,13 @@ fn compile_fan(fan: &Fan, depth: usize, kit: &mut Kit) -> &'static crate::plan::
         }
         for &at in &branch.may.write {
             made = made.writes(number(at), false);
+            made = if let Some(or) = branch.or { made.or(number(at), or) } else { made };
         }
         tasks.push(made);
     }
-    kit.region_with(tasks, |region| (region.dataflow, region.max_workers) = (fan.dataflow, Some(fan.workers)))
+    kit.region_with(tasks, |region| {
+        (region.dataflow, region.join, region.max_workers) = (fan.dataflow, fan.join, Some(fan.workers));
+    })
 }
 
 /// A plan, what it says, and the state that it leads to.

@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use super::{
     super::{
         FINALLY, Memory, State, Write,
-        rust::{Ended, Failed, Locals, Value, at_end, attempts, combinations, evaluate, holds},
+        rust::{Ended, Failed, Locals, Value, answer, at_end, attempts, combinations, evaluate, holds},
     },
     order::{FanOut, NodeIndex, Order, Part, Place, Rest},
-    text::{File, Items, Node},
+    text::{File, Inner, Items, Node, Step},
 };
 
 /// The state at the end of a run on `n`.
@@ -168,25 +168,19 @@ impl Run<'_> {
 
     /// What the Rust of a node gives, or its workflow.
     fn value(&self, node: &Node, memory: &Memory, locals: Locals<'_>) -> Result<Value, Failed> {
+        let named = |name: &str| self.named(name, memory, locals);
         let Some(workflow) = &node.workflow else {
-            return evaluate(&node.run, &|name| self.named(name, memory, locals));
+            return match &node.ask {
+                Some(question) => Ok(answer(question, &named)),
+                None => evaluate(&node.run, &named),
+            };
         };
         let mut own: HashMap<&str, Value> = HashMap::new();
         for (input, value) in &node.with {
-            own.insert(input, evaluate(value, &|name| self.named(name, memory, locals))?);
+            own.insert(input, evaluate(value, &named)?);
         }
-        for step in &workflow.nodes {
-            let run = |attempt| {
-                let around = Locals { named: &[], attempt, ..locals };
-                evaluate(&step.run, &|name| own.get(name).cloned().unwrap_or_else(|| self.named(name, memory, around)))
-            };
-            let value = match step.attempts() {
-                Some(most) => attempts(most, run).0?,
-                None => run(locals.attempt)?,
-            };
-            own.insert(&step.output, value);
-        }
-        Ok(node.gives().and_then(|key| own.remove(key)).expect("the workflow gives it"))
+        let around = |name: &str, attempt| self.named(name, memory, Locals { named: &[], attempt, ..locals });
+        called(workflow, node.gives().expect("it gives a key"), own, locals.attempt, &around)
     }
 
     fn map(&self, node: &Node, items: &Items, memory: &mut Memory, locals: Locals<'_>) -> Result<(), Failed> {
@@ -302,6 +296,52 @@ impl Run<'_> {
         memory.read.borrow_mut().insert(name.to_owned());
         locals.value(name, &memory.state, |name| self.file.state_schema[name].optional)
     }
+}
+
+/// What a workflow in a node gives. `around` knows what the names around it stand for, in an attempt.
+fn called<'f>(
+    workflow: &'f Inner,
+    gives: &str,
+    mut own: HashMap<&'f str, Value>,
+    attempt: u64,
+    around: &dyn Fn(&str, u64) -> Value,
+) -> Result<Value, Failed> {
+    for step in &workflow.nodes {
+        let value = match step.attempts() {
+            Some(most) => attempts(most, |attempt| step_of(step, &own, attempt, around)).0?,
+            None => step_of(step, &own, attempt, around)?,
+        };
+        own.insert(step.key(), value);
+    }
+    Ok(own.remove(gives).expect("the workflow gives it"))
+}
+
+/// What a node of a workflow in a node gives.
+fn step_of(
+    step: &Step,
+    own: &HashMap<&str, Value>,
+    attempt: u64,
+    around: &dyn Fn(&str, u64) -> Value,
+) -> Result<Value, Failed> {
+    let named = |name: &str, attempt| own.get(name).cloned().unwrap_or_else(|| around(name, attempt));
+    let here = |name: &str| named(name, attempt);
+    let (Some(workflow), Some(items)) = (&step.workflow, &step.items) else {
+        return match &step.ask {
+            Some(question) => Ok(answer(question, &here)),
+            None => evaluate(&step.run, &here),
+        };
+    };
+    let Value::List(items) = evaluate(items, &here)? else { panic!("items are a list") };
+    let result = |item: u64| {
+        let with_item = |name: &str| if name == "item" { Value::Number(item) } else { here(name) };
+        let with = step.with.iter().map(|(input, value)| Ok((input.as_str(), evaluate(value, &with_item)?)));
+        let with = with.collect::<Result<_, Failed>>()?;
+        match called(workflow, step.output.as_key().expect("it gives a key"), with, attempt, &named)? {
+            Value::Number(number) => Ok(number),
+            other => panic!("{other:?} is no number"),
+        }
+    };
+    Ok(Value::List(items.into_iter().map(result).collect::<Result<_, _>>()?))
 }
 
 fn next_is_own(part: Option<(&FanOut, &Part)>, next: NodeIndex) -> bool {

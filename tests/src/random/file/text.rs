@@ -43,6 +43,7 @@ pub(super) struct Node {
     /// What it does, unless it has a workflow.
     #[serde(default)]
     pub(super) run: String,
+    pub(super) ask: Option<String>,
     pub(super) workflow: Option<Inner>,
     #[serde(default)]
     pub(super) with: BTreeMap<String, String>,
@@ -92,15 +93,26 @@ pub(super) struct Inner {
     pub(super) nodes: Vec<Step>,
 }
 
-/// A node of a workflow that is written in a node.
+/// A node of a workflow that is written in a node, or a map of another workflow.
 #[derive(Debug, Deserialize)]
 pub(super) struct Step {
+    #[serde(default)]
     pub(super) run: String,
-    pub(super) output: String,
+    pub(super) ask: Option<String>,
+    pub(super) items: Option<String>,
+    #[serde(default)]
+    pub(super) with: BTreeMap<String, String>,
+    pub(super) workflow: Option<Inner>,
+    pub(super) output: Names,
     retry: Option<Retry>,
 }
 
 impl Step {
+    /// The key that it writes.
+    pub(super) fn key(&self) -> &str {
+        &self.output.as_slice()[0]
+    }
+
     /// How often it is tried, if it is tried by itself.
     pub(super) fn attempts(&self) -> Option<u64> {
         self.retry.map(|retry| 1 + retry.max_retries)
@@ -151,7 +163,7 @@ enum To {
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum Names {
+pub(super) enum Names {
     One(String),
     Many(Vec<String>),
     /// A key of a workflow, and the key that gets its value. The generator writes no more than one.
@@ -164,6 +176,14 @@ impl Names {
             Self::One(one) => std::slice::from_ref(one),
             Self::Many(many) => many,
             Self::Pair(pair) => std::slice::from_ref(pair.values().next().expect("a pair")),
+        }
+    }
+
+    /// The key of a workflow that it takes.
+    pub(super) fn as_key(&self) -> Option<&str> {
+        match self {
+            Self::Pair(pair) => pair.keys().next().map(String::as_str),
+            _ => None,
         }
     }
 }
@@ -242,10 +262,7 @@ impl Node {
 
     /// The key of its workflow that it gives.
     pub(super) fn gives(&self) -> Option<&str> {
-        match &self.output {
-            Some(Names::Pair(pair)) => pair.keys().next().map(String::as_str),
-            _ => None,
-        }
+        self.output.as_ref().and_then(Names::as_key)
     }
 
     /// Its output is a list, which takes a tuple apart.
