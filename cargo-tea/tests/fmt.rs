@@ -1,6 +1,6 @@
 //! `cargo tea fmt`: what it writes, that it writes the same again, and that nothing means anything else afterwards.
 //!
-//! `TEA_FMT_FILES=10000 cargo test -p cargo-tea --test fmt` formats that many random files.
+//! `TEA_FMT_FILES=10000 cargo test --release -p cargo-tea --test fmt` formats that many random files.
 
 mod support;
 
@@ -278,6 +278,33 @@ edges:
   # at the end
 "#,
     );
+}
+
+#[test]
+fn escapes_of_characters_and_the_end_of_kept_text_stay() {
+    formats(
+        "name:   a\ndescription: \"a\\u202e\\x07\"\nnotes: >+\n  a\n   b\n\n\nnodes: []\n",
+        "name: a\ndescription: \"a\\u202e\\x07\"\nnotes: |+\n  a\n   b\n\n\nnodes: []\n",
+    );
+}
+
+#[test]
+fn only_what_is_blank_in_yaml_is_cut_off() {
+    formats("name:  a\u{a0} \nnotes: b\u{3000}# c\u{a0}\t\n", "name: a\u{a0}\nnotes: b\u{3000}# c\u{a0}\n");
+}
+
+#[test]
+fn the_settings_of_rustfmt_hold() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("flow.yaml");
+    fs::write(directory.path().join("rustfmt.toml"), "tab_spaces = 2\n").unwrap();
+    let body = |lines: &str| format!("name: a\nnodes:\n  - name: b\n    run: |\n{lines}");
+    let skipped = "      #[rustfmt::skip]\n      let a   = [1,\n                 2];\n";
+    fs::write(&path, body(&format!("{skipped}      if a {{ if b {{ c() }} }}\n"))).unwrap();
+    let ran = tea(directory.path(), &["fmt", "flow.yaml"]);
+    assert_eq!((ran.code, &*ran.stderr), (Some(0), ""));
+    let after = "      if a {\n        if b {\n          c()\n        }\n      }\n";
+    assert_eq!(fs::read_to_string(&path).unwrap(), body(&format!("{skipped}{after}")));
 }
 
 #[test]

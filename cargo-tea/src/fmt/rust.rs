@@ -22,6 +22,8 @@ pub(super) enum Kind {
 #[derive(Debug, Default)]
 pub(super) struct Formatter {
     known: HashMap<(Kind, String), String>,
+    /// How far rustfmt indents what is in braces.
+    unit: Option<String>,
 }
 
 impl Formatter {
@@ -37,11 +39,20 @@ impl Formatter {
                 }
             }
         }
+        if new.is_empty() {
+            return Ok(());
+        }
+        if self.unit.is_none() {
+            let text = rustfmt::format("fn f() {\ng();\n}\n")?;
+            let line = text.lines().nth(1).unwrap_or_default();
+            self.unit = Some(line[..line.len() - line.trim_start().len()].to_owned());
+        }
+        let unit = self.unit.as_deref().unwrap_or_default();
         // rustfmt may need several rounds until nothing changes. What is not done by then stays as it is.
         let mut rounds: Vec<(usize, (Kind, String))> = new.iter().cloned().enumerate().collect();
         for _ in 0..ROUNDS {
             let texts: Vec<_> = rounds.iter().map(|(_, piece)| piece.clone()).collect();
-            let formatted = format_all(&texts)?;
+            let formatted = format_all(&texts, unit)?;
             let mut changed = Vec::new();
             for ((index, (kind, before)), after) in rounds.into_iter().zip(formatted) {
                 if after.as_deref().is_none_or(|after| after == before) {
@@ -67,7 +78,7 @@ impl Formatter {
 }
 
 /// Formats pieces in one run. If that fails, the pieces that are to blame are found by halves, and have no result.
-fn format_all(pieces: &[(Kind, String)]) -> Result<Vec<Option<String>>, String> {
+fn format_all(pieces: &[(Kind, String)], unit: &str) -> Result<Vec<Option<String>>, String> {
     /// More at once takes rustfmt too much memory.
     const MOST: usize = 1_000;
     if pieces.is_empty() {
@@ -75,30 +86,30 @@ fn format_all(pieces: &[(Kind, String)]) -> Result<Vec<Option<String>>, String> 
     }
     if pieces.len() > MOST {
         let (first, rest) = pieces.split_at(MOST);
-        return Ok([format_all(first)?, format_all(rest)?].concat());
+        return Ok([format_all(first, unit)?, format_all(rest, unit)?].concat());
     }
     let mut text = String::new();
     for (index, (kind, piece)) in pieces.iter().enumerate() {
         let piece = piece.trim_end();
         match kind {
             // The braces are on their own lines, since the piece may end in a comment.
-            Kind::Body => _ = writeln!(text, "fn tea_{index}() {{\n{piece}\n}}"),
+            Kind::Body => _ = writeln!(text, "fn tea_{index}() {{\n{}\n}}", indented(piece, unit)),
             Kind::Type => _ = writeln!(text, "type Tea{index} = {piece}\n;"),
         }
     }
     match rustfmt::format(&text) {
-        Ok(text) => Ok(split(&text, pieces)),
+        Ok(text) => Ok(split(&text, pieces, unit)),
         Err(error) if error.starts_with("cannot run") => Err(error),
         Err(_) if pieces.len() == 1 => Ok(vec![None]),
         Err(_) => {
             let (first, second) = pieces.split_at(pieces.len() / 2);
-            Ok([format_all(first)?, format_all(second)?].concat())
+            Ok([format_all(first, unit)?, format_all(second, unit)?].concat())
         }
     }
 }
 
 /// Takes the formatted text of all pieces apart.
-fn split(text: &str, pieces: &[(Kind, String)]) -> Vec<Option<String>> {
+fn split(text: &str, pieces: &[(Kind, String)], unit: &str) -> Vec<Option<String>> {
     let inside = lines_inside_literals(text);
     let lines: Vec<&str> = text.lines().collect();
     // A line that starts a piece, and is not part of a literal.
@@ -125,8 +136,9 @@ fn split(text: &str, pieces: &[(Kind, String)]) -> Vec<Option<String>> {
                 Kind::Body => {
                     let last = lines.iter().rposition(|line| *line == "}")?;
                     let body = lines.get(1..last)?.iter().zip(&inside[start + 1..]);
+                    let outdented = |line| str::strip_prefix(line, unit).unwrap_or(line);
                     let body: Vec<&str> =
-                        body.map(|(line, inside)| if *inside { line } else { without_indentation(line) }).collect();
+                        body.map(|(line, inside)| if *inside { line } else { outdented(line) }).collect();
                     Some(body.join("\n"))
                 }
             }
@@ -134,13 +146,13 @@ fn split(text: &str, pieces: &[(Kind, String)]) -> Vec<Option<String>> {
         .collect()
 }
 
-/// A line without the indentation of a function's body.
-fn without_indentation(line: &str) -> &str {
-    if let Some(rest) = line.strip_prefix('\t') {
-        return rest;
-    }
-    let spaces = line.len() - line.trim_start_matches(' ').len();
-    &line[spaces.min(4)..]
+/// The body of a function as rustfmt would indent it, since it leaves some lines where they are.
+fn indented(body: &str, unit: &str) -> String {
+    let inside = lines_inside_literals(body);
+    let line = |(line, inside): (&str, bool)| {
+        if inside || line.is_empty() { line.to_owned() } else { format!("{unit}{line}") }
+    };
+    body.lines().zip(inside).map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// For each line, whether it starts within a literal: its indentation is then part of the program.

@@ -22,6 +22,7 @@ pub(super) fn text(text: &str, style: ScalarStyle, raw: &str, flow: bool) -> Wri
         // Nothing is written.
         ScalarStyle::Plain if raw.is_empty() || raw == text => Written::Inline(raw.to_owned()),
         ScalarStyle::Literal => literal(text),
+        _ if names_characters(raw, style) => Written::Inline(raw.to_owned()),
         // Somebody may have meant a comment: it stays what it looks like.
         _ if raw.contains('\n') && text.contains("//") => as_written(text, raw, style),
         ScalarStyle::Plain if is_plain(text, flow) => wrapped(text),
@@ -48,6 +49,9 @@ fn as_written(text: &str, raw: &str, style: ScalarStyle) -> Written {
 /// Rust. Blank lines at its end have no meaning.
 pub(super) fn rust(rust: &str, original: &str, style: ScalarStyle, raw: &str, flow: bool) -> Written {
     let rust = rust.trim_end();
+    if names_characters(raw, style) {
+        return Written::Inline(raw.to_owned());
+    }
     if rust.contains('\n') || style == ScalarStyle::Literal {
         return literal(&format!("{rust}\n"));
     }
@@ -74,6 +78,15 @@ fn is_plain(text: &str, flow: bool) -> bool {
 /// Whether only an escape of YAML's can stand for a character on one line.
 fn needs_escape(char: char) -> bool {
     char.is_control() || matches!(char, '\u{feff}' | '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// Whether it is written on one line with escapes such as `\u200b`: they stay, since one may not see what they stand for.
+fn names_characters(raw: &str, style: ScalarStyle) -> bool {
+    let mut chars = raw.chars();
+    let mut escapes = std::iter::from_fn(|| chars.find(|char| *char == '\\').and_then(|_| chars.next()));
+    style == ScalarStyle::DoubleQuoted
+        && !raw.contains('\n')
+        && escapes.any(|escape| (escape.is_alphanumeric() || escape == '_') && !matches!(escape, 'n' | 't' | 'r'))
 }
 
 /// `text` in quotes: double ones, unless that needs escapes.

@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
 
+/// What may be cut off: other characters that Unicode calls white space are part of a text.
+pub(super) const BLANK: [char; 4] = [' ', '\t', '\n', '\r'];
+
 /// A file.
 #[derive(Debug)]
 pub(super) struct File<'a> {
@@ -162,7 +165,7 @@ impl<'a> Reader<'a> {
                 }
             }
             Event::Scalar(text, style, ..) => {
-                let end = range.start + self.text[range.clone()].trim_end().len();
+                let end = range.start + self.text[range.clone()].trim_end_matches(BLANK).len();
                 *held = Some(node(range.start..end, Value::Scalar(text.into_owned(), style)));
             }
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
@@ -217,7 +220,9 @@ impl<'a> Reader<'a> {
             Value::List { items, .. } => items.push(node),
             Value::Map { entries, .. } => match open.key.take() {
                 Some(key) => entries.push((key, node)),
-                None if matches!(node.value, Value::Scalar(..)) => open.key = Some(node),
+                None if matches!(node.value, Value::Scalar(..)) && !self.text[node.range.clone()].contains('\n') => {
+                    open.key = Some(node);
+                }
                 None => return Err("a key that is not a plain word cannot be formatted".to_owned()),
             },
             Value::Scalar(..) | Value::Alias(_) => {}

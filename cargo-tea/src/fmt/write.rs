@@ -10,7 +10,7 @@ use super::{
     pieces::Pieces,
     rust::Formatter,
     scalar::{self, WIDTH, Written},
-    tree::{Comment, File, Node, Value},
+    tree::{BLANK, Comment, File, Node, Value},
 };
 
 /// The text of a file in the one layout.
@@ -76,7 +76,7 @@ impl Writer<'_, '_> {
     fn comment(&mut self, comment: &Comment, indent: usize) {
         let line = self.file.line(comment.range.start);
         self.blank(line);
-        let text = self.file.text[comment.range.clone()].trim_end();
+        let text = self.file.text[comment.range.clone()].trim_end_matches(BLANK);
         self.text.push_str(&" ".repeat(indent));
         self.text.push_str(text);
         self.text.push('\n');
@@ -101,7 +101,7 @@ impl Writer<'_, '_> {
             self.peek().filter(|comment| !comment.own_line && self.file.line(comment.range.start) == line)
         {
             self.text.push(' ');
-            self.text.push_str(self.file.text[comment.range].trim_end());
+            self.text.push_str(self.file.text[comment.range].trim_end_matches(BLANK));
             self.next += 1;
         }
         self.text.push('\n');
@@ -160,7 +160,7 @@ impl Writer<'_, '_> {
     /// The last thing before `at` that is neither blank nor a comment.
     fn before(&self, mut at: usize) -> usize {
         loop {
-            let end = self.file.text[..at].trim_end().len();
+            let end = self.file.text[..at].trim_end_matches(BLANK).len();
             match self.file.comment_ending_at(end) {
                 Some(comment) => at = comment.range.start,
                 None => return end.saturating_sub(1),
@@ -219,7 +219,9 @@ impl Writer<'_, '_> {
                     }
                     self.text.push('\n');
                 }
-                self.last_line = Some(self.file.line(node.range.end.max(node.range.start + 1) - 1));
+                // A blank line after a `+` would be part of the text.
+                let end = self.file.line(node.range.end.max(node.range.start + 1) - 1);
+                self.last_line = (!header.ends_with('+')).then_some(end);
             }
             return;
         }
