@@ -1,8 +1,9 @@
 //! `cargo tea new`: a crate with a workflow that builds, runs and has a test.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use clap::Args;
@@ -13,6 +14,9 @@ const WORKFLOW: &str = include_str!("../templates/flow.yaml");
 const FUNCTIONS: &str = include_str!("../templates/functions.rs");
 const TESTS: &str = include_str!("../templates/tests.rs");
 const BUILD_SCRIPT: &str = include_str!("../templates/build.rs");
+
+/// Names that Cargo refuses, apart from those that no workflow can have.
+const TAKEN: [&str; 6] = ["build", "deps", "examples", "incremental", "proc-macro", "test"];
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -31,17 +35,16 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let name = name(&options.directory)?;
     if options.directory.exists() {
         return Err(format!("`{}` exists already", options.directory.display()).into());
     }
+    let name = name(&options.directory)?;
     let workflow = WORKFLOW.replace("{name}", &name);
     // The compiler knows best which names a workflow cannot have.
     Compiled::new(Path::new("src/flow.yaml"), workflow.clone().into_bytes()).plan()?;
     let module = name.replace('-', "_");
     let checkout = checkout(options)?;
     let mut files = vec![
-        ("Cargo.toml", manifest(&name, options, checkout.as_deref())),
         (".gitignore", "/target\n".to_owned()),
         ("src/flow.yaml", workflow),
         (if options.lib { "src/lib.rs" } else { "src/main.rs" }, rust(&module, options.lib)),
@@ -51,6 +54,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     for (file, text) in files {
         write(&options.directory.join(file), &text)?;
+    }
+    let (path, text) = (options.directory.join("Cargo.toml"), manifest(&name, options, checkout.as_deref()));
+    write(&path, &text)?;
+    if is_no_member(&path) {
+        write(&path, &(text + "\n[workspace]\n"))?;
     }
     let kind = if options.lib { "library" } else { "program" };
     anstream::eprintln!("created the {kind} `{name}` in `{}`", options.directory.display());
@@ -67,7 +75,9 @@ fn name(directory: &Path) -> Result<String, Failure> {
     let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_'));
-    if is_name {
+    if TAKEN.contains(&name) {
+        Err(format!("a package cannot be called `{name}`, which means something to Cargo or Rust").into())
+    } else if is_name {
         Ok(name.to_owned())
     } else {
         Err(format!(
@@ -102,20 +112,17 @@ fn manifest(name: &str, options: &Options, checkout: Option<&Path>) -> String {
         text += "\n[build-dependencies]\n";
         text += &depend("tea-build", "build-support");
     }
-    if is_in_workspace(&options.directory) {
-        // Without this, Cargo takes it for a member that the workspace does not list.
-        text += "\n[workspace]\n";
-    }
     text
 }
 
-/// Whether Cargo would take a package in `directory` for a member of a workspace.
-fn is_in_workspace(directory: &Path) -> bool {
-    let absolute = std::path::absolute(directory).unwrap_or_default();
-    absolute.ancestors().skip(1).any(|directory| {
-        fs::read_to_string(directory.join("Cargo.toml"))
-            .is_ok_and(|text| text.lines().any(|line| line == "[workspace]"))
-    })
+/// Whether Cargo takes the new package for a member of a workspace that does not list it.
+fn is_no_member(manifest: &Path) -> bool {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let read = Command::new(cargo)
+        .args(["metadata", "--no-deps", "--offline", "--format-version=1", "--manifest-path"])
+        .arg(manifest)
+        .output();
+    read.is_ok_and(|read| String::from_utf8_lossy(&read.stderr).contains("believes it's in a workspace"))
 }
 
 fn rust(module: &str, lib: bool) -> String {

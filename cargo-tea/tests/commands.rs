@@ -218,12 +218,31 @@ fn a_new_crate_builds_runs_and_passes_its_tests_and_so_does_a_library_with_a_bui
 #[test]
 fn a_new_crate_needs_a_name_that_a_workflow_can_have() {
     let directory = tempfile::tempdir().unwrap();
-    for (name, said) in [("1st", "cannot be the name of a package"), ("fn", "TEA0101"), ("self", "TEA010")] {
+    for (name, said) in [
+        ("1st", "cannot be the name of a package"),
+        ("deps", "a package cannot be called `deps`"),
+        ("fn", "TEA0101"),
+        ("self", "TEA010"),
+    ] {
         let ran = tea(directory.path(), &["new", name]);
         assert_eq!(ran.code, Some(1), "{name}");
         assert!(ran.stderr.contains(said), "{name}: {}", ran.stderr);
         assert!(!directory.path().join(name).exists());
     }
+    assert!(tea(directory.path(), &["new", "."]).stderr.contains("`.` exists already"));
     let ran = tea(directory.path(), &["new", "fine", "--path", "."]);
     assert!(ran.stderr.contains("is not a checkout of Tea"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_new_crate_in_a_workspace_is_a_member_only_if_the_workspace_lists_it() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("Cargo.toml"), "[workspace]\nmembers = [\"crates/*\"]\n").unwrap();
+    fs::create_dir(directory.path().join("crates")).unwrap();
+    for (path, is_own) in [("crates/member", false), ("other", true)] {
+        let ran = tea(directory.path(), &["new", path]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let manifest = fs::read_to_string(directory.path().join(path).join("Cargo.toml")).unwrap();
+        assert_eq!(manifest.contains("[workspace]"), is_own, "{manifest}");
+    }
 }
