@@ -32,7 +32,7 @@ fuzz target *arguments:
 
 # Licenses, sources and duplicates of what Tea depends on; needs cargo-deny. Add `advisories` where its database can be fetched.
 deny:
-    cargo deny --offline check --hide-inclusion-graph bans licenses sources
+    cargo deny --locked check --hide-inclusion-graph bans licenses sources
 
 # What the packages contain.
 package-list:
