@@ -32,6 +32,11 @@ pub(super) fn add(pool: Weak<Pool>) {
     }
 }
 
+/// Whether this worker catches `SIGTSTP`.
+pub(super) fn is_watching() -> bool {
+    WATCH.is_completed()
+}
+
 fn watch() {
     let signals = Signals::new([SIGTSTP]);
     let watch = signals.and_then(|mut signals| {

@@ -47,7 +47,9 @@ fn nested_fan_outs_share_the_slots_of_their_host() {
     for (hosts, slots, args, most) in [(1, 2, "", 2), (1, 3, "--max-workers 1", 1), (2, 2, "--max-workers 3", 3)] {
         let stage = Stage::new(hosts, slots);
         let program = stage.program("nested").arg("--log").arg(stage.path("trace")).args(args);
-        assert_eq!(program.run().json()["out"], 380);
+        let finished = program.run();
+        assert_eq!(finished.json()["out"], 380);
+        assert!(!finished.stderr.contains("is replaced"), "{}", finished.stderr);
         let log = trace::lines(&stage.path("trace"));
         assert_eq!(log.len(), 80);
         assert!(most_at_once(&log) <= most, "{hosts} hosts, {slots} slots, {args}: {log:?}");
