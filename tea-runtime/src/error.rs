@@ -173,7 +173,7 @@ impl Error {
     /// The questions that nobody has answered, in declared order.
     #[must_use]
     pub fn questions(&self) -> Vec<&OpenQuestion> {
-        self.failures().iter().filter_map(|of| of.failure.question.as_deref()).collect()
+        self.failure().map(questions).unwrap_or_default()
     }
 
     /// Whether the run stopped after the node that [`until_node`](crate::Builder::until_node) names. It was not
@@ -188,6 +188,13 @@ impl Error {
     pub fn is_input(&self) -> bool {
         self.0.failure.is_none()
     }
+}
+
+/// The questions that nobody has answered, of a failure and those that it consists of.
+pub(crate) fn questions(failure: &Failure) -> Vec<&OpenQuestion> {
+    let mut failures = Vec::new();
+    collect(failure, None, &mut Vec::new(), &mut failures);
+    failures.iter().filter_map(|of| of.failure.question.as_deref()).collect()
 }
 
 /// Collects the failures that do not consist of others.

@@ -411,8 +411,10 @@ fn a_report_tells_what_waits_and_that_it_has_not_failed() {
     let recorded = flow.path("records.html");
     let program = Program::new(env!("CARGO_BIN_EXE_asks")).env("FLOW", flow.name);
     let program = program.args("runs --state-dir").arg(flow.path("state")).args("show").arg(run);
-    assert_eq!(program.arg("--report").arg(&recorded).run().code, Some(0));
-    assert_eq!(read(&recorded).0["state"], "waiting");
+    let shown = program.arg("--report").arg(&recorded).run();
+    assert!(shown.stdout.contains("question  each[0]/approve: Take a of 7? (`yes` or `no`)\n"), "{}", shown.stdout);
+    let (from_records, _) = read(&recorded);
+    assert_eq!((&from_records["state"], &from_records["questions"]), (&json!("waiting"), &data["questions"]));
 
     let done = go_on(&flow, waiting(&go_on(&flow, text, &["yes", "no"])), &["yes", "yes"]);
     assert_eq!(done.json()["texts"], json!(["a: true true", "c: false true"]));

@@ -13,10 +13,11 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use super::{args::Style, console::Console, file::Target, human, output::Stdout, usage};
 use crate::{
     engine::records::{Content, Delivery, Outlook, Prospect, Session, Which, contents, workflow},
+    failure::OpenQuestion,
     plan::{Checkpoint, Plan},
     report::{Ending, Recorded, State, of_records},
     store::{CacheFolder, Folder, Kind, Manifest, RunFolder, Status, StoreError},
-    words::{bytes, counted},
+    words::{bytes, counted, plain},
 };
 
 /// The flags of programs whose runs are recorded. An input with the same name gets a different flag.
@@ -310,6 +311,9 @@ impl Runs {
                 line(format!("run       {name}"));
                 line(format!("workflow  {}", of.workflow));
                 line(format!("state     {}", state(&run, &of.status)));
+                for OpenQuestion { name, text, expected } in of.status.questions() {
+                    line(format!("question  {}: {} ({expected})", plain(name), plain(text)));
+                }
                 line(format!("started   {}", time(of.began)));
                 if of.resumed > 0 {
                     line(format!("resumed   {}, last {}", counted(of.resumed, "time", "times"), time(of.went_on)));
@@ -374,12 +378,13 @@ fn write_report(
         Status::Unfinished => (State::Unfinished, None),
         Status::Cancelled => (State::Cancelled, None),
         Status::Stopped => (State::Stopped, None),
-        Status::Waiting => (State::Waiting, None),
+        Status::Waiting(_) => (State::Waiting, None),
         Status::Failed(message) => (State::Failed, Some(message.clone())),
         Status::Done => (State::Succeeded, None),
     };
     let command = Some(of.arguments.join(" "));
-    let ending = Ending { state, message, error: None, run: Some(name), command, inputs: &[] };
+    let questions = of.status.questions().iter().collect();
+    let ending = Ending { state, message, error: None, questions, run: Some(name), command, inputs: &[] };
     let recorded = contents.iter().map(|content| Recorded {
         name: content.name.clone(),
         done: content.tally.done,
@@ -406,7 +411,7 @@ fn state(run: &RunFolder, status: &Status) -> String {
         Status::Cancelled => "was cancelled; can be resumed".to_owned(),
         Status::Stopped => "stopped where it was told to; can be resumed".to_owned(),
         Status::Failed(why) => format!("failed; can be resumed: {}", why.lines().next().unwrap_or_default()),
-        Status::Waiting => "waits for an answer; can be resumed".to_owned(),
+        Status::Waiting(_) => "waits for an answer; can be resumed".to_owned(),
         Status::Done => "succeeded".to_owned(),
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Ending<'a> {
     /// In a sentence, unless it succeeded.
     pub(crate) message: Option<String>,
     pub(crate) error: Option<&'a Error>,
+    /// Those that nobody has answered.
+    pub(crate) questions: Vec<&'a OpenQuestion>,
     /// The name with which it can be resumed, if it was recorded.
     pub(crate) run: Option<&'a str>,
     /// The command line, if it is known.
@@ -70,7 +72,8 @@ impl<'a> Ending<'a> {
             Some(_) => State::Failed,
         };
         let (message, run) = (error.map(ToString::to_string), error.and_then(Error::run));
-        Self { state, message, error, run, command: None, inputs }
+        let questions = error.map(Error::questions).unwrap_or_default();
+        Self { state, message, error, questions, run, command: None, inputs }
     }
 }
 
@@ -286,10 +289,9 @@ pub(super) fn facts<'a>(
     ending: &'a Ending<'a>,
     (began, elapsed, cpu): (SystemTime, Option<Duration>, Option<Duration>),
 ) -> Facts<'a> {
-    let Ending { state, message, error, run, command, inputs } = ending;
-    let questions = error.map(Error::questions).unwrap_or_default().into_iter();
+    let Ending { state, message, error: _, questions, run, command, inputs } = ending;
     let asked =
-        |of: &'a OpenQuestion| Asked { name: plain(&of.name), text: cut(&of.text), expected: cut(&of.expected) };
+        |of: &&'a OpenQuestion| Asked { name: plain(&of.name), text: cut(&of.text), expected: cut(&of.expected) };
     // Records may be of another machine, and of another build.
     let is_here = elapsed.is_some();
     Facts {
@@ -314,7 +316,7 @@ pub(super) fn facts<'a>(
         lanes: &book.timeline.lanes,
         bars: &book.timeline.bars,
         marks: &book.timeline.marks,
-        questions: questions.map(asked).collect(),
+        questions: questions.iter().map(asked).collect(),
         failures: &book.failures,
         failures_in_all: book.failures_in_all,
         warnings: &book.warnings,

@@ -15,11 +15,12 @@ use super::{
     folder::private,
     frame::{self, HEADER, Header, Location},
 };
+use crate::failure::OpenQuestion;
 
 const FILE: &str = "manifest";
 
 /// The kind of its only frame, which changes with its format.
-const KIND: u8 = 4;
+const KIND: u8 = 5;
 
 /// What a run is, and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,8 +77,16 @@ pub(crate) enum Status {
     Failed(String),
     /// It succeeded.
     Done,
-    /// It waits for answers.
-    Waiting,
+    /// It waits for answers to these questions.
+    Waiting(Vec<OpenQuestion>),
+}
+
+impl Status {
+    /// What it waits for.
+    #[cfg(feature = "cli")]
+    pub(crate) fn questions(&self) -> &[OpenQuestion] {
+        if let Self::Waiting(questions) = self { questions } else { &[] }
+    }
 }
 
 impl Manifest {
@@ -95,6 +104,11 @@ impl Manifest {
         if header.kind != KIND || !header.fits(Location::ALONE, payload) {
             return None;
         }
+        Self::parse_payload(payload)
+    }
+
+    /// The same without the checksum.
+    pub(super) fn parse_payload(payload: &[u8]) -> Option<Self> {
         postcard::from_bytes(payload).ok()
     }
 

@@ -15,6 +15,7 @@ use super::{
     is_recorded, node_names, stored,
 };
 use crate::{
+    error::questions,
     executor::payload,
     failure::{Failure, FailureKind},
     panic::guard,
@@ -352,7 +353,9 @@ impl Records {
             None if stopped => Status::Stopped,
             None => Status::Done,
             Some(failure) if failure.kind == FailureKind::Cancelled => Status::Cancelled,
-            Some(failure) if failure.kind == FailureKind::Waiting => Status::Waiting,
+            Some(failure) if failure.kind == FailureKind::Waiting => {
+                Status::Waiting(questions(failure).into_iter().cloned().collect())
+            }
             Some(failure) => Status::Failed(failure.message.clone()),
         };
         // There is nothing to resume in a run that succeeded.
