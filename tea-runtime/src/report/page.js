@@ -86,7 +86,7 @@ function failure(failed) {
   fact(list, "Worker ended", failed.exit);
   fact(list, "Attempts", failed.attempts > 1 ? failed.attempts : null);
   failed.earlier.forEach((earlier, index) => fact(list, `Attempt ${failed.attempts - failed.earlier.length + index}`, earlier));
-  fact(list, "Ran for", failed.elapsed === null ? null : time(failed.elapsed) + (failed.cpu === null ? "" : `, ${time(failed.cpu)} of processor time`) + (failed.memory === null ? "" : `, up to ${size(failed.memory)}`));
+  fact(list, failed.attempts > 1 ? "From first to last" : "Ran for", failed.elapsed === null ? null : time(failed.elapsed) + (failed.cpu === null ? "" : `, ${time(failed.cpu)} of processor time`) + (failed.memory === null ? "" : `, up to ${size(failed.memory)}`));
   fact(list, "Process", failed.pid && failed.pid + (failed.host ? ` on ${failed.host}` : ""));
   element.append(summary, list);
   if (failed.output.length) {
@@ -113,14 +113,14 @@ if (data.warnings.length) {
 
 // The table.
 const columns = [
-  ["Name", row => row.name, row => row.name, "text name"], ["Kind", row => row.kind, row => row.kind, "text dim"], ["Place", row => row.place ?? "", row => row.place ?? "", "text dim"],
+  ["Name", row => row.name, row => row.name, "text name"], ["Kind", row => row.kind, row => row.kind, "text dim"],
   ["Done", row => row.done, row => row.done.toLocaleString("en")],
   ["Failed", row => row.failed, row => row.failed ? row.failed.toLocaleString("en") : "", row => row.failed ? "bad" : ""],
   ["Retries", row => row.retries, row => row.retries ? row.retries.toLocaleString("en") : ""],
   ["Not run", row => row.unfinished + row.skipped + row.restored + row.cached, row => [[row.unfinished, "not done"], [row.skipped, "skipped"], [row.restored, "restored"], [row.cached, "from the cache"]].filter(([number]) => number).map(([number, what]) => `${number.toLocaleString("en")} ${what}`).join(", "), "dim"],
   ["Median", row => row.time?.quartiles[1] ?? -1, row => row.time ? time(row.time.quartiles[1]) : ""], ["Longest", row => row.time?.most ?? -1, row => row.time ? time(row.time.most) : ""],
   ["Time in all", row => row.time?.sum ?? -1, row => row.time ? time(row.time.sum) : ""], ["Processor time", row => row.cpu?.sum ?? -1, row => row.cpu ? time(row.cpu.sum) : ""],
-  ["Peak memory", row => row.memory?.most ?? -1, row => row.memory ? size(row.memory.most) : ""],
+  ["Peak memory", row => row.memory?.most ?? -1, row => row.memory ? size(row.memory.most) : ""], ["Place", row => row.place ?? "", row => row.place ?? "", "text dim"],
 ];
 const sorting = { column: null, up: false };
 const rowElements = data.rows.map((row, index) => {
