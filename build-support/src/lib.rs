@@ -9,6 +9,9 @@ pub mod diagnostic;
 pub mod doubt;
 mod expand;
 mod externs;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod generate;
 pub mod graph;
 mod identity;

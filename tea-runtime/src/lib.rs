@@ -20,7 +20,7 @@ pub mod error;
 pub mod event;
 pub mod executor;
 pub mod failure;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, all(test, unix, feature = "remote")))]
 #[doc(hidden)]
 pub mod fuzzing;
 #[doc(hidden)]

@@ -35,7 +35,7 @@ pub use self::{
 };
 
 /// Reads what a fuzz target made up as what the other side may send.
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub(crate) fn read_anything(bytes: &[u8]) {
     _ = crate::executor::wire::read::<message::ToAgent<'_>>(bytes);
     _ = crate::executor::wire::read::<message::FromAgent>(bytes);

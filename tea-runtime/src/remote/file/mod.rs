@@ -160,7 +160,7 @@ impl PoolFile {
     }
 
     /// Reads a text of a fuzz target.
-    #[cfg(fuzzing)]
+    #[cfg(any(fuzzing, test))]
     pub(crate) fn check(text: &str) {
         if let Err(Wrong(at, _)) = Self::parse(text) {
             assert!(at <= text.len());
