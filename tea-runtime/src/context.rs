@@ -165,12 +165,12 @@ impl Context {
     /// no listeners.
     pub(crate) fn within(&self, origin: Arc<dyn Origin>, named: bool) -> Self {
         let (events, token) = (self.events.clone(), self.token.clone());
-        let names = (named || events.is_active()).then(|| match &self.item {
+        let path = (named || events.is_active()).then(|| match &self.item {
             Some(item) => self.shown(&format!("{}[{}]", self.branch, item.index)).into(),
             None => self.shown(self.node).into(),
         });
         Self::new(events, self.branch, self.scope, self.attempt, token, origin)
-            .called_by(CallPath { names, ..self.unnamed_path() })
+            .called_by(CallPath { names: path, ..self.unnamed_path() })
     }
 
     /// The path of a workflow that this code runs, whose nodes are named as if nobody had called it.
