@@ -148,7 +148,7 @@ impl Project {
         }
         let mut sources = Sources::default();
         let flow = &self.0.iter().find(|(path, _)| path == "src/flow.yaml").unwrap().1;
-        let file = sources.add(Path::new("src/flow.yaml"), flow.clone());
+        let file = sources.add(&folder.join("src/flow.yaml"), flow.clone());
         let mut found = Diagnostics::default();
         let mut plan = crate::plan(&mut sources, file, &mut found)
             .unwrap_or_else(|| panic!("{}", crate::render::render(&sources, &found.into_sorted(), false)));
@@ -167,7 +167,8 @@ impl Project {
     pub(super) fn all(&self) -> Vec<(String, u128)> {
         let plan = self.plan(&call(&[]));
         let mut all = nodes(&plan);
-        for (step, call) in plan.root.steps.iter().filter_map(|step| Some((step, step.work.call()?))) {
+        let steps = plan.called.iter().chain([&plan]).flat_map(|plan| &plan.root.steps);
+        for (step, call) in steps.filter_map(|step| Some((step, step.work.call()?))) {
             let name = |key: KeyId| &plan.called[call.number].keys[key.0 as usize].name.value;
             let inputs = call.inputs.iter().map(|input| (input.key, &input.code));
             let passed = inputs.chain(call.defaults.iter().map(|(key, code)| (*key, code)));
