@@ -65,11 +65,22 @@ pub(super) fn is_for_tests(attribute: &Group) -> bool {
     }
 }
 
-/// `#[path = "…"]`
-pub(super) fn path_of(attributes: &[&Group]) -> Option<String> {
-    attributes.iter().find_map(|group| {
+/// `#[path = "…"]`, and those that depend on conditions: `#[cfg_attr(unix, path = "…")]`
+pub(super) fn paths_of(attributes: &[&Group]) -> Vec<String> {
+    let of = |group: &&Group| {
         let tokens: Vec<TokenTree> = group.stream().into_iter().collect();
-        let is_path = matches!(tokens.first(), Some(TokenTree::Ident(word)) if word == "path");
-        words::string(&tokens.get(2).filter(|_| is_path)?.to_string())
-    })
+        match tokens.as_slice() {
+            [TokenTree::Ident(word), _, path] if word == "path" => {
+                words::string(&path.to_string()).into_iter().collect()
+            }
+            [TokenTree::Ident(word), TokenTree::Group(list)] if word == "cfg_attr" => {
+                let list: Vec<TokenTree> = list.stream().into_iter().collect();
+                let parts = list.split(|token| is_punct(Some(token), ','));
+                let groups = parts.map(|part| Group::new(Delimiter::Bracket, part.iter().cloned().collect()));
+                paths_of(&groups.collect::<Vec<_>>().iter().collect::<Vec<_>>())
+            }
+            _ => Vec::new(),
+        }
+    };
+    attributes.iter().flat_map(of).collect()
 }

@@ -57,6 +57,9 @@ impl<'a> Closure<'a> {
     fn complete(&mut self) {
         while let Some(item) = self.open.pop() {
             let said = &self.index.items[item].item.words;
+            if said.composes {
+                (0..self.index.items.len()).for_each(|item| self.reach(item));
+            }
             self.mention(&said.names, &said.members, &said.macros);
         }
     }

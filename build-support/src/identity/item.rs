@@ -151,9 +151,7 @@ impl Items {
                 return length;
             }
             "mod" => {
-                if let Some(path) = attributes::path_of(&attributes) {
-                    self.sources.push(path);
-                }
+                self.sources.extend(attributes::paths_of(&attributes));
                 if let Some(body) = body {
                     let inside = self.module(format!("{}::{name}", self.modules[module]));
                     let inner: Vec<TokenTree> = body.stream().into_iter().collect();

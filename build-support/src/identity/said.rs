@@ -48,6 +48,9 @@ impl Said {
         if let Some(word) = foreign {
             unknown = unknown.or_else(|| Some(format!("`{word}!` is a macro of another crate")));
         }
+        if said.composes {
+            unknown = unknown.or_else(|| Some("names are put together in a macro".to_owned()));
+        }
         if !said.files.is_empty() || said.placed || !said.variables.is_empty() {
             unknown = unknown.or_else(|| Some("a macro in the workflow file reads what is outside".to_owned()));
         }

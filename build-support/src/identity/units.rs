@@ -414,7 +414,7 @@ impl<'a> Writer<'a> {
         let mut hasher = Hasher::default();
         hasher.bytes(&said.text);
         if let Some(module) = self.module {
-            for meaning in index.meanings(&said.names, module) {
+            for meaning in index.meanings(&said.names, &said.members, module) {
                 hasher.text(&meaning);
             }
         }

@@ -2,7 +2,8 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    path::PathBuf,
+    fs,
+    path::{Path, PathBuf},
 };
 
 use proc_macro2::{Delimiter, Group, Literal, Spacing, TokenStream, TokenTree};
@@ -61,6 +62,8 @@ pub(super) struct Words {
     pub(super) attributes: BTreeSet<Name>,
     /// The files that macros of the standard library include.
     pub(super) files: BTreeSet<String>,
+    /// Those of them that are Rust.
+    pub(super) sources: BTreeSet<String>,
     /// Environment variables that are read when the program is compiled.
     pub(super) variables: BTreeSet<String>,
     /// Strings that may be paths of files that macros read.
@@ -71,6 +74,8 @@ pub(super) struct Words {
     pub(super) placed: bool,
     /// The result depends on the module.
     pub(super) in_module: bool,
+    /// Names are put together from others, as in `paste! { [<get_ $name>]() }`, so they may mean anything.
+    pub(super) composes: bool,
     /// The reason for which it is not known what the tokens do, if there is one.
     pub(super) unknown: Option<String>,
 }
@@ -225,6 +230,10 @@ impl Words {
             Delimiter::None => (3, 4),
         };
         let mut tokens: Vec<TokenTree> = group.stream().into_iter().collect();
+        self.composes |= place == Place::Macro
+            && group.delimiter() == Delimiter::Bracket
+            && is_punct(tokens.first(), '<')
+            && is_punct(tokens.last(), '>');
         // A comma at the end is layout, unless it makes a tuple.
         let commas = tokens.iter().filter(|token| is_punct(Some(token), ',')).count();
         let is_tuple = commas == 1 && !called && group.delimiter() == Delimiter::Parenthesis;
@@ -323,11 +332,41 @@ impl Words {
                     None => self.unknown = Some(format!("the name of a variable in `{word}!` is no literal")),
                 }
             }
+            // Layout is part of the result.
+            "stringify" => self.text.extend(arguments.span().source_text().unwrap_or_default().into_bytes()),
             "include_str" | "include_bytes" | "include" => match path(&stream()) {
-                Some(path) => drop(self.files.insert(path)),
+                Some(path) => {
+                    self.sources.extend((word == "include").then(|| path.clone()));
+                    self.files.insert(path);
+                }
                 None => self.unknown = Some(format!("the path in `{word}!` is not made of literals")),
             },
             _ => {}
+        }
+    }
+
+    /// Adds the names in the files that `include!` puts among the tokens of a file in `folder`, and in those that they include.
+    pub(super) fn include(&mut self, folder: &Path, names: &mut Names) {
+        let mut open: Vec<_> = self.sources.iter().filter_map(|path| resolve(path, folder)).collect();
+        let mut seen = BTreeSet::new();
+        while let Some(path) = open.pop() {
+            let Ok(path) = path.canonicalize() else {
+                self.unknown = Some(format!("the file `{}` cannot be read", path.display()));
+                return;
+            };
+            if !seen.insert(path.clone()) {
+                continue;
+            }
+            let Some(tokens) = fs::read_to_string(&path).ok().and_then(|text| text.parse::<TokenStream>().ok()) else {
+                self.unknown = Some(format!("`{}` cannot be read as Rust", path.display()));
+                return;
+            };
+            let (mut inner, folder) = (Self::default(), path.parent().unwrap_or(Path::new("")));
+            inner.read(tokens, Place::Macro, names);
+            open.extend(inner.sources.iter().filter_map(|path| resolve(path, folder)));
+            let absolute = |path: &String| resolve(path, folder).map(|path| path.to_string_lossy().into_owned());
+            inner.files = inner.files.iter().filter_map(absolute).collect();
+            self.append(&inner);
         }
     }
 
@@ -339,11 +378,13 @@ impl Words {
         self.macros.extend(&other.macros);
         self.attributes.extend(&other.attributes);
         self.files.extend(other.files.iter().cloned());
+        self.sources.extend(other.sources.iter().cloned());
         self.variables.extend(other.variables.iter().cloned());
         self.paths.extend(other.paths.iter().cloned());
         self.versioned |= other.versioned;
         self.placed |= other.placed;
         self.in_module |= other.in_module;
+        self.composes |= other.composes;
         self.unknown = self.unknown.take().or_else(|| other.unknown.clone());
     }
 }
@@ -414,7 +455,7 @@ fn is_path(string: &str) -> bool {
 }
 
 /// A file that words name, seen from a source in `folder`.
-pub(super) fn resolve(path: &str, folder: &std::path::Path) -> Option<PathBuf> {
+pub(super) fn resolve(path: &str, folder: &Path) -> Option<PathBuf> {
     let mut path = path.to_owned();
     for variable in FOLDERS {
         let mark = format!("{{{variable}}}");

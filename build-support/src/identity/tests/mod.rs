@@ -1,5 +1,7 @@
 //! Which edits change the identities of which nodes.
 
+mod hidden;
+
 use std::{fs, path::Path};
 
 use super::{built::Call, read_code, units};

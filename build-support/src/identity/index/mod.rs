@@ -1,5 +1,7 @@
 //! All items that a workflow can reach, by what brings them in.
 
+mod meaning;
+
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     fs,
@@ -33,6 +35,8 @@ pub(super) struct Index {
     /// Other names of a name.
     pub(super) aliases: HashMap<Name, Vec<Name>>,
     imports: HashMap<Name, Vec<Import>>,
+    /// By module, what it imports that may be a trait.
+    traits: HashMap<usize, Vec<Import>>,
     /// By module, the paths of what it imports as a whole.
     globs: HashMap<usize, BTreeSet<String>>,
     /// The paths of what is imported as a whole from other crates.
@@ -91,7 +95,8 @@ impl Index {
                     let words = Words { text: text.into_bytes(), ..Words::default() };
                     items.list.push(Item { label: "file".to_owned(), line: 1, module, role: Role::Always, words });
                 }
-                for item in items.list.drain(..) {
+                for mut item in items.list.drain(..) {
+                    item.words.include(&folder, &mut items.names);
                     entries.push(Entry { item, file: file.clone(), folder: folder.clone(), hash: OnceLock::new() });
                 }
                 for other in items.sources.drain(..) {
@@ -124,6 +129,7 @@ impl Index {
             always: Vec::new(),
             aliases: HashMap::new(),
             imports: HashMap::new(),
+            traits: HashMap::new(),
             globs: HashMap::new(),
             foreign_globs: BTreeSet::new(),
             modules,
@@ -222,6 +228,10 @@ impl Index {
                 self.aliases.entry(name).or_default().push(of);
                 self.aliases.entry(of).or_default().push(name);
             }
+            let is_type = import.of.is_some_and(|of| self.names.word(of).starts_with(char::is_uppercase));
+            if is_type && !["alloc", "core", "serde", "std", "tea_runtime"].contains(&import.from.as_str()) {
+                self.traits.entry(import.module).or_default().push(import.clone());
+            }
             self.imports.entry(name).or_default().push(import);
         }
         // An implementation for an alias of a type is one for the type.
@@ -288,7 +298,7 @@ impl Index {
             if words.versioned || self.calls_foreign(words) {
                 hasher.text(&std::env::var("CARGO_PKG_VERSION").unwrap_or_default());
             }
-            if words.placed {
+            if words.placed || words.macros.iter().any(|name| self.is_redefined(name)) {
                 hasher.text(&format!("{}:{}", entry.file, entry.item.line));
             }
             let own = match &entry.item.role {
@@ -302,7 +312,7 @@ impl Index {
             if words.in_module || own.iter().any(is_one_of) {
                 hasher.text(&self.modules[entry.item.module]);
             }
-            for meaning in self.meanings(&words.names, entry.item.module) {
+            for meaning in self.meanings(&words.names, &words.members, entry.item.module) {
                 hasher.text(&meaning);
             }
             (hasher.finish(), unknown)
@@ -316,57 +326,6 @@ impl Index {
             defined.any(|item| self.items[*item].item.label.starts_with("macro "))
         };
         words.macros.iter().any(|name| !words::is_ordinary(self.names.word(*name)) && !is_local(name))
-    }
-
-    /// What names mean in a module, as far as that does not follow from the names.
-    pub(super) fn meanings(&self, names: &BTreeSet<Name>, module: usize) -> BTreeSet<String> {
-        let globs = self.globs.get(&module);
-        let path = self.modules.get(module).map_or("", String::as_str);
-        let from_outside = self.names.get("super").is_some_and(|word| names.contains(&word));
-        let mut meanings = BTreeSet::new();
-        for name in names {
-            let word = self.names.word(*name);
-            let none = Vec::new();
-            let imports = self.imports.get(name).unwrap_or(&none);
-            let own = self.named.get(name).map_or(&[][..], Vec::as_slice);
-            if imports.is_empty() && own.len() < 2 && !(own.len() == 1 && is_prelude(word)) {
-                continue;
-            }
-            let foreign: BTreeSet<&str> =
-                imports.iter().filter(|import| self.is_foreign(import)).map(|import| import.path.as_str()).collect();
-            let ambiguous = own.len() + foreign.len() + usize::from(is_prelude(word)) > 1;
-            let mut here = imports.iter().filter(|import| import.module == module).peekable();
-            let all_foreign = || foreign.iter().map(|path| format!("{word} = {path}"));
-            if here.peek().is_some() {
-                for import in here {
-                    if foreign.contains(import.path.as_str()) {
-                        meanings.insert(format!("{word} = {}", import.path));
-                        continue;
-                    }
-                    meanings.extend(all_foreign());
-                    if ambiguous || import.of != Some(*name) {
-                        meanings.insert(format!("{word} in {path} = {}", import.path));
-                    }
-                }
-                continue;
-            }
-            if globs.is_some() {
-                meanings.extend(all_foreign());
-            }
-            let is_own = own.iter().any(|of| {
-                let item = &self.items[*of].item;
-                item.module == module || item.label.starts_with("macro ")
-            });
-            if ambiguous && (globs.is_some() || from_outside || is_own) {
-                meanings.insert(format!("{word} in {path}"));
-                // Which of the modules that it comes from.
-                meanings.extend(globs.into_iter().flatten().map(|glob| format!("use {glob} in {path}")));
-            }
-        }
-        if globs.is_some() {
-            meanings.extend(self.foreign_globs.iter().map(|path| format!("use {path}")));
-        }
-        meanings
     }
 
     /// Whether a name of a type is one of the standard library's, and of nothing else.
