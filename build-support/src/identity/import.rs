@@ -11,6 +11,8 @@ use super::{
 #[derive(Debug, Clone)]
 pub(super) struct Import {
     pub(super) module: usize,
+    /// Whether other modules may have it from there.
+    pub(super) public: bool,
     /// The name there; `None` for all names.
     pub(super) name: Option<Name>,
     /// The name where it comes from.
@@ -23,8 +25,10 @@ pub(super) struct Import {
 
 impl Items {
     /// Adds what a `use` makes known.
-    pub(super) fn import(&mut self, tokens: &[TokenTree], module: usize) {
+    pub(super) fn import(&mut self, tokens: &[TokenTree], module: usize, public: bool) {
+        let before = self.imports.len();
         self.leaves(tokens, module, &mut Vec::new());
+        self.imports[before..].iter_mut().for_each(|import| import.public = public);
     }
 
     // Recursion goes as deep as braces are nested.
@@ -62,6 +66,7 @@ impl Items {
         let number = |names: &mut Names, name: &str| (!is_glob).then(|| names.number(name));
         self.imports.push(Import {
             module,
+            public: false,
             name: number(&mut self.names, &visible),
             of: number(&mut self.names, &last),
             from: path.first().cloned().unwrap_or_default(),

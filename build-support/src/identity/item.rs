@@ -123,7 +123,8 @@ impl Items {
             }
             return start;
         }
-        start += visibility(&tokens[start..]);
+        let visible = visibility(&tokens[start..]);
+        start += visible;
         let Some(kind) = Kind::of(&tokens[start..]) else {
             return self.other(tokens, start, module, owner, head);
         };
@@ -147,7 +148,7 @@ impl Items {
         let number = self.names.number(&name);
         let role = match kind.word {
             "use" => {
-                self.import(&all[1..], module);
+                self.import(&all[1..], module, visible > 0);
                 return length;
             }
             "mod" => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Index, is_prelude};
-use crate::identity::{item::Role, words::Name};
+use crate::identity::{import::Import, item::Role, words::Name};
 
 impl Index {
     /// Whether there are several macros of this name, of which the place in the file decides.
@@ -19,7 +19,7 @@ impl Index {
         members: &BTreeSet<Name>,
         module: usize,
     ) -> BTreeSet<String> {
-        let mut meanings = self.meanings_of_names(names, module);
+        let mut meanings = self.meanings_of_names(&self.with_origins(names), module);
         if members.is_empty() {
             return meanings;
         }
@@ -48,6 +48,16 @@ impl Index {
         meanings
     }
 
+    /// Names, and those of what they are imported from: `use fast::total as score;`
+    fn with_origins(&self, names: &BTreeSet<Name>) -> BTreeSet<Name> {
+        let (mut all, mut open) = (names.clone(), names.iter().copied().collect::<Vec<_>>());
+        while let Some(name) = open.pop() {
+            let imported = self.imports.get(&name).into_iter().flatten().filter_map(|import| import.of);
+            open.extend(imported.filter(|of| all.insert(*of)));
+        }
+        all
+    }
+
     fn meanings_of_names(&self, names: &BTreeSet<Name>, module: usize) -> BTreeSet<String> {
         let globs = self.globs.get(&module);
         let path = self.modules.get(module).map_or("", String::as_str);
@@ -63,20 +73,40 @@ impl Index {
             }
             let foreign: BTreeSet<&str> =
                 imports.iter().filter(|import| self.is_foreign(import)).map(|import| import.path.as_str()).collect();
-            let ambiguous = own.len() + foreign.len() + usize::from(is_prelude(word)) > 1;
-            let mut here = imports.iter().filter(|import| import.module == module).peekable();
+            let aliased: BTreeSet<Name> =
+                imports.iter().filter_map(|import| import.of).filter(|of| of != name).collect();
+            let ambiguous = own.len() + foreign.len() + aliased.len() + usize::from(is_prelude(word)) > 1;
+            let of = |import: &Import| format!("{word} in {} = {}", self.modules[import.module], import.path);
             let all_foreign = || foreign.iter().map(|path| format!("{word} = {path}"));
-            if here.peek().is_some() {
-                for import in here {
-                    if foreign.contains(import.path.as_str()) {
-                        meanings.insert(format!("{word} = {}", import.path));
-                        continue;
-                    }
-                    meanings.extend(all_foreign());
-                    if ambiguous || import.of != Some(*name) {
-                        meanings.insert(format!("{word} in {path} = {}", import.path));
-                    }
+            let mut here = imports.iter().filter(|import| import.module == module).peekable();
+            let is_here = here.peek().is_some();
+            let mut is_passed_on = !is_here;
+            for import in here {
+                if foreign.contains(import.path.as_str()) {
+                    meanings.insert(format!("{word} = {}", import.path));
+                    continue;
                 }
+                is_passed_on = true;
+                meanings.extend(all_foreign());
+                if ambiguous || import.of != Some(*name) {
+                    meanings.insert(of(import));
+                }
+            }
+            // By way of another module: `pub use fast::score;`
+            if is_passed_on {
+                let elsewhere = || imports.iter().filter(|import| import.module != module);
+                if elsewhere().any(|import| import.public || from_outside || !is_prelude(word)) {
+                    meanings.extend(all_foreign());
+                }
+                if ambiguous || !aliased.is_empty() {
+                    meanings.extend(elsewhere().filter(|import| !foreign.contains(import.path.as_str())).map(of));
+                }
+                if ambiguous {
+                    let of = |(of, glob): &(usize, String)| format!("use {glob} in {}", self.modules[*of]);
+                    meanings.extend(self.public_globs.iter().map(of));
+                }
+            }
+            if is_here {
                 continue;
             }
             if globs.is_some() {
@@ -92,6 +122,8 @@ impl Index {
                 meanings.extend(globs.into_iter().flatten().map(|glob| format!("use {glob} in {path}")));
             }
         }
+        let is_foreign = |(_, path): &&(usize, String)| self.foreign_globs.contains(path);
+        meanings.extend(self.public_globs.iter().filter(is_foreign).map(|(_, path)| format!("use {path}")));
         if globs.is_some() {
             meanings.extend(self.foreign_globs.iter().map(|path| format!("use {path}")));
         }

@@ -39,6 +39,8 @@ pub(super) struct Index {
     traits: HashMap<usize, Vec<Import>>,
     /// By module, the paths of what it imports as a whole.
     globs: HashMap<usize, BTreeSet<String>>,
+    /// By module, those of them that other modules may have from there.
+    public_globs: BTreeSet<(usize, String)>,
     /// The paths of what is imported as a whole from other crates.
     foreign_globs: BTreeSet<String>,
     modules: Vec<String>,
@@ -131,6 +133,7 @@ impl Index {
             imports: HashMap::new(),
             traits: HashMap::new(),
             globs: HashMap::new(),
+            public_globs: BTreeSet::new(),
             foreign_globs: BTreeSet::new(),
             modules,
             workflows,
@@ -219,6 +222,9 @@ impl Index {
         for import in imports {
             let Some(name) = import.name else {
                 self.globs.entry(import.module).or_default().insert(import.path.clone());
+                if import.public {
+                    self.public_globs.insert((import.module, import.path.clone()));
+                }
                 if self.is_foreign(&import) {
                     self.foreign_globs.insert(import.path.clone());
                 }

@@ -102,3 +102,46 @@ fn a_module_whose_path_depends_on_a_condition_is_followed() {
     let before = nodes_with("pub fn by_path(n: u64) -> u64 { n + 2 }");
     assert_eq!(affected(&before, &nodes_with("pub fn by_path(n: u64) -> u64 { n + 3 }")), ["count"]);
 }
+
+#[test]
+fn what_a_module_passes_on_counts() {
+    let base = |facade: &str, import: &str, call: &str| {
+        Project::new()
+            .with("src/exact.rs", "pub fn score(n: u64) -> u64 { n }\npub fn exactly(n: u64) -> u64 { n }")
+            .with("src/fast.rs", "pub fn score(n: u64) -> u64 { n / 2 }\npub fn fast(n: u64) -> u64 { n / 2 }")
+            .edit(
+                "src/main.rs",
+                "mod shares;",
+                &format!("mod shares;\nmod exact;\nmod fast;\nmod facade {{ {facade} }}"),
+            )
+            .edit("src/counting.rs", "use crate", &format!("{import}\nuse crate"))
+            .edit("src/counting.rs", "{ if n > MOST { MOST } else { n } }", &format!("{{ {call}(n) }}"))
+            .nodes()
+    };
+    for (one, other) in [
+        ("pub use crate::exact::score;", "pub use crate::fast::score;"),
+        ("pub(crate) use crate::exact::exactly as score;", "pub(crate) use crate::fast::fast as score;"),
+        (
+            "pub use crate::exact::score; pub mod more { pub use crate::fast::score; }",
+            "pub use crate::fast::score; pub mod more { pub use crate::exact::score; }",
+        ),
+        (
+            "pub use crate::exact::exactly as score; pub use crate::fast::fast as other;",
+            "pub use crate::exact::exactly as other; pub use crate::fast::fast as score;",
+        ),
+        ("pub use crate::exact::*;", "pub use crate::fast::*;"),
+        ("pub use one::score;", "pub use two::score;"),
+        ("pub use one::*;", "pub use two::*;"),
+    ] {
+        for (import, call) in [
+            ("", "crate::facade::score"),
+            ("use crate::facade::score;", "score"),
+            ("use crate::facade::*;", "score"),
+            ("use crate::facade;", "facade::score"),
+            ("use crate::facade::score as value;", "value"),
+        ] {
+            let found = affected(&base(one, import, call), &base(other, import, call));
+            assert!(found.contains(&"count".to_owned()), "{one} → {other}, {import} {call}: {found:?}");
+        }
+    }
+}
