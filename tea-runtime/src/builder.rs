@@ -180,7 +180,7 @@ impl<W: Workflow> Builder<W> {
         self
     }
 
-    /// Runs everything from this node on again when the run is resumed.
+    /// Runs everything from this node on again when the run is resumed, with all that the node calls.
     #[must_use]
     pub fn from_node(mut self, node: impl Into<String>) -> Self {
         self.request.session.get_or_insert_default().from = Some(node.into());

@@ -115,6 +115,7 @@ fn plan(graph: &Numbered, workers: u32) -> &'static Plan {
         next: END,
         max_visits: 1,
         reads: &[],
+        writes: &[],
         rerun: false,
         code: CodeId::UNKNOWN,
         cached: false,

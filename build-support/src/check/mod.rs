@@ -35,7 +35,7 @@ pub(crate) fn check(graph: &Graph<'_>, access: &Access, is_called: bool, found: 
     calls::check(graph, found);
     keys::check(graph, found);
     secrets::check(graph, found);
-    records::check(graph, found);
+    records::check(graph, is_called, found);
     cached::check(graph, found);
     ask::check(graph, found);
     assignments::check(graph, found);

@@ -9,7 +9,7 @@ use crate::{
 
 /// Reports `resume` where there are no records, or none of the node by itself; and what is to count as the code of a node
 /// where no code counts.
-pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
+pub(super) fn check(graph: &Graph<'_>, is_called: bool, found: &mut Diagnostics) {
     fingerprints(graph, found);
     for (index, node) in graph.workflow.nodes.iter().enumerate() {
         let Some(rerun) = node.rerun else { continue };
@@ -18,6 +18,11 @@ pub(super) fn check(graph: &Graph<'_>, found: &mut Diagnostics) {
             Diagnostic::error(codes::NO_RECORDS, rerun, "`resume` in a workflow whose runs are not recorded")
                 .label("there is nothing to resume")
                 .help("record them: `settings: { checkpoint: true }`")
+                .help("or remove `resume`")
+        } else if is_called {
+            Diagnostic::error(codes::ENTRY_CONFLICT, rerun, "`resume` on a node of a workflow that is called")
+                .label("of a call that is done, no node is looked at")
+                .help("write it on the node that calls: all of the call then runs again")
                 .help("or remove `resume`")
         } else if in_branch {
             Diagnostic::error(codes::ENTRY_CONFLICT, rerun, "`resume` on a node of a branch")

@@ -166,7 +166,7 @@ impl<'a> Writer<'a, '_> {
     fn written(&mut self, step: &'a Step, work: &str) -> String {
         format!(
             "            tea::Step {{ name: {:?}, place: {}, work: tea::Work::{work}, next: {}, max_visits: {}, reads: &{}, \
-             rerun: {}, code: {}, cached: {}, pinned: {} }},\n",
+             writes: &{}, rerun: {}, code: {}, cached: {}, pinned: {} }},\n",
             step.name,
             self.place(step.span),
             self.next(&step.name, &step.next),
@@ -176,6 +176,7 @@ impl<'a> Writer<'a, '_> {
                 Work::Map(map) => reads(map.body.code().chain(map.items())),
                 Work::FanOut(_) => "[]".to_owned(),
             },
+            writes(&step.work),
             step.rerun,
             code_id(&step.code),
             step.cached.is_some(),
@@ -261,8 +262,6 @@ impl<'a> Writer<'a, '_> {
 
     fn map(&mut self, step: &'a Step, map: &'a Map) {
         let constant = self.pieces.map(&step.name, step.span, map, self.plan, self.names, self.sources);
-        let mut writes: Vec<KeyId> = map.output.iter().map(|output| output.key).chain(map.failures).collect();
-        writes.sort_unstable();
         let mut body_reads: Vec<KeyId> = map.body.code().flat_map(|code| code.reads.iter().copied()).collect();
         body_reads.sort_unstable();
         body_reads.dedup();
@@ -279,7 +278,7 @@ impl<'a> Writer<'a, '_> {
             }),
             step.work.call().map(|call| self.passed(call, map.items_key())).unwrap_or_default(),
             ids(&body_reads),
-            ids(&writes),
+            writes(&step.work),
             map.index_var.is_some(),
             option(map.max_workers),
             map.fail_fast,
@@ -346,6 +345,13 @@ fn reads_with<'c>(code: impl IntoIterator<Item = &'c Code>, more: Option<KeyId>)
     }
     let results = uses_results.then(|| "tea::RESULTS".to_owned());
     format!("[{}]", keys.iter().map(u32::to_string).chain(results).collect::<Vec<_>>().join(", "))
+}
+
+/// What a step writes, ascending.
+fn writes(work: &Work) -> String {
+    let mut keys = work.writes();
+    keys.sort_unstable();
+    ids(&keys)
 }
 
 fn ids(keys: &[KeyId]) -> String {

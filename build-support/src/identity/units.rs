@@ -17,7 +17,7 @@ use super::{
     words::{Names, Place, Words},
 };
 use crate::{
-    plan::{self, Action, Block, CodeId, Identities, KeyId, Next, Output, Part, Plan, Step, Work},
+    plan::{self, Action, Block, CodeId, Identities, KeyId, Next, Part, Plan, Step, Work},
     source::{Sources, Span},
     syntax::{CodeScope, Rust},
 };
@@ -105,19 +105,6 @@ fn with_pinned(mut id: CodeId, pinned: &[CodeId]) -> CodeId {
         id.parts.extend(&pinned.parts);
     }
     id
-}
-
-/// The keys that a step writes by itself.
-fn written(work: &Work) -> Vec<KeyId> {
-    match work {
-        Work::FanOut(_) => Vec::new(),
-        Work::Run(run) => match &run.output {
-            Output::None => Vec::new(),
-            Output::One(key) => vec![*key],
-            Output::Tuple(keys) => keys.clone(),
-        },
-        Work::Map(map) => map.output.iter().map(|output| output.key).chain(map.failures).collect(),
-    }
 }
 
 fn each(block: &mut Block, change: &impl Fn(&mut CodeId)) {
@@ -309,7 +296,7 @@ impl<'a> Writer<'a> {
                 said.text.extend(own.join(" ").into_bytes());
             }
         }
-        for key in written(&step.work) {
+        for key in step.work.writes() {
             self.name(key, &mut said);
             said.add(&self.keys[key.0 as usize]);
         }
@@ -327,7 +314,7 @@ impl<'a> Writer<'a> {
         };
         said.text.extend((version.len() as u64).to_le_bytes());
         said.text.extend_from_slice(version.as_bytes());
-        for key in reads.into_iter().chain(written(&step.work)) {
+        for key in reads.into_iter().chain(step.work.writes()) {
             self.name(key, &mut said);
             said.text.extend(self.layout(key).to_le_bytes());
         }

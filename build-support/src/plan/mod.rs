@@ -144,6 +144,20 @@ pub enum Work {
 }
 
 impl Work {
+    /// The keys that it writes by itself, in the order in which they are written.
+    #[must_use]
+    pub fn writes(&self) -> Vec<KeyId> {
+        match self {
+            Self::FanOut(_) => Vec::new(),
+            Self::Run(run) => match &run.output {
+                Output::None => Vec::new(),
+                Output::One(key) => vec![*key],
+                Output::Tuple(keys) => keys.clone(),
+            },
+            Self::Map(map) => map.output.iter().map(|output| output.key).chain(map.failures).collect(),
+        }
+    }
+
     /// The call in it, if it is one or its items are.
     #[must_use]
     pub fn call(&self) -> Option<&Call> {

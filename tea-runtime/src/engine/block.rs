@@ -150,7 +150,7 @@ impl<'a> BlockRun<'a> {
     fn recorded(&mut self, step: &'static Step, records: &Arc<Records>) -> Result<Onward, Box<Failure>> {
         records.tell_failure(&self.context.events);
         let position = self.position();
-        self.names.renewed |= records.renews(step.name);
+        self.names.renewed |= records.renews(self.run.plan, step);
         let found = records.step(&position, &self.names).filter(|found| self.leads_on(&found.done.onward));
         let asks = (!matches!(step.work, Work::FanOut(_)))
             .then(|| records.asks(&[step.code], &self.names, step.reads, &self.view));
@@ -272,7 +272,8 @@ impl<'a> BlockRun<'a> {
         if let Work::Call(Call { passed, .. }) = step.work {
             let (run, node, position) = (Arc::clone(self.run), Some(step.name), self.position());
             let recorded = recorded.map(|records| {
-                let names = self.names.passed(passed, records, &self.view);
+                let mut names = self.names.passed(passed, records, &self.view);
+                names.renewed |= step.rerun;
                 Arc::new(Recorded { records: Arc::clone(records), passed, names, position: position.clone() })
             });
             self.context.caller = Some(Arc::new(CallSite { run, node, position, recorded }));

@@ -70,6 +70,8 @@ pub struct Step {
     pub max_visits: u64,
     /// What its Rust reads: keys, ascending, and [`RESULTS`]. Empty for a fan-out.
     pub reads: &'static [u32],
+    /// The keys that it may write, ascending. Empty for a fan-out.
+    pub writes: &'static [u32],
     /// `resume: rerun`: whether it runs again when a run is resumed, even if its record says that it is done.
     pub rerun: bool,
     /// The identity of its code; unknown for a fan-out.

@@ -234,6 +234,7 @@ const fn node(name: &'static str, line: u32) -> Step {
         next: Next::Go(Target::End),
         max_visits: 10_000,
         reads: &[],
+        writes: &[],
         rerun: false,
         code: CodeId::UNKNOWN,
         cached: false,

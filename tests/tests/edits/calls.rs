@@ -294,3 +294,50 @@ fn of_each_call_only_the_nodes_run_again_that_an_edit_can_reach() {
     assert!(!outlook.contains("threads[0]"), "{outlook}");
     assert_eq!(edited.resumes(), changed, "a file");
 }
+
+const AGAIN: &str = r#"name: again
+settings: { checkpoint: true }
+state_schema: { kept: u64, fresh: u64, seen: u64 }
+nodes:
+  - { name: keep, use: inner.yaml, with: { tag: '"keep".to_owned()' }, output: { more: kept } }
+  - { name: ask, use: inner.yaml, with: { tag: '"ask".to_owned()' }, output: { more: fresh }, resume: rerun }
+  - { name: look, run: "look(\"outer\")", output: seen }
+  - { name: last, run: "last()?" }
+"#;
+
+const LOOKING: &str = r#"name: inner
+state_schema: { tag: { type: String, input: true }, seen: u64, more: u64 }
+nodes:
+  - { name: look, run: "look(tag)", output: seen }
+  - { name: more, run: "more(tag, seen)", output: more }
+"#;
+
+#[test]
+fn a_call_with_rerun_runs_all_of_it_again_and_from_names_no_node_in_a_call() {
+    let functions = "fn look(tag: &str) -> u64 {\n    runs(&format!(\"look {tag}\"));\n    1\n}\n\n\
+                     fn more(tag: &str, seen: u64) -> u64 {\n    runs(&format!(\"more {tag}\"));\n    seen + 1\n}\n\nfn last";
+    let (head, _) = MAIN.split_once("fn tag(").unwrap();
+    let (_, last) = MAIN.split_once("fn last").unwrap();
+    let main = format!(
+        "{}{functions}{last}",
+        head.replace("fs::{self, OpenOptions}, io::{self, Write}, path::{Path, PathBuf}", "fs::OpenOptions, io::Write")
+    );
+    let files = [("main.rs", &*main), ("flow.yaml", AGAIN), ("inner.yaml", LOOKING)];
+    let mut edited = Edited::new("user-again", &files, &[]);
+    edited.build();
+    edited.run("");
+    assert_eq!(edited.ran(), ["look ask", "look keep", "look outer", "more ask", "more keep"]);
+    let outlook = edited.run("--resume --dry-run").stdout;
+    assert!(line(&outlook, "ask/look").ends_with("would run: the node that calls has `resume: rerun`"), "{outlook}");
+    assert!(line(&outlook, "look").contains("would not run"), "{outlook}");
+    edited.run("--resume");
+    assert_eq!(edited.ran(), ["look ask", "more ask"], "and what it gives is the same");
+    edited.edit("main.rs", "seen + 1", "1 + seen");
+    edited.run("--resume --from look");
+    assert_eq!(edited.ran(), ["look ask", "look outer", "more ask", "more keep"]);
+    let refused = edited.run("--resume --from keep/look");
+    assert!(refused.stderr.contains("with `--from keep`, all that `keep` does runs again"), "{}", refused.stderr);
+    assert_eq!(edited.ran(), NONE);
+    edited.run("--resume --from keep");
+    assert_eq!(edited.ran(), ["look ask", "look keep", "look outer", "more ask", "more keep"]);
+}

@@ -55,7 +55,7 @@ impl<'a> Recording<'a> {
             names: block.names.clone(),
             included: BTreeMap::new(),
             written: BTreeMap::new(),
-            renewed: region.tasks.iter().map(|task| records.renews_within(task.block)).collect(),
+            renewed: region.tasks.iter().map(|task| records.renews_within(block.run.plan, task.block)).collect(),
             asks: vec![None; region.tasks.len()],
             waits: false,
         }

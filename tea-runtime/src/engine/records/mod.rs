@@ -12,6 +12,7 @@ mod build;
 #[cfg(feature = "cli")]
 mod contents;
 mod files;
+mod from;
 mod items;
 mod names;
 mod needed;

@@ -12,14 +12,14 @@ use std::{
 use super::{
     Name, Names, Records, Surroundings, build,
     files::{FileState, file_of, has_paths},
-    is_recorded, node_names, stored,
+    from, is_recorded, node_names, stored,
 };
 use crate::{
     error::questions,
     executor::payload,
     failure::{Failure, FailureKind},
     panic::guard,
-    plan::{Block, Checkpoint, Plan, Work},
+    plan::{Checkpoint, Plan},
     state::Value,
     store::{self, Folder, Hash, Kind, Manifest, Options, Recorder, RunFolder, Status, StoreError, Written, plain},
     sync::lock,
@@ -109,9 +109,7 @@ pub(crate) fn open(
         )));
     };
     let options = Options { sync: checkpoint.sync };
-    if let Some(from) = session.from.as_deref().filter(|from| !has_node(plan.root, from)) {
-        return Err(StoreError::new(format!("`--from {from}`: the workflow has no node `{from}`")));
-    }
+    session.from.as_deref().map_or(Ok(()), |from| from::check(plan, from))?;
     let mut notices = Vec::new();
     if let Some(asked) = &session.resume {
         let folder = Folder::open(&session.state_dir)?;
@@ -333,16 +331,6 @@ impl Records {
         self.session.only_output
     }
 
-    /// Whether everything from this node on is to run again.
-    pub(in crate::engine) fn renews(&self, node: &str) -> bool {
-        self.session.from.as_deref() == Some(node)
-    }
-
-    /// Whether a block contains such a node.
-    pub(in crate::engine) fn renews_within(&self, block: &Block) -> bool {
-        self.session.from.as_deref().is_some_and(|from| has_node(block, from))
-    }
-
     /// The run has ended so.
     pub(in crate::engine) fn end(&self, failure: Option<&Failure>, stopped: bool) {
         let Some(recorder) = &self.recorder else { return };
@@ -482,12 +470,4 @@ fn encoded(plan: &Plan, key: u32, value: &Value) -> Result<Vec<u8>, StoreError> 
     payload::guarded(|| (wire.encode)(value, &mut bytes))
         .map_err(|error| StoreError::new(format!("input `{}` cannot be recorded: {error}", spec.name)))?;
     Ok(bytes)
-}
-
-/// Whether a block has a node of this name, at any depth.
-fn has_node(block: &Block, name: &str) -> bool {
-    block.steps.iter().any(|step| match step.work {
-        Work::FanOut(region) => region.tasks.iter().any(|task| has_node(task.block, name)),
-        _ => step.name == name,
-    })
 }

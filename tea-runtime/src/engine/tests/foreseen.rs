@@ -210,3 +210,23 @@ fn items_that_fail_or_panic_are_told_and_nothing_runs() {
     }
     assert_eq!(RAN.load(Ordering::Relaxed), 0);
 }
+
+#[test]
+fn what_reads_a_key_that_an_edited_node_writes_for_the_first_time_is_foreseen() {
+    let plan = |gives: bool| {
+        let mut kit = Kit::default();
+        let key: Key<i64> = kit.key("found");
+        kit.wired(key);
+        let code = CodeId { hash: 2 + u128::from(gives), ..CodeId::UNKNOWN };
+        let look = node("look", move |view, _| if gives { put(view, key, 1) } else { Ok(()) });
+        let root = kit.block(chain(vec![Step { code, writes: &[0], ..look }, node("read", |_, _| Ok(())).reads(&[0])]));
+        kit.plan(root)
+    };
+    let scratch = Scratch::new();
+    scratch.run(plan(false), false);
+    scratch.set_status(Status::Unfinished);
+    let foreseen = foresee(plan(true), &scratch);
+    let why: Vec<_> = foreseen.iter().map(|of| (&*of.node, of.runs, &*of.why)).collect();
+    assert_eq!(why[1], ("read", true, "it reads `found`, which `look` writes again"), "{why:?}");
+    assert_eq!(scratch.run(plan(true), true).nodes, ["look", "read"]);
+}

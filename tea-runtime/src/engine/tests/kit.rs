@@ -230,6 +230,7 @@ pub(crate) fn step(name: &'static str, work: Work) -> Step {
         next: END,
         max_visits: 10_000,
         reads: &[],
+        writes: &[],
         rerun: false,
         code: CodeId::UNKNOWN,
         cached: false,

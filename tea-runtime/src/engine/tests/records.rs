@@ -265,6 +265,9 @@ fn from_a_node_on_everything_runs_again_and_until_it_nothing_after_it() {
     assert_eq!(ran.nodes, ["b", "c", "d"]);
     let error = scratch.run_with(plan, Vec::new(), |session| session.from = Some("x".to_owned())).outcome.unwrap_err();
     assert!(error.to_string().contains("has no node `x`"), "{error}");
+    let inner = scratch.run_with(plan, Vec::new(), |session| session.from = Some("b[17]/parse".to_owned()));
+    let error = inner.outcome.unwrap_err().to_string();
+    assert!(error.contains("with `--from b`, all that `b` does runs again, and what follows"), "{error}");
     let options = Options { until: Some("x".to_owned()), ..Options::default() };
     let error = request::run_recorded(plan, Vec::new(), options, None, Means::default()).unwrap_err();
     assert!(error.to_string().contains("has no node `x` outside of branches"), "{error}");

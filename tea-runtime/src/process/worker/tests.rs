@@ -87,6 +87,7 @@ static REGION: Region = Region {
                 next: Next::Go(Target::End),
                 max_visits: 10,
                 reads: &[],
+                writes: &[],
                 rerun: false,
                 code: CodeId::UNKNOWN,
                 cached: false,

@@ -39,7 +39,8 @@ impl Walk<'_> {
         why: String,
         kept: &mut Vec<u32>,
     ) -> Prospect {
-        let names = self.names.passed(call.passed, self.records, &self.view);
+        let mut names = self.names.passed(call.passed, self.records, &self.view);
+        names.renewed |= step.rerun;
         let made = self.is_known(step.reads).then(|| {
             let context = self.context(step.name, position);
             guard(|| (call.inputs)(&self.view, &context).map_err(Into::into)).flatten()

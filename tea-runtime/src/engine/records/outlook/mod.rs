@@ -155,7 +155,7 @@ impl<'a> Walk<'a> {
             }
             before = Some(step.work);
             self.visits[at] += 1;
-            let named = self.records.renews(step.name);
+            let named = self.records.renews(self.plan, step);
             self.names.renewed |= named;
             let (mut prospect, onward) = self.step(step, &self.at(at));
             if named {
@@ -216,7 +216,9 @@ impl<'a> Walk<'a> {
         let may_differ = !is_same || matches!(missing, Some(Missing::File(_)));
         let differs = prospect.runs && may_differ && !matches!(step.work, Work::FanOut(_));
         if differs {
-            for key in found.keys().filter(|key| !kept.contains(key)) {
+            // Also what it did not write before.
+            let writes: BTreeSet<u32> = found.keys().chain(step.writes.iter().copied()).collect();
+            for key in writes.into_iter().filter(|key| !kept.contains(key)) {
                 changes(&mut self.names, &mut self.changed, key, self.specs, step.name);
                 self.given.remove(&key);
             }
@@ -256,7 +258,7 @@ impl<'a> Walk<'a> {
                     writer.merge(read.key, specs, &mut names, &mut changed);
                 }
             }
-            let renewed = names.renewed || self.records.renews_within(task.block);
+            let renewed = names.renewed || self.records.renews_within(self.plan, task.block);
             let at = position.at_part(index as u64);
             let asks = self.records.asked(&[task.code], task.reads.iter().map(|read| (read.key, names.get(read.key))));
             let record = self.records.branch(&at, task, specs, asks).filter(|_| !renewed);
@@ -315,7 +317,7 @@ impl<'a> Walk<'a> {
     /// Why something that reads these keys would run, which was or was not done before.
     fn why(&self, was_done: bool, code: &[CodeId], reads: &[u32]) -> String {
         if self.names.renewed {
-            return "it comes after the node that `--from` names".to_owned();
+            return self.records.why_renewed().to_owned();
         }
         if !was_done {
             return "it has no record".to_owned();
