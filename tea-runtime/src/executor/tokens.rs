@@ -190,11 +190,11 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// A token that a thread holds while it runs a unit. It can be lent, and taken away for good. Dropping the lease
+/// A token that a thread holds while it runs a unit. It can be lent, and taken away for good. Dropping the permit
 /// returns the token if it is held; the thread keeps its place.
-pub(crate) struct Lease {
+pub(crate) struct Permit {
     tokens: Arc<Tokens>,
-    state: Mutex<LeaseState>,
+    state: Mutex<PermitState>,
     place: Option<Arc<dyn Place>>,
 }
 
@@ -207,17 +207,17 @@ pub(crate) trait Place: Send + Sync {
     fn taken_again(&self);
 }
 
-enum LeaseState {
+enum PermitState {
     Held(Token),
     Lent,
     /// The unit has been abandoned: if it is still running, it holds no token.
     Revoked,
 }
 
-impl Lease {
+impl Permit {
     /// Waits for a token for a part of so many items, and holds it.
     pub(crate) fn acquire(tokens: Arc<Tokens>, depth: u32, place: Option<Arc<dyn Place>>) -> Arc<Self> {
-        let state = LeaseState::Held(tokens.acquire(Turn::Begins(depth)));
+        let state = PermitState::Held(tokens.acquire(Turn::Begins(depth)));
         Arc::new(Self { tokens, state: Mutex::new(state), place })
     }
 
@@ -228,16 +228,16 @@ impl Lease {
 
     /// Takes away the token and the place for good.
     pub(crate) fn revoke(&self) {
-        self.change(LeaseState::Revoked);
+        self.change(PermitState::Revoked);
     }
 
     /// Whether it has been taken away.
     pub(crate) fn is_revoked(&self) -> bool {
-        matches!(*self.lock(), LeaseState::Revoked)
+        matches!(*self.lock(), PermitState::Revoked)
     }
 
     fn lend(&self) {
-        self.change(LeaseState::Lent);
+        self.change(PermitState::Lent);
     }
 
     fn take_back(&self) {
@@ -246,65 +246,65 @@ impl Lease {
         }
         let token = self.tokens.acquire(Turn::Continues);
         let mut state = self.lock();
-        if matches!(*state, LeaseState::Revoked) {
-            // The lease was taken away while this thread waited. The token must not be dropped under the lock.
+        if matches!(*state, PermitState::Revoked) {
+            // The permit was taken away while this thread waited. The token must not be dropped under the lock.
             drop(state);
             return drop(token);
         }
-        *state = LeaseState::Held(token);
+        *state = PermitState::Held(token);
         drop(state);
         self.place.iter().for_each(|place| place.taken_again());
     }
 
-    fn change(&self, to: LeaseState) {
+    fn change(&self, to: PermitState) {
         let mut state = self.lock();
-        if matches!(*state, LeaseState::Revoked) {
+        if matches!(*state, PermitState::Revoked) {
             // What has been taken away is not returned.
             return;
         }
         let before = std::mem::replace(&mut *state, to);
         drop(state);
-        if let LeaseState::Held(token) = before {
+        if let PermitState::Held(token) = before {
             drop(token);
             self.place.iter().for_each(|place| place.left());
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, LeaseState> {
+    fn lock(&self) -> MutexGuard<'_, PermitState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl fmt::Debug for Lease {
+impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease").finish_non_exhaustive()
+        f.debug_struct("Permit").finish_non_exhaustive()
     }
 }
 
 thread_local! {
-    /// The lease of the unit that this thread runs.
-    static CURRENT: RefCell<Option<Arc<Lease>>> = const { RefCell::new(None) };
+    /// The permit of the unit that this thread runs.
+    static CURRENT: RefCell<Option<Arc<Permit>>> = const { RefCell::new(None) };
 }
 
-/// Sets the lease with which this thread runs units from now on. Returns the previous one.
-pub(crate) fn set_current(lease: Option<Arc<Lease>>) -> Option<Arc<Lease>> {
-    CURRENT.replace(lease)
+/// Sets the permit with which this thread runs units from now on. Returns the previous one.
+pub(crate) fn set_current(permit: Option<Arc<Permit>>) -> Option<Arc<Permit>> {
+    CURRENT.replace(permit)
 }
 
 /// Lends this thread's token, if it holds one, until the returned value is dropped. The drop waits for a token again.
 pub(crate) fn lend() -> Lent {
-    let lease = CURRENT.with_borrow(Clone::clone);
-    if let Some(lease) = &lease {
-        lease.lend();
+    let permit = CURRENT.with_borrow(Clone::clone);
+    if let Some(permit) = &permit {
+        permit.lend();
     }
-    Lent(lease)
+    Lent(permit)
 }
 
 /// Lends a token for as long as it exists.
-pub(crate) struct Lent(Option<Arc<Lease>>);
+pub(crate) struct Lent(Option<Arc<Permit>>);
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        self.0.iter().for_each(|lease| lease.take_back());
+        self.0.iter().for_each(|permit| permit.take_back());
     }
 }

@@ -19,7 +19,7 @@ use shuttle::{
 
 use crate::{
     check,
-    tokens::{Lease, Lent, Token, Tokens, Upstream, lend, set_current},
+    tokens::{Lent, Permit, Token, Tokens, Upstream, lend, set_current},
 };
 
 /// Counts what runs at once.
@@ -37,9 +37,9 @@ impl Running {
     }
 }
 
-/// Lends a lease as its thread would. (The checker's threads share thread-locals, so another may set its own at once.)
-fn lend_this(lease: &Arc<Lease>) -> Lent {
-    drop(set_current(Some(Arc::clone(lease))));
+/// Lends a permit as its thread would. (The checker's threads share thread-locals, so another may set its own at once.)
+fn lend_this(permit: &Arc<Permit>) -> Lent {
+    drop(set_current(Some(Arc::clone(permit))));
     let lent = lend();
     drop(set_current(None));
     lent
@@ -47,12 +47,12 @@ fn lend_this(lease: &Arc<Lease>) -> Lent {
 
 /// Runs something that has parts of its own, as deep as `depth` says.
 fn run(tokens: &Arc<Tokens>, running: &Arc<Running>, most: usize, depth: usize) {
-    let lease = Lease::acquire(Arc::clone(tokens), 0, None);
+    let permit = Permit::acquire(Arc::clone(tokens), 0, None);
     running.begin(most);
     thread::yield_now();
     if depth > 0 {
         running.end();
-        let lent = lend_this(&lease);
+        let lent = lend_this(&permit);
         let parts = (0..2).map(|_| {
             let (tokens, running) = (Arc::clone(tokens), Arc::clone(running));
             thread::spawn(move || run(&tokens, &running, most, depth - 1))
@@ -135,8 +135,8 @@ fn what_a_parent_grants_bounds_what_runs_and_all_of_it_comes_back() {
         let parent = thread::spawn(move || grant(&giver, &asked, granted));
         let running = Arc::new(Running::default());
         // The unit that the worker runs, with a fan-out in it.
-        let lease = Lease::acquire(Arc::clone(&tokens), 0, None);
-        let lent = lend_this(&lease);
+        let permit = Permit::acquire(Arc::clone(&tokens), 0, None);
+        let lent = lend_this(&permit);
         let parts = (0..3).map(|_| {
             let (tokens, running) = (Arc::clone(&tokens), Arc::clone(&running));
             thread::spawn(move || run(&tokens, &running, 1 + granted, 0))
@@ -145,7 +145,7 @@ fn what_a_parent_grants_bounds_what_runs_and_all_of_it_comes_back() {
             part.join().unwrap();
         }
         drop(lent);
-        drop(lease);
+        drop(permit);
         end.send(Asked::End).unwrap();
         parent.join().unwrap();
     });
@@ -190,16 +190,16 @@ fn whoever_asks_for_a_token_gets_one() {
 fn what_has_begun_is_ended_before_more_is_begun() {
     check(|| {
         let tokens = Tokens::new(1, None);
-        let lease = Lease::acquire(Arc::clone(&tokens), 0, None);
-        let lent = lend_this(&lease);
-        let part = Lease::acquire(Arc::clone(&tokens), 0, None);
+        let permit = Permit::acquire(Arc::clone(&tokens), 0, None);
+        let lent = lend_this(&permit);
+        let part = Permit::acquire(Arc::clone(&tokens), 0, None);
         // These wait to begin, the one as a thread does and the other as the supervisor of workers does.
         let asked = ask(&tokens);
         let continued = Arc::new(AtomicUsize::new(0));
         let unit = {
             let (tokens, continued) = (Arc::clone(&tokens), Arc::clone(&continued));
             thread::spawn(move || {
-                let _lease = Lease::acquire(tokens, 0, None);
+                let _permit = Permit::acquire(tokens, 0, None);
                 assert_eq!(continued.load(Ordering::SeqCst), 1);
             })
         };
@@ -208,7 +208,7 @@ fn what_has_begun_is_ended_before_more_is_begun() {
             thread::spawn(move || {
                 drop(lent);
                 continued.fetch_add(1, Ordering::SeqCst);
-                drop(lease);
+                drop(permit);
             })
         };
         while tokens.returning() == 0 {
@@ -229,7 +229,7 @@ fn what_has_begun_is_ended_before_more_is_begun() {
 fn what_belongs_to_items_that_have_begun_begins_first() {
     check(|| {
         let tokens = Tokens::new(1, None);
-        let lease = Lease::acquire(Arc::clone(&tokens), 0, None);
+        let permit = Permit::acquire(Arc::clone(&tokens), 0, None);
         let order = Arc::new(Mutex::new(Vec::new()));
         for (number, depth) in [0, 2, 1, 2, 0].into_iter().enumerate() {
             let order = Arc::clone(&order);
@@ -239,7 +239,7 @@ fn what_belongs_to_items_that_have_begun_begins_first() {
             });
             tokens.acquire_later(depth, take);
         }
-        thread::spawn(move || drop(lease)).join().unwrap();
+        thread::spawn(move || drop(permit)).join().unwrap();
         assert_eq!(*order.lock().unwrap(), [1, 3, 2, 0, 4]);
         assert_free(&tokens, 1);
     });
@@ -253,9 +253,9 @@ fn whoever_begins_gets_a_token_beside_units_that_lend_theirs_again_and_again() {
         let lenders = (0..2).map(|_| {
             let (tokens, running) = (Arc::clone(&tokens), Arc::clone(&running));
             thread::spawn(move || {
-                let lease = Lease::acquire(Arc::clone(&tokens), 0, None);
+                let permit = Permit::acquire(Arc::clone(&tokens), 0, None);
                 for _ in 0..2 {
-                    let lent = lend_this(&lease);
+                    let lent = lend_this(&permit);
                     run(&tokens, &running, 1, 0);
                     drop(lent);
                 }
@@ -275,11 +275,11 @@ fn whoever_begins_gets_a_token_beside_units_that_lend_theirs_again_and_again() {
 fn each_token_that_comes_back_serves_somebody() {
     check(|| {
         let tokens = Tokens::new(2, None);
-        let both = [(); 2].map(|()| Lease::acquire(Arc::clone(&tokens), 0, None));
+        let both = [(); 2].map(|()| Permit::acquire(Arc::clone(&tokens), 0, None));
         let together = Arc::new(Barrier::new(2));
         let (waits, meets) = (Arc::clone(&tokens), Arc::clone(&together));
         let thread = thread::spawn(move || {
-            let _lease = Lease::acquire(waits, 0, None);
+            let _permit = Permit::acquire(waits, 0, None);
             meets.wait();
         });
         let (asks, meets) = (Arc::clone(&tokens), Arc::clone(&together));
@@ -340,9 +340,9 @@ fn a_token_that_is_no_longer_needed_goes_to_whoever_waits() {
         let first = {
             let tokens = Arc::clone(&sated);
             thread::spawn(move || {
-                let lease = Lease::acquire(Arc::clone(&tokens), 0, None);
+                let permit = Permit::acquire(Arc::clone(&tokens), 0, None);
                 let asked = [ask(&tokens), ask(&tokens)];
-                drop(lease);
+                drop(permit);
                 for token in asked {
                     drop(token.recv().unwrap());
                 }
@@ -352,7 +352,7 @@ fn a_token_that_is_no_longer_needed_goes_to_whoever_waits() {
         let others = [(); 2].map(|()| {
             let (tokens, together) = (Arc::clone(&hungry), Arc::clone(&together));
             thread::spawn(move || {
-                let _lease = Lease::acquire(tokens, 0, None);
+                let _permit = Permit::acquire(tokens, 0, None);
                 together.wait();
             })
         });
@@ -368,22 +368,22 @@ fn a_token_that_is_no_longer_needed_goes_to_whoever_waits() {
 
 /// A unit is left behind at its deadline, whatever it is doing with its token then.
 #[test]
-fn a_lease_that_is_taken_away_gives_its_token_back_once() {
+fn a_permit_that_is_taken_away_gives_its_token_back_once() {
     check(|| {
         let tokens = Tokens::new(1, None);
         let ran = Arc::new(AtomicUsize::new(0));
-        let lease = Lease::acquire(Arc::clone(&tokens), 0, None);
-        let (left, after) = (Arc::clone(&lease), Arc::clone(&ran));
+        let permit = Permit::acquire(Arc::clone(&tokens), 0, None);
+        let (left, after) = (Arc::clone(&permit), Arc::clone(&ran));
         let unit = thread::spawn(move || {
             drop(lend_this(&left));
             after.fetch_add(1, Ordering::SeqCst);
         });
-        lease.revoke();
+        permit.revoke();
         // Another has the token now, also while that unit waits for it in vain.
-        drop(Lease::acquire(Arc::clone(&tokens), 0, None));
+        drop(Permit::acquire(Arc::clone(&tokens), 0, None));
         unit.join().unwrap();
         assert_eq!(ran.load(Ordering::SeqCst), 1);
-        drop(lease);
+        drop(permit);
         assert_free(&tokens, 1);
     });
 }

@@ -14,7 +14,7 @@ use std::{
 use super::{
     ParallelExecutor, Ticket, Unit, UnitId,
     outcome::{Outcome, Ran},
-    tokens::{self, Lease, Place},
+    tokens::{self, Permit, Place},
     unit::Limit,
 };
 use crate::{
@@ -59,7 +59,7 @@ struct State {
 #[derive(Default)]
 struct Slot {
     unit: Mutex<Option<UnitId>>,
-    lease: Mutex<Option<Arc<Lease>>>,
+    permit: Mutex<Option<Arc<Permit>>>,
 }
 
 impl ThreadExecutor {
@@ -170,16 +170,16 @@ impl Shared {
         state.coming = false;
         drop(state);
         while let Some(unit) = self.next(&slot) {
-            let lease = self.lease(&slot, &unit);
+            let permit = self.permit(&slot, &unit);
             *lock(&slot.unit) = Some(unit.id());
-            let outer = tokens::set_current(Some(Arc::clone(&lease)));
+            let outer = tokens::set_current(Some(Arc::clone(&permit)));
             match unit.limit() {
                 None => run(unit),
                 Some(limit) => self.run_limited(unit, limit, &slot),
             }
             tokens::set_current(outer);
             *lock(&slot.unit) = None;
-            if lease.is_revoked() {
+            if permit.is_revoked() {
                 // Another thread has taken the place of this one.
                 return;
             }
@@ -202,10 +202,10 @@ impl Shared {
             if state.closed {
                 break;
             }
-            if lock(&slot.lease).is_some() {
+            if lock(&slot.permit).is_some() {
                 drop(state);
-                let lease = lock(&slot.lease).take();
-                drop(lease);
+                let permit = lock(&slot.permit).take();
+                drop(permit);
                 state = self.lock();
                 continue;
             }
@@ -220,21 +220,21 @@ impl Shared {
         }
         state.threads -= 1;
         drop(state);
-        let lease = lock(&slot.lease).take();
-        drop(lease);
+        let permit = lock(&slot.permit).take();
+        drop(permit);
         None
     }
 
-    /// The lease with which the thread runs a unit: the current one, if it belongs to the tokens of the unit's run.
-    fn lease(self: &Arc<Self>, slot: &Slot, unit: &Unit) -> Arc<Lease> {
+    /// The permit with which the thread runs a unit: the current one, if it belongs to the tokens of the unit's run.
+    fn permit(self: &Arc<Self>, slot: &Slot, unit: &Unit) -> Arc<Permit> {
         let tokens = &unit.fan_out().run.tokens;
-        let mut held = lock(&slot.lease);
-        if let Some(lease) = held.as_ref().filter(|lease| Arc::ptr_eq(lease.tokens(), tokens)) {
-            return Arc::clone(lease);
+        let mut held = lock(&slot.permit);
+        if let Some(permit) = held.as_ref().filter(|permit| Arc::ptr_eq(permit.tokens(), tokens)) {
+            return Arc::clone(permit);
         }
         *held = None;
-        let lease = Lease::acquire(Arc::clone(tokens), unit.depth(), Some(Arc::new(Arc::downgrade(self))));
-        Arc::clone(held.insert(lease))
+        let permit = Permit::acquire(Arc::clone(tokens), unit.depth(), Some(Arc::new(Arc::downgrade(self))));
+        Arc::clone(held.insert(permit))
     }
 
     /// Runs a unit that is abandoned at its deadline.
@@ -263,9 +263,9 @@ impl Shared {
     /// What the thread runs no longer counts.
     fn leave_behind(&self, slot: &Arc<Slot>) {
         self.lock().slots.retain(|other| !Arc::ptr_eq(other, slot));
-        let lease = lock(&slot.lease).clone();
-        if let Some(lease) = lease {
-            lease.revoke();
+        let permit = lock(&slot.permit).clone();
+        if let Some(permit) = permit {
+            permit.revoke();
         }
     }
 

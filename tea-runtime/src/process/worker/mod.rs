@@ -39,7 +39,7 @@ use super::{
 use crate::{
     executor::{
         cache::STACK,
-        tokens::{self, Lease},
+        tokens::{self, Permit},
     },
     stderr,
 };
@@ -94,7 +94,7 @@ pub(crate) fn serve() -> ! {
     inbox.start();
     let Order::Setup(setup) = inbox.next() else { give_up("its parent does not tell it how to work") };
     set_up(&setup);
-    tokens::set_current(Some(Lease::acquire(Arc::clone(&tokens), 0, None)));
+    tokens::set_current(Some(Permit::acquire(Arc::clone(&tokens), 0, None)));
     let breakers = BreakersUpstream { outbox: Arc::clone(&outbox), inbox: Arc::clone(&inbox) };
     let mut runner = Runner::new(Arc::clone(&outbox), tokens, breakers, inbox.spare(), setup.memory_limit);
     loop {
