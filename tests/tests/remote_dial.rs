@@ -6,6 +6,8 @@ mod dial;
 mod leases;
 #[path = "remote/lost.rs"]
 mod lost;
+#[path = "remote/recipes.rs"]
+mod recipes;
 #[path = "remote/rows.rs"]
 mod rows;
 #[path = "remote/same.rs"]

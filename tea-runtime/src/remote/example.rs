@@ -49,7 +49,7 @@ files = "shared"
 listen = "auto"
 "#;
 
-const MPICH: &str = r#"# Hosts that `mpiexec` of MPICH reaches. This recipe has not been tested.
+const MPICH: &str = r#"# Hosts that `mpiexec` of MPICH reaches. This recipe has been tested with MPICH 4.0, and both hosts on one machine.
 engine = "command"
 
 # The command is run so many times; `{host}` is 1, 2 and so on.
@@ -61,7 +61,7 @@ launch = ["mpiexec", "-n", "1", "-host", "node{host}", "sh", "-c", "{agent}"]
 transport = "dial"
 "#;
 
-const OPEN_MPI: &str = r#"# Hosts that `mpirun` of Open MPI reaches. This recipe has not been tested.
+const OPEN_MPI: &str = r#"# Hosts that `mpirun` of Open MPI reaches. This recipe has been tested with Open MPI 4.1, and both hosts on one machine.
 engine = "command"
 
 # The command is run so many times; `{host}` is 1, 2 and so on.
@@ -69,6 +69,7 @@ hosts = 2
 
 [command]
 launch = ["mpirun", "-n", "1", "--bind-to", "none", "--host", "node{host}", "sh", "-c", "{agent}"]
+# As root, it also wants "--allow-run-as-root".
 # The agent learns on its standard input how to connect to the program.
 transport = "dial"
 "#;
