@@ -1,4 +1,4 @@
-//! The messages between a program and its agents. Each is a frame; values follow the message in the same frame.
+//! The messages between a program and its agents. Values may follow a message.
 
 use std::{
     borrow::Cow,
@@ -25,7 +25,7 @@ use crate::{
 use super::lease::Terms;
 
 /// The version of the protocol, incremented with every change of a message or of the frames.
-pub(crate) const PROTOCOL: u32 = 3;
+pub(crate) const PROTOCOL: u32 = 4;
 
 /// A message to an agent.
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,6 +43,8 @@ pub(crate) enum ToAgent<'a> {
     Unit(Unit<'a>),
     /// A unit is cancelled. It may have ended already.
     Cancel { unit: u64, sibling: bool },
+    /// A unit would rather run elsewhere. If it has not begun, it ends as refused and cancelled.
+    Recall { unit: u64 },
     /// The answer to [`FromAgent::Breaker`] number `ask`.
     Breaker { ask: u64, answer: BreakerAnswer },
     /// The lease is granted that was asked for with [`FromAgent::Lease`].

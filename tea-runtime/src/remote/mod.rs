@@ -9,6 +9,7 @@
 //! | `executor` | the strategy as the engine sees it |
 //! | `lease` | how long an agent may run what it was given |
 //! | `message` | the protocol between a program and its agents |
+//! | `frames` | messages as frames, of which large ones are cut |
 //! | `launch` | starting an agent: its command line, and the process that leads to it |
 //! | `transport` | the connection between a program and an agent |
 //! | `pool` | the program's side: queue, hosts, which unit goes where |
@@ -21,6 +22,7 @@ mod build;
 pub(crate) mod example;
 mod executor;
 mod file;
+mod frames;
 mod launch;
 mod lease;
 mod message;

@@ -32,6 +32,18 @@ fn both_agents_work_and_nothing_of_the_program_itself_does() {
     assert_eq!(ended, (0..40).collect::<Vec<_>>());
 }
 
+#[test]
+fn what_waits_behind_a_long_branch_runs_on_another_host() {
+    let stage = Stage::new(2, 1);
+    stage.hold(0);
+    let running = stage.program("rounds").arg("--folder").arg(stage.path("")).start();
+    wait_for(&format!("all others to end\n{}", running.stderr()), || (stage.noted("end").len() == 5).then_some(()));
+    assert!(!stage.noted("end").contains(&0));
+    stage.release(0);
+    assert_eq!(running.finish().json()["out"], 55);
+    assert_eq!(stage.attempts(6), [1; 6]);
+}
+
 /// Counts the most items that were under way at the same time.
 fn most_at_once(log: &[String]) -> i64 {
     let steps = log.iter().map(|line| if line.starts_with("begin") { 1 } else { -1 });

@@ -128,6 +128,15 @@ impl FrameReader {
         dropped
     }
 
+    /// The kind of the next frame, if its header has arrived.
+    #[cfg(feature = "remote")]
+    pub(crate) fn kind(&mut self) -> Result<Option<u8>, FrameError> {
+        if self.arriving.is_none() {
+            self.begin()?;
+        }
+        Ok(self.arriving.as_ref().map(|arriving| arriving.header.kind))
+    }
+
     /// The next frame, if it is complete.
     pub(crate) fn next(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
         if self.arriving.is_none() && !self.begin()? {

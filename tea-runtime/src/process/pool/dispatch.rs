@@ -130,6 +130,13 @@ impl Inner {
 }
 
 impl Side {
+    /// Asks the worker to give back a unit. What was added is to be sent.
+    pub(super) fn recall(&mut self, queued: &Queued) {
+        self.outbox.add(&ToWorker::Recall { unit: queued.id().get() });
+        // The worker may have got the view and the directory of the next one together with it.
+        (self.view, self.folder) = (None, None);
+    }
+
     /// Tells the worker about a run, and makes it forget those that have ended.
     fn announce(&mut self, info: &Arc<RunInfo>) {
         if self.known.iter().any(|(number, _)| *number == info.number) {

@@ -151,6 +151,9 @@ impl super::Inner {
         if self.closing {
             return queued.fail(&cancelled(CancelReason::Requested));
         }
+        if queued.wanted_back && !queued.has_begun() {
+            return queued.refuse(&cancelled(CancelReason::Requested));
+        }
         self.state.put(queued.age, queued);
     }
 }

@@ -101,6 +101,9 @@ struct Inner {
 /// Something for the supervisor to do.
 enum Command {
     Cancel(UnitId, CancelReason),
+    /// A unit should run elsewhere, if it has not begun.
+    #[cfg(feature = "remote")]
+    GiveBack(UnitId),
     /// An answer to a worker's question about a circuit breaker.
     Breaker(u32, u64, BreakerAnswer),
     /// A token for units that are waiting here.
@@ -219,6 +222,12 @@ impl Pool {
             // If it panicked, the panic hook has reported that, and all units here have failed.
             drop(supervisor.join());
         }
+    }
+
+    /// Refuses a unit as cancelled if it has not begun: it runs elsewhere.
+    #[cfg(feature = "remote")]
+    pub(crate) fn give_back(&self, id: UnitId) {
+        self.command(Command::GiveBack(id));
     }
 
     /// Ends idle workers.

@@ -42,6 +42,8 @@ pub(super) struct Queued {
     excused: bool,
     /// Whether its worker has been asked to give it back.
     recalled: bool,
+    /// Whether it is to run elsewhere, if it has not begun.
+    pub(super) wanted_back: bool,
     /// The number of the worker's units that were sent before it.
     pub(super) turn: u64,
     /// When it started, in this process's time, as far as the parent can tell.
@@ -115,6 +117,7 @@ impl Queued {
             usage: None,
             excused: false,
             recalled: false,
+            wanted_back: false,
             turn: 0,
             began: None,
             began_by_clock: None,
@@ -129,6 +132,11 @@ impl Queued {
 
     fn parts(&self) -> usize {
         self.encoded.parts()
+    }
+
+    /// Whether something of it has run.
+    pub(super) fn has_begun(&self) -> bool {
+        self.ended > 0
     }
 
     pub(super) fn is_done(&self) -> bool {

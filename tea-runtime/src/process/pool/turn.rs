@@ -33,6 +33,8 @@ impl Supervisor<'_> {
         for command in self.pool.commands() {
             match command {
                 Command::Cancel(id, reason) => self.cancel(id.get(), reason),
+                #[cfg(feature = "remote")]
+                Command::GiveBack(id) => self.give_back(id.get()),
                 Command::Breaker(number, ask, answer) => {
                     if let Some(link) = self.links.get(&number) {
                         link.outbox.add(&ToWorker::Breaker { ask, answer });
@@ -130,6 +132,26 @@ impl Supervisor<'_> {
         }
     }
 
+    /// Refuses a unit, unless it has begun. A worker that has it is asked for it first.
+    #[cfg(feature = "remote")]
+    fn give_back(&self, id: u64) {
+        let mut inner = self.pool.lock();
+        if let Some(queued) = inner.state.remove(|queued| queued.id().get() == id && !queued.has_begun()) {
+            return queued.refuse(&cancelled(CancelReason::Requested));
+        }
+        let Inner { state, sides, .. } = &mut *inner;
+        for (number, worker) in &mut state.workers {
+            let mut waiting = worker.in_flight.iter_mut().skip(1).filter_map(InFlight::unit_mut);
+            let Some(queued) = waiting.find(|queued| queued.id().get() == id && !queued.has_begun()) else { continue };
+            queued.wanted_back = true;
+            if let Some(side) = sides.get_mut(number).filter(|_| queued.recall()) {
+                side.recall(queued);
+                side.outbox.flush();
+            }
+            return;
+        }
+    }
+
     /// Carries out what is due.
     pub(super) fn look(&mut self) {
         for number in std::mem::take(&mut self.unread) {
@@ -171,11 +193,7 @@ impl Supervisor<'_> {
             let mut units = worker.in_flight.iter_mut().filter_map(InFlight::unit_mut);
             // No more units of its kind are sent there.
             units.next().into_iter().for_each(|first| paces.takes(first.unit.work.kind(), runs));
-            for queued in units.filter_map(|queued| queued.recall().then_some(queued)) {
-                side.outbox.add(&ToWorker::Recall { unit: queued.id().get() });
-                // The worker may have got the view and the directory of the next one together with them.
-                (side.view, side.folder) = (None, None);
-            }
+            units.filter_map(|queued| queued.recall().then_some(queued)).for_each(|queued| side.recall(queued));
             side.outbox.flush();
         }
         next.map(|next| Instant::now() + next)

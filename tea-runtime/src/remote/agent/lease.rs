@@ -47,7 +47,7 @@ impl Lease {
             user_code::forbid();
             // Without a clock it cannot ask, and its lease ends.
             while let Ok(asked) = watchdog::now() {
-                outbox.send(&FromAgent::Lease { asked }, Vec::new());
+                outbox.send_first(&FromAgent::Lease { asked });
                 thread::sleep(terms.heartbeat);
             }
         };

@@ -23,6 +23,7 @@ use std::{
 use self::{breakers::Asks, lease::Lease, outbox::Outbox, runs::Relay};
 use super::{
     build,
+    frames::Incoming,
     message::{FromAgent, Hello, PROTOCOL, Probe, Setup, ToAgent},
     transport,
 };
@@ -30,7 +31,6 @@ use crate::{
     cancel::CancelReason,
     executor::{parallelism, tokens::Tokens, wire},
     process::{
-        frame::FrameReader,
         identity,
         pool::{Options, Pool},
         remains,
@@ -82,15 +82,15 @@ fn serve() -> ! {
     let (fingerprint, stderr) = (identity::fingerprint(), remains::offer());
     let hello = Hello { protocol: PROTOCOL, fingerprint, pid: std::process::id(), stderr };
     outbox.send(&FromAgent::Hello(hello), Vec::new());
-    let mut frames = FrameReader::new(u64::MAX >> 1);
+    let mut incoming = Incoming::new();
     let mut agent: Option<Agent> = None;
     loop {
-        match input.fill(&mut frames) {
+        match input.fill(incoming.frames()) {
             Ok(0) | Err(_) => end(0),
             Ok(_) => {}
         }
         loop {
-            let frame = match frames.next() {
+            let frame = match incoming.next() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
                 Err(error) => give_up(&error.to_string()),
@@ -192,6 +192,10 @@ impl Agent {
                 self.submit();
                 let reason = if sibling { CancelReason::Sibling } else { CancelReason::Requested };
                 self.runs.values().for_each(|relay| relay.cancel(unit, reason));
+            }
+            ToAgent::Recall { unit } => {
+                self.submit();
+                self.runs.values().filter_map(|relay| relay.id(unit)).for_each(|id| self.pool.give_back(id));
             }
             ToAgent::Breaker { ask, answer } => self.asks.answered(ask, answer),
             ToAgent::Goodbye | ToAgent::Identify | ToAgent::Ping | ToAgent::Lease { .. } => {}

@@ -1,7 +1,6 @@
 //! Sends to the program that started this agent. A thread writes, so that nothing else here waits for the network.
 
 use std::{
-    collections::VecDeque,
     io::Write as _,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
@@ -10,22 +9,16 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    executor::wire,
-    process::{
-        frame::{HEADER, Header},
-        message::MESSAGE,
-    },
-    remote::transport::Writer,
+    executor::wire::{self, Piece},
+    process::message::MESSAGE,
+    remote::{frames::Outgoing, transport::Writer},
     user_code,
 };
-
-/// Frames of at most this size are combined.
-const SMALL: usize = 16 << 10;
 
 /// The number of bytes that wait before outcomes are held up: what has not been sent uses memory.
 const FULL: usize = 64 << 20;
 
-/// Frames that wait to be written.
+/// Messages that wait to be written.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     queue: Mutex<Queue>,
@@ -35,9 +28,7 @@ pub(super) struct Outbox {
 
 #[derive(Debug, Default)]
 struct Queue {
-    number: u64,
-    frames: VecDeque<Vec<u8>>,
-    bytes: usize,
+    outgoing: Outgoing,
     /// What is added is not sent any more.
     silent: bool,
     /// No more will come: the writer ends when it has written everything.
@@ -66,22 +57,23 @@ impl Outbox {
         self.send_as(MESSAGE, message, values);
     }
 
-    /// Sends a message in a frame of this kind, followed by `values`.
+    /// Sends a message in frames of this kind, followed by `values`.
     pub(super) fn send_as<T: Serialize>(&self, kind: u8, message: &T, values: Vec<Vec<u8>>) {
-        let mut start = vec![0; HEADER];
-        wire::write(message, &mut start);
+        let values = values.into_iter().map(Piece::Written).collect();
+        self.put(message, |outgoing, message| outgoing.add(kind, message, values));
+    }
+
+    /// Sends a short message before all that waits.
+    pub(super) fn send_first<T: Serialize>(&self, message: &T) {
+        self.put(message, Outgoing::add_control);
+    }
+
+    fn put<T: Serialize>(&self, message: &T, put: impl FnOnce(&mut Outgoing, Vec<u8>)) {
+        let mut bytes = Vec::new();
+        wire::write(message, &mut bytes);
         let mut queue = self.lock();
-        if queue.silent {
-            return;
-        }
-        Header::seal(kind, queue.number, &mut start, values.iter().map(|values| &**values));
-        queue.number += 1;
-        for piece in [start].into_iter().chain(values) {
-            queue.bytes += piece.len();
-            match queue.frames.back_mut() {
-                Some(last) if last.len() + piece.len() <= SMALL => last.extend_from_slice(&piece),
-                _ => queue.frames.push_back(piece),
-            }
+        if !queue.silent {
+            put(&mut queue.outgoing, bytes);
         }
         drop(queue);
         self.changed.notify_all();
@@ -95,7 +87,7 @@ impl Outbox {
     /// Waits while very much is to be written.
     pub(super) fn wait_for_room(&self) {
         let mut queue = self.lock();
-        while queue.bytes > FULL && !queue.done {
+        while queue.outgoing.bytes() > FULL && !queue.done {
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -111,28 +103,26 @@ impl Outbox {
     }
 
     fn write(&self, mut stream: Writer) -> std::io::Result<()> {
+        let mut frames = Vec::new();
         loop {
             let mut queue = self.lock();
-            while queue.frames.is_empty() && !queue.closed {
+            while queue.outgoing.is_empty() && !queue.closed {
                 queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
             }
-            if queue.frames.is_empty() {
-                queue.done = true;
-                drop(queue);
-                self.changed.notify_all();
-                return Ok(());
-            }
-            let frames = std::mem::take(&mut queue.frames);
-            queue.bytes = 0;
+            queue.outgoing.next(&mut frames);
+            queue.done = frames.is_empty();
+            let done = queue.done;
             drop(queue);
             self.changed.notify_all();
-            for frame in frames {
-                if let Err(error) = stream.write_all(&frame) {
-                    self.lock().done = true;
-                    self.changed.notify_all();
-                    return Err(error);
-                }
+            if done {
+                return Ok(());
             }
+            if let Err(error) = stream.write_all(&frames) {
+                self.lock().done = true;
+                self.changed.notify_all();
+                return Err(error);
+            }
+            frames.clear();
         }
     }
 

@@ -153,6 +153,11 @@ impl Relay {
         Some(view)
     }
 
+    /// The unit with this number in the program, unless it has ended.
+    pub(super) fn id(&self, unit: u64) -> Option<UnitId> {
+        self.units.lock().iter().find(|(_, (number, _))| *number == unit).map(|(id, _)| *id)
+    }
+
     /// Cancels a unit, unless it has ended.
     pub(super) fn cancel(&self, unit: u64, reason: CancelReason) {
         let token = self.units.lock().values().find(|(number, _)| *number == unit).map(|(_, token)| token.clone());

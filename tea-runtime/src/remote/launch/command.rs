@@ -58,8 +58,8 @@ impl Launcher for ByCommand {
                 dialled(&self.listen, told, command)?
             }
         };
-        connection.lease.asked_only = cancel.is_some();
-        connection.lease.cancel = cancel.as_ref().map(|words| Self::command(words, at, &lease, ""));
+        connection.allocation.asked_only = cancel.is_some();
+        connection.allocation.cancel = cancel.as_ref().map(|words| Self::command(words, at, &lease, ""));
         Ok(connection)
     }
 }

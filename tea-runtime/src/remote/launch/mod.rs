@@ -95,12 +95,12 @@ pub(crate) struct Connection {
     pub(crate) sender: Sender,
     pub(crate) receiver: Receiver,
     pub(crate) stderr: ChildStderr,
-    pub(crate) lease: Lease,
+    pub(crate) allocation: Allocation,
 }
 
 /// What lasts as long as an agent, beside the command that starts it.
 #[derive(Default)]
-pub(crate) struct Lease {
+pub(crate) struct Allocation {
     /// The agent's standard input, which ends with this, if it is not its connection.
     lifeline: Option<OwnedFd>,
     /// The file with its secret.
@@ -122,7 +122,7 @@ struct Lasts {
 /// How long a command may take that says something of a host, or gives it back.
 const COMMAND: Duration = Duration::from_secs(15);
 
-impl Lease {
+impl Allocation {
     /// Whether it can be given back.
     pub(crate) fn can_cancel(&self) -> bool {
         self.cancel.is_some()
@@ -190,7 +190,7 @@ pub(super) fn spawn(command: Command) -> io::Result<Connection> {
     let Process { group, input, output, stderr } = start(command, None, true)?;
     let (input, output) = (input.expect("it is piped"), output.expect("it is piped"));
     let (sender, receiver) = (Sender::Plain(input), Receiver::Plain(output));
-    Ok(Connection { group, sender, receiver, stderr, lease: Lease::default() })
+    Ok(Connection { group, sender, receiver, stderr, allocation: Allocation::default() })
 }
 
 /// Starts a command that copies a file to a host, which it reads from its standard input.
@@ -213,11 +213,11 @@ pub(crate) enum Told {
 fn dialled(listen: &Listen, told: Told, command: impl FnOnce(&str) -> Command) -> io::Result<Connection> {
     let lifeline = if told == Told::Input { Lifeline::Input } else { Lifeline::None };
     let (listener, bootstrap) = Listener::new(listen, lifeline)?;
-    let mut lease = Lease::default();
+    let mut allocation = Allocation::default();
     let mark = if told == Told::File {
         let file = SecretFile::new(&bootstrap.line())?;
         let mark = format!("{BY_FILE}{}", file.0.display());
-        lease.file = Some(file);
+        allocation.file = Some(file);
         mark
     } else {
         BY_INPUT.to_owned()
@@ -228,10 +228,10 @@ fn dialled(listen: &Listen, told: Told, command: impl FnOnce(&str) -> Command) -
         let mut input = File::from(input);
         // It is shorter than what a pipe keeps. If the command has ended already, that is noticed.
         let _ = input.write_all(bootstrap.line().as_bytes());
-        lease.lifeline = (told == Told::Input).then(|| input.into());
+        allocation.lifeline = (told == Told::Input).then(|| input.into());
     }
     let (sender, receiver) = transport::awaited(listener);
-    Ok(Connection { group, sender, receiver, stderr, lease })
+    Ok(Connection { group, sender, receiver, stderr, allocation })
 }
 
 /// A file that only this user can read, until this is dropped. It lies in the current directory, which hosts see.

@@ -202,12 +202,12 @@ impl Launcher for Slurm {
             Place::Jobs(_) => {
                 let mut cancel = command("scancel");
                 cancel.arg(format!("--name={name}"));
-                connection.lease.cancel = Some(cancel);
+                connection.allocation.cancel = Some(cancel);
                 lasts.arg(format!("--name={name}"));
             }
             Place::Nodes { job, .. } => _ = lasts.arg(format!("--jobs={job}")),
         }
-        connection.lease.lasts = Some(Lasts { command: lasts, read: time_left });
+        connection.allocation.lasts = Some(Lasts { command: lasts, read: time_left });
         Ok(connection)
     }
 }

@@ -1,6 +1,9 @@
 //! Gives units to hosts: the one that has the least to do gets the oldest unit.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     Inner, Side,
@@ -26,11 +29,12 @@ impl Inner {
             let loads = self.hosts.iter().map(|host| &host.load).enumerate();
             let Some(at) = place(loads, window, self.needs(oldest)) else { break };
             let host = &mut self.hosts[at];
-            let (Some(side), Some(queued)) = (&mut host.side, self.waiting.remove(&age)) else {
+            let (Some(side), Some(mut queued)) = (&mut host.side, self.waiting.remove(&age)) else {
                 // A host without streams is not ready.
                 host.load.stage = Stage::Off;
                 continue;
             };
+            (queued.given, queued.recalled) = (Instant::now(), false);
             side.send(&queued, &self.folder);
             if !outboxes.iter().any(|(known, _)| *known == at) {
                 outboxes.push((at, Arc::clone(&side.outbox)));

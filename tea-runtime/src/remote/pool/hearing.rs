@@ -1,19 +1,20 @@
 //! Handles messages of agents.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, MutexGuard},
     time::{Duration, Instant},
 };
 
-use super::{Pool, outbox::Outbox, state::Stage};
+use super::{Inner, Pool, outbox::Outbox, queued::Queued, state::Stage};
 use crate::{
+    cancel::CancelReason,
     event::Scope,
     executor::{
         breakers::{BreakerAt, BreakerCall},
         message::Note,
         wire,
     },
-    failure::FailureKind,
+    failure::{FailureKind, cancelled},
     process::{
         frame::Frame,
         message::{RECORD, RecordHead},
@@ -81,7 +82,7 @@ impl Pool {
         host.over = Some(self.terms.over(Instant::now()));
         let outbox = Arc::clone(&side.outbox);
         drop(inner);
-        outbox.add(&ToAgent::Lease { asked });
+        outbox.add_first(&ToAgent::Lease { asked });
         self.flush(&[(at, outbox)]);
     }
 
@@ -98,11 +99,16 @@ impl Pool {
     }
 
     /// Gives out what waits, and starts further hosts for what is left.
-    fn more(self: &Arc<Self>, mut inner: std::sync::MutexGuard<'_, super::Inner>) {
+    fn more(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>) {
         let outboxes = inner.give_out();
         self.start_hosts(&mut inner);
+        let behind = inner.behind();
         drop(inner);
         self.flush(&outboxes);
+        // They look whether they give something back.
+        for at in behind {
+            self.wakes[at].wake();
+        }
     }
 
     fn done(self: &Arc<Self>, at: usize, done: Done, values: &[u8]) -> Result<(), String> {
@@ -112,11 +118,7 @@ impl Pool {
         let Some(queued) = host.in_flight.remove(&done.unit) else { return Ok(()) };
         host.load.in_flight = host.in_flight.len();
         if done.refused {
-            // The host cannot run anything, and others may.
-            let why = done.failures.first().map_or_else(String::new, |(_, failure)| failure.message.clone());
-            inner.waiting.insert(queued.age, queued);
-            inner.unusable(at, why);
-            self.more(inner);
+            self.refused(inner, at, queued, &done);
             return Ok(());
         }
         host.ended += 1;
@@ -137,6 +139,24 @@ impl Pool {
         inner.paces.add(queued.kind(), Duration::from_nanos(done.elapsed), queued.unit.work.parts(), bytes);
         self.more(inner);
         queued.done(done, values, worker, name)
+    }
+
+    /// A host does not run a unit: it was asked back, or nothing can run there. Others may run it.
+    fn refused(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>, at: usize, queued: Box<Queued>, done: &Done) {
+        let failure = done.failures.first().map(|(_, failure)| failure);
+        if failure.is_none_or(|failure| failure.kind != FailureKind::Cancelled) {
+            inner.unusable(at, failure.map_or_else(String::new, |failure| failure.message.clone()));
+        }
+        let reason = queued.unit.cancellation().reason();
+        if let Some(reason) = reason.or(inner.closing.then_some(CancelReason::Requested)) {
+            drop(inner);
+            return queued.fail(&cancelled(reason));
+        }
+        inner.waiting.insert(queued.age, queued);
+        if let Some(refusal) = inner.refusal.clone() {
+            inner.refuse_all(&refusal);
+        }
+        self.more(inner);
     }
 
     fn news(&self, at: usize, run: u64, unit: Option<u64>, news: News) {

@@ -11,8 +11,10 @@
 //! | `check` | looks at hosts without running anything there |
 //! | `dials` | how many agents are being started at once |
 //! | `dispatch` | giving units to hosts |
-//! | `host` | the thread of a host: starts its agent, and looks after the streams |
+//! | `host` | the thread of a host: starts agents there |
+//! | `link` | the streams of an agent |
 //! | `hearing`, `lost` | what it does when an agent has sent something, or is gone |
+//! | `recall` | asking hosts for what waits there behind something long |
 //! | `probe` | a file that hosts must see |
 //! | `outbox` | sending to an agent |
 
@@ -21,10 +23,12 @@ mod dials;
 mod dispatch;
 mod hearing;
 mod host;
+mod link;
 mod lost;
 mod outbox;
 mod probe;
 mod queued;
+mod recall;
 mod state;
 #[cfg(test)]
 mod tests;

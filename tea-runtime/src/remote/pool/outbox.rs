@@ -6,11 +6,9 @@ use rustix::{fd::BorrowedFd, io::Errno};
 
 use crate::{
     executor::wire::{self, Piece},
-    process::{
-        frame::{HEADER, Header, Unsent},
-        message::MESSAGE,
-    },
+    process::message::MESSAGE,
     remote::{
+        frames::Outgoing,
         message::ToAgent,
         transport::{Sealing, Sender},
     },
@@ -22,11 +20,15 @@ pub(super) struct Outbox {
     queue: Mutex<Queue>,
 }
 
-/// Frames in the order of their numbers.
+/// How often frames are sent before the caller looks after other things: a question for a lease must not wait until all is encrypted.
+const AT_ONCE: u32 = 2;
+
 #[derive(Debug, Default)]
 struct Queue {
-    number: u64,
-    unsent: Unsent,
+    outgoing: Outgoing,
+    /// Frames, and the number of their bytes that have been sent.
+    frames: Vec<u8>,
+    sent: usize,
     sealing: Sealing,
     /// Nobody reads any more.
     closed: bool,
@@ -43,41 +45,40 @@ impl Outbox {
         self.add_with(message, Vec::new());
     }
 
-    /// Adds a message that values follow. Returns its size.
-    pub(super) fn add_with(&self, message: &ToAgent<'_>, values: Vec<Piece>) -> usize {
-        let mut start = vec![0; HEADER];
-        wire::write(message, &mut start);
-        let size = start.len() + values.iter().map(|piece| piece.len()).sum::<usize>();
-        let mut queue = self.lock();
-        if queue.closed {
-            return size;
-        }
-        Header::seal(MESSAGE, queue.number, &mut start, values.iter().map(|piece| &**piece));
-        queue.number += 1;
-        queue.unsent.write(start);
-        for value in values {
-            match value {
-                Piece::Written(bytes) => queue.unsent.write(bytes),
-                value @ Piece::InPlace(..) => queue.unsent.push(value),
-            }
-        }
-        size
+    /// Adds a message that values follow.
+    pub(super) fn add_with(&self, message: &ToAgent<'_>, values: Vec<Piece>) {
+        self.put(message, |outgoing, message| outgoing.add(MESSAGE, message, values));
     }
 
-    /// Sends as much as is accepted now. Returns whether that was everything.
+    /// Adds a short message, to be sent before all that waits.
+    pub(super) fn add_first(&self, message: &ToAgent<'_>) {
+        self.put(message, Outgoing::add_control);
+    }
+
+    fn put(&self, message: &ToAgent<'_>, put: impl FnOnce(&mut Outgoing, Vec<u8>)) {
+        let mut bytes = Vec::new();
+        wire::write(message, &mut bytes);
+        let mut queue = self.lock();
+        if !queue.closed {
+            put(&mut queue.outgoing, bytes);
+        }
+    }
+
+    /// Sends as much as is accepted now, and not all if it is much. Returns whether that was everything.
     pub(super) fn flush(&self) -> bool {
         let mut queue = self.lock();
-        while queue.is_waiting() {
-            let queue = &mut *queue;
-            match self.sender.send(&mut queue.sealing, &queue.unsent.slices()) {
-                Ok(sent) => queue.unsent.advance(sent),
-                Err(Errno::INTR) => {}
+        for _ in 0..AT_ONCE {
+            if !queue.is_waiting() {
+                return true;
+            }
+            match queue.send(&self.sender) {
+                Ok(()) | Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return false,
                 // The host's thread notices it too.
                 Err(_) => queue.close(),
             }
         }
-        true
+        !queue.is_waiting()
     }
 
     /// Discards what has not been sent.
@@ -101,13 +102,22 @@ impl Outbox {
 }
 
 impl Queue {
+    fn send(&mut self, sender: &Sender) -> Result<(), Errno> {
+        if self.sent == self.frames.len() {
+            self.frames.clear();
+            self.sent = 0;
+            self.outgoing.next(&mut self.frames);
+        }
+        self.sent += sender.send(&mut self.sealing, &self.frames[self.sent..])?;
+        Ok(())
+    }
+
     fn is_waiting(&self) -> bool {
-        !self.closed && (!self.unsent.is_empty() || self.sealing.is_waiting())
+        !self.closed && (!self.outgoing.is_empty() || self.sent < self.frames.len() || self.sealing.is_waiting())
     }
 
     fn close(&mut self) {
-        self.closed = true;
-        self.unsent.clear();
+        *self = Self { closed: true, ..Self::default() };
     }
 }
 
@@ -116,10 +126,7 @@ mod tests {
     use std::io::Read as _;
 
     use super::*;
-    use crate::{
-        process::frame::FrameReader,
-        remote::{lease::Terms, message::Setup},
-    };
+    use crate::remote::{frames::Incoming, lease::Terms, message::Setup};
 
     #[test]
     fn what_does_not_fit_is_sent_later_and_in_order() {
@@ -148,8 +155,8 @@ mod tests {
         }
         assert!(!outbox.is_waiting());
         drop(outbox);
-        let (bytes, mut frames) = (reader.join().unwrap(), FrameReader::new(u64::MAX));
-        frames.push(&bytes);
+        let (bytes, mut frames) = (reader.join().unwrap(), Incoming::new());
+        frames.frames().push(&bytes);
         for folder in folders {
             let frame = frames.next().unwrap().unwrap();
             let (ToAgent::Setup(setup), values) = wire::read(&frame.payload).unwrap() else { panic!("it was that") };

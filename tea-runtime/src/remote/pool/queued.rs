@@ -1,6 +1,9 @@
 //! A unit in the pool: waiting, or on a host.
 
-use std::{borrow::Cow, time::Duration};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use crate::{
     event::Scope,
@@ -22,6 +25,10 @@ pub(super) struct Queued {
     encoded: Box<Encoded>,
     /// Whether it has begun on its host.
     pub(super) begun: bool,
+    /// When its host got it.
+    pub(super) given: Instant,
+    /// Whether its host has been asked to give it back.
+    pub(super) recalled: bool,
     /// The hosts that were lost while it ran there.
     lost: Vec<String>,
 }
@@ -33,7 +40,15 @@ impl Queued {
     /// A unit that the engine has encoded.
     pub(super) fn new(mut unit: Unit) -> Result<Box<Self>, Box<Unit>> {
         let Some(encoded) = unit.encoded.take() else { return Err(Box::new(unit)) };
-        Ok(Box::new(Self { unit, age: 0, encoded, begun: false, lost: Vec::new() }))
+        Ok(Box::new(Self {
+            unit,
+            age: 0,
+            encoded,
+            begun: false,
+            given: Instant::now(),
+            recalled: false,
+            lost: Vec::new(),
+        }))
     }
 
     pub(super) fn id(&self) -> UnitId {

@@ -89,6 +89,21 @@ pub(crate) fn place<'a>(
         .map(|host| host.0)
 }
 
+/// The hosts that have more than they run at once, although another one has room or could be started, and nothing else waits for it.
+pub(crate) fn behind<'a>(hosts: impl IntoIterator<Item = (usize, &'a Load)>, waiting: usize) -> Vec<usize> {
+    if waiting > 0 {
+        return Vec::new();
+    }
+    let (mut room, mut behind) = (false, Vec::new());
+    for (at, host) in hosts {
+        room |= host.stage == Stage::Off || host.stage == Stage::Ready && host.in_flight < host.slots;
+        if matches!(host.stage, Stage::Ready | Stage::Leaving) && host.in_flight > host.slots {
+            behind.push(at);
+        }
+    }
+    if room { behind } else { Vec::new() }
+}
+
 /// The hosts to start, so that these waiting units find room, and at least so many hosts are there once something has to be done.
 pub(crate) fn starts<'a>(
     hosts: impl IntoIterator<Item = (usize, &'a Load)>,

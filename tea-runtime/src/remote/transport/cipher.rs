@@ -3,10 +3,7 @@
 //! Each side sends one message of [`GREETING`] bytes. Then each piece of the stream is a message: its size in two bytes, and
 //! the sealed bytes. Messages are numbered, so none can be left out, repeated or moved.
 
-use std::{
-    io::{self, IoSlice},
-    net::TcpStream,
-};
+use std::{io, net::TcpStream};
 
 use rustix::{
     buffer::spare_capacity,
@@ -124,36 +121,19 @@ impl Cipher {
 #[derive(Debug, Default)]
 pub(crate) struct Sealing {
     number: u64,
-    plain: Vec<u8>,
     sealed: Vec<u8>,
     sent: usize,
 }
 
 impl Sealing {
-    /// Seals the start of these parts. Returns how many bytes that is.
-    pub(super) fn seal(&mut self, cipher: &Cipher, parts: &[IoSlice<'_>]) -> usize {
-        let mut taken = 0;
-        let mut parts = parts.iter().map(|part| &part[..]);
-        let mut rest: &[u8] = &[];
-        for _ in 0..TOGETHER {
-            self.plain.clear();
-            while self.plain.len() < MOST {
-                if rest.is_empty() {
-                    let Some(next) = parts.next() else { break };
-                    rest = next;
-                }
-                let (now, later) = rest.split_at(rest.len().min(MOST - self.plain.len()));
-                self.plain.extend_from_slice(now);
-                rest = later;
-            }
-            if self.plain.is_empty() {
-                break;
-            }
+    /// Seals the start of these bytes. Returns how many of them.
+    pub(super) fn seal(&mut self, cipher: &Cipher, bytes: &[u8]) -> usize {
+        let now = &bytes[..bytes.len().min(TOGETHER * MOST)];
+        for plain in now.chunks(MOST) {
             self.number += 1;
-            cipher.seal(self.number, &self.plain, &mut self.sealed);
-            taken += self.plain.len();
+            cipher.seal(self.number, plain, &mut self.sealed);
         }
-        taken
+        now.len()
     }
 
     /// Sends what is sealed.

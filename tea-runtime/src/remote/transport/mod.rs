@@ -21,7 +21,7 @@ mod secret;
 mod tests;
 
 use std::{
-    io::{self, IoSlice, Write},
+    io::{self, Write},
     net::{Shutdown, TcpStream},
     sync::{Arc, OnceLock},
 };
@@ -29,7 +29,7 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags},
     fd::{AsFd as _, BorrowedFd, OwnedFd},
-    io::{Errno, write, writev},
+    io::{Errno, write},
 };
 
 use self::cipher::Cipher;
@@ -84,17 +84,17 @@ fn sealed(channel: Channel) -> (Sender, Receiver) {
 }
 
 impl Sender {
-    /// Sends the start of these parts. Returns how many of their bytes were taken; some of them may wait in `sealing`.
+    /// Sends the start of these bytes. Returns how many of them were taken; some of them may wait in `sealing`.
     ///
     /// # Errors
     /// `AGAIN` if nothing is accepted now, and what went wrong.
-    pub(crate) fn send(&self, sealing: &mut Sealing, parts: &[IoSlice<'_>]) -> Result<usize, Errno> {
+    pub(crate) fn send(&self, sealing: &mut Sealing, bytes: &[u8]) -> Result<usize, Errno> {
         match self {
-            Self::Plain(stream) => writev(stream, parts),
+            Self::Plain(stream) => write(stream, bytes),
             Self::Sealed(channel) => {
                 let Channel { stream, cipher } = channel.get().ok_or(Errno::AGAIN)?;
                 sealing.send(|bytes| write(stream, bytes))?;
-                let taken = sealing.seal(cipher, parts);
+                let taken = sealing.seal(cipher, bytes);
                 match sealing.send(|bytes| write(stream, bytes)) {
                     Ok(()) | Err(Errno::AGAIN) => Ok(taken),
                     Err(error) => Err(error),
@@ -115,7 +115,7 @@ impl Sender {
 impl Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // All of it is sent: the stream waits.
-        Ok(self.sender.send(&mut self.sealing, &[IoSlice::new(bytes)])?)
+        Ok(self.sender.send(&mut self.sealing, bytes)?)
     }
 
     fn flush(&mut self) -> io::Result<()> {

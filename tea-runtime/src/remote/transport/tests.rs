@@ -1,7 +1,7 @@
 //! What arrives before somebody has proved to be the agent may be anything, and from anybody.
 
 use std::{
-    io::{IoSlice, Read as _, Write as _},
+    io::{Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     thread,
 };
@@ -189,9 +189,7 @@ fn what_does_not_fit_is_sent_later_and_in_order() {
         let (mut sealing, bytes) = (Sealing::default(), bytes.concat());
         let mut sent = 0;
         while sent < bytes.len() || sealing.is_waiting() {
-            // In two parts, as queues have them.
-            let middle = sent + (bytes.len() - sent) / 2;
-            match sender.send(&mut sealing, &[IoSlice::new(&bytes[sent..middle]), IoSlice::new(&bytes[middle..])]) {
+            match sender.send(&mut sealing, &bytes[sent..]) {
                 Ok(more) => sent += more,
                 Err(Errno::AGAIN) => thread::yield_now(),
                 Err(error) => panic!("{error}"),
@@ -268,7 +266,7 @@ proptest! {
         let mut sealing = Sealing::default();
         let mut wire = Vec::new();
         for piece in &pieces {
-            sealing.seal(&program, &[IoSlice::new(piece)]);
+            sealing.seal(&program, piece);
             sealing.send(|bytes| { wire.extend_from_slice(bytes); Ok(bytes.len()) }).unwrap();
         }
         let whole = pieces.concat();

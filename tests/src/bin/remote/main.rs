@@ -16,6 +16,7 @@ include_workflow!("large.yaml", main = false);
 include_workflow!("nested.yaml", main = false);
 include_workflow!("once.yaml", main = false);
 include_workflow!("refused.yaml", main = false);
+include_workflow!("rounds.yaml", main = false);
 
 fn main() -> ExitCode {
     // As the main of a user who has forgotten something.
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         "large" => large::main(),
         "nested" => nested::main(),
         "once" => once::main(),
+        "rounds" => rounds::main(),
         other => panic!("no workflow {other}"),
     }
 }
@@ -77,8 +79,16 @@ fn visit(folder: &Path, item: u64) -> io::Result<u64> {
     Ok(item * item)
 }
 
-/// As many bytes as an item of that size gives.
-fn many(folder: &Path, item: u64, megabytes: usize) -> io::Result<Vec<u8>> {
+/// The same from this round on; nothing before.
+fn visit_after(folder: &Path, round: u64, from: u64, item: u64) -> io::Result<u64> {
+    if round < from { Ok(item) } else { visit(folder, item) }
+}
+
+/// As many bytes as an item of that size gives, which reads many.
+fn many(folder: &Path, item: u64, megabytes: usize, read: &str) -> io::Result<Vec<u8>> {
+    if read.bytes().any(|byte| byte != b'7') {
+        return Err(io::Error::other("something else arrived"));
+    }
     visit(folder, item)?;
     Ok(vec![u8::try_from(item % 251).unwrap_or_default(); megabytes << 20])
 }
