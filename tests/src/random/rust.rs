@@ -52,6 +52,9 @@ pub fn evaluate(text: &str, name: &dyn Fn(&str) -> Value) -> Result<Value, Faile
 }
 
 /// What a question gets for an answer, which [`PRELUDE`] gives in programs: a number that depends on those that it shows.
+///
+/// # Panics
+/// If it shows what is no number.
 pub fn answer(question: &str, name: &dyn Fn(&str) -> Value) -> Value {
     let shown = question.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
     let number = |(key, _): (&str, &str)| match name(key) {
