@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
 };
 
 use tempfile::TempDir;
@@ -26,6 +26,13 @@ pub struct Built {
     pub success: bool,
     /// All that Cargo and rustc said.
     pub output: String,
+}
+
+impl Built {
+    fn of(output: &Output) -> Self {
+        let text = [&output.stdout[..], &output.stderr].concat();
+        Self { success: output.status.success(), output: String::from_utf8_lossy(&text).into_owned() }
+    }
 }
 
 impl Project {
@@ -149,6 +156,46 @@ impl Project {
         self.cargo("build")
     }
 
+    /// Runs `cargo build` as somebody else would, on a machine of another name, where that can be changed. With `own`, Cargo keeps
+    /// what it downloads and builds there, so that everything is built again.
+    ///
+    /// # Panics
+    /// If Cargo cannot be started.
+    #[must_use]
+    pub fn build_elsewhere(&self, own: Option<&Path>) -> Built {
+        let renamed = ["--uts", "sh", "-c", "hostname elsewhere && exec \"$@\"", "sh"];
+        let may_rename = Command::new("unshare").args(&renamed[..4]).status().is_ok_and(|status| status.success());
+        let mut command = Command::new(if may_rename { "unshare" } else { env!("CARGO") });
+        if may_rename {
+            command.args(renamed).arg(env!("CARGO"));
+        }
+        self.configure(command.arg("build").args(COMMON));
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let names = [
+            ("USER", "somebody"),
+            ("LOGNAME", "somebody"),
+            ("HOSTNAME", "elsewhere"),
+            ("TZ", "Asia/Tokyo"),
+            ("LANG", "C"),
+        ];
+        command.envs(names).env("HOME", home.path());
+        let kept = |variable: &str, folder: &str| {
+            let of_home = || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(folder);
+            env::var_os(variable).map_or_else(of_home, PathBuf::from)
+        };
+        command.env("RUSTUP_HOME", kept("RUSTUP_HOME", ".rustup"));
+        let cargo = kept("CARGO_HOME", ".cargo");
+        match own {
+            None => drop(command.env("CARGO_HOME", cargo)),
+            Some(own) => {
+                fs::create_dir_all(own.join("cargo")).expect("a writable directory");
+                let _ = std::os::unix::fs::symlink(cargo.join("registry"), own.join("cargo/registry"));
+                command.env("CARGO_HOME", own.join("cargo")).env("CARGO_TARGET_DIR", own.join("target"));
+            }
+        }
+        Built::of(&command.output().expect("cargo runs"))
+    }
+
     /// Runs `cargo rustc` with these flags for the program itself.
     ///
     /// # Panics
@@ -216,16 +263,17 @@ impl Project {
     }
 
     fn cargo_with(&self, arguments: &[&str]) -> Built {
-        let output = Command::new(env!("CARGO"))
-            .args(arguments)
+        let mut command = Command::new(env!("CARGO"));
+        self.configure(command.args(arguments));
+        Built::of(&command.output().expect("cargo runs"))
+    }
+
+    fn configure(&self, command: &mut Command) {
+        command
             .current_dir(self.directory.path())
             .env("CARGO_TARGET_DIR", target())
             // As in the workspace, so that its dependencies serve.
-            .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
-            .output()
-            .expect("cargo runs");
-        let text = [output.stdout, output.stderr].concat();
-        Built { success: output.status.success(), output: String::from_utf8_lossy(&text).into_owned() }
+            .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
     }
 
     /// The program that [`build`](Self::build) made.

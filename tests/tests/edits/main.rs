@@ -2,6 +2,7 @@
 
 mod asked;
 mod calls;
+mod machines;
 
 use std::fs;
 
