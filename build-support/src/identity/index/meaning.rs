@@ -7,8 +7,8 @@ use crate::identity::{import::Import, item::Role, words::Name};
 
 impl Index {
     /// Whether there are several macros of this name, of which the place in the file decides.
-    pub(super) fn is_redefined(&self, name: &Name) -> bool {
-        let defined = self.named.get(name).into_iter().flatten();
+    pub(super) fn is_redefined(&self, name: Name) -> bool {
+        let defined = self.named.get(&name).into_iter().flatten();
         defined.filter(|item| self.items[**item].item.label.starts_with("macro ")).count() > 1
     }
 

@@ -304,7 +304,7 @@ impl Index {
             if words.versioned || self.calls_foreign(words) {
                 hasher.text(&std::env::var("CARGO_PKG_VERSION").unwrap_or_default());
             }
-            if words.placed || words.macros.iter().any(|name| self.is_redefined(name)) {
+            if words.placed || words.macros.iter().any(|name| self.is_redefined(*name)) {
                 hasher.text(&format!("{}:{}", entry.file, entry.item.line));
             }
             let own = match &entry.item.role {
