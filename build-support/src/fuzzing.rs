@@ -30,9 +30,9 @@ pub fn expand(text: &str) {
 
 /// Text as the Rust of a node.
 pub fn rust(rust: &str) {
-    let lines: String = rust.lines().map(|line| format!("      {line}\n")).collect();
+    let lines: Vec<_> = rust.lines().map(|line| format!("      {line}\n")).collect();
     let head = "name: fuzz\nstate_schema:\n  key: { type: u32, input: true }\nnodes:\n  - name: only\n    run: |\n";
-    expand(&format!("{head}{lines}"));
+    expand(&(head.to_owned() + &lines.concat()));
 }
 
 #[cfg(test)]
