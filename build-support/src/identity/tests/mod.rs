@@ -150,7 +150,7 @@ impl Project {
         }
         let mut sources = Sources::default();
         let flow = &self.0.iter().find(|(path, _)| path == "src/flow.yaml").unwrap().1;
-        let file = sources.add(&folder.join("src/flow.yaml"), flow.clone());
+        let file = sources.add(folder.join("src/flow.yaml"), flow.clone());
         let mut found = Diagnostics::default();
         let mut plan = crate::plan(&mut sources, file, &mut found)
             .unwrap_or_else(|| panic!("{}", crate::render::render(&sources, &found.into_sorted(), false)));
