@@ -2,17 +2,24 @@
 
 use std::{env, fmt::Write as _, fs, io, path::Path};
 
+/// How many branches go to other hosts.
+const REMOTE: usize = 200;
+
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     let many = if env::var_os("CARGO_FEATURE_FULL").is_some() { 1_000 } else { 50 };
     let folder = env::var("OUT_DIR").expect("cargo sets it");
-    let mut modules = format!("/// How many nodes the long workflows have.\npub(crate) const MANY: usize = {many};\n");
+    let mut modules = format!(
+        "/// How many nodes the long workflows have.\npub(crate) const MANY: usize = {many};\n\
+         /// How many branches go to other hosts.\npub(crate) const REMOTE: usize = {REMOTE};\n"
+    );
     let mut workflows = vec![
         ("chain", chain(many)),
         ("few", fan_out("few", 3)),
         ("many", fan_out("many", many)),
         ("few_processes", fan_outs("few_processes", 3, "process")),
         ("many_processes", fan_outs("many_processes", many, "process")),
+        ("remote_branches", fan_outs("remote_branches", REMOTE, "remote")),
     ];
     // Each of these twice: with `checkpoint`, and without.
     for (name, recorded, text) in [

@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 
 use crate::report::Report;
 
+mod cipher;
 mod harness;
 mod helper;
 mod machine;
@@ -49,6 +50,7 @@ const SUITES: &[Suite] = &[
     ("threads", suites::threads::run),
     ("processes", suites::processes::run),
     ("transfer", suites::transfer::run),
+    ("remote", suites::remote::run),
     ("cold", suites::cold::run),
     ("metg", suites::metg::run),
     ("graphs", suites::graphs::run),

@@ -1,4 +1,5 @@
-//! Python's process pools, through `pools.py` beside this file.
+//! Python's process pools, and clusters that Python knows, through `pools.py` beside this file. `TEA_PEERS_PYTHON` says which Python
+//! has them.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -14,6 +15,9 @@ pub(crate) struct Python {
     output: BufReader<ChildStdout>,
 }
 
+/// What runs tasks on several machines, and would here on this one.
+pub(crate) const CLUSTERS: [&str; 4] = ["Dask distributed", "Ray", "Parsl", "HyperQueue"];
+
 /// The pools that `pools.py` knows, as tables name them.
 pub(crate) const POOLS: [&str; 3] = ["ProcessPoolExecutor (fork)", "ProcessPoolExecutor (spawn)", "loky"];
 
@@ -21,9 +25,10 @@ impl Python {
     /// Starts a pool; an error says in a word what is missing.
     pub(crate) fn start(pool: &str, workers: usize) -> Result<Self> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/peers/pools.py");
-        let mut command = Command::new("python3");
+        let python = std::env::var_os("TEA_PEERS_PYTHON").unwrap_or_else(|| "python3".into());
+        let mut command = Command::new(python);
         command.arg(script).arg(pool).arg(workers.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().context("no python3")?;
+        let mut child = command.spawn().context("no Python")?;
         let input = child.stdin.take().context("no stdin")?;
         let output = BufReader::new(child.stdout.take().context("no stdout")?);
         let mut python = Self { child, input, output };

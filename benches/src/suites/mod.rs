@@ -8,6 +8,7 @@ pub(crate) mod kmers;
 pub(crate) mod metg;
 pub(crate) mod processes;
 pub(crate) mod records;
+pub(crate) mod remote;
 pub(crate) mod resume;
 pub(crate) mod state;
 pub(crate) mod threads;

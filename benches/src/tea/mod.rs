@@ -3,6 +3,7 @@
 pub(crate) mod calls;
 pub(crate) mod graphs;
 pub(crate) mod records;
+pub(crate) mod remote;
 
 use std::time::Instant;
 
