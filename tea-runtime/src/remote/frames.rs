@@ -20,7 +20,7 @@ const CONTROL: u8 = 17;
 const MOST: usize = LARGE - HEADER;
 
 /// The number of bytes that are put into frames at once. What is added in the meantime waits for them.
-const TOGETHER: usize = 2 * LARGE;
+const TOGETHER: usize = LARGE;
 
 /// What waits to be sent, without its frames.
 #[derive(Debug, Default)]

@@ -38,8 +38,8 @@ const MOST: usize = 65_535 - TAG;
 /// The number of messages that are sealed at once.
 const TOGETHER: usize = 4;
 
-/// How much is read at once.
-const CHUNK: usize = 256 << 10;
+/// How much is read at once, and opened before something is done with it.
+const CHUNK: usize = 64 << 10;
 
 /// The keys of a connection.
 pub(super) struct Cipher(StatelessTransportState);
