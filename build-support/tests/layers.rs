@@ -16,6 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["plan"],
     &["generate"],
     &["misspelt", "stub", "script", "caller", "externs", "identity", "expand"],
+    &["fuzzing"],
 ];
 
 /// Known on every level: they know nothing of workflows, and of each other what they need.

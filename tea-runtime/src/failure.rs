@@ -4,6 +4,7 @@ use std::{error::Error as StdError, fmt};
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::open_question::OpenQuestion;
 use crate::{cancel::CancelReason, place::Place, result::ParallelFlowResult};
 
 /// The kinds of failure.
@@ -70,17 +71,6 @@ pub enum ExitStatus {
     Code(i32),
     /// This signal ended it.
     Signal(i32),
-}
-
-/// A question that nobody has answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenQuestion {
-    /// The name of the node that asks, after the nodes and items that lead to it: `each[3]/approve`.
-    pub name: String,
-    /// What it asks.
-    pub text: String,
-    /// What is expected, for people.
-    pub expected: String,
 }
 
 /// Why a node, branch or item failed.

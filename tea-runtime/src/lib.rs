@@ -27,6 +27,7 @@ pub mod fuzzing;
 pub mod generated;
 pub mod map;
 mod node_error;
+mod open_question;
 pub mod packed;
 mod panic;
 mod place;

@@ -45,6 +45,7 @@ const LAYERS: &[&[&str]] = &[
     &["store"],
     &["position"],
     &["place"],
+    &["open_question"],
     &["ended"],
     &["stderr"],
     &["user_code"],

@@ -146,7 +146,7 @@ pub enum Work {
 impl Work {
     /// The keys that it writes by itself, in the order in which they are written.
     #[must_use]
-    pub fn writes(&self) -> Vec<KeyId> {
+    pub(crate) fn writes(&self) -> Vec<KeyId> {
         match self {
             Self::FanOut(_) => Vec::new(),
             Self::Run(run) => match &run.output {

@@ -15,7 +15,7 @@ use super::{
     folder::private,
     frame::{self, HEADER, Header, Location},
 };
-use crate::failure::OpenQuestion;
+use crate::open_question::OpenQuestion;
 
 const FILE: &str = "manifest";
 
