@@ -10,7 +10,7 @@ use crate::{
 /// A workflow that nodes of another one call. Its fan-outs and maps are among the sites of the plan.
 #[derive(Debug)]
 pub struct Subworkflow {
-    /// The index in [`Plan::workflows`].
+    /// The index in [`Plan::workflows`](super::Plan::workflows).
     pub id: u32,
     /// Its name.
     pub name: &'static str,
@@ -42,7 +42,7 @@ pub struct Call {
 pub struct Passed {
     /// The input key of the workflow.
     pub key: u32,
-    /// What its Rust reads, like [`Step::reads`], and the key whose items are passed.
+    /// What its Rust reads, like [`Step::reads`](super::Step::reads), and the key whose items are passed.
     pub reads: &'static [u32],
     /// Whether the Rust makes a value, which may be the path of a file. Otherwise, a key's value is shared.
     pub made: bool,

@@ -6,7 +6,7 @@ use crate::policy::ParallelConfig;
 /// A `dynamic_parallel` node.
 #[derive(Debug)]
 pub struct Map {
-    /// Index in [`Plan::sites`].
+    /// Index in [`Plan::sites`](super::Plan::sites).
     pub id: u32,
     /// Its name.
     pub name: &'static str,

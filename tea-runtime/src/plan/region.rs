@@ -6,7 +6,7 @@ use crate::policy::ParallelConfig;
 /// A fan-out.
 #[derive(Debug)]
 pub struct Region {
-    /// The index in [`Plan::sites`].
+    /// The index in [`Plan::sites`](super::Plan::sites).
     pub id: u32,
     /// The edge that starts it.
     pub place: Place,
@@ -52,7 +52,7 @@ pub struct Task {
     pub when: Option<Condition>,
     /// The text of the condition, for graphs; empty if there is none.
     pub when_text: &'static str,
-    /// What the condition reads, like [`Step::reads`].
+    /// What the condition reads, like [`Step::reads`](super::Step::reads).
     pub when_reads: &'static [u32],
     /// The identity of the condition.
     pub when_code: CodeId,
