@@ -5,7 +5,6 @@
 
 use std::{
     collections::HashMap,
-    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +12,7 @@ use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
     graph::{resolve, settings},
-    source::{FileId, Sources, Span, Spanned},
+    source::{FileId, Sources, Span, Spanned, read_file},
     syntax::{self, Action, Call, Callee, Checkpoint, Key, Parallel, Rust, Work, Workflow},
 };
 
@@ -166,12 +165,6 @@ impl Loader<'_> {
         self.loaded.push(workflow);
         self.loaded.len() - 1
     }
-}
-
-/// Reads a file. Devices and pipes may have no end.
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    let kind = fs::metadata(path)?.file_type();
-    if kind.is_file() || kind.is_dir() { fs::read(path) } else { Err(io::Error::other("it is no file")) }
 }
 
 /// The names that the Rust of a workflow reads and that are not its keys, in order.

@@ -2,6 +2,7 @@
 //! future.
 
 use std::{
+    fs, io,
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -10,6 +11,12 @@ use crate::{
     codes,
     diagnostic::{Diagnostic, Diagnostics},
 };
+
+/// Reads a file. Devices and pipes may have no end.
+pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_file() || kind.is_dir() { fs::read(path) } else { Err(io::Error::other("it is no file")) }
+}
 
 /// The index of a file in [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

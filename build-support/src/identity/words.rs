@@ -2,11 +2,12 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    fs,
     path::{Path, PathBuf},
 };
 
 use proc_macro2::{Delimiter, Group, Literal, Spacing, TokenStream, TokenTree};
+
+use crate::source::read_file;
 
 /// A name in sources, by its number.
 pub(super) type Name = u32;
@@ -147,10 +148,10 @@ pub(super) fn is_ordinary(name: &str) -> bool {
     ORDINARY.contains(&name)
 }
 
-/// Words that name nothing. Of the others, `super` is used to tell what names mean.
+/// Words that name nothing. Of the others, `super` and `crate` are used to tell what names mean.
 #[rustfmt::skip]
 const KEYWORDS: &[&str] = &[
-    "Self", "as", "async", "await", "break", "const", "continue", "crate", "dyn", "else", "enum", "extern", "false", "fn", "for",
+    "Self", "as", "async", "await", "break", "const", "continue", "dyn", "else", "enum", "extern", "false", "fn", "for",
     "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return", "self", "static", "struct",
     "trait", "true", "type", "unsafe", "use", "where", "while", "_",
 ];
@@ -357,7 +358,8 @@ impl Words {
             if !seen.insert(path.clone()) {
                 continue;
             }
-            let Some(tokens) = fs::read_to_string(&path).ok().and_then(|text| text.parse::<TokenStream>().ok()) else {
+            let text = read_file(&path).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            let Some(tokens) = text.and_then(|text| text.parse::<TokenStream>().ok()) else {
                 self.unknown = Some(format!("`{}` cannot be read as Rust", path.display()));
                 return;
             };

@@ -11,7 +11,15 @@
 //! and waits for one only if others run. If a token is no longer needed where it arrives, it is dropped, which hands it to the
 //! next in line. So a token is free only while nobody waits.
 
-use std::{cell::RefCell, collections::VecDeque, fmt, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +27,8 @@ use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 pub(crate) struct Tokens {
     state: Mutex<State>,
     upstream: Option<Box<dyn Upstream>>,
+    /// The rank of what waits in front, and 0 if nothing does. It is read without the lock, before each unit.
+    front: AtomicU32,
 }
 
 #[derive(Default)]
@@ -40,6 +50,16 @@ enum Turn {
     Begins(u32),
     /// Something that has begun, and lent its token.
     Continues,
+}
+
+impl Turn {
+    /// Greater for what goes first, and never 0.
+    fn rank(self) -> u32 {
+        match self {
+            Self::Begins(depth) => depth.saturating_add(1).min(u32::MAX - 1),
+            Self::Continues => u32::MAX,
+        }
+    }
 }
 
 /// Something that waits for a token.
@@ -88,7 +108,7 @@ impl fmt::Debug for Token {
 impl Tokens {
     /// A number of tokens, all of them free.
     pub(crate) fn new(free: usize, upstream: Option<Box<dyn Upstream>>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State { free, ..State::default() }), upstream })
+        Arc::new(Self { state: Mutex::new(State { free, ..State::default() }), upstream, front: AtomicU32::new(0) })
     }
 
     /// Takes a token, and waits if none is free.
@@ -141,6 +161,7 @@ impl Tokens {
         }
         let before = state.waiting.iter().rposition(|other| other.0 >= turn).map_or(0, |last| last + 1);
         state.waiting.insert(before, (turn, waiting()));
+        self.show_front(&state);
         if let Some(upstream) = &self.upstream
             && state.requested < state.waiting.len()
         {
@@ -154,6 +175,7 @@ impl Tokens {
     /// Passes on a token that nobody holds: to whose turn it is, or else back upstream if it came from there.
     fn hand_on(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         let next = state.waiting.pop_front().map(|(_, next)| next);
+        self.show_front(&state);
         match (next, &self.upstream) {
             (Some(Waiting::Thread(turn)), _) => {
                 drop(state);
@@ -170,6 +192,16 @@ impl Tokens {
             }
             (None, _) => state.free += 1,
         }
+    }
+
+    /// Whether something waits for a token that goes before what is a part of so many items and has not begun. Whoever has a
+    /// token for the next such unit gives it back, instead of keeping it from one unit to the next.
+    pub(crate) fn is_wanted_before(&self, depth: u32) -> bool {
+        self.front.load(Ordering::Relaxed) > Turn::Begins(depth).rank()
+    }
+
+    fn show_front(&self, state: &State) {
+        self.front.store(state.waiting.front().map_or(0, |(turn, _)| turn.rank()), Ordering::Relaxed);
     }
 
     /// How many threads have lent their tokens and want to continue.

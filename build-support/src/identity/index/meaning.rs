@@ -61,7 +61,8 @@ impl Index {
     fn meanings_of_names(&self, names: &BTreeSet<Name>, module: usize) -> BTreeSet<String> {
         let globs = self.globs.get(&module);
         let path = self.modules.get(module).map_or("", String::as_str);
-        let from_outside = self.names.get("super").is_some_and(|word| names.contains(&word));
+        let is_named = |word: &str| self.names.get(word).is_some_and(|word| names.contains(&word));
+        let from_outside = is_named("super") || is_named("crate");
         let mut meanings = BTreeSet::new();
         for name in names {
             let word = self.names.word(*name);

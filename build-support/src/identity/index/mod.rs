@@ -18,6 +18,7 @@ use super::{
     packages::Package,
     words::{self, Name, Names, Words},
 };
+use crate::source::read_file;
 
 /// All items.
 #[derive(Debug)]
@@ -281,7 +282,7 @@ impl Index {
             let mut unknown = words.unknown.clone();
             hasher.bytes(&words.text);
             for path in &words.files {
-                let read = words::resolve(path, &entry.folder).and_then(|path| fs::read(path).ok());
+                let read = words::resolve(path, &entry.folder).and_then(|path| read_file(&path).ok());
                 match read {
                     Some(bytes) => hasher.bytes(&bytes),
                     None => unknown = Some(format!("the file `{path}` cannot be read")),
@@ -291,7 +292,7 @@ impl Index {
                 // A file that a macro may read.
                 let places = [Some(entry.folder.clone()), std::env::var_os(words::FOLDERS[0]).map(PathBuf::from)];
                 for place in places.into_iter().flatten() {
-                    if let Ok(bytes) = fs::read(place.join(path)) {
+                    if let Ok(bytes) = read_file(&place.join(path)) {
                         hasher.bytes(&bytes);
                     }
                 }

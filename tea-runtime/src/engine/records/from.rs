@@ -22,7 +22,7 @@ impl Records {
     /// Why no record of an earlier process holds.
     pub(super) fn why_renewed(&self) -> &'static str {
         match self.session.from {
-            Some(_) => "it comes after the node that `--from` names",
+            Some(_) => "it comes after the node that `--from` names, or a node that calls has `resume: rerun`",
             None => "the node that calls has `resume: rerun`",
         }
     }

@@ -195,6 +195,15 @@ impl Shared {
             if state.threads > self.workers {
                 break;
             }
+            if let Some(unit) = state.queue.front()
+                && unit.fan_out().run.tokens.is_wanted_before(unit.depth())
+                && lock(&slot.permit).is_some()
+            {
+                drop(state);
+                let permit = lock(&slot.permit).take();
+                drop(permit);
+                state = self.lock();
+            }
             if let Some(unit) = state.queue.pop_front() {
                 self.call_thread(state);
                 return Some(unit);

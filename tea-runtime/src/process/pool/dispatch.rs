@@ -39,7 +39,8 @@ impl Pool {
             let Inner { state, paces, sides, tokens, .. } = &mut *inner;
             #[expect(clippy::borrowed_box, reason = "it is what the queue holds")]
             let may_begin = |queued: &Box<Queued>, worker: u32| {
-                let has_token = sides.get(&worker).is_some_and(|side| side.token.is_some());
+                let is_given_back = queued.unit.fan_out().run.tokens.is_wanted_before(queued.unit.depth());
+                let has_token = !is_given_back && sides.get(&worker).is_some_and(|side| side.token.is_some());
                 if !has_token && token.is_none() {
                     token = self.token(tokens, &queued.unit.fan_out().run, queued.unit.depth());
                 }

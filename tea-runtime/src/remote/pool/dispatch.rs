@@ -34,7 +34,7 @@ impl Inner {
                 host.load.stage = Stage::Off;
                 continue;
             };
-            (queued.given, queued.recalled) = (Instant::now(), false);
+            (queued.given, queued.recalled, queued.begun) = (Instant::now(), false, false);
             side.send(&queued, &self.folder);
             if !outboxes.iter().any(|(known, _)| *known == at) {
                 outboxes.push((at, Arc::clone(&side.outbox)));

@@ -136,6 +136,7 @@ impl Link<'_> {
                 self.left = true;
                 self.outbox.add(&ToAgent::Goodbye);
             }
+            let recall = self.pool.recall(self.at);
             self.outbox.flush();
             let wake = &self.pool.wakes[self.at];
             let mut fds = vec![PollFd::from_borrowed_fd(wake.read.as_fd(), PollFlags::IN)];
@@ -157,7 +158,6 @@ impl Link<'_> {
                 (None, None) => self.heard + NOT_YET * (told + 1),
             };
             let idle = self.pool.idle.filter(|_| goodbye.is_none()).map(|idle| busy + idle);
-            let recall = self.pool.recall(self.at);
             let until = [idle, recall].into_iter().flatten().fold(until, Instant::min);
             wait(&fds, Some(until.saturating_duration_since(Instant::now())));
             wake.clear();

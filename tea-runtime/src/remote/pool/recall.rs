@@ -1,6 +1,9 @@
 //! Asks hosts to give back what waits there behind something long, when another host could run it.
 
-use std::time::{Duration, Instant};
+use std::{
+    cmp::Reverse,
+    time::{Duration, Instant},
+};
 
 use super::{Inner, Pool, state::behind};
 use crate::remote::message::ToAgent;
@@ -16,7 +19,8 @@ impl Inner {
 }
 
 impl Pool {
-    /// Asks a host for what has not begun there, if another one could run it. Returns when to look again.
+    /// Asks a host for what has not begun there and has no place, if another one could run it. Returns when to look again.
+    /// The caller has to send what was added for the host.
     pub(super) fn recall(&self, at: usize) -> Option<Instant> {
         let mut inner = self.lock();
         if !inner.behind().contains(&at) {
@@ -27,15 +31,16 @@ impl Pool {
         let side = host.side.as_ref()?;
         let now = Instant::now();
         let waits = host.in_flight.values_mut().filter(|queued| !queued.begun && !queued.recalled && !queued.alone());
-        let (late, early): (Vec<_>, Vec<_>) = waits.partition(|queued| now >= queued.given + RECALL);
+        let (mut late, early): (Vec<_>, Vec<_>) = waits.partition(|queued| now >= queued.given + RECALL);
         let next = early.iter().map(|queued| queued.given + RECALL).min();
-        for queued in late {
+        // Those that came last; the others have places there.
+        late.sort_by_key(|queued| Reverse(queued.given));
+        for queued in late.into_iter().take(host.load.in_flight.saturating_sub(host.load.slots)) {
             queued.recalled = true;
             // No more of its kind wait on a host.
             paces.takes(queued.kind(), RECALL);
             side.outbox.add(&ToAgent::Recall { unit: queued.number() });
         }
-        side.outbox.flush();
         next
     }
 }
