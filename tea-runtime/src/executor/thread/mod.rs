@@ -4,6 +4,8 @@
 //! thread: its outcome is delivered without it, its token is returned, and another thread takes the place of this one.
 
 pub(crate) mod cache;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::VecDeque,
