@@ -158,7 +158,7 @@ fn argument(at: usize) -> String {
 macro_rules! run {
     ($name:ident, $($key:ident)*) => {{
         let run = |resume: bool| {
-            let builder = $name::builder().state_dir(argument(3));
+            let builder = $name::builder().state_dir(argument(3)).on_question(answer);
             let builder = match &*argument(2) {
                 "one worker" => builder.max_workers(NonZero::<usize>::MIN),
                 "on threads" => builder.all_on_threads(),
