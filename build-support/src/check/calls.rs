@@ -80,25 +80,23 @@ impl Check<'_, '_> {
                     .help(format!("or write `optional: true` on the input `{}`", name.value)),
             );
         }
-        if ours.secret.is_some() && key.secret.is_none() {
-            let error = Diagnostic::error(
-                codes::SECRET_WRITTEN,
-                value.span,
-                format!("the secret `{}` is given to an input that is not secret", ours.name.value),
-            )
-            .label("would be recorded there")
-            .also(key.name.span, "the input");
-            self.found.push(error.help(format!("write `secret: true` on the input `{}`", name.value)));
-        }
-        if ours.transient.is_some() && key.transient.is_none() {
-            let error = Diagnostic::error(
-                codes::TRANSIENT_CROSSES,
-                value.span,
-                format!("the transient key `{}` is given to an input that is not transient", ours.name.value),
-            )
-            .label("might be sent away or recorded there")
-            .also(key.name.span, "the input");
-            self.found.push(error.help(format!("write `transient: true` on the input `{}`", name.value)));
+        let (secret, transient) = (codes::SECRET_WRITTEN, codes::TRANSIENT_CROSSES);
+        for (ours_is, its_is, entry, what, code, label) in [
+            (&ours.secret, &key.secret, "secret", "secret", secret, "would be recorded there"),
+            (
+                &ours.transient,
+                &key.transient,
+                "transient",
+                "transient key",
+                transient,
+                "might be sent away or recorded there",
+            ),
+        ] {
+            if ours_is.is_some() && its_is.is_none() {
+                let text = format!("the {what} `{}` is given to an input that is not {entry}", ours.name.value);
+                let error = Diagnostic::error(code, value.span, text).label(label).also(key.name.span, "the input");
+                self.found.push(error.help(format!("write `{entry}: true` on the input `{}`", name.value)));
+            }
         }
     }
 

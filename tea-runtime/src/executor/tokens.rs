@@ -27,7 +27,7 @@ use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 pub(crate) struct Tokens {
     state: Mutex<State>,
     upstream: Option<Box<dyn Upstream>>,
-    /// The rank of what waits in front, and 0 if nothing does. It is read without the lock, before each unit.
+    /// The turn of what waits in front, and 0 if nothing does. It is read without the lock, before each unit.
     front: AtomicU32,
 }
 
@@ -43,22 +43,17 @@ struct State {
     granted: usize,
 }
 
-/// What a token is wanted for. What is greater goes first.
+/// What a token is wanted for. What is greater goes first; it is never 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Turn {
-    /// Something new, which is a part of so many items of maps.
-    Begins(u32),
-    /// Something that has begun, and lent its token.
-    Continues,
-}
+struct Turn(u32);
 
 impl Turn {
-    /// Greater for what goes first, and never 0.
-    fn rank(self) -> u32 {
-        match self {
-            Self::Begins(depth) => depth.saturating_add(1).min(u32::MAX - 1),
-            Self::Continues => u32::MAX,
-        }
+    /// Something that has begun, and lent its token.
+    const CONTINUES: Self = Self(u32::MAX);
+
+    /// Something new, which is a part of so many items of maps.
+    fn begins(depth: u32) -> Self {
+        Self(depth.saturating_add(1).min(u32::MAX - 1))
     }
 }
 
@@ -137,7 +132,7 @@ impl Tokens {
     /// turn.
     pub(crate) fn acquire_later(self: &Arc<Self>, depth: u32, take: Taker) {
         let mut take = Some(take);
-        let token = self.take_or_wait(Turn::Begins(depth), || Waiting::Later(take.take().expect("it waits once")));
+        let token = self.take_or_wait(Turn::begins(depth), || Waiting::Later(take.take().expect("it waits once")));
         if let (Some(token), Some(take)) = (token, take) {
             take(token);
         }
@@ -197,18 +192,18 @@ impl Tokens {
     /// Whether something waits for a token that goes before what is a part of so many items and has not begun. Whoever has a
     /// token for the next such unit gives it back, instead of keeping it from one unit to the next.
     pub(crate) fn is_wanted_before(&self, depth: u32) -> bool {
-        self.front.load(Ordering::Relaxed) > Turn::Begins(depth).rank()
+        self.front.load(Ordering::Relaxed) > Turn::begins(depth).0
     }
 
     fn show_front(&self, state: &State) {
-        self.front.store(state.waiting.front().map_or(0, |(turn, _)| turn.rank()), Ordering::Relaxed);
+        self.front.store(state.waiting.front().map_or(0, |(turn, _)| turn.0), Ordering::Relaxed);
     }
 
     /// How many threads have lent their tokens and want to continue.
     #[cfg(test)]
     #[allow(dead_code, reason = "the model checks ask for it")]
     pub(crate) fn returning(&self) -> usize {
-        self.lock().waiting.iter().filter(|(turn, _)| *turn == Turn::Continues).count()
+        self.lock().waiting.iter().filter(|(turn, _)| *turn == Turn::CONTINUES).count()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -249,7 +244,7 @@ enum PermitState {
 impl Permit {
     /// Waits for a token for a part of so many items, and holds it.
     pub(crate) fn acquire(tokens: Arc<Tokens>, depth: u32, place: Option<Arc<dyn Place>>) -> Arc<Self> {
-        let state = PermitState::Held(tokens.acquire(Turn::Begins(depth)));
+        let state = PermitState::Held(tokens.acquire(Turn::begins(depth)));
         Arc::new(Self { tokens, state: Mutex::new(state), place })
     }
 
@@ -276,7 +271,7 @@ impl Permit {
         if self.is_revoked() {
             return;
         }
-        let token = self.tokens.acquire(Turn::Continues);
+        let token = self.tokens.acquire(Turn::CONTINUES);
         let mut state = self.lock();
         if matches!(*state, PermitState::Revoked) {
             // The permit was taken away while this thread waited. The token must not be dropped under the lock.

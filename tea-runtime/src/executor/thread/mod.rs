@@ -197,14 +197,15 @@ impl Shared {
             if state.threads > self.workers {
                 break;
             }
-            if let Some(unit) = state.queue.front()
-                && unit.fan_out().run.tokens.is_wanted_before(unit.depth())
-                && lock(&slot.permit).is_some()
-            {
+            // Its token goes to what comes before the next unit, or to anything if there is none.
+            let next = state.queue.front();
+            let gives_back = next.is_none_or(|unit| unit.fan_out().run.tokens.is_wanted_before(unit.depth()));
+            if gives_back && lock(&slot.permit).is_some() {
                 drop(state);
                 let permit = lock(&slot.permit).take();
                 drop(permit);
                 state = self.lock();
+                continue;
             }
             if let Some(unit) = state.queue.pop_front() {
                 self.call_thread(state);
@@ -212,13 +213,6 @@ impl Shared {
             }
             if state.closed {
                 break;
-            }
-            if lock(&slot.permit).is_some() {
-                drop(state);
-                let permit = lock(&slot.permit).take();
-                drop(permit);
-                state = self.lock();
-                continue;
             }
             state.idle += 1;
             let (back, waited) = self.changed.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
