@@ -12,7 +12,7 @@
 
 use std::time::Instant;
 
-use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, look};
 
 /// Messages for one driver.
 #[derive(Debug)]
@@ -60,6 +60,10 @@ impl<T> CompletionQueue<T> {
     /// Waits for `wanted` messages, an urgent message, a nudge, or the time `until`. Then moves all messages to `into`,
     /// which must be empty.
     pub(crate) fn wait(&self, wanted: usize, until: Option<Instant>, into: &mut Vec<T>) {
+        look(|| {
+            let state = self.lock();
+            state.nudged || state.messages.len() >= wanted
+        });
         let mut state = self.lock();
         while !state.nudged && state.messages.len() < wanted {
             state.wanted = Some(wanted);

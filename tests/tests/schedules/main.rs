@@ -8,6 +8,11 @@
 mod sync {
     pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
     pub(crate) use std::sync::PoisonError;
+
+    /// Looks once: in each schedule, it is there by then or it is not.
+    pub(crate) fn look(mut there: impl FnMut() -> bool) -> bool {
+        there()
+    }
 }
 
 #[path = "../../../tea-runtime/src/executor/queue.rs"]

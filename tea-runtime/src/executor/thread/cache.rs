@@ -6,14 +6,17 @@
 
 use std::{
     sync::{
-        Arc, Condvar, LazyLock, Mutex, PoisonError,
+        Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
 };
 
-use crate::panic::guard;
+use crate::{
+    panic::guard,
+    sync::{lock, look},
+};
 
 /// How long an idle thread is kept: much longer than the time between two fan-outs, and much less than a second.
 const LINGER: Duration = Duration::from_millis(200);
@@ -28,8 +31,16 @@ static STARTED: AtomicUsize = AtomicUsize::new(0);
 
 #[derive(Default)]
 struct Idle {
-    job: Mutex<Option<Job>>,
+    next: Mutex<Next>,
     there: Condvar,
+}
+
+/// What an idle thread gets.
+#[derive(Default)]
+struct Next {
+    job: Option<Job>,
+    /// Whether it has to be woken for it.
+    sleeps: bool,
 }
 
 /// Runs `job` on a thread of its own.
@@ -39,8 +50,13 @@ struct Idle {
 pub(crate) fn run(job: Job) -> Result<(), (Job, std::io::Error)> {
     let idle = idle().pop();
     let Some(idle) = idle else { return start(job) };
-    *idle.job.lock().unwrap_or_else(PoisonError::into_inner) = Some(job);
-    idle.there.notify_one();
+    let mut next = lock(&idle.next);
+    next.job = Some(job);
+    let sleeps = next.sleeps;
+    drop(next);
+    if sleeps {
+        idle.there.notify_one();
+    }
     Ok(())
 }
 
@@ -53,7 +69,7 @@ pub(crate) fn drop_elsewhere(value: impl Send + 'static) {
 fn start(job: Job) -> Result<(), (Job, std::io::Error)> {
     let number = STARTED.fetch_add(1, Ordering::Relaxed);
     let slot = Arc::new(Mutex::new(Some(job)));
-    let take = |slot: &Mutex<Option<Job>>| slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let take = |slot: &Mutex<Option<Job>>| lock(slot).take();
     let there = Arc::clone(&slot);
     let work = move || {
         let mut next = take(&there);
@@ -73,22 +89,24 @@ fn start(job: Job) -> Result<(), (Job, std::io::Error)> {
 fn wait() -> Option<Job> {
     let this = Arc::new(Idle::default());
     idle().push(Arc::clone(&this));
-    let mut job = this.job.lock().unwrap_or_else(PoisonError::into_inner);
+    look(|| lock(&this.next).job.is_some());
+    let mut next = lock(&this.next);
     loop {
-        if let Some(job) = job.take() {
+        if let Some(job) = next.job.take() {
             return Some(job);
         }
-        let (back, waited) = this.there.wait_timeout(job, LINGER).unwrap_or_else(PoisonError::into_inner);
-        job = back;
-        if !waited.timed_out() || job.is_some() {
+        next.sleeps = true;
+        let (back, waited) = this.there.wait_timeout(next, LINGER).unwrap_or_else(PoisonError::into_inner);
+        next = back;
+        if !waited.timed_out() || next.job.is_some() {
             continue;
         }
-        drop(job);
+        drop(next);
         let mut all = idle();
         let Some(at) = all.iter().position(|idle| Arc::ptr_eq(idle, &this)) else {
             // Another thread has removed it from the list, and is about to send a job.
             drop(all);
-            job = this.job.lock().unwrap_or_else(PoisonError::into_inner);
+            next = lock(&this.next);
             continue;
         };
         all.remove(at);
@@ -96,8 +114,8 @@ fn wait() -> Option<Job> {
     }
 }
 
-fn idle() -> std::sync::MutexGuard<'static, Vec<Arc<Idle>>> {
-    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
+fn idle() -> MutexGuard<'static, Vec<Arc<Idle>>> {
+    lock(&IDLE)
 }
 
 /// The size of stacks: that of the main thread, so that a node can recurse as deeply in a branch as outside of any.

@@ -9,8 +9,8 @@ mod tests;
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak},
-    time::{Duration, Instant},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, Weak},
+    time::Instant,
 };
 
 use super::{
@@ -27,10 +27,6 @@ use crate::{
     timer,
 };
 
-/// How long a thread waits for the next unit of an executor before it returns to the [cache]: as long as the engine may
-/// need from one fan-out to the next.
-const LINGER: Duration = Duration::from_millis(50);
-
 /// Runs units on threads of this process.
 #[derive(Clone)]
 pub struct ThreadExecutor(Arc<Shared>);
@@ -38,7 +34,6 @@ pub struct ThreadExecutor(Arc<Shared>);
 struct Shared {
     workers: usize,
     state: Mutex<State>,
-    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -48,13 +43,10 @@ struct State {
     /// The number of threads that serve this executor, except those that wait for a nested fan-out or have been
     /// abandoned.
     threads: usize,
-    /// The number of them that wait for a unit.
-    idle: usize,
-    /// Whether a thread has been woken or started and has not checked for units yet.
+    /// Whether a thread has been called and has not checked for units yet.
     coming: bool,
     /// All threads that run something, except those that have been abandoned.
     slots: Vec<Arc<Slot>>,
-    closed: bool,
 }
 
 /// What a thread runs.
@@ -69,7 +61,7 @@ impl ThreadExecutor {
     #[must_use]
     pub fn new(max_workers: usize) -> Self {
         let workers = max_workers.max(1);
-        Self(Arc::new(Shared { workers, state: Mutex::default(), changed: Condvar::new() }))
+        Self(Arc::new(Shared { workers, state: Mutex::default() }))
     }
 }
 
@@ -121,27 +113,14 @@ impl ParallelExecutor for ThreadExecutor {
             self.0.leave_behind(&slot);
         }
     }
-
-    fn close(&self) {
-        self.0.lock().closed = true;
-        self.0.changed.notify_all();
-    }
 }
 
 impl Shared {
-    /// Wakes or starts a thread for the units that wait, if there may be another one. If there is still more to do by then,
-    /// that thread calls the next one, because waking a thread takes longer than running a short unit, and the thread that
-    /// submits has other work to do.
+    /// Calls a thread for the units that wait, if there may be another one. If there is still more to do by then, that thread
+    /// calls the next one, because waking a thread takes longer than running a short unit, and the thread that submits has
+    /// other work to do.
     fn call_thread(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        if state.coming || state.queue.is_empty() {
-            return;
-        }
-        if state.idle > 0 {
-            state.coming = true;
-            drop(state);
-            return self.changed.notify_one();
-        }
-        if state.threads >= self.workers {
+        if state.coming || state.queue.is_empty() || state.threads >= self.workers {
             return;
         }
         let on = Arc::clone(self);
@@ -189,7 +168,7 @@ impl Shared {
         self.lock().slots.retain(|other| !Arc::ptr_eq(other, &slot));
     }
 
-    /// The next unit, if one arrives while this thread may wait for it. It waits without a token.
+    /// The next unit, if one waits. Without one, the thread returns to the [cache], and its token to the run.
     fn next(self: &Arc<Self>, slot: &Slot) -> Option<Unit> {
         let mut state = self.lock();
         loop {
@@ -211,17 +190,7 @@ impl Shared {
                 self.call_thread(state);
                 return Some(unit);
             }
-            if state.closed {
-                break;
-            }
-            state.idle += 1;
-            let (back, waited) = self.changed.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
-            state = back;
-            state.idle -= 1;
-            state.coming = false;
-            if waited.timed_out() && state.queue.is_empty() {
-                break;
-            }
+            break;
         }
         state.threads -= 1;
         drop(state);

@@ -32,6 +32,7 @@ use crate::{
         spawn::Program,
         worker,
     },
+    sync::look,
     timer, user_code,
     words::counted,
 };
@@ -204,7 +205,9 @@ impl<'a> Supervisor<'a> {
         let timeout: Option<Timespec> = timeout.and_then(|timeout| timeout.try_into().ok());
         deliver(&mut ended);
         // If it is interrupted, nothing has arrived.
-        let _ = poll(&mut sources, timeout.as_ref());
+        if !look(|| poll(&mut sources, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)) {
+            let _ = poll(&mut sources, timeout.as_ref());
+        }
         let ready = sources.iter().zip(&whats).filter(|(source, _)| !source.revents().is_empty());
         let mut ready: Vec<_> = ready.map(|(_, what)| *what).collect();
         if !resting.is_empty() {

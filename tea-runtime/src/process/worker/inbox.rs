@@ -28,6 +28,7 @@ use crate::{
         message::{FromWorker, MESSAGE, Run, Setup, ToWorker},
         pacing::WATCH,
     },
+    sync::look,
     user_code,
 };
 
@@ -204,7 +205,6 @@ impl Inbox {
 
     /// Reads what has arrived, or waits for something to arrive.
     fn read(&self, mut frames: MutexGuard<'_, FrameReader>) {
-        let Self { parent, .. } = self;
         let mut any = false;
         loop {
             match frames.next() {
@@ -215,17 +215,23 @@ impl Inbox {
                 Ok(Some(frame)) => give_up(&format!("it received a frame of the unknown kind {}", frame.kind)),
                 Ok(None) if any => return,
                 Ok(None) => {
-                    parent.wait(&parent.socket, PollFlags::IN);
-                    match frames.fill(&parent.socket) {
-                        Ok(0) => parent::end(),
-                        Ok(_) => {}
-                        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => parent::end(),
-                        Err(error) => give_up(&format!("its parent cannot be reached: {error}")),
+                    while !look(|| self.fill(&mut frames)) {
+                        self.parent.wait(&self.parent.socket, PollFlags::IN);
                     }
                 }
                 Err(error) => give_up(&format!("what it receives is damaged: {error}")),
             }
+        }
+    }
+
+    /// Reads what has arrived. Returns whether something has.
+    fn fill(&self, frames: &mut FrameReader) -> bool {
+        match frames.fill(&self.parent.socket) {
+            Ok(0) => parent::end(),
+            Ok(_) => true,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => false,
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => parent::end(),
+            Err(error) => give_up(&format!("its parent cannot be reached: {error}")),
         }
     }
 

@@ -79,12 +79,14 @@ impl Outbox {
         Header::seal(kind, *number, bytes, parts());
         *number += 1;
         let Parent { socket, pipe, .. } = &*self.parent;
-        let is_large = bytes.len() - HEADER + values.len() >= LARGE;
-        let (header, message) = bytes.split_at(HEADER);
-        let mut slices: Vec<_> = [header, message].into_iter().chain(parts()).map(IoSlice::new).collect();
-        let first = if is_large { 1 } else { slices.len() };
-        let (to_pipe, to_socket) = slices.split_at_mut(first);
-        let sent = self.send_all(pipe, to_pipe).and_then(|()| self.send_all(socket, to_socket));
+        let sent = if bytes.len() - HEADER + values.len() >= LARGE {
+            let mut slices: Vec<_> = std::iter::once(&bytes[HEADER..]).chain(parts()).map(IoSlice::new).collect();
+            self.send_all(pipe, &mut [IoSlice::new(&bytes[..HEADER])]).and_then(|()| self.send_all(socket, &mut slices))
+        } else {
+            // To copy a little takes less than to tell the system of several pieces.
+            parts().for_each(|part| bytes.extend_from_slice(part));
+            self.send_all(pipe, &mut [IoSlice::new(bytes)])
+        };
         match sent {
             Ok(()) => {}
             Err(Errno::PIPE | Errno::CONNRESET) => parent::end(),

@@ -6,15 +6,16 @@ use std::{
     ffi::OsStr,
     io,
     os::unix::ffi::OsStrExt,
-    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use rustix::{
-    fs::Mode,
-    process::{Resource, Rlimit, getrlimit, umask},
+    fd::OwnedFd,
+    fs::{Mode, OFlags, open},
+    process::{Resource, Rlimit, fchdir, getrlimit, umask},
 };
 
+use super::stdio;
 use crate::process::pacing::{SURROUNDINGS_LOOK, SURROUNDINGS_UNIT};
 
 /// The limits that programs may lower, with an effect on what runs after them.
@@ -31,8 +32,8 @@ const LIMITS: [(Resource, &str); 8] = [
 
 /// The state of the process at the start of a unit.
 pub(crate) struct Surroundings {
-    /// The directory in which units run; `None` if it could not be determined, for example because it has been deleted.
-    folder: Option<PathBuf>,
+    /// The directory in which units run; `None` if it could not be opened.
+    folder: Option<OwnedFd>,
     mask: Mode,
     limits: [Rlimit; LIMITS.len()],
     signals: signals::Signals,
@@ -47,7 +48,7 @@ impl Surroundings {
         let mask = umask(Mode::from_raw_mode(0o77));
         umask(mask);
         Self {
-            folder: env::current_dir().ok(),
+            folder: current_folder().ok(),
             mask,
             limits: limits(),
             signals: signals::Signals::new(),
@@ -57,9 +58,8 @@ impl Surroundings {
 
     /// Changes to a directory, in which units run from now on.
     pub(crate) fn go_to(&mut self, folder: &[u8]) -> io::Result<()> {
-        let folder = OsStr::from_bytes(folder);
-        env::set_current_dir(folder)?;
-        self.folder = Some(folder.into());
+        env::set_current_dir(OsStr::from_bytes(folder))?;
+        self.folder = Some(current_folder()?);
         Ok(())
     }
 
@@ -69,10 +69,8 @@ impl Surroundings {
     /// If there is no way back to the directory.
     pub(crate) fn go_back(&self) -> io::Result<()> {
         umask(self.mask);
-        match &self.folder {
-            Some(folder) if env::current_dir().ok().as_ref() != Some(folder) => env::set_current_dir(folder),
-            _ => Ok(()),
-        }
+        // To ask where it is takes longer than to go there.
+        self.folder.as_ref().map_or(Ok(()), |folder| Ok(fchdir(folder)?))
     }
 
     /// Restores what a unit, which took this long, has changed. Returns what cannot be restored.
@@ -97,6 +95,16 @@ impl Surroundings {
         self.looked = now;
         self.signals.changed().then(|| "it changed what becomes of signals in its process".to_owned())
     }
+}
+
+/// The current directory, wherever it will be moved.
+fn current_folder() -> io::Result<OwnedFd> {
+    // This needs no permission to list it.
+    #[cfg(target_os = "linux")]
+    let flags = OFlags::PATH | OFlags::DIRECTORY;
+    #[cfg(not(target_os = "linux"))]
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+    stdio::private(open(".", flags | OFlags::CLOEXEC, Mode::empty())?)
 }
 
 fn is_above(now: Rlimit, before: Rlimit) -> bool {
