@@ -4,8 +4,8 @@ use std::{fmt, time::Duration};
 
 use super::{
     message::Host,
-    unit::Work,
     wire::{self, PartEnd, ResultHead},
+    work::Work,
 };
 use crate::{
     failure::{Failure, FailureKind},

@@ -12,11 +12,12 @@ use crate::{
     event::{Events, Scope},
     executor::{
         breakers::Breakers,
+        fan_out::FanOut,
         queue::CompletionQueue,
         run_info::RunInfo,
         tokens::{Permit, Tokens, lend, set_current},
-        unit::{FanOut, Unencodable, Work},
         wire::{Bytes, Encoded, ResultHead},
+        work::{Unencodable, Work},
     },
     plan::{Block, Next, Plan, Target},
     policy::ParallelConfig,
