@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Name, Names, Onward, Records, Session, build, key, session, step::Missing};
+use super::{Name, Names, Onward, Records, Session, begun, build, key, program, session, step::Missing};
 use crate::{
     engine::root,
     plan::{Block, CodeId, Next, Plan, RESULTS, Region, Step, Target, Task, Work},
@@ -79,12 +79,12 @@ pub(crate) fn outlook(plan: &'static Plan, inputs: &[(u32, Value)], session: &Se
     let folder = Folder::open(&session.state_dir)?;
     let run = session::find(plan, &folder, asked)?;
     let name = run.name.clone();
-    let own = session::program(&session.state_dir)?;
+    let own = program(&session.state_dir)?;
     if let Err(why) = build::before(plan, &run.manifest()?, own) {
         return Ok(all_run(plan, &format!("no records of run `{name}` are reused: {why}")));
     }
     let recorder = Recorder::look(folder, run)?;
-    let begun = session::begun(plan, &recorder, inputs, own)?;
+    let begun = begun::begun(plan, &recorder, inputs, own)?;
     let changed: BTreeMap<u32, String> = begun.changed.iter().cloned().collect();
     let values = inputs.iter().chain(&begun.kept).cloned().collect();
     let records = Arc::new(session::records(plan, recorder, session.clone(), inputs, begun));
