@@ -1,52 +1,23 @@
 //! What tokens say: their text without comments, documentation and layout, and the names that they mention.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    path::{Path, PathBuf},
-};
+mod files;
+mod known;
+mod names;
+
+use std::{collections::BTreeSet, path::Path};
 
 use proc_macro2::{Delimiter, Group, Literal, Spacing, TokenStream, TokenTree};
 
+pub(super) use self::{
+    files::{FOLDERS, resolve},
+    known::{is_cosmetic, is_ordinary},
+    names::{Name, Names},
+};
+use self::{
+    files::{is_path, path},
+    known::KEYWORDS,
+};
 use crate::source::read_file;
-
-/// A name in sources, by its number.
-pub(super) type Name = u32;
-
-/// The names in sources.
-#[derive(Debug, Default)]
-pub(super) struct Names {
-    numbers: HashMap<String, Name>,
-    words: Vec<String>,
-}
-
-impl Names {
-    /// The number of a name.
-    pub(super) fn number(&mut self, name: &str) -> Name {
-        let name = name.strip_prefix("r#").unwrap_or(name);
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
-        }
-        let number = Name::try_from(self.numbers.len()).unwrap_or(Name::MAX);
-        self.numbers.insert(name.to_owned(), number);
-        self.words.push(name.to_owned());
-        number
-    }
-
-    /// The number of names.
-    pub(super) fn len(&self) -> usize {
-        self.words.len()
-    }
-
-    /// A name.
-    pub(super) fn word(&self, name: Name) -> &str {
-        self.words.get(name as usize).map_or("", String::as_str)
-    }
-
-    /// The number of a name, if it is somewhere in the sources.
-    pub(super) fn get(&self, name: &str) -> Option<Name> {
-        self.numbers.get(name.strip_prefix("r#").unwrap_or(name)).copied()
-    }
-}
 
 /// What some tokens say.
 #[derive(Debug, Default, Clone)]
@@ -90,81 +61,6 @@ pub(super) enum Place {
     Macro,
     /// In an attribute, whose strings may be Rust.
     Attribute,
-}
-
-/// Macros whose arguments are ordinary expressions, and that do nothing that cannot be seen in these.
-const ORDINARY: &[&str] = &[
-    "anyhow",
-    "assert",
-    "assert_eq",
-    "assert_ne",
-    "bail",
-    "cfg",
-    "compile_error",
-    "concat",
-    "dbg",
-    "debug",
-    "debug_assert",
-    "debug_assert_eq",
-    "debug_assert_ne",
-    "ensure",
-    "env",
-    "eprint",
-    "eprintln",
-    "error",
-    "eyre",
-    "file",
-    "format",
-    "format_args",
-    "include",
-    "include_bytes",
-    "include_str",
-    "info",
-    "json",
-    "line",
-    "column",
-    "matches",
-    "module_path",
-    "option_env",
-    "panic",
-    "print",
-    "println",
-    "stringify",
-    "thread_local",
-    "todo",
-    "trace",
-    "unimplemented",
-    "unreachable",
-    "vec",
-    "warn",
-    "write",
-    "writeln",
-    "addr_of",
-    "addr_of_mut",
-];
-
-/// Whether a macro's arguments are ordinary expressions.
-pub(super) fn is_ordinary(name: &str) -> bool {
-    ORDINARY.contains(&name)
-}
-
-/// Words that name nothing. Of the others, `super` and `crate` are used to tell what names mean.
-#[rustfmt::skip]
-const KEYWORDS: &[&str] = &[
-    "Self", "as", "async", "await", "break", "const", "continue", "dyn", "else", "enum", "extern", "false", "fn", "for",
-    "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return", "self", "static", "struct",
-    "trait", "true", "type", "unsafe", "use", "where", "while", "_",
-];
-
-/// Attributes that change nothing that a program computes.
-const COSMETIC: &[&str] = &["allow", "deny", "doc", "expect", "forbid", "warn"];
-
-/// Whether an attribute changes nothing that a program computes.
-pub(super) fn is_cosmetic(attribute: &Group) -> bool {
-    match attribute.stream().into_iter().next() {
-        Some(TokenTree::Ident(name)) => COSMETIC.iter().any(|cosmetic| name == cosmetic),
-        _ => false,
-    }
 }
 
 impl Words {
@@ -425,45 +321,4 @@ pub(super) fn string(literal: &str) -> Option<String> {
         return None;
     }
     syn::parse_str::<syn::LitStr>(literal).ok().map(|literal| literal.value())
-}
-
-/// The folder of the package, and the folder that its build script writes to, in paths of included files.
-pub(super) const FOLDERS: [&str; 2] = ["CARGO_MANIFEST_DIR", "OUT_DIR"];
-
-/// The path that the arguments of `include_str!` mean, with `{CARGO_MANIFEST_DIR}` and the like in it.
-fn path(tokens: &[TokenTree]) -> Option<String> {
-    match tokens {
-        [TokenTree::Literal(literal)] => string(&literal.to_string()),
-        [TokenTree::Literal(literal), comma] if is_punct(Some(comma), ',') => string(&literal.to_string()),
-        [TokenTree::Ident(name), bang, TokenTree::Group(group)] if is_punct(Some(bang), '!') => {
-            let inside: Vec<TokenTree> = group.stream().into_iter().collect();
-            if name == "env" {
-                let variable = path(&inside)?;
-                return FOLDERS.contains(&variable.as_str()).then(|| format!("{{{variable}}}"));
-            }
-            if name != "concat" {
-                return None;
-            }
-            let parts = inside.split(|token| is_punct(Some(token), ',')).filter(|part| !part.is_empty());
-            parts.map(path).collect()
-        }
-        _ => None,
-    }
-}
-
-/// Whether a string looks like the path of a file.
-fn is_path(string: &str) -> bool {
-    string.len() < 200 && string.contains(['.', '/']) && !string.contains(char::is_whitespace) && !string.contains('{')
-}
-
-/// A file that words name, seen from a source in `folder`.
-pub(super) fn resolve(path: &str, folder: &Path) -> Option<PathBuf> {
-    let mut path = path.to_owned();
-    for variable in FOLDERS {
-        let mark = format!("{{{variable}}}");
-        if path.contains(&mark) {
-            path = path.replace(&mark, &std::env::var(variable).ok()?);
-        }
-    }
-    Some(folder.join(path))
 }
