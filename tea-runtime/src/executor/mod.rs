@@ -8,6 +8,8 @@
 pub(crate) mod attempt;
 pub(crate) mod breakers;
 pub(crate) mod fan_out;
+#[cfg(test)]
+pub(crate) mod kit;
 mod limit;
 pub(crate) mod message;
 pub(crate) mod outcome;
