@@ -79,7 +79,7 @@ fn errors_and_panics_leave_the_worker_alive() {
     assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::Error, "no luck"));
     let failure = send(&executor, &CONFIG, "panic oh no").failure();
     assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::Panic, "oh no"));
-    assert!(failure.panicked_at.unwrap().contains("process/tests.rs"));
+    assert!(failure.panicked_at.unwrap().contains("process/tests/kit.rs"));
     assert_eq!(send(&executor, &CONFIG, "pid").text(), pid);
 }
 

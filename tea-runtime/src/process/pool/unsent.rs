@@ -1,4 +1,4 @@
-//! Pieces of frames that have not been sent.
+//! Pieces of frames that have not been sent to a worker.
 
 use std::{collections::VecDeque, io::IoSlice};
 
@@ -12,7 +12,7 @@ const SMALL: usize = 16 << 10;
 
 /// Pieces of frames on their way to the system, which may take them in part.
 #[derive(Debug, Default)]
-pub(crate) struct Unsent {
+pub(super) struct Unsent {
     pieces: VecDeque<Piece>,
     /// The number of bytes of the first piece that have been sent.
     sent: usize,
@@ -20,7 +20,7 @@ pub(crate) struct Unsent {
 
 impl Unsent {
     /// Appends bytes, to the last piece if both are small.
-    pub(crate) fn write(&mut self, bytes: Vec<u8>) {
+    pub(super) fn write(&mut self, bytes: Vec<u8>) {
         match self.pieces.back_mut() {
             Some(Piece::Written(last)) if last.len() + bytes.len() <= SMALL => last.extend_from_slice(&bytes),
             _ => self.push(Piece::Written(bytes)),
@@ -28,21 +28,21 @@ impl Unsent {
     }
 
     /// Appends a piece as it is, unless it is empty.
-    pub(crate) fn push(&mut self, piece: Piece) {
+    pub(super) fn push(&mut self, piece: Piece) {
         if !piece.is_empty() {
             self.pieces.push_back(piece);
         }
     }
 
     /// The bytes that the system gets next.
-    pub(crate) fn slices(&self) -> Vec<IoSlice<'_>> {
+    pub(super) fn slices(&self) -> Vec<IoSlice<'_>> {
         let mut first = self.sent;
         let next = self.pieces.iter().take(VECTORED);
         next.map(|piece| IoSlice::new(&piece[std::mem::take(&mut first)..])).collect()
     }
 
     /// The system has taken this many of them.
-    pub(crate) fn advance(&mut self, mut sent: usize) {
+    pub(super) fn advance(&mut self, mut sent: usize) {
         while let Some(first) = self.pieces.front() {
             let left = first.len() - self.sent;
             if sent < left {
@@ -56,7 +56,7 @@ impl Unsent {
     }
 
     /// Copies the bytes of values, so that these are not kept alive any more.
-    pub(crate) fn own(&mut self) {
+    pub(super) fn own(&mut self) {
         for piece in &mut self.pieces {
             if let Piece::InPlace(..) = piece {
                 *piece = Piece::Written(piece.to_vec());
@@ -64,11 +64,11 @@ impl Unsent {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
 
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 }
