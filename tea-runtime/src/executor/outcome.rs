@@ -146,6 +146,15 @@ pub(crate) fn results(received: &[Received]) -> impl Iterator<Item = (usize, Res
     })
 }
 
+/// The bytes of the results of `parts` parts, by part; nothing at all if nothing was received.
+pub(crate) fn by_part(received: &[Received], parts: usize) -> Vec<Option<&[u8]>> {
+    let mut came = vec![None; if received.is_empty() { 0 } else { parts }];
+    for (at, _, bytes) in results(received) {
+        came.iter_mut().skip(at).take(1).for_each(|came| *came = came.or(Some(bytes)));
+    }
+    came
+}
+
 /// The parts whose end has not come.
 fn open(ended: &[bool]) -> impl Iterator<Item = usize> {
     ended.iter().enumerate().filter(|(_, ended)| !**ended).map(|(at, _)| at)

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::object::source_name;
-use crate::{plan::Plan, program::flags::Flag};
+use crate::{plan::Plan, program::flags::Flag, words::nearest};
 
 /// Why the inputs cannot be used.
 #[derive(Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -89,14 +89,6 @@ pub(super) fn stranger(plan: &Plan, flags: &[Flag], name: &str, path: &Path) -> 
         }),
         ..BadInput::default()
     }
-}
-
-pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .map(|other| (strsim::damerau_levenshtein(name, other), other))
-        .filter(|(distance, other)| *distance <= other.len().max(name.len()) / 3)
-        .min()
-        .map(|(_, other)| other)
 }
 
 pub(super) fn shortened(text: &str) -> String {

@@ -1,10 +1,10 @@
 //! The `choices` of an input.
 
 use super::{
-    bad_input::{BadInput, nearest, shortened, unfit},
+    bad_input::{BadInput, shortened, unfit},
     value::guarded,
 };
-use crate::{program::flags::Flag, state::Given};
+use crate::{program::flags::Flag, state::Given, words::nearest};
 
 /// Choices that are no values of the type, which the compiler does not know of all types.
 pub(super) fn choices_are_no_values(flag: &Flag) -> Vec<BadInput> {
