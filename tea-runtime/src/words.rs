@@ -16,6 +16,15 @@ pub(crate) fn of_all_items(name: &str) -> String {
     parts.fold(first, |name, part| name + part.split_once(']').map_or("", |(_, rest)| rest))
 }
 
+/// The name that was probably meant.
+pub(crate) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    names
+        .map(|other| (strsim::damerau_levenshtein(name, other), other))
+        .filter(|(distance, other)| *distance <= other.len().max(name.len()) / 3)
+        .min()
+        .map(|(_, other)| other)
+}
+
 /// So many bytes, in words.
 pub(crate) fn bytes(count: u64) -> String {
     counted(count, "byte", "bytes")

@@ -8,7 +8,9 @@
 //! Pieces are written one after the other for the macro ([`Generated::items`]), or for build scripts at the lines and
 //! columns that they have in the workflow file (`sheets`).
 
+mod config;
 mod identifiers;
+mod identities;
 mod module;
 mod pieces;
 mod sheet;

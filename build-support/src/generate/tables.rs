@@ -1,20 +1,21 @@
 //! The tables of a plan: blocks, regions and maps as literals of the runtime's types. Topology is data: rustc has little
 //! to do for it.
 
-use std::{collections::BTreeSet, fmt::Write, time::Duration};
+use std::{collections::BTreeSet, fmt::Write};
 
 use super::{
+    config::config,
     identifiers::Names,
-    join,
+    identities::code_id,
     pieces::{self, Pieces},
+    text::{join, option},
 };
 use crate::{
     plan::{
-        self, Action, Arm, Block, Call, Code, CodeId, Identities, Input, KeyId, Map, Next, Origin, Output, Outside,
-        Plan, Policy, Region, Step, Target, Task, Work,
+        Action, Arm, Block, Call, Code, CodeId, Input, KeyId, Map, Next, Origin, Output, Plan, Policy, Region, Step,
+        Target, Task, Work,
     },
     source::{Sources, Span},
-    syntax::{Checkpoint, CircuitBreaker, Idempotent, Retry, RetryOn, Strategy, parallel_settings},
 };
 
 /// The tables, as text.
@@ -356,151 +357,4 @@ fn writes(work: &Work) -> String {
 
 fn ids(keys: &[KeyId]) -> String {
     format!("{:?}", keys.iter().map(|key| key.0).collect::<Vec<_>>())
-}
-
-macro_rules! define {
-    (
-        each { $($each:ident: $type:ty, $read:ident, $shape:expr, $form:ident, $on:ident, $about:literal;)* }
-        all { $($all:tt)* }
-    ) => {
-        /// Settings; what is as in `ParallelConfig::DEFAULT` is left out.
-        fn config(policy: &Policy) -> String {
-            let mut fields = String::new();
-            match policy.strategy {
-                Strategy::Thread => {}
-                Strategy::Process => fields += "strategy: tea::Strategy::Process, ",
-                Strategy::Remote => fields += "strategy: tea::Strategy::Remote, ",
-            }
-            $(if let Some(value) = &policy.$each {
-                let _ = write!(fields, "{}: {}, ", stringify!($each), $form(value.written()));
-            })*
-            format!("tea::ParallelConfig {{ {fields}..tea::ParallelConfig::DEFAULT }}")
-        }
-    };
-}
-parallel_settings!(define);
-
-/// A setting that the runtime's table holds as it is.
-fn plain(value: String) -> String {
-    value
-}
-
-/// A setting that the runtime's table holds as an `Option`.
-fn optional(value: String) -> String {
-    option(Some(value))
-}
-
-/// The value of a setting as generated code writes it.
-trait Written {
-    fn written(&self) -> String;
-}
-
-impl Written for bool {
-    fn written(&self) -> String {
-        self.to_string()
-    }
-}
-
-impl Written for Idempotent {
-    fn written(&self) -> String {
-        self.0.to_string()
-    }
-}
-
-impl Written for u32 {
-    fn written(&self) -> String {
-        self.to_string()
-    }
-}
-
-impl Written for u64 {
-    fn written(&self) -> String {
-        self.to_string()
-    }
-}
-
-impl Written for Duration {
-    fn written(&self) -> String {
-        format!("::core::time::Duration::new({}, {})", self.as_secs(), self.subsec_nanos())
-    }
-}
-
-impl Written for Retry {
-    fn written(&self) -> String {
-        let Self { max_retries, base_delay, max_delay, backoff_multiplier, jitter, retry_on, retry_on_span: _ } = self;
-        let retry_on: String = retry_on
-            .iter()
-            .map(|kind| match kind {
-                RetryOn::Error => "tea::RetryOn::Error, ",
-                RetryOn::Panic => "tea::RetryOn::Panic, ",
-                RetryOn::Timeout => "tea::RetryOn::Timeout, ",
-                RetryOn::Crash => "tea::RetryOn::Crash, ",
-                RetryOn::Lost => "tea::RetryOn::Lost, ",
-            })
-            .collect();
-        format!(
-            "tea::RetryPolicy {{ max_retries: {max_retries}, base_delay: {}, max_delay: {}, backoff_multiplier: \
-             {backoff_multiplier:?}, jitter: {jitter}, retry_on: &[{retry_on}] }}",
-            base_delay.written(),
-            max_delay.written(),
-        )
-    }
-}
-
-impl Written for CircuitBreaker {
-    fn written(&self) -> String {
-        let Self { failure_threshold, reset_timeout, half_open_max_calls } = self;
-        format!(
-            "tea::CircuitBreakerConfig {{ failure_threshold: {failure_threshold}, reset_timeout: {}, \
-             half_open_max_calls: {half_open_max_calls} }}",
-            reset_timeout.written(),
-        )
-    }
-}
-
-/// How runs are recorded, if they are.
-pub(super) fn checkpoint(plan: &Plan) -> String {
-    option(plan.checkpoint.as_ref().map(|checkpoint| {
-        let Checkpoint { sync, keep, max_size, code: _ } = checkpoint.value;
-        format!("tea::Checkpoint {{ sync: {}, keep: {keep}, max_size: {max_size} }}", sync.written())
-    }))
-}
-
-/// The identity of some code: its hash, and the parts that it consists of, as ranges.
-fn code_id(id: &CodeId) -> String {
-    if *id == CodeId::default() {
-        return "tea::CodeId::UNKNOWN".to_owned();
-    }
-    let outside = join(&id.outside, ", ", |outside| match outside {
-        Outside::File(path) => format!("tea::Outside::File({path:?})"),
-        Outside::Variable(name) => format!("tea::Outside::Variable({name:?})"),
-    });
-    let mut ranges: Vec<(u32, u32)> = Vec::new();
-    for part in &id.parts {
-        match ranges.last_mut() {
-            Some((_, end)) if *end == *part => *end += 1,
-            _ => ranges.push((*part, part + 1)),
-        }
-    }
-    format!("tea::CodeId {{ hash: {:#034x}, parts: &{ranges:?}, outside: &[{outside}] }}", id.hash)
-}
-
-/// The identities of the workflow's code, if they are known.
-pub(super) fn identities(plan: &Plan) -> String {
-    option(plan.identities.as_ref().map(|Identities { shape, keys, parts, notice }| {
-        let keys = join(keys, ", ", |hash| format!("{hash:#034x}"));
-        let parts = join(parts, "", |part| {
-            let plan::Part { file, line, name, hash } = part;
-            format!("            tea::Part {{ name: {name:?}, file: {file:?}, line: {line}, hash: {hash:#018x} }},\n")
-        });
-        let notice = notice.as_ref().map_or_else(|| "tea::None".to_owned(), |notice| format!("tea::Some({notice:?})"));
-        format!(
-            "&tea::Identities {{ shape: {shape:#034x}, notice: {notice}, keys: &[{keys}], parts: &[\n{parts}        ] }}"
-        )
-    }))
-}
-
-/// An `Option`, also where the prelude is out of scope.
-pub(super) fn option(value: Option<impl std::fmt::Display>) -> String {
-    value.map_or_else(|| "tea::None".to_owned(), |value| format!("tea::Some({value})"))
 }

@@ -19,8 +19,10 @@ mod index;
 mod item;
 mod layout;
 mod packages;
+mod parts;
 mod said;
 mod shape;
+mod steps;
 mod units;
 mod words;
 

@@ -1,7 +1,7 @@
 //! `use` and `workflow`: nodes that call another workflow.
 
 use super::{
-    Action, Call, Callee, Output, Rust, Workflow,
+    Action, Output, Rust, Workflow,
     language::{self, Piece},
     naming,
     reader::{Fields, Reader},
@@ -13,6 +13,30 @@ use crate::{
     source::{Span, Spanned},
     yaml::{Entry, Tree, Value},
 };
+
+/// A call of another workflow.
+#[derive(Debug)]
+pub struct Call {
+    /// The workflow.
+    pub callee: Callee,
+    /// Its number among those that are called, once it has been loaded.
+    pub number: Option<usize>,
+    /// Its inputs, each with its value.
+    pub with: Vec<(Spanned<String>, Rust)>,
+    /// Which of its keys the node's [`Output`] gets, in the same order.
+    pub gives: Vec<Spanned<String>>,
+    /// `use` or `workflow`.
+    pub span: Span,
+}
+
+/// A workflow that is called.
+#[derive(Debug)]
+pub enum Callee {
+    /// `use`: the path of its file.
+    File(Spanned<String>),
+    /// `workflow`: written in place. Taken out once it has been loaded.
+    Inline(Box<Workflow>),
+}
 
 impl<'a> Reader<'a, '_> {
     /// The call of a node, and what it writes; `None` if it has Rust of its own. Reports a node that has neither, or more

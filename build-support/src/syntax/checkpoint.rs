@@ -3,11 +3,35 @@
 use std::time::Duration;
 
 use super::{
-    Checkpoint, CodeScope,
     language::CHECKPOINT,
     reader::{Fields, Reader},
 };
 use crate::{source::Spanned, yaml::Value};
+
+/// `checkpoint`, with the defaults of the design filled in for what is not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The most time until a record survives a loss of power.
+    pub sync: Duration,
+    /// How many runs that ended are kept.
+    pub keep: u32,
+    /// The most bytes that all records together may take.
+    pub max_size: u64,
+    /// What counts as the code of a node.
+    pub code: CodeScope,
+}
+
+/// What counts as the code of a node: if it changes, the node runs again when a run is resumed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CodeScope {
+    /// What its Rust can reach in the sources.
+    #[default]
+    Source,
+    /// All sources of the package, and of its dependencies by path.
+    Crate,
+    /// The executable.
+    Build,
+}
 
 impl Default for Checkpoint {
     fn default() -> Self {

@@ -14,14 +14,18 @@ mod rust;
 mod schema;
 mod settings;
 mod units;
+mod work;
 mod workflow;
 
-use std::time::Duration;
-
+pub use calls::{Call, Callee};
+pub use checkpoint::{Checkpoint, CodeScope};
 pub(crate) use naming::is_identifier;
+pub use parallel::{CircuitBreaker, Idempotent, Retry, RetryOn, Strategy};
+pub use rust::Rust;
 pub use schema::schema;
 pub use settings::Parallel;
 pub(crate) use settings::{SHARED, is_for_processes, parallel_settings};
+pub use work::{Action, Map, Variable, Work};
 pub use workflow::parse;
 
 use crate::source::{Span, Spanned};
@@ -218,128 +222,6 @@ impl Fingerprint {
     }
 }
 
-/// What a node does.
-#[derive(Debug)]
-pub enum Work {
-    /// It runs once.
-    Run(Action),
-    /// `type: dynamic_parallel`.
-    Map(Box<Map>),
-}
-
-impl Work {
-    /// What is run, once or for each item.
-    #[must_use]
-    pub fn action(&self) -> &Action {
-        match self {
-            Self::Run(action) => action,
-            Self::Map(map) => &map.run,
-        }
-    }
-}
-
-/// What is run, once or for each item.
-#[derive(Debug)]
-pub enum Action {
-    /// `run`.
-    Rust(Rust),
-    /// `ask`: a format string that gives the question.
-    Ask(Rust),
-    /// `use` or `workflow`.
-    Call(Call),
-}
-
-impl Action {
-    /// The Rust of this workflow in it.
-    pub fn rust(&self) -> impl Iterator<Item = &Rust> {
-        let (one, passed) = match self {
-            Self::Rust(rust) | Self::Ask(rust) => (Some(rust), None),
-            Self::Call(call) => (None, Some(call.with.iter().map(|(_, rust)| rust))),
-        };
-        one.into_iter().chain(passed.into_iter().flatten())
-    }
-
-    /// The call, if it is one.
-    #[must_use]
-    pub fn call(&self) -> Option<&Call> {
-        match self {
-            Self::Rust(_) | Self::Ask(_) => None,
-            Self::Call(call) => Some(call),
-        }
-    }
-
-    /// The question, if it is one.
-    #[must_use]
-    pub fn question(&self) -> Option<&Rust> {
-        match self {
-            Self::Ask(question) => Some(question),
-            Self::Rust(_) | Self::Call(_) => None,
-        }
-    }
-
-    /// The workflow that is written in the node.
-    #[must_use]
-    pub fn inline(&self) -> Option<&Workflow> {
-        match &self.call()?.callee {
-            Callee::File(_) => None,
-            Callee::Inline(workflow) => Some(workflow),
-        }
-    }
-}
-
-/// A call of another workflow.
-#[derive(Debug)]
-pub struct Call {
-    /// The workflow.
-    pub callee: Callee,
-    /// Its number among those that are called, once it has been loaded.
-    pub number: Option<usize>,
-    /// Its inputs, each with its value.
-    pub with: Vec<(Spanned<String>, Rust)>,
-    /// Which of its keys the node's [`Output`] gets, in the same order.
-    pub gives: Vec<Spanned<String>>,
-    /// `use` or `workflow`.
-    pub span: Span,
-}
-
-/// A workflow that is called.
-#[derive(Debug)]
-pub enum Callee {
-    /// `use`: the path of its file.
-    File(Spanned<String>),
-    /// `workflow`: written in place. Taken out once it has been loaded.
-    Inline(Box<Workflow>),
-}
-
-/// `type: dynamic_parallel`.
-#[derive(Debug)]
-pub struct Map {
-    /// What the body sees of an item: one variable, or several, of whose values each combination is an item.
-    pub variables: Vec<Variable>,
-    /// `index_var`.
-    pub index_var: Option<Spanned<String>>,
-    /// What is run for each item.
-    pub run: Action,
-    /// `failures`: the key that holds what failed.
-    pub failures: Option<Spanned<String>>,
-}
-
-impl Map {
-    /// The Rust that gives the items.
-    pub fn items(&self) -> impl Iterator<Item = &Rust> {
-        self.variables.iter().map(|variable| &variable.items)
-    }
-}
-
-/// A variable of a `dynamic_parallel` node.
-#[derive(Debug)]
-pub struct Variable {
-    /// `item_var`, or the name in the mapping of `items`; `None` means `item`.
-    pub name: Option<Spanned<String>>,
-    /// What gives its values.
-    pub items: Rust,
-}
-
 /// What a node writes.
 #[derive(Debug)]
 pub enum Output {
@@ -420,154 +302,5 @@ impl Branch {
     #[must_use]
     pub fn first(&self) -> &Spanned<String> {
         &self.nodes[0]
-    }
-}
-
-/// Where branches run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strategy {
-    /// On threads of this process.
-    Thread,
-    /// In worker processes.
-    Process,
-    /// In worker processes, on this machine or on the hosts of a pool.
-    Remote,
-}
-
-impl Strategy {
-    /// Whether branches leave the process, so that what they read and write is sent.
-    #[must_use]
-    pub fn crosses(self) -> bool {
-        self != Self::Thread
-    }
-
-    /// The word in workflow files.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Thread => "thread",
-            Self::Process => "process",
-            Self::Remote => "remote",
-        }
-    }
-}
-
-/// `retry`, with the defaults of the design filled in for what is not written.
-#[derive(Debug, Clone)]
-pub struct Retry {
-    /// How often a failed attempt is tried again.
-    pub max_retries: u32,
-    /// Wait before the first retry.
-    pub base_delay: Duration,
-    /// The longest wait.
-    pub max_delay: Duration,
-    /// Growth of the wait from one retry to the next; at least 1.
-    pub backoff_multiplier: f64,
-    /// Whether waits are varied at random.
-    pub jitter: bool,
-    /// The kinds of failure that are retried.
-    pub retry_on: Vec<RetryOn>,
-    /// Where `retry_on` is written.
-    pub retry_on_span: Option<Span>,
-}
-
-impl PartialEq for Retry {
-    /// Where it is written does not matter.
-    fn eq(&self, other: &Self) -> bool {
-        let Self { max_retries, base_delay, max_delay, backoff_multiplier, jitter, retry_on, retry_on_span: _ } = self;
-        (max_retries, base_delay, max_delay) == (&other.max_retries, &other.base_delay, &other.max_delay)
-            && backoff_multiplier == &other.backoff_multiplier
-            && (jitter, retry_on) == (&other.jitter, &other.retry_on)
-    }
-}
-
-/// `checkpoint`, with the defaults of the design filled in for what is not written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// The most time until a record survives a loss of power.
-    pub sync: Duration,
-    /// How many runs that ended are kept.
-    pub keep: u32,
-    /// The most bytes that all records together may take.
-    pub max_size: u64,
-    /// What counts as the code of a node.
-    pub code: CodeScope,
-}
-
-/// What counts as the code of a node: if it changes, the node runs again when a run is resumed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum CodeScope {
-    /// What its Rust can reach in the sources.
-    #[default]
-    Source,
-    /// All sources of the package, and of its dependencies by path.
-    Crate,
-    /// The executable.
-    Build,
-}
-
-/// `idempotent`: whether it may run again because its host was lost, as it may if nothing is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Idempotent(pub bool);
-
-/// A kind of failure that may be retried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetryOn {
-    /// The node's Rust gave an error.
-    Error,
-    /// It panicked.
-    Panic,
-    /// It ran over its time.
-    Timeout,
-    /// Its worker was lost, out of memory included.
-    Crash,
-    /// Its host was lost, and it is not `idempotent`.
-    Lost,
-}
-
-/// `circuit_breaker`, defaults filled in.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CircuitBreaker {
-    /// Failures in a row that open the circuit; at least 1.
-    pub failure_threshold: u32,
-    /// How long it stays open.
-    pub reset_timeout: Duration,
-    /// Trial calls let through when half open; at least 1.
-    pub half_open_max_calls: u32,
-}
-
-/// Rust written inside YAML: its text, where each byte of it was written, and the names it uses.
-#[derive(Debug, Clone)]
-pub struct Rust {
-    /// The Rust text, as YAML's scalar rules give it; empty if it does not parse.
-    pub text: String,
-    /// The place of the scalar's content.
-    pub span: Span,
-    /// From offsets in `text` to offsets in the file: `(text offset, file offset)` where a run starts, ascending.
-    /// Between two entries both advance together.
-    pub map: Vec<(u32, u32)>,
-    /// Free names: identifiers that are used as variables and bound nowhere in the text, each use with its
-    /// place in the file, in text order. A plain name that is called is a function and no variable. Empty for types.
-    pub names: Vec<Spanned<String>>,
-    /// Free names that get a value here, by `=` or `+=` and the like; they are not among `names`.
-    pub assigned: Vec<Spanned<String>>,
-}
-
-impl Rust {
-    /// The place in the file of a byte range of the text.
-    #[must_use]
-    pub fn locate(&self, start: usize, end: usize) -> Span {
-        let at = |offset: usize| {
-            let offset = u32::try_from(offset).unwrap_or(u32::MAX);
-            let run = self.map.partition_point(|(text, _)| *text <= offset);
-            match run.checked_sub(1).map(|run| self.map[run]) {
-                Some((text, file)) => file + (offset - text),
-                None => self.span.start,
-            }
-        };
-        let start_at = at(start);
-        // The end maps through the last byte inside, so that it never runs on into the next line.
-        let end_at = if end > start { at(end - 1) + 1 } else { start_at };
-        Span { file: self.span.file, start: start_at, end: end_at.max(start_at) }
     }
 }

@@ -22,13 +22,9 @@ const MAP_ONLY: [&str; 4] = ["items", "item_var", "index_var", "failures"];
 impl<'a> Reader<'a, '_> {
     /// All nodes, or `None` if the file has no list of them.
     pub(super) fn nodes(&mut self, fields: &Fields<'_, 'a>) -> Option<Vec<Node>> {
-        let entry = fields.any("nodes")?;
-        let Value::List(items) = &entry.value.value else {
-            self.wrong_value(entry, "a list, such as `- name: load`");
-            return None;
-        };
+        let (span, items) = self.list(fields, "nodes", "- name: load")?;
         if items.is_empty() {
-            self.empty_list(entry.value.span, "nodes", "write at least one node: `- name: load`");
+            self.empty_list(span, "nodes", "write at least one node: `- name: load`");
             return None;
         }
         let mut nodes = Vec::with_capacity(items.len());
@@ -45,13 +41,10 @@ impl<'a> Reader<'a, '_> {
         if fields.is_empty("finally") {
             return Vec::new();
         }
-        let Some(entry) = fields.any("finally") else { return Vec::new() };
-        let Value::List(items) = &entry.value.value else {
-            self.wrong_value(entry, "a list, such as `- { name: clean_up, run: clean_up() }`");
-            return Vec::new();
-        };
+        let list = self.list(fields, "finally", "- { name: clean_up, run: clean_up() }");
+        let Some((span, items)) = list else { return Vec::new() };
         if items.is_empty() {
-            self.empty_list(entry.value.span, "finally", "write at least one node, or remove the entry");
+            self.empty_list(span, "finally", "write at least one node, or remove the entry");
         }
         let mut finally = Vec::with_capacity(items.len());
         for item in items {

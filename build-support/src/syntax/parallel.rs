@@ -3,11 +3,103 @@
 use std::time::Duration;
 
 use super::{
-    CircuitBreaker, Idempotent, Parallel, Retry, RetryOn, Strategy, language,
+    Parallel, language,
     reader::{Fields, Reader},
     settings,
 };
-use crate::{codes, diagnostic::Diagnostic, source::Spanned};
+use crate::{
+    codes,
+    diagnostic::Diagnostic,
+    source::{Span, Spanned},
+};
+
+/// Where branches run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategy {
+    /// On threads of this process.
+    Thread,
+    /// In worker processes.
+    Process,
+    /// In worker processes, on this machine or on the hosts of a pool.
+    Remote,
+}
+
+impl Strategy {
+    /// Whether branches leave the process, so that what they read and write is sent.
+    #[must_use]
+    pub fn crosses(self) -> bool {
+        self != Self::Thread
+    }
+
+    /// The word in workflow files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Thread => "thread",
+            Self::Process => "process",
+            Self::Remote => "remote",
+        }
+    }
+}
+
+/// `retry`, with the defaults of the design filled in for what is not written.
+#[derive(Debug, Clone)]
+pub struct Retry {
+    /// How often a failed attempt is tried again.
+    pub max_retries: u32,
+    /// Wait before the first retry.
+    pub base_delay: Duration,
+    /// The longest wait.
+    pub max_delay: Duration,
+    /// Growth of the wait from one retry to the next; at least 1.
+    pub backoff_multiplier: f64,
+    /// Whether waits are varied at random.
+    pub jitter: bool,
+    /// The kinds of failure that are retried.
+    pub retry_on: Vec<RetryOn>,
+    /// Where `retry_on` is written.
+    pub retry_on_span: Option<Span>,
+}
+
+impl PartialEq for Retry {
+    /// Where it is written does not matter.
+    fn eq(&self, other: &Self) -> bool {
+        let Self { max_retries, base_delay, max_delay, backoff_multiplier, jitter, retry_on, retry_on_span: _ } = self;
+        (max_retries, base_delay, max_delay) == (&other.max_retries, &other.base_delay, &other.max_delay)
+            && backoff_multiplier == &other.backoff_multiplier
+            && (jitter, retry_on) == (&other.jitter, &other.retry_on)
+    }
+}
+
+/// `idempotent`: whether it may run again because its host was lost, as it may if nothing is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idempotent(pub bool);
+
+/// A kind of failure that may be retried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryOn {
+    /// The node's Rust gave an error.
+    Error,
+    /// It panicked.
+    Panic,
+    /// It ran over its time.
+    Timeout,
+    /// Its worker was lost, out of memory included.
+    Crash,
+    /// Its host was lost, and it is not `idempotent`.
+    Lost,
+}
+
+/// `circuit_breaker`, defaults filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CircuitBreaker {
+    /// Failures in a row that open the circuit; at least 1.
+    pub failure_threshold: u32,
+    /// How long it stays open.
+    pub reset_timeout: Duration,
+    /// Trial calls let through when half open; at least 1.
+    pub half_open_max_calls: u32,
+}
 
 impl Default for Retry {
     fn default() -> Self {

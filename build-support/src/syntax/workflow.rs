@@ -203,11 +203,7 @@ impl<'a> Reader<'a, '_> {
         if fields.is_empty("edges") {
             return Vec::new();
         }
-        let Some(entry) = fields.any("edges") else { return Vec::new() };
-        let Value::List(items) = &entry.value.value else {
-            self.wrong_value(entry, "a list, such as `- from: load`");
-            return Vec::new();
-        };
+        let Some((_, items)) = self.list(fields, "edges", "- from: load") else { return Vec::new() };
         let mut edges = Vec::with_capacity(items.len());
         for item in items {
             let edge = self.fields(item, &language::EDGE).and_then(|fields| self.edge(&fields));

@@ -15,11 +15,12 @@ use crate::{
     context::{Context, Place},
     event::{Events, Scope},
     executor::{
+        attempt::run_parts,
         breakers::Breakers,
         payload::{self, transport},
         tokens::Tokens,
-        unit::{Work, run_parts},
         wire::{self, Bytes, PartEnd, UnitHead, ValueHead},
+        work::Work,
     },
     failure::Failure,
     plan::{Plan, Registered, Site},

@@ -5,21 +5,30 @@
 //! An executor enforces the limits of an attempt (`timeout`, `memory_limit`, cancellation). The engine decides what
 //! runs when, what is retried and how results are joined, in the same way for every executor.
 
+pub(crate) mod attempt;
 pub(crate) mod breakers;
+pub(crate) mod fan_out;
+#[cfg(test)]
+pub(crate) mod kit;
+mod limit;
 pub(crate) mod message;
 pub(crate) mod outcome;
 pub(crate) mod payload;
 pub(crate) mod queue;
 pub(crate) mod run_info;
 mod thread;
+mod ticket;
 pub(crate) mod tokens;
 pub(crate) mod unit;
 pub(crate) mod wire;
+pub(crate) mod work;
 
 pub(crate) use self::thread::{cache, parallelism};
 pub use self::{
+    limit::Limit,
     thread::ThreadExecutor,
-    unit::{Limit, Ticket, Unit, UnitId, Unsendable},
+    ticket::Ticket,
+    unit::{Unit, UnitId, Unsendable},
 };
 
 /// A strategy for running units: on threads, in worker processes, or your own.

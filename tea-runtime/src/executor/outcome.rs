@@ -4,8 +4,8 @@ use std::{fmt, time::Duration};
 
 use super::{
     message::Host,
-    unit::Work,
     wire::{self, PartEnd, ResultHead},
+    work::Work,
 };
 use crate::{
     failure::{Failure, FailureKind},
@@ -144,6 +144,15 @@ pub(crate) fn results(received: &[Received]) -> impl Iterator<Item = (usize, Res
         });
         ends.filter_map(|(at, outcome, bytes)| Some((at, outcome.ok()?, bytes)))
     })
+}
+
+/// The bytes of the results of `parts` parts, by part; nothing at all if nothing was received.
+pub(crate) fn by_part(received: &[Received], parts: usize) -> Vec<Option<&[u8]>> {
+    let mut came = vec![None; if received.is_empty() { 0 } else { parts }];
+    for (at, _, bytes) in results(received) {
+        came.iter_mut().skip(at).take(1).for_each(|came| *came = came.or(Some(bytes)));
+    }
+    came
 }
 
 /// The parts whose end has not come.

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::{breakers::Breakers, message::Note, thread::cache::drop_elsewhere, tokens::Tokens, unit::FanOut};
+use super::{breakers::Breakers, fan_out::FanOut, message::Note, thread::cache::drop_elsewhere, tokens::Tokens};
 use crate::{
     context::CallPath,
     event::{Detail, Events},

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Show;
+use super::typed::Show;
 use crate::panic::guard;
 
 /// The number of characters that a label has at most.

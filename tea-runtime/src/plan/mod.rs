@@ -7,6 +7,8 @@ mod block;
 mod body;
 mod call;
 mod code;
+#[cfg(test)]
+pub(crate) mod kit;
 mod map;
 mod region;
 

@@ -9,6 +9,7 @@ use crate::{
     event::Detail,
     executor::{
         breakers::{BreakerAnswer, BreakerAt, BreakerCall},
+        run_info::RunInfo,
         wire::{UnitHead, ValueHead},
     },
     failure::Failure,
@@ -84,6 +85,19 @@ pub(crate) struct Run {
     pub(crate) tells: Detail,
     /// The caller's changes of settings, for fan-outs inside units.
     pub(crate) settings: Vec<u8>,
+}
+
+impl Run {
+    pub(crate) fn of(info: &RunInfo) -> Self {
+        Self {
+            run: info.number,
+            id: info.id,
+            module: info.plan.module.to_owned(),
+            workflow: info.plan.name.to_owned(),
+            tells: info.tells,
+            settings: info.settings.clone(),
+        }
+    }
 }
 
 /// A unit to run. It is followed by the values that it reads, and then by its items.

@@ -6,7 +6,10 @@ use crate::{
     context::Context,
     failure::NodeError,
     map::{Local, in_place, map},
-    plan::{Arm, Block, CodeId, Map, Next, Place, Plan, Region, Run, Site, Step, Target, Task, Work},
+    plan::{
+        Arm, Block, CodeId, Map, Next, Place, Plan, Region, Run, Site, Step, Target, Task, Work,
+        kit::{self, PLAN, REGION},
+    },
     policy::{ParallelConfig, Strategy},
     state::{
         Key, KeySpec, Kind, Parse, View,
@@ -56,9 +59,7 @@ pub(crate) static READ_QC: Plan = Plan {
     description: "Quality control of reads",
     file: "src/flow.yaml",
     module: "sample::read_qc",
-    package: None,
     version: Some("1.2.3"),
-    panics_abort: false,
     keys: &[
         input("reads", &PATH, "FASTQ file"),
         KeySpec { default: Some(|| Arc::new(21_usize)), ..input("k", &USIZE, "length of a k-mer") },
@@ -91,18 +92,12 @@ pub(crate) static READ_QC: Plan = Plan {
         ],
         keys: &[],
     },
-    finally: &[],
     sites: &[Site::Region(&BRANCHES), Site::Region(&INNER), Site::Map(&EACH)],
-    workflows: &[],
-    max_workers: None,
-    checkpoint: None,
-    identities: None,
+    ..PLAN
 };
 
 static BRANCHES: Region = Region {
-    id: 0,
     place: place(30),
-    keys: &[],
     tasks: &[
         Task {
             block: &Block {
@@ -124,72 +119,46 @@ static BRANCHES: Region = Region {
             ..task("gc", &Block { steps: &[node("gc", 18)], ..COUNT })
         },
     ],
-    dataflow: false,
-    join: None,
     max_workers: Some(4),
     fail_fast: true,
-    written: &[],
+    ..REGION
 };
 
 static INNER: Region = Region {
     id: 1,
     place: place(40),
-    keys: &[],
     tasks: &[
         task("left", &Block { steps: &[node("left", 14)], ..COUNT }),
         task("right", &Block { steps: &[node("right", 15)], ..COUNT }),
     ],
-    dataflow: false,
-    join: None,
-    max_workers: None,
-    fail_fast: false,
-    written: &[],
+    ..REGION
 };
 
 static EACH: Map = Map {
     id: 2,
-    name: "each",
     place: place(24),
-    keys: &[],
-    workflow: None,
-    passed: &[],
-    spec: &map(in_place(Key::<Vec<u8>>::new(4)), |_, _, _: &u8, _| Ok(()), (), None, Local, Local),
-    reads: &[],
-    writes: &[],
-    indexed: false,
     max_workers: Some(8),
-    fail_fast: false,
     config: &PROCESS,
-    written: &[],
+    ..kit::map("each", &map(in_place(Key::<Vec<u8>>::new(4)), |_, _, _: &u8, _| Ok(()), (), None, Local, Local))
 };
 
 /// A dataflow file: `a` and `b`, then `c` after both, then `d`.
 pub(crate) static DIAMOND: Plan = Plan {
     name: "diamond",
-    description: "",
     file: "flow.yaml",
     module: "sample::diamond",
-    package: None,
-    version: None,
-    panics_abort: false,
     keys: &[],
     root: &Block {
         entry: Next::Go(Target::Step(0)),
         steps: &[Step { work: Work::FanOut(&NEEDS), ..node("__start__", 1) }],
         keys: &[],
     },
-    finally: &[],
     sites: &[Site::Region(&NEEDS)],
-    workflows: &[],
-    max_workers: None,
-    checkpoint: None,
-    identities: None,
+    ..PLAN
 };
 
 static NEEDS: Region = Region {
-    id: 0,
     place: place(1),
-    keys: &[],
     tasks: &[
         task("a", &Block { steps: &[node("a", 2)], ..COUNT }),
         task("b", &Block { steps: &[node("b", 3)], ..COUNT }),
@@ -197,10 +166,7 @@ static NEEDS: Region = Region {
         Task { needs: &[2], ..task("d", &Block { steps: &[node("d", 5)], ..COUNT }) },
     ],
     dataflow: true,
-    join: None,
-    max_workers: None,
-    fail_fast: false,
-    written: &[],
+    ..REGION
 };
 
 const COUNT: Block = Block { entry: Next::Go(Target::Step(0)), steps: &[node("count", 12)], keys: &[] };
@@ -208,38 +174,11 @@ const COUNT: Block = Block { entry: Next::Go(Target::Step(0)), steps: &[node("co
 static PROCESS: ParallelConfig = ParallelConfig { strategy: Strategy::Process, ..ParallelConfig::DEFAULT };
 
 const fn task(name: &'static str, block: &'static Block) -> Task {
-    Task {
-        name,
-        place: place(30),
-        when: None,
-        when_text: "",
-        when_reads: &[],
-        when_code: CodeId::UNKNOWN,
-        fallback: &[],
-        code: CodeId::UNKNOWN,
-        needs: &[],
-        block,
-        reads: &[],
-        writes: &[],
-        config: &ParallelConfig::DEFAULT,
-        written: Some(&[]),
-    }
+    Task { place: place(30), ..kit::task(name, block) }
 }
 
 const fn node(name: &'static str, line: u32) -> Step {
-    Step {
-        name,
-        place: place(line),
-        work: Work::Run(&Run(nothing, ())),
-        next: Next::Go(Target::End),
-        max_visits: 10_000,
-        reads: &[],
-        writes: &[],
-        rerun: false,
-        code: CodeId::UNKNOWN,
-        cached: false,
-        pinned: false,
-    }
+    Step { place: place(line), ..kit::step(name, Work::Run(&Run(nothing, ()))) }
 }
 
 const fn place(line: u32) -> Place {

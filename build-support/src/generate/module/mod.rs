@@ -7,7 +7,10 @@ use std::fmt::Write;
 
 use super::{
     Around, Surface,
-    tables::{Tables, checkpoint, identities, option},
+    config::checkpoint,
+    identities::identities,
+    tables::Tables,
+    text::option,
     types::{KeyType, place},
     visibility::within,
 };

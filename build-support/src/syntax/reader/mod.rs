@@ -3,6 +3,8 @@
 
 mod values;
 
+use std::rc::Rc;
+
 use super::language::{self, Shape, Table};
 use crate::{
     codes,
@@ -209,6 +211,21 @@ impl<'a, 'd> Reader<'a, 'd> {
         let message = format!("{what} must be {short}, and this is {}", node.kind());
         let error = Diagnostic::error(codes::WRONG_SHAPE, self.first_line(node.span), message);
         self.error(error.doubts(doubts).help(format!("write {expected}")));
+    }
+
+    /// The place and the items of the list that an entry must be, such as `example`.
+    pub(super) fn list<'t>(
+        &mut self,
+        fields: &Fields<'t, 'a>,
+        name: &str,
+        example: &str,
+    ) -> Option<(Span, &'t [Rc<Tree<'a>>])> {
+        let entry = fields.any(name)?;
+        if let Value::List(items) = &entry.value.value {
+            return Some((entry.value.span, items));
+        }
+        self.wrong_value(entry, &format!("a list, such as `{example}`"));
+        None
     }
 
     /// Like [`Self::wrong_shape`], for the value of an entry, which may be missing.

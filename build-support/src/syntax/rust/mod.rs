@@ -9,6 +9,7 @@ mod nesting;
 mod returns;
 mod simple;
 mod tokens;
+mod written;
 
 use std::ops::Range;
 
@@ -21,7 +22,8 @@ use syn::{
 };
 
 pub(super) use self::format::{faults, format_string};
-use super::{Rust, language::Piece};
+pub use self::written::Rust;
+use super::language::Piece;
 use crate::{
     codes,
     diagnostic::{Code, Diagnostic, Diagnostics},

@@ -11,8 +11,8 @@ use crate::{
     },
     executor::{
         payload,
-        unit::{Unencodable, Work},
         wire::{Bytes, Encoded, EncodedView, ResultHead, UnitHead},
+        work::{Unencodable, Work},
     },
     failure::Failure,
     panic::guard,

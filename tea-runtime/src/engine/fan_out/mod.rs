@@ -23,11 +23,12 @@ use crate::{
     executor::{
         ParallelExecutor, Ticket, Unit,
         breakers::{BreakerAt, BreakerCall},
+        fan_out::FanOut,
         message::Message,
         outcome::{Outcome, Ran},
         queue::CompletionQueue,
         tokens,
-        unit::{FanOut, Unencodable},
+        work::Unencodable,
     },
     failure::{Failure, cancelled},
     policy::ParallelConfig,

@@ -14,7 +14,7 @@ use crate::{
         breakers::{BreakerAnswer, BreakerCall},
         message::Completion,
         outcome::{Outcome, Ran},
-        unit::Work,
+        work::Work,
     },
     failure::{Failure, FailureKind},
     result::{CircuitState, ParallelFlowResult},

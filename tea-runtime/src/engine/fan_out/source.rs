@@ -8,7 +8,7 @@ use std::{
 use super::Driver;
 use crate::{
     event::Scope,
-    executor::{message::Pulled, outcome::Received, unit::Work},
+    executor::{message::Pulled, outcome::Received, work::Work},
     failure::Failure,
     result::ParallelFlowResult,
     store::RawRecord,

@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use super::{super::attempt::Attempts, Start};
 use crate::{
     event::Scope,
-    executor::{ParallelExecutor, UnitId, unit::Work},
+    executor::{ParallelExecutor, UnitId, work::Work},
     failure::Failure,
     timer,
 };

@@ -118,10 +118,7 @@ impl Caching {
         received: &[Received],
         failing: &[usize],
     ) -> Result<(), Box<Failure>> {
-        let mut came = vec![None; if received.is_empty() { 0 } else { batch.len() }];
-        for (at, _, bytes) in outcome::results(received) {
-            came.iter_mut().skip(at).take(1).for_each(|came| *came = came.or(Some(bytes)));
-        }
+        let came = outcome::by_part(received, batch.len());
         for at in (0..batch.len()).filter(|at| !failing.contains(at)) {
             let index = batch.start() + at;
             let Some(Asked { key, expected, .. }) = self.asked.remove(&index) else { continue };

@@ -200,10 +200,7 @@ impl Recording {
             self.given = None;
             return Ok(());
         };
-        let mut came = vec![None; if received.is_empty() { 0 } else { batch.len() }];
-        for (at, _, bytes) in outcome::results(received) {
-            came.iter_mut().skip(at).take(1).for_each(|came| *came = came.or(Some(bytes)));
-        }
+        let came = outcome::by_part(received, batch.len());
         let mut from = 0;
         for end in failing.iter().copied().chain([batch.len()]) {
             if from < end {

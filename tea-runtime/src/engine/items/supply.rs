@@ -7,8 +7,8 @@ use crate::{
     engine::fan_out::Driver,
     executor::{
         cache,
+        fan_out::FanOut,
         message::{Message, Pulled},
-        unit::FanOut,
     },
     failure::Failure,
     map::{Batch, Source},

@@ -14,8 +14,8 @@ use crate::{
     },
     executor::{
         payload::{self, transport},
-        unit::{Unencodable, Work},
         wire::{Bytes, Encoded, EncodedView, ResultHead, UnitHead},
+        work::{Unencodable, Work},
     },
     failure::Failure,
     map::Batch,

@@ -7,10 +7,12 @@
 //! of each key that the code reads. It is valid if that name is the same now. A value that is made again with the same
 //! bytes keeps its name, so only units that what is new can reach run again.
 
+mod begun;
 mod branch;
 mod build;
 #[cfg(feature = "cli")]
 mod contents;
+mod end;
 mod files;
 mod from;
 mod items;
@@ -20,6 +22,7 @@ mod nested;
 mod node_names;
 mod outlook;
 mod outside;
+mod program;
 mod session;
 mod step;
 
@@ -30,7 +33,7 @@ use std::sync::{
 
 use self::build::Before;
 pub use self::outlook::{Outlook, Prospect};
-pub(super) use self::session::program;
+pub(super) use self::program::program;
 pub(super) use self::{
     branch::{BranchRecord, unknown},
     files::FileState,
@@ -43,11 +46,12 @@ pub(super) use self::{
 #[cfg(feature = "cli")]
 pub(crate) use self::{
     contents::{Content, contents},
-    session::{Delivery, Which, workflow},
+    session::{Which, workflow},
 };
 pub(crate) use self::{
+    end::{Delivery, clean_up},
     outlook::outlook,
-    session::{Opened, Session, clean_up, open},
+    session::{Opened, Session, open},
 };
 use crate::{
     cancel::CancellationToken,
@@ -93,6 +97,11 @@ pub(super) struct Entry<'a> {
 }
 
 impl Records {
+    /// Whether whoever runs it takes only the output, and not the whole state.
+    pub(in crate::engine) fn is_for_output(&self) -> bool {
+        self.session.only_output
+    }
+
     /// The names of the inputs.
     pub(super) fn inputs(&self) -> Names {
         self.inputs.clone()

@@ -8,7 +8,7 @@ use std::{
 use super::{
     Change,
     places::{Holder, Places, SitePlan, What, sites},
-    wanted::{Asked, Wanted, Way, Which, nearest},
+    wanted::{Asked, Wanted, Way, Which},
 };
 use crate::{
     plan::{Level, Origin, Plan, Site},
@@ -16,7 +16,7 @@ use crate::{
         ParallelConfig, RetryPolicy,
         settings::{SETTINGS, SHARED, Shared},
     },
-    words::counted,
+    words::{counted, nearest},
 };
 
 /// Why a setting holds, by its name.

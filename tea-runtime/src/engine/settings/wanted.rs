@@ -4,9 +4,12 @@ use std::{fs, path::Path};
 
 use serde_json::Value as Json;
 
-use crate::policy::{
-    settings::{SETTINGS, SHARED, Setting},
-    text::Given,
+use crate::{
+    policy::{
+        settings::{SETTINGS, SHARED, Setting},
+        text::Given,
+    },
+    words::nearest,
 };
 
 /// A setting that a caller asks for.
@@ -172,13 +175,4 @@ fn setting_called(name: &str, wanted: &Wanted) -> Result<Which, String> {
         None => format!("the settings are `{}`", known[..known.len() - 1].join("`, `")),
     };
     Err(format!("there is no setting `{name}`: {help}"))
-}
-
-/// The name that was probably meant.
-pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    names
-        .map(|other| (strsim::damerau_levenshtein(name, other), other))
-        .filter(|(distance, other)| *distance <= other.len().max(name.len()) / 3)
-        .min()
-        .map(|(_, other)| other)
 }

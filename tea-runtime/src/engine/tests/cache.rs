@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use super::{kit::*, records::Scratch};
+use super::{kit::*, scratch::Scratch};
 use crate::{
     engine::records::Which,
     map::{Hashed, MapSpec, Wired, given, in_place, map},

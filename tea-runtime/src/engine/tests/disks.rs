@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{kit::*, records::Scratch};
+use super::{kit::*, scratch::Scratch};
 use crate::{plan::Plan, state::Key};
 
 /// A small file system in memory. It goes away with the test.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{
     kit::{Kit, appends, chain, fan_out, kinds, leak, node, put, puts, run, task},
-    records::Scratch,
+    scratch::Scratch,
 };
 use crate::{
     context::Context,

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use super::{kit::*, records::Scratch};
+use super::{kit::*, scratch::Scratch};
 use crate::{
     engine::records::{Session, Which, outlook},
     map::{MapSpec, Wired, given, map},

@@ -7,7 +7,7 @@ use std::sync::{
 
 use super::{
     kit::{Kit, chain, leak, node, puts, run},
-    records::Scratch,
+    scratch::Scratch,
 };
 use crate::{
     cancel::CancellationToken,

@@ -8,7 +8,7 @@ use std::{
 use super::{
     kit::*,
     random::Random,
-    records::{Scratch, copy},
+    scratch::{Scratch, copy},
 };
 use crate::{
     context::Context,

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     kit::{Kit, appends, chain, fan_out, kinds, leak, node, put, puts, run, run_with, task},
-    records::Scratch,
+    scratch::Scratch,
 };
 use crate::{
     cancel::CancellationToken,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+pub(crate) use crate::plan::kit::{END, step};
 use crate::{
     context::Context,
     engine::Options,
@@ -11,17 +12,16 @@ use crate::{
     failure::{Failure, FailureKind, NodeError},
     map::MapSpec,
     plan::{
-        Arm, Block, Body, Checkpoint, CodeId, Condition, Fallback, Map, Next, Place, Plan, RESULTS, Region, Site, Step,
+        Arm, Block, Body, Checkpoint, CodeId, Condition, Fallback, Map, Next, Plan, RESULTS, Region, Site, Step,
         Subworkflow, Target, Task, TaskRead, TaskWrite, Work,
+        kit::{self, PLAN, REGION},
     },
     policy::ParallelConfig,
     request,
     state::{Key, KeySpec, Kind, Reduce, Value, View, Wire, kind::CloneValue},
 };
 
-pub(crate) const PLACE: Place = Place { line: 1, column: 1 };
 pub(crate) const THREAD: &ParallelConfig = &ParallelConfig::DEFAULT;
-pub(crate) const END: Next = Next::Go(Target::End);
 
 pub(crate) fn leak<T>(value: T) -> &'static T {
     Box::leak(Box::new(value))
@@ -124,17 +124,7 @@ impl Kit {
         for task in tasks.iter_mut().filter(|task| task.when.is_some()) {
             task.when_reads = self.everything();
         }
-        let mut region = Region {
-            id,
-            place: PLACE,
-            keys: self.specs(),
-            tasks: tasks.leak(),
-            dataflow: false,
-            join: None,
-            max_workers: None,
-            fail_fast: false,
-            written: &[],
-        };
+        let mut region = Region { id, keys: self.specs(), tasks: tasks.leak(), ..REGION };
         with(&mut region);
         let region = leak(region);
         self.sites.push(Some(Site::Region(region)));
@@ -149,22 +139,7 @@ impl Kit {
         with: impl FnOnce(&mut Map),
     ) -> Step {
         let id = u32::try_from(self.sites.len()).unwrap();
-        let mut map = Map {
-            id,
-            name,
-            place: PLACE,
-            keys: self.specs(),
-            spec,
-            workflow: None,
-            passed: &[],
-            reads: &[],
-            writes: &[],
-            indexed: false,
-            max_workers: None,
-            fail_fast: false,
-            config: leak(config),
-            written: &[],
-        };
+        let mut map = Map { id, keys: self.specs(), config: leak(config), ..kit::map(name, spec) };
         with(&mut map);
         let map = leak(map);
         self.sites.push(Some(Site::Map(map)));
@@ -173,21 +148,12 @@ impl Kit {
 
     pub(crate) fn plan(self, root: Block) -> &'static Plan {
         leak(Plan {
-            name: "test",
-            description: "",
-            file: "test.yaml",
-            module: "test",
-            package: None,
-            version: None,
-            panics_abort: false,
             keys: self.keys.leak(),
             root: leak(root),
-            finally: &[],
             sites: self.sites.into_iter().flatten().collect::<Vec<_>>().leak(),
             workflows: self.workflows.leak(),
-            max_workers: None,
             checkpoint: Some(Checkpoint::DEFAULT),
-            identities: None,
+            ..PLAN
         })
     }
 }
@@ -222,22 +188,6 @@ pub(crate) fn put<T>(view: &mut View, key: Key<T>, value: T) -> Result<(), NodeE
     view.put(key, value).map_err(|failure| failure.message.into())
 }
 
-pub(crate) fn step(name: &'static str, work: Work) -> Step {
-    Step {
-        name,
-        place: PLACE,
-        work,
-        next: END,
-        max_visits: 10_000,
-        reads: &[],
-        writes: &[],
-        rerun: false,
-        code: CodeId::UNKNOWN,
-        cached: false,
-        pinned: false,
-    }
-}
-
 pub(crate) fn fan_out(region: &'static Region) -> Step {
     step("fan-out", Work::FanOut(region))
 }
@@ -268,22 +218,7 @@ pub(crate) fn all_read(next: Next, keys: &[u32]) -> Next {
 }
 
 pub(crate) fn task(name: &'static str, block: Block) -> Task {
-    Task {
-        name,
-        place: PLACE,
-        when: None,
-        when_text: "",
-        when_reads: &[],
-        when_code: CodeId::UNKNOWN,
-        fallback: &[],
-        code: CodeId::UNKNOWN,
-        needs: &[],
-        block: leak(block),
-        reads: &[],
-        writes: &[],
-        config: THREAD,
-        written: Some(&[]),
-    }
+    kit::task(name, leak(block))
 }
 
 impl Step {

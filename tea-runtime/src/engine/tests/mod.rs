@@ -15,5 +15,7 @@ mod maps;
 mod policies;
 mod random;
 mod records;
+mod resumed;
 mod scale;
+mod scratch;
 mod validity;

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use super::{kit::*, records::Scratch};
+use super::{kit::*, scratch::Scratch};
 use crate::{
     engine::records::Which,
     map::{Hashed, MapSpec, Wired, given, map},

@@ -15,9 +15,9 @@ use std::{
 
 use super::{
     ParallelExecutor, Ticket, Unit, UnitId,
+    limit::Limit,
     outcome::{Outcome, Ran},
     tokens::{self, Permit, Place},
-    unit::Limit,
 };
 use crate::{
     cancel::CancelReason,

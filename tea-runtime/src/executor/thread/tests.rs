@@ -1,5 +1,4 @@
 use std::{
-    any::Any,
     sync::mpsc::{Receiver, Sender, channel},
     thread,
     time::{Duration, Instant},
@@ -7,38 +6,15 @@ use std::{
 
 use super::*;
 use crate::{
-    cancel::CancellationToken,
-    context::{CallPath, Context},
-    event::{Events, Scope},
+    event::Events,
     executor::{
         breakers::Breakers,
-        queue::CompletionQueue,
+        kit::{OnePart, fan_out, unit},
         run_info::RunInfo,
         tokens::{Permit, Tokens, lend, set_current},
-        unit::{FanOut, Unencodable, Work},
-        wire::{Bytes, Encoded, ResultHead},
     },
-    plan::{Block, Next, Plan, Target},
+    plan::kit::PLAN,
     policy::ParallelConfig,
-    position::Position,
-};
-
-static PLAN: Plan = Plan {
-    name: "test",
-    description: "",
-    file: "test.yaml",
-    module: module_path!(),
-    package: None,
-    version: None,
-    panics_abort: false,
-    keys: &[],
-    root: &Block { entry: Next::Go(Target::End), steps: &[], keys: &[] },
-    finally: &[],
-    sites: &[],
-    workflows: &[],
-    max_workers: None,
-    checkpoint: None,
-    identities: None,
 };
 
 /// Says that it has begun, and waits until it is told to end.
@@ -48,51 +24,14 @@ struct Waits {
     end: Receiver<()>,
 }
 
-impl Work for Waits {
-    fn parts(&self) -> usize {
-        1
-    }
-
+impl OnePart for Waits {
     fn name(&self) -> &'static str {
         self.name
     }
 
-    fn label(&self, _: usize, _: usize) -> String {
-        self.name.to_owned()
-    }
-
-    fn kind(&self) -> usize {
-        0
-    }
-
-    fn run(&mut self, _: usize, _: usize, _: &mut Context) -> (usize, Option<Box<Failure>>) {
+    fn run(&mut self) {
         self.begun.send(self.name).unwrap();
         self.end.recv().unwrap();
-        (1, None)
-    }
-
-    fn encode(&self, _: u32, _: u64) -> Result<Encoded, Unencodable> {
-        unreachable!("it stays in this process")
-    }
-
-    fn part(&self, _: usize) -> Box<dyn Work> {
-        unreachable!("nothing is tried again")
-    }
-
-    fn split_off(&mut self, _: usize) -> Box<dyn Work> {
-        unreachable!("it is one part")
-    }
-
-    fn encode_result(&self, _: usize, _: u64, _: &mut Bytes) -> Result<ResultHead, Box<Failure>> {
-        unreachable!("it stays in this process")
-    }
-
-    fn accept(&mut self, _: usize, _: &ResultHead, _: &[u8]) -> Result<(), Box<Failure>> {
-        unreachable!("it stays in this process")
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
     }
 }
 
@@ -100,13 +39,7 @@ impl Work for Waits {
 fn a_thread_gives_its_token_back_between_units_to_what_has_begun() {
     let tokens = Tokens::new(1, None);
     let run = RunInfo::new(0, &PLAN, Events::default(), Arc::clone(&tokens), Arc::new(Breakers::new([])), Vec::new());
-    let fan_out = Arc::new(FanOut {
-        run,
-        queue: CompletionQueue::default(),
-        cancel: CancellationToken::new(),
-        position: Position::ROOT,
-        path: CallPath::default(),
-    });
+    let fan_out = fan_out(&run);
     let permit = Permit::acquire(Arc::clone(&tokens), 0, None);
     let outer = set_current(Some(Arc::clone(&permit)));
     let lent = lend();
@@ -124,17 +57,8 @@ fn a_thread_gives_its_token_back_between_units_to_what_has_begun() {
     let mut tell = Vec::new();
     for (name, end, ends) in ends {
         tell.push(end);
-        executor.submit(Unit {
-            ticket: Ticket::new(Arc::clone(&fan_out)),
-            scope: Scope::ROOT,
-            attempt: 1,
-            config: &ParallelConfig::DEFAULT,
-            deadline: None,
-            cancel: None,
-            index: 0,
-            work: Box::new(Waits { begun: begun.clone(), name, end: ends }),
-            encoded: None,
-        });
+        let work = Box::new(Waits { begun: begun.clone(), name, end: ends });
+        executor.submit(unit(&fan_out, &ParallelConfig::DEFAULT, work));
     }
     assert_eq!(begins.recv().unwrap(), "first");
     let continues = thread::spawn({

@@ -9,12 +9,8 @@
 //! worker sends only the header of such a frame through it, and the payload through the socket.
 
 mod read;
-mod unsent;
 
-pub(crate) use self::{
-    read::{Frame, FrameReader, Spare},
-    unsent::Unsent,
-};
+pub(crate) use self::read::{Frame, FrameReader, Spare};
 
 use std::fmt;
 

@@ -154,14 +154,7 @@ impl Side {
             alive
         });
         self.known.push((info.number, Arc::downgrade(info)));
-        outbox.add(&ToWorker::Run(Run {
-            run: info.number,
-            id: info.id,
-            module: info.plan.module.to_owned(),
-            workflow: info.plan.name.to_owned(),
-            tells: info.tells,
-            settings: info.settings.clone(),
-        }));
+        outbox.add(&ToWorker::Run(Run::of(info)));
     }
 }
 

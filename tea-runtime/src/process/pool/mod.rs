@@ -26,6 +26,7 @@ mod reading;
 pub(crate) mod state;
 mod supervisor;
 mod turn;
+mod unsent;
 pub(crate) mod wake;
 
 use std::{

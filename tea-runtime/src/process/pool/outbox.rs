@@ -11,12 +11,12 @@ use rustix::{
     net::{SendAncillaryBuffer, SendFlags, sendmsg},
 };
 
+use super::{pace::MOST, unsent::Unsent};
 use crate::{
     executor::wire::{self, Piece},
     process::{
-        frame::{HEADER, Header, SEND, Unsent},
+        frame::{HEADER, Header, SEND},
         message::{MESSAGE, ToWorker},
-        pool::pace::MOST,
     },
 };
 

@@ -1,9 +1,23 @@
 //! The supervisor's thread: what it holds comes back whatever happens to it, and it runs none of the user's Rust.
 
-use std::sync::mpsc::{Sender, channel};
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Sender, channel},
+    },
+    time::Duration,
+};
 
-use super::*;
-use crate::event::Listener;
+use super::kit::{CONFIG, Sent, new_run_with, send, send_of};
+use crate::{
+    event::{Event, Events, Listener},
+    executor::{
+        ParallelExecutor,
+        message::{Message, Pulled},
+    },
+    failure::FailureKind,
+    process::ProcessExecutor,
+};
 
 #[test]
 fn a_panic_of_the_supervisor_is_a_failure_of_what_it_held_and_of_what_comes_later() {
@@ -46,11 +60,8 @@ fn what_the_supervisor_is_the_last_to_hold_is_dropped_elsewhere() {
     let run = new_run_with(Events::new(vec![Arc::new(Dropped(tell.clone()))]));
     let sent = send_of(&run, &executor, &CONFIG, "wait");
     sent.wait_until_it_runs();
-    let messages = Message::Pulled(crate::executor::message::Pulled {
-        source: Some(Box::new(Endless(Dropped(tell)))),
-        batch: None,
-        failure: None,
-    });
+    let messages =
+        Message::Pulled(Pulled { source: Some(Box::new(Endless(Dropped(tell)))), batch: None, failure: None });
     sent.fan_out.queue.push(messages, false);
     let Sent { cancel, fan_out, heard } = sent;
     drop((run, fan_out, heard));

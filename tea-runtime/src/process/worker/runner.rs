@@ -10,11 +10,12 @@ use crate::{
     engine::{self, Server},
     event::{Detail, Events, Listener, Scope},
     executor::{
+        attempt::run_parts,
         breakers::Breakers,
         payload::transport,
         tokens::Tokens,
-        unit::{Work, run_parts},
         wire::{self, Bytes, PartEnd},
+        work::Work,
     },
     failure::Failure,
     panic::guard,

@@ -25,14 +25,13 @@ use crate::{
     failure::{FailureKind, NodeError},
     map::{Wired, given, map},
     plan::{
-        Block, CodeId, Map, Next, Plan, Region, Registered, Run as Node, Site, Step, Target, Task, TaskRead, TaskWrite,
-        Work,
+        Block, Map, Next, Plan, Region, Registered, Run as Node, Site, Target, Task, TaskRead, TaskWrite, Work,
+        kit::{self, PLAN, REGION, step, task},
     },
-    policy::ParallelConfig,
     process::{
         frame::{FrameReader, HEADER, Header},
         message::{FromWorker, MESSAGE, PART_END, Run, ToWorker, Unit},
-        tests::{HERE, key},
+        tests::kit::key,
     },
     result::CircuitState,
     state::KeySpec,
@@ -44,67 +43,31 @@ const SHOUT: Key<String> = Key::new(1);
 
 static KEYS: [KeySpec; 2] = [key("word"), key("shout")];
 
-static PLAN: Plan = Plan {
+static SHOUTS: Plan = Plan {
     name: "shouts",
-    description: "",
-    file: "shouts.yaml",
     module: module_path!(),
-    package: None,
-    version: None,
-    panics_abort: false,
     keys: &KEYS,
-    root: &Block { entry: Next::Go(Target::End), steps: &[], keys: &[] },
-    finally: &[],
-    sites: &[Site::Region(&REGION), Site::Map(&MAP)],
-    workflows: &[],
-    max_workers: None,
-    checkpoint: None,
-    identities: None,
+    sites: &[Site::Region(&FAN_OUT), Site::Map(&DOUBLE)],
+    ..PLAN
 };
 
-inventory::submit!(Registered(&PLAN));
+inventory::submit!(Registered(&SHOUTS));
 
-static REGION: Region = Region {
-    id: 0,
-    place: HERE,
+static FAN_OUT: Region = Region {
     keys: &KEYS,
     tasks: &[Task {
-        name: "shout",
-        place: HERE,
-        when: None,
-        when_text: "",
-        when_reads: &[],
-        when_code: CodeId::UNKNOWN,
-        fallback: &[],
-        code: CodeId::UNKNOWN,
-        needs: &[],
-        block: &Block {
-            entry: Next::Go(Target::Step(0)),
-            steps: &[Step {
-                name: "shout",
-                place: HERE,
-                work: Work::Run(&Node(shout, SHOUT)),
-                next: Next::Go(Target::End),
-                max_visits: 10,
-                reads: &[],
-                writes: &[],
-                rerun: false,
-                code: CodeId::UNKNOWN,
-                cached: false,
-                pinned: false,
-            }],
-            keys: &[0, 1],
-        },
         reads: &[TaskRead { key: 0, after: 0 }],
         writes: &[TaskWrite { key: 1, combine: false }],
-        config: &ParallelConfig::DEFAULT,
-        written: Some(&[]),
+        ..task(
+            "shout",
+            &Block {
+                entry: Next::Go(Target::Step(0)),
+                steps: &[step("shout", Work::Run(&Node(shout, SHOUT)))],
+                keys: &[0, 1],
+            },
+        )
     }],
-    dataflow: false,
-    join: None,
-    max_workers: None,
-    fail_fast: false,
-    written: &[],
+    ..REGION
 };
 
 #[expect(clippy::unnecessary_wraps, reason = "the signature of nodes")]
@@ -112,21 +75,13 @@ fn shout(view: &View, _: &Context) -> Result<String, NodeError> {
     Ok(view.get(WORD).to_uppercase())
 }
 
-static MAP: Map = Map {
+static DOUBLE: Map = Map {
     id: 1,
-    name: "double",
-    place: HERE,
     keys: &KEYS,
-    workflow: None,
-    passed: &[],
-    spec: &map(given(|_, _| Ok(0..usize::MAX)), |_, _, n, _| double(*n).map(drop), (), None, Wired, Wired),
-    reads: &[],
-    writes: &[],
-    indexed: false,
-    max_workers: None,
-    fail_fast: false,
-    config: &ParallelConfig::DEFAULT,
-    written: &[],
+    ..kit::map(
+        "double",
+        &map(given(|_, _| Ok(0..usize::MAX)), |_, _, n, _| double(*n).map(drop), (), None, Wired, Wired),
+    )
 };
 
 fn double(n: usize) -> Result<usize, NodeError> {
@@ -151,7 +106,7 @@ impl Worker {
         let tokens = Arc::clone(inbox.tokens());
         let upstream = BreakersUpstream { outbox: Arc::clone(&outbox), inbox: Arc::clone(&inbox) };
         let mut runner = Runner::new(outbox, tokens, upstream.clone(), inbox.spare(), None);
-        let (module, workflow) = (PLAN.module.to_owned(), PLAN.name.to_owned());
+        let (module, workflow) = (SHOUTS.module.to_owned(), SHOUTS.name.to_owned());
         // No settings were changed.
         let settings = vec![0, 0];
         runner.begin_run(&Run { run: 5, id: 0, module, workflow, tells: Detail::NONE, settings });
@@ -194,7 +149,7 @@ fn to_bytes(message: &ToWorker<'_>) -> Vec<u8> {
 }
 
 fn unit(site: u32, first: u64, view: Option<Vec<ValueHead>>, items: Vec<u64>) -> ToWorker<'static> {
-    let (module, workflow) = (PLAN.module.into(), PLAN.name.into());
+    let (module, workflow) = (SHOUTS.module.into(), SHOUTS.name.into());
     let head = UnitHead {
         module,
         workflow,
@@ -211,7 +166,7 @@ fn unit(site: u32, first: u64, view: Option<Vec<ValueHead>>, items: Vec<u64>) ->
 }
 
 fn branch() -> Vec<u8> {
-    let message = unit(REGION.id, 0, Some(vec![ValueHead { key: 0, length: 2 }]), Vec::new());
+    let message = unit(FAN_OUT.id, 0, Some(vec![ValueHead { key: 0, length: 2 }]), Vec::new());
     [to_bytes(&message), b"hi".to_vec()].concat()
 }
 
@@ -223,7 +178,7 @@ fn items() -> Vec<u8> {
         bytes
     });
     let lengths = numbers.iter().map(|bytes| bytes.len() as u64).collect();
-    [to_bytes(&unit(MAP.id, 3, Some(Vec::new()), lengths)), numbers.concat()].concat()
+    [to_bytes(&unit(DOUBLE.id, 3, Some(Vec::new()), lengths)), numbers.concat()].concat()
 }
 
 #[test]
@@ -238,7 +193,7 @@ fn the_end_of_each_part_is_told_once_and_in_order() {
 
 #[test]
 fn row_28_what_cannot_be_decoded_fails_in_all_of_its_parts() {
-    let damaged = [to_bytes(&unit(MAP.id, 3, Some(Vec::new()), vec![1, 1])), b"\xff\xff".to_vec()].concat();
+    let damaged = [to_bytes(&unit(DOUBLE.id, 3, Some(Vec::new()), vec![1, 1])), b"\xff\xff".to_vec()].concat();
     let ends = Worker::new().run(damaged);
     assert_eq!(ends, [(0, Err(FailureKind::Transport)), (1, Err(FailureKind::Transport))]);
     let unknown = to_bytes(&unit(99, 0, None, vec![0, 0]));
@@ -279,7 +234,7 @@ fn frame(number: u64, message: &ToWorker<'_>) -> Vec<u8> {
 }
 
 fn numbered(number: u64) -> ToWorker<'static> {
-    match unit(REGION.id, 0, None, Vec::new()) {
+    match unit(FAN_OUT.id, 0, None, Vec::new()) {
         ToWorker::Unit(unit) => ToWorker::Unit(Unit { unit: number, ..unit }),
         other => other,
     }

@@ -6,8 +6,8 @@ use crate::{
     context::Context,
     executor::{
         payload::transport,
-        unit::{Unencodable, Work},
         wire::{Bytes, Encoded, ResultHead, UnitHead},
+        work::{Unencodable, Work},
     },
     failure::Failure,
 };

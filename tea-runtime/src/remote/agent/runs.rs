@@ -21,12 +21,12 @@ use crate::{
     executor::{
         Ticket, Unit, UnitId,
         breakers::Breakers,
+        fan_out::FanOut,
         message::{Completion, Message, Note},
         outcome::{Outcome, Received},
         queue::CompletionQueue,
         run_info::RunInfo,
         tokens::Tokens,
-        unit::FanOut,
         wire::{Encoded, EncodedView, UnitHead, ValueHead},
     },
     failure::{ExitStatus, Failure, FailureKind},

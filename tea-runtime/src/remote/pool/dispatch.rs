@@ -77,13 +77,6 @@ impl Side {
             alive
         });
         known.push((info.number, Arc::downgrade(info)));
-        outbox.add(&ToAgent::Run(Run {
-            run: info.number,
-            id: info.id,
-            module: info.plan.module.to_owned(),
-            workflow: info.plan.name.to_owned(),
-            tells: info.tells,
-            settings: info.settings.clone(),
-        }));
+        outbox.add(&ToAgent::Run(Run::of(info)));
     }
 }

@@ -1,0 +1,27 @@
+//! How many items a batch holds. It follows from how long items take, so that cheap ones cost little each and dear ones
+//! travel alone.
+
+use std::time::Duration;
+
+use super::Items;
+use crate::policy::Strategy;
+
+/// How long a batch should run: long beside what a batch costs, and short beside the rest of the map.
+const BATCH: Duration = Duration::from_micros(250);
+
+/// The same for batches that go to another process.
+const CROSSING_BATCH: Duration = Duration::from_millis(1);
+
+impl Items<'_> {
+    /// A batch of `items` took `elapsed`, from which the size of the next ones follows.
+    pub(super) fn pace(&mut self, items: usize, elapsed: Duration) {
+        let aim = match self.run.strategy(self.site.config(0)) {
+            Strategy::Thread => BATCH,
+            Strategy::Process | Strategy::Remote => CROSSING_BATCH,
+        };
+        let fit = aim.as_nanos() * items as u128 / elapsed.as_nanos().max(1);
+        let fit = usize::try_from(fit).unwrap_or(usize::MAX).min(self.chunk.saturating_mul(4));
+        let left = |total: usize| total.saturating_sub(self.given) / (4 * self.site.workers);
+        self.chunk = fit.min(self.total.map_or(usize::MAX, left)).max(1);
+    }
+}
