@@ -2,26 +2,37 @@
 //! model checker compiles those parts with its own locks instead of these; see `tests/tests/schedules`.
 
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
-/// How often a thread looks for something before it sleeps: about 20 µs on a processor that nobody else wants, which is what
-/// being woken there takes. With it, three branches of 10 µs on threads took 30 µs in place of 73, three of 100 µs 219 in
-/// place of 321, and a branch to a warm process and back 21 in place of 87 (two cores, `BENCHMARKS.md`).
-const LOOKS: u32 = 64;
+/// How long a thread looks for something before it sleeps: as long as being woken may take. With it, three branches of 10 µs on
+/// threads took 30 µs in place of 73, three of 100 µs 219 in place of 321, and a branch to a warm process and back 21 in place of
+/// 87 (two cores, `BENCHMARKS.md`).
+const SOON: Duration = Duration::from_micros(40);
 
 /// Locks a mutex. That another thread panicked while it held the lock is no reason to fail.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Looks a few times whether something is `there`, letting others run in between. Returns whether it is. To be woken takes
-/// longer than a short unit, and what follows from one unit usually comes soon after it.
-pub(crate) fn look(mut there: impl FnMut() -> bool) -> bool {
-    for _ in 0..LOOKS {
+/// Looks for a moment whether something is `there`, if that is `expected` so soon, and lets others run in between. Returns
+/// whether it is. Who looks for what takes longer comes too late: a thread that is woken runs at once, but one that lets others
+/// run does so only after them.
+pub(crate) fn look(expected: Duration, mut there: impl FnMut() -> bool) -> bool {
+    if there() {
+        return true;
+    }
+    if expected > SOON {
+        return false;
+    }
+    let start = Instant::now();
+    while start.elapsed() < SOON {
+        thread::yield_now();
         if there() {
             return true;
         }
-        thread::yield_now();
     }
-    there()
+    false
 }

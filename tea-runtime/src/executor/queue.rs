@@ -10,7 +10,7 @@
 //! the driver's condition true notifies it, and the driver checks the condition under the same lock before it sleeps.
 //! So either the push comes first, and the driver sees it, or the driver sleeps first, and the push sees that it waits.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, look};
 
@@ -57,13 +57,17 @@ impl<T> CompletionQueue<T> {
         self.lock().messages.len()
     }
 
-    /// Waits for `wanted` messages, an urgent message, a nudge, or the time `until`. Then moves all messages to `into`,
-    /// which must be empty.
-    pub(crate) fn wait(&self, wanted: usize, until: Option<Instant>, into: &mut Vec<T>) {
-        look(|| {
+    /// Looks for a moment whether `wanted` messages, an urgent message or a nudge have come, if that is `expected` so soon.
+    pub(crate) fn look(&self, wanted: usize, expected: Duration) {
+        look(expected, || {
             let state = self.lock();
             state.nudged || state.messages.len() >= wanted
         });
+    }
+
+    /// Waits for `wanted` messages, an urgent message, a nudge, or the time `until`. Then moves all messages to `into`,
+    /// which must be empty.
+    pub(crate) fn wait(&self, wanted: usize, until: Option<Instant>, into: &mut Vec<T>) {
         let mut state = self.lock();
         while !state.nudged && state.messages.len() < wanted {
             state.wanted = Some(wanted);

@@ -5,8 +5,10 @@ use std::{
     collections::VecDeque,
     iter::Fuse,
     marker::PhantomData,
+    ops::{Range, RangeInclusive},
     path::{Path, PathBuf},
     sync::Arc,
+    vec,
 };
 
 use crate::{
@@ -130,7 +132,7 @@ pub trait Supply<T>: Send {
     fn left(&self) -> Option<usize>;
 
     /// Whether [`take`](Self::take) runs no user code.
-    fn is_in_place(&self) -> bool;
+    fn is_plain(&self) -> bool;
 }
 
 /// See [`in_place`].
@@ -170,7 +172,7 @@ impl<T> Supply<T> for Shared<T> {
         Some(self.left)
     }
 
-    fn is_in_place(&self) -> bool {
+    fn is_plain(&self) -> bool {
         true
     }
 }
@@ -205,7 +207,7 @@ where
 
 struct Made<I>(Fuse<I>);
 
-impl<I: Iterator<Item: Send + Sync + 'static> + Send> Supply<I::Item> for Made<I> {
+impl<I: Iterator<Item: Send + Sync + 'static> + Send + 'static> Supply<I::Item> for Made<I> {
     fn take(&mut self, count: usize) -> Option<(Arc<dyn List<Item = I::Item>>, usize, usize)> {
         let items: Vec<_> = self.0.by_ref().take(count).collect();
         let len = items.len();
@@ -217,7 +219,33 @@ impl<I: Iterator<Item: Send + Sync + 'static> + Send> Supply<I::Item> for Made<I
         most.filter(|&most| most == least)
     }
 
-    fn is_in_place(&self) -> bool {
-        false
+    fn is_plain(&self) -> bool {
+        is_plain::<I>()
+    }
+}
+
+/// Whether an iterator is known to run no user code, so that it cannot block: the items of a list, or a range of numbers.
+fn is_plain<I: Iterator<Item: 'static> + 'static>() -> bool {
+    macro_rules! ranges {
+        ($($number:ty),*) => {
+            [$(TypeId::of::<Range<$number>>(), TypeId::of::<RangeInclusive<$number>>()),*]
+        };
+    }
+    let ranges = ranges![u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize];
+    let iterator = TypeId::of::<I>();
+    iterator == TypeId::of::<vec::IntoIter<I::Item>>() || ranges.contains(&iterator)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_iterator_that_may_run_user_code_is_not_plain() {
+        fn of<I: Iterator<Item: 'static> + 'static>(_: &I) -> bool {
+            is_plain::<I>()
+        }
+        assert!(of(&(0..3)) && of(&(0..=3_u64)) && of(&vec!["a".to_owned()].into_iter()));
+        assert!(!of(&(0..3).map(|n| n + 1)) && !of(&std::iter::repeat(1)) && !of(&std::iter::from_fn(|| Some(1))));
     }
 }

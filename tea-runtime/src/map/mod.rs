@@ -77,8 +77,8 @@ pub trait Source: Send {
     /// The total number of items, if it is known.
     fn total(&self) -> Option<usize>;
 
-    /// Whether the items are in a key, so that getting them runs no user code, which may take any amount of time.
-    fn is_in_place(&self) -> bool;
+    /// Whether to get them runs no user code, which may take any amount of time.
+    fn is_plain(&self) -> bool;
 }
 
 /// Consecutive items of a map, with a place for the result of each.

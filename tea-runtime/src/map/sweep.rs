@@ -210,7 +210,7 @@ impl<A: Axes> Supply<A::Item> for Points<A> {
         Some(self.left)
     }
 
-    fn is_in_place(&self) -> bool {
+    fn is_plain(&self) -> bool {
         true
     }
 }

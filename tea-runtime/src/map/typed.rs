@@ -193,8 +193,8 @@ impl<M: Types> Source for Running<M> {
         Some(self.given + self.supply.left()?)
     }
 
-    fn is_in_place(&self) -> bool {
-        self.supply.is_in_place()
+    fn is_plain(&self) -> bool {
+        self.supply.is_plain()
     }
 }
 

@@ -10,7 +10,7 @@ mod sync {
     pub(crate) use std::sync::PoisonError;
 
     /// Looks once: in each schedule, it is there by then or it is not.
-    pub(crate) fn look(mut there: impl FnMut() -> bool) -> bool {
+    pub(crate) fn look(_: std::time::Duration, mut there: impl FnMut() -> bool) -> bool {
         there()
     }
 }

@@ -104,7 +104,9 @@ impl<'a> Driver<'a> {
                 break;
             }
             let until = [table.due(), self.leave_at(&mut table), source.settle_at()].into_iter().flatten().min();
-            self.wait(self.wanted(&table, more), until, source.is_recorded(), &mut messages);
+            let wanted = self.wanted(&table, more);
+            self.fan_out.queue.look(wanted, table.took.saturating_mul(u32::try_from(wanted).unwrap_or(u32::MAX)));
+            self.wait(wanted, until, source.is_recorded(), &mut messages);
             self.run.info.tell_notes();
             for message in messages.drain(..) {
                 match message {

@@ -28,6 +28,7 @@ impl Driver<'_> {
         let Some(in_flight) = table.in_flight.remove(&completion.id) else { return };
         let mut outcome = completion.outcome;
         outcome.decode();
+        table.took = outcome.ran.elapsed;
         if let Ran { worker: Some(_), usage: Usage { cpu: Some(cpu), .. }, .. } = outcome.ran {
             usage::of_nested(cpu);
         }

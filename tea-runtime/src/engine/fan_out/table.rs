@@ -24,6 +24,8 @@ pub(super) struct Table<K> {
     pub(super) again: VecDeque<Trial<K>>,
     waiting: BinaryHeap<Waiting<K>>,
     waits: u64,
+    /// How long the unit that ended last took. The next ones probably take about as long.
+    pub(super) took: Duration,
     /// The time until which units that have been told to end are waited for.
     pub(super) leave_at: Option<Instant>,
     /// Why nothing can be run.
@@ -67,6 +69,7 @@ impl<K> Default for Table<K> {
             again: VecDeque::new(),
             waiting: BinaryHeap::new(),
             waits: 0,
+            took: Duration::ZERO,
             leave_at: None,
             refused: None,
         }

@@ -12,6 +12,10 @@ const BATCH: Duration = Duration::from_micros(250);
 /// The same for batches that go to another process.
 const CROSSING_BATCH: Duration = Duration::from_millis(1);
 
+/// The last batches of a map are smaller, so that all threads end together, but not by more than this: smaller ones would
+/// cost more than is lost while a thread waits for the last one.
+const LEAST: usize = 8;
+
 impl Items<'_> {
     /// A batch of `items` took `elapsed`, from which the size of the next ones follows.
     pub(super) fn pace(&mut self, items: usize, elapsed: Duration) {
@@ -21,7 +25,7 @@ impl Items<'_> {
         };
         let fit = aim.as_nanos() * items as u128 / elapsed.as_nanos().max(1);
         let fit = usize::try_from(fit).unwrap_or(usize::MAX).min(self.chunk.saturating_mul(4));
-        let left = |total: usize| total.saturating_sub(self.given) / (4 * self.site.workers);
+        let left = |total: usize| (total.saturating_sub(self.given) / (4 * self.site.workers)).max(fit / LEAST);
         self.chunk = fit.min(self.total.map_or(usize::MAX, left)).max(1);
     }
 }

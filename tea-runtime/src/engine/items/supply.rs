@@ -1,5 +1,6 @@
-//! Supplies the items of a running map. Those of a key are read in place. An iterator is user code, which may take any
-//! amount of time, so it runs on its own thread, and its items are kept here until they are handed out.
+//! Supplies the items of a running map. Those of a key, a list or a range of numbers are taken as they are needed. Any other
+//! iterator is user code, which may take any amount of time, so it runs on its own thread, and its items are kept here until they
+//! are handed out.
 
 use std::sync::Arc;
 
@@ -49,7 +50,7 @@ impl Supply {
     /// The next items, at most `count`. If this requires another thread, `ahead` items are requested.
     pub(super) fn take(&mut self, count: usize, ahead: usize) -> Taken {
         if let State::Idle(source) = &mut self.state
-            && source.is_in_place()
+            && source.is_plain()
         {
             return source.next(count).map_or(Taken::Nothing, Taken::Batch);
         }

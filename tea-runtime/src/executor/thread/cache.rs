@@ -89,7 +89,7 @@ fn start(job: Job) -> Result<(), (Job, std::io::Error)> {
 fn wait() -> Option<Job> {
     let this = Arc::new(Idle::default());
     idle().push(Arc::clone(&this));
-    look(|| lock(&this.next).job.is_some());
+    look(Duration::ZERO, || lock(&this.next).job.is_some());
     let mut next = lock(&this.next);
     loop {
         if let Some(job) = next.job.take() {

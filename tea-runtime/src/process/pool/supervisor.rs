@@ -57,6 +57,8 @@ pub(super) struct Supervisor<'a> {
     /// What has ended in this turn. It is delivered at the end of the turn, so that drivers, which will submit the next units, do
     /// not wait for the locks that the rest of the turn needs.
     pub(super) ended: Vec<Ended>,
+    /// How long the last unit took. The next one probably takes about as long.
+    took: Duration,
     /// Workers whose frames have arrived but have not all been handled.
     pub(super) unread: BTreeSet<u32>,
     /// The reasons for replacing workers that have been reported.
@@ -128,6 +130,7 @@ impl<'a> Supervisor<'a> {
             memory_kills: MemoryKills::now(),
             run: Weak::new(),
             ended: Vec::new(),
+            took: Duration::ZERO,
             unread: BTreeSet::new(),
             told: BTreeSet::new(),
             alarm: None,
@@ -165,6 +168,7 @@ impl<'a> Supervisor<'a> {
     fn wait(&mut self, more_starts: bool, recalls_at: Option<Instant>) -> Vec<What> {
         let due = self.due(more_starts, recalls_at);
         let mut ended = std::mem::take(&mut self.ended);
+        self.took = ended.last().map_or(self.took, |(_, elapsed, ..)| *elapsed);
         let (mut whats, mut sources) = (vec![What::Wake], vec![PollFd::new(&self.pool.wake.read, PollFlags::IN)]);
         let inner = self.pool.lock();
         let (mut flooded, mut resting) = (false, Vec::new());
@@ -205,7 +209,7 @@ impl<'a> Supervisor<'a> {
         let timeout: Option<Timespec> = timeout.and_then(|timeout| timeout.try_into().ok());
         deliver(&mut ended);
         // If it is interrupted, nothing has arrived.
-        if !look(|| poll(&mut sources, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)) {
+        if !look(self.took, || poll(&mut sources, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)) {
             let _ = poll(&mut sources, timeout.as_ref());
         }
         let ready = sources.iter().zip(&whats).filter(|(source, _)| !source.revents().is_empty());

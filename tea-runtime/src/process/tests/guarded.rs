@@ -84,7 +84,7 @@ impl crate::map::Source for Endless {
         None
     }
 
-    fn is_in_place(&self) -> bool {
+    fn is_plain(&self) -> bool {
         true
     }
 }

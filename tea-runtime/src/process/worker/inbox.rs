@@ -10,6 +10,7 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
+    time::{Duration, Instant},
 };
 
 use rustix::event::PollFlags;
@@ -52,6 +53,9 @@ struct State {
     orders: VecDeque<Order>,
     /// The unit that is running.
     running: Option<(u64, CancellationToken)>,
+    /// Since when, and how long the last one took: the next one probably comes as soon.
+    since: Option<Instant>,
+    took: Duration,
     /// Whether the watch is reading.
     watching: bool,
     /// Whether the watch sleeps until it is needed.
@@ -133,6 +137,7 @@ impl Inbox {
             if let Some(order) = state.orders.pop_front() {
                 if let Order::Unit(unit) = &order {
                     state.running = Some((unit.number, unit.token.clone()));
+                    state.since = Some(Instant::now());
                     if state.asleep {
                         self.wanted.notify_one();
                     }
@@ -143,13 +148,14 @@ impl Inbox {
                 state = self.there.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
+            let took = state.took;
             drop(state);
             let frames = self.frames();
             // The watch was reading until now, and may have received another order.
             state = self.state();
             if state.orders.is_empty() {
                 drop(state);
-                self.read(frames);
+                self.read(frames, took);
                 state = self.state();
             }
         }
@@ -159,6 +165,7 @@ impl Inbox {
     pub(crate) fn finish(&self) {
         let mut state = self.state();
         (state.running, state.urgent) = (None, false);
+        state.took = state.since.take().map(|since| since.elapsed()).unwrap_or_default();
     }
 
     /// Records that the running unit waits for an answer from the parent.
@@ -186,7 +193,7 @@ impl Inbox {
                 (state.watching, state.urgent) = (true, false);
                 while state.watching {
                     drop(state);
-                    self.read(self.frames());
+                    self.read(self.frames(), Duration::MAX);
                     state = self.state();
                 }
                 continue;
@@ -203,8 +210,8 @@ impl Inbox {
         }
     }
 
-    /// Reads what has arrived, or waits for something to arrive.
-    fn read(&self, mut frames: MutexGuard<'_, FrameReader>) {
+    /// Reads what has arrived, or waits for something to arrive, which is `expected` after so long.
+    fn read(&self, mut frames: MutexGuard<'_, FrameReader>, expected: Duration) {
         let mut any = false;
         loop {
             match frames.next() {
@@ -215,7 +222,7 @@ impl Inbox {
                 Ok(Some(frame)) => give_up(&format!("it received a frame of the unknown kind {}", frame.kind)),
                 Ok(None) if any => return,
                 Ok(None) => {
-                    while !look(|| self.fill(&mut frames)) {
+                    while !look(expected, || self.fill(&mut frames)) {
                         self.parent.wait(&self.parent.socket, PollFlags::IN);
                     }
                 }

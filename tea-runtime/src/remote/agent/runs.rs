@@ -195,6 +195,7 @@ impl Teller {
         user_code::forbid();
         let (mut messages, mut held) = (Vec::new(), VecDeque::new());
         while !self.ended.load(Ordering::Acquire) {
+            self.fan_out.queue.look(1, Duration::ZERO);
             self.fan_out.queue.wait(1, held.front().map(|(until, _)| *until), &mut messages);
             for note in self.fan_out.run.take_notes() {
                 self.note(note);
