@@ -27,11 +27,11 @@ pub struct MapOf<S: Origin, B, R, O, W, V> {
 /// Writes the label of an item, as far as its type is `Display`.
 pub(super) type Show<T> = fn(&T, &mut Label);
 
-/// A map over the items of `origin` ([`in_place`] or [`given`]). Its results go to `output` (a key of a `Vec`, a
-/// [`reduced`] key, or `()`), and its failures to `failures`. The last two arguments say how items and results are
-/// encoded. Both are [`Wired`], which requires serde, if items may run in other processes; results are also [`Wired`]
-/// if they are recorded. Items that a record only has to recognize by their bytes are [`Hashed`]. What is not encoded
-/// is [`Local`].
+/// A map over the items of `origin` ([`in_place`](super::in_place) or [`given`](super::given)). Its results go to
+/// `output` (a key of a `Vec`, a [`reduced`](super::reduced) key, or `()`), and its failures to `failures`. The last
+/// two arguments say how items and results are encoded. Both are [`Wired`](super::Wired), which requires serde, if
+/// items may run in other processes; results are also that if they are recorded. Items that a record only has to
+/// recognize by their bytes are [`Hashed`](super::Hashed). What is not encoded is [`Local`](super::Local).
 pub const fn map<S, B, R, O, W, V>(
     origin: S,
     body: B,

@@ -1,10 +1,17 @@
 //! The drawing of a plan of the runtime.
 
-use serde_json::{Map as Facts, Value, json};
-use tea_graph::{Arrow, Drawing, End, FanOut, Item, Node, one_line, title};
+mod arrows;
 
+#[cfg(test)]
+#[cfg(feature = "cli")]
+mod tests;
+
+use serde_json::{Map as Facts, Value, json};
+use tea_graph::{Arrow, Drawing, End, FanOut, Item, Node, title};
+
+use self::arrows::{Frame, Labels, Within};
 use crate::{
-    plan::{Block, Map, Next, Place, Plan, Region, Subworkflow, Target, Task, Work},
+    plan::{Block, Map, Next, Place, Plan, Region, Subworkflow, Task, Work},
     policy::{ParallelConfig, Strategy},
     state::KeySpec,
 };
@@ -190,101 +197,6 @@ fn about(calls: Option<&Subworkflow>, map: Option<&Map>, attempt: Option<&Parall
     calls.into_iter().chain(settings).chain(asks).collect()
 }
 
-/// What is written at an arrow: conditions, and the strategy where branches differ.
-#[derive(Clone, Default)]
-struct Labels(Vec<String>);
-
-impl Labels {
-    fn and(&self, label: Option<String>) -> Self {
-        Self(self.0.iter().cloned().chain(label).collect())
-    }
-}
-
-/// A block, and where it stands: what its end leads to.
-struct Frame<'a> {
-    block: &'static Block,
-    within: Option<Within<'a>>,
-}
-
-/// Where a branch stands.
-#[derive(Clone, Copy)]
-struct Within<'a> {
-    outer: &'a Frame<'a>,
-    step: usize,
-    region: &'static Region,
-    task: usize,
-}
-
-impl Frame<'_> {
-    /// The nodes that `next` leads to; fan-outs lead to the first nodes of their branches.
-    fn follow(&self, next: &Next, labels: &Labels, ends: &mut Vec<(End<'static>, Labels)>) {
-        match next {
-            Next::Go(target) => self.reach(*target, labels, ends),
-            Next::Choose(arms) => {
-                for arm in *arms {
-                    let text = arm.when.map_or_else(|| "else".to_owned(), |_| format!("if {}", one_line(arm.text)));
-                    self.reach(arm.to, &labels.and(Some(text)), ends);
-                }
-            }
-            Next::Fork(tasks) => {
-                for task in *tasks {
-                    self.reach(Target::Task(*task), labels, ends);
-                }
-            }
-        }
-    }
-
-    fn reach(&self, target: Target, labels: &Labels, ends: &mut Vec<(End<'static>, Labels)>) {
-        match (target, &self.within) {
-            (Target::Step(index), _) => {
-                let step = &self.block.steps[index as usize];
-                match step.work {
-                    Work::Run(_) | Work::Ask(_) | Work::Call(_) | Work::Map(_) => {
-                        ends.push((End::Node(step.name), labels.clone()));
-                    }
-                    Work::FanOut(region) if region.attempt().is_some() => {
-                        ends.push((End::Node(step.name), labels.clone()));
-                    }
-                    Work::FanOut(region) => self.enter(index as usize, region, labels, ends),
-                }
-            }
-            (Target::Task(task), Some(within)) => within.sibling(task as usize, labels, ends),
-            (Target::End, Some(within)) => within.leave(labels, ends),
-            (Target::End | Target::Task(_), None) => ends.push((End::Finish, labels.clone())),
-        }
-    }
-
-    fn enter(&self, step: usize, region: &'static Region, labels: &Labels, ends: &mut Vec<(End<'static>, Labels)>) {
-        let mixed = strategy(region).is_none();
-        for (task, branch) in region.tasks.iter().enumerate().filter(|(_, branch)| branch.needs.is_empty()) {
-            let when = branch.when.map(|_| format!("if {}", one_line(branch.when_text)));
-            let strategy = mixed.then(|| strategy_name(branch.config.strategy).to_owned());
-            Within { outer: self, step, region, task }.sibling(task, &labels.and(when).and(strategy), ends);
-        }
-    }
-}
-
-impl Within<'_> {
-    fn sibling(self, task: usize, labels: &Labels, ends: &mut Vec<(End<'static>, Labels)>) {
-        let block = self.region.tasks[task].block;
-        Frame { block, within: Some(Within { task, ..self }) }.follow(&block.entry, labels, ends);
-    }
-
-    fn leave(self, labels: &Labels, ends: &mut Vec<(End<'static>, Labels)>) {
-        let needs_this = |task: &Task| task.needs.iter().any(|need| *need as usize == self.task);
-        let mut followed = false;
-        if self.region.dataflow {
-            for (task, _) in self.region.tasks.iter().enumerate().filter(|(_, task)| needs_this(task)) {
-                self.sibling(task, labels, ends);
-                followed = true;
-            }
-        }
-        if !followed {
-            self.outer.follow(&self.outer.block.steps[self.step].next, labels, ends);
-        }
-    }
-}
-
 /// The strategy of all its branches, if they have the same.
 fn strategy(region: &Region) -> Option<Strategy> {
     let first = region.tasks.first()?.config.strategy;
@@ -331,128 +243,4 @@ fn limits(config: &ParallelConfig) -> Facts<String, Value> {
         set("allow_failure", true.into());
     }
     limits
-}
-
-#[cfg(test)]
-#[cfg(feature = "cli")]
-mod tests {
-    use tea_graph::Format;
-
-    use super::*;
-    use crate::program::sample::{DIAMOND, READ_QC};
-
-    fn end(end: End<'_>) -> &str {
-        match end {
-            End::Start => "(",
-            End::Node(name) => name,
-            End::Finish => ")",
-        }
-    }
-
-    fn arrows(plan: &'static Plan) -> Vec<String> {
-        let arrow = |arrow: &Arrow<'_>| format!("{} -> {} [{}]", end(arrow.from), end(arrow.to), arrow.label);
-        drawing(plan).arrows.iter().map(arrow).collect()
-    }
-
-    #[test]
-    fn arrows_lead_through_fan_outs_to_nodes() {
-        assert_eq!(
-            arrows(&READ_QC),
-            [
-                "( -> load []",
-                "load -> count [process]",
-                "load -> gc [if k > 3, thread]",
-                "count -> left []",
-                "count -> right []",
-                "left -> sum []",
-                "right -> sum []",
-                "sum -> end []",
-                "gc -> end []",
-                "end -> load [if report.is_empty() && k < 31]",
-                "end -> each [else]",
-                "each -> ) []",
-            ]
-        );
-    }
-
-    #[test]
-    fn needs_are_arrows() {
-        assert_eq!(arrows(&DIAMOND), ["( -> a []", "( -> b []", "a -> c []", "b -> c []", "c -> d []", "d -> ) []"]);
-    }
-
-    #[test]
-    fn mermaid() {
-        assert_eq!(
-            drawing(&READ_QC).render(Format::Mermaid),
-            r#"flowchart TD
-    start([start])
-    load["load"]
-    subgraph box1["parallel, at most 4, fail fast"]
-        count["count"]
-        subgraph box2["parallel, thread"]
-            left["left"]
-            right["right"]
-        end
-        sum["sum"]
-        gc["gc"]
-    end
-    node_6["end"]
-    each[["each<br/>each item, process, at most 8"]]
-    finish([end])
-    start --> load
-    load -->|"process"| count
-    load -->|"if k #gt; 3, thread"| gc
-    count --> left
-    count --> right
-    left --> sum
-    right --> sum
-    sum --> node_6
-    gc --> node_6
-    node_6 -->|"if report.is_empty() #amp;#amp; k #lt; 31"| load
-    node_6 -->|"else"| each
-    each --> finish
-"#
-        );
-    }
-
-    #[test]
-    fn dot() {
-        assert_eq!(
-            drawing(&DIAMOND).render(Format::Dot),
-            r#"digraph "diamond" {
-    node [shape=box, style=rounded, fontname="Helvetica"];
-    edge [fontname="Helvetica", fontsize=10];
-    start [shape=oval];
-    subgraph cluster_1 {
-        label="parallel, thread";
-        style="rounded,dashed"; fontname="Helvetica"; fontsize=10;
-        "n:a" [label="a"];
-        "n:b" [label="b"];
-        "n:c" [label="c"];
-        "n:d" [label="d"];
-    }
-    end [shape=oval];
-    start -> "n:a";
-    start -> "n:b";
-    "n:a" -> "n:c";
-    "n:b" -> "n:c";
-    "n:c" -> "n:d";
-    "n:d" -> end;
-}
-"#
-        );
-    }
-
-    #[test]
-    fn json_has_the_settings_too() {
-        let json: Value = serde_json::from_str(&drawing(&READ_QC).render(Format::Json)).unwrap();
-        assert_eq!(json["fan_outs"][0]["branches"][0]["strategy"], "process");
-        assert_eq!(json["fan_outs"][0]["branches"][1]["when"], "k > 3");
-        assert_eq!(json["fan_outs"][1]["within"], 0);
-        assert_eq!(json["nodes"][2]["fan_out"], 1);
-        assert_eq!(json["edges"][1]["label"], "process");
-        assert_eq!(json["keys"][0]["type"], "PathBuf");
-        let diamond: Value = serde_json::from_str(&drawing(&DIAMOND).render(Format::Json)).unwrap();
-        assert_eq!(diamond["fan_outs"][0]["branches"][2]["needs"], serde_json::json!(["a", "b"]));
-    }
 }
