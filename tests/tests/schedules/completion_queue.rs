@@ -1,6 +1,6 @@
 //! The completion queue: nothing is lost, nothing comes twice or out of order, and whoever waits is woken.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use shuttle::{
     rand::{Rng, thread_rng},
@@ -55,6 +55,7 @@ fn a_driver_is_not_woken_before_there_is_what_it_waits_for() {
         let (mut left, mut taken) = (PUSHERS * EACH, Vec::new());
         while left > 0 {
             let wanted = thread_rng().gen_range(1..=left);
+            queue.look(wanted, Duration::ZERO);
             queue.wait(wanted, None, &mut taken);
             assert!(taken.len() >= wanted, "{} of {wanted}", taken.len());
             left -= taken.len();
