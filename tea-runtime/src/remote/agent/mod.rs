@@ -4,6 +4,7 @@
 //! gone. It runs none of the user's Rust and decodes no value.
 
 mod breakers;
+mod kept;
 mod lease;
 mod outbox;
 mod relayed;
@@ -20,11 +21,11 @@ use std::{
     time::Duration,
 };
 
-use self::{breakers::Asks, lease::Lease, outbox::Outbox, runs::Relay};
+use self::{breakers::Asks, kept::Kept, lease::Lease, outbox::Outbox, runs::Relay};
 use super::{
     build,
     frames::Incoming,
-    message::{FromAgent, Hello, PROTOCOL, Probe, Setup, ToAgent},
+    message::{FromAgent, Hello, KEPT, PROTOCOL, Probe, Setup, ToAgent},
     transport,
 };
 use crate::{
@@ -95,6 +96,15 @@ fn serve() -> ! {
                 Ok(None) => break,
                 Err(error) => give_up(&error.to_string()),
             };
+            if frame.kind == KEPT {
+                let kept = agent.as_mut().map(|agent| &mut agent.kept);
+                let kept = kept.unwrap_or_else(|| give_up("something to keep came before it was told how to work"));
+                let message = frame.payload.into_owned();
+                let (number, bytes) = wire::read(&message).unwrap_or_else(|error| give_up(&error));
+                let from = message.len() - bytes.len();
+                kept.keep(number, message, from);
+                continue;
+            }
             let (message, values) = wire::read::<ToAgent<'_>>(&frame.payload).unwrap_or_else(|error| give_up(&error));
             match (message, &mut agent) {
                 (ToAgent::Setup(setup), None) => agent = Some(Agent::new(&setup, &outbox, &mut lease)),
@@ -131,6 +141,7 @@ struct Agent {
     outbox: Arc<Outbox>,
     asks: Arc<Asks>,
     runs: BTreeMap<u64, Relay>,
+    kept: Kept,
     /// Units that came together.
     units: Vec<crate::executor::Unit>,
 }
@@ -167,6 +178,7 @@ impl Agent {
             outbox: Arc::clone(outbox),
             asks: Asks::new(Arc::clone(outbox)),
             runs: BTreeMap::new(),
+            kept: Kept::default(),
             units: Vec::new(),
         }
     }
@@ -179,14 +191,18 @@ impl Agent {
                 let relay = relay.map_err(|failure| failure.message)?;
                 self.runs.insert(relay.number(), relay);
             }
-            ToAgent::RunEnded { run } => drop(self.runs.remove(&run)),
+            ToAgent::RunEnded { run } => {
+                self.kept.run_ended(run);
+                self.runs.remove(&run);
+            }
+            ToAgent::Forget { kept } => self.kept.forget(&kept),
             ToAgent::Unit(unit) => {
                 if let Some(folder) = &unit.folder {
                     self.submit();
                     enter(folder)?;
                 }
                 let relay = self.runs.get_mut(&unit.run).ok_or("a unit came of a run that was not announced")?;
-                self.units.push(relay.unit(unit, values).map_err(|failure| failure.message)?);
+                self.units.push(relay.unit(unit, values, &mut self.kept).map_err(|failure| failure.message)?);
             }
             ToAgent::Cancel { unit, sibling } => {
                 self.submit();

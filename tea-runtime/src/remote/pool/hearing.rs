@@ -78,7 +78,8 @@ impl Pool {
         let mut inner = self.lock();
         let host = &mut inner.hosts[at];
         // Nothing is granted to an agent that cannot be told so.
-        let Some(side) = &host.side else { return };
+        let Some(side) = &mut host.side else { return };
+        side.forget();
         host.over = Some(self.terms.over(Instant::now()));
         let outbox = Arc::clone(&side.outbox);
         drop(inner);

@@ -13,7 +13,8 @@ use crate::{
         wire::{Encoded, Piece},
     },
     failure::{Failure, FailureKind},
-    remote::message::{self, Done, ToAgent},
+    remote::message::{self, Done, PieceHead, ToAgent},
+    state::Value,
     timer::{self, nanos},
 };
 
@@ -74,31 +75,39 @@ impl Queued {
         config.circuit_breaker.is_some() || !config.idempotent
     }
 
-    /// The site whose units share a view, and the view's number; `None` for a branch.
-    pub(super) fn shared_view(&self) -> Option<((u64, u32), u64)> {
-        let Encoded { head, view, .. } = &*self.encoded;
-        (!head.items.is_empty()).then(|| ((self.unit.fan_out().run.number, head.site), view.number))
-    }
-
-    /// The message for the unit, without what the agent already knows, and the values that follow it.
-    pub(super) fn message<'a>(&'a self, known_view: bool, folder: Option<&'a [u8]>) -> (ToAgent<'a>, Vec<Piece>) {
+    /// The message for the unit, and the bytes that follow it. `keep` makes the agent keep a piece that other units may read, too, and
+    /// gives its number there.
+    pub(super) fn message<'a>(
+        &'a self,
+        folder: Option<&'a [u8]>,
+        mut keep: impl FnMut(&Piece, &Value) -> u64,
+    ) -> (ToAgent<'a>, Vec<Piece>) {
         let Encoded { head, view, items } = &*self.encoded;
         let left = self.unit.deadline.map(|deadline| nanos(deadline.saturating_duration_since(timer::now())));
+        let (mut pieces, mut own) = (Vec::new(), Vec::new());
+        if !view.bytes.start.is_empty() {
+            own.push(Piece::Written(view.bytes.start.clone()));
+            pieces.push(PieceHead::Own(view.bytes.start.len() as u64));
+        }
+        for piece in &view.bytes.rest {
+            if let Some(value) = piece.shared() {
+                pieces.push(PieceHead::Kept(keep(piece, value)));
+            } else {
+                pieces.push(PieceHead::Own(piece.len() as u64));
+                own.push(piece.clone());
+            }
+        }
+        own.push(Piece::Written(items.clone()));
         let message = message::Unit {
             unit: self.number(),
             run: self.unit.fan_out().run.number,
             head: head.clone(),
-            view: (!known_view).then(|| view.heads.clone()),
+            view: Cow::Borrowed(&view.heads),
+            pieces,
             folder: folder.map(Cow::Borrowed),
             left,
         };
-        let mut values = Vec::new();
-        if !known_view {
-            values.push(Piece::Written(view.bytes.start.clone()));
-            values.extend(view.bytes.rest.iter().cloned());
-        }
-        values.push(Piece::Written(items.clone()));
-        (ToAgent::Unit(message), values)
+        (ToAgent::Unit(message), own)
     }
 
     /// Delivers the outcome that the agent of `host` told, followed by `values`. `worker` is the worker's number in this process.
