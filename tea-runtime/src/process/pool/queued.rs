@@ -134,6 +134,11 @@ impl Queued {
         self.encoded.parts()
     }
 
+    /// How many items of maps what runs inside it is a part of.
+    pub(super) fn depth_within(&self) -> u32 {
+        self.unit.depth() + u32::from(!self.encoded.head.items.is_empty())
+    }
+
     /// Whether something of it has run.
     pub(super) fn has_begun(&self) -> bool {
         self.ended > 0
