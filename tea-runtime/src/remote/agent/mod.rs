@@ -7,7 +7,7 @@ mod breakers;
 mod kept;
 mod lease;
 mod outbox;
-mod relayed;
+pub(super) mod relayed;
 mod runs;
 mod watchdog;
 
@@ -29,8 +29,8 @@ use super::{
     transport,
 };
 use crate::{
-    cancel::CancelReason,
-    executor::{parallelism, tokens::Tokens, wire},
+    cancel::{CancelReason, CancellationToken},
+    executor::{UnitId, parallelism, tokens::Tokens, wire},
     process::{
         identity,
         pool::{Options, Pool},
@@ -207,16 +207,21 @@ impl Agent {
             ToAgent::Cancel { unit, sibling } => {
                 self.submit();
                 let reason = if sibling { CancelReason::Sibling } else { CancelReason::Requested };
-                self.runs.values().for_each(|relay| relay.cancel(unit, reason));
+                self.find(unit).into_iter().for_each(|(_, token)| token.cancel_for(reason));
             }
             ToAgent::Recall { unit } => {
                 self.submit();
-                self.runs.values().filter_map(|relay| relay.id(unit)).for_each(|id| self.pool.give_back(id));
+                self.find(unit).into_iter().for_each(|(id, _)| self.pool.give_back(id));
             }
             ToAgent::Breaker { ask, answer } => self.asks.answered(ask, answer),
             ToAgent::Goodbye | ToAgent::Identify | ToAgent::Ping | ToAgent::Lease { .. } => {}
         }
         Ok(())
+    }
+
+    /// The unit with this number in the program, and what cancels it, unless it has ended.
+    fn find(&self, unit: u64) -> Option<(UnitId, CancellationToken)> {
+        self.runs.values().find_map(|relay| relay.find(unit))
     }
 
     /// Hands over the units that came.

@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 use super::{breakers::Asks, kept::Kept, outbox::Outbox, relayed::Relayed};
 use crate::{
-    cancel::{CancelReason, CancellationToken},
+    cancel::CancellationToken,
     context::CallPath,
     engine::Planned,
     event::{Detail, Event, Events, Listener, Scope},
@@ -144,17 +144,10 @@ impl Relay {
         })
     }
 
-    /// The unit with this number in the program, unless it has ended.
-    pub(super) fn id(&self, unit: u64) -> Option<UnitId> {
-        self.units.lock().iter().find(|(_, (number, _))| *number == unit).map(|(id, _)| *id)
-    }
-
-    /// Cancels a unit, unless it has ended.
-    pub(super) fn cancel(&self, unit: u64, reason: CancelReason) {
-        let token = self.units.lock().values().find(|(number, _)| *number == unit).map(|(_, token)| token.clone());
-        if let Some(token) = token {
-            token.cancel_for(reason);
-        }
+    /// The unit with this number in the program, and what cancels it, unless it has ended.
+    pub(super) fn find(&self, unit: u64) -> Option<(UnitId, CancellationToken)> {
+        let units = self.units.lock();
+        units.iter().find(|(_, (number, _))| *number == unit).map(|(id, (_, token))| (*id, token.clone()))
     }
 }
 
