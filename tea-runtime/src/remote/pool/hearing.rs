@@ -103,13 +103,7 @@ impl Pool {
     fn more(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>) {
         let outboxes = inner.give_out();
         self.start_hosts(&mut inner);
-        let behind = inner.behind();
-        drop(inner);
-        self.flush(&outboxes);
-        // They look whether they give something back.
-        for at in behind {
-            self.wakes[at].wake();
-        }
+        self.send(inner, &outboxes);
     }
 
     fn done(self: &Arc<Self>, at: usize, done: Done, values: &[u8]) -> Result<(), String> {

@@ -240,8 +240,7 @@ impl Pool {
         }
         let outboxes = inner.give_out();
         self.start_hosts(&mut inner);
-        drop(inner);
-        self.flush(&outboxes);
+        self.send(inner, &outboxes);
         for (id, cancel) in cancels {
             let pool = Arc::downgrade(self);
             cancel.on_cancel(move |reason| {
@@ -267,6 +266,16 @@ impl Pool {
                 }
                 Err(error) => inner.unusable(at, format!("no thread can be started for it: {error}")),
             }
+        }
+    }
+
+    /// Sends what was given out, and makes hosts look whether they give something back.
+    fn send(&self, inner: MutexGuard<'_, Inner>, outboxes: &[(usize, Arc<Outbox>)]) {
+        let behind = inner.behind();
+        drop(inner);
+        self.flush(outboxes);
+        for at in behind {
+            self.wakes[at].wake();
         }
     }
 
