@@ -5,7 +5,7 @@
 use std::{
     borrow::Cow,
     fmt,
-    ops::Deref,
+    ops::{Deref, Range},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -194,20 +194,29 @@ pub(crate) enum Piece {
     InPlace { value: Value, bytes: fn(&Value) -> Option<&[u8]>, shared: bool },
 }
 
-/// Bytes behind others that do not belong to them.
-struct Behind(Vec<u8>, usize);
+/// A part of bytes that are kept as a whole.
+struct Part {
+    whole: Arc<Vec<u8>>,
+    range: Range<usize>,
+}
 
-impl Behind {
+impl Part {
     fn bytes(value: &Value) -> Option<&[u8]> {
-        let Self(bytes, from) = value.downcast_ref()?;
-        bytes.get(*from..)
+        let Self { whole, range } = value.downcast_ref()?;
+        whole.get(range.clone())
     }
 }
 
 impl Piece {
-    /// The bytes from this position on, where they are.
+    /// These bytes from this position on, where they are.
     pub(crate) fn behind(bytes: Vec<u8>, from: usize, shared: bool) -> Self {
-        Self::InPlace { value: Arc::new(Behind(bytes, from)), bytes: Behind::bytes, shared }
+        let range = from..bytes.len();
+        Self::part(Arc::new(bytes), range, shared)
+    }
+
+    /// A part of bytes, where it is.
+    pub(crate) fn part(whole: Arc<Vec<u8>>, range: Range<usize>, shared: bool) -> Self {
+        Self::InPlace { value: Arc::new(Part { whole, range }), bytes: Part::bytes, shared }
     }
 
     /// The value that several units read.

@@ -241,10 +241,12 @@ impl Queued {
         }
         let first = self.sent_from;
         match self.received.last_mut() {
-            Some(last) if last.first == first && last.bytes.len() + payload.len() <= JOINED => {
-                last.bytes.extend_from_slice(&payload);
+            Some(Received { first: of, bytes: Piece::Written(last) })
+                if *of == first && last.len() + payload.len() <= JOINED =>
+            {
+                last.extend_from_slice(&payload);
             }
-            _ => self.received.push(Received { first, bytes: payload.into_owned() }),
+            _ => self.received.push(Received { first, bytes: Piece::Written(payload.into_owned()) }),
         }
         self.ending.next_part(self.unit.limit(), crate::timer::now());
         Ok(self.is_done())

@@ -4,7 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     executor::wire::{Bytes, EncodedView, Piece, ValueHead},
-    remote::message::{PieceHead, Unit},
+    remote::{
+        frames::Payload,
+        message::{PieceHead, Unit},
+    },
 };
 
 /// What the program has sent for several units.
@@ -23,9 +26,8 @@ struct View {
 }
 
 impl Kept {
-    /// Keeps the bytes of a message from this position on.
-    pub(super) fn keep(&mut self, number: u64, message: Vec<u8>, from: usize) {
-        self.pieces.insert(number, Piece::behind(message, from, true));
+    pub(super) fn keep(&mut self, number: u64, piece: Piece) {
+        self.pieces.insert(number, piece);
     }
 
     /// The program does not have these any more.
@@ -42,8 +44,13 @@ impl Kept {
         self.views.retain(|(of, _), _| *of != run);
     }
 
-    /// What a unit reads, of which `own` is its own; `None` if that did not arrive as a whole.
-    pub(super) fn view(&mut self, unit: &mut Unit<'_>, mut own: &[u8]) -> Option<Arc<EncodedView>> {
+    /// What a unit reads, of which `own`, a part of the payload, is its own; `None` if that did not arrive as a whole.
+    pub(super) fn view(
+        &mut self,
+        unit: &mut Unit<'_>,
+        payload: &Payload<'_>,
+        mut own: &[u8],
+    ) -> Option<Arc<EncodedView>> {
         let (heads, pieces) = (std::mem::take(&mut unit.view).into_owned(), std::mem::take(&mut unit.pieces));
         let site = (!unit.head.items.is_empty()).then_some((unit.run, unit.head.site));
         let known = site.and_then(|site| self.views.get(&site));
@@ -55,7 +62,10 @@ impl Kept {
             match piece {
                 PieceHead::Own(length) => {
                     let (piece, rest) = own.split_at_checked(usize::try_from(*length).ok()?)?;
-                    bytes.end().extend_from_slice(piece);
+                    match payload.piece(piece, false) {
+                        Piece::Written(piece) => bytes.end().extend_from_slice(&piece),
+                        piece @ Piece::InPlace { .. } => bytes.rest.push(piece),
+                    }
                     own = rest;
                 }
                 PieceHead::Kept(number) => bytes.rest.push(self.pieces.get(number)?.clone()),
@@ -101,23 +111,24 @@ mod tests {
     #[test]
     fn what_a_unit_reads_is_put_together_from_what_is_kept_and_what_is_its_own() {
         let mut kept = Kept::default();
-        kept.keep(9, vec![0, 0, 4, 5], 2);
+        kept.keep(9, Piece::behind(vec![0, 0, 4, 5], 2, true));
         let pieces = || vec![PieceHead::Own(2), PieceHead::Kept(9), PieceHead::Own(1)];
-        assert_eq!(bytes(kept.view(&mut unit(0, 0, pieces()), &[1, 2, 3])), Some(vec![1, 2, 4, 5, 3]));
-        assert!(kept.view(&mut unit(0, 0, pieces()), &[1, 2]).is_none(), "too little");
-        assert!(kept.view(&mut unit(0, 0, pieces()), &[1, 2, 3, 4]).is_none(), "too much");
+        let view = |kept: &mut Kept, own: &[u8]| kept.view(&mut unit(0, 0, pieces()), &Payload::Short(own), own);
+        assert_eq!(bytes(view(&mut kept, &[1, 2, 3])), Some(vec![1, 2, 4, 5, 3]));
+        assert!(view(&mut kept, &[1, 2]).is_none(), "too little");
+        assert!(view(&mut kept, &[1, 2, 3, 4]).is_none(), "too much");
         kept.forget(&[9]);
-        assert!(kept.view(&mut unit(0, 0, pieces()), &[1, 2, 3]).is_none(), "it is not there");
+        assert!(view(&mut kept, &[1, 2, 3]).is_none(), "it is not there");
     }
 
     #[test]
     fn units_of_a_map_that_read_the_same_have_the_same_view_until_it_is_forgotten() {
         let mut kept = Kept::default();
-        kept.keep(9, vec![4, 5], 0);
-        kept.keep(10, vec![6], 0);
+        kept.keep(9, Piece::behind(vec![4, 5], 0, true));
+        kept.keep(10, Piece::behind(vec![6], 0, true));
         let number = |kept: &mut Kept, site, items, pieces: &[u64]| {
             let pieces = pieces.iter().map(|number| PieceHead::Kept(*number)).collect();
-            kept.view(&mut unit(site, items, pieces), &[]).map(|view| view.number)
+            kept.view(&mut unit(site, items, pieces), &Payload::Short(&[]), &[]).map(|view| view.number)
         };
         let first = number(&mut kept, 0, 2, &[9]);
         assert!(first.is_some() && number(&mut kept, 0, 1, &[9]) == first);

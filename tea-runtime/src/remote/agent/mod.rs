@@ -24,7 +24,7 @@ use std::{
 use self::{breakers::Asks, kept::Kept, lease::Lease, outbox::Outbox, runs::Relay};
 use super::{
     build,
-    frames::Incoming,
+    frames::{Incoming, Payload},
     message::{FromAgent, Hello, KEPT, PROTOCOL, Probe, Setup, ToAgent},
     transport,
 };
@@ -91,21 +91,20 @@ fn serve() -> ! {
             Ok(_) => {}
         }
         loop {
-            let frame = match incoming.next() {
+            let mut frame = match incoming.next() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
                 Err(error) => give_up(&error.to_string()),
             };
+            let payload = Payload::of(&mut frame.payload);
             if frame.kind == KEPT {
                 let kept = agent.as_mut().map(|agent| &mut agent.kept);
                 let kept = kept.unwrap_or_else(|| give_up("something to keep came before it was told how to work"));
-                let message = frame.payload.into_owned();
-                let (number, bytes) = wire::read(&message).unwrap_or_else(|error| give_up(&error));
-                let from = message.len() - bytes.len();
-                kept.keep(number, message, from);
+                let (number, bytes) = wire::read(&payload).unwrap_or_else(|error| give_up(&error));
+                kept.keep(number, payload.piece(bytes, true));
                 continue;
             }
-            let (message, values) = wire::read::<ToAgent<'_>>(&frame.payload).unwrap_or_else(|error| give_up(&error));
+            let (message, values) = wire::read::<ToAgent<'_>>(&payload).unwrap_or_else(|error| give_up(&error));
             match (message, &mut agent) {
                 (ToAgent::Setup(setup), None) => agent = Some(Agent::new(&setup, &outbox, &mut lease)),
                 (ToAgent::Lease { asked }, _) => {
@@ -123,7 +122,7 @@ fn serve() -> ! {
                     exit(0);
                 }
                 (message, Some(agent)) => {
-                    if let Err(wrong) = agent.take(message, values) {
+                    if let Err(wrong) = agent.take(message, &payload, values) {
                         give_up(&wrong);
                     }
                 }
@@ -183,7 +182,7 @@ impl Agent {
         }
     }
 
-    fn take(&mut self, message: ToAgent<'_>, values: &[u8]) -> Result<(), String> {
+    fn take(&mut self, message: ToAgent<'_>, payload: &Payload<'_>, values: &[u8]) -> Result<(), String> {
         match message {
             ToAgent::Setup(_) => return Err("its program tells it twice how to work".to_owned()),
             ToAgent::Run(run) => {
@@ -202,7 +201,7 @@ impl Agent {
                     enter(folder)?;
                 }
                 let relay = self.runs.get_mut(&unit.run).ok_or("a unit came of a run that was not announced")?;
-                self.units.push(relay.unit(unit, values, &mut self.kept).map_err(|failure| failure.message)?);
+                self.units.push(relay.unit(unit, payload, values, &mut self.kept).map_err(|failure| failure.message)?);
             }
             ToAgent::Cancel { unit, sibling } => {
                 self.submit();

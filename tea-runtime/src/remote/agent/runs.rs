@@ -27,12 +27,15 @@ use crate::{
         queue::CompletionQueue,
         run_info::RunInfo,
         tokens::Tokens,
-        wire::Encoded,
+        wire::{Encoded, Piece},
     },
     failure::{ExitStatus, Failure, FailureKind},
     position::Position,
     process::message::{RECORD, RecordHead, Run},
-    remote::message::{self, Done, FromAgent, News},
+    remote::{
+        frames::Payload,
+        message::{self, Done, FromAgent, News},
+    },
     timer::{self, nanos},
     user_code,
 };
@@ -114,6 +117,7 @@ impl Relay {
     pub(super) fn unit(
         &mut self,
         mut unit: message::Unit<'_>,
+        payload: &Payload<'_>,
         values: &[u8],
         kept: &mut Kept,
     ) -> Result<Unit, Box<Failure>> {
@@ -122,7 +126,7 @@ impl Relay {
         let all: Option<u64> = unit.head.items.iter().try_fold(0_u64, |all, length| all.checked_add(*length));
         let split = all.and_then(|all| values.len().checked_sub(usize::try_from(all).ok()?)).ok_or_else(damaged)?;
         let (own, items) = values.split_at(split);
-        let view = kept.view(&mut unit, own).ok_or_else(damaged)?;
+        let view = kept.view(&mut unit, payload, own).ok_or_else(damaged)?;
         let message::Unit { unit: number, head, left, .. } = unit;
         let work = Box::new(Relayed::of(&head, name));
         let (index, attempt) =
@@ -194,7 +198,11 @@ impl Teller {
                     Message::Recorded(id, raw) => {
                         let unit = self.units.lock().get(&id).map(|(number, _)| *number);
                         if let Some(unit) = unit {
-                            self.outbox.send_as(RECORD, &RecordHead { unit, kind: raw.kind }, vec![raw.payload]);
+                            self.outbox.send_as(
+                                RECORD,
+                                &RecordHead { unit, kind: raw.kind },
+                                vec![Piece::Written(raw.payload)],
+                            );
                         }
                     }
                     // Nobody asks an agent for items.

@@ -13,7 +13,10 @@ use crate::{
         wire::{Encoded, Piece},
     },
     failure::{Failure, FailureKind},
-    remote::message::{self, Done, PieceHead, ToAgent},
+    remote::{
+        frames::Payload,
+        message::{self, Done, PieceHead, ToAgent},
+    },
     state::Value,
     timer::{self, nanos},
 };
@@ -110,17 +113,23 @@ impl Queued {
         (ToAgent::Unit(message), own)
     }
 
-    /// Delivers the outcome that the agent of `host` told, followed by `values`. `worker` is the worker's number in this process.
+    /// Delivers the outcome that the agent of `host` told, followed by `values`, a part of the payload. `worker` is the worker's number in this process.
     ///
     /// # Errors
     /// If that is not an outcome.
-    pub(super) fn done(self, done: Done, values: &[u8], worker: Option<u32>, host: &'static str) -> Result<(), String> {
+    pub(super) fn done(
+        self,
+        done: Done,
+        (payload, values): (&Payload<'_>, &[u8]),
+        worker: Option<u32>,
+        host: &'static str,
+    ) -> Result<(), String> {
         let ran = done.ran(worker, host);
         let (mut received, mut rest) = (Vec::with_capacity(done.received.len()), values);
         for (first, length) in &done.received {
             let split = usize::try_from(*length).ok().and_then(|length| rest.split_at_checked(length));
             let (bytes, after) = split.ok_or("an outcome did not arrive as a whole")?;
-            received.push(Received { first: index(*first)?, bytes: bytes.to_vec() });
+            received.push(Received { first: index(*first)?, bytes: payload.piece(bytes, false) });
             rest = after;
         }
         let parts = self.unit.work.parts();
