@@ -111,7 +111,8 @@ impl Server {
                 let position = Position::decode(&head.position);
                 let position = position.ok_or_else(|| transport("the position of the branch is damaged"))?;
                 let recorded = received(head, send)?;
-                Ok(Box::new(BranchWork::new(run, region, index, view, (position, head.reads), recorded)))
+                let shared = Arc::new(payload::Shared::new(region));
+                Ok(Box::new(BranchWork::new(run, &shared, index, view, (position, head.reads), recorded)))
             }
             Site::Map(map) => {
                 let all = head.items.iter().try_fold(0_u64, |all, length| all.checked_add(*length));

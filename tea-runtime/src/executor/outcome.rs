@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use super::{
     message::Host,
-    wire::{self, PartEnd, ResultHead},
+    wire::{self, PartEnd, Piece, ResultHead},
     work::Work,
 };
 use crate::{
@@ -31,7 +31,7 @@ pub(crate) struct Outcome {
 pub(crate) struct Received {
     /// The first part that the messages are about counts as this one.
     pub(crate) first: usize,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Piece,
 }
 
 /// Where an attempt ran, and what it took.
@@ -75,7 +75,7 @@ impl Outcome {
 
     /// Another process answered so.
     pub(crate) fn answered(work: Option<Box<dyn Work>>, answer: Vec<u8>) -> Self {
-        let received = vec![Received { first: 0, bytes: answer }];
+        let received = vec![Received { first: 0, bytes: Piece::Written(answer) }];
         Self { work, received, ..Self::of(Ran::here(Duration::ZERO)) }
     }
 

@@ -1,12 +1,18 @@
 //! Encodes state values that are sent between processes.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    ptr,
+    sync::{Arc, Mutex},
+};
 
 use super::wire::{Bytes, Piece, ValueHead};
 use crate::{
     failure::{Failure, FailureKind},
     panic::guard,
-    state::{KeySpec, Value},
+    plan::Region,
+    state::{KeySpec, Value, WeakValue, Wire},
+    sync::lock,
     words,
 };
 
@@ -20,7 +26,65 @@ pub(crate) struct Values {
     pub(crate) bytes: Bytes,
 }
 
-/// Encodes these values.
+/// What several branches of a fan-out read: it is encoded once, and receivers can be told that they already have it.
+pub(crate) struct Shared {
+    region: &'static Region,
+    /// By key, with the value that it was then.
+    encoded: Mutex<BTreeMap<u32, (WeakValue, Piece)>>,
+}
+
+impl Shared {
+    /// For the branches of this region.
+    pub(crate) fn new(region: &'static Region) -> Self {
+        Self { region, encoded: Mutex::default() }
+    }
+
+    /// The region.
+    pub(crate) fn region(&self) -> &'static Region {
+        self.region
+    }
+
+    fn is_shared(&self, key: u32) -> bool {
+        let mut readers = self.region.tasks.iter().filter(|task| task.reads.iter().any(|read| read.key == key));
+        readers.nth(1).is_some()
+    }
+
+    fn find(&self, key: u32, value: &Value) -> Option<Piece> {
+        let encoded = lock(&self.encoded);
+        let (of, piece) = encoded.get(&key)?;
+        ptr::addr_eq(of.as_ptr(), Arc::as_ptr(value)).then(|| piece.clone())
+    }
+
+    /// The piece for a large value, whose bytes are those from this position on.
+    fn piece(&self, key: u32, value: &Value, bytes: Vec<u8>, from: usize) -> Piece {
+        let piece = Piece::behind(bytes, from, self.is_shared(key));
+        if piece.shared().is_some() {
+            lock(&self.encoded).insert(key, (Arc::downgrade(value), piece.clone()));
+        }
+        piece
+    }
+}
+
+impl Bytes {
+    /// Appends a value that has to be written; as a piece of its own if it is large and may be `shared`.
+    fn encode(&mut self, key: u32, value: &Value, wire: &Wire, shared: Option<&Shared>) -> Result<(), String> {
+        if let Some(piece) = shared.and_then(|shared| shared.find(key, value)) {
+            self.rest.push(piece);
+            return Ok(());
+        }
+        let end = self.end();
+        let from = end.len();
+        guarded(|| (wire.encode)(value, end))?;
+        if let Some(shared) = shared.filter(|_| end.len() - from >= LARGE) {
+            let before = end[..from].to_vec();
+            let piece = shared.piece(key, value, std::mem::replace(end, before), from);
+            self.rest.push(piece);
+        }
+        Ok(())
+    }
+}
+
+/// Encodes these values; large ones for themselves, if they may be `shared`.
 ///
 /// # Errors
 /// A failure that names the first key that cannot be encoded, or with which the total exceeds `limit` bytes.
@@ -28,6 +92,7 @@ pub(crate) fn encode<'a>(
     specs: &[KeySpec],
     values: impl IntoIterator<Item = (u32, &'a Value)>,
     limit: u64,
+    shared: Option<&Shared>,
 ) -> Result<Values, Box<Failure>> {
     let mut encoded = Values::default();
     let mut before = 0;
@@ -36,10 +101,14 @@ pub(crate) fn encode<'a>(
         let wire = spec.kind.wire.ok_or_else(|| no_wire(spec.name, spec.kind.name))?;
         match (wire.in_place)(value) {
             Some(bytes) if bytes.len() >= LARGE => {
-                encoded.bytes.rest.push(Piece::InPlace(Arc::clone(value), wire.in_place));
+                let shared = shared.is_some_and(|shared| shared.is_shared(key));
+                let value = Arc::clone(value);
+                encoded.bytes.rest.push(Piece::InPlace { value, bytes: wire.in_place, shared });
             }
             Some(bytes) => encoded.bytes.end().extend_from_slice(bytes),
-            None => guarded(|| (wire.encode)(value, encoded.bytes.end()))
+            None => encoded
+                .bytes
+                .encode(key, value, wire, shared)
                 .map_err(|error| transport(format!("state key `{}` cannot be encoded: {error}", spec.name)))?,
         }
         let after = encoded.bytes.len() as u64;
@@ -119,7 +188,7 @@ fn no_wire(key: &str, kind: &str) -> Box<Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Kind, Wire};
+    use crate::state::Kind;
 
     static TEXT: Kind = Kind { wire: Some(const { &Wire::new::<String>() }), ..Kind::of::<String>("String") };
 
@@ -133,7 +202,7 @@ mod tests {
         let texts = ["a".to_owned(), "b".repeat(LARGE), "c".repeat(LARGE - 1), "d".repeat(LARGE + 1)];
         let values = texts.clone().map(|text| Arc::new(text) as Value);
         let numbered: Vec<_> = [0, 1, 0, 1].into_iter().zip(&values).collect();
-        let encoded = encode(&specs, numbered.iter().copied(), u64::MAX).unwrap();
+        let encoded = encode(&specs, numbered.iter().copied(), u64::MAX, None).unwrap();
         let Bytes { start, rest } = &encoded.bytes;
         let in_place =
             |piece: &&Piece| values.iter().filter_map(text).any(|text| text.as_bytes().as_ptr() == piece.as_ptr());
@@ -145,7 +214,7 @@ mod tests {
         assert_eq!(bytes.len(), encoded.bytes.len());
         let decoded = decode(&specs, &[0, 1], &encoded.heads, &bytes).unwrap();
         assert!(decoded.iter().filter_map(|(_, value)| text(value)).eq(&texts));
-        assert!(encode(&specs, numbered, bytes.len() as u64 - 1).is_err(), "one byte too many");
+        assert!(encode(&specs, numbered, bytes.len() as u64 - 1, None).is_err(), "one byte too many");
     }
 
     fn text(value: &Value) -> Option<&String> {

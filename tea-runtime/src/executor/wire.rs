@@ -5,7 +5,7 @@
 use std::{
     borrow::Cow,
     fmt,
-    ops::Deref,
+    ops::{Deref, Range},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -154,6 +154,17 @@ impl Bytes {
         self.start.len() + self.rest.iter().map(|piece| piece.len()).sum::<usize>()
     }
 
+    /// The same for several units.
+    pub(crate) fn shared(self) -> Self {
+        let Self { start, rest } = self;
+        let start = Some(Piece::Written(start)).filter(|start| !start.is_empty());
+        let shared = |piece| match piece {
+            Piece::Written(bytes) => Piece::behind(bytes, 0, true),
+            Piece::InPlace { value, bytes, .. } => Piece::InPlace { value, bytes, shared: true },
+        };
+        Self { start: Vec::new(), rest: start.into_iter().chain(rest).map(shared).collect() }
+    }
+
     /// Clears it, but keeps the capacity of `start`.
     pub(crate) fn clear(&mut self) {
         self.start.clear();
@@ -163,7 +174,7 @@ impl Bytes {
     /// The buffer to which the next bytes are written.
     pub(crate) fn end(&mut self) -> &mut Vec<u8> {
         let Self { start, rest } = self;
-        if matches!(rest.last(), Some(Piece::InPlace(..))) {
+        if matches!(rest.last(), Some(Piece::InPlace { .. })) {
             rest.push(Piece::Written(Vec::new()));
         }
         match rest.last_mut() {
@@ -179,8 +190,42 @@ pub(crate) enum Piece {
     /// Bytes that were written for this purpose.
     Written(Vec<u8>),
     /// The bytes of a value in memory. The value is kept alive until they have been sent, which may be a moment after
-    /// they have arrived.
-    InPlace(Value, fn(&Value) -> Option<&[u8]>),
+    /// they have arrived. They may be `shared` by several units, which read the same value.
+    InPlace { value: Value, bytes: fn(&Value) -> Option<&[u8]>, shared: bool },
+}
+
+/// A part of bytes that are kept as a whole.
+struct Part {
+    whole: Arc<Vec<u8>>,
+    range: Range<usize>,
+}
+
+impl Part {
+    fn bytes(value: &Value) -> Option<&[u8]> {
+        let Self { whole, range } = value.downcast_ref()?;
+        whole.get(range.clone())
+    }
+}
+
+impl Piece {
+    /// These bytes from this position on, where they are.
+    pub(crate) fn behind(bytes: Vec<u8>, from: usize, shared: bool) -> Self {
+        let range = from..bytes.len();
+        Self::part(Arc::new(bytes), range, shared)
+    }
+
+    /// A part of bytes, where it is.
+    pub(crate) fn part(whole: Arc<Vec<u8>>, range: Range<usize>, shared: bool) -> Self {
+        Self::InPlace { value: Arc::new(Part { whole, range }), bytes: Part::bytes, shared }
+    }
+
+    /// The value that several units read.
+    pub(crate) fn shared(&self) -> Option<&Value> {
+        match self {
+            Self::InPlace { value, shared: true, .. } => Some(value),
+            _ => None,
+        }
+    }
 }
 
 impl Deref for Piece {
@@ -189,7 +234,7 @@ impl Deref for Piece {
     fn deref(&self) -> &[u8] {
         match self {
             Self::Written(bytes) => bytes,
-            Self::InPlace(value, bytes) => bytes(value).expect("it had bytes of its own before"),
+            Self::InPlace { value, bytes, .. } => bytes(value).expect("it had bytes of its own before"),
         }
     }
 }

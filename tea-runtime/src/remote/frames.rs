@@ -3,7 +3,7 @@
 //! A large message is sent as fragments, like those of a WebSocket: what keeps a lease goes between them, and does not wait until
 //! the message has been sent.
 
-use std::{borrow::Cow, collections::VecDeque};
+use std::{borrow::Cow, collections::VecDeque, ops::Deref, sync::Arc};
 
 use crate::{
     executor::wire::Piece,
@@ -144,6 +144,44 @@ impl Incoming {
         let mut whole = std::mem::take(&mut self.fragments);
         whole.extend_from_slice(&frame.payload);
         Ok(Some(Frame { kind: frame.kind, payload: Cow::Owned(whole) }))
+    }
+}
+
+/// A message that has arrived. Large parts of a large one are kept without copying them.
+pub(super) enum Payload<'a> {
+    Short(&'a [u8]),
+    Large(Arc<Vec<u8>>),
+}
+
+impl<'a> Payload<'a> {
+    pub(super) fn of(payload: &'a mut Cow<'_, [u8]>) -> Self {
+        match payload {
+            Cow::Borrowed(payload) => Self::Short(payload),
+            Cow::Owned(payload) => Self::Large(Arc::new(std::mem::take(payload))),
+        }
+    }
+
+    /// A part of these bytes, to be kept.
+    pub(super) fn piece(&self, part: &[u8], shared: bool) -> Piece {
+        match self {
+            Self::Large(whole) if part.len() >= LARGE => {
+                let from = part.as_ptr().addr() - whole.as_ptr().addr();
+                Piece::part(Arc::clone(whole), from..from + part.len(), shared)
+            }
+            _ if shared => Piece::behind(part.to_vec(), 0, true),
+            _ => Piece::Written(part.to_vec()),
+        }
+    }
+}
+
+impl Deref for Payload<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Short(bytes) => bytes,
+            Self::Large(bytes) => bytes,
+        }
     }
 }
 

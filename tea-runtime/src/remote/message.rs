@@ -25,7 +25,10 @@ use crate::{
 use super::lease::Terms;
 
 /// The version of the protocol, incremented with every change of a message or of the frames.
-pub(crate) const PROTOCOL: u32 = 4;
+pub(crate) const PROTOCOL: u32 = 5;
+
+/// The kind of frames that contain a number, followed by bytes that an agent keeps under it for several units.
+pub(crate) const KEPT: u8 = 18;
 
 /// A message to an agent.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,6 +41,8 @@ pub(crate) enum ToAgent<'a> {
     Run(Run),
     /// A run has ended, and no more of its units will come.
     RunEnded { run: u64 },
+    /// Nothing that comes reads what is kept under these numbers.
+    Forget { kept: Vec<u64> },
     /// Run a unit.
     #[serde(borrow)]
     Unit(Unit<'a>),
@@ -79,7 +84,7 @@ pub(crate) struct Probe {
     pub(crate) text: String,
 }
 
-/// A unit to run. It is followed by the values that it reads, and then by its items.
+/// A unit to run. It is followed by the pieces that are its own of what it reads, and then by its items.
 #[expect(clippy::struct_field_names, reason = "its number, as in all other messages")]
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Unit<'a> {
@@ -87,13 +92,25 @@ pub(crate) struct Unit<'a> {
     pub(crate) run: u64,
     #[serde(borrow)]
     pub(crate) head: UnitHead<'a>,
-    /// What it reads; `None` if it reads the same as the last unit of its site that came with a view.
-    pub(crate) view: Option<Vec<ValueHead>>,
+    /// The values that it reads.
+    #[serde(borrow)]
+    pub(crate) view: Cow<'a, [ValueHead]>,
+    /// The pieces of which these values consist, one after the other.
+    pub(crate) pieces: Vec<PieceHead>,
     /// The program's current directory, in which it runs, if that has changed since the previous unit.
     #[serde(borrow)]
     pub(crate) folder: Option<Cow<'a, [u8]>>,
     /// The nanoseconds that are left for all of its attempts, if it has a deadline.
     pub(crate) left: Option<u64>,
+}
+
+/// A piece of what a unit reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PieceHead {
+    /// So many bytes of its own, which follow it.
+    Own(u64),
+    /// Bytes that came before, in a frame of the kind [`KEPT`], with this number.
+    Kept(u64),
 }
 
 /// A message from an agent.

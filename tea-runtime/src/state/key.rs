@@ -1,12 +1,18 @@
 //! Keys: the numbers, types and properties of the state's entries.
 
-use std::{any::Any, sync::Arc};
+use std::{
+    any::Any,
+    sync::{Arc, Weak},
+};
 
 use super::{kind::Kind, stored::Stored};
 use crate::failure::Failure;
 
 /// A value of a key's type. It is shared between views, and never copied to be read.
 pub type Value = Arc<dyn Any + Send + Sync>;
+
+/// Where a value is, or was: no other one comes to its place as long as somebody has this.
+pub(crate) type WeakValue = Weak<dyn Any + Send + Sync>;
 
 /// The number of a state key, with its type. Generated code contains a constant for each key.
 ///

@@ -9,14 +9,15 @@ pub(crate) mod text;
 pub mod view;
 pub(crate) mod wire;
 
+pub(crate) use self::{
+    key::WeakValue,
+    stored::Stored,
+    view::{Entry, Journal},
+};
 pub use self::{
     key::{FlagSpec, Key, KeySpec, Reduce, Value},
     kind::{Kind, Parse, Wire},
     text::{Given, Shape},
     view::View,
     wire::Compare,
-};
-pub(crate) use self::{
-    stored::Stored,
-    view::{Entry, Journal},
 };

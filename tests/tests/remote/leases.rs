@@ -86,6 +86,18 @@ fn a_host_that_is_stopped_as_a_whole_runs_nothing_when_it_wakes() {
     assert!(attempts.iter().sum::<usize>() >= 102);
 }
 
+/// Stops a program until an agent has ended, and waits for another attempt at item 0. Gives its agent; `None` if the program has ended.
+fn stopped_for_longer(stage: &Stage, running: &Running, agent: u32) -> Option<u32> {
+    running.signal(Signal::STOP);
+    wait_for("the end of the agent", || process::is_ended(agent).then_some(()));
+    running.signal(Signal::CONT);
+    wait_for("another attempt", || {
+        let begun = stage.notes().into_iter().rfind(|note| note.what == "begin" && note.item == 0);
+        let another = begun.map(|note| note.agent).filter(|begun| *begun != agent);
+        another.map(Some).or_else(|| process::is_ended(running.pid()).then_some(None))
+    })
+}
+
 #[test]
 fn a_program_that_is_stopped_for_longer_blames_nobody() {
     let stage = Stage::new(1, 1).times("100ms", "2s");
@@ -94,15 +106,26 @@ fn a_program_that_is_stopped_for_longer_blames_nobody() {
     let mut agent = stage.begun(&running, &[0])[0].agent;
     // More often than a host may be lost under an item.
     for _ in 0..3 {
-        running.signal(Signal::STOP);
-        wait_for("the end of the agent", || process::is_ended(agent).then_some(()));
-        running.signal(Signal::CONT);
-        agent = wait_for("another attempt", || {
-            let begun = stage.notes().into_iter().rfind(|note| note.what == "begin" && note.item == 0);
-            begun.map(|note| note.agent).filter(|begun| *begun != agent)
-        });
+        agent = stopped_for_longer(&stage, &running, agent).unwrap();
     }
     stage.release(0);
     assert_eq!(running.finish().json()["out"], serde_json::json!(squares(3)));
     assert!(stage.attempts(3)[0] >= 4);
+}
+
+#[test]
+fn a_program_that_is_stopped_again_and_again_gives_up() {
+    let stage = Stage::new(1, 1).times("100ms", "1s");
+    stage.hold(0);
+    let running = stage.items(3).start();
+    let mut agent = Some(stage.begun(&running, &[0])[0].agent);
+    let mut stops = 0;
+    while let Some(of) = agent {
+        agent = stopped_for_longer(&stage, &running, of);
+        stops += 1;
+    }
+    assert!(stops <= 10);
+    let finished = running.finish();
+    let said = finished.failure(1);
+    assert!(said.contains("times in a row it lost its lease of 1s because this program was stopped"), "{said}");
 }

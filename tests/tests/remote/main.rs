@@ -9,6 +9,7 @@ mod report;
 mod rows;
 mod same;
 mod setting;
+mod shared;
 mod slurm;
 mod ssh;
 mod stage;

@@ -43,6 +43,6 @@ impl Branches<'_> {
         for own in fallback {
             guard(|| own.value.run(&mut view, self.context)).flatten()?;
         }
-        Ok(Some(Box::new(BranchWork::new(self.run, self.region, task, view, (Position::ROOT, None), None))))
+        Ok(Some(Box::new(BranchWork::new(self.run, &self.shared, task, view, (Position::ROOT, None), None))))
     }
 }

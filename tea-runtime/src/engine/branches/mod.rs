@@ -30,7 +30,7 @@ use crate::{
     cancel::CancelReason,
     context::Context,
     event::{Event, Scope},
-    executor::{message::Pulled, outcome::Received},
+    executor::{message::Pulled, outcome::Received, payload::Shared},
     failure::Failure,
     panic::guard,
     plan::Region,
@@ -48,6 +48,7 @@ pub(super) fn run(block: &mut BlockRun<'_>, region: &'static Region) -> Result<(
     let mut branches = Branches {
         run,
         region,
+        shared: Arc::new(Shared::new(region)),
         site,
         context: block.context,
         position: position.clone(),
@@ -121,6 +122,7 @@ fn skipped(block: &mut BlockRun<'_>, region: &'static Region, position: &Positio
 struct Branches<'a> {
     run: &'a Arc<Run>,
     region: &'static Region,
+    shared: Arc<Shared>,
     site: &'a Site,
     /// That of the block which the fan-out is a step of.
     context: &'a Context,
@@ -169,7 +171,7 @@ impl Source for Branches<'_> {
                     let recorded = recorded.map(|recording| recording.of_steps(task));
                     let reads = self.recording.as_mut().map(|recording| recording.read(task));
                     let place = (position, reads);
-                    let work = Box::new(BranchWork::new(self.run, self.region, task, view, place, recorded));
+                    let work = Box::new(BranchWork::new(self.run, &self.shared, task, view, place, recorded));
                     return Next::Start(Start { key: task, work, scope, part: task as u64 });
                 }
                 Err(failure) => {

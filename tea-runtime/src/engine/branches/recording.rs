@@ -211,7 +211,7 @@ impl<'a> Recording<'a> {
                 let written =
                     work.view.written().filter(|(key, _)| outlives(*key) && is_recorded(&specs[*key as usize]));
                 let needed = written.filter(|(key, _)| !is_left_out(*key));
-                let values = match payload::encode(specs, needed, u64::MAX) {
+                let values = match payload::encode(specs, needed, u64::MAX, None) {
                     Ok(values) => values,
                     Err(failure) => {
                         self.records.fail(failure.message, &self.events)?;

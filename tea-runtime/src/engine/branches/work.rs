@@ -10,7 +10,7 @@ use crate::{
         records::{Names, Records},
     },
     executor::{
-        payload,
+        payload::{self, Shared},
         wire::{Bytes, Encoded, EncodedView, ResultHead, UnitHead},
         work::{Unencodable, Work},
     },
@@ -24,7 +24,7 @@ use crate::{
 /// A branch.
 pub(in crate::engine) struct BranchWork {
     run: Arc<Run>,
-    region: &'static Region,
+    shared: Arc<Shared>,
     task: usize,
     position: Position,
     /// The name of what it reads, if the run is recorded.
@@ -40,17 +40,22 @@ pub(in crate::engine) struct BranchWork {
 impl BranchWork {
     pub(in crate::engine) fn new(
         run: &Arc<Run>,
-        region: &'static Region,
+        shared: &Arc<Shared>,
         task: usize,
         view: View,
         (position, reads): (Position, Option<[u8; 16]>),
         recorded: Option<(Arc<Records>, Names)>,
     ) -> Self {
-        Self { run: Arc::clone(run), region, task, position, reads, recorded, view, goes_to: Vec::new() }
+        let (run, shared) = (Arc::clone(run), Arc::clone(shared));
+        Self { run, shared, task, position, reads, recorded, view, goes_to: Vec::new() }
+    }
+
+    fn region(&self) -> &'static Region {
+        self.shared.region()
     }
 
     fn task(&self) -> &'static Task {
-        &self.region.tasks[self.task]
+        &self.region().tasks[self.task]
     }
 }
 
@@ -68,7 +73,7 @@ impl Work for BranchWork {
     }
 
     fn kind(&self) -> usize {
-        std::ptr::from_ref(self.region).addr()
+        std::ptr::from_ref(self.region()).addr()
     }
 
     fn reads(&self) -> Option<[u8; 16]> {
@@ -85,7 +90,7 @@ impl Work for BranchWork {
                 (1, None)
             }
             Err(failed) => {
-                self.view = View::new(self.region.keys, &[]);
+                self.view = View::new(self.region().keys, &[]);
                 // Only the failure matters, not an additional panic in a `Drop`.
                 drop(guard(|| drop(failed.view)));
                 (1, Some(failed.failure))
@@ -95,13 +100,14 @@ impl Work for BranchWork {
 
     fn encode(&self, attempt: u32, max_payload: u64) -> Result<Encoded, Unencodable> {
         let reads = self.task().reads.iter().filter_map(|read| Some((read.key, self.view.value(read.key)?)));
-        let values = payload::encode(self.view.specs(), reads, max_payload).map_err(Unencodable::Part)?;
+        let values = payload::encode(self.view.specs(), reads, max_payload, Some(&self.shared));
+        let values = values.map_err(Unencodable::Part)?;
         let plan = self.run.plan;
         let records = self.recorded.as_ref().map(|(records, names)| records.to_send(&self.position, names));
         let head = UnitHead {
             module: Cow::Borrowed(plan.module),
             workflow: Cow::Borrowed(plan.name),
-            site: self.region.id,
+            site: self.region().id,
             first: self.task as u64,
             attempt,
             max_payload,
@@ -115,7 +121,7 @@ impl Work for BranchWork {
 
     fn part(&self, _: usize) -> Box<dyn Work> {
         let (place, recorded) = ((self.position.clone(), self.reads), self.recorded.clone());
-        Box::new(Self::new(&self.run, self.region, self.task, self.view.clone(), place, recorded))
+        Box::new(Self::new(&self.run, &self.shared, self.task, self.view.clone(), place, recorded))
     }
 
     fn split_off(&mut self, _: usize) -> Box<dyn Work> {
@@ -123,7 +129,7 @@ impl Work for BranchWork {
     }
 
     fn encode_result(&self, _: usize, max_payload: u64, into: &mut Bytes) -> Result<ResultHead, Box<Failure>> {
-        let values = payload::encode(self.view.specs(), self.view.written(), max_payload)?;
+        let values = payload::encode(self.view.specs(), self.view.written(), max_payload, None)?;
         *into = values.bytes;
         Ok(ResultHead { goes_to: self.goes_to.clone(), values: values.heads })
     }

@@ -54,8 +54,8 @@ impl Shared {
     fn encoded(&self, max_payload: u64) -> Result<Arc<EncodedView>, Box<Failure>> {
         let encode = || {
             let reads = self.map.reads.iter().filter_map(|key| Some((*key, self.view.value(*key)?)));
-            let values = payload::encode(self.view.specs(), reads, max_payload)?;
-            Ok(EncodedView::new(values.heads, values.bytes))
+            let values = payload::encode(self.view.specs(), reads, max_payload, None)?;
+            Ok(EncodedView::new(values.heads, values.bytes.shared()))
         };
         self.encoded.get_or_init(encode).clone()
     }

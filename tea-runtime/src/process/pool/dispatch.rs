@@ -105,7 +105,7 @@ impl Pool {
         token
     }
 
-    /// Requests a token for fan-outs inside the unit of this depth that a worker is running.
+    /// Requests a token for fan-outs inside the unit that a worker is running, which are a part of so many items.
     pub(super) fn ask_for_worker(self: &Arc<Self>, run: &RunInfo, depth: u32, worker: u32) {
         let pool = Arc::downgrade(self);
         let take = Box::new(move |token| {

@@ -134,6 +134,11 @@ impl Queued {
         self.encoded.parts()
     }
 
+    /// How many items of maps what runs inside it is a part of.
+    pub(super) fn depth_within(&self) -> u32 {
+        self.unit.depth() + u32::from(!self.encoded.head.items.is_empty())
+    }
+
     /// Whether something of it has run.
     pub(super) fn has_begun(&self) -> bool {
         self.ended > 0
@@ -236,10 +241,12 @@ impl Queued {
         }
         let first = self.sent_from;
         match self.received.last_mut() {
-            Some(last) if last.first == first && last.bytes.len() + payload.len() <= JOINED => {
-                last.bytes.extend_from_slice(&payload);
+            Some(Received { first: of, bytes: Piece::Written(last) })
+                if *of == first && last.len() + payload.len() <= JOINED =>
+            {
+                last.extend_from_slice(&payload);
             }
-            _ => self.received.push(Received { first, bytes: payload.into_owned() }),
+            _ => self.received.push(Received { first, bytes: Piece::Written(payload.into_owned()) }),
         }
         self.ending.next_part(self.unit.limit(), crate::timer::now());
         Ok(self.is_done())

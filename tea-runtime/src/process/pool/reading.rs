@@ -186,7 +186,7 @@ impl Supervisor<'_> {
         let inner = self.pool.lock();
         let worker = inner.state.workers.get(&number);
         let running = worker.and_then(|worker| worker.in_flight.front()).and_then(InFlight::unit);
-        let depth = running.map_or(0, |queued| queued.unit.depth());
+        let depth = running.map_or(0, Queued::depth_within);
         let run = running.map(|queued| Arc::clone(&queued.unit.fan_out().run));
         drop(inner);
         let last = || self.links.get(&number).and_then(|link| link.run.upgrade());

@@ -58,7 +58,7 @@ impl Unsent {
     /// Copies the bytes of values, so that these are not kept alive any more.
     pub(super) fn own(&mut self) {
         for piece in &mut self.pieces {
-            if let Piece::InPlace(..) = piece {
+            if let Piece::InPlace { .. } = piece {
                 *piece = Piece::Written(piece.to_vec());
             }
         }

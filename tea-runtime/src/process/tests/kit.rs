@@ -145,7 +145,7 @@ impl OnePart for Act {
     }
 
     fn encode(&self, attempt: u32, max_payload: u64) -> Result<Encoded, Unencodable> {
-        let values = payload::encode(ACTS.keys, self.0.value(0).map(|value| (0, value)), max_payload);
+        let values = payload::encode(ACTS.keys, self.0.value(0).map(|value| (0, value)), max_payload, None);
         let values = values.map_err(Unencodable::Part)?;
         let (module, workflow) = (Cow::Borrowed(ACTS.module), Cow::Borrowed(ACTS.name));
         let head = UnitHead {

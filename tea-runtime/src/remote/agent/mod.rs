@@ -4,9 +4,10 @@
 //! gone. It runs none of the user's Rust and decodes no value.
 
 mod breakers;
+mod kept;
 mod lease;
 mod outbox;
-mod relayed;
+pub(super) mod relayed;
 mod runs;
 mod watchdog;
 
@@ -20,16 +21,16 @@ use std::{
     time::Duration,
 };
 
-use self::{breakers::Asks, lease::Lease, outbox::Outbox, runs::Relay};
+use self::{breakers::Asks, kept::Kept, lease::Lease, outbox::Outbox, runs::Relay};
 use super::{
     build,
-    frames::Incoming,
-    message::{FromAgent, Hello, PROTOCOL, Probe, Setup, ToAgent},
+    frames::{Incoming, Payload},
+    message::{FromAgent, Hello, KEPT, PROTOCOL, Probe, Setup, ToAgent},
     transport,
 };
 use crate::{
-    cancel::CancelReason,
-    executor::{parallelism, tokens::Tokens, wire},
+    cancel::{CancelReason, CancellationToken},
+    executor::{UnitId, parallelism, tokens::Tokens, wire},
     process::{
         identity,
         pool::{Options, Pool},
@@ -90,12 +91,20 @@ fn serve() -> ! {
             Ok(_) => {}
         }
         loop {
-            let frame = match incoming.next() {
+            let mut frame = match incoming.next() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
                 Err(error) => give_up(&error.to_string()),
             };
-            let (message, values) = wire::read::<ToAgent<'_>>(&frame.payload).unwrap_or_else(|error| give_up(&error));
+            let payload = Payload::of(&mut frame.payload);
+            if frame.kind == KEPT {
+                let kept = agent.as_mut().map(|agent| &mut agent.kept);
+                let kept = kept.unwrap_or_else(|| give_up("something to keep came before it was told how to work"));
+                let (number, bytes) = wire::read(&payload).unwrap_or_else(|error| give_up(&error));
+                kept.keep(number, payload.piece(bytes, true));
+                continue;
+            }
+            let (message, values) = wire::read::<ToAgent<'_>>(&payload).unwrap_or_else(|error| give_up(&error));
             match (message, &mut agent) {
                 (ToAgent::Setup(setup), None) => agent = Some(Agent::new(&setup, &outbox, &mut lease)),
                 (ToAgent::Lease { asked }, _) => {
@@ -113,7 +122,7 @@ fn serve() -> ! {
                     exit(0);
                 }
                 (message, Some(agent)) => {
-                    if let Err(wrong) = agent.take(message, values) {
+                    if let Err(wrong) = agent.take(message, &payload, values) {
                         give_up(&wrong);
                     }
                 }
@@ -131,6 +140,7 @@ struct Agent {
     outbox: Arc<Outbox>,
     asks: Arc<Asks>,
     runs: BTreeMap<u64, Relay>,
+    kept: Kept,
     /// Units that came together.
     units: Vec<crate::executor::Unit>,
 }
@@ -167,11 +177,12 @@ impl Agent {
             outbox: Arc::clone(outbox),
             asks: Asks::new(Arc::clone(outbox)),
             runs: BTreeMap::new(),
+            kept: Kept::default(),
             units: Vec::new(),
         }
     }
 
-    fn take(&mut self, message: ToAgent<'_>, values: &[u8]) -> Result<(), String> {
+    fn take(&mut self, message: ToAgent<'_>, payload: &Payload<'_>, values: &[u8]) -> Result<(), String> {
         match message {
             ToAgent::Setup(_) => return Err("its program tells it twice how to work".to_owned()),
             ToAgent::Run(run) => {
@@ -179,28 +190,37 @@ impl Agent {
                 let relay = relay.map_err(|failure| failure.message)?;
                 self.runs.insert(relay.number(), relay);
             }
-            ToAgent::RunEnded { run } => drop(self.runs.remove(&run)),
+            ToAgent::RunEnded { run } => {
+                self.kept.run_ended(run);
+                self.runs.remove(&run);
+            }
+            ToAgent::Forget { kept } => self.kept.forget(&kept),
             ToAgent::Unit(unit) => {
                 if let Some(folder) = &unit.folder {
                     self.submit();
                     enter(folder)?;
                 }
                 let relay = self.runs.get_mut(&unit.run).ok_or("a unit came of a run that was not announced")?;
-                self.units.push(relay.unit(unit, values).map_err(|failure| failure.message)?);
+                self.units.push(relay.unit(unit, payload, values, &mut self.kept).map_err(|failure| failure.message)?);
             }
             ToAgent::Cancel { unit, sibling } => {
                 self.submit();
                 let reason = if sibling { CancelReason::Sibling } else { CancelReason::Requested };
-                self.runs.values().for_each(|relay| relay.cancel(unit, reason));
+                self.find(unit).into_iter().for_each(|(_, token)| token.cancel_for(reason));
             }
             ToAgent::Recall { unit } => {
                 self.submit();
-                self.runs.values().filter_map(|relay| relay.id(unit)).for_each(|id| self.pool.give_back(id));
+                self.find(unit).into_iter().for_each(|(id, _)| self.pool.give_back(id));
             }
             ToAgent::Breaker { ask, answer } => self.asks.answered(ask, answer),
             ToAgent::Goodbye | ToAgent::Identify | ToAgent::Ping | ToAgent::Lease { .. } => {}
         }
         Ok(())
+    }
+
+    /// The unit with this number in the program, and what cancels it, unless it has ended.
+    fn find(&self, unit: u64) -> Option<(UnitId, CancellationToken)> {
+        self.runs.values().find_map(|relay| relay.find(unit))
     }
 
     /// Hands over the units that came.

@@ -53,13 +53,12 @@ impl Outbox {
     }
 
     /// Sends a message, followed by `values`.
-    pub(super) fn send<T: Serialize>(&self, message: &T, values: Vec<Vec<u8>>) {
+    pub(super) fn send<T: Serialize>(&self, message: &T, values: Vec<Piece>) {
         self.send_as(MESSAGE, message, values);
     }
 
     /// Sends a message in frames of this kind, followed by `values`.
-    pub(super) fn send_as<T: Serialize>(&self, kind: u8, message: &T, values: Vec<Vec<u8>>) {
-        let values = values.into_iter().map(Piece::Written).collect();
+    pub(super) fn send_as<T: Serialize>(&self, kind: u8, message: &T, values: Vec<Piece>) {
         self.put(message, |outgoing, message| outgoing.add(kind, message, values));
     }
 

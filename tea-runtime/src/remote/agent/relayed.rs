@@ -13,19 +13,19 @@ use crate::{
 };
 
 /// The work of a unit that workers of this agent run.
-pub(super) struct Relayed {
+pub(in crate::remote) struct Relayed {
     /// The name of its branch or map.
-    pub(super) name: &'static str,
+    pub(in crate::remote) name: &'static str,
     /// The number of its first item, if it consists of items of a map.
-    pub(super) start: Option<u64>,
-    pub(super) parts: usize,
+    pub(in crate::remote) start: Option<u64>,
+    pub(in crate::remote) parts: usize,
     /// The number that the units of its fan-out share.
-    pub(super) kind: usize,
+    pub(in crate::remote) kind: usize,
 }
 
 impl Relayed {
     /// The unit with this head, of the branch or map with this name.
-    pub(super) fn of(head: &UnitHead<'_>, name: &'static str) -> Self {
+    pub(in crate::remote) fn of(head: &UnitHead<'_>, name: &'static str) -> Self {
         let start = (!head.items.is_empty()).then_some(head.first);
         Self { name, start, parts: head.parts(), kind: head.site as usize }
     }

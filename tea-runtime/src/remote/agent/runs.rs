@@ -12,9 +12,9 @@ use std::{
 
 use rustix::process::Signal;
 
-use super::{breakers::Asks, outbox::Outbox, relayed::Relayed};
+use super::{breakers::Asks, kept::Kept, outbox::Outbox, relayed::Relayed};
 use crate::{
-    cancel::{CancelReason, CancellationToken},
+    cancel::CancellationToken,
     context::CallPath,
     engine::Planned,
     event::{Detail, Event, Events, Listener, Scope},
@@ -27,12 +27,15 @@ use crate::{
         queue::CompletionQueue,
         run_info::RunInfo,
         tokens::Tokens,
-        wire::{Encoded, EncodedView, UnitHead, ValueHead},
+        wire::{Encoded, Piece},
     },
     failure::{ExitStatus, Failure, FailureKind},
     position::Position,
     process::message::{RECORD, RecordHead, Run},
-    remote::message::{self, Done, FromAgent, News},
+    remote::{
+        frames::Payload,
+        message::{self, Done, FromAgent, News},
+    },
     timer::{self, nanos},
     user_code,
 };
@@ -47,8 +50,6 @@ pub(super) struct Relay {
     planned: Planned,
     fan_out: Arc<FanOut>,
     units: Arc<Units>,
-    /// The views that units of each map share.
-    views: HashMap<u32, Arc<EncodedView>>,
     ended: Arc<AtomicBool>,
 }
 
@@ -102,7 +103,7 @@ impl Relay {
         start.map_err(|error| {
             crate::executor::payload::transport(format!("the agent cannot start a thread: {error}"))
         })?;
-        Ok(Self { number, planned, fan_out, units, views: HashMap::new(), ended })
+        Ok(Self { number, planned, fan_out, units, ended })
     }
 
     pub(super) fn number(&self) -> u64 {
@@ -113,14 +114,20 @@ impl Relay {
     ///
     /// # Errors
     /// If it is no unit of this program.
-    pub(super) fn unit(&mut self, unit: message::Unit<'_>, values: &[u8]) -> Result<Unit, Box<Failure>> {
-        let message::Unit { unit: number, head, view, left, .. } = unit;
+    pub(super) fn unit(
+        &mut self,
+        mut unit: message::Unit<'_>,
+        payload: &Payload<'_>,
+        values: &[u8],
+        kept: &mut Kept,
+    ) -> Result<Unit, Box<Failure>> {
         let damaged = || crate::executor::payload::transport("a unit did not arrive as a whole");
-        let (name, config) = self.planned.site(&head).ok_or_else(damaged)?;
-        let all: Option<u64> = head.items.iter().try_fold(0_u64, |all, length| all.checked_add(*length));
+        let (name, config) = self.planned.site(&unit.head).ok_or_else(damaged)?;
+        let all: Option<u64> = unit.head.items.iter().try_fold(0_u64, |all, length| all.checked_add(*length));
         let split = all.and_then(|all| values.len().checked_sub(usize::try_from(all).ok()?)).ok_or_else(damaged)?;
-        let (read, items) = values.split_at(split);
-        let view = self.view(&head, view, read).ok_or_else(damaged)?;
+        let (own, items) = values.split_at(split);
+        let view = kept.view(&mut unit, payload, own).ok_or_else(damaged)?;
+        let message::Unit { unit: number, head, left, .. } = unit;
         let work = Box::new(Relayed::of(&head, name));
         let (index, attempt) =
             (Position::decode(&head.position).and_then(|at| at.part()).unwrap_or_default(), head.attempt);
@@ -141,29 +148,10 @@ impl Relay {
         })
     }
 
-    /// What a unit reads. Units of a map share it.
-    fn view(&mut self, head: &UnitHead<'_>, heads: Option<Vec<ValueHead>>, read: &[u8]) -> Option<Arc<EncodedView>> {
-        let Some(heads) = heads else { return self.views.get(&head.site).map(Arc::clone) };
-        let mut bytes = crate::executor::wire::Bytes::default();
-        bytes.start.extend_from_slice(read);
-        let view = EncodedView::new(heads, bytes);
-        if !head.items.is_empty() {
-            self.views.insert(head.site, Arc::clone(&view));
-        }
-        Some(view)
-    }
-
-    /// The unit with this number in the program, unless it has ended.
-    pub(super) fn id(&self, unit: u64) -> Option<UnitId> {
-        self.units.lock().iter().find(|(_, (number, _))| *number == unit).map(|(id, _)| *id)
-    }
-
-    /// Cancels a unit, unless it has ended.
-    pub(super) fn cancel(&self, unit: u64, reason: CancelReason) {
-        let token = self.units.lock().values().find(|(number, _)| *number == unit).map(|(_, token)| token.clone());
-        if let Some(token) = token {
-            token.cancel_for(reason);
-        }
+    /// The unit with this number in the program, and what cancels it, unless it has ended.
+    pub(super) fn find(&self, unit: u64) -> Option<(UnitId, CancellationToken)> {
+        let units = self.units.lock();
+        units.iter().find(|(_, (number, _))| *number == unit).map(|(id, (_, token))| (*id, token.clone()))
     }
 }
 
@@ -210,7 +198,11 @@ impl Teller {
                     Message::Recorded(id, raw) => {
                         let unit = self.units.lock().get(&id).map(|(number, _)| *number);
                         if let Some(unit) = unit {
-                            self.outbox.send_as(RECORD, &RecordHead { unit, kind: raw.kind }, vec![raw.payload]);
+                            self.outbox.send_as(
+                                RECORD,
+                                &RecordHead { unit, kind: raw.kind },
+                                vec![Piece::Written(raw.payload)],
+                            );
                         }
                     }
                     // Nobody asks an agent for items.

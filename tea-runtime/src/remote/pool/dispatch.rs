@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     Inner, Side,
+    kept::Kept,
     outbox::Outbox,
     queued::Queued,
     state::{Stage, place},
@@ -46,17 +47,35 @@ impl Inner {
     }
 }
 
+/// Makes an agent forget what is not there any more.
+fn forget(kept: &mut Kept, outbox: &Outbox) {
+    let gone = kept.gone();
+    if !gone.is_empty() {
+        outbox.add(&ToAgent::Forget { kept: gone });
+    }
+}
+
 impl Side {
+    /// Makes the agent forget what is not there any more.
+    pub(super) fn forget(&mut self) {
+        forget(&mut self.kept, &self.outbox);
+    }
+
     /// Adds a unit for the agent, and what it must know before.
     fn send(&mut self, queued: &Queued, folder: &Vec<u8>) {
         self.announce(&queued.unit.fan_out().run);
-        let known = match queued.shared_view() {
-            Some((site, view)) => self.views.insert(site, view) == Some(view),
-            None => false,
-        };
         let moved = self.folder != *folder;
-        let (message, values) = queued.message(known, moved.then_some(folder));
-        self.outbox.add_with(&message, values);
+        let Self { outbox, kept, .. } = self;
+        let (message, own) = queued.message(moved.then_some(folder), |piece, value| {
+            let (number, is_known) = kept.number(value);
+            if !is_known {
+                // Before there is more of it.
+                forget(kept, outbox);
+                outbox.add_kept(number, piece.clone());
+            }
+            number
+        });
+        outbox.add_with(&message, own);
         if moved {
             self.folder.clone_from(folder);
         }
@@ -67,12 +86,11 @@ impl Side {
         if self.known.iter().any(|(number, _)| *number == info.number) {
             return;
         }
-        let Self { outbox, known, views, .. } = self;
+        let Self { outbox, known, .. } = self;
         known.retain(|(run, alive)| {
             let alive = alive.strong_count() > 0;
             if !alive {
                 outbox.add(&ToAgent::RunEnded { run: *run });
-                views.retain(|(of, _), _| of != run);
             }
             alive
         });

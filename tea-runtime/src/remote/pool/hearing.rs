@@ -19,7 +19,10 @@ use crate::{
         frame::Frame,
         message::{RECORD, RecordHead},
     },
-    remote::message::{Done, FromAgent, News, ToAgent},
+    remote::{
+        frames::Payload,
+        message::{Done, FromAgent, News, ToAgent},
+    },
     store::RawRecord,
 };
 
@@ -28,7 +31,7 @@ impl Pool {
     ///
     /// # Errors
     /// If an agent of this program does not say that.
-    pub(super) fn hear(self: &Arc<Self>, at: usize, frame: &Frame<'_>) -> Result<(), String> {
+    pub(super) fn hear(self: &Arc<Self>, at: usize, mut frame: Frame<'_>) -> Result<(), String> {
         if frame.kind == RECORD {
             let (RecordHead { unit, kind }, payload) = wire::read(&frame.payload)?;
             if let Some(queued) = self.lock().hosts[at].in_flight.get(&unit) {
@@ -36,7 +39,8 @@ impl Pool {
             }
             return Ok(());
         }
-        let (message, values) = wire::read::<FromAgent>(&frame.payload)?;
+        let payload = Payload::of(&mut frame.payload);
+        let (message, values) = wire::read::<FromAgent>(&payload)?;
         match message {
             FromAgent::Hello(_) | FromAgent::Build { .. } => return Err("it said hello twice".to_owned()),
             FromAgent::Ready { slots, memory } => self.ready(at, slots as usize, memory),
@@ -51,7 +55,7 @@ impl Pool {
                 self.lock().unusable(at, why);
             }
             FromAgent::News { run, unit, news } => self.news(at, run, unit, news),
-            FromAgent::Done(done) => return self.done(at, done, values),
+            FromAgent::Done(done) => return self.done(at, done, &payload, values),
             FromAgent::Breaker { ask, run, at: breaker, call } => self.breaker(at, ask, run, breaker, call),
         }
         Ok(())
@@ -78,7 +82,8 @@ impl Pool {
         let mut inner = self.lock();
         let host = &mut inner.hosts[at];
         // Nothing is granted to an agent that cannot be told so.
-        let Some(side) = &host.side else { return };
+        let Some(side) = &mut host.side else { return };
+        side.forget();
         host.over = Some(self.terms.over(Instant::now()));
         let outbox = Arc::clone(&side.outbox);
         drop(inner);
@@ -102,16 +107,10 @@ impl Pool {
     fn more(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>) {
         let outboxes = inner.give_out();
         self.start_hosts(&mut inner);
-        let behind = inner.behind();
-        drop(inner);
-        self.flush(&outboxes);
-        // They look whether they give something back.
-        for at in behind {
-            self.wakes[at].wake();
-        }
+        self.send(inner, &outboxes);
     }
 
-    fn done(self: &Arc<Self>, at: usize, done: Done, values: &[u8]) -> Result<(), String> {
+    fn done(self: &Arc<Self>, at: usize, done: Done, payload: &Payload<'_>, values: &[u8]) -> Result<(), String> {
         let mut inner = self.lock();
         let host = &mut inner.hosts[at];
         // It may have been cancelled before the run closed.
@@ -138,7 +137,7 @@ impl Pool {
         let bytes = values.len() as u64;
         inner.paces.add(queued.kind(), Duration::from_nanos(done.elapsed), queued.unit.work.parts(), bytes);
         self.more(inner);
-        queued.done(done, values, worker, name)
+        queued.done(done, (payload, values), worker, name)
     }
 
     /// A host does not run a unit: it was asked back, or nothing can run there. Others may run it.

@@ -11,7 +11,11 @@ use rustix::{
     process::Signal,
 };
 
-use super::{Pool, link::agent, state::Stage};
+use super::{
+    Pool,
+    link::agent,
+    state::{GivenUp, Lives, Stage},
+};
 use crate::{
     failure::ExitStatus,
     panic::guard,
@@ -20,12 +24,12 @@ use crate::{
         pacing::{KILLED, start_delay},
         pool::output::Output,
     },
-    remote::launch::{NOT_THERE, Process},
+    remote::{
+        launch::{NOT_THERE, Process},
+        lease::Terms,
+    },
     user_code,
 };
-
-/// How many agents in a row may end before they have done anything, until the host is not used any more.
-const FAILED_STARTS: u32 = 3;
 
 /// How often it is looked for the end of a process where the system does not report it.
 const ENDED_LOOK: Duration = Duration::from_millis(50);
@@ -49,19 +53,20 @@ pub(super) fn run(pool: &Arc<Pool>, at: usize) {
 }
 
 fn lives(pool: &Arc<Pool>, at: usize) {
-    let mut failed = 0;
+    let mut lives = Lives::default();
     loop {
         let end = life(pool, at);
         let left = pool.lock().hosts[at].load.stage == Stage::Leaving;
-        failed = if end.useful || end.excuse == Some(Excuse::Away) || left { 0 } else { failed + 1 };
-        if failed >= FAILED_STARTS {
-            pool.lock().unusable(at, end.why.clone());
+        match lives.ended(end.useful || left, end.excuse == Some(Excuse::Away)) {
+            None => {}
+            Some(GivenUp::Failed) => pool.lock().unusable(at, end.why.clone()),
+            Some(GivenUp::Away(times)) => pool.lock().unusable(at, away(times, &end.why, pool.terms)),
         }
         if !pool.gone(at, &end) {
             return;
         }
         // Until then, it may be closed.
-        let until = Instant::now() + start_delay(failed);
+        let until = Instant::now() + start_delay(lives.failed());
         while Instant::now() < until {
             if pool.lock().closing {
                 return;
@@ -69,6 +74,15 @@ fn lives(pool: &Arc<Pool>, at: usize) {
             pause(pool, at, until);
         }
     }
+}
+
+/// Why a host is given up whose agents ended so many times because the program was away.
+fn away(times: u32, last: &str, Terms { lease, .. }: Terms) -> String {
+    format!(
+        "{times} times in a row it lost its lease of {lease:?} because this program was stopped, or got no processor, and nothing that \
+         ran there ended in between: give it more time by `lease` in `[network]` of the pool file, or less to do on its own machine \
+         (the last time: {last})"
+    )
 }
 
 /// Waits until then, or until it is woken.

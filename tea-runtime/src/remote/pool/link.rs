@@ -280,7 +280,7 @@ impl Link<'_> {
             return Ok(Received::Something);
         }
         while let Some(frame) = self.incoming.next().map_err(|error| error.to_string())? {
-            self.pool.hear(self.at, &frame)?;
+            self.pool.hear(self.at, frame)?;
         }
         Ok(Received::Something)
     }

@@ -82,8 +82,7 @@ impl Pool {
         }
         self.start_hosts(&mut inner);
         let refused = inner.refusal.is_some();
-        drop(inner);
-        self.flush(&outboxes);
+        self.send(inner, &outboxes);
         for (queued, failure) in ended {
             queued.fail(&failure);
         }

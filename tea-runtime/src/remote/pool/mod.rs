@@ -12,6 +12,7 @@
 //! | `dials` | how many agents are being started at once |
 //! | `dispatch` | giving units to hosts |
 //! | `host` | the thread of a host: starts agents there |
+//! | `kept` | what an agent keeps for several units |
 //! | `link` | the streams of an agent |
 //! | `hearing`, `lost` | what it does when an agent has sent something, or is gone |
 //! | `recall` | asking hosts for what waits there behind something long |
@@ -23,6 +24,7 @@ mod dials;
 mod dispatch;
 mod hearing;
 mod host;
+mod kept;
 mod link;
 mod lost;
 mod outbox;
@@ -46,6 +48,7 @@ pub use self::check::{Found, HostCheck};
 use self::{
     check::Check,
     dials::Dials,
+    kept::Kept,
     outbox::Outbox,
     probe::ProbeFile,
     queued::Queued,
@@ -140,8 +143,7 @@ struct Side {
     outbox: Arc<Outbox>,
     /// The runs that it knows.
     known: Vec<(u64, Weak<RunInfo>)>,
-    /// The views that it keeps, by run and site.
-    views: HashMap<(u64, u32), u64>,
+    kept: Kept,
     /// The directory that it was told last.
     folder: Vec<u8>,
 }
@@ -238,8 +240,7 @@ impl Pool {
         }
         let outboxes = inner.give_out();
         self.start_hosts(&mut inner);
-        drop(inner);
-        self.flush(&outboxes);
+        self.send(inner, &outboxes);
         for (id, cancel) in cancels {
             let pool = Arc::downgrade(self);
             cancel.on_cancel(move |reason| {
@@ -265,6 +266,16 @@ impl Pool {
                 }
                 Err(error) => inner.unusable(at, format!("no thread can be started for it: {error}")),
             }
+        }
+    }
+
+    /// Sends what was given out, and makes hosts look whether they give something back.
+    fn send(&self, inner: MutexGuard<'_, Inner>, outboxes: &[(usize, Arc<Outbox>)]) {
+        let behind = inner.behind();
+        drop(inner);
+        self.flush(outboxes);
+        for at in behind {
+            self.wakes[at].wake();
         }
     }
 

@@ -3,13 +3,14 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::{fd::BorrowedFd, io::Errno};
+use serde::Serialize;
 
 use crate::{
     executor::wire::{self, Piece},
     process::message::MESSAGE,
     remote::{
         frames::Outgoing,
-        message::ToAgent,
+        message::{KEPT, ToAgent},
         transport::{Sealing, Sender},
     },
 };
@@ -50,12 +51,17 @@ impl Outbox {
         self.put(message, |outgoing, message| outgoing.add(MESSAGE, message, values));
     }
 
+    /// Adds bytes that the agent keeps under this number.
+    pub(super) fn add_kept(&self, number: u64, piece: Piece) {
+        self.put(&number, |outgoing, number| outgoing.add(KEPT, number, vec![piece]));
+    }
+
     /// Adds a short message, to be sent before all that waits.
     pub(super) fn add_first(&self, message: &ToAgent<'_>) {
         self.put(message, Outgoing::add_control);
     }
 
-    fn put(&self, message: &ToAgent<'_>, put: impl FnOnce(&mut Outgoing, Vec<u8>)) {
+    fn put<T: Serialize>(&self, message: &T, put: impl FnOnce(&mut Outgoing, Vec<u8>)) {
         let mut bytes = Vec::new();
         wire::write(message, &mut bytes);
         let mut queue = self.lock();

@@ -13,7 +13,11 @@ use crate::{
         wire::{Encoded, Piece},
     },
     failure::{Failure, FailureKind},
-    remote::message::{self, Done, ToAgent},
+    remote::{
+        frames::Payload,
+        message::{self, Done, PieceHead, ToAgent},
+    },
+    state::Value,
     timer::{self, nanos},
 };
 
@@ -74,44 +78,58 @@ impl Queued {
         config.circuit_breaker.is_some() || !config.idempotent
     }
 
-    /// The site whose units share a view, and the view's number; `None` for a branch.
-    pub(super) fn shared_view(&self) -> Option<((u64, u32), u64)> {
-        let Encoded { head, view, .. } = &*self.encoded;
-        (!head.items.is_empty()).then(|| ((self.unit.fan_out().run.number, head.site), view.number))
-    }
-
-    /// The message for the unit, without what the agent already knows, and the values that follow it.
-    pub(super) fn message<'a>(&'a self, known_view: bool, folder: Option<&'a [u8]>) -> (ToAgent<'a>, Vec<Piece>) {
+    /// The message for the unit, and the bytes that follow it. `keep` makes the agent keep a piece that other units may read, too, and
+    /// gives its number there.
+    pub(super) fn message<'a>(
+        &'a self,
+        folder: Option<&'a [u8]>,
+        mut keep: impl FnMut(&Piece, &Value) -> u64,
+    ) -> (ToAgent<'a>, Vec<Piece>) {
         let Encoded { head, view, items } = &*self.encoded;
         let left = self.unit.deadline.map(|deadline| nanos(deadline.saturating_duration_since(timer::now())));
+        let (mut pieces, mut own) = (Vec::new(), Vec::new());
+        if !view.bytes.start.is_empty() {
+            own.push(Piece::Written(view.bytes.start.clone()));
+            pieces.push(PieceHead::Own(view.bytes.start.len() as u64));
+        }
+        for piece in &view.bytes.rest {
+            if let Some(value) = piece.shared() {
+                pieces.push(PieceHead::Kept(keep(piece, value)));
+            } else {
+                pieces.push(PieceHead::Own(piece.len() as u64));
+                own.push(piece.clone());
+            }
+        }
+        own.push(Piece::Written(items.clone()));
         let message = message::Unit {
             unit: self.number(),
             run: self.unit.fan_out().run.number,
             head: head.clone(),
-            view: (!known_view).then(|| view.heads.clone()),
+            view: Cow::Borrowed(&view.heads),
+            pieces,
             folder: folder.map(Cow::Borrowed),
             left,
         };
-        let mut values = Vec::new();
-        if !known_view {
-            values.push(Piece::Written(view.bytes.start.clone()));
-            values.extend(view.bytes.rest.iter().cloned());
-        }
-        values.push(Piece::Written(items.clone()));
-        (ToAgent::Unit(message), values)
+        (ToAgent::Unit(message), own)
     }
 
-    /// Delivers the outcome that the agent of `host` told, followed by `values`. `worker` is the worker's number in this process.
+    /// Delivers the outcome that the agent of `host` told, followed by `values`, a part of the payload. `worker` is the worker's number in this process.
     ///
     /// # Errors
     /// If that is not an outcome.
-    pub(super) fn done(self, done: Done, values: &[u8], worker: Option<u32>, host: &'static str) -> Result<(), String> {
+    pub(super) fn done(
+        self,
+        done: Done,
+        (payload, values): (&Payload<'_>, &[u8]),
+        worker: Option<u32>,
+        host: &'static str,
+    ) -> Result<(), String> {
         let ran = done.ran(worker, host);
         let (mut received, mut rest) = (Vec::with_capacity(done.received.len()), values);
         for (first, length) in &done.received {
             let split = usize::try_from(*length).ok().and_then(|length| rest.split_at_checked(length));
             let (bytes, after) = split.ok_or("an outcome did not arrive as a whole")?;
-            received.push(Received { first: index(*first)?, bytes: bytes.to_vec() });
+            received.push(Received { first: index(*first)?, bytes: payload.piece(bytes, false) });
             rest = after;
         }
         let parts = self.unit.work.parts();

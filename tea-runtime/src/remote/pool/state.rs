@@ -141,6 +141,47 @@ pub(crate) fn shares(hosts: usize, most: Option<usize>) -> Vec<Option<u32>> {
     (0..used).map(|at| Some(share(at))).collect()
 }
 
+/// How many agents in a row may end before they have done anything, until their host is not used any more.
+const FAILED: u32 = 3;
+
+/// How many in a row may lose their leases because the program was away, and have done nothing, until their host is not used any more.
+/// Nothing there is to blame, but a program that is always late would go on for ever.
+const AWAY: u32 = 10;
+
+/// The agents of a host that ended in a row before they had done anything.
+#[derive(Debug, Default)]
+pub(crate) struct Lives {
+    failed: u32,
+    away: u32,
+}
+
+/// Why a host is not used any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GivenUp {
+    /// Its agents ended.
+    Failed,
+    /// The program was away so many times.
+    Away(u32),
+}
+
+impl Lives {
+    /// An agent has ended, `useful` or not, maybe because the program was `away`. Returns why the host is given up, if it is.
+    pub(crate) fn ended(&mut self, useful: bool, away: bool) -> Option<GivenUp> {
+        match (useful, away) {
+            (true, _) => *self = Self::default(),
+            (false, true) => (self.away, self.failed) = (self.away + 1, 0),
+            (false, false) => self.failed += 1,
+        }
+        let failed = (self.failed >= FAILED).then_some(GivenUp::Failed);
+        failed.or_else(|| (self.away >= AWAY).then_some(GivenUp::Away(self.away)))
+    }
+
+    /// How many have failed.
+    pub(crate) fn failed(&self) -> u32 {
+        self.failed
+    }
+}
+
 /// How many units of a kind a host may fail in a row, and how many of them others must have done.
 const STREAK: u32 = 10;
 
@@ -239,6 +280,21 @@ mod tests {
         assert!(!health.ended(1, 7, true), "one is no streak");
         assert!(health.ended(0, 7, true));
         assert!(!health.ended(0, 7, false) && !health.ended(0, 7, true), "it has done one");
+    }
+
+    #[test]
+    fn a_host_is_given_up_when_nothing_ends_there_life_after_life() {
+        let mut lives = Lives::default();
+        let mut ended = |times, useful, away| (0..times).filter_map(|_| lives.ended(useful, away)).last();
+        assert_eq!(ended(FAILED - 1, false, false), None);
+        assert_eq!(ended(1, true, false), None, "it has done something");
+        assert_eq!(ended(FAILED - 1, false, false), None);
+        assert_eq!(ended(AWAY - 1, false, true), None, "that is not its fault");
+        assert_eq!(ended(1, true, true), None, "it was lost, but something had ended");
+        assert_eq!(ended(AWAY - 1, false, true), None);
+        assert_eq!(ended(1, false, true), Some(GivenUp::Away(AWAY)));
+        assert_eq!(ended(1, true, false), None);
+        assert_eq!(ended(FAILED, false, false), Some(GivenUp::Failed));
     }
 
     proptest! {

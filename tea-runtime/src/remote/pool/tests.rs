@@ -1,5 +1,7 @@
 //! What comes from an agent may be anything.
 
+mod recalled;
+
 use std::{io, process::Command};
 
 use proptest::{collection::vec, prelude::*};

@@ -17,6 +17,7 @@ include_workflow!("nested.yaml", main = false);
 include_workflow!("once.yaml", main = false);
 include_workflow!("refused.yaml", main = false);
 include_workflow!("rounds.yaml", main = false);
+include_workflow!("shared.yaml", main = false);
 
 fn main() -> ExitCode {
     // As the main of a user who has forgotten something.
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         "nested" => nested::main(),
         "once" => once::main(),
         "rounds" => rounds::main(),
+        "shared" => shared::main(),
         other => panic!("no workflow {other}"),
     }
 }

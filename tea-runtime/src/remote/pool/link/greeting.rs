@@ -1,7 +1,6 @@
 //! The start of a connection: what an agent says first, and what it is told.
 
 use std::{
-    collections::HashMap,
     ffi::OsStr,
     os::unix::ffi::OsStrExt as _,
     path::Path,
@@ -16,7 +15,7 @@ use crate::{
     remote::{
         build,
         message::{FromAgent, Hello, PROTOCOL, Setup, ToAgent},
-        pool::{Side, probe::ProbeFile, state::Ends},
+        pool::{Side, kept::Kept, probe::ProbeFile, state::Ends},
     },
 };
 
@@ -98,7 +97,7 @@ impl Link<'_> {
         let setup = Setup { slots: host.slots, most: host.share, folder: folder.clone(), terms, probe, env };
         self.outbox.add(&ToAgent::Setup(setup));
         let outbox = Arc::clone(&self.outbox);
-        host.side = Some(Side { outbox, known: Vec::new(), views: HashMap::new(), folder });
+        host.side = Some(Side { outbox, known: Vec::new(), kept: Kept::default(), folder });
         Ok(true)
     }
 }
