@@ -12,21 +12,17 @@ use std::{
 
 use super::*;
 use crate::{
-    cancel::CancellationToken,
-    context::CallPath,
-    event::{Events, Scope},
+    event::Events,
     executor::{
-        Ticket,
         breakers::Breakers,
         fan_out::FanOut,
+        kit,
         message::{Completion, Message},
-        queue::CompletionQueue,
         tokens::Tokens,
         wire::{Bytes, Encoded, EncodedView, UnitHead},
     },
-    plan::{Block, Next, Plan, Target},
+    plan::{self, Plan},
     policy::ParallelConfig,
-    position::Position,
     remote::{agent::relayed::Relayed, frames::Incoming, transport},
 };
 
@@ -147,45 +143,14 @@ fn unit(fan_out: &Arc<FanOut>) -> Unit {
         records: [][..].into(),
     };
     let encoded = Encoded { head, view: EncodedView::new(Vec::new(), Bytes::default()), items: Vec::new() };
-    Unit {
-        ticket: Ticket::new(Arc::clone(fan_out)),
-        scope: Scope::ROOT,
-        attempt: 1,
-        config: &CONFIG,
-        deadline: None,
-        cancel: None,
-        index: 0,
-        work: Box::new(Relayed { name: "short", start: None, parts: 1, kind: 0 }),
-        encoded: Some(Box::new(encoded)),
-    }
+    let work = Box::new(Relayed { name: "short", start: None, parts: 1, kind: 0 });
+    Unit { encoded: Some(Box::new(encoded)), ..kit::unit(fan_out, &CONFIG, work) }
 }
 
 fn fan_out() -> Arc<FanOut> {
-    static PLAN: Plan = Plan {
-        name: "short",
-        description: "",
-        file: "short.yaml",
-        module: module_path!(),
-        package: None,
-        version: None,
-        panics_abort: false,
-        keys: &[],
-        root: &Block { entry: Next::Go(Target::End), steps: &[], keys: &[] },
-        finally: &[],
-        sites: &[],
-        workflows: &[],
-        max_workers: None,
-        checkpoint: None,
-        identities: None,
-    };
+    static PLAN: Plan = Plan { module: module_path!(), ..plan::kit::PLAN };
     let breakers = Arc::new(Breakers::new([]));
-    Arc::new(FanOut {
-        run: RunInfo::new(0, &PLAN, Events::default(), Tokens::new(1, None), breakers, Vec::new()),
-        queue: CompletionQueue::default(),
-        cancel: CancellationToken::new(),
-        position: Position::ROOT,
-        path: CallPath::default(),
-    })
+    kit::fan_out(&RunInfo::new(0, &PLAN, Events::default(), Tokens::new(1, None), breakers, Vec::new()))
 }
 
 #[test]
