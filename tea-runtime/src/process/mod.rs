@@ -5,6 +5,7 @@
 //! | `identity` | what this process is: a program, or a worker of one |
 //! | `executor` | the strategy as the engine sees it |
 //! | `frame`, `message` | the protocol between parent and worker |
+//! | `folder` | where units run |
 //! | `spawn`, `group`, `loss` | starting a process, ending it with its group, and interpreting its end |
 //! | `remains` | telling when nothing is left of an agent and its workers |
 //! | `pause` | stopping workers with the program |
@@ -15,6 +16,7 @@
 //! `docs/platforms.md` describes the differences between systems.
 
 pub(crate) mod executor;
+pub(crate) mod folder;
 pub(crate) mod frame;
 pub(crate) mod group;
 pub(crate) mod identity;

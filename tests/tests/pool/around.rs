@@ -112,6 +112,13 @@ fn an_item_sees_no_change_that_another_one_of_its_batch_made_in_the_process() {
     assert_eq!(other, None, "{:?}", other.map(|at| &seen[at]));
 }
 
+#[test]
+fn a_branch_runs_in_the_folder_of_the_program_though_it_was_replaced_or_is_gone() {
+    let scratch = tempfile::tempdir().unwrap();
+    let finished = pool("moves", &["-q", scratch.path().to_str().unwrap()]).run();
+    assert_eq!(finished.json()["same"], json!([true, true, true]), "{}", finished.stderr);
+}
+
 /// A limit of a worker is not that of the workers that it starts.
 #[test]
 fn a_limit_of_memory_is_not_inherited() {

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     executor::{run_info::RunInfo, tokens::Token},
     process::{
+        folder::Folder,
         group::Group,
         message::{Run, ToWorker},
     },
@@ -27,7 +28,7 @@ pub(super) struct Side {
     pub(super) known: Vec<(u64, Weak<RunInfo>)>,
     /// The number of the view, and the directory, that it was sent last.
     pub(super) view: Option<u64>,
-    pub(super) folder: Option<Vec<u8>>,
+    pub(super) folder: Option<Folder>,
 }
 
 impl Pool {
@@ -57,8 +58,8 @@ impl Pool {
             }
             side.announce(&queued.unit.fan_out().run);
             let known_view = side.view == Some(queued.view());
-            let folder = inner.folder.as_deref().filter(|folder| side.folder.as_deref() != Some(*folder));
-            let message = queued.message(known_view, folder);
+            let folder = inner.folder.as_ref().filter(|folder| side.folder.as_ref() != Some(*folder));
+            let message = queued.message(known_view, folder.map(Folder::path));
             side.view = Some(queued.view());
             if folder.is_some() {
                 side.folder.clone_from(&inner.folder);

@@ -33,7 +33,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     io,
-    os::unix::ffi::OsStrExt as _,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
@@ -49,7 +48,7 @@ use self::{
     state::State,
     wake::Wake,
 };
-use super::{identity, pause};
+use super::{folder::Folder, identity, pause};
 use crate::{
     cancel::CancelReason,
     executor::{Unit, UnitId, breakers::BreakerAnswer, tokens::Token},
@@ -92,7 +91,7 @@ struct Inner {
     /// Tokens that arrived for waiting units.
     tokens: Vec<Token>,
     /// The program's current directory when the last units were submitted. They run there.
-    folder: Option<Vec<u8>>,
+    folder: Option<Folder>,
     /// Why nothing can run.
     refusal: Option<Box<Failure>>,
     closing: bool,
@@ -143,14 +142,14 @@ impl Pool {
 
     /// Accepts units.
     pub(crate) fn submit(self: &Arc<Self>, units: Vec<Unit>) {
-        let folder = std::env::current_dir().ok().map(|folder| folder.as_os_str().as_bytes().to_vec());
+        let folder = Folder::here();
         let mut cancels = Vec::with_capacity(units.len());
         let mut inner = self.lock();
         if inner.closing {
             drop(inner);
             return units.into_iter().for_each(|unit| unit.fail(&cancelled(CancelReason::Requested)));
         }
-        inner.folder = folder;
+        inner.folder = Some(folder);
         for unit in units {
             let cancel = unit.cancellation().clone();
             match Queued::new(unit) {

@@ -24,7 +24,7 @@ pub(super) fn built_in() -> [Arg; 18] {
         Arg::new("max-workers")
             .long("max-workers")
             .value_name("N")
-            .value_parser(value_parser!(NonZeroUsize))
+            .value_parser(at_least_one)
             .help("Runs at most this many branches at once, at any depth of nesting"),
         Arg::new("fail-if-any")
             .long("fail-if-any")
@@ -104,4 +104,8 @@ pub(super) fn choice<T: Copy + Send + Sync + 'static>(id: &'static str, choices:
     let value = |word: String| choices.iter().find(|(name, _)| *name == word).expect("clap lets only these pass").1;
     let parser = PossibleValuesParser::new(choices.iter().map(|(name, _)| *name)).map(value);
     Arg::new(id).long(id).value_parser(parser).default_value(choices[0].0)
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "it is a number, and at least 1".to_owned())
 }

@@ -1,14 +1,13 @@
 //! Looks at each host of a pool without running anything there.
 
 use std::{
-    os::unix::ffi::OsStrExt as _,
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use super::{Inner, Pool, host, outbox::Outbox, state::Stage};
-use crate::{executor::wire::Piece, remote::message::ToAgent};
+use super::{Inner, Pool, host, no_folder, outbox::Outbox, state::Stage};
+use crate::{executor::wire::Piece, process::folder::Folder, remote::message::ToAgent};
 
 /// The number of round trips of which the shortest is told.
 const ROUNDS: u32 = 20;
@@ -95,11 +94,16 @@ impl Inner {
 impl Pool {
     /// Starts an agent on each host and ends it again.
     pub(crate) fn check(self: &Arc<Self>) -> Vec<HostCheck> {
-        let folder = std::env::current_dir().map(|folder| folder.as_os_str().as_bytes().to_vec()).unwrap_or_default();
         let mut inner = self.lock();
-        inner.folder = folder;
         let count = inner.hosts.len().min(self.launcher.differ());
         let names: Vec<_> = inner.hosts[..count].iter().map(|host| host.name.to_owned()).collect();
+        match Folder::current() {
+            Ok(folder) => inner.folder = Some(folder),
+            Err(error) => {
+                let found = |name| HostCheck { name, found: Err(no_folder(&error)) };
+                return names.into_iter().map(found).collect();
+            }
+        }
         for host in &mut inner.hosts[..count] {
             (host.load.stage, host.check) = (Stage::Starting, Some(Check::new()));
         }

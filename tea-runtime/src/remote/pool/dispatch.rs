@@ -12,7 +12,11 @@ use super::{
     queued::Queued,
     state::{Stage, place},
 };
-use crate::{executor::run_info::RunInfo, process::message::Run, remote::message::ToAgent};
+use crate::{
+    executor::run_info::RunInfo,
+    process::{folder::Folder, message::Run},
+    remote::message::ToAgent,
+};
 
 impl Inner {
     /// How long a unit may take, as far as is known: twice as long as the longest of its kind, and no longer than its `timeout`.
@@ -36,7 +40,7 @@ impl Inner {
                 continue;
             };
             (queued.given, queued.recalled, queued.begun) = (Instant::now(), false, false);
-            side.send(&queued, &self.folder);
+            side.send(&queued, self.folder.as_ref());
             if !outboxes.iter().any(|(known, _)| *known == at) {
                 outboxes.push((at, Arc::clone(&side.outbox)));
             }
@@ -62,11 +66,11 @@ impl Side {
     }
 
     /// Adds a unit for the agent, and what it must know before.
-    fn send(&mut self, queued: &Queued, folder: &Vec<u8>) {
+    fn send(&mut self, queued: &Queued, folder: Option<&Folder>) {
         self.announce(&queued.unit.fan_out().run);
-        let moved = self.folder != *folder;
+        let folder = folder.filter(|folder| self.folder.as_ref() != Some(*folder));
         let Self { outbox, kept, .. } = self;
-        let (message, own) = queued.message(moved.then_some(folder), |piece, value| {
+        let (message, own) = queued.message(folder.map(Folder::path), |piece, value| {
             let (number, is_known) = kept.number(value);
             if !is_known {
                 // Before there is more of it.
@@ -76,8 +80,8 @@ impl Side {
             number
         });
         outbox.add_with(&message, own);
-        if moved {
-            self.folder.clone_from(folder);
+        if folder.is_some() {
+            self.folder = folder.cloned();
         }
     }
 

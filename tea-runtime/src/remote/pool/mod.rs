@@ -37,7 +37,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    os::unix::ffi::OsStringExt as _,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -59,7 +59,10 @@ use crate::{
     cancel::CancelReason,
     executor::{Unit, UnitId, message::Note, parallelism, run_info::RunInfo},
     failure::{Failure, FailureKind, cancelled},
-    process::pool::{pace::Paces, wake::Wake},
+    process::{
+        folder::Folder,
+        pool::{pace::Paces, wake::Wake},
+    },
     words::kept,
 };
 
@@ -108,7 +111,7 @@ struct Inner {
     numbers: Numbers,
     health: Health,
     /// The program's current directory when the last units were submitted. They run there.
-    folder: Vec<u8>,
+    folder: Option<Folder>,
     /// The run of the units that were submitted last.
     run: Weak<RunInfo>,
     /// Why nothing can run.
@@ -145,7 +148,7 @@ struct Side {
     known: Vec<(u64, Weak<RunInfo>)>,
     kept: Kept,
     /// The directory that it was told last.
-    folder: Vec<u8>,
+    folder: Option<Folder>,
 }
 
 impl Pool {
@@ -187,7 +190,7 @@ impl Pool {
             longest: HashMap::new(),
             numbers: Numbers::default(),
             health: Health::default(),
-            folder: Vec::new(),
+            folder: None,
             run: Weak::new(),
             refusal: None,
             closing: false,
@@ -210,14 +213,20 @@ impl Pool {
 
     /// Accepts units.
     pub(crate) fn submit(self: &Arc<Self>, units: Vec<Unit>) {
-        let folder = std::env::current_dir().map(|folder| folder.as_os_str().as_bytes().to_vec()).unwrap_or_default();
+        let folder = match Folder::current() {
+            Ok(folder) => folder,
+            Err(error) => {
+                let failure = Failure::new(FailureKind::Error, no_folder(&error));
+                return units.into_iter().for_each(|unit| unit.refuse(&failure));
+            }
+        };
         let mut cancels = Vec::with_capacity(units.len());
         let mut inner = self.lock();
         if inner.closing {
             drop(inner);
             return units.into_iter().for_each(|unit| unit.fail(&cancelled(CancelReason::Requested)));
         }
-        inner.folder = folder;
+        inner.folder = Some(folder);
         for unit in units {
             inner.run = Arc::downgrade(&unit.fan_out().run);
             let cancel = unit.cancellation().clone();
@@ -367,4 +376,12 @@ impl Inner {
             self.refuse_all(&failure);
         }
     }
+}
+
+/// The program's directory has no path by which a host could enter it.
+fn no_folder(error: &std::io::Error) -> String {
+    format!(
+        "hosts cannot run anything in the program's current directory: {error}; if it was deleted, start the program in another one, or let \
+         nodes not delete it"
+    )
 }

@@ -1,6 +1,6 @@
 //! Nodes that end their process, or change it.
 
-use std::{fs, os::unix::fs::MetadataExt, process::Command, sync::Arc};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, process::Command, sync::Arc};
 
 use rustix::{
     fs::Mode,
@@ -78,4 +78,21 @@ pub(crate) fn change(what: &str) -> std::io::Result<Seen> {
         _ => {}
     }
     Ok(Seen { pid, folder, mode, size: limit.current, caught })
+}
+
+/// Moves the program to a new folder: twice to one of the same path, then to one that is gone. Returns what identifies it.
+pub(crate) fn move_on(scratch: &Path, round: u64) -> std::io::Result<u64> {
+    let path = scratch.join("here");
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir(&path)?;
+    std::env::set_current_dir(&path)?;
+    if round == 2 {
+        fs::remove_dir(&path)?;
+    }
+    folder()
+}
+
+/// What identifies the current folder.
+pub(crate) fn folder() -> std::io::Result<u64> {
+    Ok(fs::metadata(".")?.ino())
 }

@@ -16,7 +16,7 @@ use tea_runtime::{ItemFailure, event::Event, include_workflow};
 use tests::trace;
 
 use self::{
-    ends::{Seen, change, is_stopped_once, kinds, leave_here, says_and_ends},
+    ends::{Seen, change, folder, is_stopped_once, kinds, leave_here, move_on, says_and_ends},
     nodes::{
         aborts_once, deep, files_in, floods, last_of_many, leaf, measure, says, trunk, wait_for_leaves, with_helper,
     },
@@ -33,6 +33,7 @@ include_workflow!("inherited.yaml", main = false);
 include_workflow!("items.yaml", main = false);
 include_workflow!("lock.yaml", main = false);
 include_workflow!("losses.yaml", main = false);
+include_workflow!("moves.yaml", main = false);
 include_workflow!("paths.yaml", main = false);
 include_workflow!("piles.yaml", main = false);
 include_workflow!("pins.yaml", main = false);
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         "refused" => refused::cli(|builder| builder.on_event(note_warnings)),
         "shown" => shown::main(),
         "batches" => batches::main(),
+        "moves" => moves::main(),
         "surroundings" => surroundings::main(),
         "threads" => threads::main(),
         "tokens" => tokens::main(),

@@ -11,7 +11,7 @@ use std::{
 use super::Link;
 use crate::{
     executor::wire,
-    process::{identity, remains::PipeId},
+    process::{folder::Folder, identity, remains::PipeId},
     remote::{
         build,
         message::{FromAgent, Hello, PROTOCOL, Setup, ToAgent},
@@ -83,18 +83,19 @@ impl Link<'_> {
         let ends = self.allocation.lasts().and_then(|left| Ends::after(left, Instant::now()));
         let mut inner = self.pool.lock();
         let folder = inner.folder.clone();
+        let path = folder.as_ref().map_or(&[][..], Folder::path);
         let probe = match &self.pool.probe {
             None => None,
             Some(file) => {
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                Some(ProbeFile::shown(&mut file, Path::new(OsStr::from_bytes(&folder)))?)
+                Some(ProbeFile::shown(&mut file, Path::new(OsStr::from_bytes(path)))?)
             }
         };
         let host = &mut inner.hosts[self.at];
         let terms = self.pool.terms;
         host.load.ends = ends;
         let env = self.pool.env.clone();
-        let setup = Setup { slots: host.slots, most: host.share, folder: folder.clone(), terms, probe, env };
+        let setup = Setup { slots: host.slots, most: host.share, folder: path.to_vec(), terms, probe, env };
         self.outbox.add(&ToAgent::Setup(setup));
         let outbox = Arc::clone(&self.outbox);
         host.side = Some(Side { outbox, known: Vec::new(), kept: Kept::default(), folder });
