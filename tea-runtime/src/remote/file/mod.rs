@@ -55,6 +55,17 @@ pub(crate) enum Engine {
     },
 }
 
+impl Engine {
+    /// Whether agents dial back.
+    fn dials_back(&self) -> bool {
+        match self {
+            Self::Command { template, .. } => template.told.is_some(),
+            Self::Ssh(_) => false,
+            Self::Slurm { .. } => true,
+        }
+    }
+}
+
 /// A command line that starts an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template {
@@ -186,7 +197,7 @@ impl PoolFile {
         };
         top.only(known)?;
         let (idle, slots) = (top.time("idle")?, slots(&top)?);
-        let (listen, terms) = network(&top)?;
+        let (listen, terms) = network(&top, &engine)?;
         Ok(Self { engine, slots, least, idle, host: setting(&top, stages)?, listen, terms })
     }
 }
@@ -246,11 +257,18 @@ fn setting(top: &Entries<'_>, stages: bool) -> Result<Setting, Wrong> {
 }
 
 /// `[network]`.
-fn network(top: &Entries<'_>) -> Result<(Listen, Terms), Wrong> {
+fn network(top: &Entries<'_>, engine: &Engine) -> Result<(Listen, Terms), Wrong> {
     let Some(entries) = top.table("network", "[network]")? else { return Ok((Listen::AUTO, Terms::default())) };
     let listen = match entries.text("listen")? {
         None => Listen::AUTO,
-        Some((text, at)) => text.parse().map_err(|error| Wrong(at, format!("{error}")))?,
+        Some((text, at)) => {
+            let listen = text.parse().map_err(|error| Wrong(at, format!("{error}")))?;
+            if listen != Listen::AUTO && !engine.dials_back() {
+                let message = "`listen` is for agents that dial back; of the other engines, `command` does with `transport = \"dial\"`";
+                return Err(Wrong(at, message.to_owned()));
+            }
+            listen
+        }
     };
     let Terms { heartbeat, lease } = Terms::default();
     let time = |name, otherwise| entries.time(name).map(|time| time.unwrap_or(otherwise));

@@ -27,6 +27,7 @@ fn what_is_wrong_is_said_at_its_place() {
         ("slots = 3", "idle = \"2 min utes\"", "`idle` is a time, such as \"2m\""),
         ("slots = 3", "[network]\nlisten = \"here\"", "`listen` is \"auto\", or an address of this machine"),
         ("slots = 3", "[network]\nlisten = \"::1:9-3\"", "`listen` is \"auto\", or an address of this machine"),
+        ("slots = 3", "[network]\nlisten = \"127.0.0.1\"", "`listen` is for agents that dial back"),
         ("slots = 3", "[host]\nbinary = \"stage\"", "only `ssh` copies the program to hosts"),
         ("slots = 3", "[host]\nenv = [\"A=b\"]", "`A=b` is no name of a variable"),
         ("slots = 3", "[host]\nfiles = \"mine\"", "`files` is \"shared\""),
@@ -58,8 +59,10 @@ fn times_of_the_network_are_read_and_must_fit() {
         let [heartbeat, lease] = [heartbeat, lease].map(Duration::from_secs);
         Terms { heartbeat, lease }
     };
-    let both = read("heartbeat = \"1s\"\nlease = \"2m\"\nlisten = \"127.0.0.1\"").ok().unwrap();
-    assert_eq!((both.terms, both.listen.address), (seconds(1, 120), Some([127, 0, 0, 1].into())));
+    assert_eq!(read("heartbeat = \"1s\"\nlease = \"2m\"").ok().map(|file| file.terms), Some(seconds(1, 120)));
+    let dial = GOOD.replace("launch", "transport = \"dial\"\nlaunch");
+    let listens = PoolFile::parse(&format!("{dial}[network]\nlisten = \"127.0.0.1\"\n")).ok().unwrap();
+    assert_eq!(listens.listen.address, Some([127, 0, 0, 1].into()));
     assert_eq!(read("lease = \"1h\"").ok().map(|file| file.terms), Some(seconds(5, 3600)));
     for (network, says) in [
         ("lease = \"9s\"", "`lease` is 9s, which is less than three times the `heartbeat` of 5s"),
