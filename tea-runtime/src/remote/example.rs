@@ -85,13 +85,20 @@ cancel = ["sh", "-c", "hq job list --output-mode json | jq '.[] | select(.name =
 transport = "dial"
 "#;
 
-const GRID_ENGINE: &str = r#"# Hosts that Grid Engine gives. This recipe has not been tested.
+const GRID_ENGINE: &str = r#"# Hosts that Grid Engine gives. This recipe has been tested with Grid Engine 8.1.9, and both hosts on one machine.
 engine = "command"
 hosts = { min = 0, max = 8 }
 idle = "2m"
 
+# The branches and items that a host runs at once: as many as the slots of `-pe` below.
+slots = 4
+
 [command]
-launch = ["qsub", "-N", "tea-{lease}", "-cwd", "-j", "y", "-b", "y", "-shell", "n", "/bin/sh", "-c", "{agent}"]
+# `smp` is what a parallel environment on one host is often called; `qconf -spl` lists those of this cluster.
+# `qsub` stays until Grid Engine tells it that its job has ended (`-sync y`): an agent that cannot start is noticed at once, and
+# `tea-agents.log` says why.
+launch = ["sh", "-c", 'exec qsub "$@" > /dev/null', "qsub", "-sync", "y", "-r", "n", "-N", "tea-{lease}", "-pe", "smp", "4",
+  "-cwd", "-j", "y", "-o", "tea-agents.log", "-b", "y", "-shell", "n", "/bin/sh", "-c", "{agent}"]
 cancel = ["qdel", "tea-{lease}"]
 # A job has no standard input: it learns from a file in this directory how to connect to the program.
 transport = "dial"
@@ -102,6 +109,7 @@ const PBS: &str = r#"# Hosts that PBS gives. This recipe has not been tested.
 engine = "command"
 hosts = { min = 0, max = 8 }
 idle = "2m"
+slots = 4
 
 [command]
 launch = ["qsub", "-N", "tea-{lease}", "-j", "oe", "-l", "select=1:ncpus=4", "--", "/bin/sh", "-c", "{agent}"]
@@ -115,6 +123,7 @@ const LSF: &str = r#"# Hosts that LSF gives. This recipe has not been tested.
 engine = "command"
 hosts = { min = 0, max = 8 }
 idle = "2m"
+slots = 4
 
 [command]
 launch = ["bsub", "-J", "tea-{lease}", "-n", "4", "-R", "span[hosts=1]", "sh", "-c", "{agent}"]

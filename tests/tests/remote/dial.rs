@@ -99,17 +99,20 @@ fn two_hundred_connections_do_not_keep_the_agent_out_and_the_port_is_closed_behi
 }
 
 #[test]
-fn a_launcher_without_an_input_is_given_a_file() {
+fn a_launcher_without_an_input_is_given_a_file_which_is_gone_when_the_agent_is_there() {
     let script = "ls -l $TEA_TESTS_FOLDER/.tea-lease-* | cut -c 1-10 > mode; exec < /dev/null; {agent}";
     let stage = Stage::with(1, 1, script);
     let pool = fs::read_to_string(stage.path("pool.toml")).unwrap();
     fs::write(stage.path("pool.toml"), pool.replace("transport", "secret = \"file\"\ntransport")).unwrap();
-    let finished = items(&stage, 5).env("TEA_TESTS_FOLDER", stage.path("")).run();
-    assert_eq!(finished.json()["out"], serde_json::json!(squares(5)));
-    assert_eq!(fs::read_to_string(stage.path("mode")).unwrap(), "-rw-------\n");
+    stage.hold(0);
+    let running = items(&stage, 5).env("TEA_TESTS_FOLDER", stage.path("")).start();
+    stage.begun(&running, &[0]);
     let left = fs::read_dir(stage.path("")).unwrap().map(|entry| entry.unwrap().file_name());
     let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with(".tea-lease")).collect();
     assert!(left.is_empty(), "{left:?}");
+    stage.release(0);
+    assert_eq!(running.finish().json()["out"], serde_json::json!(squares(5)));
+    assert_eq!(fs::read_to_string(stage.path("mode")).unwrap(), "-rw-------\n");
 }
 
 /// A pool whose command only asks for an agent, which `job` is for a shell, and whose other command ends it.

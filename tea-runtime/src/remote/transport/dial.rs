@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    fs::File,
+    fs::{self, File},
     io::{self, Read, Write},
     net::{IpAddr, SocketAddr, TcpStream},
     os::unix::ffi::OsStrExt as _,
@@ -54,7 +54,10 @@ pub(crate) fn agent_streams(gone: fn()) -> Result<(Writer, Receiver), String> {
     } else if let Some(path) = mark.as_bytes().strip_prefix(BY_FILE.as_bytes()) {
         let path = Path::new(OsStr::from_bytes(path));
         let file = File::open(path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
-        Bootstrap::read(file)?
+        let bootstrap = Bootstrap::read(file)?;
+        // It is for this agent alone, and a program that is killed does not delete it.
+        let _ = fs::remove_file(path);
+        bootstrap
     } else {
         let sender = Sender::Plain(output);
         return Ok((Writer { sender, sealing: Sealing::default() }, Receiver::Plain(input)));
