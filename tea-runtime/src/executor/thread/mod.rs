@@ -176,21 +176,18 @@ impl Shared {
             if state.threads > self.workers {
                 break;
             }
-            // Its token goes to what comes before the next unit, or to anything if there is none.
-            let next = state.queue.front();
-            let gives_back = next.is_none_or(|unit| unit.fan_out().run.tokens.is_wanted_before(unit.depth()));
-            if gives_back && lock(&slot.permit).is_some() {
+            let Some(next) = state.queue.front() else { break };
+            // Its token goes to what comes before the next unit.
+            if next.fan_out().run.tokens.is_wanted_before(next.depth()) && lock(&slot.permit).is_some() {
                 drop(state);
                 let permit = lock(&slot.permit).take();
                 drop(permit);
                 state = self.lock();
                 continue;
             }
-            if let Some(unit) = state.queue.pop_front() {
-                self.call_thread(state);
-                return Some(unit);
-            }
-            break;
+            let unit = state.queue.pop_front();
+            self.call_thread(state);
+            return unit;
         }
         state.threads -= 1;
         drop(state);
