@@ -216,16 +216,17 @@ mod tests {
 
     #[test]
     fn each_example_is_a_pool_file() {
-        for (engine, text) in ALL {
-            let uncommented = text.replace("# launch", "launch").replacen("launch = [\"sh\"", "# launch = [\"sh\"", 1);
-            for text in [*text, &*uncommented] {
-                let path =
-                    std::env::temp_dir().join(format!("tea-example-{}-{}", std::process::id(), fastrand::u64(..)));
-                std::fs::write(&path, text).unwrap();
-                let read = PoolFile::read(&path);
-                std::fs::remove_file(&path).unwrap();
-                assert!(read.is_ok(), "{engine}: {}", read.unwrap_err());
-            }
+        // Of the example of commands also the launch that it offers as a comment, in place of the one that it has.
+        let other = COMMAND
+            .replace("launch = [\"sh\"", "# launch = [\"sh\"")
+            .replace("# launch = [\"ssh\"", "launch = [\"ssh\"");
+        assert_ne!(other, COMMAND);
+        for (engine, text) in ALL.iter().copied().chain([("command, the other launch", &*other)]) {
+            let path = std::env::temp_dir().join(format!("tea-example-{}-{}", std::process::id(), fastrand::u64(..)));
+            std::fs::write(&path, text).unwrap();
+            let read = PoolFile::read(&path);
+            std::fs::remove_file(&path).unwrap();
+            assert!(read.is_ok(), "{engine}: {}", read.unwrap_err());
         }
     }
 }
