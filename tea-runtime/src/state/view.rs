@@ -12,16 +12,13 @@ use crate::{failure::Failure, result::ParallelFlowResult};
 ///
 /// It is moved with every branch, so it should be small.
 #[derive(Debug, Clone)]
-pub struct View(Option<Box<Values>>);
-
-#[derive(Debug, Clone)]
-struct Values {
+pub struct View {
     specs: &'static [KeySpec],
     keys: &'static [u32],
     slots: Box<[Slot]>,
     results: Option<Arc<Results>>,
     /// The journal of writes, if the node is recorded.
-    journal: Option<Journal>,
+    journal: Option<Box<Journal>>,
 }
 
 /// What a node wrote, in order: keys with their new values, before these were combined with existing ones.
@@ -49,18 +46,13 @@ impl View {
     /// A view of `keys` (ascending), all unset.
     #[must_use]
     pub fn new(specs: &'static [KeySpec], keys: &'static [u32]) -> Self {
-        Self(Some(Box::new(Values {
-            specs,
-            keys,
-            slots: vec![Slot::default(); keys.len()].into(),
-            results: None,
-            journal: None,
-        })))
+        Self { specs, keys, slots: vec![Slot::default(); keys.len()].into(), results: None, journal: None }
     }
 
-    /// Takes the view, and leaves an unusable one.
+    /// Takes the view, and leaves one of no keys.
     pub(crate) fn take_all(&mut self) -> Self {
-        Self(self.0.take())
+        let empty = Self::new(self.specs, &[]);
+        std::mem::replace(self, empty)
     }
 
     /// The value of a key that the compiler has proved to be set.
@@ -130,13 +122,13 @@ impl View {
     /// The results of the fan-out that has just been joined, in declared order.
     #[must_use]
     pub fn parallel_results(&self) -> &[ParallelFlowResult] {
-        self.values().results.as_deref().map_or(&[], |results| results.as_slice())
+        self.results.as_deref().map_or(&[], |results| results.as_slice())
     }
 
     /// The value of key number `key`, if the view has it.
     #[must_use]
     pub fn value(&self, key: u32) -> Option<&Value> {
-        self.values().slots[self.slot(key)?].value.as_ref()
+        self.slots[self.slot(key)?].value.as_ref()
     }
 
     /// The value of a key that the compiler has proved to be set, as a shared value.
@@ -181,12 +173,12 @@ impl View {
 
     /// The keys of the block's working set, ascending.
     pub(crate) fn keys(&self) -> &'static [u32] {
-        self.values().keys
+        self.keys
     }
 
     /// What the block wrote: key numbers, ascending, and values.
     pub fn written(&self) -> impl Iterator<Item = (u32, &Value)> {
-        let Values { keys, slots, .. } = self.values();
+        let Self { keys, slots, .. } = self;
         let slots = keys.iter().zip(slots).filter(|(_, slot)| slot.written);
         slots.filter_map(|(key, slot)| Some((*key, slot.value.as_ref()?)))
     }
@@ -194,7 +186,7 @@ impl View {
     /// Writes a key, and combines the value with an existing one if the key has `reduce`.
     pub(crate) fn write(&mut self, key: u32, value: Value) -> Result<(), Box<Failure>> {
         let spec = &self.specs()[key as usize];
-        if let Some(journal) = &mut self.values_mut().journal {
+        if let Some(journal) = &mut self.journal {
             journal.push((key, Entry::of(spec, &value)));
         }
         let slot = self.slot_mut(key);
@@ -210,63 +202,55 @@ impl View {
     /// Removes a value, as if it had never been set.
     pub(crate) fn take_value(&mut self, key: u32) -> Option<Value> {
         let slot = self.slot(key)?;
-        self.values_mut().slots[slot].value.take()
+        self.slots[slot].value.take()
     }
 
     /// Takes what the block wrote: key numbers, ascending, and values.
     pub(crate) fn take_written(&mut self) -> impl Iterator<Item = (u32, Value)> {
-        let Values { keys, slots, .. } = self.values_mut();
+        let Self { keys, slots, .. } = self;
         let slots = keys.iter().zip(slots).filter(|(_, slot)| slot.written);
         slots.filter_map(|(key, slot)| Some((*key, slot.value.take()?)))
     }
 
     pub(crate) fn set_parallel_results(&mut self, results: impl FnOnce() -> Vec<ParallelFlowResult> + Send + 'static) {
-        self.values_mut().results = Some(Arc::new(LazyLock::new(Box::new(results))));
+        self.results = Some(Arc::new(LazyLock::new(Box::new(results))));
     }
 
     pub(crate) fn clear_parallel_results(&mut self) {
-        if self.values().results.is_some() {
-            self.values_mut().results = None;
+        if self.results.is_some() {
+            self.results = None;
         }
     }
 
     /// Starts to record what is written.
     pub(crate) fn start_journal(&mut self) {
-        self.values_mut().journal = Some(Vec::new());
+        self.journal = Some(Box::default());
     }
 
     /// What has been written since then, if that is recorded.
     pub(crate) fn journal(&self) -> Option<&Journal> {
-        self.values().journal.as_ref()
+        self.journal.as_deref()
     }
 
     /// Returns what has been written since then.
     pub(crate) fn take_journal(&mut self) -> Journal {
-        self.values_mut().journal.take().unwrap_or_default()
+        self.journal.take().map(|journal| *journal).unwrap_or_default()
     }
 
     pub(crate) fn specs(&self) -> &'static [KeySpec] {
-        self.values().specs
-    }
-
-    fn values(&self) -> &Values {
-        self.0.as_ref().expect("nobody uses a view that was taken")
-    }
-
-    fn values_mut(&mut self) -> &mut Values {
-        self.0.as_mut().expect("nobody uses a view that was taken")
+        self.specs
     }
 
     fn slot(&self, key: u32) -> Option<usize> {
         // A large working set usually consists of all keys in order.
         let same = key as usize;
-        let keys = self.values().keys;
+        let keys = self.keys;
         if keys.get(same) == Some(&key) { Some(same) } else { keys.binary_search(&key).ok() }
     }
 
     fn slot_mut(&mut self, key: u32) -> &mut Slot {
         match self.slot(key) {
-            Some(slot) => &mut self.values_mut().slots[slot],
+            Some(slot) => &mut self.slots[slot],
             None => panic!("tea: `{}` is not in this block's working set", self.name(key)),
         }
     }
