@@ -28,6 +28,7 @@ pub mod generated;
 pub mod map;
 mod node_error;
 mod open_question;
+mod pacing;
 pub mod packed;
 mod panic;
 mod place;

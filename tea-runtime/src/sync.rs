@@ -7,10 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a thread looks for something before it sleeps: as long as being woken may take. With it, three branches of 10 µs on
-/// threads took 30 µs in place of 73, three of 100 µs 219 in place of 321, and a branch to a warm process and back 21 in place of
-/// 87 (two cores, `BENCHMARKS.md`).
-const SOON: Duration = Duration::from_micros(40);
+use crate::pacing::SOON;
 
 /// Locks a mutex. That another thread panicked while it held the lock is no reason to fail.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

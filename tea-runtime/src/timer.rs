@@ -12,19 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{stderr, user_code};
+use crate::{
+    pacing::{LATE_TICK, LINGER, TICK},
+    stderr, user_code,
+};
 
 /// Called when the time has come, on the timer's thread. It may only wake a thread or leave a message.
 pub(crate) type Alarm = Box<dyn FnOnce() + Send>;
-
-/// The interval at which the thread looks at the clock while something waits.
-const TICK: Duration = Duration::from_millis(100);
-
-/// If the thread looks at the clock this much later than intended, the process was stopped or did not get a processor.
-const LATE: Duration = Duration::from_millis(100);
-
-/// How long the thread lives on when nothing waits anymore.
-const LINGER: Duration = Duration::from_millis(200);
 
 struct Timer {
     alarms: BTreeMap<Key, Alarm>,
@@ -143,7 +137,7 @@ fn run() {
         };
         timer = CHANGED.wait_timeout(timer, wait).unwrap_or_else(PoisonError::into_inner).0;
         let asleep = self::now() - now;
-        if asleep > wait + LATE {
+        if asleep > wait + LATE_TICK {
             // All of the delay counts, because it is unknown when the stop began.
             add_stop(asleep);
         }

@@ -49,9 +49,7 @@ mod unix {
     use nix::sys::resource::{UsageWho, getrusage};
 
     use super::Usage;
-
-    /// A look at the memory takes 10 µs, so shorter units are not measured.
-    const WORTH_A_LOOK: Duration = Duration::from_millis(1);
+    use crate::pacing::process::MEMORY_LOOK;
 
     /// The processor time of units of this process's own workers, in nanoseconds.
     static NESTED: AtomicU64 = AtomicU64::new(0);
@@ -131,7 +129,7 @@ mod unix {
             let own = cpu(UsageWho::RUSAGE_SELF);
             let mut used = since(self.own, own);
             self.own = own;
-            if took < WORTH_A_LOOK {
+            if took < MEMORY_LOOK {
                 return Usage { cpu: used, peak_memory: None };
             }
             let programs = cpu(UsageWho::RUSAGE_CHILDREN);

@@ -51,6 +51,7 @@ const LAYERS: &[&[&str]] = &[
     &["user_code"],
     &["sync"],
     &["words"],
+    &["pacing"],
 ];
 
 #[test]

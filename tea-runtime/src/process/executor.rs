@@ -9,10 +9,8 @@ use super::{
 use crate::{
     executor::{ParallelExecutor, ThreadExecutor, Unit, UnknownStrategy, parallelism},
     failure::Failure,
+    pacing::process::HANDSHAKE,
 };
-
-/// How long a worker may take from its start to its hello, unless somebody says otherwise.
-const HANDSHAKE: Duration = Duration::from_secs(30);
 
 /// Runs units in worker processes, which are this same program.
 ///

@@ -14,8 +14,8 @@ use rustix::{
     process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid},
 };
 
-use super::pacing::KILLED;
 use crate::failure::ExitStatus;
+use crate::pacing::process::KILLED;
 
 /// Processes that were killed but have not ended (frozen, or waiting for a device). They are reaped when they do.
 static LEFT: Mutex<Vec<Child>> = Mutex::new(Vec::new());

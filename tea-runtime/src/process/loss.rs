@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::pacing::{PULSE, RECENT};
+use crate::pacing::process::{PULSE, RECENT};
 use crate::{
     executor::payload::size,
     failure::{ExitStatus, Failure, FailureKind},

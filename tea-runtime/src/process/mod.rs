@@ -11,7 +11,6 @@
 //! | `pause` | stopping workers with the program |
 //! | `worker` | the worker's side, from its start to its end |
 //! | `pool` | the parent's side: queue, workers, deadlines |
-//! | `pacing` | all times of both sides, and the reason for each |
 //!
 //! `docs/platforms.md` describes the differences between systems.
 
@@ -22,7 +21,6 @@ pub(crate) mod group;
 pub(crate) mod identity;
 pub(crate) mod loss;
 pub(crate) mod message;
-pub(crate) mod pacing;
 mod pause;
 pub(crate) mod pool;
 pub(crate) mod remains;

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::pacing::remote::HEARTBEAT;
+
 /// The lengths of a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Terms {
@@ -25,9 +27,6 @@ impl Default for Terms {
     }
 }
 
-/// A shorter heartbeat would be nothing but work.
-const LEAST: Duration = Duration::from_millis(10);
-
 impl Terms {
     /// Checks that a lease outlasts the loss of a question.
     ///
@@ -35,8 +34,8 @@ impl Terms {
     /// If it does not: what is wrong.
     pub(crate) fn check(&self) -> Result<(), String> {
         let Self { heartbeat, lease } = *self;
-        if heartbeat < LEAST {
-            return Err(format!("`heartbeat` is {heartbeat:?}, which is too short: at least {LEAST:?}"));
+        if heartbeat < HEARTBEAT {
+            return Err(format!("`heartbeat` is {heartbeat:?}, which is too short: at least {HEARTBEAT:?}"));
         }
         if lease / 3 < heartbeat {
             return Err(format!(

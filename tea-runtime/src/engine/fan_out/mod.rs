@@ -31,20 +31,15 @@ use crate::{
         work::Unencodable,
     },
     failure::{Failure, cancelled},
+    pacing::{SLACK, UNRECORDED},
     policy::ParallelConfig,
     position::Position,
     timer,
 };
 
-/// The time beyond the grace period of units that have been told to end, for executors to end those that did not.
-const SLACK: Duration = Duration::from_millis(500);
-
 /// The number of units that are created before they are submitted together, because the first should not wait for all
 /// others.
 const TOGETHER: usize = 16;
-
-/// How long the end of a unit may wait for others before it is recorded.
-const UNRECORDED: Duration = Duration::from_millis(1);
 
 /// The driver of a fan-out.
 pub(super) struct Driver<'a> {

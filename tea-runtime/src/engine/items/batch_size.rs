@@ -4,13 +4,10 @@
 use std::time::Duration;
 
 use super::Items;
-use crate::policy::Strategy;
-
-/// How long a batch should run: long beside what a batch costs, and short beside the rest of the map.
-const BATCH: Duration = Duration::from_micros(250);
-
-/// The same for batches that go to another process.
-const CROSSING_BATCH: Duration = Duration::from_millis(1);
+use crate::{
+    pacing::{BATCH, CROSSING_BATCH},
+    policy::Strategy,
+};
 
 /// The last batches of a map are smaller, so that all threads end together, but not by more than this: smaller ones would
 /// cost more than is lost while a thread waits for the last one.

@@ -1,9 +1,6 @@
 //! A running map as the source of its driver: which items it gets next, and what becomes of those that have ended.
 
-use std::{
-    borrow::Cow,
-    time::{Duration, Instant},
-};
+use std::{borrow::Cow, time::Instant};
 
 use super::{BatchKey, Items, ended::Ended, supply::Taken, work::ItemsWork};
 use crate::{
@@ -11,11 +8,9 @@ use crate::{
     event::{Event, Scope},
     executor::message::Pulled,
     failure::{Failure, cancelled},
+    pacing::PROGRESS,
     store::RawRecord,
 };
-
-/// How often progress is told.
-const NEWS: Duration = Duration::from_millis(50);
 
 /// How many batches, for each that may be in flight, may wait behind one that has not ended, where a reducer combines
 /// the results: they would else pile up for as long as that takes.
@@ -145,7 +140,7 @@ impl Source for Items<'_> {
         {
             self.error = Some(failure);
         }
-        if self.run.info.events.is_active() && self.told.elapsed() >= NEWS {
+        if self.run.info.events.is_active() && self.told.elapsed() >= PROGRESS {
             self.told = Instant::now();
             let (scope, done, failed) = (self.scope, self.done as u64, self.failed as u64);
             let total = self.total.map(|total| total as u64);

@@ -14,12 +14,10 @@ use std::{
 };
 
 use crate::{
+    pacing::LINGER,
     panic::guard,
     sync::{lock, look},
 };
-
-/// How long an idle thread is kept: much longer than the time between two fan-outs, and much less than a second.
-const LINGER: Duration = Duration::from_millis(200);
 
 /// Something to run.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;

@@ -10,10 +10,8 @@ use crate::{
     cancel::CancelReason,
     executor::Limit,
     failure::{ExitStatus, Failure, cancelled},
-    process::{
-        loss::signal_name,
-        pacing::{LAST_GRACE, LATE},
-    },
+    pacing::process::{LAST_GRACE, LATE},
+    process::loss::signal_name,
     timer,
 };
 

@@ -12,12 +12,12 @@ use rustix::{fd::OwnedFd, io::Errno};
 use super::{outbox::Outbox, output::Output};
 use crate::{
     executor::{run_info::RunInfo, tokens::Token},
+    pacing::process::{ENDING, GOODBYE, KILLED},
     process::{
         frame::{Frame, FrameError, FrameReader},
         group::Group,
         identity,
         message::{FromWorker, Hello, PROTOCOL},
-        pacing::{ENDING, GOODBYE, KILLED},
         spawn::Started,
     },
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use crate::{process::pacing::AHEAD, timer::nanos};
+use crate::{pacing::process::AHEAD, timer::nanos};
 
 /// The maximum number of tasks in flight on one worker.
 pub(crate) const MOST: usize = 32;

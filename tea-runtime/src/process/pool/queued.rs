@@ -223,7 +223,7 @@ impl Queued {
 
     /// Whether the driver of its run has many unread messages.
     pub(super) fn is_flooded(&self) -> bool {
-        self.unit.fan_out().queue.len() > crate::process::pacing::FLOOD
+        self.unit.fan_out().queue.len() > crate::pacing::process::FLOOD
     }
 
     fn part_ended(&mut self, end: &PartEnd, payload: Cow<'_, [u8]>) -> Result<bool, String> {

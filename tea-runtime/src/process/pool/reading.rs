@@ -22,10 +22,10 @@ use crate::{
         run_info::RunInfo,
         wire::{self, PartEnd},
     },
+    pacing::process::REST,
     process::{
         frame::Frame,
         message::{FromWorker, Node, NodeEnd, PART_END, RECORD, RecordHead},
-        pacing::REST,
     },
     store::RawRecord,
     timer,

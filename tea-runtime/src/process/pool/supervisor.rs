@@ -23,12 +23,12 @@ use super::{
 use crate::{
     executor::{message::Note, run_info::RunInfo},
     failure::{Failure, FailureKind},
+    pacing::process::{ENDING, FLOODED, PULSE, start_delay},
     panic::guard,
     process::{
         identity,
         loss::MemoryKills,
         message::{Setup, ToWorker},
-        pacing::{ENDING, FLOODED, PULSE, start_delay},
         spawn::Program,
         worker,
     },

@@ -19,11 +19,8 @@ use crate::{
     cancel::CancelReason,
     executor::message::Note,
     failure::cancelled,
-    process::{
-        group::Status,
-        message::ToWorker,
-        pacing::{GOODBYE, PULSE, RECALL, STOPPED_PULSES},
-    },
+    pacing::process::{GOODBYE, PULSE, RECALL, STOPPED_PULSES},
+    process::{group::Status, message::ToWorker},
     timer,
 };
 

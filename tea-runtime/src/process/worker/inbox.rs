@@ -24,10 +24,10 @@ use super::{
 use crate::{
     cancel::{CancelReason, CancellationToken},
     executor::{breakers::Reply, tokens::Tokens, wire},
+    pacing::process::WATCH,
     process::{
         frame::{FrameReader, Spare},
         message::{FromWorker, MESSAGE, Run, Setup, ToWorker},
-        pacing::WATCH,
     },
     sync::look,
     user_code,

@@ -9,10 +9,8 @@ use super::outbox::Outbox;
 use crate::{
     event::{Detail, Event, Listener},
     failure::Failure,
-    process::{
-        message::{FromWorker, Node, NodeEnd},
-        pacing::PROGRESS,
-    },
+    pacing::PROGRESS,
+    process::message::{FromWorker, Node, NodeEnd},
     stderr,
     timer::nanos,
 };

@@ -10,7 +10,7 @@ use rustix::{
 };
 
 use super::give_up;
-use crate::process::pacing::PARENT_LOOK;
+use crate::pacing::process::PARENT_LOOK;
 
 /// The parent of this worker.
 pub(crate) struct Parent {

@@ -16,7 +16,7 @@ use rustix::{
 };
 
 use super::stdio;
-use crate::process::pacing::{SURROUNDINGS_LOOK, SURROUNDINGS_UNIT};
+use crate::pacing::process::{SURROUNDINGS_LOOK, SURROUNDINGS_UNIT};
 
 /// The limits that programs may lower, with an effect on what runs after them.
 const LIMITS: [(Resource, &str); 8] = [

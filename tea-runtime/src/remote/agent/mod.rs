@@ -18,7 +18,6 @@ use std::{
     os::unix::ffi::OsStrExt as _,
     process::exit,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
 use self::{breakers::Asks, kept::Kept, lease::Lease, outbox::Outbox, runs::Relay};
@@ -31,6 +30,7 @@ use super::{
 use crate::{
     cancel::{CancelReason, CancellationToken},
     executor::{UnitId, parallelism, tokens::Tokens, wire},
+    pacing::remote::HANDSHAKE,
     process::{
         identity,
         pool::{Options, Pool},
@@ -44,9 +44,6 @@ const PROTOCOL_BROKEN: i32 = 76;
 
 /// The exit status of an agent whose `main` does not serve: `EX_UNAVAILABLE`.
 const NO_ENTRY: i32 = 69;
-
-/// How long a worker may take from its start to its hello: a network file system may have to load the program first.
-const HANDSHAKE: Duration = Duration::from_mins(1);
 
 /// The pool of this process, if it is an agent.
 static POOL: OnceLock<Arc<Pool>> = OnceLock::new();

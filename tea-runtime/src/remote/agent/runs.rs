@@ -30,6 +30,7 @@ use crate::{
         wire::{Encoded, Piece},
     },
     failure::{ExitStatus, Failure, FailureKind},
+    pacing::remote::HELD,
     position::Position,
     process::message::{RECORD, RecordHead, Run},
     remote::{
@@ -39,10 +40,6 @@ use crate::{
     timer::{self, nanos},
     user_code,
 };
-
-/// How long a failure by a signal from outside is kept back. Whoever ends a host (`scancel`, the end of a step of Slurm) may end
-/// this agent a moment later than its worker, and then the host is lost, which is nobody's failure.
-const HELD: Duration = Duration::from_millis(200);
 
 /// A run whose units are relayed here.
 pub(super) struct Relay {

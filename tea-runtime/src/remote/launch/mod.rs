@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, FailureKind},
+    pacing::remote::COMMAND,
     process::{group::Group, identity},
 };
 
@@ -118,9 +119,6 @@ struct Lasts {
     command: Command,
     read: fn(&str) -> Option<Duration>,
 }
-
-/// How long a command may take that says something of a host, or gives it back.
-const COMMAND: Duration = Duration::from_secs(15);
 
 impl Allocation {
     /// Whether it can be given back.

@@ -18,21 +18,18 @@ use super::{
 };
 use crate::{
     failure::ExitStatus,
-    panic::guard,
-    process::{
-        loss::signal_name,
-        pacing::{KILLED, start_delay},
-        pool::output::Output,
+    pacing::{
+        process::{KILLED, start_delay},
+        remote::ENDED_LOOK,
     },
+    panic::guard,
+    process::{loss::signal_name, pool::output::Output},
     remote::{
         launch::{NOT_THERE, Process},
         lease::Terms,
     },
     user_code,
 };
-
-/// How often it is looked for the end of a process where the system does not report it.
-const ENDED_LOOK: Duration = Duration::from_millis(50);
 
 /// Runs agents on a host, one after the other, until the host is not needed or cannot be used.
 pub(super) fn run(pool: &Arc<Pool>, at: usize) {

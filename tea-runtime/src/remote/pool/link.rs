@@ -27,7 +27,11 @@ use super::{
 use crate::{
     executor::message::Note,
     failure::ExitStatus,
-    process::{group::Group, loss::signal_name, pacing::KILLED, pool::output::Output},
+    pacing::{
+        process::KILLED,
+        remote::{ENDING, GOODBYE, NOT_YET},
+    },
+    process::{group::Group, loss::signal_name, pool::output::Output},
     remote::{
         frames::Incoming,
         launch::{Allocation, Connection, NOT_PREPARED, way_out},
@@ -36,15 +40,6 @@ use crate::{
         transport::Receiver,
     },
 };
-
-/// How long an agent may take to end, with its workers, once it is told to.
-const GOODBYE: Duration = Duration::from_secs(10);
-
-/// How long a command may take from closing its streams to its end.
-const ENDING: Duration = Duration::from_secs(1);
-
-/// How often it is said that an agent has not come yet. The command that starts it may have to wait for a machine.
-const NOT_YET: Duration = Duration::from_secs(30);
 
 /// The life of an agent on this connection.
 pub(super) fn agent<'a>(pool: &'a Arc<Pool>, at: usize, connection: Connection, dial: Dial<'a>) -> End {

@@ -1,15 +1,9 @@
 //! Asks hosts to give back what waits there behind something long, when another host could run it.
 
-use std::{
-    cmp::Reverse,
-    time::{Duration, Instant},
-};
+use std::{cmp::Reverse, time::Instant};
 
 use super::{Inner, Pool, state::behind};
-use crate::remote::message::ToAgent;
-
-/// How long a unit waits on a host before it is asked back.
-const RECALL: Duration = Duration::from_millis(100);
+use crate::{pacing::remote::RECALL, remote::message::ToAgent};
 
 impl Inner {
     /// The hosts that may have to give something back.

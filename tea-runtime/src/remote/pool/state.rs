@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::pacing::remote::MARGIN;
+
 /// The state of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -41,9 +43,6 @@ pub(crate) struct Ends {
     at: Instant,
     all: Duration,
 }
-
-/// What must be left at least for an outcome to be on its way.
-const MARGIN: Duration = Duration::from_secs(5);
 
 impl Ends {
     /// `all` is left from now on. `None` if that is for ever.

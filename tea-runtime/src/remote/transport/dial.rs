@@ -19,13 +19,10 @@ use super::{
     sealed,
     secret::{Bootstrap, Lifeline},
 };
-use crate::process::{identity, worker::stdio};
-
-/// How long one attempt may take, and each step of it.
-const ATTEMPT: Duration = Duration::from_secs(10);
-
-/// How long it is attempted.
-const ALL: Duration = Duration::from_mins(1);
+use crate::{
+    pacing::remote::{DIAL, DIALLING},
+    process::{identity, worker::stdio},
+};
 
 /// Slurm says in this variable where it was asked to start something, as the host sees that.
 const LAUNCHED_AT: &str = "SLURM_LAUNCH_NODE_IPADDR";
@@ -92,7 +89,7 @@ pub(super) fn dial(bootstrap: &Bootstrap) -> Result<Channel, String> {
     let launched_at = std::env::var(LAUNCHED_AT).ok().and_then(|address| address.parse::<IpAddr>().ok());
     let launched_at = launched_at.map(|at| SocketAddr::new(at, address.port())).filter(|at| at != address);
     let addresses: Vec<_> = [*address].into_iter().chain(launched_at).collect();
-    let end = Instant::now() + ALL;
+    let end = Instant::now() + DIALLING;
     let mut pause = Duration::from_millis(20);
     loop {
         let mut why = Vec::new();
@@ -113,10 +110,10 @@ pub(super) fn dial(bootstrap: &Bootstrap) -> Result<Channel, String> {
 }
 
 pub(super) fn attempt(address: SocketAddr, bootstrap: &Bootstrap) -> io::Result<Channel> {
-    let mut stream = TcpStream::connect_timeout(&address, ATTEMPT)?;
+    let mut stream = TcpStream::connect_timeout(&address, DIAL)?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(ATTEMPT))?;
-    stream.set_write_timeout(Some(ATTEMPT))?;
+    stream.set_read_timeout(Some(DIAL))?;
+    stream.set_write_timeout(Some(DIAL))?;
     let mut handshake = Handshake::dialling(&bootstrap.secret);
     stream.write_all(&handshake.greet())?;
     let mut greeting = [0; GREETING];

@@ -6,7 +6,7 @@
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use rustix::event::{PollFd, PollFlags};
@@ -18,18 +18,14 @@ use super::{
     secret::{Bootstrap, Lifeline, Secret},
 };
 
+use crate::pacing::remote::{PATIENCE, PAUSE};
+
 /// The most connections that have not proved to be the agent. When there is one more, the oldest is closed: somebody who opens
 /// many must not keep the agent out, which takes two round trips.
 const HALF_OPEN: usize = 16;
 
-/// How long a connection may take until then.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// How many refusals are told one by one.
 const TOLD: u32 = 3;
-
-/// How long no connection is accepted after the system refused to give one.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// Listens for one agent.
 pub(crate) struct Listener {
