@@ -39,6 +39,8 @@ impl Program {
         // Whoever runs the tests may ignore signals (`nohup`, a shell's background job), and programs inherit that.
         let mut command = Command::new("env");
         command.arg("--default-signal=HUP,INT,QUIT,TERM,TSTP,CONT").arg(path).env(MARK, &mark);
+        // Each backtrace of a large program takes a tenth of a second, whoever wants them for the tests themselves.
+        command.env("RUST_BACKTRACE", "0");
         Self { command, stdin: None, mark, deadline: DEADLINE }
     }
 

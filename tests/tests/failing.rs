@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tests::program::Program;
 
 fn failing(args: &[&str]) -> Program {
-    let program = Program::new(env!("CARGO_BIN_EXE_failing")).env("RUST_BACKTRACE", "0");
+    let program = Program::new(env!("CARGO_BIN_EXE_failing"));
     args.iter().fold(program, Program::arg)
 }
 

@@ -17,7 +17,7 @@ use tests::{
 const POOL: &str = env!("CARGO_BIN_EXE_pool");
 
 fn pool(flow: &str, args: &[&str]) -> Program {
-    args.iter().fold(Program::new(POOL).env("FLOW", flow).env("RUST_BACKTRACE", "0"), Program::arg)
+    args.iter().fold(Program::new(POOL).env("FLOW", flow), Program::arg)
 }
 
 /// Runs a shell's script in which `$POOL` is the program, in an empty directory.

@@ -62,7 +62,7 @@ impl Stage {
 
     /// A workflow of the program, with this pool.
     pub(crate) fn program(&self, flow: &str) -> Program {
-        Program::new(REMOTE).env("FLOW", flow).env("RUST_BACKTRACE", "0").arg("--pool").arg(self.path("pool.toml"))
+        Program::new(REMOTE).env("FLOW", flow).arg("--pool").arg(self.path("pool.toml"))
     }
 
     /// Items that leave notes here.
