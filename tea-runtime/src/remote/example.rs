@@ -112,7 +112,10 @@ idle = "2m"
 slots = 4
 
 [command]
-launch = ["qsub", "-N", "tea-{lease}", "-j", "oe", "-l", "select=1:ncpus=4", "--", "/bin/sh", "-c", "{agent}"]
+# `qsub` stays until PBS tells it that its job has ended (`block=true`): an agent that cannot start is noticed at once, and
+# `tea-agents.log` says why.
+launch = ["sh", "-c", 'exec qsub "$@" > /dev/null', "qsub", "-W", "block=true", "-r", "n", "-N", "tea-{lease}", "-j", "oe",
+  "-o", "tea-agents.log", "-l", "select=1:ncpus=4", "--", "/bin/sh", "-c", "{agent}"]
 cancel = ["sh", "-c", "qselect -N tea-{lease} | xargs qdel"]
 # A job has no standard input: it learns from a file in this directory how to connect to the program.
 transport = "dial"
@@ -126,7 +129,10 @@ idle = "2m"
 slots = 4
 
 [command]
-launch = ["bsub", "-J", "tea-{lease}", "-n", "4", "-R", "span[hosts=1]", "sh", "-c", "{agent}"]
+# `bsub` stays until LSF tells it that its job has ended (`-K`): an agent that cannot start is noticed at once, and
+# `tea-agents.log` says why.
+launch = ["sh", "-c", 'exec bsub "$@" > /dev/null', "bsub", "-K", "-rn", "-J", "tea-{lease}", "-o", "tea-agents.log", "-n", "4",
+  "-R", "span[hosts=1]", "sh", "-c", "{agent}"]
 cancel = ["bkill", "-J", "tea-{lease}"]
 # A job has no standard input: it learns from a file in this directory how to connect to the program.
 transport = "dial"
