@@ -367,3 +367,19 @@ impl Task for Box<Queued> {
         self.unit.config().max_tasks_per_worker
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::tests::kit::{a_branch, new_run};
+
+    #[test]
+    fn what_runs_inside_an_item_is_one_item_deeper_than_its_unit() {
+        let depth_within = |items: &[u64]| {
+            let mut unit = a_branch(&new_run(), "nothing");
+            unit.encoded.iter_mut().for_each(|encoded| encoded.head.items = items.to_vec());
+            (unit.depth(), Queued::new(unit).expect("it is encoded").depth_within())
+        };
+        assert_eq!((depth_within(&[]), depth_within(&[0])), ((0, 0), (0, 1)));
+    }
+}

@@ -171,7 +171,7 @@ impl OnePart for Act {
     }
 }
 
-pub(super) fn new_run() -> Arc<RunInfo> {
+pub(in crate::process) fn new_run() -> Arc<RunInfo> {
     new_run_with(Events::default())
 }
 
@@ -249,6 +249,13 @@ impl Sent {
     pub(super) fn failure(&self) -> Box<Failure> {
         self.end().expect_err("it fails")
     }
+}
+
+/// A branch that has been encoded.
+pub(in crate::process) fn a_branch(run: &Arc<RunInfo>, text: &str) -> Unit {
+    let work = Box::new(Act::new(text));
+    let encoded = OnePart::encode(&*work, 1, CONFIG.max_payload).ok().map(Box::new);
+    Unit { encoded, ..unit(&fan_out(run), &CONFIG, work) }
 }
 
 /// Sends a branch.
