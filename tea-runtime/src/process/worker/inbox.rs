@@ -52,9 +52,8 @@ pub(crate) struct Inbox {
 struct State {
     orders: VecDeque<Order>,
     /// The unit that is running.
-    running: Option<(u64, CancellationToken)>,
-    /// Since when, and how long the last one took: the next one probably comes as soon.
-    since: Option<Instant>,
+    running: Option<Running>,
+    /// How long the last one took: the next one probably comes as soon.
     took: Duration,
     /// Whether the watch is reading.
     watching: bool,
@@ -62,6 +61,13 @@ struct State {
     asleep: bool,
     /// Whether the running unit is waiting for an answer.
     urgent: bool,
+}
+
+/// A unit that is running.
+struct Running {
+    number: u64,
+    token: CancellationToken,
+    since: Instant,
 }
 
 /// A thing to do for the thread that runs units.
@@ -136,8 +142,8 @@ impl Inbox {
         loop {
             if let Some(order) = state.orders.pop_front() {
                 if let Order::Unit(unit) = &order {
-                    state.running = Some((unit.number, unit.token.clone()));
-                    state.since = Some(Instant::now());
+                    let (number, token) = (unit.number, unit.token.clone());
+                    state.running = Some(Running { number, token, since: Instant::now() });
                     if state.asleep {
                         self.wanted.notify_one();
                     }
@@ -164,8 +170,8 @@ impl Inbox {
     /// Records that the running unit has ended.
     pub(crate) fn finish(&self) {
         let mut state = self.state();
-        (state.running, state.urgent) = (None, false);
-        state.took = state.since.take().map(|since| since.elapsed()).unwrap_or_default();
+        state.urgent = false;
+        state.took = state.running.take().map(|running| running.since.elapsed()).unwrap_or_default();
     }
 
     /// Records that the running unit waits for an answer from the parent.
@@ -188,7 +194,7 @@ impl Inbox {
         let mut state = self.state();
         let mut seen = None;
         loop {
-            let running = state.running.as_ref().map(|(number, _)| *number);
+            let running = state.running.as_ref().map(|running| running.number);
             if running.is_some() && (running == seen || state.urgent) {
                 (state.watching, state.urgent) = (true, false);
                 while state.watching {
@@ -297,7 +303,7 @@ impl Inbox {
             Order::Unit(Queued { number, token, .. }) => Some((*number, token)),
             _ => None,
         });
-        let running = state.running.iter().map(|(number, token)| (*number, token));
+        let running = state.running.iter().map(|running| (running.number, &running.token));
         // A unit that is not here has ended: everything before this message on the stream has been read.
         let token = running.chain(queued).find(|(number, _)| *number == unit).map(|(_, token)| token.clone());
         drop(state);
