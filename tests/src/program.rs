@@ -72,10 +72,10 @@ impl Program {
         self
     }
 
-    /// Lets it take an hour, if so.
+    /// Lets it take so long, in place of [`DEADLINE`].
     #[must_use]
-    pub fn patient(mut self, patient: bool) -> Self {
-        self.deadline = if patient { Duration::from_hours(1) } else { DEADLINE };
+    pub fn within(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
         self
     }
 

@@ -9,7 +9,7 @@ use std::{
     collections::{BTreeSet, HashSet},
     fmt::Write,
     panic,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use fastrand::Rng;
@@ -157,7 +157,7 @@ fn batch(rng: &mut Rng, count: usize) {
     assert!(built.success, "{}", built.output);
     let building = started.elapsed();
     // It runs 1,800 workflows, which takes half a minute while all else is quiet.
-    let ended = Program::new(project.program()).patient(true).run();
+    let ended = Program::new(project.program()).within(Duration::from_mins(10)).run();
     println!("{count} workflows: built in {building:.1?}, run in {:.1?}", ended.elapsed);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let mut lines = ended.stdout.lines();
