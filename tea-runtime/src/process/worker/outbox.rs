@@ -9,7 +9,7 @@ use std::{
 use rustix::{
     event::PollFlags,
     fd::OwnedFd,
-    io::{Errno, retry_on_intr, writev},
+    io::{Errno, retry_on_intr, write, writev},
 };
 
 use super::{
@@ -81,17 +81,29 @@ impl Outbox {
         let Parent { socket, pipe, .. } = &*self.parent;
         let sent = if bytes.len() - HEADER + values.len() >= LARGE {
             let mut slices: Vec<_> = std::iter::once(&bytes[HEADER..]).chain(parts()).map(IoSlice::new).collect();
-            self.send_all(pipe, &mut [IoSlice::new(&bytes[..HEADER])]).and_then(|()| self.send_all(socket, &mut slices))
+            self.send_piece(pipe, &bytes[..HEADER]).and_then(|()| self.send_all(socket, &mut slices))
         } else {
             // To copy a little takes less than to tell the system of several pieces.
             parts().for_each(|part| bytes.extend_from_slice(part));
-            self.send_all(pipe, &mut [IoSlice::new(bytes)])
+            self.send_piece(pipe, bytes)
         };
         match sent {
             Ok(()) => {}
             Err(Errno::PIPE | Errno::CONNRESET) => parent::end(),
             Err(error) => give_up(&format!("its parent cannot be reached: {}", io::Error::from(error))),
         }
+    }
+
+    /// Sends one piece, which takes the system a third less than a list of one.
+    fn send_piece(&self, stream: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
+        while !bytes.is_empty() {
+            match retry_on_intr(|| write(stream, bytes)) {
+                Ok(sent) => bytes = &bytes[sent..],
+                Err(Errno::AGAIN) => self.parent.wait(stream, PollFlags::OUT),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     fn send_all(&self, stream: &OwnedFd, mut slices: &mut [IoSlice<'_>]) -> Result<(), Errno> {
