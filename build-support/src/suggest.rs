@@ -42,7 +42,12 @@ pub(crate) fn from_elsewhere(word: &str) -> &'static [&'static str] {
         "source" => &["from"],
         "target" | "destination" => &["to"],
         "join" | "merge" => &["fan_in"],
-        "retries" | "attempts" => &["max_retries", "retry"],
+        "retries" | "attempts" | "times" => &["max_retries", "retry"],
+        "delay" => &["base_delay"],
+        "backoff" | "factor" | "multiplier" => &["backoff_multiplier"],
+        "on" | "kinds" => &["retry_on"],
+        "failures" | "max_failures" | "errors" | "max_errors" => &["failure_threshold"],
+        "timeout" | "cooldown" | "reset_after" => &["reset_timeout"],
         "required" => &["input"],
         _ => &[],
     }
