@@ -32,7 +32,7 @@ mod transport;
 pub(crate) use self::agent::{refuse_unserved_agent, serve_if_agent};
 pub use self::{
     executor::RemoteExecutor,
-    file::{PoolError, PoolFile},
+    file::{PoolError, PoolFile, PoolMistake},
     pool::{Found, HostCheck},
 };
 

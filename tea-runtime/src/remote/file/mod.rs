@@ -14,8 +14,9 @@ use std::{
 
 use toml::de::DeTable;
 
-use self::entries::{Entries, Wrong, nearest, number, slots};
+use self::entries::{Entries, Wrong, Wrongs, meant};
 use super::{launch::Told, lease::Terms, transport::Listen};
+use crate::words::nearest;
 
 /// A pool of hosts, as a pool file describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,24 +124,30 @@ pub(crate) enum Binary {
 pub enum PoolError {
     /// It cannot be read.
     Read(PathBuf, io::Error),
-    /// Its contents: the place in the file, and what is wrong there.
-    Wrong {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// The column in characters, from 1.
-        column: usize,
-        /// What is wrong, and what to do about it.
-        message: String,
-    },
+    /// Its contents: all that is wrong with them, in the order of the file.
+    Wrong(PathBuf, Vec<PoolMistake>),
+}
+
+/// A mistake in a pool file.
+#[derive(Debug)]
+pub struct PoolMistake {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is wrong, and what to do about it.
+    pub message: String,
 }
 
 impl fmt::Display for PoolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read(path, error) => write!(f, "the pool file `{}` cannot be read: {error}", path.display()),
-            Self::Wrong { path, line, column, message } => write!(f, "{}:{line}:{column}: {message}", path.display()),
+            Self::Wrong(path, mistakes) => mistakes.iter().enumerate().try_for_each(|(at, mistake)| {
+                let PoolMistake { line, column, message } = mistake;
+                let next = if at == 0 { "" } else { "\n" };
+                write!(f, "{next}{}:{line}:{column}: {message}", path.display())
+            }),
         }
     }
 }
@@ -149,7 +156,7 @@ impl std::error::Error for PoolError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Read(_, error) => Some(error),
-            Self::Wrong { .. } => None,
+            Self::Wrong(..) => None,
         }
     }
 }
@@ -162,118 +169,144 @@ impl PoolFile {
     pub fn read(path: impl AsRef<Path>) -> Result<Self, PoolError> {
         let path = path.as_ref();
         let text = fs::read_to_string(path).map_err(|error| PoolError::Read(path.to_owned(), error))?;
-        Self::parse(&text).map_err(|Wrong(at, message)| {
+        let place = |Wrong(at, message)| {
             let before = &text[..text.floor_char_boundary(at)];
             let line = before.matches('\n').count() + 1;
             let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            PoolError::Wrong { path: path.to_owned(), line, column, message }
-        })
+            PoolMistake { line, column, message }
+        };
+        Self::parse(&text).map_err(|wrongs| PoolError::Wrong(path.to_owned(), wrongs.into_iter().map(place).collect()))
     }
 
     /// Reads a text of a fuzz target.
     #[cfg(any(fuzzing, test))]
     pub(crate) fn check(text: &str) {
-        if let Err(Wrong(at, _)) = Self::parse(text) {
-            assert!(at <= text.len());
+        if let Err(wrongs) = Self::parse(text) {
+            assert!(!wrongs.is_empty() && wrongs.iter().all(|Wrong(at, _)| *at <= text.len()));
         }
     }
 
-    fn parse(text: &str) -> Result<Self, Wrong> {
-        let table = DeTable::parse(text)
-            .map_err(|error| Wrong(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
-        let top = Entries::of(table.get_ref(), table.span().start, "");
-        let (name, at) = top.text("engine")?.ok_or_else(|| top.missing("engine", "`engine = \"command\"`"))?;
-        let engines = ["ssh", "slurm", "command"];
-        let Some(name) = engines.into_iter().find(|engine| *engine == name) else {
-            return Err(Wrong(at, format!("there is no engine `{name}`{}", nearest(&name, &engines))));
-        };
-        let (least, most) = hosts(&top)?;
-        let engine = engines::engine(name, &top, most)?;
-        let stages = matches!(engine, Engine::Ssh(_));
-        let known: &[&str] = if stages {
-            &["engine", "slots", "idle", name, "host", "network"]
+    fn parse(text: &str) -> Result<Self, Vec<Wrong>> {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        let wrongs = Wrongs::default();
+        for error in &errors {
+            wrongs.push(error.span().map_or(0, |span| span.start), error.message());
+        }
+        // What is left of a file that breaks the rules of TOML may say something else than was meant.
+        let file = if errors.is_empty() {
+            read(&Entries::of_file(table.get_ref(), table.span().start, &wrongs))
         } else {
-            &["engine", "hosts", "slots", "idle", name, "host", "network"]
+            None
         };
-        top.only(known)?;
-        let (idle, slots) = (top.time("idle")?, slots(&top)?);
-        let (listen, terms) = network(&top, &engine)?;
-        Ok(Self { engine, slots, least, idle, host: setting(&top, stages)?, listen, terms })
+        let wrongs = wrongs.sorted();
+        if wrongs.is_empty() { file.ok_or(wrongs) } else { Err(wrongs) }
     }
+}
+
+/// The whole file, unless what must be there is missing.
+fn read(top: &Entries<'_>) -> Option<PoolFile> {
+    const ENGINES: [&str; 3] = ["ssh", "slurm", "command"];
+    top.only(&["engine", "hosts", "slots", "idle", "ssh", "slurm", "command", "host", "network"]);
+    top.need("engine", "`engine = \"command\"`");
+    let name = top.word("engine", &ENGINES.map(|engine| (engine, engine)));
+    if let Some(name) = name {
+        for other in ENGINES.into_iter().filter(|other| *other != name) {
+            top.refuse(other, &format!("is for `engine = \"{other}\"`, and the engine of this file is \"{name}\""));
+        }
+    }
+    let stages = name.is_none_or(|name| name == "ssh");
+    if name == Some("ssh") {
+        top.refuse("hosts", "is for the other engines: with ssh there is a `[[ssh.host]]` for each host");
+    }
+    let (least, most) = hosts(top);
+    let engine = name.and_then(|name| engines::engine(name, top, most));
+    let (slots, idle, host) = (top.slots(), top.time("idle"), setting(top, stages));
+    let (listen, terms) = network(top, engine.as_ref().is_none_or(Engine::dials_back));
+    Some(PoolFile { engine: engine?, slots, least, idle, host, listen, terms })
 }
 
 /// How many hosts are kept and how many there are at most, if that is given.
-fn hosts(top: &Entries<'_>) -> Result<(u32, Option<NonZeroU32>), Wrong> {
-    let Some(value) = top.get("hosts") else { return Ok((0, None)) };
+fn hosts(top: &Entries<'_>) -> (u32, Option<NonZeroU32>) {
+    let Some(value) = top.get("hosts") else { return (0, None) };
     if !value.get_ref().is_table() {
-        let hosts = number(value, "hosts", "a number from 1, or `{ min = 0, max = 8 }`")?;
-        return Ok((0, Some(hosts)));
+        return (0, top.number("hosts", "a number from 1, or `{ min = 0, max = 8 }`"));
     }
-    let Some(entries) = top.table("hosts", "hosts")? else { return Ok((0, None)) };
-    let most = entries.get("max").ok_or_else(|| entries.missing("max", "`{ min = 0, max = 8 }`"))?;
-    let most_hosts = number(most, "max", "a number from 1")?;
-    let least = match entries.get("min") {
-        Some(value) if value.get_ref().as_integer().is_some_and(|number| number.as_str() == "0") => 0,
-        Some(value) => number(value, "min", "a number from 0")?.get(),
-        None => 0,
-    };
-    if least > most_hosts.get() {
-        return Err(Wrong(most.span().start, "`max` is less than `min`".to_owned()));
+    let Some(entries) = top.table("hosts", "hosts") else { return (0, None) };
+    entries.only(&["min", "max"]);
+    entries.need("max", "`{ min = 0, max = 8 }`");
+    let most = entries.number("max", "a number from 1");
+    let is_none =
+        entries.get("min").is_none_or(|min| min.get_ref().as_integer().is_some_and(|min| min.as_str() == "0"));
+    let least = if is_none { 0 } else { entries.number("min", "a number from 0").map_or(0, NonZeroU32::get) };
+    if most.is_some_and(|most| least > most.get()) {
+        entries.refuse("max", "is less than `min`");
     }
-    entries.only(&["min", "max"])?;
-    Ok((least, Some(most_hosts)))
+    (least, most)
 }
 
 /// `[host]`. With `stages`, the program can be copied to hosts.
-fn setting(top: &Entries<'_>, stages: bool) -> Result<Setting, Wrong> {
+fn setting(top: &Entries<'_>, stages: bool) -> Setting {
     let usual = if stages { Binary::Stage } else { Binary::Shared };
-    let Some(entries) = top.table("host", "[host]")? else {
-        return Ok(Setting { binary: usual, before: None, env: Vec::new(), shared: false });
+    let Some(entries) = top.table("host", "[host]") else {
+        return Setting { binary: usual, before: None, env: Vec::new(), shared: false };
     };
-    let binary = match entries.text("binary")? {
+    entries.only(&["binary", "before", "env", "files"]);
+    let binary = match entries.text("binary") {
         None => usual,
-        Some((binary, at)) if binary == "stage" && !stages => {
-            let message = "only `ssh` copies the program to hosts; with this engine they see it under the same path \
-                           (\"shared\"), or under the one that is given";
-            return Err(Wrong(at, message.to_owned()));
+        Some((binary, at)) if binary == "stage" => {
+            if !stages {
+                let message = "only `ssh` copies the program to hosts; with this engine they see it under the same path \
+                               (\"shared\"), or under the one that is given";
+                entries.wrongs.push(at, message);
+            }
+            Binary::Stage
         }
-        Some((binary, _)) if binary == "stage" => Binary::Stage,
         Some((binary, _)) if binary == "shared" => Binary::Shared,
-        Some((binary, _)) if binary.contains('/') => Binary::Other(PathBuf::from(binary)),
-        Some((_, at)) => {
-            let message = "`binary` is \"stage\", to copy the program to the hosts, \"shared\", if they see it under the same \
-                           path, or the path of a build for the hosts, with a `/` in it";
-            return Err(Wrong(at, message.to_owned()));
+        Some((binary, at)) => {
+            if !binary.contains('/') {
+                let message = "`binary` is \"stage\", to copy the program to the hosts, \"shared\", if they see it under the same \
+                               path, or the path of a build for the hosts, with a `/` in it";
+                let near = nearest(&binary, ["stage", "shared"].into_iter());
+                entries.wrongs.push(at, format!("{message}{}", meant(near)));
+            }
+            Binary::Other(PathBuf::from(binary))
         }
     };
-    let before = entries.text("before")?.map(|(line, _)| line);
-    let (env, at) = entries.texts("env", "`env = [\"RUST_LOG\"]`")?.unwrap_or_default();
-    if let Some(name) = env.iter().find(|name| name.is_empty() || name.contains(['=', '\0'])) {
-        return Err(Wrong(at, format!("`{name}` is no name of a variable: the values are those that the program has")));
+    let before = entries.text("before").map(|(line, _)| line);
+    let (env, at) = entries.texts("env", "`env = [\"RUST_LOG\"]`").unwrap_or_default();
+    for name in env.iter().filter(|name| name.is_empty() || name.contains(['=', '\0'])) {
+        let message = format!("`{name}` is no name of a variable: the values are those that the program has");
+        entries.wrongs.push(at, message);
     }
-    let shared = entries.word("files", &[("shared", true)])?.unwrap_or(false);
-    entries.only(&["binary", "before", "env", "files"])?;
-    Ok(Setting { binary, before, env, shared })
+    let shared = entries.word("files", &[("shared", true)]).unwrap_or(false);
+    Setting { binary, before, env, shared }
 }
 
-/// `[network]`.
-fn network(top: &Entries<'_>, engine: &Engine) -> Result<(Listen, Terms), Wrong> {
-    let Some(entries) = top.table("network", "[network]")? else { return Ok((Listen::AUTO, Terms::default())) };
-    let listen = match entries.text("listen")? {
-        None => Listen::AUTO,
-        Some((text, at)) => {
-            let listen = text.parse().map_err(|error| Wrong(at, format!("{error}")))?;
-            if listen != Listen::AUTO && !engine.dials_back() {
-                let message = "`listen` is for agents that dial back; of the other engines, `command` does with `transport = \"dial\"`";
-                return Err(Wrong(at, message.to_owned()));
-            }
-            listen
+/// `[network]`. Where agents do not dial back, nothing listens for them.
+fn network(top: &Entries<'_>, dials_back: bool) -> (Listen, Terms) {
+    let Some(entries) = top.table("network", "[network]") else { return (Listen::AUTO, Terms::default()) };
+    entries.only(&["listen", "heartbeat", "lease"]);
+    let listen = entries.text("listen").map_or(Listen::AUTO, |(text, at)| {
+        let listen = text.parse().unwrap_or_else(|error| {
+            let near = nearest(&text, ["auto"].into_iter());
+            entries.wrongs.push(at, format!("{error}{}", meant(near)));
+            Listen::AUTO
+        });
+        if listen != Listen::AUTO && !dials_back {
+            let message = "`listen` is for agents that dial back; of the other engines, `command` does with `transport = \"dial\"`";
+            entries.wrongs.push(at, message);
         }
-    };
-    let Terms { heartbeat, lease } = Terms::default();
-    let time = |name, otherwise| entries.time(name).map(|time| time.unwrap_or(otherwise));
-    let terms = Terms { heartbeat: time("heartbeat", heartbeat)?, lease: time("lease", lease)? };
-    entries.only(&["listen", "heartbeat", "lease"])?;
-    terms.check().map_err(|wrong| entries.wrong(wrong))?;
-    Ok((listen, terms))
+        listen
+    });
+    let usual = Terms::default();
+    let [heartbeat, lease] = ["heartbeat", "lease"].map(|name| entries.time(name));
+    let is_read = |name: &str, time: Option<Duration>| time.is_some() == entries.get(name).is_some();
+    let terms = Terms { heartbeat: heartbeat.unwrap_or(usual.heartbeat), lease: lease.unwrap_or(usual.lease) };
+    if is_read("heartbeat", heartbeat)
+        && is_read("lease", lease)
+        && let Err(wrong) = terms.check()
+    {
+        entries.wrongs.push(entries.at, wrong);
+    }
+    (listen, terms)
 }

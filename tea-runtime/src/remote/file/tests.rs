@@ -18,12 +18,26 @@ fn a_whole_file_is_read() {
     assert_eq!(PoolFile::parse(&GOOD.replace("slots = 3", "slots = \"cpus\"")).ok().unwrap().slots, None);
 }
 
+/// What is said of a text with one mistake.
+fn only_wrong(read: Result<PoolFile, Vec<Wrong>>) -> String {
+    let wrongs = read.unwrap_err();
+    let [Wrong(_, wrong)] = &wrongs[..] else { panic!("one mistake, and {} errors: {wrongs:?}", wrongs.len()) };
+    wrong.clone()
+}
+
 #[test]
-fn what_is_wrong_is_said_at_its_place() {
+fn one_mistake_is_one_error() {
     let cases = [
-        ("hosts", "hostes", "11: there is no entry `hostes`: did you mean `hosts`?"),
-        ("launch", "launched", "has no `launch`: add `launch = [\"sh\", \"-c\", \"{agent}\"]`"),
-        ("command\"", "comand\"", "there is no engine `comand`: did you mean `command`?"),
+        ("hosts", "hostes", "there is no entry `hostes`: did you mean `hosts`?"),
+        ("launch", "launched", "there is no entry `launched` in `[command]`: did you mean `launch`?"),
+        ("launch", "transport = \"stdio\" # launch", "has no `launch`: add `launch = [\"sh\", \"-c\", \"{agent}\"]`"),
+        ("command\"", "comand\"", "`engine` is \"ssh\" or \"slurm\" or \"command\": did you mean \"command\"?"),
+        ("engine = \"command\"", "", "the pool file has no `engine`"),
+        (
+            "engine = \"command\"",
+            "engine = \"slurm\"",
+            "`command` is for `engine = \"command\"`, and the engine of this file is \"slurm\"",
+        ),
         ("slots = 3", "idle = \"2 min utes\"", "`idle` is a time, such as \"2m\""),
         ("slots = 3", "[network]\nlisten = \"here\"", "`listen` is \"auto\", or an address of this machine"),
         ("slots = 3", "[network]\nlisten = \"::1:9-3\"", "`listen` is \"auto\", or an address of this machine"),
@@ -42,13 +56,19 @@ fn what_is_wrong_is_said_at_its_place() {
         ("launch", "secret = \"file\"\nlaunch", "`secret` is for agents that dial back"),
         ("launch", "transport = \"dial\"\ncancel = [\"x\"]\nlaunch", "write `{lease}` in both"),
         ("launch", "transport = \"tcp\"\nlaunch", "`transport` is \"stdio\" or \"dial\""),
+        ("launch", "transport = \"dail\"\nsecret = \"file\"\nlaunch", "did you mean \"dial\"?"),
+        ("launch", "transport = \"dial\"\nsecret = \"fiel\"\nlaunch", "did you mean \"file\"?"),
+        ("slots = 3", "slots = \"cpu\"", "`slots` is a number from 1, or \"cpus\": did you mean \"cpus\"?"),
+        ("slots = 3", "[host]\nfiles = \"share\"", "did you mean \"shared\"?"),
+        ("slots = 3", "[host]\nbinary = \"share\"", "did you mean \"shared\"?"),
+        ("slots = 3", "[network]\nlisten = \"atuo\"", "did you mean \"auto\"?"),
+        ("launch", "transport = true\ncancel = [\"x\"]\nlaunch", "`transport` is a text in quotes"),
+        ("launch = [", "transport = \"dial\"\ncancel = [\"x\"]\nlaunch = [[], ", "`launch` is a list of words"),
     ];
     for (from, to, says) in cases {
         let text = GOOD.replacen(from, to, 1);
-        let dir = tempfile_of(&text);
-        let wrong = PoolFile::read(&dir).unwrap_err().to_string();
-        fs::remove_file(&dir).unwrap();
-        assert!(wrong.contains(says.trim_start_matches("11: ")), "{text}\n{wrong}\n{says}");
+        let wrong = only_wrong(PoolFile::parse(&text));
+        assert!(wrong.contains(says), "{text}\n{wrong}\n{says}");
     }
 }
 
@@ -71,7 +91,7 @@ fn times_of_the_network_are_read_and_must_fit() {
         ("lease = \"20ms\"\nheartbeat = \"1ms\"", "`heartbeat` is 1ms, which is too short: at least 10ms"),
         ("leese = \"9s\"", "there is no entry `leese` in `[network]`: did you mean `lease`?"),
     ] {
-        let Err(Wrong(_, wrong)) = read(network) else { panic!("{network}") };
+        let wrong = only_wrong(read(network));
         assert!(wrong.contains(says), "{network}\n{wrong}\n{says}");
     }
 }
@@ -97,7 +117,11 @@ fn what_is_wrong_with_hosts_is_said() {
         ("n1", "-oProxyCommand=x", "is no name of a host"),
         ("slots = 8", "slot = 8", "there is no entry `slot` in `[[ssh.host]]`: did you mean `slots`?"),
         ("name = \"n1\"", "", "`[[ssh.host]]` has no `name`: add `name = \"n1\"`"),
-        ("slots = 4", "hosts = 4", "there is no entry `hosts`"),
+        (
+            "slots = 4",
+            "hosts = 4",
+            "`hosts` is for the other engines: with ssh there is a `[[ssh.host]]` for each host",
+        ),
         ("slots = 8", "slots = 8\n[host]\nbinary = \"x\"", "or the path of a build for the hosts, with a `/` in it"),
         (
             "slots = 8",
@@ -107,23 +131,50 @@ fn what_is_wrong_with_hosts_is_said() {
     ];
     for (from, to, says) in cases {
         let text = SSH.replacen(from, to, 1);
-        let Err(Wrong(_, wrong)) = PoolFile::parse(&text) else { panic!("{text}") };
+        let wrong = only_wrong(PoolFile::parse(&text));
         assert!(wrong.contains(says), "{text}\n{wrong}\n{says}");
     }
 }
 
-fn tempfile_of(text: &str) -> PathBuf {
+/// What is said of a file.
+fn told(text: &str) -> String {
     let path = std::env::temp_dir().join(format!("tea-pool-{}-{}", std::process::id(), fastrand::u64(..)));
     fs::write(&path, text).unwrap();
-    path
+    let wrong = PoolFile::read(&path).unwrap_err().to_string();
+    fs::remove_file(&path).unwrap();
+    wrong.replace(&*path.to_string_lossy(), "pool.toml")
 }
 
 #[test]
 fn the_place_counts_lines_and_characters() {
-    let path = tempfile_of("engine = \"command\"\n# \u{e4}\nhosts = \"\u{e4}\"\n");
-    let wrong = PoolFile::read(&path).unwrap_err().to_string();
-    fs::remove_file(&path).unwrap();
-    assert!(wrong.ends_with(":3:9: `hosts` is a number from 1, or `{ min = 0, max = 8 }`"), "{wrong}");
+    let wrong = told("engine = \"ssh\"\n# \u{e4}\nslots = \"\u{e4}\"\n[[ssh.host]]\nname = \"n1\"\n");
+    assert_eq!(wrong, "pool.toml:3:9: `slots` is a number from 1, or \"cpus\"");
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_told_at_once() {
+    let text = "engine = \"comand\"\nslot = 2\nidle = 3\n[command]\nlunch = [\"{agent}\"]\ntransport = \"dail\"\n\
+                secret = \"stdn\"\n[host]\nenv = [\"A=b\"]\nfiles = \"share\"\n[network]\nlisten = \"aut\"\n[ssh]\n";
+    let says = "\
+pool.toml:1:10: `engine` is \"ssh\" or \"slurm\" or \"command\": did you mean \"command\"?
+pool.toml:2:1: there is no entry `slot`: did you mean `slots`?
+pool.toml:3:8: `idle` is a text in quotes
+pool.toml:5:1: there is no entry `lunch` in `[command]`: did you mean `launch`?
+pool.toml:6:13: `transport` is \"stdio\" or \"dial\": did you mean \"dial\"?
+pool.toml:7:10: `secret` is \"stdin\" or \"file\": did you mean \"stdin\"?
+pool.toml:9:7: `A=b` is no name of a variable: the values are those that the program has
+pool.toml:10:9: `files` is \"shared\": did you mean \"shared\"?
+pool.toml:12:10: `listen` is \"auto\", or an address of this machine: `\"10.0.0.5\"`, with a port `\"10.0.0.5:7000\"`, or with ports \
+`\"10.0.0.5:7000-7099\"`, one for each agent that is on its way: did you mean \"auto\"?
+pool.toml:13:2: `ssh` is for `engine = \"ssh\"`, and the engine of this file is \"command\"";
+    assert_eq!(told(text), says);
+}
+
+#[test]
+fn what_breaks_the_rules_of_toml_is_told_at_once() {
+    let wrong = told("engine = ssh\n[[ssh.host]]\nname = host\nslot = 1\n");
+    let says = "string values must be quoted, expected literal string";
+    assert_eq!(wrong, format!("pool.toml:1:10: {says}\npool.toml:3:8: {says}"));
 }
 
 #[test]
@@ -135,7 +186,7 @@ fn what_slurm_is_asked_for_is_read() {
     assert_eq!(file.engine, Engine::Slurm { hosts: NonZeroU32::new(8), job });
     assert_eq!((file.least, file.idle), (1, Some(Duration::from_mins(2))));
     assert_eq!(file.listen, Listen { address: Some([10, 0, 0, 5].into()), ports: Some(7000..=7099) });
-    let wrong = PoolFile::parse(&text.replace("--partition=short", "short")).err().unwrap().1;
+    let wrong = only_wrong(PoolFile::parse(&text.replace("--partition=short", "short")));
     assert!(wrong.contains("`short` is no option of `srun`"), "{wrong}");
 }
 
