@@ -58,10 +58,17 @@ struct Sites<'a, 'g, 'f> {
 impl Sites<'_, '_, '_> {
     /// `settings` are resolved; `place` names what they hold for.
     fn check(&mut self, settings: &Parallel, place: Span, what: &str) {
-        if settings::strategy(settings) == Strategy::Thread {
+        let strategy = settings::strategy(settings);
+        if strategy == Strategy::Thread {
             for (name, span) in settings.written().filter(|(name, _)| is_for_processes(name)) {
                 self.unhonored(name, span, place, what);
             }
+        }
+        if let Some(idempotent) = settings.idempotent.as_ref().filter(|idempotent| !idempotent.value.0)
+            && strategy != Strategy::Remote
+        {
+            let runs = if strategy == Strategy::Thread { "on threads" } else { "in worker processes of this machine" };
+            self.never_lost(idempotent.span, place, &format!("{what} runs {runs}"));
         }
         self.retry_on(settings, place, what);
         if let (Some(one), Some(total)) = (&settings.timeout, &settings.timeout_total)
@@ -84,14 +91,14 @@ impl Sites<'_, '_, '_> {
     /// Kinds of failure none of which can come.
     fn retry_on(&mut self, settings: &Parallel, place: Span, what: &str) {
         let Some(retry) = &settings.retry else { return };
-        let strategy = settings::strategy(settings);
-        let threads = strategy == Strategy::Thread;
+        let threads = settings::strategy(settings) == Strategy::Thread;
         let runs_again = settings.idempotent.as_ref().is_none_or(|idempotent| idempotent.value.0);
         let no_timeout = settings.timeout.is_none() && settings.timeout_total.is_none();
         let never = |kind: &RetryOn| match kind {
             RetryOn::Crash => threads,
             RetryOn::Timeout => no_timeout,
-            RetryOn::Lost => runs_again || strategy != Strategy::Remote,
+            // Of `idempotent: false` without hosts, that has been said.
+            RetryOn::Lost => runs_again,
             RetryOn::Error | RetryOn::Panic => false,
         };
         let kinds = &retry.value.retry_on;
@@ -134,6 +141,24 @@ impl Sites<'_, '_, '_> {
                 .help("or run everything in worker processes: `strategy: process`")
         } else {
             error.help("run it in a worker process: `parallel_strategy: process`").help(format!("or remove `{name}`"))
+        });
+    }
+
+    /// `idempotent: false` where no host can be lost.
+    fn never_lost(&mut self, span: Span, place: Span, where_it_runs: &str) {
+        if !self.reported.insert(span) {
+            return;
+        }
+        let error = Diagnostic::error(codes::NOT_HONORED, span, "`idempotent: false` has no effect without `remote`")
+            .label("only keeps it from running again when its host is lost")
+            .also(place, where_it_runs)
+            .note("retries, and runs that are resumed, run it again all the same");
+        self.found.push(if self.of_file(span) {
+            error
+                .help("write it on what has `parallel_strategy: remote`, not in `settings.parallel`")
+                .help("or run everything on the hosts of a pool: `strategy: remote`")
+        } else {
+            error.help("let it run on the hosts of a pool: `parallel_strategy: remote`").help("or remove `idempotent`")
         });
     }
 

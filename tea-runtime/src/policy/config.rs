@@ -127,6 +127,11 @@ impl ParallelConfig {
             };
             return Err(format!("`retry_on` names nothing that can happen: {why}"));
         }
+        if !self.idempotent && self.strategy != Strategy::Remote {
+            return Err("`idempotent: false` has no effect without `remote`: it only keeps what was lost with its host from running \
+                        again"
+                .to_owned());
+        }
         let process_only = [
             ("memory_limit", self.memory_limit.is_some()),
             ("max_payload", self.max_payload != Self::DEFAULT.max_payload),
