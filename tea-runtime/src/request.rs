@@ -18,11 +18,12 @@ use crate::{
     error::Error,
     event::{Events, Listener},
     executor::ParallelExecutor,
-    plan::Plan,
+    plan::{Plan, Work},
     policy::ParallelConfig,
     process,
     question::Answers,
     state::{Value, View},
+    words::nearest,
 };
 
 /// Changes the settings of the branch or map with the given name.
@@ -178,6 +179,20 @@ fn failed_as(plan: &'static Plan, failed: Failed) -> Error {
     }
 }
 
+/// Refuses to stop after what is no node outside of branches.
+fn check_until(plan: &Plan, until: &str) -> Result<(), String> {
+    let steps = plan.root.steps;
+    if steps.iter().any(|step| step.name == until) {
+        return Ok(());
+    }
+    let nodes = steps.iter().filter(|step| !matches!(step.work, Work::FanOut(_))).map(|step| step.name);
+    let help = nearest(until, nodes.clone()).map(|near| format!("did you mean `{near}`?"));
+    let all: Vec<_> = nodes.map(|node| format!("`{node}`")).collect();
+    let all = if all.is_empty() { "none".to_owned() } else { all.join(", ") };
+    let help = help.unwrap_or_else(|| format!("there is {all}"));
+    Err(format!("the workflow has no node `{until}` outside of branches to stop after: {help}"))
+}
+
 /// Runs a plan, with worker processes where the plan requires them.
 #[cfg(test)]
 pub(crate) fn run(plan: &'static Plan, inputs: Vec<(u32, Value)>, options: Options) -> Result<View, Error> {
@@ -198,10 +213,8 @@ pub(crate) fn run_recorded(
         may_have_processes: Some(process::may_have_workers),
         ..means
     };
-    if let Some(until) = options.until.as_deref().filter(|until| plan.root.steps.iter().all(|step| step.name != *until))
-    {
-        let message = format!("the workflow has no node `{until}` outside of branches to stop after");
-        return Err(Error::input(plan, message));
+    if let Some(until) = options.until.as_deref() {
+        check_until(plan, until).map_err(|wrong| Error::input(plan, wrong))?;
     }
     if let Some(session) = session.as_ref().filter(|session| session.cache && plan.has_cache()) {
         let cache = Cache::open(plan, &session.state_dir, session.verify_cache);

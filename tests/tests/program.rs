@@ -223,6 +223,18 @@ fn wrong_usage_is_refused() {
     }
 }
 
+#[test]
+fn a_node_to_stop_after_that_there_is_not_is_refused_with_those_that_there_are() {
+    for (node, says) in [
+        ("reprot", "did you mean `report`?"),
+        ("count", "has no node `count` outside of branches to stop after: there is `start`, `hide`, `report`"),
+        ("nope", "there is `start`, `hide`, `report`"),
+    ] {
+        let refused = words(&["--text", "a", "--until", node]).run();
+        assert!(refused.failure(2).contains(says), "{}", refused.stderr);
+    }
+}
+
 /// Once only the output is left to be written, and nobody reads it, Ctrl-C ends the program at once.
 #[test]
 fn an_interrupt_ends_a_program_whose_output_nobody_takes() {

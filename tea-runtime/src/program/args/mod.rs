@@ -2,6 +2,7 @@
 
 mod built_in;
 mod command;
+mod told;
 
 use std::{
     ffi::OsString,
@@ -103,7 +104,9 @@ pub(super) fn parse(plan: &'static Plan, flags: &[Flag], args: &[OsString]) -> R
     let name = program_name(plan, args);
     let help = args.iter().any(|arg| arg == "-h" || arg == "--help");
     let args = spelled_out(flags, args);
-    let matches = command(plan, flags, &name, help).try_get_matches_from(&args).map_err(|error| told(error, &args))?;
+    let mut command = command(plan, flags, &name, help);
+    let matches = command.try_get_matches_from_mut(&args);
+    let matches = matches.map_err(|error| told::told(error, plan, &command, &args))?;
     Ok(match matches.subcommand() {
         Some(("graph", matches)) => Action::Graph(get(matches, "format")),
         Some(("completions", matches)) => Action::Completions(get(matches, "shell")),
@@ -150,34 +153,6 @@ fn spelled_out(flags: &[Flag], args: &[OsString]) -> Vec<OsString> {
     }
     spelled.extend(rest.cloned());
     spelled
-}
-
-/// An error of the command line, with the way to give a value that looks like a flag.
-fn told(mut error: clap::Error, args: &[OsString]) -> clap::Error {
-    use clap::error::{ContextKind, ContextValue, ErrorKind};
-    let wrong = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(wrong)) => wrong,
-        _ => "",
-    };
-    let pairs = args.windows(2).map(|pair| (pair[0].to_string_lossy(), pair[1].to_string_lossy()));
-    let mut pairs = pairs.filter(|(flag, value)| {
-        flag.starts_with("--") && !flag.contains('=') && flag != "--" && value.starts_with('-')
-    });
-    let is_meant = |flag: &str, value: &str| match error.kind() {
-        // One of several short flags, as in `-1s`.
-        ErrorKind::UnknownArgument if !value.starts_with("--") => {
-            wrong.strip_prefix('-').is_some_and(|short| value.contains(short))
-        }
-        ErrorKind::UnknownArgument => value == wrong,
-        // Where a value is missing, or what follows does not fit.
-        ErrorKind::InvalidValue => value == "--" || wrong.split(' ').next() == Some(flag),
-        ErrorKind::ArgumentConflict => value == "--",
-        _ => false,
-    };
-    let Some((flag, value)) = pairs.find(|(flag, value)| is_meant(flag, value)) else { return error };
-    let tip = format!("if `{value}` is the value of `{flag}`, write `{flag}={value}`");
-    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
-    error
 }
 
 /// The completions of a shell.
