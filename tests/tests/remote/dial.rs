@@ -212,7 +212,7 @@ fn the_end_of_its_command_is_not_taken_for_the_end_of_an_agent() {
             let finished = running.finish();
             assert_eq!(finished.json()["out"], serde_json::json!(squares(20)), "{}", finished.stderr);
             assert!(stage.attempts(20)[0] >= 2, "{script} {stopped}: {}", finished.stderr);
-            let waits = finished.stderr.contains("what it had begun runs elsewhere when its lease is over, in ");
+            let waits = finished.stderr.contains("what it had begun runs elsewhere when its lease is over here, in ");
             assert_eq!(waits, script != "{agent}", "{}", finished.stderr);
         }
     }

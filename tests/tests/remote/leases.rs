@@ -65,7 +65,9 @@ fn an_agent_that_is_stopped_for_longer_ends_with_all_that_it_runs() {
         for note in gone {
             assert!(attempts[usize::try_from(note.item).unwrap()] >= 2, "{note:?}");
         }
-        assert!(stderr.contains("nothing was heard of it for ") && stderr.contains("its lease is over"), "{stderr}");
+        // One that was late with what it was granted has ended sooner after it was heard of.
+        let ways = ["it ended itself: an agent holds nine tenths of its lease of 1s", "was ended by signal 9"];
+        assert!(ways.iter().any(|way| stderr.contains(way)), "{stderr}");
     }
 }
 

@@ -70,7 +70,7 @@ fn a_network_that_stalls_for_longer_costs_the_host_that_is_behind_it() {
         stage.release(0);
         let (attempts, stderr) = ends_well(&stage, running, 20);
         assert!(attempts[0] >= 2, "{way}: {attempts:?}");
-        assert!(stderr.contains("its lease is over"), "{stderr}");
+        assert!(stderr.contains("its lease"), "{stderr}");
     }
 }
 
@@ -113,7 +113,7 @@ fn a_connection_that_is_cut_ends_its_agent_at_once_and_its_lease_is_waited_for()
     stage.release(0);
     let (attempts, stderr) = ends_well(&stage, running, 20);
     assert!(attempts[0] >= 2);
-    assert!(stderr.contains("runs elsewhere when its lease is over, in "), "{stderr}");
+    assert!(stderr.contains("runs elsewhere when its lease is over here, in "), "{stderr}");
 }
 
 #[test]

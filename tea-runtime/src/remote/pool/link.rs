@@ -189,7 +189,7 @@ impl Link<'_> {
             let silence = now - self.heard;
             match over {
                 Some(over) if over <= now => {
-                    return Some(expired(silence));
+                    return Some(expired(silence, self.pool.terms));
                 }
                 Some(_) if !silent && silence >= self.pool.terms.patience() => {
                     silent = true;
@@ -223,7 +223,9 @@ impl Link<'_> {
             let left = over.saturating_duration_since(Instant::now());
             if !std::mem::replace(&mut told, true) {
                 let seconds = tenths(left);
-                self.warn(&format!("{why}; what it had begun runs elsewhere when its lease is over, in {seconds} s"));
+                self.warn(&format!(
+                    "{why}; what it had begun runs elsewhere when its lease is over here, in {seconds} s"
+                ));
             }
             let wake = &self.pool.wakes[self.at];
             let mut fds = vec![PollFd::from_borrowed_fd(wake.read.as_fd(), PollFlags::IN)];
@@ -309,8 +311,8 @@ impl Link<'_> {
         let silence = self.heard.elapsed();
         let killed = exit == Some(ExitStatus::Signal(Signal::KILL.as_raw()));
         // The lease started when it was asked for, which was a little before that was heard.
-        let Terms { heartbeat, .. } = self.pool.terms;
-        let expired = (killed && silence + heartbeat >= self.pool.terms.held()).then(|| expired(silence));
+        let terms = self.pool.terms;
+        let expired = (killed && silence + terms.heartbeat >= terms.held()).then(|| expired_there(silence, terms));
         let mut said = why.or(expired).unwrap_or_else(|| {
             let what = if self.greeted() { "its agent" } else { "the command that starts its agent" };
             match exit {
@@ -335,9 +337,18 @@ impl Link<'_> {
     }
 }
 
-/// Why an agent ends that was silent for so long.
-fn expired(silence: Duration) -> String {
-    format!("nothing was heard of it for {} s: its lease is over", tenths(silence))
+/// Why an agent is given up that was silent for so long.
+fn expired(silence: Duration, Terms { lease, .. }: Terms) -> String {
+    format!("nothing was heard of it for {} s: its lease of {lease:?} is over", tenths(silence))
+}
+
+/// Why an agent has ended by itself that was silent for so long.
+fn expired_there(silence: Duration, Terms { lease, .. }: Terms) -> String {
+    format!(
+        "nothing was heard of it for {} s, and it ended itself: an agent holds nine tenths of its lease of {lease:?}, from when it \
+         asked for it",
+        tenths(silence)
+    )
 }
 
 /// A time in seconds.
