@@ -27,13 +27,15 @@ fn environment(stage: &Stage, program: Program) -> Vec<String> {
 
 #[test]
 fn workers_get_the_variables_that_are_named_and_no_others() {
-    let stage = stage("unset TEA_TESTS_ONE TEA_TESTS_TWO; {agent}", "env = [\"TEA_TESTS_ONE\", \"TEA_TESTS_UNSET\"]");
+    let entries = "env = [\"TEA_TESTS_ONE\", \"TEA_TESTS_UNSET\"]\nbefore = \"true\"";
+    let stage = stage("unset TEA_TESTS_ONE TEA_TESTS_TWO; {agent}", entries);
     let value = "a value that nobody shows";
     let program = stage.items(2).env("TEA_TESTS_ONE", value).env("TEA_TESTS_TWO", value);
     let variables = environment(&stage, program);
     let told: Vec<_> = variables.iter().filter(|variable| variable.ends_with(value)).collect();
     assert_eq!(told, [&format!("TEA_TESTS_ONE={value}")]);
-    assert!(!variables.iter().any(|variable| variable.starts_with("TEA_TESTS_UNSET")));
+    let is_odd = |variable: &String| ["TEA_TESTS_UNSET", "TEA_AGENT"].iter().any(|name| variable.starts_with(name));
+    assert!(!variables.iter().any(is_odd), "{variables:?}");
 }
 
 #[test]
@@ -44,11 +46,21 @@ fn a_line_comes_before_the_agent() {
 }
 
 #[test]
-fn a_line_that_fails_is_an_error_with_its_own_words() {
-    let stage = stage("{agent}", "before = \"echo no such module >&2; false\"");
-    let finished = stage.items(2).run();
-    let says = "the line `before` of the pool file failed there: no such module";
-    assert!(finished.failure(1).contains(says), "{}", finished.stderr);
+fn a_line_that_fails_is_an_error_with_its_own_words_and_its_status() {
+    for (line, says) in [
+        (
+            "echo no such module >&2; (exit 3)",
+            "no such module / `echo no such module >&2; (exit 3)` ended with status 3",
+        ),
+        ("false", "`false` ended with status 1"),
+        ("exit 5", "`exit 5` ended with status 5"),
+        ("echo 'it''s' | grep -q \"$HOME\"", "`echo 'it''s' | grep -q \"$HOME\"` ended with status 1"),
+    ] {
+        let stage = stage("{agent}", &format!("before = {}", serde_json::json!(line)));
+        let finished = stage.items(2).run();
+        let says = format!("the line `before` of the pool file failed there: {says}");
+        assert!(finished.failure(1).contains(&says), "{}", finished.stderr);
+    }
 }
 
 #[test]

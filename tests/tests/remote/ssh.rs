@@ -53,6 +53,16 @@ fn two_hosts_give_the_same_and_are_sent_the_program_once() {
 }
 
 #[test]
+fn a_line_comes_before_a_program_that_was_copied() {
+    let Some(hosts) = Hosts::start(&[Host::new("n1")]) else { return };
+    let stage = stage(&["n1"], 1);
+    let text = fs::read_to_string(stage.path("pool.toml")).unwrap();
+    fs::write(stage.path("pool.toml"), format!("{text}[host]\nbefore = \"echo welcome\"\n")).unwrap();
+    assert_eq!(items(&stage, &hosts, 5).run().json()["out"], serde_json::json!(squares(5)));
+    assert_eq!(copied(&hosts, "n1").len(), 1);
+}
+
+#[test]
 fn a_host_that_sees_the_same_files_is_sent_no_program() {
     let Some(hosts) = Hosts::start(&[Host::new("n1")]) else { return };
     let stage = stage(&["n1"], 2);

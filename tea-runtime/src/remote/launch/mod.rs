@@ -40,6 +40,9 @@ pub(crate) const NOT_THERE: i32 = 93;
 /// The exit status where `before` fails.
 pub(crate) const NOT_PREPARED: i32 = 94;
 
+/// The variable by which the shell that runs `before` learns the program's file.
+const FILE: &str = "TEA_AGENT_FILE";
+
 /// Starts agents.
 pub(crate) trait Launcher: Send + Sync {
     /// The name of host number `at`, for people.
@@ -281,16 +284,19 @@ impl Agent {
     /// The command line of an agent for a shell, in which `program` stands for the file, and `mark` says how it connects.
     fn line(&self, program: &str, mark: &str) -> String {
         let mark = format!("{}={}", identity::AGENT_MARK, quoted(mark));
-        let arguments = self.arguments.iter().map(|argument| quoted(argument));
-        let words: Vec<_> = [mark, program.to_owned()].into_iter().chain(arguments).collect();
-        let agent = format!("exec env {}", words.join(" "));
-        match &self.before {
-            None => agent,
-            // A login shell knows `module` and the like. What it prints comes before the hello, and is skipped.
-            Some(before) => {
-                format!("exec sh -lc {}", quoted(&format!("{before}\n[ $? = 0 ] || exit {NOT_PREPARED}\n{agent}")))
-            }
-        }
+        let arguments: Vec<_> = self.arguments.iter().map(|argument| quoted(argument)).collect();
+        let arguments = arguments.join(" ");
+        let Some(before) = &self.before else { return format!("exec env {mark} {program} {arguments}") };
+        let ended = format!(
+            "printf '%s %s\\n' {} \"$?\" >&2; exit {NOT_PREPARED}",
+            quoted(&format!("`{before}` ended with status"))
+        );
+        let script = format!(
+            "trap {} 0\n{before}\ncase $? in 0) ;; *) exit ;; esac\ntrap - 0\nexec env -u {FILE} {mark} \"${FILE}\" {arguments}",
+            quoted(&ended)
+        );
+        // A login shell knows `module` and the like. What it prints comes before the hello, and is skipped.
+        format!("exec env {FILE}={program} sh -lc {}", quoted(&script))
     }
 
     /// Its file on this machine, for a shell.
