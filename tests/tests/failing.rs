@@ -82,7 +82,7 @@ fn items_that_failed_have_labels() {
     let retried = failing(&["--set", "read.retry.max_retries=1"]).run().stderr;
     assert!(retried.contains("`read[1]` (table b.csv) failed and is tried again in "), "{retried}");
     let late = failing(&["--how", "late"]).run();
-    assert!(late.failure(1).contains("= in: branch `late[0]` (slow.csv), after "), "{}", late.stderr);
+    assert!(late.failure(1).contains("= in: item `late[0]` (slow.csv), after "), "{}", late.stderr);
     let json = failing(&["--how", "late", "--error-format", "json", "-q"]).run();
     let report: Value = serde_json::from_str(json.failure(1).lines().next().unwrap()).unwrap();
     assert_eq!(report["failures"][0]["label"], "slow.csv", "{report}");

@@ -117,7 +117,7 @@ fn a_report_names_what_failed_by_its_file() {
     let strict = ["--no-state", "--set", "each.allow_failure=false"];
     let finished = strict.iter().fold(program("invoices").arg(&invoices), Program::arg).run();
     let report = finished.failure(1);
-    for told in ["= in: branch `each[9]/parse`", "= in: branch `each[6]` (", "= done: `list`\n"] {
+    for told in ["= in: branch `each[9]/parse`", "= in: item `each[6]` (", "= done: `list`\n"] {
         assert_eq!(report.matches(told).count(), 1, "{told}: {report}");
     }
     assert!(report.contains("= in all: 14 branches (1 failed), 14 items (3 failed)"), "{report}");

@@ -120,7 +120,8 @@ fn branch_place(plan: &Plan, path: &str) -> Option<Place> {
 }
 
 fn place_in_run(failed: &Failed<'_>) -> String {
-    let mut text = format!("branch `{}`", failed.branch);
+    let what = if failed.branch.ends_with(']') { "item" } else { "branch" };
+    let mut text = format!("{what} `{}`", failed.branch);
     if let Some(label) = failed.label {
         write!(text, " ({label})").expect("a string takes everything");
     }
