@@ -35,7 +35,7 @@ impl Position {
     }
 
     /// The steps, branches and items that lead to it, without visits.
-    #[cfg(feature = "cli")]
+    #[cfg(any(feature = "cli", test))]
     pub(crate) fn path(&self) -> Vec<u64> {
         let mut path = self.inner.as_ref().map_or_else(Vec::new, |segment| segment.outer.path());
         path.extend(self.inner.iter().map(|segment| u64::from(segment.step)).chain(self.part));
