@@ -91,11 +91,13 @@ impl Stage {
     pub(crate) fn notes(&self) -> Vec<Note> {
         let note = |line: String| {
             let words: Vec<_> = line.split(' ').collect();
-            let [what, item, agent, worker] = words[..] else { panic!("{line}") };
+            // Of who was killed while it wrote, there is a part.
+            let [what, item, agent, worker, "."] = words[..] else { return None };
             let number = |word: &str| word.parse().unwrap();
-            Note { what: what.to_owned(), item: item.parse().unwrap(), agent: number(agent), worker: number(worker) }
+            let (item, agent, worker) = (item.parse().unwrap(), number(agent), number(worker));
+            Some(Note { what: what.to_owned(), item, agent, worker })
         };
-        trace::lines(&self.path("log")).into_iter().map(note).collect()
+        trace::lines(&self.path("log")).into_iter().filter_map(note).collect()
     }
 
     /// The items of which there is such a note, in order.

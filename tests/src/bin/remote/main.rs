@@ -56,12 +56,13 @@ fn visit(folder: &Path, item: u64) -> io::Result<u64> {
     if folder.as_os_str().is_empty() {
         return Ok(item * item);
     }
+    // Who is killed while it writes leaves a part of a line: each begins a new one, and has an end.
     let note =
-        |what: &str| trace::note(&folder.join("log"), &format!("{what} {item} {} {}", above(), std::process::id()));
+        |what: &str| trace::note(&folder.join("log"), &format!("\n{what} {item} {} {} .", above(), std::process::id()));
     note("begin")?;
     // A program that the item runs may be what works.
     let child = folder.join("child").exists().then(|| {
-        let script = "while :; do echo \"alive $1 $2 $3\" >> \"$0\"; sleep 0.01; done";
+        let script = "while :; do printf '\\nalive %s .\\n' \"$1 $2 $3\" >> \"$0\"; sleep 0.01; done";
         let mut child = Command::new("sh");
         child.arg("-c").arg(script).arg(folder.join("log"));
         child.args([item.to_string(), above().to_string(), std::process::id().to_string()]).spawn()
