@@ -34,6 +34,8 @@ use std::sync::{
 use self::build::Before;
 pub use self::outlook::{Outlook, Prospect};
 pub(super) use self::program::program;
+#[cfg(any(feature = "cli", test))]
+pub(crate) use self::session::Which;
 pub(super) use self::{
     branch::{BranchRecord, unknown},
     files::FileState,
@@ -46,7 +48,7 @@ pub(super) use self::{
 #[cfg(feature = "cli")]
 pub(crate) use self::{
     contents::{Content, contents},
-    session::{Which, workflow},
+    session::workflow,
 };
 pub(crate) use self::{
     end::{Delivery, clean_up},
