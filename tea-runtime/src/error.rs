@@ -96,7 +96,8 @@ impl Error {
     }
 
     /// What was set when the run ended, outside of branches: `error.state()?.find(words::key::LINES)` is a reference to the
-    /// value of the key `lines`, if it is set. `None` if the run did not start.
+    /// value of the key `lines`, if it is set. `None` if the run did not start. What a `reduce` was given when it failed is not
+    /// there, nor what a failed branch was extending without a copy.
     #[must_use]
     pub fn state(&self) -> Option<&View> {
         self.0.view.as_ref()

@@ -9,6 +9,7 @@ use crate::{
     event::{Event, Scope},
     failure::{Failure, FailureKind},
     panic::guard,
+    plan::Block,
     position::Position,
     result::RunOutcome,
     state::View,
@@ -35,6 +36,10 @@ pub(super) fn finally(run: &Arc<Run>, failure: Option<&Failure>, scope: Scope, m
     // A step that no other block has.
     let end = Position::ROOT.step(u32::MAX, 1);
     for (number, block) in (0..).zip(run.plan.finally) {
+        if let Some(failure) = lost(block, &view) {
+            failures.push(*failure);
+            continue;
+        }
         let position = end.at_part(number);
         let origin = Arc::new(Place { run: run.info.id, position: position.clone() });
         // The run may be cancelled, and this is not.
@@ -55,6 +60,15 @@ pub(super) fn finally(run: &Arc<Run>, failure: Option<&Failure>, scope: Scope, m
         }
     }
     (view, failures)
+}
+
+/// An input that the block reads and that has no value any more: its reducer was given it, and failed.
+fn lost(block: &Block, view: &View) -> Option<Box<Failure>> {
+    let specs = block.keys.iter().filter_map(|key| Some((*key, view.specs().get(*key as usize)?)));
+    let name = specs.into_iter().find(|(key, spec)| spec.input && view.value(*key).is_none())?.1.name;
+    let message = format!("`{name}` has no value any more: it was lost when the run failed");
+    let step = block.steps.first()?;
+    Some(Box::new(Failure::new(FailureKind::Error, message)).at(step.name, step.place))
 }
 
 /// The failure of a run with those of its `finally`.

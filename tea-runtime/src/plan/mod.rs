@@ -68,6 +68,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether a node of `finally` may read the key of this name.
+    pub(crate) fn is_read_at_end(&self, name: &str) -> bool {
+        self.finally
+            .iter()
+            .flat_map(|block| block.keys)
+            .filter_map(|key| self.keys.get(*key as usize))
+            .any(|key| key.name == name)
+    }
+
     /// Whether it has nodes with `cache`.
     #[must_use]
     pub fn has_cache(&self) -> bool {

@@ -104,7 +104,12 @@ impl Base {
     /// copied. In that case nobody else may read it in the meantime, and if the task fails, so does the fan-out.
     fn takes_over(&self, index: usize, key: u32, run: &Run) -> bool {
         let task = &self.region.tasks[index];
-        if self.region.keys[key as usize].reduce.is_none() || self.region.join.is_some() {
+        let spec = &self.region.keys[key as usize];
+        if spec.reduce.is_none() || self.region.join.is_some() {
+            return false;
+        }
+        // Nothing would be left of it for `finally`, if the task failed.
+        if spec.kind.clone.is_some() && run.plan.is_read_at_end(spec.name) {
             return false;
         }
         let config = run.region(self.region).config(index);

@@ -1,12 +1,12 @@
 //! What runs when a run ends.
 
 use std::sync::{
-    Mutex,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
 use super::{
-    kit::{Kit, chain, leak, node, puts, run},
+    kit::{Kit, appends, chain, fan_out, leak, node, puts, run, task},
     scratch::Scratch,
 };
 use crate::{
@@ -37,6 +37,16 @@ fn plan(kit: Kit, steps: Vec<Step>, finally: Vec<Step>) -> &'static Plan {
 
 /// How a run ended, the value of the key, and a message, each time that the node ran.
 type Notes = &'static Mutex<Vec<(RunOutcome, Option<i64>, String)>>;
+
+/// Notes what `key` is.
+fn notes_of<T: Clone + Send + Sync + 'static>(key: Key<T>) -> (Step, &'static Mutex<Vec<Option<T>>>) {
+    let seen = leak(Mutex::new(Vec::new()));
+    let step = node("reads", move |view, _| {
+        seen.lock().unwrap().push(view.find(key).cloned());
+        Ok(())
+    });
+    (step, seen)
+}
 
 /// Notes how the run ended, what `key` is, and its own name.
 fn notes(key: Key<i64>) -> (Step, Notes) {
@@ -120,4 +130,33 @@ fn it_runs_at_each_end_of_a_run() {
     assert_eq!(outcomes, [(false, Some(1)), (true, Some(1))]);
     assert_eq!(seen[0].2, seen[1].2);
     assert_ne!(seen[0].2, others[0].2);
+}
+
+/// Also one that a branch was to extend without a copy: of what a failed branch did nothing is seen.
+#[test]
+fn what_a_failed_branch_was_extending_is_there_as_it_was_before() {
+    let mut kit = Kit::default();
+    let (list, number) = (kit.list("list"), kit.key::<i64>("number"));
+    let (step, seen) = notes_of(list);
+    let extends = vec![appends("extends", list, 2), node("broken", |_, _| Err("no".into()))];
+    let extends = task("extends", kit.block(chain(extends))).reads(list, 0).writes(list, false);
+    let other = task("other", kit.block(vec![puts("other", number, 1)])).writes(number, false);
+    let region = kit.region(vec![extends, other]);
+    let error = run(plan(kit, vec![appends("one", list, 1), fan_out(region)], vec![step])).unwrap_err();
+    assert_eq!(*seen.lock().unwrap(), [Some(vec![1])], "{error}");
+}
+
+/// What a reducer was given cannot be taken back.
+#[test]
+fn an_input_whose_reducer_failed_is_told_in_place_of_the_node_that_reads_it() {
+    let mut kit = Kit::default();
+    let list = kit.list("list");
+    kit.input(list, Some(|| Arc::new(vec![1_i64])));
+    kit.reduce(list, |_, _, _| panic!("cannot"));
+    let (reads, seen) = notes_of(list);
+    let error = run(plan(kit, vec![appends("two", list, 2)], vec![reads])).unwrap_err();
+    let told: Vec<_> = error.failures().iter().map(|failure| failure.failure.message.clone()).collect();
+    let gone = "`list` has no value any more: it was lost when the run failed";
+    assert_eq!(told, ["cannot", gone]);
+    assert!(seen.lock().unwrap().is_empty());
 }
