@@ -181,11 +181,10 @@ fn failed_as(plan: &'static Plan, failed: Failed) -> Error {
 
 /// Refuses to stop after what is no node outside of branches.
 fn check_until(plan: &Plan, until: &str) -> Result<(), String> {
-    let steps = plan.root.steps;
-    if steps.iter().any(|step| step.name == until) {
+    let nodes = plan.root.steps.iter().filter(|step| !matches!(step.work, Work::FanOut(_))).map(|step| step.name);
+    if nodes.clone().any(|node| node == until) {
         return Ok(());
     }
-    let nodes = steps.iter().filter(|step| !matches!(step.work, Work::FanOut(_))).map(|step| step.name);
     let help = nearest(until, nodes.clone()).map(|near| format!("did you mean `{near}`?"));
     let all: Vec<_> = nodes.map(|node| format!("`{node}`")).collect();
     let all = if all.is_empty() { "none".to_owned() } else { all.join(", ") };

@@ -4,6 +4,7 @@ use super::Records;
 use crate::{
     plan::{Block, Plan, Step, Work},
     store::StoreError,
+    words::nearest,
 };
 
 impl Records {
@@ -48,6 +49,19 @@ pub(super) fn check(plan: &Plan, from: &str) -> Result<(), StoreError> {
              again, and what follows",
             plan.name
         ),
-        _ => format!("`--from {from}`: the workflow has no node `{from}`"),
+        _ => {
+            let near = nearest(from, nodes(plan.root).into_iter());
+            let help = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
+            format!("`--from {from}`: the workflow has no node `{from}`{help}")
+        }
     }))
+}
+
+/// The names of the nodes in a block and its branches.
+fn nodes(block: &Block) -> Vec<&'static str> {
+    let of = |step: &'static Step| match step.work {
+        Work::FanOut(region) => region.tasks.iter().flat_map(|task| nodes(task.block)).collect(),
+        _ => vec![step.name],
+    };
+    block.steps.iter().flat_map(of).collect()
 }

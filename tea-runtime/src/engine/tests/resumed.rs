@@ -134,6 +134,27 @@ fn from_a_node_on_everything_runs_again_and_until_it_nothing_after_it() {
     assert!(error.to_string().contains("has no node `x` outside of branches"), "{error}");
 }
 
+/// A fan-out has a name of its own in plans, which nobody knows.
+#[test]
+fn what_is_no_node_is_refused_with_the_node_that_was_probably_meant() {
+    let mut kit = Kit::default();
+    let number = kit.key::<i64>("number");
+    kit.wired(number);
+    let branch = task("branch", kit.block(vec![puts("parse", number, 1)])).writes(number, false);
+    let region = kit.region(vec![branch]);
+    let fan_out = fan_out(region);
+    let until = Some(fan_out.name.to_owned());
+    let root = kit.block(chain(vec![puts("load", number, 0), fan_out]));
+    let plan = kit.plan(root);
+    let scratch = Scratch::new();
+    let from = |name: &str| scratch.run_with(plan, Vec::new(), |session| session.from = Some(name.to_owned()));
+    let error = from("prase").outcome.unwrap_err().to_string();
+    assert!(error.ends_with("has no node `prase`: did you mean `parse`?"), "{error}");
+    let options = Options { until, ..Options::default() };
+    let error = request::run_recorded(plan, Vec::new(), options, None, Means::default()).unwrap_err().to_string();
+    assert!(error.ends_with("outside of branches to stop after: there is `load`"), "{error}");
+}
+
 #[test]
 fn conditions_are_not_evaluated_again_and_results_say_that_they_are_restored() {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
