@@ -23,7 +23,7 @@ use crate::{
     process,
     question::Answers,
     state::{Value, View},
-    words::nearest,
+    words::did_you_mean,
 };
 
 /// Changes the settings of the branch or map with the given name.
@@ -185,7 +185,7 @@ fn check_until(plan: &Plan, until: &str) -> Result<(), String> {
     if nodes.clone().any(|node| node == until) {
         return Ok(());
     }
-    let help = nearest(until, nodes.clone()).map(|near| format!("did you mean `{near}`?"));
+    let help = did_you_mean(until, nodes.clone());
     let all: Vec<_> = nodes.map(|node| format!("`{node}`")).collect();
     let all = if all.is_empty() { "none".to_owned() } else { all.join(", ") };
     let help = help.unwrap_or_else(|| format!("there is {all}"));

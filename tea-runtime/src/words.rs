@@ -25,6 +25,11 @@ pub(crate) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> O
         .map(|(_, other)| other)
 }
 
+/// A question for the name that was probably meant.
+pub(crate) fn did_you_mean<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
+    nearest(name, names).map(|near| format!("did you mean `{near}`?"))
+}
+
 /// So many bytes, in words.
 pub(crate) fn bytes(count: u64) -> String {
     counted(count, "byte", "bytes")

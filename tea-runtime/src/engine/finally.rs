@@ -64,8 +64,8 @@ pub(super) fn finally(run: &Arc<Run>, failure: Option<&Failure>, scope: Scope, m
 
 /// An input that the block reads and that has no value any more: its reducer was given it, and failed.
 fn lost(block: &Block, view: &View) -> Option<Box<Failure>> {
-    let specs = block.keys.iter().filter_map(|key| Some((*key, view.specs().get(*key as usize)?)));
-    let name = specs.into_iter().find(|(key, spec)| spec.input && view.value(*key).is_none())?.1.name;
+    let mut specs = block.keys.iter().filter_map(|key| Some((*key, view.specs().get(*key as usize)?)));
+    let name = specs.find(|(key, spec)| spec.input && view.value(*key).is_none())?.1.name;
     let message = format!("`{name}` has no value any more: it was lost when the run failed");
     let step = block.steps.first()?;
     Some(Box::new(Failure::new(FailureKind::Error, message)).at(step.name, step.place))

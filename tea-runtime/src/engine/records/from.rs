@@ -4,7 +4,7 @@ use super::Records;
 use crate::{
     plan::{Block, Plan, Step, Work},
     store::StoreError,
-    words::nearest,
+    words::did_you_mean,
 };
 
 impl Records {
@@ -50,8 +50,8 @@ pub(super) fn check(plan: &Plan, from: &str) -> Result<(), StoreError> {
             plan.name
         ),
         _ => {
-            let near = nearest(from, nodes(plan.root).into_iter());
-            let help = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
+            let help = did_you_mean(from, nodes(plan.root).into_iter());
+            let help = help.map(|help| format!(": {help}")).unwrap_or_default();
             format!("`--from {from}`: the workflow has no node `{from}`{help}")
         }
     }))

@@ -97,11 +97,8 @@ impl Outbox {
     /// Sends one piece, which takes the system a third less than a list of one.
     fn send_piece(&self, stream: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
         while !bytes.is_empty() {
-            match retry_on_intr(|| write(stream, bytes)) {
-                Ok(sent) => bytes = &bytes[sent..],
-                Err(Errno::AGAIN) => self.parent.wait(stream, PollFlags::OUT),
-                Err(error) => return Err(error),
-            }
+            let sent = self.when_writable(stream, || write(stream, bytes))?;
+            bytes = &bytes[sent..];
         }
         Ok(())
     }
@@ -109,13 +106,20 @@ impl Outbox {
     fn send_all(&self, stream: &OwnedFd, mut slices: &mut [IoSlice<'_>]) -> Result<(), Errno> {
         while !slices.is_empty() {
             let few = &slices[..slices.len().min(MOST_SLICES)];
-            match retry_on_intr(|| writev(stream, few)) {
-                Ok(sent) => IoSlice::advance_slices(&mut slices, sent),
-                Err(Errno::AGAIN) => self.parent.wait(stream, PollFlags::OUT),
-                Err(error) => return Err(error),
-            }
+            let sent = self.when_writable(stream, || writev(stream, few))?;
+            IoSlice::advance_slices(&mut slices, sent);
         }
         Ok(())
+    }
+
+    /// Writes something, and waits for room before that if there is none.
+    fn when_writable(&self, stream: &OwnedFd, mut write: impl FnMut() -> Result<usize, Errno>) -> Result<usize, Errno> {
+        loop {
+            match retry_on_intr(&mut write) {
+                Err(Errno::AGAIN) => self.parent.wait(stream, PollFlags::OUT),
+                ended => return ended,
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::words::nearest;
+use crate::words::{did_you_mean, nearest};
 
 /// What stands at a place of the file is wrong.
 #[derive(Debug, PartialEq, Eq)]
@@ -159,10 +159,9 @@ impl<'a> Entries<'a> {
         for (key, _) in self.table.iter().filter(|(key, _)| !known.contains(&&**key.get_ref())) {
             let name = key.get_ref();
             let place = if self.name.is_empty() { String::new() } else { format!(" in `{}`", self.name) };
-            let near = nearest(name, known.iter().copied()).map(|near| format!(": did you mean `{near}`?"));
             let all = || known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
-            let help = near.unwrap_or_else(|| format!(": there is {}", all()));
-            self.wrongs.push(key.span().start, format!("there is no entry `{name}`{place}{help}"));
+            let help = did_you_mean(name, known.iter().copied()).unwrap_or_else(|| format!("there is {}", all()));
+            self.wrongs.push(key.span().start, format!("there is no entry `{name}`{place}: {help}"));
         }
     }
 }
